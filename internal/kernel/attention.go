@@ -1,0 +1,228 @@
+package kernel
+
+// AttentionShape describes scaled dot-product attention of tokens whose heads
+// lie side by side: token t of batch b starts at (b*tokens+t)*stride and its
+// head h at h*HeadDim after that, so q, k and v may be parts of one matrix.
+type AttentionShape struct {
+	Batch, Heads, HeadDim, Queries, Keys int
+	QStride, KStride, VStride, OutStride int  // float32s from token to token
+	Causal                               bool // query i sees the keys 0 to i
+	Scale                                float32
+}
+
+const (
+	queryRows = 4 * tileRows // queries of one task
+	keyTile   = 1024         // keys of one softmax step
+	packKeys  = 256          // keys that one task packs
+	// lowest is where the running maximum starts: not -Inf, because a row of
+	// -Inf must not compute -Inf - -Inf before its first finite score.
+	lowest = -1e30
+)
+
+// AttentionWork returns the float32s of shared work space of [Attention].
+func AttentionWork(s AttentionShape) int {
+	return s.Batch * s.Heads * (PackedLen(s.HeadDim, s.Keys) + PackedLen(s.Keys, s.HeadDim))
+}
+
+// Attention is softmax(q kᵀ · Scale) v for each head, in two phases: the first
+// packs k and v into work, which has AttentionWork(s) float32s.
+//
+// No matrix of all queries by all keys exists: a task takes up to 48 queries
+// through the keys 1024 at a time and corrects its sums whenever a row's
+// maximum grows. Milakov and Gimelshein (2018), "Online normalizer calculation
+// for softmax", algorithm 3.
+// https://arxiv.org/abs/1805.02867
+func Attention(out, q, k, v []float32, s AttentionShape, work []float32) []Phase {
+	if s.Batch == 0 || s.Heads == 0 || s.Queries == 0 || s.Keys == 0 {
+		return nil
+	}
+	width := s.Heads * s.HeadDim
+	short := func(x []float32, tokens, stride int) bool {
+		return stride < width || len(x) < (s.Batch*tokens-1)*stride+width
+	}
+	switch {
+	case short(q, s.Queries, s.QStride):
+		panic("kernel: attention: short q")
+	case short(k, s.Keys, s.KStride):
+		panic("kernel: attention: short k")
+	case short(v, s.Keys, s.VStride):
+		panic("kernel: attention: short v")
+	case short(out, s.Queries, s.OutStride):
+		panic("kernel: attention: short out")
+	case len(work) < AttentionWork(s):
+		panic("kernel: attention: short work space")
+	}
+
+	a := &attention{AttentionShape: s, out: out, q: q, k: k, v: v}
+	split := s.Batch * s.Heads * PackedLen(s.HeadDim, s.Keys)
+	a.packedK, a.packedV = work[:split], work[split:]
+	a.chunks = ceilDiv(s.Keys, packKeys)
+	a.blocks = ceilDiv(s.Queries, queryRows)
+	a.sCols = min(keyTile, roundUp(s.Keys, panel))
+	a.oCols = roundUp(s.HeadDim, panel)
+	return []Phase{
+		{Tasks: s.Batch * s.Heads * a.chunks, Run: a.pack},
+		{
+			Tasks:   s.Batch * s.Heads * a.blocks,
+			Scratch: queryRows * (a.sCols + a.oCols + 2 + 1),
+			Run:     a.run,
+		},
+	}
+}
+
+type attention struct {
+	AttentionShape
+	out, q, k, v     []float32
+	packedK, packedV []float32 // per head [Keys/32][HeadDim][32] and [HeadDim/32][Keys][32]
+	chunks, blocks   int       // tasks of a head when packing and when computing
+	sCols, oCols     int       // row lengths of the scores and of the sums
+}
+
+// head returns the packed keys and values of one head of one image.
+func (a *attention) head(i int) (k, v []float32) {
+	lenK, lenV := PackedLen(a.HeadDim, a.Keys), PackedLen(a.Keys, a.HeadDim)
+	return a.packedK[i*lenK:][:lenK], a.packedV[i*lenV:][:lenV]
+}
+
+// pack copies one head's keys [first, last) and their values into panels.
+func (a *attention) pack(task int, _ []float32) {
+	head, chunk := task/a.chunks, task%a.chunks
+	first, last := chunk*packKeys, min((chunk+1)*packKeys, a.Keys)
+	batch, col := head/a.Heads, head%a.Heads*a.HeadDim
+	kt, vt := a.head(head)
+	for key := first; key < last; key += panel {
+		block := kt[key*a.HeadDim:][:a.HeadDim*panel]
+		cols := min(panel, last-key)
+		for j := range cols {
+			row := a.k[(batch*a.Keys+key+j)*a.KStride+col:][:a.HeadDim]
+			for i, x := range row {
+				block[i*panel+j] = x
+			}
+		}
+		for i := 0; cols < panel && i < a.HeadDim; i++ {
+			clear(block[i*panel+cols:][:panel-cols])
+		}
+	}
+	for key := first; key < last; key++ {
+		row := a.v[(batch*a.Keys+key)*a.VStride+col:][:a.HeadDim]
+		for p := 0; p*panel < a.HeadDim; p++ {
+			dst := vt[(p*a.Keys+key)*panel:][:panel]
+			clear(dst[copy(dst, row[p*panel:]):])
+		}
+	}
+}
+
+// run computes one block of queries of one head.
+func (a *attention) run(task int, scratch []float32) {
+	head, block := task/a.blocks, task%a.blocks
+	batch, col := head/a.Heads, head%a.Heads*a.HeadDim
+	first, last := a.Queries*block/a.blocks, a.Queries*(block+1)/a.blocks
+	rows := last - first
+	kt, vt := a.head(head)
+
+	scores, rest := scratch[:queryRows*a.sCols], scratch[queryRows*a.sCols:]
+	sums, rest := rest[:queryRows*a.oCols], rest[queryRows*a.oCols:]
+	maxima, rest := rest[:queryRows], rest[queryRows:]
+	norms, rest := rest[:queryRows], rest[queryRows:]
+	offsets := int32s(rest[:queryRows])
+	for r := range rows {
+		maxima[r], norms[r] = lowest, 0
+	}
+
+	keys := a.Keys // that this block sees
+	if a.Causal {
+		keys = min(keys, last)
+	}
+	for key := 0; key < keys; key += keyTile {
+		n := min(keyTile, keys-key)
+
+		q := tile{taps: 1, k: a.HeadDim, ldc: a.sCols}
+		for r := range rows {
+			offsets[r] = int32(r * a.QStride)
+		}
+		for j := 0; j < n; j += panel {
+			q.b = kt[(key+j)*a.HeadDim:][:a.HeadDim*panel]
+			q.narrow = n-j <= panel/2
+			q.a = a.q[(batch*a.Queries+first)*a.QStride+col:]
+			a.multiply(&q, scores[j:], offsets, rows)
+		}
+
+		for r := range rows {
+			seen := n
+			if a.Causal {
+				seen = max(0, min(n, first+r+1-key))
+			}
+			row := scores[r*a.sCols:][:a.sCols]
+			m, sum := softmaxRow(row, seen, n, a.Scale, maxima[r])
+			correct := expf(maxima[r] - m)
+			maxima[r], norms[r] = m, float32(norms[r]*correct)+sum
+			if key > 0 && correct != 1 {
+				scale(sums[r*a.oCols:][:a.oCols], correct)
+			}
+		}
+
+		p := tile{taps: 1, k: n, ldc: a.oCols, add: key > 0}
+		for r := range rows {
+			offsets[r] = int32(r * a.sCols)
+		}
+		for j := 0; j < a.HeadDim; j += panel {
+			p.b = vt[j*a.Keys+key*panel:][:n*panel]
+			p.narrow = a.HeadDim-j <= panel/2
+			p.a = scores
+			a.multiply(&p, sums[j:], offsets, rows)
+		}
+	}
+
+	for r := range rows {
+		row := sums[r*a.oCols:][:a.HeadDim]
+		scale(row, 1/norms[r])
+		copy(a.out[(batch*a.Queries+first+r)*a.OutStride+col:], row)
+	}
+}
+
+// multiply runs a tile for all rows of a block.
+func (a *attention) multiply(t *tile, c []float32, offsets []int32, rows int) {
+	tiles := ceilDiv(rows, tileRows)
+	for i := range tiles {
+		from, to := rows*i/tiles, rows*(i+1)/tiles
+		t.c, t.rows = c[from*t.ldc:], to-from
+		t.offsets = offsets[from:]
+		multiply(t)
+	}
+}
+
+// softmaxRow turns the scores row[:seen] into exp(score*factor - m) and
+// row[seen:n] into zeros, where m, which it returns with the sum, is the
+// maximum of the scaled scores and of max. The sum has 16 lanes, folded in
+// halves.
+func softmaxRow(row []float32, seen, n int, factor, max float32) (m, sum float32) {
+	m = max
+	for j, x := range row[:seen] {
+		x *= factor
+		row[j] = x
+		if x > m {
+			m = x
+		}
+	}
+	var lanes [16]float32
+	for j, x := range row[:seen] {
+		row[j] = expf(x - m)
+		lanes[j%16] += row[j]
+	}
+	clear(row[seen:n])
+	for half := 8; half > 0; half /= 2 {
+		for i := range half {
+			lanes[i] += lanes[i+half]
+		}
+	}
+	return m, lanes[0]
+}
+
+// scale multiplies x by f.
+func scale(x []float32, f float32) {
+	for i := range x {
+		x[i] *= f
+	}
+}
+
+func roundUp(n, to int) int { return ceilDiv(n, to) * to }

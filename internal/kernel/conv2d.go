@@ -1,0 +1,86 @@
+package kernel
+
+// ConvShape describes a two-dimensional convolution of [N H W InC] to
+// [N OutH OutW OutC]. What lies outside the input is zero, on all four sides
+// as far as OutH and OutW reach.
+type ConvShape struct {
+	N, H, W, InC int
+	// UpH, UpW, if not zero, enlarge the input to this size by nearest
+	// neighbour first: source row = row*H/UpH. It is never stored.
+	UpH, UpW             int
+	OutC, KH, KW, Stride int
+	PadTop, PadLeft      int
+	OutH, OutW           int
+}
+
+// Conv2D is the convolution of x with the weights w of [PackConv], without the
+// matrix of patches: the kernel reads each tap of a pixel where it lies in x.
+// Residual and PerSample of the epilogue see pixels as rows.
+func Conv2D(out, x []float32, s ConvShape, w Packed, ep Epilogue) []Phase {
+	if s.Stride < 1 || s.KH < 1 || s.KW < 1 {
+		panic("kernel: conv2d: kernel and stride must be at least 1")
+	}
+	if len(x) < s.N*s.H*s.W*s.InC {
+		panic("kernel: conv2d: short input")
+	}
+	if w.K != s.KH*s.KW*s.InC || w.N != s.OutC {
+		panic("kernel: conv2d: weights of another shape")
+	}
+	if s.pointwise() {
+		return []Phase{Gemm(out, x, s.N*s.H*s.W, w, ep)}
+	}
+	return []Phase{newProduct(product{
+		out: out, a: x, m: s.N * s.OutH * s.OutW, w: w, ep: ep,
+		taps: s.KH * s.KW, locate: s.locator(),
+	})}
+}
+
+// pointwise says whether the convolution is a linear layer on each pixel.
+func (s ConvShape) pointwise() bool {
+	return s.KH == 1 && s.KW == 1 && s.Stride == 1 && s.PadTop == 0 && s.PadLeft == 0 &&
+		s.UpH == 0 && s.UpW == 0 && s.OutH == s.H && s.OutW == s.W
+}
+
+// locator returns the function that finds the taps of output pixels in x.
+func (s ConvShape) locator() func(offsets []int32, row, rows int) {
+	ys := sources((s.OutH-1)*s.Stride+s.KH, s.PadTop, s.H, s.UpH, s.W*s.InC)
+	xs := sources((s.OutW-1)*s.Stride+s.KW, s.PadLeft, s.W, s.UpW, s.InC)
+	image := s.H * s.W * s.InC
+	return func(offsets []int32, row, rows int) {
+		ox, oy, n := row%s.OutW, row/s.OutW%s.OutH, row/(s.OutW*s.OutH)
+		for r := range rows {
+			at := r
+			for _, y := range ys[oy*s.Stride:][:s.KH] {
+				for _, x := range xs[ox*s.Stride:][:s.KW] {
+					offsets[at] = -1
+					if y >= 0 && x >= 0 {
+						offsets[at] = int32(n*image) + y + x
+					}
+					at += tileRows
+				}
+			}
+			if ox++; ox == s.OutW {
+				ox = 0
+				if oy++; oy == s.OutH {
+					oy, n = 0, n+1
+				}
+			}
+		}
+	}
+}
+
+// sources lists, for each coordinate of the padded input, the offset of the
+// input's row or column there, or -1 in the padding.
+func sources(n, pad, size, up, step int) []int32 {
+	if up == 0 {
+		up = size
+	}
+	list := make([]int32, n)
+	for i := range list {
+		list[i] = -1
+		if at := i - pad; at >= 0 && at < up {
+			list[i] = int32(at * size / up * step)
+		}
+	}
+	return list
+}

@@ -1,0 +1,7 @@
+//go:build !purego
+
+package kernel
+
+func multiply(t *tile) {
+	tileGeneric(t)
+}
