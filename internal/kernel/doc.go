@@ -9,3 +9,5 @@
 //
 // Tensors are channels-last: [N H W C], and [N T D] for tokens.
 package kernel
+
+//go:generate go -C _asm generate ./...

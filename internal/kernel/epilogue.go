@@ -40,31 +40,65 @@ func (ep *Epilogue) check(m, n int) {
 // store finishes a tile [rows 32] of which cols columns count, and stores it
 // at (row, col) of out [M n]. It works in the tile.
 func (ep *Epilogue) store(out, tile []float32, n, row, rows, col, cols int) {
+	s := sum{src: tile, dst: out[row*n+col:], stride: n, cols: cols}
 	if ep.Bias != nil {
-		bias := ep.Bias[col:][:cols]
-		for r := range rows {
-			addTo(tile[r*panel:][:cols], bias)
-		}
+		s.bias = ep.Bias[col:][:cols]
 	}
-	if ep.PerSample != nil {
-		for r := range rows {
-			addTo(tile[r*panel:][:cols], ep.PerSample[(row+r)/ep.Rows*n+col:][:cols])
+	if ep.Act != None {
+		s.dst, s.stride = tile, panel
+	} else if ep.Residual != nil {
+		s.residual = ep.Residual[row*n+col:]
+	}
+	for first := row; first < row+rows; first += s.rows { // each sample by itself
+		s.rows = row + rows - first
+		if ep.PerSample != nil {
+			sample := first / ep.Rows
+			s.rows = min(s.rows, (sample+1)*ep.Rows-first)
+			s.perSample = ep.PerSample[sample*n+col:][:cols]
 		}
+		s.skip = first - row
+		s.add()
 	}
 	if ep.Act != None {
 		activate(tile[:rows*panel], tile[:rows*panel], ep.Act)
-	}
-	for r := range rows {
-		at := (row+r)*n + col
+		s = sum{src: tile, dst: out[row*n+col:], stride: n, rows: rows, cols: cols}
 		if ep.Residual != nil {
-			addTo(tile[r*panel:][:cols], ep.Residual[at:][:cols])
+			s.residual = ep.Residual[row*n+col:]
 		}
-		copy(out[at:][:cols], tile[r*panel:])
+		s.add()
 	}
 }
 
-func addTo(dst, x []float32) {
-	for i, v := range x {
-		dst[i] += v
+// sum is dst = src + bias + perSample + residual for some rows of a tile; what
+// is nil is left out.
+type sum struct {
+	src             []float32 // [][32]
+	dst, residual   []float32 // [][stride]
+	bias, perSample []float32 // [cols]
+	stride          int
+	skip            int // the first row of src, dst and residual to take
+	rows, cols      int
+}
+
+func (s *sum) add() {
+	rest := s.vectors() // columns that the assembly has done
+	if rest == s.cols {
+		return
+	}
+	for r := s.skip; r < s.skip+s.rows; r++ {
+		src, dst := s.src[r*panel:][:s.cols], s.dst[r*s.stride:][:s.cols]
+		for j := rest; j < s.cols; j++ {
+			x := src[j]
+			if s.bias != nil {
+				x += s.bias[j]
+			}
+			if s.perSample != nil {
+				x += s.perSample[j]
+			}
+			if s.residual != nil {
+				x += s.residual[r*s.stride+j]
+			}
+			dst[j] = x
+		}
 	}
 }

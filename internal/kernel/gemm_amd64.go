@@ -42,3 +42,20 @@ func multiplyAVX2(t *tile) {
 		}
 	}
 }
+
+// vectors adds the first 16 or 32 columns and returns how many it has done.
+func (s *sum) vectors() int {
+	switch {
+	case isa == isaGeneric || s.cols < 16:
+		return 0
+	case s.cols == panel && isa == isaAVX512:
+		sum32AVX512(s)
+	case s.cols == panel:
+		sum32AVX2(s)
+	case isa == isaAVX512:
+		sum16AVX512(s)
+	default:
+		sum16AVX2(s)
+	}
+	return s.cols / 16 * 16
+}

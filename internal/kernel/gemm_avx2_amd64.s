@@ -583,3 +583,117 @@ loop:
 	VMOVUPS Y15, 32(AX)
 	VZEROUPPER
 	RET
+
+// func sum16AVX2(s *sum)
+TEXT ·sum16AVX2(SB), NOSPLIT, $0-8
+	MOVQ s+0(FP), DI
+	MOVQ sum_src(DI), AX
+	MOVQ sum_dst(DI), BX
+	MOVQ sum_residual(DI), CX
+	MOVQ sum_bias(DI), DX
+	MOVQ sum_perSample(DI), SI
+	MOVQ sum_stride(DI), R8
+	SHLQ $2, R8
+	MOVQ sum_skip(DI), R9
+	MOVQ R9, R10
+	SHLQ $7, R9
+	ADDQ R9, AX
+	IMULQ R8, R10
+	ADDQ R10, BX
+	MOVQ sum_rows(DI), R9
+	TESTQ CX, CX
+	JZ row
+	ADDQ R10, CX
+
+row:
+	VMOVUPS (AX), Y0
+	VMOVUPS 32(AX), Y1
+	TESTQ DX, DX
+	JZ perSample
+	VADDPS (DX), Y0, Y0
+	VADDPS 32(DX), Y1, Y1
+
+perSample:
+	TESTQ SI, SI
+	JZ residual
+	VADDPS (SI), Y0, Y0
+	VADDPS 32(SI), Y1, Y1
+
+residual:
+	TESTQ CX, CX
+	JZ store
+	VADDPS (CX), Y0, Y0
+	VADDPS 32(CX), Y1, Y1
+	ADDQ R8, CX
+
+store:
+	VMOVUPS Y0, (BX)
+	VMOVUPS Y1, 32(BX)
+	ADDQ $128, AX
+	ADDQ R8, BX
+	DECQ R9
+	JNZ row
+	VZEROUPPER
+	RET
+
+// func sum32AVX2(s *sum)
+TEXT ·sum32AVX2(SB), NOSPLIT, $0-8
+	MOVQ s+0(FP), DI
+	MOVQ sum_src(DI), AX
+	MOVQ sum_dst(DI), BX
+	MOVQ sum_residual(DI), CX
+	MOVQ sum_bias(DI), DX
+	MOVQ sum_perSample(DI), SI
+	MOVQ sum_stride(DI), R8
+	SHLQ $2, R8
+	MOVQ sum_skip(DI), R9
+	MOVQ R9, R10
+	SHLQ $7, R9
+	ADDQ R9, AX
+	IMULQ R8, R10
+	ADDQ R10, BX
+	MOVQ sum_rows(DI), R9
+	TESTQ CX, CX
+	JZ row
+	ADDQ R10, CX
+
+row:
+	VMOVUPS (AX), Y0
+	VMOVUPS 32(AX), Y1
+	VMOVUPS 64(AX), Y2
+	VMOVUPS 96(AX), Y3
+	TESTQ DX, DX
+	JZ perSample
+	VADDPS (DX), Y0, Y0
+	VADDPS 32(DX), Y1, Y1
+	VADDPS 64(DX), Y2, Y2
+	VADDPS 96(DX), Y3, Y3
+
+perSample:
+	TESTQ SI, SI
+	JZ residual
+	VADDPS (SI), Y0, Y0
+	VADDPS 32(SI), Y1, Y1
+	VADDPS 64(SI), Y2, Y2
+	VADDPS 96(SI), Y3, Y3
+
+residual:
+	TESTQ CX, CX
+	JZ store
+	VADDPS (CX), Y0, Y0
+	VADDPS 32(CX), Y1, Y1
+	VADDPS 64(CX), Y2, Y2
+	VADDPS 96(CX), Y3, Y3
+	ADDQ R8, CX
+
+store:
+	VMOVUPS Y0, (BX)
+	VMOVUPS Y1, 32(BX)
+	VMOVUPS Y2, 64(BX)
+	VMOVUPS Y3, 96(BX)
+	ADDQ $128, AX
+	ADDQ R8, BX
+	DECQ R9
+	JNZ row
+	VZEROUPPER
+	RET

@@ -3076,3 +3076,102 @@ loop:
 	VMOVUPS Z31, 64(AX)
 	VZEROUPPER
 	RET
+
+// func sum16AVX512(s *sum)
+TEXT ·sum16AVX512(SB), NOSPLIT, $0-8
+	MOVQ s+0(FP), DI
+	MOVQ sum_src(DI), AX
+	MOVQ sum_dst(DI), BX
+	MOVQ sum_residual(DI), CX
+	MOVQ sum_bias(DI), DX
+	MOVQ sum_perSample(DI), SI
+	MOVQ sum_stride(DI), R8
+	SHLQ $2, R8
+	MOVQ sum_skip(DI), R9
+	MOVQ R9, R10
+	SHLQ $7, R9
+	ADDQ R9, AX
+	IMULQ R8, R10
+	ADDQ R10, BX
+	MOVQ sum_rows(DI), R9
+	TESTQ CX, CX
+	JZ row
+	ADDQ R10, CX
+
+row:
+	VMOVUPS (AX), Z0
+	TESTQ DX, DX
+	JZ perSample
+	VADDPS (DX), Z0, Z0
+
+perSample:
+	TESTQ SI, SI
+	JZ residual
+	VADDPS (SI), Z0, Z0
+
+residual:
+	TESTQ CX, CX
+	JZ store
+	VADDPS (CX), Z0, Z0
+	ADDQ R8, CX
+
+store:
+	VMOVUPS Z0, (BX)
+	ADDQ $128, AX
+	ADDQ R8, BX
+	DECQ R9
+	JNZ row
+	VZEROUPPER
+	RET
+
+// func sum32AVX512(s *sum)
+TEXT ·sum32AVX512(SB), NOSPLIT, $0-8
+	MOVQ s+0(FP), DI
+	MOVQ sum_src(DI), AX
+	MOVQ sum_dst(DI), BX
+	MOVQ sum_residual(DI), CX
+	MOVQ sum_bias(DI), DX
+	MOVQ sum_perSample(DI), SI
+	MOVQ sum_stride(DI), R8
+	SHLQ $2, R8
+	MOVQ sum_skip(DI), R9
+	MOVQ R9, R10
+	SHLQ $7, R9
+	ADDQ R9, AX
+	IMULQ R8, R10
+	ADDQ R10, BX
+	MOVQ sum_rows(DI), R9
+	TESTQ CX, CX
+	JZ row
+	ADDQ R10, CX
+
+row:
+	VMOVUPS (AX), Z0
+	VMOVUPS 64(AX), Z1
+	TESTQ DX, DX
+	JZ perSample
+	VADDPS (DX), Z0, Z0
+	VADDPS 64(DX), Z1, Z1
+
+perSample:
+	TESTQ SI, SI
+	JZ residual
+	VADDPS (SI), Z0, Z0
+	VADDPS 64(SI), Z1, Z1
+
+residual:
+	TESTQ CX, CX
+	JZ store
+	VADDPS (CX), Z0, Z0
+	VADDPS 64(CX), Z1, Z1
+	ADDQ R8, CX
+
+store:
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, 64(BX)
+	ADDQ $128, AX
+	ADDQ R8, BX
+	DECQ R9
+	JNZ row
+	VZEROUPPER
+	RET

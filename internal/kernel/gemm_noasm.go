@@ -3,3 +3,5 @@
 package kernel
 
 func multiply(t *tile) { tileGeneric(t) }
+
+func (s *sum) vectors() int { return 0 }

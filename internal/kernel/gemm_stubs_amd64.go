@@ -94,6 +94,18 @@ func tile11x32AVX512(t *tile)
 //go:noescape
 func tile12x32AVX512(t *tile)
 
+//go:noescape
+func sum16AVX2(s *sum)
+
+//go:noescape
+func sum32AVX2(s *sum)
+
+//go:noescape
+func sum16AVX512(s *sum)
+
+//go:noescape
+func sum32AVX512(s *sum)
+
 // tile16AVX2 runs a tile of 1 to 6 rows and 16 columns.
 func tile16AVX2(t *tile) {
 	switch t.rows {

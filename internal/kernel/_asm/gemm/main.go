@@ -12,6 +12,8 @@ import (
 	"sdgo/internal/kernel/_asm/asm"
 )
 
+//go:generate go run . ../..
+
 const command = "internal/kernel/_asm/gemm"
 
 // target is an instruction set and the shape of its tiles.
@@ -39,16 +41,19 @@ const (
 
 func main() {
 	log.SetFlags(0)
-	dir := filepath.Join("..", "..") // of the generated files, from here
-	if len(os.Args) == 2 {
-		dir = os.Args[1]
+	if len(os.Args) != 2 {
+		log.Fatal("usage: gemm directory")
 	}
+	dir := os.Args[1]
 	for _, t := range targets {
 		f := asm.New(command, "!purego")
 		for _, vecs := range t.vecs {
 			for rows := 1; rows <= t.rows; rows++ {
 				t.kernel(f, rows, vecs)
 			}
+		}
+		for _, cols := range sumCols {
+			t.sum(f, cols)
 		}
 		if err := f.Write(filepath.Join(dir, "gemm_"+strings.ToLower(t.name)+"_amd64.s")); err != nil {
 			log.Fatal(err)
@@ -171,6 +176,11 @@ func stubs() []byte {
 			for rows := 1; rows <= t.rows; rows++ {
 				fmt.Fprintf(&w, "\n//go:noescape\nfunc %s(t *tile)\n", t.kernelName(rows, vecs))
 			}
+		}
+	}
+	for _, t := range targets {
+		for _, cols := range sumCols {
+			fmt.Fprintf(&w, "\n//go:noescape\nfunc %s(s *sum)\n", t.sumName(cols))
 		}
 	}
 	for _, t := range targets {
