@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"sync"
 	"unsafe"
 )
 
@@ -143,54 +144,40 @@ func bfloat16ToFloat32(dst []float32, src []byte) {
 	}
 }
 
-// float16ToFloat32 widens IEEE 754 binary16, four normal numbers at a time.
+// float16ToFloat32 widens IEEE 754 binary16 by table, which is twice as fast as
+// moving bits and has no slow path for subnormal numbers.
 func float16ToFloat32(dst []float32, src []byte) {
-	const (
-		exponents = 0x7c00_7c00_7c00_7c00
-		ones      = 0x0001_0001_0001_0001
-		tops      = 0x8000_8000_8000_8000
-	)
+	table := float16Table()
 	for len(dst) >= 4 && len(src) >= 8 {
 		x := binary.LittleEndian.Uint64(src)
-		// An exponent of 0 (zero, subnormal) or 31 (infinity, NaN) becomes
-		// 1 or 0 (modulo 32) when one is added; without its lowest bit it is a
-		// zero among the four lanes, which the second line finds.
-		e := (x&exponents + ones<<10) & (0x1e << 10 * ones)
-		if (e-ones)&^e&tops == 0 {
-			dst[0] = normalHalf(uint32(x) & 0xffff)
-			dst[1] = normalHalf(uint32(x) >> 16)
-			dst[2] = normalHalf(uint32(x>>32) & 0xffff)
-			dst[3] = normalHalf(uint32(x >> 48))
-		} else {
-			dst[0] = half(uint32(x) & 0xffff)
-			dst[1] = half(uint32(x) >> 16)
-			dst[2] = half(uint32(x>>32) & 0xffff)
-			dst[3] = half(uint32(x >> 48))
-		}
+		dst[0] = table[uint16(x)]
+		dst[1] = table[uint16(x>>16)]
+		dst[2] = table[uint16(x>>32)]
+		dst[3] = table[uint16(x>>48)]
 		dst, src = dst[4:], src[8:]
 	}
 	for i := range dst {
-		dst[i] = half(uint32(binary.LittleEndian.Uint16(src[2*i:])))
+		dst[i] = table[binary.LittleEndian.Uint16(src[2*i:])]
 	}
 }
 
-// normalHalf widens a binary16 that is a normal number: the sign moves, the
-// exponent's bias changes from 15 to 127.
-func normalHalf(h uint32) float32 {
-	return math.Float32frombits(h&0x8000<<16 | (h&0x7fff<<13 + (127-15)<<23))
-}
-
-// half widens any binary16. A NaN keeps its payload.
-func half(h uint32) float32 {
-	sign := h & 0x8000 << 16
-	switch h & 0x7c00 {
-	case 0: // zero or subnormal: mantissa·2^-24, exact
-		return math.Float32frombits(math.Float32bits(float32(h&0x3ff)*0x1p-24) | sign)
-	case 0x7c00:
-		return math.Float32frombits(0xff<<23 | h&0x3ff<<13 | sign)
+// float16Table returns the values of all codes. A NaN keeps its payload.
+var float16Table = sync.OnceValue(func() *[1 << 16]float32 {
+	t := new([1 << 16]float32)
+	for code := range uint32(1 << 16) {
+		magnitude := code & 0x7fff << 13
+		switch code & 0x7c00 {
+		case 0: // zero or subnormal: mantissa·2^-24
+			magnitude = math.Float32bits(float32(code&0x3ff) * 0x1p-24)
+		case 0x7c00: // infinity or NaN
+			magnitude |= 0xff << 23
+		default: // the exponent's bias changes from 15 to 127
+			magnitude += (127 - 15) << 23
+		}
+		t[code] = math.Float32frombits(magnitude | code&0x8000<<16)
 	}
-	return normalHalf(h)
-}
+	return t
+})
 
 // float8Tables holds the values of all codes, from F8E5M2 to F8E5M2FNUZ.
 //

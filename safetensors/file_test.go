@@ -261,9 +261,8 @@ func TestFloat16AllCodes(t *testing.T) {
 	}
 }
 
-// Halves that are not normal, in every place of a group of four, and lengths
-// around the group.
-func TestFloat16Groups(t *testing.T) {
+// Every place of a group of four, and lengths around it.
+func TestGroups(t *testing.T) {
 	special := []uint16{0, 0x8000, 1, 0x83ff, 0x0400, 0x7bff, 0x7c00, 0xfc00, 0x7e01, 0x3c00}
 	var codes []uint16
 	for _, s := range special {
