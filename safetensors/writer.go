@@ -1,0 +1,200 @@
+package safetensors
+
+import (
+	"bufio"
+	"cmp"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"unicode/utf8"
+)
+
+// Write writes a safetensors file to w, byte for byte as the official
+// implementation does: tensors by element size from large to small (the
+// reverse order of the [DType] constants), then by name; metadata, which may
+// be nil, by key. The data are aligned to 8 bytes.
+//
+// Nothing is written if two tensors share a name, one is called
+// "__metadata__", a name or metadata are not UTF-8, or a tensor's shape was
+// changed so that it no longer fits its data.
+func Write(w io.Writer, tensors []Tensor, metadata map[string]string) error {
+	tensors = slices.Clone(tensors)
+	slices.SortFunc(tensors, func(a, b Tensor) int {
+		return cmp.Or(cmp.Compare(b.DType, a.DType), cmp.Compare(a.Name, b.Name))
+	})
+	head, err := encodeHeader(tensors, metadata)
+	if err != nil {
+		return err
+	}
+	if _, err := w.Write(head); err != nil {
+		return fmt.Errorf("safetensors: header: %w", err)
+	}
+	for _, t := range tensors {
+		if _, err := w.Write(t.Bytes()); err != nil {
+			return fmt.Errorf("safetensors: tensor %q: %w", t.Name, err)
+		}
+	}
+	return nil
+}
+
+// encodeHeader returns the length and the JSON of the header, padded.
+func encodeHeader(tensors []Tensor, metadata map[string]string) ([]byte, error) {
+	b := make([]byte, lengthSize, 4096)
+	b = append(b, '{')
+	if metadata != nil {
+		b = append(b, `"__metadata__":{`...)
+		keys := make([]string, 0, len(metadata))
+		for k := range metadata {
+			keys = append(keys, k)
+		}
+		slices.Sort(keys)
+		for i, k := range keys {
+			if !utf8.ValidString(k) || !utf8.ValidString(metadata[k]) {
+				return nil, fmt.Errorf("safetensors: metadata %q: not UTF-8", k)
+			}
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = appendString(b, k)
+			b = append(b, ':')
+			b = appendString(b, metadata[k])
+		}
+		b = append(b, '}')
+	}
+	var offset uint64
+	seen := make(map[string]bool, len(tensors))
+	for _, t := range tensors {
+		if err := t.writable(); err != nil {
+			return nil, fmt.Errorf("safetensors: tensor %q: %w", t.Name, err)
+		}
+		if seen[t.Name] {
+			return nil, fmt.Errorf("safetensors: tensor %q: comes twice", t.Name)
+		}
+		seen[t.Name] = true
+		if len(b) > lengthSize+1 {
+			b = append(b, ',')
+		}
+		b = appendString(b, t.Name)
+		b = append(b, `:{"dtype":"`...)
+		b = append(b, t.DType.String()...)
+		b = append(b, `","shape":[`...)
+		for i, n := range t.Shape {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = strconv.AppendInt(b, int64(n), 10)
+		}
+		b = append(b, `],"data_offsets":[`...)
+		b = strconv.AppendUint(b, offset, 10)
+		offset += uint64(len(t.Bytes()))
+		b = append(b, ',')
+		b = strconv.AppendUint(b, offset, 10)
+		b = append(b, "]}"...)
+	}
+	b = append(b, '}')
+	for len(b)%8 != 0 {
+		b = append(b, ' ')
+	}
+	n := len(b) - lengthSize
+	if n > maxHeader {
+		return nil, fmt.Errorf("safetensors: header of %d bytes, want at most %d", n, maxHeader)
+	}
+	binary.LittleEndian.PutUint64(b, uint64(n))
+	return b, nil
+}
+
+// writable says why a tensor cannot be written.
+func (t Tensor) writable() error {
+	switch {
+	case t.Name == metadataField:
+		return errors.New("the name is reserved for the metadata")
+	case !utf8.ValidString(t.Name):
+		return errors.New("the name is not UTF-8")
+	case t.from == nil:
+		return errors.New("made without New")
+	case t.Bytes() == nil && t.end > 0:
+		return errClosed
+	}
+	_, err := New(t.Name, t.DType, t.Shape, t.Bytes())
+	return err
+}
+
+// appendString appends s as a JSON string, escaping only what must be.
+func appendString(b []byte, s string) []byte {
+	const hex = "0123456789abcdef"
+	b = append(b, '"')
+	for i := range len(s) {
+		switch c := s[i]; c {
+		case '"', '\\':
+			b = append(b, '\\', c)
+		case '\b':
+			b = append(b, `\b`...)
+		case '\f':
+			b = append(b, `\f`...)
+		case '\n':
+			b = append(b, `\n`...)
+		case '\r':
+			b = append(b, `\r`...)
+		case '\t':
+			b = append(b, `\t`...)
+		default:
+			if c < ' ' {
+				b = append(b, `\u00`...)
+				c, b = hex[c&15], append(b, hex[c>>4])
+			}
+			b = append(b, c)
+		}
+	}
+	return append(b, '"')
+}
+
+// WriteFile writes a file as [Write] does, and atomically: a reader sees the
+// old content of path or the new one, never a part, also after a crash. It
+// writes a temporary file in the same directory, flushes it to the disk and
+// renames it. On an error before that last step nothing is left behind, and
+// what was at path is untouched. A symbolic link at path is replaced.
+func WriteFile(path string, tensors []Tensor, metadata map[string]string) (err error) {
+	f, err := createTemp(path)
+	if err != nil {
+		return fmt.Errorf("safetensors: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			f.Close() // a second Close does no harm
+			os.Remove(f.Name())
+		}
+	}()
+	w := bufio.NewWriterSize(f, 1<<20)
+	if err := Write(w, tensors, metadata); err != nil {
+		return err
+	}
+	if err := errors.Join(w.Flush(), f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("safetensors: %w", err)
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return fmt.Errorf("safetensors: %w", err)
+	}
+	if err := syncDir(filepath.Dir(path)); err != nil {
+		return fmt.Errorf("safetensors: %w", err)
+	}
+	return nil
+}
+
+// createTemp creates a new file beside path. Unlike os.CreateTemp it leaves
+// the permissions to the umask, as a file made by os.Create has them.
+func createTemp(path string) (*os.File, error) {
+	for try := 0; ; try++ {
+		name := fmt.Sprintf("%s.%08x.tmp", path, rand.Uint32())
+		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+		if errors.Is(err, os.ErrExist) && try < 100 {
+			continue
+		}
+		return f, err
+	}
+}
