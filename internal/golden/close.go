@@ -1,0 +1,49 @@
+package golden
+
+import (
+	"fmt"
+	"math"
+	"testing"
+)
+
+// Close fails the test unless got has the values of want, each within tol
+// times the largest magnitude in want. It reports the largest error with its
+// index and both values, and returns that error relative to the same magnitude.
+// A NaN or an infinity in either is an error. Label says what was compared.
+func Close(t testing.TB, want, got []float32, tol float64, label string) float64 {
+	t.Helper()
+	relative, err := compare(want, got, tol)
+	if err != nil {
+		t.Errorf("%s: %v", label, err)
+	}
+	return relative
+}
+
+// compare returns the largest error relative to the largest magnitude in want.
+func compare(want, got []float32, tol float64) (float64, error) {
+	if len(got) != len(want) {
+		return math.NaN(), fmt.Errorf("have %d values, want %d", len(got), len(want))
+	}
+	var scale, worst float64
+	at := -1
+	for i := range want {
+		w, g := float64(want[i]), float64(got[i])
+		diff := math.Abs(g - w)
+		if math.IsNaN(diff) || math.IsInf(diff, 0) {
+			return math.Inf(1), fmt.Errorf("[%d]: have %v, want %v", i, got[i], want[i])
+		}
+		scale = max(scale, math.Abs(w))
+		if diff > worst {
+			worst, at = diff, i
+		}
+	}
+	if at < 0 {
+		return 0, nil
+	}
+	relative := worst / scale // +Inf if want is all zero
+	if !(relative <= tol) {
+		return relative, fmt.Errorf("[%d]: have %v, want %v: error %.3g is %.3g of the largest value %.6g, limit %.3g",
+			at, got[at], want[at], worst, relative, scale, tol)
+	}
+	return relative, nil
+}
