@@ -1,0 +1,83 @@
+package sampler
+
+import (
+	"context"
+	"fmt"
+	"math"
+)
+
+// EulerAncestral takes Euler steps to below the next level and adds noise up to
+// it: ancestral sampling of Song et al. (2021), equation 47, in k-diffusion's form.
+//
+// https://arxiv.org/abs/2011.13456
+type EulerAncestral struct {
+	Eta    *float64 // share of noise that is fresh, 0 to 1. Nil means 1
+	SNoise float64  // scale of the fresh noise. Zero means 1
+}
+
+// Sample implements [Sampler].
+func (s EulerAncestral) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
+	denoise, err := begin("euler_ancestral", denoise, x, sigmas)
+	if err != nil {
+		return err
+	}
+	eta, err := etaOr1("euler_ancestral", s.Eta)
+	if err != nil {
+		return err
+	}
+	if eta > 0 {
+		if err := needNoise("euler_ancestral", noise); err != nil {
+			return err
+		}
+	}
+	fresh := make([]float32, len(x))
+	for i := range len(sigmas) - 1 {
+		denoised, err := denoise(ctx, x, sigmas[i])
+		if err != nil {
+			return stepError(i, sigmas[i], err)
+		}
+		down, up := ancestralStep(sigmas[i], sigmas[i+1], eta)
+		eulerStep(x, x, denoised, sigmas[i], down)
+		if up > 0 {
+			noise(fresh)
+			addScaled(x, x, up*orOne(s.SNoise), fresh)
+		}
+	}
+	return nil
+}
+
+// ancestralStep splits a step from one level to the next into a deterministic
+// part, down to down, and fresh noise up:
+//
+//	up   = η·to·√(1 − (to/from)²)
+//	down = √(to² − up²) = to·√((1−η²) + η²·(to/from)²)
+//
+// The last form does not cancel. With η = 1, down is to²/from.
+func ancestralStep(from, to, eta float64) (down, up float64) {
+	r := to / from
+	up = eta * to * math.Sqrt((1-r)*(1+r))
+	down = to * math.Sqrt((1-eta)*(1+eta)+eta*eta*r*r)
+	return down, up
+}
+
+func etaOr1(name string, eta *float64) (float64, error) {
+	if eta == nil {
+		return 1, nil
+	}
+	return *eta, checkEta(name, *eta)
+}
+
+func checkEta(name string, eta float64) error {
+	if !(eta >= 0 && eta <= 1) {
+		return fmt.Errorf("sampler: %s: eta: have %g, want 0 to 1", name, eta)
+	}
+	return nil
+}
+
+// orOne gives the value of an option whose zero means 1.
+func orOne(v float64) float64 {
+	if v == 0 {
+		return 1
+	}
+	return v
+}

@@ -1,0 +1,99 @@
+package sampler
+
+import (
+	"context"
+	"fmt"
+	"math"
+)
+
+// DDIM is the sampler of Song et al. (2020), equation 12. Eta 0 is deterministic
+// and the same as [Euler]; eta 1 is ancestral sampling (DDPM on the chosen steps).
+//
+// https://arxiv.org/abs/2010.02502
+type DDIM struct {
+	Eta float64 // share of noise that is fresh, 0 to 1
+
+	// Limit bounds the estimate of the clean latents. The noise estimate that
+	// the step keeps is the one from before the bound, as the model gave it,
+	// unless ClippedEps is set (diffusers' use_clipped_model_output).
+	Limit      Limit
+	ClippedEps bool
+
+	// To is the level that each step goes to, where that is not the next of
+	// sigmas; x is then taken to be at the next level without being changed at
+	// unit variance, which is what diffusers does for uneven spacings. Nil is
+	// the ordinary case.
+	To []float64
+}
+
+// Sample implements [Sampler].
+func (s DDIM) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
+	denoise, err := begin("ddim", denoise, x, sigmas)
+	if err != nil {
+		return err
+	}
+	if err := checkEta("ddim", s.Eta); err != nil {
+		return err
+	}
+	if s.Eta > 0 {
+		if err := needNoise("ddim", noise); err != nil {
+			return err
+		}
+	}
+	if err := checkHops("ddim", s.To, len(sigmas)-1); err != nil {
+		return err
+	}
+	if err := s.Limit.check("ddim", len(x)); err != nil {
+		return err
+	}
+
+	bounded, fresh := make([]float32, len(x)), make([]float32, len(x))
+	for i := range len(sigmas) - 1 {
+		sigma, to := sigmas[i], sigmas[i+1]
+		if s.To != nil {
+			to = s.To[i]
+		}
+		denoised, err := denoise(ctx, x, sigma)
+		if err != nil {
+			return stepError(i, sigma, err)
+		}
+		down, up := ancestralStep(sigma, to, s.Eta)
+		switch {
+		case !s.Limit.on():
+			eulerStep(x, x, denoised, sigma, down)
+		case s.ClippedEps:
+			s.Limit.apply(bounded, denoised)
+			eulerStep(x, x, bounded, sigma, down)
+		default: // bounded + down·(x − denoised)/sigma
+			s.Limit.apply(bounded, denoised)
+			mix(x, down/sigma, x, -down/sigma, denoised)
+			addScaled(x, x, 1, bounded)
+		}
+		if up > 0 {
+			noise(fresh)
+			addScaled(x, x, up, fresh)
+		}
+		relabel(x, to, sigmas[i+1])
+	}
+	return nil
+}
+
+// relabel takes x at one level for x at another, as code that keeps latents at
+// unit variance does when it mistakes the level: x/√(1+σ²) stays what it is.
+func relabel(x []float32, from, to float64) {
+	if from != to {
+		scale(x, math.Sqrt((1+to*to)/(1+from*from)), x)
+	}
+}
+
+func checkHops(name string, hops []float64, steps int) error {
+	if hops != nil && len(hops) != steps {
+		return fmt.Errorf("sampler: %s: have %d levels in To or From, want one for each of %d steps", name, len(hops), steps)
+	}
+	for i, sigma := range hops {
+		if !(sigma >= 0) || math.IsInf(sigma, 1) {
+			return fmt.Errorf("sampler: %s: To or From %d is %g, want it finite and not negative", name, i, sigma)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,33 @@
+package sampler
+
+import "context"
+
+// Euler is the first-order method for the probability flow ODE dx/dσ = (x − D)/σ:
+// Karras et al. (2022), Algorithm 1 without its correction. DDIM with eta 0 is
+// the same method.
+//
+// https://arxiv.org/abs/2206.00364
+type Euler struct{}
+
+// Sample implements [Sampler].
+func (Euler) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, _ Noise) error {
+	denoise, err := begin("euler", denoise, x, sigmas)
+	if err != nil {
+		return err
+	}
+	for i := range len(sigmas) - 1 {
+		denoised, err := denoise(ctx, x, sigmas[i])
+		if err != nil {
+			return stepError(i, sigmas[i], err)
+		}
+		eulerStep(x, x, denoised, sigmas[i], sigmas[i+1])
+	}
+	return nil
+}
+
+// eulerStep sets dst = x + (to − from)·(x − D)/from, written as a mean of x and D
+// so that nothing cancels even from an enormous level.
+func eulerStep(dst, x, denoised []float32, from, to float64) {
+	r := to / from
+	mix(dst, r, x, 1-r, denoised)
+}

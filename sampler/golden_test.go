@@ -1,0 +1,247 @@
+package sampler_test
+
+import (
+	"compress/gzip"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"sdgo/sampler"
+	"sdgo/scheduler"
+)
+
+// trajectoryTolerance bounds each error relative to the largest value of the
+// state. Both sides compute in float32.
+const trajectoryTolerance = 1e-5
+
+type tensor struct {
+	shape  []int
+	values []float64 // F32, F64, F16, I64 and I32 alike
+}
+
+// row returns values i of a [rows, width] tensor.
+func (x tensor) row(i int) []float64 {
+	width := len(x.values) / x.shape[0]
+	return x.values[i*width : (i+1)*width]
+}
+
+func readTensors(t testing.TB, path string) map[string]tensor {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	require.NoError(t, err)
+	size := binary.LittleEndian.Uint64(data)
+	var header map[string]struct {
+		DType   string `json:"dtype"`
+		Shape   []int  `json:"shape"`
+		Offsets [2]int `json:"data_offsets"`
+	}
+	require.NoError(t, json.Unmarshal(data[8:8+size], &header))
+	tensors := map[string]tensor{}
+	for name, entry := range header {
+		body := data[8+int(size):][entry.Offsets[0]:entry.Offsets[1]]
+		n := 1
+		for _, d := range entry.Shape {
+			n *= d
+		}
+		values := make([]float64, n)
+		for i := range values {
+			switch entry.DType {
+			case "F32":
+				values[i] = float64(math.Float32frombits(binary.LittleEndian.Uint32(body[4*i:])))
+			case "F64":
+				values[i] = math.Float64frombits(binary.LittleEndian.Uint64(body[8*i:]))
+			case "I32":
+				values[i] = float64(int32(binary.LittleEndian.Uint32(body[4*i:])))
+			case "I64":
+				values[i] = float64(int64(binary.LittleEndian.Uint64(body[8*i:])))
+			case "F16":
+				values[i] = half(binary.LittleEndian.Uint16(body[2*i:]))
+			default:
+				require.Fail(t, "dtype", entry.DType)
+			}
+		}
+		tensors[name] = tensor{entry.Shape, values}
+	}
+	return tensors
+}
+
+// half decodes an IEEE float16.
+func half(b uint16) float64 {
+	sign, exp, frac := 1-2*float64(b>>15), int(b>>10&31), float64(b&1023)
+	if exp == 0 {
+		return sign * math.Ldexp(frac, -24)
+	}
+	return sign * math.Ldexp(1024+frac, exp-25)
+}
+
+func readJSON(t testing.TB, path string, v any) {
+	t.Helper()
+	f, err := os.Open(path)
+	require.NoError(t, err)
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	require.NoError(t, err)
+	require.NoError(t, json.NewDecoder(z).Decode(v))
+}
+
+type trajectory struct {
+	Label  string         `json:"label"`
+	Class  string         `json:"class"`
+	Config map[string]any `json:"config"`
+	Steps  int            `json:"n"`
+	Start  int            `json:"start"`
+	Step   struct {
+		Eta                   float64 `json:"eta"`
+		UseClippedModelOutput bool    `json:"use_clipped_model_output"`
+	} `json:"step_kwargs"`
+}
+
+func (c trajectory) schedule(t testing.TB) *scheduler.Schedule {
+	t.Helper()
+	keys := map[string]any{"_class_name": c.Class}
+	for k, v := range c.Config {
+		keys[k] = v
+	}
+	raw, err := json.Marshal(keys)
+	require.NoError(t, err)
+	config, err := scheduler.ParseConfig(raw)
+	require.NoError(t, err)
+	s, err := config.Schedule(c.Steps)
+	require.NoError(t, err)
+	if c.Start > 0 {
+		s, err = s.Tail(1 - float64(c.Start)/float64(c.Steps))
+		require.NoError(t, err)
+	}
+	return s
+}
+
+// closedFormModel is the model of the reference's runs, as a Denoiser: its output
+// for the scaled input x is x·a·cos(w·t/1000) + b·sin x.
+func closedFormModel(s *scheduler.Schedule) sampler.Denoiser {
+	const a, w, b = 0.3, 3.0, 0.1
+	return func(_ context.Context, x []float32, sigma float64) ([]float32, error) {
+		denoised := make([]float32, len(x))
+		c := float64(float32(a * math.Cos(s.Timestep(sigma)/1000*w)))
+		norm := math.Sqrt(1 + sigma*sigma)
+		for i, v := range x {
+			input := float64(float32(float64(v) / norm))
+			output := float64(float32(input*c + b*math.Sin(input)))
+			switch s.Prediction {
+			case "epsilon":
+				denoised[i] = float32(float64(v) - sigma*output)
+			case "v_prediction":
+				denoised[i] = float32(input/norm - output*sigma/norm)
+			case "sample":
+				denoised[i] = float32(output)
+			}
+		}
+		return denoised, nil
+	}
+}
+
+// replay is a Noise that plays back recorded tensors.
+func replay(t testing.TB, recorded tensor) sampler.Noise {
+	next := 0
+	return func(dst []float32) {
+		if !assert.NotEmpty(t, recorded.shape, "the reference draws no noise") || !assert.Less(t, next, recorded.shape[0], "more noise than the reference draws") {
+			return
+		}
+		for i, v := range recorded.row(next) {
+			dst[i] = float32(v)
+		}
+		next++
+	}
+}
+
+// assertState compares a state with a row of the reference, by the largest error
+// relative to the largest value. rounding is added to the bound: the reference
+// gets a state as the difference of two numbers of the size of the one before,
+// which for a step from sigma 4096 leaves it with fewer digits.
+func assertState(t testing.TB, what string, want []float64, have []float32, scale, rounding float64) {
+	t.Helper()
+	require.Len(t, have, len(want), what)
+	worst, at := 0.0, 0
+	for i, w := range want {
+		if e := math.Abs(float64(have[i])*scale - w); !(e <= worst) {
+			worst, at = e, i
+		}
+	}
+	assert.LessOrEqual(t, worst, trajectoryTolerance*largest(want)+rounding, "%s: value %d: have %g, want %g", what, at, float64(have[at])*scale, want[at])
+}
+
+func largest(values []float64) float64 {
+	m := 0.0
+	for _, v := range values {
+		m = math.Max(m, math.Abs(v))
+	}
+	return m
+}
+
+// Whole runs of diffusers' schedulers, state by state.
+func TestTrajectories(t *testing.T) {
+	var cases []trajectory
+	readJSON(t, "testdata/trajectories.json.gz", &cases)
+	tensors := readTensors(t, "testdata/trajectories.safetensors")
+	ran := map[string]int{}
+	for _, c := range cases {
+		if !runs(c) {
+			continue
+		}
+		ran[c.Class]++
+		t.Run(c.Label, func(t *testing.T) {
+			s := c.schedule(t)
+			s.Solver.Eta, s.Solver.ClippedEps = c.Step.Eta, c.Step.UseClippedModelOutput
+			run, err := sampler.FromSolver(sampler.Solver(s.Solver))
+			require.NoError(t, err)
+
+			want := tensors[c.Label+".x"]
+			// the reference's latents are x scaled to unit variance, in some classes
+			unit := func(sigma float64) float64 {
+				if s.InitNoiseSigma != math.Sqrt(1+s.Sigmas[0]*s.Sigmas[0]) || c.Class == "EulerDiscreteScheduler" || c.Class == "EulerAncestralDiscreteScheduler" {
+					return 1
+				}
+				return 1 / math.Sqrt(1+sigma*sigma)
+			}
+			x := make([]float32, want.shape[1])
+			for i, v := range want.row(0) {
+				x[i] = float32(v / unit(s.Sigmas[0]))
+			}
+			model := closedFormModel(s)
+			calls := 0
+			denoise := func(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
+				assertState(t, fmt.Sprintf("before call %d", calls), want.row(calls), x, unit(sigma), rounding(want, calls))
+				calls++
+				return model(ctx, x, sigma)
+			}
+			require.NoError(t, run.Sample(context.Background(), denoise, x, s.Sigmas, replay(t, tensors[c.Label+".noise"])))
+			assert.Equal(t, want.shape[0]-1, calls, "model calls")
+			last := s.Sigmas[len(s.Sigmas)-1]
+			assertState(t, "at the end", want.row(calls), x, unit(last), rounding(want, calls))
+		})
+	}
+	for _, class := range scheduler.Classes() {
+		assert.NotZero(t, ran[class], "no case of %s", class)
+	}
+}
+
+// rounding is the float32 rounding of the largest value of the state before i.
+func rounding(states tensor, i int) float64 {
+	return largest(states.row(max(i-1, 0))) / (1 << 24)
+}
+
+// runs says whether we have what the case needs.
+func runs(c trajectory) bool {
+	for _, class := range scheduler.Classes() {
+		if class == c.Class {
+			return c.Label != "pndm_prk" && c.Label != "euler_churn"
+		}
+	}
+	return false
+}

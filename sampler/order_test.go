@@ -1,0 +1,114 @@
+package sampler_test
+
+import (
+	"context"
+	"math"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"sdgo/sampler"
+)
+
+// gaussian is the ideal denoiser for data drawn from N(0, 1).
+func gaussian(_ context.Context, x []float32, sigma float64) ([]float32, error) {
+	denoised := make([]float32, len(x))
+	for i, v := range x {
+		denoised[i] = float32(float64(v) / (1 + sigma*sigma))
+	}
+	return denoised, nil
+}
+
+// logLevels are steps+1 levels evenly spaced in log σ.
+func logLevels(high, low float64, steps int) []float64 {
+	sigmas := make([]float64, steps+1)
+	for i := range sigmas {
+		sigmas[i] = high * math.Pow(low/high, float64(i)/float64(steps))
+	}
+	return sigmas
+}
+
+// For data drawn from N(0, 1) the ODE has the closed solution x(σ) ∝ √(1+σ²), so
+// a sampler's error is known exactly.
+func gaussianError(t *testing.T, s sampler.Sampler, steps int) float64 {
+	t.Helper()
+	sigmas := logLevels(40, 0.1, steps)
+	norm := func(sigma float64) float64 { return math.Sqrt(1 + sigma*sigma) }
+	if _, ok := s.(sampler.PLMS); ok {
+		sigmas = slices.Insert(sigmas, 1, sigmas[1])
+	}
+	x := []float32{float32(norm(sigmas[0]))}
+	start := float64(x[0]) / norm(sigmas[0])
+	require.NoError(t, s.Sample(context.Background(), gaussian, x, sigmas, func(dst []float32) { clear(dst) }))
+	return math.Abs(float64(x[0])/norm(sigmas[len(sigmas)-1])/start - 1)
+}
+
+func TestOrder(t *testing.T) {
+	tests := []struct {
+		name    string
+		sampler sampler.Sampler
+		order   float64 // the error shrinks as steps^-order
+	}{
+		{"euler", sampler.Euler{}, 1},
+		{"ddim", sampler.DDIM{}, 1},
+		{"plms", sampler.PLMS{}, 2}, // its coefficients are those of even steps in σ
+		{"dpmpp_2m", sampler.DPMPP2M{}, 2},
+		{"dpmpp order 1", sampler.DPMSolver{Order: 1}, 1},
+		{"dpmpp order 2", sampler.DPMSolver{}, 2},
+		{"dpmpp order 2 heun", sampler.DPMSolver{Heun: true}, 2},
+		{"dpmpp order 3", sampler.DPMSolver{Order: 3}, 2}, // see its comment
+		{"dpm order 1", sampler.DPMSolver{Order: 1, Epsilon: true}, 1},
+		{"dpm order 2", sampler.DPMSolver{Epsilon: true}, 2},
+		{"dpm order 2 heun", sampler.DPMSolver{Epsilon: true, Heun: true}, 2},
+		{"dpm order 3", sampler.DPMSolver{Order: 3, Epsilon: true}, 2},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			e1, e2 := gaussianError(t, tt.sampler, 50), gaussianError(t, tt.sampler, 100)
+			order := math.Log2(e1 / e2)
+			assert.InDelta(t, tt.order, order, 0.3, "errors %g and %g", e1, e2)
+		})
+	}
+}
+
+// Samplers that add noise must end with the data's mean and variance.
+func TestStochasticMoments(t *testing.T) {
+	half := 0.5
+	tests := []struct {
+		name    string
+		sampler sampler.Sampler
+	}{
+		{"euler_ancestral", sampler.EulerAncestral{}},
+		{"euler_ancestral eta 0.5", sampler.EulerAncestral{Eta: &half}},
+		{"ddim eta 1", sampler.DDIM{Eta: 1}},
+		{"ddim eta 0.5", sampler.DDIM{Eta: 0.5}},
+		{"sde-dpmpp order 1", sampler.DPMSolver{SDE: true, Order: 1}},
+		{"sde-dpmpp order 2", sampler.DPMSolver{SDE: true}},
+		{"sde-dpmpp order 2 heun", sampler.DPMSolver{SDE: true, Heun: true}},
+		{"sde-dpmpp order 3", sampler.DPMSolver{SDE: true, Order: 3}},
+		{"sde-dpm order 2", sampler.DPMSolver{SDE: true, Epsilon: true}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			const n = 8_000
+			sigmas := append(logLevels(40, 0.02, 250), 0)
+			noise := sampler.NewTorch(1).Normal
+			x := make([]float32, n)
+			noise(x)
+			for i := range x {
+				x[i] *= float32(math.Sqrt(1 + sigmas[0]*sigmas[0]))
+			}
+			require.NoError(t, tt.sampler.Sample(context.Background(), gaussian, x, sigmas, noise))
+			var sum, square float64
+			for _, v := range x {
+				sum += float64(v)
+				square += float64(v) * float64(v)
+			}
+			// four standard errors, and 0.03 of variance for the steps' own error
+			assert.InDelta(t, 0, sum/n, 4/math.Sqrt(n))
+			assert.InDelta(t, 1, square/n, 4*math.Sqrt(2./n)+0.03)
+		})
+	}
+}

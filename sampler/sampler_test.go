@@ -1,0 +1,253 @@
+package sampler_test
+
+import (
+	"context"
+	"errors"
+	"math"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"sdgo/sampler"
+	"sdgo/scheduler"
+)
+
+// all lists every sampler that has a name.
+func all(t testing.TB) map[string]sampler.Sampler {
+	t.Helper()
+	samplers := map[string]sampler.Sampler{}
+	for _, info := range sampler.Names() {
+		s, err := sampler.ByName(info.Name)
+		require.NoError(t, err)
+		samplers[info.Name] = s
+	}
+	return samplers
+}
+
+// levels are a few sigmas that suit the sampler.
+func levels(s sampler.Sampler) []float64 {
+	if _, ok := s.(sampler.PLMS); ok {
+		return []float64{10, 5, 5, 2, 1, 0.3, 0}
+	}
+	return []float64{10, 5, 2, 1, 0.3, 0}
+}
+
+func silence(dst []float32) { clear(dst) }
+
+func TestBadInput(t *testing.T) {
+	nan, inf := math.NaN(), math.Inf(1)
+	for name, s := range all(t) {
+		t.Run(name, func(t *testing.T) {
+			for _, tt := range []struct {
+				want   string
+				sigmas []float64
+			}{
+				{"have 0 sigmas", nil},
+				{"have 1 sigmas", []float64{3}},
+				{"sigma 1 is 4 after 3", []float64{3, 4, 0}},
+				{"sigma 3 is 3 after 3", []float64{5, 4, 3, 3, 0}},
+				{"sigma 1 is -1", []float64{3, -1}},
+				{"sigma 0 is NaN", []float64{nan, 1, 0}},
+				{"sigma 0 is +Inf", []float64{inf, 1, 0}},
+				{"sigma 0 is 0", []float64{0, 0}},
+			} {
+				err := s.Sample(context.Background(), gaussian, []float32{1}, tt.sigmas, silence)
+				assert.ErrorContains(t, err, tt.want)
+			}
+			sigmas := levels(s)
+			assert.ErrorContains(t, s.Sample(context.Background(), gaussian, nil, sigmas, silence), "x is empty")
+			assert.ErrorContains(t, s.Sample(context.Background(), nil, []float32{1}, sigmas, silence), "no Denoiser")
+			assert.ErrorContains(t, s.Sample(context.Background(), gaussian, []float32{1, float32(nan)}, sigmas, silence), "x[1] is NaN")
+		})
+	}
+}
+
+func TestBadOptions(t *testing.T) {
+	eta := 1.5
+	for want, s := range map[string]sampler.Sampler{
+		"ddim: eta: have 2":              sampler.DDIM{Eta: 2},
+		"ddim: eta: have NaN":            sampler.DDIM{Eta: math.NaN()},
+		"euler_ancestral: eta: have 1.5": sampler.EulerAncestral{Eta: &eta},
+		"order: have 4":                  sampler.DPMSolver{Order: 4},
+		"order: have -1":                 sampler.DPMSolver{Order: -1},
+		"clip: have -1":                  sampler.DDIM{Limit: sampler.Limit{Clip: -1}},
+		"quantile: have 2":               sampler.DDIM{Limit: sampler.Limit{Quantile: 2}},
+		"max value: have 0.5":            sampler.DDIM{Limit: sampler.Limit{Quantile: 0.9, MaxValue: 0.5}},
+		"batch of 2":                     sampler.DDIM{Limit: sampler.Limit{Quantile: 0.9, Batch: 2}},
+		"have 1 levels":                  sampler.DDIM{To: []float64{1}},
+		"only one of From and To":        sampler.PLMS{To: []float64{5, 2, 1, 0.5, 0}},
+	} {
+		err := s.Sample(context.Background(), gaussian, []float32{1, 2, 3}, []float64{10, 5, 2, 1, 0.5, 0}, silence)
+		assert.ErrorContains(t, err, want)
+	}
+	for _, s := range []sampler.Sampler{sampler.EulerAncestral{}, sampler.DDIM{Eta: 0.1}, sampler.DPMSolver{SDE: true}} {
+		assert.ErrorContains(t, s.Sample(context.Background(), gaussian, []float32{1}, levels(s), nil), "have no Noise")
+	}
+}
+
+// A Denoiser's failure, a bad estimate and a cancelled context stop a run and say
+// at which step.
+func TestStops(t *testing.T) {
+	broken := errors.New("broken")
+	tests := map[string]struct {
+		denoised []float32
+		err      error
+		want     string
+	}{
+		"error":    {nil, broken, "broken"},
+		"NaN":      {[]float32{0, float32(math.NaN())}, nil, "returned NaN at index 1"},
+		"infinity": {[]float32{float32(math.Inf(-1)), 0}, nil, "returned -Inf at index 0"},
+		"length":   {[]float32{0}, nil, "returned 1 values, want 2"},
+	}
+	for name, s := range all(t) {
+		for what, tt := range tests {
+			t.Run(name+"/"+what, func(t *testing.T) {
+				calls := 0
+				denoise := func(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
+					if calls++; calls == 3 {
+						return tt.denoised, tt.err
+					}
+					return gaussian(ctx, x, sigma)
+				}
+				err := s.Sample(context.Background(), denoise, []float32{1, 2}, levels(s), silence)
+				var step *sampler.StepError
+				require.ErrorAs(t, err, &step)
+				assert.Positive(t, step.Step)
+				assert.Positive(t, step.Sigma)
+				assert.ErrorContains(t, err, tt.want)
+			})
+		}
+		t.Run(name+"/cancelled", func(t *testing.T) {
+			ctx, cancel := context.WithCancel(context.Background())
+			calls := 0
+			denoise := func(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
+				if calls++; calls == 2 {
+					cancel()
+				}
+				return gaussian(ctx, x, sigma)
+			}
+			err := s.Sample(ctx, denoise, []float32{1}, levels(s), silence)
+			assert.ErrorIs(t, err, context.Canceled)
+			assert.Equal(t, 2, calls)
+		})
+	}
+}
+
+// One sampler value serves many runs at once, each as if it were alone.
+func TestConcurrentRuns(t *testing.T) {
+	run := func(s sampler.Sampler, seed uint64) []float32 {
+		noise := sampler.NewTorch(seed).Normal
+		x := make([]float32, 64)
+		noise(x)
+		for i := range x {
+			x[i] *= 10
+		}
+		require.NoError(t, s.Sample(context.Background(), gaussian, x, levels(s), noise))
+		return x
+	}
+	var wait sync.WaitGroup
+	for name, s := range all(t) {
+		for seed := range uint64(8) {
+			want := run(s, seed)
+			wait.Go(func() { assert.Equal(t, want, run(s, seed), name) })
+		}
+	}
+	wait.Wait()
+}
+
+// A sampler leaves the Denoiser's slice alone and does not keep it.
+func TestDenoisedIsBorrowed(t *testing.T) {
+	for name, s := range all(t) {
+		t.Run(name, func(t *testing.T) {
+			shared := make([]float32, 16)
+			var last []float32
+			borrow := func(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
+				if last != nil {
+					assert.Equal(t, last, shared, "the sampler wrote into the estimate")
+				}
+				fresh, err := gaussian(ctx, x, sigma)
+				copy(shared, fresh)
+				last = fresh
+				return shared, err
+			}
+			x, y := make([]float32, 16), make([]float32, 16)
+			sampler.NewTorch(5).Normal(x)
+			copy(y, x)
+			require.NoError(t, s.Sample(context.Background(), borrow, x, levels(s), sampler.NewTorch(6).Normal))
+			require.NoError(t, s.Sample(context.Background(), gaussian, y, levels(s), sampler.NewTorch(6).Normal))
+			assert.Equal(t, y, x, "the sampler kept the estimate")
+		})
+	}
+}
+
+// The two spellings of one method agree to rounding.
+func TestSameMethod(t *testing.T) {
+	pairs := map[string][2]sampler.Sampler{
+		"DPM-Solver++(2M)":       {sampler.DPMPP2M{}, sampler.DPMSolver{}},
+		"DDIM and Euler":         {sampler.DDIM{}, sampler.Euler{}},
+		"DPM++ order 1 is Euler": {sampler.DPMSolver{Order: 1}, sampler.Euler{}},
+		"DPM order 1 is Euler":   {sampler.DPMSolver{Order: 1, Epsilon: true}, sampler.Euler{}},
+		"DDIM eta 1":             {sampler.DDIM{Eta: 1}, sampler.EulerAncestral{}},
+		"SDE-DPM++ order 1":      {sampler.DPMSolver{Order: 1, SDE: true}, sampler.EulerAncestral{}},
+	}
+	for name, pair := range pairs {
+		t.Run(name, func(t *testing.T) {
+			var out [2][]float32
+			for i, s := range pair {
+				out[i] = make([]float32, 32)
+				noise := sampler.NewTorch(9).Normal
+				noise(out[i])
+				require.NoError(t, s.Sample(context.Background(), gaussian, out[i], levels(s), noise))
+			}
+			assert.InDeltaSlice(t, out[0], out[1], 1e-6)
+		})
+	}
+}
+
+func TestNames(t *testing.T) {
+	for name, want := range map[string]string{
+		"Euler": "euler", "k_euler_a": "euler_ancestral", "Euler a": "euler_ancestral", "DPM++ 2M": "dpmpp_2m",
+		" dpmpp-2m ": "dpmpp_2m", "PNDMScheduler": "plms", "DDIM": "ddim",
+	} {
+		info, err := sampler.Lookup(name)
+		require.NoError(t, err, name)
+		assert.Equal(t, want, info.Name)
+		config, err := scheduler.NewConfig(info.Class)
+		require.NoError(t, err)
+		assert.Equal(t, info.Class, config.Class)
+		assert.NotEmpty(t, info.Description)
+	}
+	_, err := sampler.ByName("eular")
+	assert.ErrorContains(t, err, `sampler: name: have "eular", want one of euler, `)
+	_, err = sampler.FromSolver(sampler.Solver{Class: "NoScheduler"})
+	assert.ErrorContains(t, err, `"NoScheduler"`)
+}
+
+// Every spelling of a name means one sampler.
+func TestNamesAreUnique(t *testing.T) {
+	for _, info := range sampler.Names() {
+		for _, name := range append([]string{info.Name}, info.Aliases...) {
+			found, err := sampler.Lookup(name)
+			require.NoError(t, err)
+			assert.Equal(t, info.Name, found.Name, name)
+		}
+	}
+}
+
+// Dynamic thresholding looks at each latent of the batch alone.
+func TestLimit(t *testing.T) {
+	x := []float32{1, -2, 3, 10, 0.1, 0.2, 0.3, 0.4}
+	same := func(_ context.Context, x []float32, _ float64) ([]float32, error) { return x, nil }
+	denoise := sampler.Limited(same, sampler.Limit{Quantile: 0.5, MaxValue: 4, Batch: 2})
+	have, err := denoise(context.Background(), x, 1)
+	require.NoError(t, err)
+	// the first latent's median is 2.5; the second's is below 1, which leaves it
+	assert.InDeltaSlice(t, []float32{0.4, -0.8, 1, 1, 0.1, 0.2, 0.3, 0.4}, have, 1e-6)
+
+	denoise = sampler.Limited(same, sampler.Limit{Clip: 2})
+	have, err = denoise(context.Background(), x, 1)
+	require.NoError(t, err)
+	assert.Equal(t, []float32{1, -2, 2, 2, 0.1, 0.2, 0.3, 0.4}, have)
+}

@@ -1,0 +1,132 @@
+package scheduler
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+)
+
+// The values of prediction_type: what the model's output is.
+const (
+	epsilon     = "epsilon"      // the noise
+	vPrediction = "v_prediction" // √ᾱ·ε − √(1−ᾱ)·x₀
+	sample      = "sample"       // the clean latents
+)
+
+// maxTrainTimesteps bounds the tables that a file can ask for.
+const maxTrainTimesteps = 1_000_000
+
+// check reports the first value that the class does not have or we do not
+// implement. Keys that the class does not read are not looked at.
+func (c *Config) check() error {
+	spec, ok := classes[c.Class]
+	if !ok {
+		return fmt.Errorf("scheduler: _class_name: have %q, want one of %s", c.Class, strings.Join(Classes(), ", "))
+	}
+	keys := spec.defaultKeys()
+	bad := func(key string, have any, want string) error {
+		return fmt.Errorf("scheduler: %s: %s: have %v, want %s", c.Class, key, have, want)
+	}
+	oneOf := func(key, have string, want ...string) error {
+		if _, ok := keys[key]; !ok || slices.Contains(want, have) {
+			return nil
+		}
+		return bad(key, fmt.Sprintf("%q", have), "one of "+strings.Join(want, ", "))
+	}
+	between := func(key string, have, low, high float64) error {
+		if _, ok := keys[key]; !ok || have >= low && have <= high {
+			return nil
+		}
+		return bad(key, have, fmt.Sprintf("a number from %g to %g", low, high))
+	}
+	off := func(key string, have bool) error {
+		if !have {
+			return nil
+		}
+		return bad(key, have, "false: it is not implemented")
+	}
+
+	if n := c.NumTrainTimesteps; n < 1 || n > maxTrainTimesteps {
+		return bad("num_train_timesteps", n, fmt.Sprintf("a number from 1 to %d", maxTrainTimesteps))
+	}
+	if c.TrainedBetas != nil && len(c.TrainedBetas) != c.NumTrainTimesteps {
+		return bad("trained_betas", fmt.Sprintf("%d numbers", len(c.TrainedBetas)), fmt.Sprintf("num_train_timesteps = %d of them", c.NumTrainTimesteps))
+	}
+	for _, err := range []error{
+		between("beta_start", c.BetaStart, 0, 1),
+		between("beta_end", c.BetaEnd, 0, 1),
+		oneOf("beta_schedule", c.BetaSchedule, betaSchedules...),
+		oneOf("prediction_type", c.PredictionType, spec.predictions...),
+		oneOf("timestep_spacing", c.TimestepSpacing, "linspace", "leading", "trailing"),
+		between("steps_offset", float64(c.StepsOffset), 0, float64(c.NumTrainTimesteps)),
+		oneOf("final_sigmas_type", c.FinalSigmasType, "zero", "sigma_min"),
+		oneOf("interpolation_type", c.InterpolationType, "linear", "log_linear"),
+		oneOf("timestep_type", c.TimestepType, "discrete", "continuous"),
+		between("clip_sample_range", c.ClipSampleRange, math.SmallestNonzeroFloat64, math.MaxFloat32),
+		between("dynamic_thresholding_ratio", c.DynamicThresholdingRatio, 0, 1),
+		between("sample_max_value", c.SampleMaxValue, 1, math.MaxFloat32),
+		off("use_flow_sigmas", c.UseFlowSigmas),
+		off("use_dynamic_shifting", c.UseDynamicShifting),
+	} {
+		if err != nil {
+			return err
+		}
+	}
+	if given := c.curveFlags(); len(given) > 1 {
+		return fmt.Errorf("scheduler: %s: have %s, want at most one of them", c.Class, strings.Join(given, " and "))
+	}
+	for key, sigma := range map[string]*float64{"sigma_min": c.SigmaMin, "sigma_max": c.SigmaMax} {
+		if _, ok := keys[key]; ok && sigma != nil && !(*sigma > 0 && *sigma <= math.MaxFloat32) {
+			return bad(key, *sigma, "a positive number")
+		}
+	}
+	return c.checkSolver(bad, oneOf)
+}
+
+// checkSolver checks the keys that say how to step.
+func (c *Config) checkSolver(bad func(string, any, string) error, oneOf func(string, string, ...string) error) error {
+	switch c.Class {
+	case "DPMSolverMultistepScheduler":
+		for _, err := range []error{
+			oneOf("algorithm_type", c.AlgorithmType, "dpmsolver++", "dpmsolver", "sde-dpmsolver++", "sde-dpmsolver", "deis"),
+			oneOf("solver_type", c.SolverType, "midpoint", "heun", "logrho", "bh1", "bh2"),
+		} {
+			if err != nil {
+				return err
+			}
+		}
+		if c.SolverOrder < 1 || c.SolverOrder > 3 {
+			return bad("solver_order", c.SolverOrder, "1, 2 or 3")
+		}
+		if c.SolverOrder == 3 && c.AlgorithmType == "sde-dpmsolver" {
+			return bad("solver_order", c.SolverOrder, "1 or 2 with algorithm_type sde-dpmsolver")
+		}
+		if (c.AlgorithmType == "dpmsolver" || c.AlgorithmType == "sde-dpmsolver") && c.FinalSigmasType == "zero" {
+			return bad("final_sigmas_type", `"zero"`, `"sigma_min" with algorithm_type `+c.AlgorithmType)
+		}
+		if c.VarianceType != nil {
+			return bad("variance_type", fmt.Sprintf("%q", *c.VarianceType), "null: learned variances are not implemented")
+		}
+	}
+	return nil
+}
+
+// curveFlags lists the use_*_sigmas keys that are on.
+func (c *Config) curveFlags() []string {
+	var on []string
+	for _, flag := range []struct {
+		key string
+		on  bool
+	}{
+		{"use_karras_sigmas", c.UseKarrasSigmas},
+		{"use_exponential_sigmas", c.UseExponentialSigmas},
+		{"use_beta_sigmas", c.UseBetaSigmas},
+		{"use_lu_lambdas", c.UseLuLambdas},
+	} {
+		if flag.on {
+			on = append(on, flag.key)
+		}
+	}
+	return on
+}

@@ -1,0 +1,235 @@
+package scheduler_test
+
+import (
+	"bufio"
+	"compress/gzip"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"strconv"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"sdgo/scheduler"
+)
+
+// arrayTolerance is relative. The reference's arrays have float32 values.
+const arrayTolerance = 1e-6
+
+type arrayCase struct {
+	Class     string                     `json:"class"`
+	Config    map[string]json.RawMessage `json:"config"`
+	Steps     int                        `json:"n"`
+	Timesteps numbers                    `json:"timesteps"`
+	Sigmas    numbers                    `json:"sigmas"`
+	InitNoise float64                    `json:"init_noise_sigma"`
+	Error     string                     `json:"error"`
+}
+
+// numbers is a list of numbers, with "nan" and the infinities as strings.
+type numbers []float64
+
+func (n *numbers) UnmarshalJSON(data []byte) error {
+	var list []any
+	if err := json.Unmarshal(data, &list); err != nil {
+		return err
+	}
+	for _, v := range list {
+		x, err := strconv.ParseFloat(fmt.Sprint(v), 64)
+		if err != nil {
+			return err
+		}
+		*n = append(*n, x)
+	}
+	return nil
+}
+
+func (c arrayCase) name() string {
+	raw, _ := json.Marshal(c.Config)
+	return fmt.Sprintf("%s/%d/%s", c.Class, c.Steps, raw)
+}
+
+func (c arrayCase) parse(t *testing.T) *scheduler.Config {
+	t.Helper()
+	keys := map[string]any{"_class_name": c.Class}
+	for k, v := range c.Config {
+		keys[k] = v
+	}
+	raw, err := json.Marshal(keys)
+	require.NoError(t, err)
+	config, err := scheduler.ParseConfig(raw)
+	require.NoError(t, err)
+	return config
+}
+
+func readArrays(t *testing.T) []arrayCase {
+	t.Helper()
+	f, err := os.Open("testdata/arrays.jsonl.gz")
+	require.NoError(t, err)
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	require.NoError(t, err)
+	var cases []arrayCase
+	lines := bufio.NewScanner(z)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var c arrayCase
+		require.NoError(t, json.Unmarshal(lines.Bytes(), &c))
+		cases = append(cases, c)
+	}
+	require.NoError(t, lines.Err())
+	return cases
+}
+
+// readTensors reads the float32 tensors of a small safetensors file.
+func readTensors(t *testing.T, path string) map[string][]float32 {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	require.NoError(t, err)
+	size := binary.LittleEndian.Uint64(data)
+	var header map[string]json.RawMessage
+	require.NoError(t, json.Unmarshal(data[8:8+size], &header))
+	tensors := map[string][]float32{}
+	for name, raw := range header {
+		var entry struct {
+			DType   string `json:"dtype"`
+			Offsets [2]int `json:"data_offsets"`
+		}
+		if json.Unmarshal(raw, &entry) != nil || entry.DType != "F32" {
+			continue
+		}
+		body := data[8+int(size):][entry.Offsets[0]:entry.Offsets[1]]
+		values := make([]float32, len(body)/4)
+		for i := range values {
+			values[i] = math.Float32frombits(binary.LittleEndian.Uint32(body[4*i:]))
+		}
+		tensors[name] = values
+	}
+	return tensors
+}
+
+// assertClose compares by the error relative to each wanted value.
+func assertClose(t *testing.T, what string, want, have []float64, tolerance float64) {
+	t.Helper()
+	if !assert.Len(t, have, len(want), what) {
+		return
+	}
+	worst, at := 0.0, 0
+	for i := range want {
+		if e := math.Abs(have[i]-want[i]) / math.Max(math.Abs(want[i]), 1e-30); want[i] != have[i] && !(e <= worst) {
+			worst, at = e, i
+		}
+	}
+	assert.LessOrEqual(t, worst, tolerance, "%s: entry %d: have %g, want %g", what, at, have[at], want[at])
+}
+
+func TestTables(t *testing.T) {
+	tensors := readTensors(t, "testdata/tables.safetensors")
+	tests := []struct {
+		name, schedule string
+		start, end     float64
+		rescale        bool
+	}{
+		{"scaled_linear", "scaled_linear", 0.00085, 0.012, false},
+		{"scaled_linear_zsnr", "scaled_linear", 0.00085, 0.012, true},
+		{"linear", "linear", 0.0001, 0.02, false},
+		{"linear_zsnr", "linear", 0.0001, 0.02, true},
+		{"squaredcos_cap_v2", "squaredcos_cap_v2", 0.0001, 0.02, false},
+		{"squaredcos_cap_v2_zsnr", "squaredcos_cap_v2", 0.0001, 0.02, true},
+		{"sigmoid", "sigmoid", 0.0001, 0.02, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c, err := scheduler.NewConfig("DDIMScheduler")
+			require.NoError(t, err)
+			c.BetaSchedule, c.BetaStart, c.BetaEnd, c.RescaleBetasZeroSNR = tt.schedule, tt.start, tt.end, tt.rescale
+			betas, err := c.Betas()
+			require.NoError(t, err)
+			// torch's float32 tables bit for bit, where it rounds correctly. Its
+			// sigmoid does not, and neither does its square root (MKL's): one
+			// unit in the last place of √ᾱ moves a rescaled ᾱ near zero by a few
+			// 1e-6 of itself.
+			tolerance := 0.0
+			switch {
+			case tt.schedule == "sigmoid":
+				tolerance = 2e-7
+			case tt.rescale:
+				tolerance = 1e-5
+			}
+			if !tt.rescale {
+				assertClose(t, "betas", widen(tensors[tt.name+".betas"]), betas, tolerance)
+			}
+			assertClose(t, "alphaBar", widen(tensors[tt.name+".alphas_cumprod"]), c.AlphaBar(), tolerance)
+		})
+	}
+}
+
+func widen(x []float32) []float64 {
+	y := make([]float64, len(x))
+	for i, v := range x {
+		y[i] = float64(v)
+	}
+	return y
+}
+
+// The reference's arrays, for every configuration of the classes we have.
+func TestArrays(t *testing.T) {
+	seen := map[string]int{}
+	for _, c := range readArrays(t) {
+		if !supported(c.Class) {
+			continue
+		}
+		seen[c.Class]++
+		t.Run(c.name(), func(t *testing.T) {
+			config := c.parse(t)
+			if config.RescaleBetasZeroSNR { // the levels are those of any prediction
+				config.PredictionType = "v_prediction"
+			}
+			s, err := config.Schedule(c.Steps)
+			if config.Class == "PNDMScheduler" && !config.SkipPRKSteps {
+				require.ErrorContains(t, err, "skip_prk_steps")
+				return
+			}
+			if c.Error != "" {
+				require.Error(t, err, "the reference fails: %s", c.Error)
+				return
+			}
+			require.NoError(t, err)
+			timesteps, sigmas := referenceForm(c, s)
+			assertClose(t, "timesteps", c.Timesteps, timesteps, arrayTolerance)
+			initNoise := s.InitNoiseSigma
+			if c.Sigmas != nil {
+				assertClose(t, "sigmas", c.Sigmas, sigmas, arrayTolerance)
+			}
+			if c.InitNoise == 1 {
+				// latents of unit variance are x/√(1+σ²)
+				initNoise /= math.Sqrt(1 + s.Sigmas[0]*s.Sigmas[0])
+			}
+			assert.InEpsilon(t, c.InitNoise, initNoise, arrayTolerance, "init_noise_sigma")
+			for i, timestep := range s.Timesteps {
+				assert.Equal(t, timestep, s.Timestep(s.Sigmas[i]), "Timestep of a listed sigma")
+			}
+		})
+	}
+	for _, class := range scheduler.Classes() {
+		assert.NotZero(t, seen[class], "no case of %s", class)
+	}
+}
+
+func supported(class string) bool {
+	for _, c := range scheduler.Classes() {
+		if c == class {
+			return true
+		}
+	}
+	return false
+}
+
+// referenceForm lays a schedule out as the class of the reference does.
+func referenceForm(_ arrayCase, s *scheduler.Schedule) (timesteps, sigmas []float64) {
+	return s.Timesteps, s.Sigmas
+}

@@ -1,0 +1,60 @@
+package scheduler
+
+import (
+	"fmt"
+	"math"
+	"sort"
+)
+
+// multistepSchedule is that of DPMSolverMultistepScheduler and its relatives:
+// whole timesteps that leave out the last level, or a curve over the whole
+// training range.
+func multistepSchedule(c *Config, t *table, steps int) (*Schedule, error) {
+	last := c.NumTrainTimesteps - c.clippedLevels(t)
+	ts, err := c.multistepTimesteps(steps, last)
+	if err != nil {
+		return nil, err
+	}
+	var sigmas []float64
+	whole := math.Trunc // the class keeps integers
+	if c.BetaSchedule != cosineBetas && (c.UseKarrasSigmas || c.UseLuLambdas) {
+		whole = math.RoundToEven
+	}
+	curve := c.curve(t.min(), t.max(), steps)
+	if c.UseLuLambdas { // evenly spaced in λ = −log σ
+		curve = exponential(math.Exp(t.logs[0]), math.Exp(t.logs[len(t.logs)-1]), steps)
+	}
+	if curve != nil {
+		sigmas = curve
+		for i, sigma := range sigmas {
+			ts[i] = whole(t.timestep(sigma))
+		}
+	} else {
+		for _, timestep := range ts {
+			sigmas = append(sigmas, t.sigma(timestep))
+		}
+	}
+	if ts[steps-1] < 0 {
+		return nil, fmt.Errorf("scheduler: %s: steps: have %d, want at most %d after lambda_min_clipped = %g",
+			c.Class, steps, last, *c.LambdaMinClipped)
+	}
+	final := 0.0
+	if c.FinalSigmasType == "sigma_min" {
+		final = t.min()
+	}
+	return &Schedule{Timesteps: ts, Sigmas: roundSigmas(sigmas, final)}, nil
+}
+
+// clippedLevels counts the noisiest levels that lambda_min_clipped leaves out:
+// those whose half log-SNR λ = log(√ᾱ/√(1−ᾱ)) is below it.
+func (c *Config) clippedLevels(t *table) int {
+	if c.LambdaMinClipped == nil {
+		return 0
+	}
+	n := len(t.alphaBar)
+	return sort.Search(n, func(i int) bool {
+		a := t.alphaBar[n-1-i]
+		lambda := f32(f32(math.Log(f32(math.Sqrt(a)))) - f32(math.Log(f32(math.Sqrt(f32(1-a))))))
+		return lambda >= *c.LambdaMinClipped
+	})
+}

@@ -1,0 +1,162 @@
+package scheduler
+
+import (
+	"fmt"
+	"math"
+	"slices"
+)
+
+// Schedule is the list of noise levels of one run.
+type Schedule struct {
+	// Timesteps is the model's time at each level, 0 to num_train_timesteps−1 and
+	// not always whole. There is one for each sigma but the last.
+	Timesteps []float64
+
+	// Sigmas holds the noise level of each step's first model call, decreasing,
+	// then the level that the run ends at. PNDM has its second level twice.
+	Sigmas []float64
+
+	// InitNoiseSigma scales unit normal noise to the x that a run starts from.
+	InitNoiseSigma float64
+
+	// FinalScale turns the x that a run ends with into latents. It is 1 except
+	// when a class that keeps its latents at unit variance does not end at zero.
+	FinalScale float64
+
+	// Order is how many entries of Timesteps one step takes. It is 1: samplers
+	// that call the model twice in a step derive the second level themselves.
+	Order int
+
+	// Prediction is the model's kind of output: "epsilon", "v_prediction" or "sample".
+	Prediction string
+
+	// Solver says how the config wants to step between the levels.
+	Solver Solver
+
+	steps      int // as asked for, before Tail
+	table      *table
+	continuous bool // the model's time is log(σ)/4
+}
+
+// Schedule returns the levels for a run of steps steps, as the config says.
+// steps is at least 1 and at most num_train_timesteps.
+func (c *Config) Schedule(steps int) (*Schedule, error) {
+	if err := c.checkSteps(steps); err != nil {
+		return nil, err
+	}
+	spec := classes[c.Class]
+	t, err := c.table(c.exactTable())
+	if err != nil {
+		return nil, err
+	}
+	s, err := spec.schedule(c, t, steps)
+	if err != nil {
+		return nil, err
+	}
+	c.finish(s, t, steps)
+	return s, c.checkLevels(s)
+}
+
+func (c *Config) checkSteps(steps int) error {
+	if err := c.check(); err != nil {
+		return err
+	}
+	if steps < 1 || steps > c.NumTrainTimesteps {
+		return fmt.Errorf("scheduler: steps: have %d, want 1 to num_train_timesteps = %d", steps, c.NumTrainTimesteps)
+	}
+	return nil
+}
+
+// exactTable says whether the class computes with ᾱ rather than with a list of
+// float32 sigmas.
+func (c *Config) exactTable() bool {
+	_, ownSigmas := classes[c.Class].defaultKeys()["final_sigmas_type"]
+	return classes[c.Class].variancePreserving && !ownSigmas
+}
+
+// finish fills in what does not depend on how the levels were chosen.
+func (c *Config) finish(s *Schedule, t *table, steps int) {
+	s.Order, s.Prediction = 1, c.PredictionType
+	s.steps, s.table = steps, t
+	s.continuous = c.TimestepType == "continuous" && c.PredictionType == vPrediction
+	if s.continuous {
+		for i := range s.Timesteps {
+			s.Timesteps[i] = f32(0.25 * f32(math.Log(s.Sigmas[i])))
+		}
+	}
+
+	first, last := s.Sigmas[0], s.Sigmas[len(s.Sigmas)-1]
+	s.InitNoiseSigma, s.FinalScale = math.Sqrt(1+first*first), 1
+	if classes[c.Class].variancePreserving {
+		s.FinalScale = 1 / math.Sqrt(1+last*last)
+	} else if c.TimestepSpacing != "leading" {
+		s.InitNoiseSigma = first // as k-diffusion: x₀ is nothing beside it
+	}
+
+	from, to := s.Solver.From, s.Solver.To
+	s.Solver = c.solver(len(s.Timesteps))
+	s.Solver.From, s.Solver.To = from, to
+}
+
+// checkLevels catches what no sampler could use.
+func (c *Config) checkLevels(s *Schedule) error {
+	last := len(s.Sigmas) - 1
+	for i, sigma := range s.Sigmas {
+		doubled := c.Class == "PNDMScheduler" && i == 2
+		if i > 0 && i < last && !doubled && sigma >= s.Sigmas[i-1] || i == last && sigma > s.Sigmas[i-1] {
+			return fmt.Errorf("scheduler: %s: %d steps: sigma %d is %g after %g, want a lower one: use fewer steps or another spacing",
+				c.Class, s.steps, i, sigma, s.Sigmas[i-1])
+		}
+		if math.IsNaN(sigma) || math.IsInf(sigma, 0) || sigma < 0 || i == 0 && sigma == 0 {
+			return fmt.Errorf("scheduler: %s: sigma %d is %g, want it finite and positive", c.Class, i, sigma)
+		}
+		if sigma >= noSignal && c.PredictionType == epsilon {
+			return fmt.Errorf("scheduler: %s: timestep %g has no signal left (rescale_betas_zero_snr), have prediction_type %q, want %q or %q",
+				c.Class, s.Timesteps[i], epsilon, vPrediction, sample)
+		}
+	}
+	return nil
+}
+
+// Tail returns the part of the schedule that image-to-image runs: the last
+// int(steps·strength) steps, strength in (0, 1]. It is an error if none is left.
+func (s *Schedule) Tail(strength float64) (*Schedule, error) {
+	if !(strength > 0 && strength <= 1) {
+		return nil, fmt.Errorf("scheduler: strength: have %g, want more than 0 and at most 1", strength)
+	}
+	keep := min(int(float64(s.steps)*strength), s.steps)
+	if keep < 1 {
+		return nil, fmt.Errorf("scheduler: strength: have %g of %d steps, which leaves no step to run", strength, s.steps)
+	}
+	skip := (s.steps - keep) * s.Order
+	tail := *s
+	tail.Timesteps = slices.Clone(s.Timesteps[skip:])
+	tail.Sigmas = slices.Clone(s.Sigmas[skip:])
+	if s.Solver.From != nil {
+		tail.Solver.From = slices.Clone(s.Solver.From[skip:])
+		tail.Solver.To = slices.Clone(s.Solver.To[skip:])
+	}
+	if skip > 0 {
+		tail.InitNoiseSigma = math.Sqrt(1 + tail.Sigmas[0]*tail.Sigmas[0])
+	}
+	tail.steps = keep
+	return &tail, nil
+}
+
+// Timestep returns the model's time at noise level sigma: that of the schedule
+// where sigma is one of its levels, else by interpolation between the training
+// levels, linear in log σ.
+func (s *Schedule) Timestep(sigma float64) float64 {
+	for i, t := range s.Timesteps {
+		if s.Sigmas[i] == sigma {
+			return t
+		}
+	}
+	switch {
+	case s.continuous:
+		return 0.25 * math.Log(sigma)
+	case s.table == nil:
+		return math.NaN()
+	}
+	return s.table.timestep(sigma)
+}

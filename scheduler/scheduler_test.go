@@ -1,0 +1,224 @@
+package scheduler_test
+
+import (
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"sdgo/scheduler"
+)
+
+func parse(t *testing.T, data string) *scheduler.Config {
+	t.Helper()
+	c, err := scheduler.ParseConfig([]byte(data))
+	require.NoError(t, err)
+	return c
+}
+
+// The published file of Stable Diffusion v1.5, with its keys of no meaning.
+const sd15 = `{
+  "_class_name": "PNDMScheduler", "_diffusers_version": "0.6.0",
+  "beta_end": 0.012, "beta_schedule": "scaled_linear", "beta_start": 0.00085,
+  "num_train_timesteps": 1000, "set_alpha_to_one": false, "skip_prk_steps": true,
+  "steps_offset": 1, "trained_betas": null, "clip_sample": false
+}`
+
+func TestParseConfig(t *testing.T) {
+	c := parse(t, sd15)
+	assert.Equal(t, "PNDMScheduler", c.Class)
+	assert.Equal(t, "epsilon", c.PredictionType)
+	assert.Equal(t, "leading", c.TimestepSpacing, "PNDM's default")
+	assert.Equal(t, 1, c.StepsOffset)
+
+	// each class has defaults of its own
+	ddim := parse(t, `{"_class_name": "DDIMScheduler"}`)
+	assert.True(t, ddim.ClipSample)
+	assert.Equal(t, 0.0001, ddim.BetaStart)
+	assert.Equal(t, "linspace", parse(t, `{"_class_name": "EulerDiscreteScheduler"}`).TimestepSpacing)
+
+	// Python writes infinities that JSON does not have
+	multistep := parse(t, `{"_class_name": "DPMSolverMultistepScheduler", "lambda_min_clipped": -Infinity, "_note": "Infinity, \"NaN\""}`)
+	assert.Nil(t, multistep.LambdaMinClipped)
+	multistep = parse(t, `{"_class_name": "DPMSolverMultistepScheduler", "lambda_min_clipped": -5.1}`)
+	assert.Equal(t, -5.1, *multistep.LambdaMinClipped)
+}
+
+func TestParseConfigRefuses(t *testing.T) {
+	for data, want := range map[string]string{
+		`{"_class_name": "EulerDiscreteScheduler"`: "unexpected end",
+		`[]`:                                 "cannot unmarshal",
+		`{}`:                                 "_class_name is missing",
+		`{"_class_name": 3}`:                 "_class_name: have 3, want a string",
+		`{"_class_name": "NoSuchScheduler"}`: `have "NoSuchScheduler", want one of DDIMScheduler, `,
+		`{"_class_name": "DDIMScheduler", "beta_shedule": "linear"}`:                                    `unknown key "beta_shedule"`,
+		`{"_class_name": "DDIMScheduler", "beta_schedule": "cosine"}`:                                   `beta_schedule: have "cosine", want one of linear, scaled_linear`,
+		`{"_class_name": "DDIMScheduler", "beta_start": "small"}`:                                       `beta_start: have "small", want a value of type number`,
+		`{"_class_name": "DDIMScheduler", "beta_start": -0.1}`:                                          "beta_start: have -0.1",
+		`{"_class_name": "DDIMScheduler", "num_train_timesteps": 10.5}`:                                 "num_train_timesteps: have 10.5, want a value of type integer",
+		`{"_class_name": "DDIMScheduler", "num_train_timesteps": 0}`:                                    "num_train_timesteps: have 0",
+		`{"_class_name": "DDIMScheduler", "num_train_timesteps": 2000000000}`:                           "num_train_timesteps: have 2000000000",
+		`{"_class_name": "DDIMScheduler", "trained_betas": [0.1, 0.2]}`:                                 "trained_betas: have 2 numbers, want num_train_timesteps = 1000",
+		`{"_class_name": "DDIMScheduler", "clip_sample": "yes"}`:                                        "clip_sample: have \"yes\", want a value of type bool",
+		`{"_class_name": "DDIMScheduler", "prediction_type": "flow"}`:                                   `prediction_type: have "flow"`,
+		`{"_class_name": "PNDMScheduler", "prediction_type": "sample"}`:                                 `prediction_type: have "sample", want one of epsilon, v_prediction`,
+		`{"_class_name": "DDIMScheduler", "timestep_spacing": "even"}`:                                  `timestep_spacing: have "even"`,
+		`{"_class_name": "DDIMScheduler", "clip_sample_range": 0}`:                                      "clip_sample_range: have 0",
+		`{"_class_name": "DDIMScheduler", "dynamic_thresholding_ratio": 1.5}`:                           "dynamic_thresholding_ratio: have 1.5",
+		`{"_class_name": "EulerDiscreteScheduler", "sigma_min": -1}`:                                    "sigma_min: have -1",
+		`{"_class_name": "EulerDiscreteScheduler", "final_sigmas_type": "one"}`:                         `final_sigmas_type: have "one"`,
+		`{"_class_name": "EulerDiscreteScheduler", "interpolation_type": "cubic"}`:                      `interpolation_type: have "cubic"`,
+		`{"_class_name": "EulerDiscreteScheduler", "timestep_type": "any"}`:                             `timestep_type: have "any"`,
+		`{"_class_name": "EulerDiscreteScheduler", "use_karras_sigmas": true, "use_beta_sigmas": true}`: "have use_karras_sigmas and use_beta_sigmas",
+		`{"_class_name": "DPMSolverMultistepScheduler", "solver_order": 4}`:                             "solver_order: have 4, want 1, 2 or 3",
+		`{"_class_name": "DPMSolverMultistepScheduler", "algorithm_type": "dpm"}`:                       `algorithm_type: have "dpm"`,
+		`{"_class_name": "DPMSolverMultistepScheduler", "solver_type": "rk4"}`:                          `solver_type: have "rk4"`,
+		`{"_class_name": "DPMSolverMultistepScheduler", "algorithm_type": "dpmsolver"}`:                 `final_sigmas_type: have "zero", want "sigma_min"`,
+		`{"_class_name": "DPMSolverMultistepScheduler", "use_flow_sigmas": true}`:                       "use_flow_sigmas: have true, want false",
+		`{"_class_name": "DPMSolverMultistepScheduler", "variance_type": "learned"}`:                    `variance_type: have "learned", want null`,
+		`{"_class_name": "DPMSolverMultistepScheduler", "lambda_min_clipped": "deep"}`:                  `lambda_min_clipped: have "deep"`,
+	} {
+		_, err := scheduler.ParseConfig([]byte(data))
+		assert.ErrorContains(t, err, want, data)
+	}
+}
+
+// A config moves to another class as diffusers' from_config moves it: given keys
+// carry over, defaults do not.
+func TestAs(t *testing.T) {
+	c := parse(t, sd15)
+	euler, err := c.As("EulerDiscreteScheduler")
+	require.NoError(t, err)
+	assert.Equal(t, 0.00085, euler.BetaStart)
+	assert.Equal(t, 1, euler.StepsOffset)
+	assert.Equal(t, "linspace", euler.TimestepSpacing, "the file does not give it, so Euler's default")
+
+	ddim, err := c.As("DDIMScheduler")
+	require.NoError(t, err)
+	assert.False(t, ddim.ClipSample, "PNDM has no such key, but the file gives it")
+
+	c.TimestepSpacing = "trailing"
+	euler, err = c.As("EulerDiscreteScheduler")
+	require.NoError(t, err)
+	assert.Equal(t, "trailing", euler.TimestepSpacing, "changed by the caller")
+
+	_, err = c.As("NoSuchScheduler")
+	assert.Error(t, err)
+}
+
+func TestScheduleRefuses(t *testing.T) {
+	c := parse(t, sd15)
+	for _, steps := range []int{-1, 0, 1001, 10_000} {
+		_, err := c.Schedule(steps)
+		assert.ErrorContains(t, err, "want 1 to num_train_timesteps = 1000", steps)
+	}
+	_, err := c.Schedule(1000)
+	assert.ErrorContains(t, err, "reach timestep 1000, want 0 to 999", "leading with an offset")
+
+	zero := parse(t, `{"_class_name": "DDIMScheduler", "rescale_betas_zero_snr": true, "timestep_spacing": "trailing"}`)
+	_, err = zero.Schedule(10)
+	assert.ErrorContains(t, err, "timestep 999 has no signal left")
+
+	flat := parse(t, `{"_class_name": "DPMSolverMultistepScheduler", "timestep_spacing": "leading"}`)
+	_, err = flat.Schedule(1000)
+	assert.ErrorContains(t, err, "want a lower one")
+
+	clipped := parse(t, `{"_class_name": "DPMSolverMultistepScheduler", "timestep_spacing": "trailing", "lambda_min_clipped": 4}`)
+	_, err = clipped.Schedule(10)
+	assert.ErrorContains(t, err, "lambda_min_clipped")
+}
+
+func TestTail(t *testing.T) {
+	ddim, err := parse(t, sd15).As("DDIMScheduler")
+	require.NoError(t, err)
+	full, err := ddim.Schedule(10)
+	require.NoError(t, err)
+	for _, tt := range []struct {
+		strength float64
+		steps    int
+	}{{1, 10}, {0.8, 8}, {0.35, 3}, {0.3, 3}, {0.1, 1}} {
+		tail, err := full.Tail(tt.strength)
+		require.NoError(t, err)
+		assert.Equal(t, full.Timesteps[10-tt.steps:], tail.Timesteps)
+		assert.Equal(t, full.Sigmas[10-tt.steps:], tail.Sigmas)
+		assert.InEpsilon(t, math.Sqrt(1+tail.Sigmas[0]*tail.Sigmas[0]), tail.InitNoiseSigma, 1e-12)
+	}
+	for _, strength := range []float64{0, -1, 1.01, math.NaN()} {
+		_, err := full.Tail(strength)
+		assert.ErrorContains(t, err, "want more than 0 and at most 1")
+	}
+	_, err = full.Tail(0.05)
+	assert.ErrorContains(t, err, "leaves no step to run")
+}
+
+// PNDM visits its second level twice, and loses that in image-to-image.
+func TestPNDMTail(t *testing.T) {
+	full, err := parse(t, sd15).Schedule(10)
+	require.NoError(t, err)
+	assert.Equal(t, []float64{901, 801, 801, 701, 601, 501, 401, 301, 201, 101, 1}, full.Timesteps)
+	assert.Nil(t, full.Solver.From, "leading: the steps join")
+	tail, err := full.Tail(0.8)
+	require.NoError(t, err)
+	assert.Equal(t, []float64{801, 701, 601, 501, 401, 301, 201, 101, 1}, tail.Timesteps)
+	tail, err = full.Tail(1)
+	require.NoError(t, err)
+	assert.Equal(t, full.Timesteps, tail.Timesteps)
+}
+
+// Where DDIM's stride misses the next timestep, the schedule says where each step
+// goes.
+func TestStride(t *testing.T) {
+	c := parse(t, `{"_class_name": "DDIMScheduler", "timestep_spacing": "trailing"}`)
+	s, err := c.Schedule(6)
+	require.NoError(t, err)
+	assert.Equal(t, []float64{999, 832, 666, 499, 332, 166}, s.Timesteps)
+	require.Len(t, s.Solver.To, 6)
+	alphaBar := c.AlphaBar()
+	for i, timestep := range []int{833, 666, 500, 333, 166, 0} {
+		assert.InEpsilon(t, math.Sqrt((1-alphaBar[timestep])/alphaBar[timestep]), s.Solver.To[i], 1e-12)
+	}
+	assert.Equal(t, s.Solver.To[5], s.Sigmas[6])
+	tail, err := s.Tail(0.5)
+	require.NoError(t, err)
+	assert.Equal(t, s.Solver.To[3:], tail.Solver.To)
+
+	s, err = c.Schedule(10)
+	require.NoError(t, err)
+	assert.Nil(t, s.Solver.To)
+	assert.Zero(t, s.Sigmas[10])
+}
+
+func TestTimestepInterpolates(t *testing.T) {
+	c := parse(t, sd15)
+	s, err := c.Schedule(10)
+	require.NoError(t, err)
+	alphaBar := c.AlphaBar()
+	sigma := func(i int) float64 { return math.Sqrt((1 - alphaBar[i]) / alphaBar[i]) }
+	assert.Equal(t, 901.0, s.Timestep(s.Sigmas[0]))
+	assert.InDelta(t, 500, s.Timestep(sigma(500)), 1e-3)
+	assert.InDelta(t, 500.5, s.Timestep(math.Sqrt(sigma(500)*sigma(501))), 1e-3)
+	assert.Equal(t, 0.0, s.Timestep(1e-9))
+	assert.Equal(t, 999.0, s.Timestep(1e9))
+}
+
+func FuzzParseConfig(f *testing.F) {
+	f.Add([]byte(sd15))
+	f.Add([]byte(`{"_class_name": "DPMSolverMultistepScheduler", "lambda_min_clipped": -Infinity}`))
+	f.Add([]byte(`{"_class_name": "EulerDiscreteScheduler", "num_train_timesteps": 3, "trained_betas": [0.1, 0.9, 0.99]}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		c, err := scheduler.ParseConfig(data)
+		if err != nil || c.NumTrainTimesteps > 2000 {
+			return
+		}
+		for _, steps := range []int{1, 2, 7} {
+			s, err := c.Schedule(steps)
+			if err != nil {
+				continue
+			}
+			if len(s.Sigmas) != len(s.Timesteps)+1 {
+				t.Fatalf("%d sigmas for %d timesteps", len(s.Sigmas), len(s.Timesteps))
+			}
+		}
+	})
+}

@@ -1,0 +1,85 @@
+package scheduler
+
+import (
+	"math"
+	"slices"
+)
+
+// noSignal stands for the infinite sigma of a level without signal (ᾱ = 0, by
+// rescale_betas_zero_snr): x₀ vanishes beside it in float32 and its square is
+// still finite.
+const noSignal = 1e10
+
+// smallestAlphaBar replaces ᾱ = 0 in the classes that work in sigmas themselves.
+// It is diffusers' value, the smallest positive float16.
+const smallestAlphaBar = 1.0 / (1 << 24)
+
+// table holds the training noise levels, by timestep.
+type table struct {
+	alphaBar []float64 // float32 values
+	sigmas   []float64 // √((1−ᾱ)/ᾱ), rising
+	logs     []float64 // their logarithms
+}
+
+// table computes the levels of c. exact keeps sigmas in float64, for the classes
+// that compute with ᾱ; otherwise they have float32 values as in the classes that
+// keep a list of sigmas.
+func (c *Config) table(exact bool) (*table, error) {
+	betas, err := c.Betas()
+	if err != nil {
+		return nil, err
+	}
+	t := &table{alphaBar: cumulativeAlpha(betas)}
+	if last := len(betas) - 1; c.RescaleBetasZeroSNR && !exact {
+		t.alphaBar[last] = smallestAlphaBar
+	}
+	t.sigmas, t.logs = make([]float64, len(betas)), make([]float64, len(betas))
+	for i, a := range t.alphaBar {
+		switch {
+		case a <= 0:
+			t.sigmas[i] = noSignal
+		case exact:
+			t.sigmas[i] = math.Sqrt((1 - a) / a)
+		default:
+			t.sigmas[i] = f32(math.Sqrt(f32(f32(1-a) / a)))
+		}
+		t.logs[i] = f32(math.Log(t.sigmas[i]))
+	}
+	return t, nil
+}
+
+// min and max are the ends of the table.
+func (t *table) min() float64 { return t.sigmas[0] }
+func (t *table) max() float64 { return t.sigmas[len(t.sigmas)-1] }
+
+// sigma interpolates linearly between the levels, as numpy.interp does.
+func (t *table) sigma(timestep float64) float64 {
+	last := len(t.sigmas) - 1
+	if timestep <= 0 {
+		return t.sigmas[0]
+	}
+	if timestep >= float64(last) {
+		return t.sigmas[last]
+	}
+	i := int(timestep)
+	low, high := t.sigmas[i], t.sigmas[i+1]
+	return float64((high-low)*(timestep-float64(i))) + low
+}
+
+// timestep is the inverse, linear in log σ and bounded by the table's ends
+// (k-diffusion's sigma_to_t).
+func (t *table) timestep(sigma float64) float64 {
+	log := math.Log(math.Max(sigma, 1e-10))
+	if len(t.logs) == 1 {
+		return 0
+	}
+	// the last level at or below sigma, or the first
+	low := slices.IndexFunc(t.logs, func(l float64) bool { return l > log }) - 1
+	if low == -2 { // all are below
+		low = len(t.logs) - 2
+	}
+	low = max(0, min(low, len(t.logs)-2))
+	w := (t.logs[low] - log) / f32(t.logs[low]-t.logs[low+1])
+	w = math.Min(math.Max(w, 0), 1)
+	return (1-w)*float64(low) + w*float64(low+1)
+}
