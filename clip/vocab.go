@@ -2,6 +2,7 @@ package clip
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -91,18 +92,11 @@ func (f folder) readJSON(name string, v any) (found bool, err error) {
 		return false, fmt.Errorf("clip: %s: line %d: %w", f.path(name), lineOf(data, syntax.Offset), err)
 	case errors.As(err, &kind):
 		return false, fmt.Errorf("clip: %s: line %d: %s: have a %s, want %v",
-			f.path(name), lineOf(data, kind.Offset), cmpOr(kind.Field, "the whole"), kind.Value, kind.Type)
+			f.path(name), lineOf(data, kind.Offset), cmp.Or(kind.Field, "the whole"), kind.Value, kind.Type)
 	case err != nil:
 		return false, fmt.Errorf("clip: %s: %w", f.path(name), err)
 	}
 	return true, nil
-}
-
-func cmpOr(s, otherwise string) string {
-	if s == "" {
-		return otherwise
-	}
-	return s
 }
 
 func lineOf(data []byte, offset int64) int {
@@ -175,7 +169,7 @@ func (f *tokenizerFiles) readVocab(r folder) error {
 		return err
 	}
 	if !found {
-		return fmt.Errorf("clip: %s: have neither vocab.json nor tokenizer.json: %w", cmpOr(r.dir, "."), fs.ErrNotExist)
+		return fmt.Errorf("clip: %s: have neither vocab.json nor tokenizer.json: %w", cmp.Or(r.dir, "."), fs.ErrNotExist)
 	}
 	if err := f.checkVocab(); err != nil {
 		return err
