@@ -1,0 +1,266 @@
+package clip
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"sdgo/internal/engine"
+	"sdgo/internal/kernel"
+	"sdgo/internal/nn"
+)
+
+// TextEncoder is the text half of CLIP (Radford et al. 2021, section 2.4): a
+// transformer with a causal mask, transformers' CLIPTextModel.
+//
+//	ids ─ token + position embedding ─ block × layers ─ norm ─ tokens [N T D]
+//	                                                     └ token at EOS (─ projection) ─ pooled [N D]
+//
+// It is safe for concurrent use: calls share the weights and nothing else.
+//
+// https://arxiv.org/abs/2103.00020
+type TextEncoder struct {
+	// Config is the structure of the model. It must not be changed.
+	Config Config
+
+	model             *nn.Model
+	tokens, positions *nn.Embedding
+	blocks            []*block
+	norm              *nn.LayerNorm
+	projection        *nn.Linear // nil if the model has none
+}
+
+// block is one layer of the transformer.
+//
+//	x ─┬─ norm1 ─ attention ─ + ─┬─ norm2 ─ fc1 ─ GELU ─ fc2 ─ + ─
+//	   └──────────────────────┘  └─────────────────────────────┘
+type block struct {
+	path         string
+	norm1, norm2 *nn.LayerNorm
+	q, k, v, out *nn.Linear
+	fc1, fc2     *nn.Linear
+	heads        int
+	act          kernel.Activation
+}
+
+// LoadOptions say how a text encoder is loaded and run. The zero value is the
+// default.
+type LoadOptions struct {
+	// Variant names the weight files, as in model.fp16.safetensors for "fp16".
+	// Empty means the files without a variant.
+	Variant string
+	// Threads is the number of goroutines of a run. Zero means GOMAXPROCS.
+	Threads int
+	// MaxMemory limits the bytes of weights and intermediate values. Zero means
+	// the machine's memory.
+	MaxMemory int64
+	// Engine is set by the pipeline, whose models share one; else it is nil.
+	Engine *engine.Engine
+}
+
+// LoadTextEncoder loads the text encoder in a folder with config.json and weights
+// in safetensors. Options may be nil.
+func LoadTextEncoder(dir string, o *LoadOptions) (*TextEncoder, error) {
+	return LoadTextEncoderFS(os.DirFS(dir), ".", o)
+}
+
+// LoadTextEncoderFS loads the text encoder in the folder dir of fsys. Options may
+// be nil.
+func LoadTextEncoderFS(fsys fs.FS, dir string, o *LoadOptions) (*TextEncoder, error) {
+	if o == nil {
+		o = &LoadOptions{}
+	}
+	e := &TextEncoder{}
+	model, err := nn.LoadModel("clip", fsys, dir, "model", nn.LoadOptions(*o), e.define)
+	if err != nil {
+		return nil, err
+	}
+	e.model = model
+	return e, nil
+}
+
+// define decodes the config and asks for the weights. Transformers 5 writes them
+// without the prefix text_model.
+func (e *TextEncoder) define(config []byte, p *nn.Params) (err error) {
+	if e.Config, err = ParseConfig(config); err != nil {
+		return err
+	}
+	c := &e.Config
+	at := p
+	if p.Has("text_model.embeddings.token_embedding.weight") || !p.Has("embeddings.token_embedding.weight") {
+		at = p.At("text_model")
+	}
+	e.tokens = at.Embedding("embeddings.token_embedding", c.VocabSize, c.HiddenSize)
+	e.positions = at.Embedding("embeddings.position_embedding", c.MaxPositions, c.HiddenSize)
+	for i := range c.NumHiddenLayers {
+		e.blocks = append(e.blocks, newBlock(at.At("encoder.layers.%d", i), c))
+	}
+	e.norm = at.LayerNorm("final_layer_norm", c.HiddenSize, c.LayerNormEps)
+	if p.Has("text_projection.weight") {
+		e.projection = p.LinearNoBias("text_projection", c.HiddenSize, c.ProjectionDim)
+	}
+	return nil
+}
+
+func newBlock(p *nn.Params, c *Config) *block {
+	d := c.HiddenSize
+	return &block{
+		path:  p.Path(),
+		norm1: p.LayerNorm("layer_norm1", d, c.LayerNormEps),
+		q:     p.Linear("self_attn.q_proj", d, d),
+		k:     p.Linear("self_attn.k_proj", d, d),
+		v:     p.Linear("self_attn.v_proj", d, d),
+		out:   p.Linear("self_attn.out_proj", d, d),
+		norm2: p.LayerNorm("layer_norm2", d, c.LayerNormEps),
+		fc1:   p.Linear("mlp.fc1", d, c.IntermediateSize),
+		fc2:   p.Linear("mlp.fc2", c.IntermediateSize, d),
+		heads: c.NumHeads,
+		act:   activations[c.HiddenAct],
+	}
+}
+
+// forward maps x [N T D] to [N T D].
+func (b *block) forward(g *nn.Graph, x *G.Node) *G.Node {
+	h := b.norm1.Forward(g, x)
+	h = g.Attention(b.q.Forward(g, h), b.k.Forward(g, h), b.v.Forward(g, h), b.heads, true)
+	x = g.Add(x, b.out.Forward(g, h))
+	h = g.Activate(b.fc1.Forward(g, b.norm2.Forward(g, x)), b.act)
+	return g.Mark(b.path, g.Add(x, b.fc2.Forward(g, h)))
+}
+
+// Close waits for calls in flight and gives the memory back. Graphs made by Build
+// must not run after it.
+func (e *TextEncoder) Close() error { return e.model.Close() }
+
+// Build adds the text encoder to the graph g. It maps ids [N T], whole numbers as
+// float32, to tokens [N T D], as Encode does.
+func (e *TextEncoder) Build(g *G.ExprGraph, ids *G.Node, clipSkip int) (*G.Node, error) {
+	if err := e.checkSkip(clipSkip); err != nil {
+		return nil, err
+	}
+	b := nn.NewGraph(g)
+	out, _ := e.hidden(b, ids, clipSkip)
+	if err := b.Err(); err != nil {
+		return nil, fmt.Errorf("clip: %w", err)
+	}
+	return out, nil
+}
+
+// hidden maps ids [N T] to the normalised tokens [N T D] after all layers but the
+// last skip, and to those after all layers.
+func (e *TextEncoder) hidden(g *nn.Graph, ids *G.Node, skip int) (tokens, last *G.Node) {
+	x := g.Mark("embeddings", e.tokens.Forward(g, ids, e.positions))
+	split := len(e.blocks) - skip
+	for _, b := range e.blocks[:split] {
+		x = b.forward(g, x)
+	}
+	tokens = e.norm.Forward(g, x)
+	if skip == 0 {
+		return tokens, tokens
+	}
+	for _, b := range e.blocks[split:] {
+		x = b.forward(g, x)
+	}
+	return tokens, e.norm.Forward(g, x)
+}
+
+// pooled picks from the last layer's tokens [N T D] those at rows [N], and
+// projects them if the model has a projection.
+func (e *TextEncoder) pooled(g *nn.Graph, tokens, rows *G.Node) *G.Node {
+	x := g.Gather(tokens, rows)
+	if e.projection != nil {
+		x = e.projection.Forward(g, x)
+	}
+	return x
+}
+
+func (e *TextEncoder) checkSkip(skip int) error {
+	if skip < 0 || skip >= len(e.blocks) {
+		return fmt.Errorf("clip: clip skip: have %d, want 0 to %d for a model of %d layers", skip, len(e.blocks)-1, len(e.blocks))
+	}
+	return nil
+}
+
+// Embeddings are what a text encoder makes of texts.
+type Embeddings struct {
+	// Tokens [N T D] is the output of the last layer, or of an earlier one with
+	// clip skip, after the final normalisation.
+	Tokens *tensor.Dense
+	// Pooled [N D] is the last layer's token at the end of the text, projected if
+	// the model has a projection (text_embeds, else pooler_output).
+	Pooled *tensor.Dense
+}
+
+// shape is the key of a plan.
+type shape struct{ n, tokens, skip int }
+
+// Encode maps the token ids of N texts, of the same length T each, to embeddings.
+// Clip skip counts as diffusers does: 0 is the last layer, 1 the one before. It
+// returns ctx's error soon after ctx is done.
+func (e *TextEncoder) Encode(ctx context.Context, ids [][]int, clipSkip int) (*Embeddings, error) {
+	if err := e.checkSkip(clipSkip); err != nil {
+		return nil, err
+	}
+	s := shape{n: len(ids), skip: clipSkip}
+	if s.n == 0 || len(ids[0]) == 0 {
+		return nil, fmt.Errorf("clip: have no tokens to encode")
+	}
+	s.tokens = len(ids[0])
+	if s.tokens > e.Config.MaxPositions {
+		return nil, fmt.Errorf("clip: have %d tokens, want at most %d", s.tokens, e.Config.MaxPositions)
+	}
+	input := make([]float32, 0, s.n*s.tokens)
+	rows := make([]float32, s.n)
+	for i, text := range ids {
+		if len(text) != s.tokens {
+			return nil, fmt.Errorf("clip: have %d tokens in text %d, want %d as in text 0", len(text), i, s.tokens)
+		}
+		for _, id := range text {
+			if id < 0 || id >= e.Config.VocabSize {
+				return nil, fmt.Errorf("clip: have token %d in text %d, want 0 to %d", id, i, e.Config.VocabSize-1)
+			}
+			input = append(input, float32(id))
+		}
+		rows[i] = float32(e.end(text))
+	}
+
+	out := &Embeddings{Tokens: nn.Tensor(s.n, s.tokens, e.Config.HiddenSize), Pooled: nn.Tensor(s.n, e.pooledDim())}
+	err := e.model.Run(ctx, s, e.build(s), [][]float32{input, rows}, [][]float32{out.Tokens.Float32s(), out.Pooled.Float32s()})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// end returns the position of the token that stands for the whole text. Configs
+// from before transformers 4.31 say eos_token_id 2, which is not the tokenizer's:
+// there it is the largest id; else the first end-of-text token, or 0.
+func (e *TextEncoder) end(ids []int) int {
+	want := e.Config.EOSTokenID
+	if want == 2 {
+		want = slices.Max(ids)
+	}
+	return max(slices.Index(ids, want), 0)
+}
+
+func (e *TextEncoder) pooledDim() int {
+	if e.projection != nil {
+		return e.Config.ProjectionDim
+	}
+	return e.Config.HiddenSize
+}
+
+// build makes the graph for a shape.
+func (e *TextEncoder) build(s shape) nn.Build {
+	return func() (inputs, outputs []*G.Node, err error) {
+		g := nn.NewGraph(G.NewGraph())
+		ids, rows := g.Input("ids", s.n, s.tokens), g.Input("rows", s.n)
+		tokens, last := e.hidden(g, ids, s.skip)
+		return []*G.Node{ids, rows}, []*G.Node{tokens, e.pooled(g, last, rows)}, g.Err()
+	}
+}

@@ -1,0 +1,104 @@
+package diffusion
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"sdgo/internal/engine"
+	"sdgo/sampler"
+	"sdgo/unet"
+)
+
+// predictor is the network as it was trained: it maps x = x₀ + σ·ε [N 4 H W] to
+// noise, velocity or clean latents. What it returns is valid until the next
+// call.
+type predictor func(ctx context.Context, x []float32, sigma float64) ([]float32, error)
+
+// denoiser composes the network, guidance and the kind of prediction. Extra
+// [C H W] holds further input channels, the same for all images, or is nil.
+func (r *run) denoiser(extra [][]float32) sampler.Denoiser {
+	predict := r.network(extra)
+	if r.guided() {
+		predict = r.guide(predict)
+	}
+	return fromPrediction(r.schedule.Prediction, predict)
+}
+
+// network calls the U-Net for one image after the other, the conditional half
+// beside the unconditional one, so that neither memory nor result depend on the
+// number of images. It returns [N 2 4 H W] with guidance.
+func (r *run) network(extra [][]float32) predictor {
+	halves := r.cond.Shape()[0]
+	channels, in := r.VAE.Config.LatentChannels, r.UNet.Config.InChannels
+	size := channels * r.h * r.w
+	input := engine.Tensor(make([]float32, halves*in*r.h*r.w), halves, in, r.h, r.w)
+	out := make([]float32, r.Images*halves*size)
+	return func(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
+		scale := float32(1 / math.Sqrt(sigma*sigma+1)) // to unit variance
+		for i := range r.Images {
+			data := input.Float32s()
+			for j, v := range x[i*size : (i+1)*size] {
+				data[j] = v * scale
+			}
+			if extra != nil {
+				copy(data[size:], extra[i])
+			}
+			if halves == 2 {
+				copy(data[len(data)/2:], data[:len(data)/2])
+			}
+			y, err := r.UNet.Predict(ctx, unet.Input{
+				Latents: input, Timesteps: []float64{r.schedule.Timestep(sigma)}, Cond: r.cond,
+			})
+			if err != nil {
+				return nil, err
+			}
+			if err := checkFinite("unet", y.Float32s()); err != nil {
+				return nil, err
+			}
+			copy(out[i*halves*size:], y.Float32s())
+		}
+		return out, nil
+	}
+}
+
+// fromPrediction turns what the network predicts into the clean latents.
+func fromPrediction(kind string, predict predictor) sampler.Denoiser {
+	var out []float32
+	return func(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
+		y, err := predict(ctx, x, sigma)
+		if err != nil {
+			return nil, err
+		}
+		if out == nil {
+			out = make([]float32, len(x))
+		}
+		switch kind {
+		case "epsilon": // x₀ = x − σ·ε
+			s := float32(sigma)
+			for i, eps := range y {
+				out[i] = x[i] - float32(s*eps)
+			}
+		case "v_prediction": // Salimans and Ho 2022, with x = x₀ + σ·ε
+			a := float32(1 / (sigma*sigma + 1))
+			b := float32(sigma / math.Sqrt(sigma*sigma+1))
+			for i, v := range y {
+				out[i] = float32(x[i]*a) - float32(b*v)
+			}
+		default: // "sample"
+			copy(out, y)
+		}
+		return out, nil
+	}
+}
+
+// checkFinite returns an error that names the module whose output holds a NaN or
+// an infinity.
+func checkFinite(module string, x []float32) error {
+	for i, v := range x {
+		if math.Float32bits(v)&0x7f800000 == 0x7f800000 {
+			return fmt.Errorf("%s: element %d is %v, want finite numbers", module, i, v)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,170 @@
+package diffusion
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"sdgo/clip"
+	"sdgo/internal/engine"
+	"sdgo/internal/loader"
+	"sdgo/scheduler"
+	"sdgo/unet"
+	"sdgo/vae"
+)
+
+// LoadOptions say how a model is loaded and run. Nil, and the zero value, mean
+// the defaults.
+type LoadOptions struct {
+	// Variant names the weight files, as in model.fp16.safetensors for "fp16".
+	// Empty means the files without a variant.
+	Variant string
+
+	// Threads is the number of goroutines that compute. Zero means GOMAXPROCS.
+	// It does not change the result.
+	Threads int
+
+	// MaxMemory limits the bytes that weights and intermediate values take in all
+	// calls together. A call that would need more returns an error, which says how
+	// much, before it allocates anything. Zero means the machine's memory.
+	MaxMemory int64
+}
+
+// modelIndex is what we read of a pipeline's model_index.json.
+type modelIndex struct {
+	Class string `json:"_class_name"`
+}
+
+// classes are the pipelines whose models we run. The task does not matter: any
+// of them does all that its U-Net can.
+var classes = map[string]bool{
+	"StableDiffusionPipeline":              true,
+	"StableDiffusionImg2ImgPipeline":       true,
+	"StableDiffusionInpaintPipeline":       true,
+	"StableDiffusionInpaintPipelineLegacy": true,
+}
+
+// maxJSON bounds the size of the small files of a model.
+const maxJSON = 1 << 20
+
+// Load loads the model in a folder in diffusers' layout: model_index.json and
+// the folders tokenizer, text_encoder, unet, vae and scheduler. Weights are in
+// safetensors. Options may be nil.
+func Load(path string, o *LoadOptions) (*Pipeline, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("diffusion: load: %w", err)
+	}
+	if !info.IsDir() {
+		return nil, fmt.Errorf("diffusion: load %s: have a file, want a folder in diffusers' layout", path)
+	}
+	p, err := LoadFS(os.DirFS(path), o)
+	if err != nil {
+		return nil, fmt.Errorf("%w (in %s)", err, path)
+	}
+	return p, nil
+}
+
+// LoadFS is like [Load] for a file system whose root is the model's folder.
+func LoadFS(fsys fs.FS, o *LoadOptions) (_ *Pipeline, err error) {
+	if o == nil {
+		o = &LoadOptions{}
+	}
+	data, err := loader.ReadFile(fsys, "model_index.json", maxJSON)
+	if err != nil {
+		return nil, fmt.Errorf("diffusion: load: %w", err)
+	}
+	var index modelIndex
+	if err := json.Unmarshal(data, &index); err != nil {
+		return nil, fmt.Errorf("diffusion: load: model_index.json: %w", err)
+	}
+	if !classes[index.Class] {
+		return nil, fmt.Errorf("diffusion: load: model_index.json: have a %q, want a StableDiffusionPipeline or its image-to-image and inpainting kinds", index.Class)
+	}
+
+	eng, err := engine.New(&engine.Options{Threads: o.Threads, MaxMemory: o.MaxMemory})
+	if err != nil {
+		return nil, fmt.Errorf("diffusion: load: %w", err)
+	}
+	p := &Pipeline{engine: eng}
+	defer func() {
+		if err != nil {
+			p.Close()
+		}
+	}()
+	if data, err = loader.ReadFile(fsys, "scheduler/scheduler_config.json", maxJSON); err != nil {
+		return nil, fmt.Errorf("diffusion: load: %w", err)
+	}
+	if p.Scheduler, err = scheduler.ParseConfig(data); err != nil {
+		return nil, fmt.Errorf("diffusion: load: %w", err)
+	}
+	if p.Tokenizer, err = clip.LoadTokenizer(fsys, "tokenizer"); err != nil {
+		return nil, fmt.Errorf("diffusion: load: %w", err)
+	}
+	c := &clip.LoadOptions{Variant: o.Variant, Engine: eng}
+	if p.TextEncoder, err = clip.LoadTextEncoderFS(fsys, "text_encoder", c); err != nil {
+		return nil, fmt.Errorf("diffusion: load: %w", err)
+	}
+	if p.UNet, err = unet.LoadFS(fsys, "unet", (*unet.LoadOptions)(c)); err != nil {
+		return nil, fmt.Errorf("diffusion: load: %w", err)
+	}
+	if p.VAE, err = vae.LoadFS(fsys, "vae", (*vae.LoadOptions)(c)); err != nil {
+		return nil, fmt.Errorf("diffusion: load: %w", err)
+	}
+	if err = p.check(); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// New makes a pipeline of parts that were loaded one by one. The pipeline does
+// not own them: Close leaves them open.
+func New(tokenizer *clip.Tokenizer, text *clip.TextEncoder, u *unet.UNet, v *vae.VAE, s *scheduler.Config) (*Pipeline, error) {
+	p := &Pipeline{Tokenizer: tokenizer, TextEncoder: text, UNet: u, VAE: v, Scheduler: s}
+	if tokenizer == nil || text == nil || u == nil || v == nil || s == nil {
+		return nil, fmt.Errorf("diffusion: a part of the pipeline is nil")
+	}
+	return p, p.check()
+}
+
+// check wants the parts to fit together.
+func (p *Pipeline) check() error {
+	if have, want := p.UNet.Config.CrossAttentionDim.At(0), p.TextEncoder.Config.HiddenSize; have != want {
+		return fmt.Errorf("diffusion: the U-Net reads text of width %d (cross_attention_dim), the text encoder writes %d (hidden_size)", have, want)
+	}
+	if have, want := p.UNet.Config.OutChannels, p.VAE.Config.LatentChannels; have != want {
+		return fmt.Errorf("diffusion: the U-Net writes %d channels (out_channels), the VAE reads %d (latent_channels)", have, want)
+	}
+	if p.UNet.Config.NumClassEmbeds != nil {
+		return fmt.Errorf("diffusion: the U-Net has class labels (num_class_embeds), which this pipeline does not give it")
+	}
+	if have, want := p.Tokenizer.Size(), p.TextEncoder.Config.VocabSize; have > want {
+		return fmt.Errorf("diffusion: the tokenizer has %d tokens, the text encoder only %d (vocab_size)", have, want)
+	}
+	if have, want := p.Tokenizer.MaxLength, p.TextEncoder.Config.MaxPositions; have > want {
+		return fmt.Errorf("diffusion: the tokenizer writes %d tokens (model_max_length), the text encoder reads %d (max_position_embeddings)", have, want)
+	}
+	return nil
+}
+
+// Close waits for calls in flight and gives the model's memory back. Every later
+// call returns an error.
+func (p *Pipeline) Close() error {
+	if p.engine == nil { // the parts are the caller's
+		return nil
+	}
+	var errs []error
+	if p.TextEncoder != nil {
+		errs = append(errs, p.TextEncoder.Close())
+	}
+	if p.UNet != nil {
+		errs = append(errs, p.UNet.Close())
+	}
+	if p.VAE != nil {
+		errs = append(errs, p.VAE.Close())
+	}
+	p.engine.Close()
+	return errors.Join(errs...)
+}

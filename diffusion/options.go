@@ -1,0 +1,175 @@
+package diffusion
+
+import (
+	"errors"
+	"fmt"
+	"image"
+	"math"
+	"time"
+
+	"gorgonia.org/tensor"
+
+	"sdgo/sampler"
+)
+
+// Options say how a picture is made. Nil, and the zero value, mean the defaults.
+type Options struct {
+	// NegativePrompt is what guidance leads away from.
+	NegativePrompt string
+
+	// Width and Height are the size of the picture in pixels, multiples of 8
+	// (in general of the VAE's factor). Zero means the size the model was trained
+	// on, or that of the given image, rounded down to a multiple.
+	Width, Height int
+
+	// Steps is the number of sampling steps, 1 to 1000. Zero means 50.
+	Steps int
+
+	// Guidance is the guidance scale of Ho and Salimans (2022), at most 1000.
+	// Zero means 7.5; one turns guidance off and halves the work.
+	//
+	// https://arxiv.org/abs/2207.12598
+	Guidance float64
+
+	// GuidanceRescale, 0 to 1, brings the guided prediction's standard deviation
+	// back towards the conditional one's (Lin et al. 2023, section 3.4).
+	//
+	// https://arxiv.org/abs/2305.08891
+	GuidanceRescale float64
+
+	// Seed seeds the noise, as torch.Generator("cpu").manual_seed does. Image i of
+	// a call has the seed Seed+i, and is the picture that this seed gives alone.
+	Seed uint64
+
+	// Images is the number of pictures, 1 to 1024. Zero means 1.
+	Images int
+
+	// Sampler steps between the noise levels. Nil means what the model's scheduler
+	// config says.
+	Sampler sampler.Sampler
+
+	// Schedule names the noise levels ("karras", "trailing", …; see package
+	// scheduler). Empty means what the model's scheduler config says.
+	Schedule string
+
+	// Eta is the share of fresh noise in DDIM's steps, 0 to 1. It is an error to
+	// set it for a sampler that has none.
+	Eta float64
+
+	// ClipSkip is the number of last layers of the text encoder that the prompt
+	// leaves out; as in diffusers, the negative prompt goes through all.
+	ClipSkip int
+
+	// Latents is the noise to begin with [Images 4 H/8 W/8], of unit variance,
+	// instead of that drawn from the seeds. In ImageToImage and Inpaint it is the
+	// noise added to the image.
+	Latents *tensor.Dense
+
+	// Strength is how much of the image is replaced by noise, in (0, 1]; it is for
+	// ImageToImage, where zero means 0.8, and Inpaint, where zero means 1.
+	Strength float64
+
+	// Mask says which pixels of an inpainting mask are repainted. Zero means
+	// MaskLuminance: the bright ones.
+	Mask MaskMode
+
+	// KeepOutside makes Inpaint return the pixels outside the mask as they were in
+	// the image, byte for byte.
+	KeepOutside bool
+
+	// OnStep is called after every step, on the goroutine of the call. An error
+	// from it ends the run and is returned.
+	OnStep func(Step) error
+}
+
+// Step is the state of a run after a step.
+type Step struct {
+	Step, Steps int     // steps done, counted from 1, and in all
+	Sigma       float64 // noise level of Latents
+
+	// Latents [N 4 H/8 W/8] is x₀ + Sigma·ε. It is valid during the call.
+	Latents *tensor.Dense
+
+	denoised []float32
+}
+
+// Result is what a call made.
+type Result struct {
+	Images []*image.NRGBA
+	Seeds  []uint64 // the seed of each image
+
+	// Latents [N 4 H/8 W/8] are the final latents, scaled to unit variance.
+	Latents *tensor.Dense
+
+	// Truncated is the part of the prompt, and TruncatedNegative of the negative
+	// prompt, that did not fit into the text encoder's 77 tokens and had no effect.
+	Truncated, TruncatedNegative string
+
+	Timings Timings
+}
+
+// Timings are the wall-clock times of the parts of a call.
+type Timings struct {
+	TextEncoder, VAEEncoder, Sampling, VAEDecoder, Total time.Duration
+	Calls                                                int // of the U-Net for each image, guidance counted once
+}
+
+// ErrNoEncoder is wrapped by the error that ImageToImage and Inpaint return for
+// a model whose VAE has no encoder.
+var ErrNoEncoder = errors.New("the model's VAE has no encoder")
+
+// Limits of the options.
+const (
+	maxImages   = 1024
+	maxGuidance = 1000
+	maxSide     = 1 << 16 // pixels; the memory limit is far below its square
+)
+
+// withDefaults returns the options with zeros replaced, or an error that names
+// the option that is wrong.
+func (o *Options) withDefaults() (Options, error) {
+	var v Options
+	if o != nil {
+		v = *o
+	}
+	if v.Steps == 0 {
+		v.Steps = 50
+	}
+	if v.Guidance == 0 {
+		v.Guidance = 7.5
+	}
+	if v.Images == 0 {
+		v.Images = 1
+	}
+	switch {
+	case v.Images < 1 || v.Images > maxImages:
+		return v, fmt.Errorf("diffusion: images: have %d, want 1 to %d", v.Images, maxImages)
+	case v.Steps < 1 || v.Steps > 1000:
+		return v, fmt.Errorf("diffusion: steps: have %d, want 1 to 1000", v.Steps)
+	case !(v.Guidance >= 0 && v.Guidance <= maxGuidance):
+		return v, fmt.Errorf("diffusion: guidance: have %v, want 0 to %d", v.Guidance, maxGuidance)
+	case !(v.GuidanceRescale >= 0 && v.GuidanceRescale <= 1):
+		return v, fmt.Errorf("diffusion: guidance rescale: have %v, want 0 to 1", v.GuidanceRescale)
+	case !(v.Eta >= 0 && v.Eta <= 1):
+		return v, fmt.Errorf("diffusion: eta: have %v, want 0 to 1", v.Eta)
+	case !(v.Strength >= 0 && v.Strength <= 1) || math.IsNaN(v.Strength):
+		return v, fmt.Errorf("diffusion: strength: have %v, want above 0, to 1", v.Strength)
+	case v.ClipSkip < 0:
+		return v, fmt.Errorf("diffusion: clip skip: have %d, want 0 or more", v.ClipSkip)
+	}
+	return v, nil
+}
+
+// size replaces zeros in the size of the picture by the given one and checks it.
+func (o *Options) size(width, height, factor int) error {
+	if o.Width == 0 {
+		o.Width = width / factor * factor
+	}
+	if o.Height == 0 {
+		o.Height = height / factor * factor
+	}
+	if o.Width < factor || o.Height < factor || o.Width%factor != 0 || o.Height%factor != 0 || o.Width > maxSide || o.Height > maxSide {
+		return fmt.Errorf("diffusion: size: have %d×%d pixels, want multiples of %d to %d", o.Width, o.Height, factor, maxSide)
+	}
+	return nil
+}

@@ -1,0 +1,352 @@
+// Package diffusion makes pictures: text-to-image, image-to-image and
+// inpainting with Stable Diffusion 1 and 2.
+//
+//	pipe, err := diffusion.Load("stable-diffusion-v1-5", nil)
+//	…
+//	result, err := pipe.TextToImage(ctx, "a lighthouse at dusk", &diffusion.Options{Seed: 7})
+package diffusion
+
+import (
+	"context"
+	"fmt"
+	"image"
+	"time"
+
+	"gorgonia.org/tensor"
+
+	"sdgo/clip"
+	"sdgo/internal/engine"
+	"sdgo/sampler"
+	"sdgo/scheduler"
+	"sdgo/unet"
+	"sdgo/vae"
+)
+
+// Pipeline wires the parts of Stable Diffusion (Rombach et al. 2022) together.
+// It is safe for concurrent use: calls share the weights, and all else is their
+// own. The parts may be used alone too.
+//
+// https://arxiv.org/abs/2112.10752
+type Pipeline struct {
+	Tokenizer   *clip.Tokenizer
+	TextEncoder *clip.TextEncoder
+	UNet        *unet.UNet
+	VAE         *vae.VAE
+	Scheduler   *scheduler.Config
+
+	engine *engine.Engine // nil if the parts are the caller's
+}
+
+// run is one call: what it was asked for and what it has made so far.
+type run struct {
+	*Pipeline
+	Options
+	result   Result
+	begin    time.Time
+	schedule *scheduler.Schedule
+	sampler  sampler.Sampler
+	noise    []*sampler.Torch // the stream of each image
+	cond     *tensor.Dense    // [2 77 D], the negative prompt first; [1 77 D] without guidance
+	h, w     int              // size of the latents
+}
+
+// TextToImage makes pictures of the prompt. Prompts are cut to 77 tokens; the
+// result says what was cut. Options may be nil. When ctx is done it returns
+// ctx's error within 100 ms, and leaves no goroutine behind.
+func (p *Pipeline) TextToImage(ctx context.Context, prompt string, o *Options) (*Result, error) {
+	r, err := p.newRun(o)
+	if err != nil {
+		return nil, err
+	}
+	if have, want := p.UNet.Config.InChannels, p.VAE.Config.LatentChannels; have != want {
+		return nil, fmt.Errorf("diffusion: the U-Net has %d input channels, want %d: this model is for inpainting", have, want)
+	}
+	side := p.defaultSide()
+	if err := r.prepare(side, side); err != nil {
+		return nil, err
+	}
+	if err := r.encodeText(ctx, prompt); err != nil {
+		return nil, err
+	}
+	x, err := r.initialNoise()
+	if err != nil {
+		return nil, err
+	}
+	scale := float32(r.schedule.InitNoiseSigma)
+	for i := range x {
+		x[i] *= scale
+	}
+	if err := r.sample(ctx, x, r.denoiser(nil)); err != nil {
+		return nil, err
+	}
+	return r.finish(ctx, x)
+}
+
+// ImageToImage makes pictures of the prompt that keep the layout of an image: it
+// adds noise to the image's latents, as much as Options.Strength says, and takes
+// it away again (Meng et al. 2022). See TextToImage.
+//
+// https://arxiv.org/abs/2108.01073
+func (p *Pipeline) ImageToImage(ctx context.Context, prompt string, img image.Image, o *Options) (*Result, error) {
+	r, err := p.newRun(o)
+	if err != nil {
+		return nil, err
+	}
+	if have, want := p.UNet.Config.InChannels, p.VAE.Config.LatentChannels; have != want {
+		return nil, fmt.Errorf("diffusion: the U-Net has %d input channels, want %d: this model is for inpainting", have, want)
+	}
+	if err := r.prepareImage(img, 0.8); err != nil {
+		return nil, err
+	}
+	if err := r.encodeText(ctx, prompt); err != nil {
+		return nil, err
+	}
+	posterior, err := r.encodeImage(ctx, imageToTensor(img, r.Width, r.Height))
+	if err != nil {
+		return nil, err
+	}
+	clean, err := r.sampleLatents(posterior)
+	if err != nil {
+		return nil, err
+	}
+	noise, err := r.initialNoise()
+	if err != nil {
+		return nil, err
+	}
+	x := addNoise(clean, noise, r.schedule.Sigmas[0])
+	if err := r.sample(ctx, x, r.denoiser(nil)); err != nil {
+		return nil, err
+	}
+	return r.finish(ctx, x)
+}
+
+// newRun checks the options and chooses the noise levels.
+func (p *Pipeline) newRun(o *Options) (*run, error) {
+	r := &run{Pipeline: p, begin: time.Now()}
+	var err error
+	if r.Options, err = o.withDefaults(); err != nil {
+		return nil, err
+	}
+	if r.schedule, err = p.levels(&r.Options); err != nil {
+		return nil, err
+	}
+	for i := range r.Images {
+		seed := r.Seed + uint64(i)
+		r.result.Seeds = append(r.result.Seeds, seed)
+		r.noise = append(r.noise, sampler.NewTorch(seed))
+	}
+	return r, nil
+}
+
+// defaultSide is the size of the pictures that the model was trained on.
+func (p *Pipeline) defaultSide() int {
+	cells := 64
+	if v, ok := p.UNet.Config.SampleSize.(float64); ok && v >= 1 && v <= maxSide {
+		cells = int(v)
+	}
+	return cells * p.VAE.Config.Factor()
+}
+
+// prepare settles the size of the pictures and wants the memory for them.
+func (r *run) prepare(width, height int) error {
+	factor := r.VAE.Config.Factor()
+	if err := r.size(width, height, factor); err != nil {
+		return err
+	}
+	r.h, r.w = r.Height/factor, r.Width/factor
+	var err error
+	if r.sampler, err = solver(&r.Options, r.schedule); err != nil {
+		return err
+	}
+	batch := 1
+	if r.guided() {
+		batch = 2
+	}
+	if err := r.UNet.Check(batch, r.h, r.w, r.Tokenizer.MaxLength); err != nil {
+		return fmt.Errorf("diffusion: %w", err)
+	}
+	if err := r.VAE.CheckDecode(r.h, r.w); err != nil {
+		return fmt.Errorf("diffusion: %w", err)
+	}
+	return nil
+}
+
+// prepareImage does the same for a picture made from an image, and takes the
+// part of the schedule that the strength leaves.
+func (r *run) prepareImage(img image.Image, strength float64) error {
+	if err := checkImage("image", img); err != nil {
+		return err
+	}
+	if !r.VAE.HasEncoder() {
+		return fmt.Errorf("diffusion: %w", ErrNoEncoder)
+	}
+	if r.Strength == 0 {
+		r.Strength = strength
+	}
+	var err error
+	if r.schedule, err = r.schedule.Tail(r.Strength); err != nil {
+		return fmt.Errorf("diffusion: %w", err)
+	}
+	if err := r.prepare(img.Bounds().Dx(), img.Bounds().Dy()); err != nil {
+		return err
+	}
+	if err := r.VAE.CheckEncode(r.Height, r.Width); err != nil {
+		return fmt.Errorf("diffusion: %w", err)
+	}
+	return nil
+}
+
+// guided says whether the unconditional half is computed.
+func (r *run) guided() bool { return r.Guidance > 1 }
+
+// encodeText fills cond. As in diffusers, clip skip is for the prompt alone: the
+// negative prompt goes through all layers.
+func (r *run) encodeText(ctx context.Context, prompt string) error {
+	begin := time.Now()
+	positive := r.Tokenizer.Encode(prompt)
+	r.result.Truncated = positive.TruncatedText
+	var rows []float32
+	if r.guided() {
+		negative := r.Tokenizer.Encode(r.NegativePrompt)
+		r.result.TruncatedNegative = negative.TruncatedText
+		var err error
+		if rows, err = r.encode(ctx, rows, negative.IDs, 0); err != nil {
+			return err
+		}
+	}
+	rows, err := r.encode(ctx, rows, positive.IDs, r.ClipSkip)
+	if err != nil {
+		return err
+	}
+	tokens, width := len(positive.IDs), r.TextEncoder.Config.HiddenSize
+	r.cond = engine.Tensor(rows, len(rows)/(tokens*width), tokens, width)
+	r.result.Timings.TextEncoder = time.Since(begin)
+	return nil
+}
+
+// encode appends the embedding [T D] of one text to rows.
+func (r *run) encode(ctx context.Context, rows []float32, ids []int, skip int) ([]float32, error) {
+	e, err := r.TextEncoder.Encode(ctx, [][]int{ids}, skip)
+	if err != nil {
+		return nil, fmt.Errorf("diffusion: %w", err)
+	}
+	x := e.Tokens.Float32s()
+	if err := checkFinite("text encoder", x); err != nil {
+		return nil, fmt.Errorf("diffusion: %w", err)
+	}
+	return append(rows, x...), nil
+}
+
+// encodeImage maps an image [1 3 H W] to the distribution of its latents.
+func (r *run) encodeImage(ctx context.Context, x []float32) (*vae.Posterior, error) {
+	begin := time.Now()
+	posterior, err := r.VAE.Encode(ctx, engine.Tensor(x, 1, 3, r.Height, r.Width))
+	if err != nil {
+		return nil, fmt.Errorf("diffusion: %w", err)
+	}
+	if err := checkFinite("vae encoder", posterior.Mean.Float32s()); err != nil {
+		return nil, fmt.Errorf("diffusion: %w", err)
+	}
+	r.result.Timings.VAEEncoder += time.Since(begin)
+	return posterior, nil
+}
+
+// sampleLatents draws latents [Images 4 h w] for one image, each from the stream
+// of its own seed.
+func (r *run) sampleLatents(p *vae.Posterior) ([]float32, error) {
+	size := p.Mean.DataSize()
+	out := make([]float32, 0, r.Images*size)
+	noise := make([]float32, size)
+	for _, stream := range r.noise {
+		stream.Normal(noise)
+		z, err := p.Sample(noise)
+		if err != nil {
+			return nil, fmt.Errorf("diffusion: %w", err)
+		}
+		out = append(out, z.Float32s()...)
+	}
+	return out, nil
+}
+
+// initialNoise returns the noise [Images 4 h w] that a run starts from: the
+// caller's, or else drawn.
+func (r *run) initialNoise() ([]float32, error) {
+	x := make([]float32, r.Images*r.VAE.Config.LatentChannels*r.h*r.w)
+	if r.Latents == nil {
+		r.drawNoise(x)
+		return x, nil
+	}
+	want := tensor.Shape{r.Images, r.VAE.Config.LatentChannels, r.h, r.w}
+	if r.Latents.Dtype() != tensor.Float32 || !r.Latents.Shape().Eq(want) || r.Latents.RequiresIterator() {
+		return nil, fmt.Errorf("diffusion: latents: have %v of %v, want contiguous %v of float32", r.Latents.Shape(), r.Latents.Dtype(), want)
+	}
+	copy(x, r.Latents.Float32s())
+	if err := checkFinite("initial latents", x); err != nil {
+		return nil, fmt.Errorf("diffusion: %w", err)
+	}
+	return x, nil
+}
+
+// drawNoise fills x [Images ...] with normal noise, each image from its stream.
+func (r *run) drawNoise(x []float32) {
+	size := len(x) / r.Images
+	for i, stream := range r.noise {
+		stream.Normal(x[i*size : (i+1)*size])
+	}
+}
+
+// addNoise returns x₀ + σ·ε.
+func addNoise(clean, noise []float32, sigma float64) []float32 {
+	x := make([]float32, len(clean))
+	for i, c := range clean {
+		x[i] = c + float32(float32(sigma)*noise[i])
+	}
+	return x
+}
+
+// sample runs x [Images 4 h w] from the first noise level to the last.
+func (r *run) sample(ctx context.Context, x []float32, denoise sampler.Denoiser) error {
+	begin := time.Now()
+	w := &watcher{run: r, next: denoise}
+	denoise = w.denoise
+	if err := r.sampler.Sample(ctx, denoise, x, r.schedule.Sigmas, r.drawNoise); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return fmt.Errorf("diffusion: %w", err)
+	}
+	if err := w.last(x); err != nil {
+		return fmt.Errorf("diffusion: %w", err)
+	}
+	r.result.Timings.Sampling = time.Since(begin)
+	r.result.Timings.Calls = w.calls
+	return nil
+}
+
+// finish turns the x that sampling ended with into latents and pictures.
+func (r *run) finish(ctx context.Context, x []float32) (*Result, error) {
+	begin := time.Now()
+	if r.schedule.FinalScale != 1 {
+		for i := range x {
+			x[i] *= float32(r.schedule.FinalScale)
+		}
+	}
+	latents := engine.Tensor(x, r.Images, r.VAE.Config.LatentChannels, r.h, r.w)
+	images, err := r.VAE.Decode(ctx, latents)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, fmt.Errorf("diffusion: %w", err)
+	}
+	if err := checkFinite("vae decoder", images.Float32s()); err != nil {
+		return nil, fmt.Errorf("diffusion: %w", err)
+	}
+	if r.result.Images, err = tensorToImages(images.Float32s(), r.Images, r.Height, r.Width); err != nil {
+		return nil, err
+	}
+	r.result.Latents = latents
+	r.result.Timings.VAEDecoder = time.Since(begin)
+	r.result.Timings.Total = time.Since(r.begin)
+	return &r.result, nil
+}

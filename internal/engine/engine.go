@@ -1,0 +1,197 @@
+// Package engine runs the models' graphs: it plans a graph once for each shape
+// of its inputs and runs the plan on the processor, on as many goroutines as
+// asked for.
+package engine
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+)
+
+// idleLimit is how many bytes of arenas an engine keeps between runs.
+const idleLimit = 256 << 20
+
+// Options configure an engine. The zero value is the default.
+type Options struct {
+	// Threads is the number of goroutines of a run. Zero means GOMAXPROCS.
+	Threads int
+	// MaxMemory limits the bytes of weights and intermediate values. Zero
+	// means the machine's memory.
+	MaxMemory int64
+}
+
+// Engine owns the memory of a model, or of several that run in turn. It is safe
+// for concurrent use.
+type Engine struct {
+	Memory  Memory
+	threads int
+
+	mu        sync.Mutex
+	idle      []*Machine // the longest unused first
+	idleBytes int64
+}
+
+// New returns an engine. Options may be nil.
+func New(o *Options) (*Engine, error) {
+	if o == nil {
+		o = &Options{}
+	}
+	if o.Threads < 0 || o.Threads > 1024 {
+		return nil, fmt.Errorf("engine: have %d threads, want 0 (all) to 1024", o.Threads)
+	}
+	if o.MaxMemory < 0 {
+		return nil, fmt.Errorf("engine: have a memory limit of %d bytes, want 0 (the machine's memory) or more", o.MaxMemory)
+	}
+	e := &Engine{threads: o.Threads}
+	e.Memory.limit = o.MaxMemory
+	if e.Memory.limit == 0 {
+		e.Memory.limit = machineMemory()
+	}
+	return e, nil
+}
+
+// Check reports as a *MemoryError that a machine for the plan would not fit
+// into the engine's memory beside what is in use; idle machines give way.
+func (e *Engine) Check(p *Plan, what string) error {
+	e.mu.Lock()
+	idle := e.idleBytes
+	e.mu.Unlock()
+	return e.Memory.check(p.Bytes(), idle, what)
+}
+
+// acquire returns an idle machine of the plan or a new one.
+func (e *Engine) acquire(p *Plan) (*Machine, error) {
+	e.mu.Lock()
+	for i, m := range e.idle {
+		if m.plan == p {
+			e.remove(i)
+			e.mu.Unlock()
+			return m, nil
+		}
+	}
+	for len(e.idle) > 0 && (e.idleBytes+p.Bytes() > idleLimit || e.Memory.check(p.Bytes(), 0, "") != nil) {
+		m := e.idle[0]
+		e.remove(0)
+		m.Close()
+	}
+	e.mu.Unlock()
+	return p.NewMachine(&e.Memory, e.threads)
+}
+
+func (e *Engine) remove(i int) {
+	e.idleBytes -= e.idle[i].plan.Bytes()
+	e.idle = append(e.idle[:i:i], e.idle[i+1:]...)
+}
+
+// release keeps the machine for the next run of its plan, if it is small.
+func (e *Engine) release(m *Machine) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.idleBytes+m.plan.Bytes() > idleLimit && len(e.idle) > 0 || m.plan.Bytes() > 4*idleLimit {
+		m.Close()
+		return
+	}
+	e.idle = append(e.idle, m)
+	e.idleBytes += m.plan.Bytes()
+}
+
+// Close gives the memory of idle machines back.
+func (e *Engine) Close() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, m := range e.idle {
+		m.Close()
+	}
+	e.idle, e.idleBytes = nil, 0
+}
+
+// Run computes the plan's outputs from inputs given in order and copies them to
+// outputs. See [Machine.Run] about ctx.
+func (e *Engine) Run(ctx context.Context, p *Plan, inputs, outputs [][]float32) error {
+	m, err := e.acquire(p)
+	if err != nil {
+		return err
+	}
+	defer e.release(m)
+	for i, in := range inputs {
+		if have, want := len(in), len(m.Input(i)); have != want {
+			return fmt.Errorf("engine: input %d: have %d elements, want %d", i, have, want)
+		}
+		copy(m.Input(i), in)
+	}
+	if err := m.Run(ctx); err != nil {
+		return err
+	}
+	for i, out := range outputs {
+		copy(out, m.Output(i))
+	}
+	return nil
+}
+
+// planLimit is how many plans a cache keeps: a plan is a megabyte at most.
+const planLimit = 16
+
+// Plans caches a model's plans by the shapes of its inputs. The zero value is
+// empty. It is safe for concurrent use.
+type Plans struct {
+	mu    sync.Mutex
+	plans map[any]*Plan
+	used  []any // keys, the longest unused first
+}
+
+// Get returns the plan for the key, building it if need be.
+func (c *Plans) Get(key any, build func() (inputs, outputs []*G.Node, err error)) (*Plan, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i, k := range c.used {
+		if k == key {
+			c.used = append(append(c.used[:i:i], c.used[i+1:]...), key)
+			return c.plans[key], nil
+		}
+	}
+	inputs, outputs, err := build()
+	if err != nil {
+		return nil, err
+	}
+	p, err := NewPlan(inputs, outputs)
+	if err != nil {
+		return nil, err
+	}
+	if c.plans == nil {
+		c.plans = make(map[any]*Plan)
+	}
+	if len(c.used) == planLimit {
+		delete(c.plans, c.used[0])
+		c.used = c.used[1:]
+	}
+	c.plans[key] = p
+	c.used = append(c.used, key)
+	return p, nil
+}
+
+// Tensor returns a float32 tensor over data.
+func Tensor(data []float32, shape ...int) *tensor.Dense {
+	return tensor.New(tensor.WithShape(shape...), tensor.WithBacking(data))
+}
+
+// Forget drops the idle machines of the cached plans.
+func (e *Engine) Forget(c *Plans) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for i := len(e.idle) - 1; i >= 0; i-- {
+		m := e.idle[i]
+		for _, p := range c.plans {
+			if m.plan == p {
+				e.remove(i)
+				m.Close()
+				break
+			}
+		}
+	}
+}

@@ -1,0 +1,305 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+
+	G "gorgonia.org/gorgonia"
+
+	"sdgo/internal/op"
+)
+
+// align is the alignment of buffers in float32s: a cache line.
+const align = 16
+
+// Plan is a graph made ready to run: the order of its operations, some fused
+// into one, and the place of every value in one arena. It is immutable and
+// safe for concurrent use; each concurrent run has a [Machine] of its own.
+type Plan struct {
+	inputs, outputs []*G.Node
+	steps           []step
+	places          map[*G.Node]place
+	arena           int // float32s
+	scratch         int // float32s of scratch that a task may need
+}
+
+// step is one operation to run.
+type step struct {
+	node   *G.Node // whose value it computes
+	kernel op.Kernel
+	inputs []*G.Node
+	work   place
+}
+
+// place is a part of the arena.
+type place struct{ offset, size int }
+
+// NewPlan plans the computation of outputs from inputs, which are nodes without
+// an operation. Every other such node must hold its value: the weights.
+func NewPlan(inputs, outputs []*G.Node) (*Plan, error) {
+	if len(outputs) == 0 {
+		return nil, fmt.Errorf("engine: no outputs to compute")
+	}
+	p := &Plan{inputs: inputs, outputs: outputs}
+	if err := p.order(); err != nil {
+		return nil, err
+	}
+	p.fuse()
+	p.place()
+	return p, nil
+}
+
+// Bytes is the memory that one machine of the plan needs.
+func (p *Plan) Bytes() int64 { return 4 * int64(p.arena) }
+
+// order lists the operations depth first from the outputs, which keeps the
+// lives of intermediate values short.
+func (p *Plan) order() error {
+	seen := make(map[*G.Node]bool)
+	for _, n := range p.inputs {
+		if n.Op() != nil {
+			return fmt.Errorf("engine: input %v is computed by %v, want a node without an operation", n, n.Op())
+		}
+		seen[n] = true
+	}
+	var visit func(n *G.Node) error
+	visit = func(n *G.Node) error {
+		if seen[n] {
+			return nil
+		}
+		seen[n] = true
+		if n.Op() == nil {
+			if n.Value() == nil {
+				return fmt.Errorf("engine: node %q has no value and is no input", n.Name())
+			}
+			_, err := op.ArgOf(n.Value())
+			if err != nil {
+				return fmt.Errorf("engine: node %q: %w", n.Name(), err)
+			}
+			return nil
+		}
+		o, ok := n.Op().(*op.Op)
+		if !ok {
+			return fmt.Errorf("engine: operation %v (%T) is none of sdgo's; run this graph on gorgonia.NewTapeMachine", n.Op(), n.Op())
+		}
+		children := childrenOf(n)
+		for _, c := range children {
+			if err := visit(c); err != nil {
+				return err
+			}
+		}
+		p.steps = append(p.steps, step{node: n, kernel: o.Kernel, inputs: children})
+		return nil
+	}
+	for _, n := range p.outputs {
+		if err := visit(n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// childrenOf returns the inputs of a node in order.
+func childrenOf(n *G.Node) []*G.Node {
+	var children []*G.Node
+	for it := n.Graph().From(n.ID()); it.Next(); {
+		children = append(children, it.Node().(*G.Node))
+	}
+	return children
+}
+
+// fuse joins operations whose results nothing else reads.
+func (p *Plan) fuse() {
+	uses := make(map[*G.Node]int)
+	for _, s := range p.steps {
+		for _, in := range s.inputs {
+			uses[in]++
+		}
+	}
+	for _, n := range p.outputs {
+		uses[n]++
+	}
+
+	at := make(map[*G.Node]int) // step that computes a node, in done
+	var done []step
+	for _, s := range p.steps {
+		at[s.node] = len(done)
+		for {
+			fused, prev, ok := fuseOne(s, uses, at, done)
+			if !ok {
+				break
+			}
+			done[prev].kernel = nil // absorbed
+			s = fused
+		}
+		done = append(done, s)
+	}
+	p.steps = slices.DeleteFunc(done, func(s step) bool { return s.kernel == nil })
+}
+
+// fuseOne joins s and the latest step before it that can be joined with it, and
+// returns that step's index.
+func fuseOne(s step, uses map[*G.Node]int, at map[*G.Node]int, done []step) (fused step, prev int, ok bool) {
+	prev = -1
+	for arg, in := range s.inputs {
+		i, computed := at[in]
+		if !computed || uses[in] != 1 || i < prev || i >= len(done) {
+			continue
+		}
+		before := done[i]
+		if f, can := before.kernel.(op.Fuser); can {
+			if k, can := f.Fuse(s.kernel, arg); can {
+				others := slices.Delete(slices.Clone(s.inputs), arg, arg+1)
+				fused = step{node: s.node, kernel: k, inputs: append(slices.Clone(before.inputs), others...)}
+				prev, ok = i, true
+				continue
+			}
+		}
+		if f, can := s.kernel.(op.InputFuser); can {
+			if k, can := f.FuseInput(before.kernel, arg); can {
+				inputs := slices.Clone(s.inputs)
+				inputs[arg] = before.inputs[0]
+				fused = step{node: s.node, kernel: k, inputs: inputs}
+				prev, ok = i, true
+			}
+		}
+	}
+	return fused, prev, ok
+}
+
+// place gives every value that is computed, and every input, its part of the
+// arena, such that no two values that are needed at the same time overlap.
+func (p *Plan) place() {
+	// The last step that reads each node; outputs are read at the end.
+	last := make(map[*G.Node]int)
+	root := make(map[*G.Node]*G.Node) // the node in whose memory a node lies
+	for _, n := range p.inputs {
+		root[n], last[n] = n, 0
+	}
+	rootOf := func(n *G.Node) *G.Node {
+		if r := root[n]; r != nil {
+			return r
+		}
+		return n // a weight
+	}
+	// Views share memory with what they show: the life of that is theirs.
+	for i, s := range p.steps {
+		root[s.node] = s.node
+		if _, view := s.kernel.(op.Viewer); view && root[s.inputs[0]] != nil {
+			root[s.node] = root[s.inputs[0]]
+		}
+		last[rootOf(s.node)] = max(last[rootOf(s.node)], i)
+		for _, in := range s.inputs {
+			last[rootOf(in)] = max(last[rootOf(in)], i)
+		}
+	}
+	for _, n := range p.outputs {
+		last[rootOf(n)] = len(p.steps)
+	}
+
+	// An operation may write over an input that dies with it: then both are one
+	// buffer with a longer life.
+	buffer := make(map[*G.Node]int) // root to buffer
+	var lives []life
+	newBuffer := func(n *G.Node, begin, end int) {
+		buffer[n] = len(lives)
+		lives = append(lives, life{begin: begin, end: end, size: n.Shape().TotalSize()})
+	}
+	for _, n := range p.inputs {
+		newBuffer(n, 0, last[n])
+	}
+	works := make([]int, len(p.steps))
+	for i, s := range p.steps {
+		if size := s.kernel.Work(); size > 0 {
+			works[i] = len(lives)
+			lives = append(lives, life{begin: i, end: i, size: size})
+		}
+		if root[s.node] != s.node {
+			continue
+		}
+		over, inPlace := overwritten(s, i, rootOf, buffer, last)
+		if inPlace {
+			b := buffer[over]
+			buffer[s.node] = b
+			lives[b].end = last[s.node]
+			continue
+		}
+		newBuffer(s.node, i, last[s.node])
+	}
+
+	p.arena = pack(lives)
+	p.places = make(map[*G.Node]place)
+	for n, r := range root {
+		if b, ok := buffer[r]; ok {
+			p.places[n] = place{lives[b].offset, n.Shape().TotalSize()}
+		}
+	}
+	for i, s := range p.steps {
+		if size := s.kernel.Work(); size > 0 {
+			p.steps[i].work = place{lives[works[i]].offset, size}
+		}
+	}
+	p.steps = slices.DeleteFunc(p.steps, func(s step) bool { return root[s.node] != s.node })
+}
+
+// overwritten returns the root of an input that step i may write over: it lies
+// in the arena, has the output's size, and nothing reads it later.
+func overwritten(s step, i int, rootOf func(*G.Node) *G.Node, buffer map[*G.Node]int, last map[*G.Node]int) (*G.Node, bool) {
+	k, ok := s.kernel.(op.InPlacer)
+	if !ok {
+		return nil, false
+	}
+	for arg, in := range s.inputs {
+		r := rootOf(in)
+		_, inArena := buffer[r]
+		if !k.InPlace(arg) || !inArena || last[r] != i || r.Shape().TotalSize() != s.node.Shape().TotalSize() {
+			continue
+		}
+		shared := false // another input may show the same memory
+		for other, n := range s.inputs {
+			shared = shared || other != arg && rootOf(n) == r
+		}
+		if !shared {
+			return r, true
+		}
+	}
+	return nil, false
+}
+
+// life is a buffer that is needed from step begin to step end.
+type life struct{ begin, end, size, offset int }
+
+// pack sets the offsets and returns the size of the arena. The largest buffer
+// comes first; each goes into the tightest gap between those that live at the
+// same time.
+func pack(lives []life) int {
+	order := make([]int, len(lives))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return lives[b].size - lives[a].size })
+	total := 0
+	var placed []life // by offset
+	for _, i := range order {
+		l := &lives[i]
+		size := (l.size + align - 1) / align * align
+		best, bestGap, end := -1, 0, 0
+		for _, o := range placed {
+			if o.end < l.begin || o.begin > l.end {
+				continue
+			}
+			if gap := o.offset - end; gap >= size && (best < 0 || gap < bestGap) {
+				best, bestGap = end, gap
+			}
+			end = max(end, o.offset+o.size)
+		}
+		if best < 0 {
+			best = end
+		}
+		l.offset = best
+		at, _ := slices.BinarySearchFunc(placed, best, func(o life, offset int) int { return o.offset - offset })
+		placed = slices.Insert(placed, at, life{l.begin, l.end, size, best})
+		total = max(total, best+size)
+	}
+	return total
+}

@@ -1,0 +1,119 @@
+package nn
+
+import (
+	G "gorgonia.org/gorgonia"
+
+	"sdgo/internal/op"
+)
+
+// Linear is x·Wᵀ + b over the last dimension.
+type Linear struct {
+	path         string
+	weight, bias *Param // bias may be nil
+}
+
+// Linear returns the linear layer called name.
+func (p *Params) Linear(name string, in, out int) *Linear {
+	at := p.At("%s", name)
+	return &Linear{at.Path(), at.matrix("weight", out, in), at.vector("bias", out)}
+}
+
+// LinearNoBias returns the linear layer called name, which has no bias.
+func (p *Params) LinearNoBias(name string, in, out int) *Linear {
+	at := p.At("%s", name)
+	return &Linear{at.Path(), at.matrix("weight", out, in), nil}
+}
+
+// Forward maps x [... in] to [... out].
+func (l *Linear) Forward(g *Graph, x *G.Node) *G.Node {
+	w, b := g.param(l.weight), g.param(l.bias)
+	return g.Mark(l.path, g.try(func() (*G.Node, error) { return op.Linear(x, w, b) }))
+}
+
+// Conv2D is a convolution with a square kernel.
+type Conv2D struct {
+	path         string
+	weight, bias *Param
+	stride       int
+	pad          op.Padding
+}
+
+// Conv returns the convolution called name, of k×k pixels.
+func (p *Params) Conv(name string, in, out, k, stride int, pad op.Padding) *Conv2D {
+	at := p.At("%s", name)
+	return &Conv2D{at.Path(), at.filter("weight", out, in, k), at.vector("bias", out), stride, pad}
+}
+
+// Conv3x3 returns the 3×3 convolution called name, which keeps the size.
+func (p *Params) Conv3x3(name string, in, out int) *Conv2D {
+	return p.Conv(name, in, out, 3, 1, op.Same(1))
+}
+
+// Conv1x1 returns the 1×1 convolution called name.
+func (p *Params) Conv1x1(name string, in, out int) *Conv2D {
+	return p.Conv(name, in, out, 1, 1, op.Padding{})
+}
+
+// Forward maps x [N H W in] to [N H' W' out].
+func (c *Conv2D) Forward(g *Graph, x *G.Node) *G.Node {
+	w, b := g.param(c.weight), g.param(c.bias)
+	return g.Mark(c.path, g.try(func() (*G.Node, error) { return op.Conv2D(x, w, b, c.stride, c.pad) }))
+}
+
+// GroupNorm is group normalisation.
+type GroupNorm struct {
+	path        string
+	gamma, beta *Param
+	groups      int
+	eps         float64
+}
+
+// GroupNorm returns the group normalisation called name.
+func (p *Params) GroupNorm(name string, channels, groups int, eps float64) *GroupNorm {
+	at := p.At("%s", name)
+	return &GroupNorm{at.Path(), at.vector("weight", channels), at.vector("bias", channels), groups, eps}
+}
+
+// Forward normalises x [N ... C].
+func (n *GroupNorm) Forward(g *Graph, x *G.Node) *G.Node {
+	gamma, beta := g.param(n.gamma), g.param(n.beta)
+	return g.Mark(n.path, g.try(func() (*G.Node, error) { return op.GroupNorm(x, gamma, beta, n.groups, n.eps) }))
+}
+
+// LayerNorm is layer normalisation over the last dimension.
+type LayerNorm struct {
+	path        string
+	gamma, beta *Param
+	eps         float64
+}
+
+// LayerNorm returns the layer normalisation called name.
+func (p *Params) LayerNorm(name string, d int, eps float64) *LayerNorm {
+	at := p.At("%s", name)
+	return &LayerNorm{at.Path(), at.vector("weight", d), at.vector("bias", d), eps}
+}
+
+// Forward normalises x [... D].
+func (n *LayerNorm) Forward(g *Graph, x *G.Node) *G.Node {
+	gamma, beta := g.param(n.gamma), g.param(n.beta)
+	return g.Mark(n.path, g.try(func() (*G.Node, error) { return op.LayerNorm(x, gamma, beta, n.eps) }))
+}
+
+// Embedding is a table of vectors.
+type Embedding struct{ table *Param }
+
+// Embedding returns the table called name.
+func (p *Params) Embedding(name string, rows, d int) *Embedding {
+	return &Embedding{p.At("%s", name).Table("weight", rows, d)}
+}
+
+// Forward maps ids [N T] to [N T D], plus a vector for each position if
+// positions is not nil.
+func (e *Embedding) Forward(g *Graph, ids *G.Node, positions *Embedding) *G.Node {
+	table := g.param(e.table)
+	var pos *G.Node
+	if positions != nil {
+		pos = g.param(positions.table)
+	}
+	return g.try(func() (*G.Node, error) { return op.Embed(ids, table, pos) })
+}

@@ -1,0 +1,192 @@
+package nn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"sync"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"sdgo/internal/engine"
+	"sdgo/internal/loader"
+)
+
+// LoadOptions say how a model is loaded and run. The model packages have their
+// own type with the same fields.
+type LoadOptions struct {
+	Variant   string
+	Threads   int
+	MaxMemory int64
+	Engine    *engine.Engine
+}
+
+// ErrClosed is returned by a model that was closed.
+var ErrClosed = errors.New("the model is closed")
+
+// Model is what every model is made of: its weights, its plans by input shape
+// and the engine that runs them. It is safe for concurrent use.
+type Model struct {
+	name    string
+	eng     *engine.Engine
+	owns    bool // the engine is this model's alone
+	weights *Weights
+	plans   engine.Plans
+
+	mu     sync.RWMutex // held for reading during a run
+	closed bool
+}
+
+// maxConfig bounds the size of a config.json.
+const maxConfig = 1 << 20
+
+// LoadModel loads the model in a folder: define decodes the config and asks
+// params for the weights.
+func LoadModel(name string, fsys fs.FS, dir, base string, o LoadOptions, define func(config []byte, p *Params) error) (*Model, error) {
+	config, err := loader.ReadFile(fsys, join(dir, "config.json"), maxConfig)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	files, err := loader.Open(fsys, dir, base, o.Variant)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	m, err := NewModel(name, files, o, func(p *Params) error { return define(config, p) })
+	if err != nil {
+		files.Close()
+	}
+	return m, err
+}
+
+func join(dir, name string) string {
+	if dir == "" || dir == "." {
+		return name
+	}
+	return dir + "/" + name
+}
+
+// NewModel makes a model of the tensors of src, which it takes over if it
+// succeeds.
+func NewModel(name string, src Source, o LoadOptions, define func(p *Params) error) (*Model, error) {
+	m := &Model{name: name, eng: o.Engine}
+	if m.eng == nil {
+		eng, err := engine.New(&engine.Options{Threads: o.Threads, MaxMemory: o.MaxMemory})
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		m.eng, m.owns = eng, true
+	}
+	p := NewParams(name, src)
+	if err := define(p); err != nil {
+		return nil, err
+	}
+	var err error
+	m.weights, err = p.Load(name, m.eng)
+	return m, err
+}
+
+// Close waits for calls in flight and gives the model's memory back. Every later
+// call returns an error.
+func (m *Model) Close() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return nil
+	}
+	m.closed = true
+	m.eng.Forget(&m.plans)
+	if m.owns {
+		m.eng.Close()
+	}
+	return m.weights.Close()
+}
+
+// Run computes the outputs of the graph that build makes, once for each key, for
+// the given inputs. It returns ctx's error soon after ctx is done.
+func (m *Model) Run(ctx context.Context, key any, build Build, inputs, outputs [][]float32) error {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	plan, err := m.plan(key, build)
+	if err != nil {
+		return err
+	}
+	if err := m.eng.Run(ctx, plan, inputs, outputs); err != nil {
+		return fmt.Errorf("%s: %w", m.name, err)
+	}
+	return nil
+}
+
+// Check reports as an error that a run with the key would not fit in memory.
+func (m *Model) Check(key any, build Build, what string) error {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	plan, err := m.plan(key, build)
+	if err != nil {
+		return err
+	}
+	if err := m.eng.Check(plan, what); err != nil {
+		return fmt.Errorf("%s: %w", m.name, err)
+	}
+	return nil
+}
+
+// Build makes a graph and returns its inputs and outputs.
+type Build = func() (inputs, outputs []*G.Node, err error)
+
+func (m *Model) plan(key any, build Build) (*engine.Plan, error) {
+	if m.closed {
+		return nil, fmt.Errorf("%s: %w", m.name, ErrClosed)
+	}
+	plan, err := m.plans.Get(key, build)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", m.name, err)
+	}
+	return plan, nil
+}
+
+// Floats returns the numbers of a float32 tensor whose shape is want, where -1
+// stands for any size of 1 or more.
+func Floats(what string, t *tensor.Dense, want ...int) ([]float32, error) {
+	if t == nil {
+		return nil, fmt.Errorf("%s: have none, want a tensor %v", what, want)
+	}
+	shape := t.Shape()
+	ok := len(shape) == len(want)
+	for i := 0; ok && i < len(want); i++ {
+		ok = shape[i] == want[i] || want[i] == -1 && shape[i] > 0
+	}
+	if !ok {
+		return nil, fmt.Errorf("%s: have shape %v, want %v", what, shape, want)
+	}
+	if t.Dtype() != tensor.Float32 {
+		return nil, fmt.Errorf("%s: have a tensor of %v, want float32", what, t.Dtype())
+	}
+	if !t.DataOrder().IsContiguous() || t.DataOrder().IsColMajor() || t.RequiresIterator() {
+		return nil, fmt.Errorf("%s: have a tensor that is not contiguous in row-major order", what)
+	}
+	return t.Float32s(), nil
+}
+
+// Tensor returns a new float32 tensor of zeros.
+func Tensor(shape ...int) *tensor.Dense {
+	return engine.Tensor(make([]float32, tensor.Shape(shape).TotalSize()), shape...)
+}
+
+// maxElements bounds a tensor that a caller asks for, so that sizes do not
+// overflow.
+const maxElements = 1 << 40
+
+// CheckSize returns an error if a tensor of the shape would be absurdly large.
+func CheckSize(what string, shape ...int) error {
+	total := 1.0
+	for _, n := range shape {
+		total *= float64(n)
+	}
+	if total > maxElements || math.IsNaN(total) {
+		return fmt.Errorf("%s: shape %v is too large", what, shape)
+	}
+	return nil
+}

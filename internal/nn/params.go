@@ -1,0 +1,252 @@
+package nn
+
+import (
+	"fmt"
+	"math"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"gorgonia.org/tensor"
+
+	"sdgo/internal/engine"
+	"sdgo/internal/kernel"
+	"sdgo/internal/op"
+)
+
+// Source is a checkpoint: tensors by name, converted to float32 on request.
+type Source interface {
+	// Shape returns the shape of a tensor, and whether there is one.
+	Shape(name string) ([]int, bool)
+	// View returns a tensor's numbers without copying, or nil if they must be
+	// converted. They are valid while the source is open.
+	View(name string) []float32
+	// Read converts a tensor's numbers into dst.
+	Read(name string, dst []float32) error
+	// Release says that the tensor's pages will not be read again soon.
+	Release(name string)
+	// Close closes the files.
+	Close() error
+}
+
+// Param is one tensor of a checkpoint.
+type Param struct {
+	model string
+	key   string
+	shape tensor.Shape
+	pack  func(dst, w []float32) kernel.Packed // nil: used as it is
+	size  int                                  // float32s when packed
+	value *op.Weight
+}
+
+func (p *Param) name() string { return p.model + "/" + p.key }
+
+// Params hands out a checkpoint's tensors by key and shape. Like [Graph] it
+// gathers what is wrong, so that all of it is reported together.
+type Params struct {
+	*checkpoint
+	prefix string
+}
+
+// checkpoint is what all Params of one model share.
+type checkpoint struct {
+	model    string
+	src      Source
+	params   []*Param
+	problems []string
+}
+
+var models atomic.Int64 // numbers the models, so that their nodes' names differ
+
+// NewParams returns the parameters of src for a model called name.
+func NewParams(name string, src Source) *Params {
+	return &Params{checkpoint: &checkpoint{model: fmt.Sprintf("%s%d", name, models.Add(1)), src: src}}
+}
+
+// At returns the parameters below a module.
+func (p *Params) At(format string, args ...any) *Params {
+	return &Params{checkpoint: p.checkpoint, prefix: p.path(fmt.Sprintf(format, args...))}
+}
+
+// path returns the full path of a module or key.
+func (p *Params) path(name string) string {
+	if p.prefix == "" || name == "" {
+		return p.prefix + name
+	}
+	return p.prefix + "." + name
+}
+
+// Path returns the path of the module itself.
+func (p *Params) Path() string { return p.prefix }
+
+// Has says whether the checkpoint has the key.
+func (p *Params) Has(name string) bool {
+	_, ok := p.src.Shape(p.path(name))
+	return ok
+}
+
+// tensor returns the parameter with the given shape. In a checkpoint it may also
+// have one of the other shapes, of the same size.
+func (p *Params) tensor(name string, shape tensor.Shape, others ...tensor.Shape) *Param {
+	key := p.path(name)
+	have, ok := p.src.Shape(key)
+	if !ok {
+		p.problems = append(p.problems, fmt.Sprintf("%s: missing, want %v", key, shape))
+		return &Param{key: key, shape: shape}
+	}
+	if !shape.Eq(tensor.Shape(have)) && !slices.ContainsFunc(others, func(s tensor.Shape) bool { return s.Eq(tensor.Shape(have)) }) {
+		p.problems = append(p.problems, fmt.Sprintf("%s: have shape %v, want %v", key, have, shape))
+	}
+	w := &Param{model: p.model, key: key, shape: shape, size: shape.TotalSize()}
+	p.params = append(p.params, w)
+	return w
+}
+
+// vector returns a parameter [n] that kernels read as it is.
+func (p *Params) vector(name string, n int) *Param { return p.tensor(name, tensor.Shape{n}) }
+
+// Table returns a parameter [rows d] that is read row by row.
+func (p *Params) Table(name string, rows, d int) *Param { return p.tensor(name, tensor.Shape{rows, d}) }
+
+// matrix returns a parameter [out in] that is packed for the matrix product.
+func (p *Params) matrix(name string, out, in int) *Param {
+	w := p.tensor(name, tensor.Shape{out, in}, tensor.Shape{out, in, 1, 1})
+	w.size = kernel.PackedLen(in, out)
+	w.pack = func(dst, src []float32) kernel.Packed { return kernel.PackLinear(dst, src, out, in) }
+	return w
+}
+
+// filter returns a parameter [out in k k] that is packed for convolution.
+func (p *Params) filter(name string, out, in, k int) *Param {
+	shape := tensor.Shape{out, in, k, k}
+	var w *Param
+	if k == 1 {
+		w = p.tensor(name, shape, tensor.Shape{out, in})
+	} else {
+		w = p.tensor(name, shape)
+	}
+	w.size = kernel.PackedLen(k*k*in, out)
+	w.pack = func(dst, src []float32) kernel.Packed { return kernel.PackConv(dst, src, out, in, k, k) }
+	return w
+}
+
+// WeightsError lists everything that is wrong with a checkpoint's tensors, in
+// the checkpoint's names.
+type WeightsError struct {
+	Model    string
+	Problems []string
+}
+
+func (e *WeightsError) Error() string {
+	if len(e.Problems) == 1 {
+		return e.Model + ": " + e.Problems[0]
+	}
+	return fmt.Sprintf("%s: %d problems with the weights:\n\t%s", e.Model, len(e.Problems), strings.Join(e.Problems, "\n\t"))
+}
+
+// Weights hold the memory of a model's parameters.
+type Weights struct {
+	src   Source
+	block *engine.Block
+}
+
+// Load reads and packs all parameters that were asked for. It takes over the
+// source. Problems with the tensors are returned as a *WeightsError.
+func (p *Params) Load(name string, eng *engine.Engine) (*Weights, error) {
+	if len(p.problems) > 0 {
+		return nil, &WeightsError{name, p.problems}
+	}
+	total := 0
+	offsets := make([]int, len(p.params))
+	for i, w := range p.params {
+		offsets[i] = -1
+		if w.pack != nil || p.src.View(w.key) == nil {
+			offsets[i] = total
+			total += (w.size + 15) / 16 * 16
+		}
+	}
+	block, err := eng.Memory.Alloc(total, "the weights of the "+name)
+	if err != nil {
+		return nil, err
+	}
+	ws := &Weights{src: p.src, block: block}
+
+	errs := make([]error, len(p.params))
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		workers.Go(func() {
+			var buf []float32
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= len(p.params) {
+					return
+				}
+				w := p.params[i]
+				var dst []float32
+				if offsets[i] >= 0 {
+					dst = block.Data[offsets[i] : offsets[i]+w.size : offsets[i]+w.size]
+				}
+				buf, errs[i] = w.load(ws, dst, buf)
+			}
+		})
+	}
+	workers.Wait()
+	var problems []string
+	for _, err := range errs {
+		if err != nil {
+			problems = append(problems, err.Error())
+		}
+	}
+	if problems != nil {
+		block.Free()
+		return nil, &WeightsError{name, problems}
+	}
+	return ws, nil
+}
+
+// load reads one parameter into dst, or leaves it where it is if dst is nil. It
+// returns buf, grown if need be.
+func (w *Param) load(ws *Weights, dst, buf []float32) ([]float32, error) {
+	data := ws.src.View(w.key)
+	if data == nil {
+		into := dst
+		if w.pack != nil {
+			buf = slices.Grow(buf[:0], w.shape.TotalSize())[:w.shape.TotalSize()]
+			into = buf
+		}
+		if err := ws.src.Read(w.key, into); err != nil {
+			return buf, fmt.Errorf("%s: %w", w.key, err)
+		}
+		data = into
+	}
+	if i := notFinite(data); i >= 0 {
+		return buf, fmt.Errorf("%s: element %d is %v, want finite numbers", w.key, i, data[i])
+	}
+	arg := op.Arg{Data: data}
+	if w.pack != nil {
+		arg = op.Arg{Packed: w.pack(dst, data)}
+		ws.src.Release(w.key)
+	}
+	w.value = op.NewWeight(w.shape, arg, ws)
+	return buf, nil
+}
+
+// notFinite returns the index of the first NaN or infinity, or -1.
+func notFinite(x []float32) int {
+	for i, v := range x {
+		if math.Float32bits(v)&0x7f800000 == 0x7f800000 {
+			return i
+		}
+	}
+	return -1
+}
+
+// Close gives the memory back and closes the checkpoint. No graph may use the
+// weights after it.
+func (w *Weights) Close() error {
+	w.block.Free()
+	return w.src.Close()
+}

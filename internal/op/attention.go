@@ -1,0 +1,56 @@
+package op
+
+import (
+	"fmt"
+	"math"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"sdgo/internal/kernel"
+)
+
+// attention is scaled dot-product attention with several heads (Vaswani et al.
+// 2017), by tiles of keys with a running softmax (Rabe and Staats 2021), so
+// that no [T T] matrix is ever held.
+//
+// https://arxiv.org/abs/1706.03762
+// https://arxiv.org/abs/2112.05682
+type attention struct{ s kernel.AttentionShape }
+
+// Attention maps queries [N Tq D], keys [N Tk D] and values [N Tk D] to [N Tq D].
+// Head h owns the columns from h·D/heads on. With causal set, query i sees the
+// keys up to i.
+func Attention(q, k, v *G.Node, heads int, causal bool) (*G.Node, error) {
+	if err := checkRank("attention", q, 3); err != nil {
+		return nil, err
+	}
+	if err := checkRank("attention", k, 3); err != nil {
+		return nil, err
+	}
+	n, tq, d, tk := q.Shape()[0], q.Shape()[1], q.Shape()[2], k.Shape()[1]
+	if heads < 1 || d%heads != 0 {
+		return nil, fmt.Errorf("op: attention: have width %d and %d heads, want a multiple", d, heads)
+	}
+	if err := checkShape("attention", "keys", k, n, tk, d); err != nil {
+		return nil, err
+	}
+	if err := checkShape("attention", "values", v, n, tk, d); err != nil {
+		return nil, err
+	}
+	s := kernel.AttentionShape{
+		Batch: n, Heads: heads, HeadDim: d / heads, Queries: tq, Keys: tk,
+		QStride: d, KStride: d, VStride: d, OutStride: d,
+		Causal: causal, Scale: float32(1 / math.Sqrt(float64(d/heads))),
+	}
+	return apply(attention{s}, tensor.Shape{n, tq, d}, q, k, v)
+}
+
+func (k attention) String() string {
+	return fmt.Sprintf("attention %d×%d heads×%d, %d×%d", k.s.Batch, k.s.Heads, k.s.HeadDim, k.s.Queries, k.s.Keys)
+}
+func (k attention) Work() int { return kernel.AttentionWork(k.s) }
+
+func (k attention) Phases(out []float32, in []Arg, work []float32) []kernel.Phase {
+	return kernel.Attention(out, in[0].Data, in[1].Data, in[2].Data, k.s, work)
+}

@@ -1,0 +1,83 @@
+package op
+
+import (
+	"fmt"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"sdgo/internal/kernel"
+)
+
+// Padding is the number of zero rows and columns around an image.
+type Padding struct{ Top, Left, Bottom, Right int }
+
+// Same returns a padding of n on all sides.
+func Same(n int) Padding { return Padding{n, n, n, n} }
+
+// conv2d is a convolution, optionally of an image that is first enlarged.
+type conv2d struct {
+	s  kernel.ConvShape
+	ep epilogue
+}
+
+// Conv2D convolves x [N H W in] with weight [out in KH KW] and adds bias [out]
+// (or nil), giving [N H' W' out].
+func Conv2D(x, weight, bias *G.Node, stride int, pad Padding) (*G.Node, error) {
+	if err := checkRank("conv2d", x, 4); err != nil {
+		return nil, err
+	}
+	if err := checkRank("conv2d", weight, 4); err != nil {
+		return nil, err
+	}
+	xs, ws := x.Shape(), weight.Shape()
+	s := kernel.ConvShape{
+		N: xs[0], H: xs[1], W: xs[2], InC: xs[3], OutC: ws[0], KH: ws[2], KW: ws[3],
+		Stride: stride, PadTop: pad.Top, PadLeft: pad.Left,
+	}
+	s.OutH = (s.H+pad.Top+pad.Bottom-s.KH)/stride + 1
+	s.OutW = (s.W+pad.Left+pad.Right-s.KW)/stride + 1
+	if ws[1] != s.InC || s.OutH < 1 || s.OutW < 1 {
+		return nil, fmt.Errorf("op: conv2d: have x %v and weight %v, want x [N H W %d] no smaller than the kernel", xs, ws, ws[1])
+	}
+	k := conv2d{s: s, ep: epilogue{rows: s.OutH * s.OutW}}
+	children := []*G.Node{x, weight}
+	if bias != nil {
+		if err := checkShape("conv2d", "bias", bias, s.OutC); err != nil {
+			return nil, err
+		}
+		k.ep.bias = true
+		children = append(children, bias)
+	}
+	return apply(k, tensor.Shape{s.N, s.OutH, s.OutW, s.OutC}, children...)
+}
+
+func (k conv2d) String() string {
+	return fmt.Sprintf("conv %d×%d/%d %d×%d×%d×%d→%d×%d×%d%v", k.s.KH, k.s.KW, k.s.Stride,
+		k.s.N, k.s.H, k.s.W, k.s.InC, k.s.OutH, k.s.OutW, k.s.OutC, k.ep)
+}
+func (k conv2d) Work() int          { return 0 }
+func (k conv2d) InPlace(i int) bool { return k.ep.inPlace(i) }
+
+func (k conv2d) Fuse(next Kernel, arg int) (Kernel, bool) {
+	ep, ok := k.ep.fuse(next, arg)
+	return conv2d{k.s, ep}, ok
+}
+
+// FuseInput enlarges the image while it is read, so that it is never stored.
+func (k conv2d) FuseInput(prev Kernel, arg int) (Kernel, bool) {
+	up, ok := prev.(upsample)
+	if !ok || arg != 0 || k.s.UpH != 0 {
+		return nil, false
+	}
+	k.s.H, k.s.W, k.s.UpH, k.s.UpW = up.h, up.w, k.s.H, k.s.W
+	return k, true
+}
+
+func (k conv2d) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {
+	s := k.s
+	w := in[1].matrix(s.KH*s.KW*s.InC, s.OutC, func(dst, w []float32) kernel.Packed {
+		return kernel.PackConv(dst, w, s.OutC, s.InC, s.KH, s.KW)
+	})
+	return kernel.Conv2D(out, in[0].Data, s, w, k.ep.bind(in[2:]))
+}

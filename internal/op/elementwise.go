@@ -1,0 +1,94 @@
+package op
+
+import (
+	"fmt"
+
+	G "gorgonia.org/gorgonia"
+
+	"sdgo/internal/kernel"
+)
+
+// activation applies a function to every element.
+type activation struct {
+	n   int
+	act kernel.Activation
+}
+
+// Activate applies act to every element of x.
+func Activate(x *G.Node, act kernel.Activation) (*G.Node, error) {
+	shape := x.Shape()
+	return apply(activation{shape.TotalSize(), act}, shape.Clone(), x)
+}
+
+func (k activation) String() string     { return fmt.Sprintf("activation %v %d", k.act, k.n) }
+func (k activation) Work() int          { return 0 }
+func (k activation) InPlace(i int) bool { return true }
+
+func (k activation) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {
+	return []kernel.Phase{kernel.Apply(out, in[0].Data, k.act)}
+}
+
+// add is the sum of two tensors of one shape.
+type add struct{ n int }
+
+// Add returns a + b, which have the same shape.
+func Add(a, b *G.Node) (*G.Node, error) {
+	if err := checkShape("add", "b", b, a.Shape()...); err != nil {
+		return nil, err
+	}
+	return apply(add{a.Shape().TotalSize()}, a.Shape().Clone(), a, b)
+}
+
+func (k add) String() string     { return fmt.Sprintf("add %d", k.n) }
+func (k add) Work() int          { return 0 }
+func (k add) InPlace(i int) bool { return true }
+
+func (k add) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {
+	return []kernel.Phase{kernel.Add(out, in[0].Data, in[1].Data)}
+}
+
+// addPerChannel adds one number per sample and channel.
+type addPerChannel struct{ n, pixels, c int }
+
+// AddPerChannel adds bias [N C] to every pixel of x [N ... C].
+func AddPerChannel(x, bias *G.Node) (*G.Node, error) {
+	shape := x.Shape()
+	n, c := shape[0], shape[len(shape)-1]
+	if err := checkShape("addPerChannel", "bias", bias, n, c); err != nil {
+		return nil, err
+	}
+	return apply(addPerChannel{n, shape.TotalSize() / n / c, c}, shape.Clone(), x, bias)
+}
+
+func (k addPerChannel) String() string {
+	return fmt.Sprintf("addPerChannel %d×%d×%d", k.n, k.pixels, k.c)
+}
+func (k addPerChannel) Work() int          { return 0 }
+func (k addPerChannel) InPlace(i int) bool { return i == 0 }
+
+func (k addPerChannel) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {
+	return []kernel.Phase{kernel.AddPerChannel(out, in[0].Data, in[1].Data, k.n, k.pixels, k.c)}
+}
+
+// geglu is the gated activation of Shazeer (2020).
+//
+// https://arxiv.org/abs/2002.05202
+type geglu struct{ rows, inner int }
+
+// GEGLU maps x [... 2D] to [... D]: the first half times the GELU of the second.
+func GEGLU(x *G.Node) (*G.Node, error) {
+	shape := x.Shape().Clone()
+	last := len(shape) - 1
+	if shape[last]%2 != 0 {
+		return nil, fmt.Errorf("op: geglu: have x %v, want an even last dimension", shape)
+	}
+	shape[last] /= 2
+	return apply(geglu{shape.TotalSize() / shape[last], shape[last]}, shape, x)
+}
+
+func (k geglu) String() string { return fmt.Sprintf("geglu %d×%d", k.rows, k.inner) }
+func (k geglu) Work() int      { return 0 }
+
+func (k geglu) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {
+	return []kernel.Phase{kernel.GEGLU(out, in[0].Data, k.rows, k.inner)}
+}

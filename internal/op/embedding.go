@@ -1,0 +1,96 @@
+package op
+
+import (
+	"fmt"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"sdgo/internal/kernel"
+)
+
+// embed looks tokens up in a table and adds their positions' vectors.
+type embed struct {
+	rows, vocab, d, tokens int
+	positions              bool
+}
+
+// Embed maps ids [N T], whole numbers in 0..V-1, to the rows of table [V D],
+// plus row t of positions [≥T D] (or nil) for token t, giving [N T D].
+func Embed(ids, table, positions *G.Node) (*G.Node, error) {
+	if err := checkRank("embed", ids, 2); err != nil {
+		return nil, err
+	}
+	if err := checkRank("embed", table, 2); err != nil {
+		return nil, err
+	}
+	s, t := ids.Shape(), table.Shape()
+	k := embed{s[0] * s[1], t[0], t[1], s[1], positions != nil}
+	children := []*G.Node{ids, table}
+	if positions != nil {
+		if p := positions.Shape(); len(p) != 2 || p[0] < k.tokens || p[1] != k.d {
+			return nil, fmt.Errorf("op: embed: have positions %v, want [≥%d %d]", p, k.tokens, k.d)
+		}
+		children = append(children, positions)
+	}
+	return apply(k, tensor.Shape{s[0], s[1], k.d}, children...)
+}
+
+func (k embed) String() string { return fmt.Sprintf("embed %d of %d×%d", k.rows, k.vocab, k.d) }
+func (k embed) Work() int      { return 0 }
+
+func (k embed) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {
+	var pos []float32
+	if k.positions {
+		pos = in[2].Data
+	}
+	return []kernel.Phase{kernel.Embed(out, in[0].Data, in[1].Data, k.rows, k.vocab, k.d, pos, k.tokens)}
+}
+
+// gather picks one token of each sample.
+type gather struct{ n, tokens, d int }
+
+// Gather picks from x [N T D] the token at rows [N] of each sample: [N D].
+func Gather(x, rows *G.Node) (*G.Node, error) {
+	if err := checkRank("gather", x, 3); err != nil {
+		return nil, err
+	}
+	s := x.Shape()
+	if err := checkShape("gather", "rows", rows, s[0]); err != nil {
+		return nil, err
+	}
+	return apply(gather{s[0], s[1], s[2]}, tensor.Shape{s[0], s[2]}, x, rows)
+}
+
+func (k gather) String() string { return fmt.Sprintf("gather %d of %d×%d", k.n, k.tokens, k.d) }
+func (k gather) Work() int      { return 0 }
+
+func (k gather) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {
+	return []kernel.Phase{kernel.Gather(out, in[0].Data, in[1].Data, k.n, k.tokens, k.d)}
+}
+
+// timesteps is the sinusoidal embedding of Vaswani et al. (2017), section 3.5,
+// in the form of Ho et al. (2020).
+//
+// https://arxiv.org/abs/1706.03762
+type timesteps struct {
+	n, dim        int
+	flipSinToCos  bool
+	shift, period float64
+}
+
+// Timesteps maps times t [N] to [N dim]; flip puts the cosines first.
+func Timesteps(t *G.Node, dim int, flip bool, shift float64) (*G.Node, error) {
+	if err := checkRank("timesteps", t, 1); err != nil {
+		return nil, err
+	}
+	n := t.Shape()[0]
+	return apply(timesteps{n, dim, flip, shift, 10000}, tensor.Shape{n, dim}, t)
+}
+
+func (k timesteps) String() string { return fmt.Sprintf("timesteps %d→%d", k.n, k.dim) }
+func (k timesteps) Work() int      { return 0 }
+
+func (k timesteps) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {
+	return []kernel.Phase{kernel.Timesteps(out, in[0].Data, k.n, k.dim, k.flipSinToCos, k.shift, k.period)}
+}

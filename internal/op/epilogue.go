@@ -1,0 +1,80 @@
+package op
+
+import (
+	"strings"
+
+	"sdgo/internal/kernel"
+)
+
+// epilogue is what a matrix product does with its result while it is in cache:
+// act(acc + bias + perSample) + residual. Each part but the activation is a
+// further input, in this order.
+type epilogue struct {
+	rows                      int // rows (pixels, tokens) of one sample
+	bias, perSample, residual bool
+	act                       kernel.Activation
+}
+
+// fuse takes the kernel that follows into the epilogue, if its place is free.
+func (e epilogue) fuse(next Kernel, arg int) (epilogue, bool) {
+	switch next := next.(type) {
+	case addPerChannel:
+		if arg != 0 || e.perSample || e.act != kernel.None || e.residual || next.pixels != e.rows {
+			return e, false
+		}
+		e.perSample = true
+	case activation:
+		if e.act != kernel.None || e.residual {
+			return e, false
+		}
+		e.act = next.act
+	case add:
+		if e.residual {
+			return e, false
+		}
+		e.residual = true
+	default:
+		return e, false
+	}
+	return e, true
+}
+
+// bind takes the epilogue's inputs, which follow the operand and the weight.
+func (e epilogue) bind(in []Arg) kernel.Epilogue {
+	k := kernel.Epilogue{Rows: e.rows, Act: e.act}
+	next := func(use bool) []float32 {
+		if !use {
+			return nil
+		}
+		data := in[0].Data
+		in = in[1:]
+		return data
+	}
+	k.Bias, k.PerSample, k.Residual = next(e.bias), next(e.perSample), next(e.residual)
+	return k
+}
+
+// inPlace says whether the output may overwrite input i: only the residual.
+func (e epilogue) inPlace(i int) bool {
+	last := 2
+	if e.bias {
+		last++
+	}
+	if e.perSample {
+		last++
+	}
+	return e.residual && i == last
+}
+
+func (e epilogue) String() string {
+	var b strings.Builder
+	for _, part := range []struct {
+		name string
+		on   bool
+	}{{"bias", e.bias}, {"perSample", e.perSample}, {"act", e.act != kernel.None}, {"residual", e.residual}} {
+		if part.on {
+			b.WriteString("+" + part.name)
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,57 @@
+package op
+
+import (
+	"fmt"
+
+	G "gorgonia.org/gorgonia"
+
+	"sdgo/internal/kernel"
+)
+
+// linear is x·Wᵀ + b over the last dimension.
+type linear struct {
+	m, in, out int
+	ep         epilogue
+}
+
+// Linear maps x [... in] with weight [out in] and bias [out] (or nil) to
+// [... out].
+func Linear(x, weight, bias *G.Node) (*G.Node, error) {
+	if err := checkRank("linear", weight, 2); err != nil {
+		return nil, err
+	}
+	shape := x.Shape().Clone()
+	last := len(shape) - 1
+	out, in := weight.Shape()[0], weight.Shape()[1]
+	if last < 1 || shape[last] != in {
+		return nil, fmt.Errorf("op: linear: have x %v and weight %v, want x [... %d]", shape, weight.Shape(), in)
+	}
+	shape[last] = out
+	k := linear{m: shape.TotalSize() / out, in: in, out: out}
+	k.ep.rows = k.m / shape[0]
+	children := []*G.Node{x, weight}
+	if bias != nil {
+		if err := checkShape("linear", "bias", bias, out); err != nil {
+			return nil, err
+		}
+		k.ep.bias = true
+		children = append(children, bias)
+	}
+	return apply(k, shape, children...)
+}
+
+func (k linear) String() string     { return fmt.Sprintf("linear %d×%d→%d%v", k.m, k.in, k.out, k.ep) }
+func (k linear) Work() int          { return 0 }
+func (k linear) InPlace(i int) bool { return k.ep.inPlace(i) }
+
+func (k linear) Fuse(next Kernel, arg int) (Kernel, bool) {
+	ep, ok := k.ep.fuse(next, arg)
+	return linear{k.m, k.in, k.out, ep}, ok
+}
+
+func (k linear) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {
+	w := in[1].matrix(k.in, k.out, func(dst, w []float32) kernel.Packed {
+		return kernel.PackLinear(dst, w, k.out, k.in)
+	})
+	return []kernel.Phase{kernel.Gemm(out, in[0].Data, k.m, w, k.ep.bind(in[2:]))}
+}

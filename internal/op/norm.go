@@ -1,0 +1,87 @@
+package op
+
+import (
+	"fmt"
+
+	G "gorgonia.org/gorgonia"
+
+	"sdgo/internal/kernel"
+)
+
+// groupNorm is group normalisation (Wu and He 2018), with an activation.
+//
+// https://arxiv.org/abs/1803.08494
+type groupNorm struct {
+	s   kernel.NormShape
+	eps float64
+	act kernel.Activation
+}
+
+// GroupNorm normalises x [N ... C] over each group of channels, then scales by
+// gamma [C] and shifts by beta [C].
+func GroupNorm(x, gamma, beta *G.Node, groups int, eps float64) (*G.Node, error) {
+	shape := x.Shape()
+	if len(shape) < 3 {
+		return nil, fmt.Errorf("op: groupnorm: have x %v, want [N ... C]", shape)
+	}
+	c := shape[len(shape)-1]
+	if groups < 1 || c%groups != 0 {
+		return nil, fmt.Errorf("op: groupnorm: have %d channels, want a multiple of the %d groups", c, groups)
+	}
+	if err := checkAffine("groupnorm", gamma, beta, c); err != nil {
+		return nil, err
+	}
+	k := groupNorm{s: kernel.NormShape{N: shape[0], Pixels: shape.TotalSize() / shape[0] / c, C: c, Groups: groups}, eps: eps}
+	return apply(k, shape.Clone(), x, gamma, beta)
+}
+
+func (k groupNorm) String() string     { return fmt.Sprintf("groupnorm %v act %v", k.s, k.act) }
+func (k groupNorm) Work() int          { return kernel.GroupNormWork(k.s) }
+func (k groupNorm) InPlace(i int) bool { return i == 0 }
+
+func (k groupNorm) Fuse(next Kernel, _ int) (Kernel, bool) {
+	a, ok := next.(activation)
+	if !ok || k.act != kernel.None {
+		return nil, false
+	}
+	k.act = a.act
+	return k, true
+}
+
+func (k groupNorm) Phases(out []float32, in []Arg, work []float32) []kernel.Phase {
+	return kernel.GroupNorm(out, in[0].Data, k.s, in[1].Data, in[2].Data, k.eps, k.act, work)
+}
+
+// layerNorm is layer normalisation (Ba et al. 2016) over the last dimension.
+//
+// https://arxiv.org/abs/1607.06450
+type layerNorm struct {
+	rows, d int
+	eps     float64
+}
+
+// LayerNorm normalises each row of x [... D], then scales by gamma [D] and
+// shifts by beta [D].
+func LayerNorm(x, gamma, beta *G.Node, eps float64) (*G.Node, error) {
+	shape := x.Shape()
+	d := shape[len(shape)-1]
+	if err := checkAffine("layernorm", gamma, beta, d); err != nil {
+		return nil, err
+	}
+	return apply(layerNorm{shape.TotalSize() / d, d, eps}, shape.Clone(), x, gamma, beta)
+}
+
+func (k layerNorm) String() string     { return fmt.Sprintf("layernorm %d×%d", k.rows, k.d) }
+func (k layerNorm) Work() int          { return 0 }
+func (k layerNorm) InPlace(i int) bool { return i == 0 }
+
+func (k layerNorm) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {
+	return []kernel.Phase{kernel.LayerNorm(out, in[0].Data, k.rows, k.d, in[1].Data, in[2].Data, k.eps)}
+}
+
+func checkAffine(name string, gamma, beta *G.Node, c int) error {
+	if err := checkShape(name, "gamma", gamma, c); err != nil {
+		return err
+	}
+	return checkShape(name, "beta", beta, c)
+}

@@ -1,0 +1,182 @@
+// Package op defines the operations of the models' graphs. Each is a [Kernel],
+// one file each, and [Op] makes a gorgonia Op of it. Inside the models tensors
+// are channels-last: [N H W C] and [N T D].
+package op
+
+import (
+	"encoding/binary"
+	"fmt"
+	"hash"
+	"hash/fnv"
+	"sync/atomic"
+
+	"github.com/chewxy/hm"
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"sdgo/internal/kernel"
+)
+
+// Kernel computes one operation on buffers. It is immutable, and all its
+// shapes were checked when it was made, so it cannot fail.
+type Kernel interface {
+	fmt.Stringer
+
+	// Work is the number of float32s of scratch that the phases share.
+	Work() int
+
+	// Phases returns the work that computes out from in. Out holds anything on
+	// entry. Unless InPlace says otherwise it overlaps no input.
+	Phases(out []float32, in []Arg, work []float32) []kernel.Phase
+}
+
+// A Viewer's output is its input 0 under another shape: a machine that knows
+// that needs not copy.
+type Viewer interface {
+	Kernel
+	IsView()
+}
+
+// An InPlacer can write its output over input i.
+type InPlacer interface {
+	Kernel
+	InPlace(i int) bool
+}
+
+// A Fuser takes the operation that follows it into itself.
+type Fuser interface {
+	Kernel
+
+	// Fuse returns one kernel for this one and next, which reads this one's
+	// output as its input arg and nothing else does. Its inputs are this
+	// kernel's, then next's others. The bytes of the result stay the same.
+	Fuse(next Kernel, arg int) (Kernel, bool)
+}
+
+// An InputFuser takes the operation before it into itself.
+type InputFuser interface {
+	Kernel
+
+	// FuseInput returns one kernel for prev and this one, which reads prev's
+	// output as its input arg; that input becomes prev's input 0.
+	FuseInput(prev Kernel, arg int) (Kernel, bool)
+}
+
+// Arg is an input of a kernel: numbers, or a weight matrix packed for it.
+type Arg struct {
+	Data   []float32
+	Packed kernel.Packed
+}
+
+// Op makes a gorgonia Op of a Kernel. It runs on any machine: gorgonia's own
+// call Do, which allocates the result, and package engine plans memory ahead.
+type Op struct {
+	Kernel
+	id    uint64
+	types []hm.Type // of the inputs, then of the output
+	shape tensor.Shape
+}
+
+// ids tells equal operations apart: gorgonia identifies nodes by a 32-bit hash
+// without comparing children, so two of 10⁵ equal ones would become one.
+var ids atomic.Uint64
+
+// apply adds a node to the graph of the children. All are float32 tensors.
+func apply(k Kernel, shape tensor.Shape, children ...*G.Node) (*G.Node, error) {
+	o := &Op{Kernel: k, id: ids.Add(1), shape: shape}
+	for _, c := range children {
+		o.types = append(o.types, c.Type())
+	}
+	o.types = append(o.types, G.TensorType{Dims: shape.Dims(), Of: tensor.Float32})
+	return G.ApplyOp(o, children...)
+}
+
+// Arity implements gorgonia.Op.
+func (o *Op) Arity() int { return len(o.types) - 1 }
+
+// Type implements gorgonia.Op. The type is made afresh: gorgonia takes it back.
+func (o *Op) Type() hm.Type { return hm.NewFnType(o.types...) }
+
+// InferShape implements gorgonia.Op.
+func (o *Op) InferShape(...G.DimSizer) (tensor.Shape, error) { return o.shape.Clone(), nil }
+
+// Do implements gorgonia.Op. It runs on the calling goroutine.
+func (o *Op) Do(inputs ...G.Value) (G.Value, error) {
+	if len(inputs) != o.Arity() {
+		return nil, fmt.Errorf("op: %v: have %d inputs, want %d", o, len(inputs), o.Arity())
+	}
+	in := make([]Arg, len(inputs))
+	for i, v := range inputs {
+		var err error
+		if in[i], err = ArgOf(v); err != nil {
+			return nil, fmt.Errorf("op: %v: input %d: %w", o, i, err)
+		}
+	}
+	out := make([]float32, o.shape.TotalSize())
+	kernel.Serial(o.Phases(out, in, make([]float32, o.Work()))...)
+	return tensor.New(tensor.WithShape(o.shape...), tensor.WithBacking(out)), nil
+}
+
+// ReturnsPtr implements gorgonia.Op.
+func (o *Op) ReturnsPtr() bool { return true }
+
+// CallsExtern implements gorgonia.Op.
+func (o *Op) CallsExtern() bool { return false }
+
+// OverwritesInput implements gorgonia.Op. Gorgonia's machines always copy.
+func (o *Op) OverwritesInput() int { return -1 }
+
+// WriteHash implements gorgonia.Op.
+func (o *Op) WriteHash(h hash.Hash) {
+	fmt.Fprint(h, o.String())
+	binary.Write(h, binary.LittleEndian, o.id)
+}
+
+// Hashcode implements gorgonia.Op.
+func (o *Op) Hashcode() uint32 {
+	h := fnv.New32a()
+	o.WriteHash(h)
+	return h.Sum32()
+}
+
+// ArgOf gives a value's numbers to a kernel without copying them.
+func ArgOf(v G.Value) (Arg, error) {
+	switch v := v.(type) {
+	case *Weight:
+		return v.arg, nil
+	case *tensor.Dense:
+		if v.Dtype() != tensor.Float32 {
+			return Arg{}, fmt.Errorf("have a tensor of %v, want float32", v.Dtype())
+		}
+		if !v.DataOrder().IsContiguous() || v.DataOrder().IsColMajor() || v.RequiresIterator() {
+			return Arg{}, fmt.Errorf("have a tensor with strides %v, want it contiguous", v.Strides())
+		}
+		return Arg{Data: v.Float32s()}, nil
+	default:
+		return Arg{}, fmt.Errorf("have a %T, want a *tensor.Dense", v)
+	}
+}
+
+// matrix returns the argument packed; pack is used if it is not yet.
+func (a Arg) matrix(k, n int, pack func(dst, w []float32) kernel.Packed) kernel.Packed {
+	if a.Packed.Data != nil {
+		return a.Packed
+	}
+	return pack(make([]float32, kernel.PackedLen(k, n)), a.Data)
+}
+
+// shapes reports the children's shapes and checks their ranks.
+func checkRank(name string, n *G.Node, rank int) error {
+	if n.Dims() != rank {
+		return fmt.Errorf("op: %s: have an input of shape %v, want %d dimensions", name, n.Shape(), rank)
+	}
+	return nil
+}
+
+// checkShape wants node n, called what, to have the given shape.
+func checkShape(name, what string, n *G.Node, want ...int) error {
+	if have := n.Shape(); !have.Eq(tensor.Shape(want)) {
+		return fmt.Errorf("op: %s: have %s %v, want %v", name, what, have, want)
+	}
+	return nil
+}

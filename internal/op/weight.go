@@ -1,0 +1,55 @@
+package op
+
+import (
+	"fmt"
+	"unsafe"
+
+	"github.com/chewxy/hm"
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+)
+
+// Weight is the value of a parameter's node: numbers that several graphs share,
+// in the checkpoint's order or packed for the kernel that reads them. Its shape
+// is the checkpoint's.
+type Weight struct {
+	shape tensor.Shape
+	arg   Arg
+	owner any // keeps the memory alive as long as a graph holds the value
+}
+
+// NewWeight returns a value over the numbers of arg, which owner keeps alive.
+func NewWeight(shape tensor.Shape, arg Arg, owner any) *Weight {
+	return &Weight{shape: shape, arg: arg, owner: owner}
+}
+
+func (w *Weight) numbers() []float32 {
+	if w.arg.Packed.Data != nil {
+		return w.arg.Packed.Data
+	}
+	return w.arg.Data
+}
+
+// Shape implements gorgonia.Value.
+func (w *Weight) Shape() tensor.Shape { return w.shape }
+
+// Size implements gorgonia.Value.
+func (w *Weight) Size() int { return w.shape.TotalSize() }
+
+// Data implements gorgonia.Value: the numbers, in packed order if they are.
+func (w *Weight) Data() any { return w.numbers() }
+
+// Dtype implements gorgonia.Value.
+func (w *Weight) Dtype() tensor.Dtype { return tensor.Float32 }
+
+// Type implements gorgonia.Typer.
+func (w *Weight) Type() hm.Type { return G.TensorType{Dims: w.shape.Dims(), Of: tensor.Float32} }
+
+// Uintptr implements tensor.Memory.
+func (w *Weight) Uintptr() uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(w.numbers()))) }
+
+// MemSize implements tensor.Memory.
+func (w *Weight) MemSize() uintptr { return uintptr(4 * len(w.numbers())) }
+
+// Format implements fmt.Formatter.
+func (w *Weight) Format(s fmt.State, _ rune) { fmt.Fprintf(s, "weight %v", w.shape) }

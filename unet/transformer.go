@@ -1,0 +1,127 @@
+package unet
+
+import (
+	G "gorgonia.org/gorgonia"
+
+	"sdgo/internal/nn"
+)
+
+// transformer is the spatial transformer of Rombach et al. (2022), section 3.3
+// and appendix E.2.1: every pixel is a token, which attends to all pixels and
+// then to the text.
+//
+//	x ─┬─ norm ─ proj_in ─ block × depth ─ proj_out ─ + ─ out
+//	   └──────────────────────────────────────────────┘
+//
+// https://arxiv.org/abs/2112.10752
+type transformer struct {
+	path            string
+	norm            *nn.GroupNorm
+	projIn, projOut layer
+	blocks          []*transformerBlock
+}
+
+// layer is a 1×1 convolution or the linear layer that does the same.
+type layer interface {
+	Forward(g *nn.Graph, x *G.Node) *G.Node
+}
+
+// transformerNormEps is the epsilon of the transformer's own GroupNorm; it is not
+// in the config.
+const transformerNormEps = 1e-6
+
+func newTransformer(p *nn.Params, c *Config, channels, level, depth int, onlyCross bool) *transformer {
+	t := &transformer{path: p.Path(), norm: p.GroupNorm("norm", channels, c.NormNumGroups, transformerNormEps)}
+	if c.UseLinearProjection {
+		t.projIn, t.projOut = p.Linear("proj_in", channels, channels), p.Linear("proj_out", channels, channels)
+	} else {
+		t.projIn, t.projOut = p.Conv1x1("proj_in", channels, channels), p.Conv1x1("proj_out", channels, channels)
+	}
+	for i := range depth {
+		at := p.At("transformer_blocks.%d", i)
+		t.blocks = append(t.blocks, newTransformerBlock(at, channels, c.AttentionHeadDim.At(level), c.CrossAttentionDim.At(level), onlyCross))
+	}
+	return t
+}
+
+// forward maps x [N H W C] and cond [N T D] to [N H W C].
+func (t *transformer) forward(g *nn.Graph, x, cond *G.Node) *G.Node {
+	s := g.Shape(x)
+	h := t.projIn.Forward(g, t.norm.Forward(g, x))
+	h = g.Reshape(h, s[0], s[1]*s[2], s[3]) // pixels are tokens
+	for _, b := range t.blocks {
+		h = b.forward(g, h, cond)
+	}
+	h = t.projOut.Forward(g, g.Reshape(h, s[0], s[1], s[2], s[3]))
+	return g.Mark(t.path, g.Add(x, h))
+}
+
+// transformerBlock attends to the pixels, then to the text, then maps each token
+// by itself.
+//
+//	x ─┬─ norm1 ─ attn1 ─ + ─┬─ norm2 ─ attn2 ─ + ─┬─ norm3 ─ proj ─ GEGLU ─ out ─ + ─
+//	   └──────────────────┘  └────────── cond ──┘  └───────────────────────────────┘
+type transformerBlock struct {
+	path                string
+	norm1, norm2, norm3 *nn.LayerNorm
+	attn1, attn2        *attention
+	proj, out           *nn.Linear
+	onlyCross           bool // attn1 attends to the text too
+}
+
+const layerNormEps = 1e-5
+
+func newTransformerBlock(p *nn.Params, d, heads, condDim int, onlyCross bool) *transformerBlock {
+	keys := d
+	if onlyCross {
+		keys = condDim
+	}
+	return &transformerBlock{
+		path:      p.Path(),
+		norm1:     p.LayerNorm("norm1", d, layerNormEps),
+		attn1:     newAttention(p.At("attn1"), d, keys, heads),
+		norm2:     p.LayerNorm("norm2", d, layerNormEps),
+		attn2:     newAttention(p.At("attn2"), d, condDim, heads),
+		norm3:     p.LayerNorm("norm3", d, layerNormEps),
+		proj:      p.Linear("ff.net.0.proj", d, 2*4*d),
+		out:       p.Linear("ff.net.2", 4*d, d),
+		onlyCross: onlyCross,
+	}
+}
+
+// forward maps x [N T C] and cond [N T' D] to [N T C].
+func (b *transformerBlock) forward(g *nn.Graph, x, cond *G.Node) *G.Node {
+	h := b.norm1.Forward(g, x)
+	keys := h
+	if b.onlyCross {
+		keys = cond
+	}
+	x = g.Add(x, b.attn1.forward(g, h, keys))
+	x = g.Add(x, b.attn2.forward(g, b.norm2.Forward(g, x), cond))
+	h = g.Mark(b.path+".ff.net.0", g.GEGLU(b.proj.Forward(g, b.norm3.Forward(g, x))))
+	return g.Mark(b.path, g.Add(x, b.out.Forward(g, h)))
+}
+
+// attention is multi-head attention with its projections.
+type attention struct {
+	path         string
+	q, k, v, out *nn.Linear
+	heads        int
+}
+
+func newAttention(p *nn.Params, d, keys, heads int) *attention {
+	return &attention{
+		path:  p.Path(),
+		q:     p.LinearNoBias("to_q", d, d),
+		k:     p.LinearNoBias("to_k", keys, d),
+		v:     p.LinearNoBias("to_v", keys, d),
+		out:   p.Linear("to_out.0", d, d),
+		heads: heads,
+	}
+}
+
+// forward maps queries x [N T C] and keys [N T' D] to [N T C].
+func (a *attention) forward(g *nn.Graph, x, keys *G.Node) *G.Node {
+	h := g.Attention(a.q.Forward(g, x), a.k.Forward(g, keys), a.v.Forward(g, keys), a.heads, false)
+	return g.Mark(a.path, a.out.Forward(g, h))
+}

@@ -1,0 +1,250 @@
+// Package unet is the denoising network of Stable Diffusion 1 and 2: it predicts
+// the noise in latents, or the velocity, at a timestep and for a text.
+package unet
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"sdgo/internal/engine"
+	"sdgo/internal/nn"
+	"sdgo/internal/op"
+)
+
+// UNet is the conditional U-Net of Rombach et al. (2022), diffusers'
+// UNet2DConditionModel.
+//
+//	latents ─ conv_in ─ down 0 ─┬───────── skips ────────┬─ up 3 ─ norm ─ SiLU ─ conv_out ─ out
+//	                    down 1 ─┬────────────────────────┬─ up 2
+//	                       …        (each level halves)     …
+//	                    down 3 ─┴───────── mid ──────────┴─ up 0
+//
+// It is safe for concurrent use: calls share the weights and nothing else.
+//
+// https://arxiv.org/abs/2112.10752
+type UNet struct {
+	// Config is the structure of the model. It must not be changed.
+	Config Config
+
+	model   *nn.Model
+	time    *timeEmbedding
+	convIn  *nn.Conv2D
+	downs   []*downBlock
+	mid     *midBlock // nil if the model has none
+	ups     []*upBlock
+	normOut *nn.GroupNorm
+	convOut *nn.Conv2D
+}
+
+// LoadOptions say how a U-Net is loaded and run. The zero value is the default.
+type LoadOptions struct {
+	// Variant names the weight files, as in diffusion_pytorch_model.fp16.safetensors
+	// for "fp16". Empty means the files without a variant.
+	Variant string
+	// Threads is the number of goroutines of a run. Zero means GOMAXPROCS.
+	Threads int
+	// MaxMemory limits the bytes of weights and intermediate values. Zero means
+	// the machine's memory.
+	MaxMemory int64
+	// Engine is set by the pipeline, whose models share one; else it is nil.
+	Engine *engine.Engine
+}
+
+// Load loads the U-Net in a folder with config.json and weights in safetensors,
+// as diffusers writes it. Options may be nil.
+func Load(dir string, o *LoadOptions) (*UNet, error) { return LoadFS(os.DirFS(dir), ".", o) }
+
+// LoadFS loads the U-Net in the folder dir of fsys. Options may be nil.
+func LoadFS(fsys fs.FS, dir string, o *LoadOptions) (*UNet, error) {
+	if o == nil {
+		o = &LoadOptions{}
+	}
+	u := &UNet{}
+	model, err := nn.LoadModel("unet", fsys, dir, "diffusion_pytorch_model", nn.LoadOptions(*o), u.define)
+	if err != nil {
+		return nil, err
+	}
+	u.model = model
+	return u, nil
+}
+
+// define decodes the config and asks for the weights.
+func (u *UNet) define(config []byte, p *nn.Params) (err error) {
+	if u.Config, err = ParseConfig(config); err != nil {
+		return err
+	}
+	c := &u.Config
+	first, levels := c.BlockOutChannels[0], len(c.BlockOutChannels)
+	u.time = newTimeEmbedding(p, c)
+	u.convIn = p.Conv("conv_in", c.InChannels, first, c.ConvInKernel, 1, op.Same(c.ConvInKernel/2))
+	for i := range levels {
+		u.downs = append(u.downs, newDownBlock(p.At("down_blocks.%d", i), c, i))
+	}
+	if c.MidBlockType != nil {
+		u.mid = newMidBlock(p.At("mid_block"), c)
+	}
+	for i := range levels {
+		u.ups = append(u.ups, newUpBlock(p.At("up_blocks.%d", i), c, i))
+	}
+	u.normOut = p.GroupNorm("conv_norm_out", first, c.NormNumGroups, c.NormEps)
+	u.convOut = p.Conv("conv_out", first, c.OutChannels, c.ConvOutKernel, 1, op.Same(c.ConvOutKernel/2))
+	return nil
+}
+
+// Close waits for calls in flight and gives the memory back. Graphs made by
+// Build must not run after it.
+func (u *UNet) Close() error { return u.model.Close() }
+
+// Nodes are the inputs of the U-Net in a graph, all float32.
+type Nodes struct {
+	Latents     *G.Node // [N C H W]
+	Timesteps   *G.Node // [N], 0..999, fractions allowed
+	Cond        *G.Node // [N T D]
+	ClassLabels *G.Node // [N 1] whole numbers; nil if the model has no classes
+}
+
+// Build adds the U-Net to the graph g and returns its prediction [N C H W]. The
+// graph runs on any gorgonia machine; see also diffusion.NewMachine.
+func (u *UNet) Build(g *G.ExprGraph, in Nodes) (*G.Node, error) {
+	b := nn.NewGraph(g)
+	out := u.forward(b, in)
+	if err := b.Err(); err != nil {
+		return nil, fmt.Errorf("unet: %w", err)
+	}
+	return out, nil
+}
+
+func (u *UNet) forward(g *nn.Graph, in Nodes) *G.Node {
+	temb := u.time.forward(g, in.Timesteps, in.ClassLabels)
+	x := u.convIn.Forward(g, g.ChannelsLast(in.Latents))
+	skips := []*G.Node{x}
+	for _, b := range u.downs {
+		x, skips = b.forward(g, x, temb, in.Cond, skips)
+	}
+	if u.mid != nil {
+		x = u.mid.forward(g, x, temb, in.Cond)
+	}
+	for _, b := range u.ups {
+		x, skips = b.forward(g, x, temb, in.Cond, skips)
+	}
+	x = g.Mark("conv_act", g.SiLU(u.normOut.Forward(g, x)))
+	return g.ChannelsFirst(u.convOut.Forward(g, x))
+}
+
+// Input is what one prediction is made from.
+type Input struct {
+	// Latents are [N C H W] of unit variance, C being Config.InChannels. H and W
+	// are any size of 1 or more; what the levels halve is rounded up.
+	Latents *tensor.Dense
+	// Timesteps holds one time for all samples, or one for each: 0..999,
+	// fractions allowed.
+	Timesteps []float64
+	// Cond is the text embedding [N T D] of any number of tokens.
+	Cond *tensor.Dense
+	// ClassLabels holds one label for each sample, for models that have classes
+	// (an upscaler's noise level); else it is nil.
+	ClassLabels []int
+}
+
+// shape is the key of a plan.
+type shape struct{ n, h, w, tokens int }
+
+// Predict returns the prediction [N C H W], C being Config.OutChannels: the
+// noise, or the velocity, as the model was trained. It returns ctx's error soon
+// after ctx is done.
+func (u *UNet) Predict(ctx context.Context, in Input) (*tensor.Dense, error) {
+	s, inputs, err := u.inputs(in)
+	if err != nil {
+		return nil, fmt.Errorf("unet: %w", err)
+	}
+	out := nn.Tensor(s.n, u.Config.OutChannels, s.h, s.w)
+	if err := u.model.Run(ctx, s, u.build(s), inputs, [][]float32{out.Float32s()}); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// Check reports as an error that predicting for n samples of h×w latents and
+// the given number of tokens would not fit in the memory allowed. It allocates
+// nothing of that size.
+func (u *UNet) Check(n, h, w, tokens int) error {
+	if err := nn.CheckSize("unet: latents", n, u.Config.BlockOutChannels[0], h, w); err != nil {
+		return err
+	}
+	s := shape{n, h, w, tokens}
+	return u.model.Check(s, u.build(s), fmt.Sprintf("a prediction for latents [%d %d %d %d]", n, u.Config.InChannels, h, w))
+}
+
+// build makes the graph for a shape.
+func (u *UNet) build(s shape) nn.Build {
+	return func() (inputs, outputs []*G.Node, err error) {
+		g := nn.NewGraph(G.NewGraph())
+		in := u.nodes(g, s)
+		out := u.forward(g, in)
+		inputs = []*G.Node{in.Latents, in.Timesteps, in.Cond}
+		if in.ClassLabels != nil {
+			inputs = append(inputs, in.ClassLabels)
+		}
+		return inputs, []*G.Node{out}, g.Err()
+	}
+}
+
+// nodes adds the inputs of a shape to a graph.
+func (u *UNet) nodes(g *nn.Graph, s shape) Nodes {
+	in := Nodes{
+		Latents:   g.Input("latents", s.n, u.Config.InChannels, s.h, s.w),
+		Timesteps: g.Input("timesteps", s.n),
+		Cond:      g.Input("cond", s.n, s.tokens, u.Config.CrossAttentionDim.At(0)),
+	}
+	if u.time.classes != nil {
+		in.ClassLabels = g.Input("class_labels", s.n, 1)
+	}
+	return in
+}
+
+// inputs checks the input and lays it out for a plan of its shape.
+func (u *UNet) inputs(in Input) (s shape, inputs [][]float32, err error) {
+	c := &u.Config
+	latents, err := nn.Floats("latents", in.Latents, -1, c.InChannels, -1, -1)
+	if err != nil {
+		return s, nil, err
+	}
+	ls := in.Latents.Shape()
+	s = shape{n: ls[0], h: ls[2], w: ls[3]}
+	cond, err := nn.Floats("cond", in.Cond, s.n, -1, c.CrossAttentionDim.At(0))
+	if err != nil {
+		return s, nil, err
+	}
+	s.tokens = in.Cond.Shape()[1]
+	if len(in.Timesteps) != 1 && len(in.Timesteps) != s.n {
+		return s, nil, fmt.Errorf("timesteps: have %d, want 1 or %d", len(in.Timesteps), s.n)
+	}
+	times := make([]float32, s.n)
+	for i := range times {
+		times[i] = float32(in.Timesteps[min(i, len(in.Timesteps)-1)])
+	}
+	inputs = [][]float32{latents, times, cond}
+
+	if c.NumClassEmbeds == nil {
+		if in.ClassLabels != nil {
+			return s, nil, fmt.Errorf("class labels: have %v, want none: the model has no classes", in.ClassLabels)
+		}
+		return s, inputs, nil
+	}
+	if len(in.ClassLabels) != s.n {
+		return s, nil, fmt.Errorf("class labels: have %d, want %d", len(in.ClassLabels), s.n)
+	}
+	labels := make([]float32, s.n)
+	for i, l := range in.ClassLabels {
+		if l < 0 || l >= *c.NumClassEmbeds {
+			return s, nil, fmt.Errorf("class labels: have %d, want 0 to %d", l, *c.NumClassEmbeds-1)
+		}
+		labels[i] = float32(l)
+	}
+	return s, append(inputs, labels), nil
+}

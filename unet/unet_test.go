@@ -1,0 +1,351 @@
+package unet
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"math"
+	"regexp"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"sdgo/internal/engine"
+	"sdgo/internal/golden"
+	"sdgo/internal/nn"
+	"sdgo/safetensors"
+)
+
+// tolerance is ten times what float32 rounding makes of these models, relative
+// to the largest value.
+const tolerance = 1e-5
+
+func load(t testing.TB, model, variant string) *UNet {
+	u, err := LoadFS(golden.Model(t, model), "unet", &LoadOptions{Variant: variant})
+	require.NoError(t, err)
+	t.Cleanup(func() { u.Close() })
+	return u
+}
+
+// input reads the inputs of one run of a golden case.
+func input(c *golden.Case, run int) Input {
+	name := func(s string) string { return fmt.Sprintf("%d.%s", run, s) }
+	in := Input{
+		Latents: engine.Tensor(c.Float32s(name("sample")), c.Shape(name("sample"))...),
+		Cond:    engine.Tensor(c.Float32s(name("encoder_hidden_states")), c.Shape(name("encoder_hidden_states"))...),
+	}
+	if c.Has(name("class_labels")) {
+		for _, l := range c.Int64s(name("class_labels")) {
+			in.ClassLabels = append(in.ClassLabels, int(l))
+		}
+	}
+	return in
+}
+
+func TestGoldens(t *testing.T) {
+	for _, tt := range []struct{ module, model string }{
+		{"unet_sd15", "tiny-sd15"},
+		{"unet_sd15_4blk", "tiny-sd15-4blk"},
+		{"unet_sd21_v", "tiny-sd21-v"},
+		{"unet_inpaint", "tiny-inpaint"},
+		{"unet_depth", "tiny-depth"},
+		{"unet_x4", "tiny-x4-upscaler"},
+	} {
+		t.Run(tt.module, func(t *testing.T) {
+			u := load(t, tt.model, "")
+			c := golden.Open(t, "modules/"+tt.module)
+			var info struct {
+				Cases []struct {
+					Timesteps []any // each a number, or one for each sample
+					Outputs   []string
+				}
+			}
+			c.Decode(&info)
+			require.NotEmpty(t, info.Cases)
+			for run, k := range info.Cases {
+				in := input(c, run)
+				for i, name := range k.Outputs {
+					in.Timesteps = times(k.Timesteps[i])
+					out, err := u.Predict(t.Context(), in)
+					require.NoError(t, err)
+					golden.Close(t, c.Float32s(name), out.Float32s(), tolerance, name)
+				}
+			}
+		})
+	}
+}
+
+func TestBF16File(t *testing.T) {
+	u := load(t, "tiny-sd15", "bf16")
+	c := golden.Open(t, "modules/unet_sd15_bf16_file")
+	out, err := u.Predict(t.Context(), Input{
+		Latents:   engine.Tensor(c.Float32s("sample"), c.Shape("sample")...),
+		Cond:      engine.Tensor(c.Float32s("encoder_hidden_states"), c.Shape("encoder_hidden_states")...),
+		Timesteps: []float64{500},
+	})
+	require.NoError(t, err)
+	golden.Close(t, c.Float32s("out"), out.Float32s(), tolerance, "out")
+}
+
+func times(v any) []float64 {
+	list, ok := v.([]any)
+	if !ok {
+		return []float64{v.(float64)}
+	}
+	var out []float64
+	for _, v := range list {
+		out = append(out, v.(float64))
+	}
+	return out
+}
+
+// Every submodule's output is checked by its path, where ours has that module:
+// dropout is none, and a wrapper of one layer is that layer.
+func TestBlocks(t *testing.T) {
+	u := load(t, "tiny-sd15", "")
+	c := golden.Open(t, "modules/blocks_sd15")
+	latents, cond := c.Shape("input.sample"), c.Shape("input.encoder_hidden_states")
+
+	g := nn.NewGraph(G.NewGraph())
+	g.Record()
+	in := u.nodes(g, shape{latents[0], latents[2], latents[3], cond[1]})
+	u.forward(g, in)
+	require.NoError(t, g.Err())
+	marks := g.Marks()
+
+	same := regexp.MustCompile(`(.*)\.(to_out\.1|ff\.net\.1|ff)$`)
+	alias := map[string]string{"to_out.1": "to_out.0", "ff.net.1": "ff.net.0", "ff": "ff.net.2"}
+	alias["ff.net.0"] = "ff.net.0"
+	var names []string
+	var outputs []*G.Node
+	for _, name := range c.Names() {
+		path := name
+		if m := same.FindStringSubmatch(name); m != nil {
+			path = m[1] + "." + alias[m[2]]
+		}
+		if strings.HasPrefix(name, "input.") {
+			continue
+		}
+		n := marks[path]
+		if assert.NotNil(t, n, "module %s", name) {
+			names, outputs = append(names, name), append(outputs, n)
+		}
+	}
+	require.Greater(t, len(names), 150)
+
+	plan, err := engine.NewPlan([]*G.Node{in.Latents, in.Timesteps, in.Cond}, outputs)
+	require.NoError(t, err)
+	eng, err := engine.New(nil)
+	require.NoError(t, err)
+	got := make([][]float32, len(outputs))
+	for i, n := range outputs {
+		got[i] = make([]float32, n.Shape().TotalSize())
+	}
+	inputs := [][]float32{c.Float32s("input.sample"), {500}, c.Float32s("input.encoder_hidden_states")}
+	require.NoError(t, eng.Run(t.Context(), plan, inputs, got))
+	for i, name := range names {
+		golden.Close(t, c.Float32s(name), asReference(got[i], outputs[i].Shape(), c.Shape(name)), tolerance, name)
+	}
+}
+
+// asReference turns channels-last [N H W C] into the reference's [N C H W].
+func asReference(x []float32, have, want []int) []float32 {
+	if len(have) != 4 || len(want) != 4 {
+		return x
+	}
+	n, pixels, c := have[0], have[1]*have[2], have[3]
+	out := make([]float32, len(x))
+	for i := range n {
+		for p := range pixels {
+			for ch := range c {
+				out[(i*c+ch)*pixels+p] = x[(i*pixels+p)*c+ch]
+			}
+		}
+	}
+	return out
+}
+
+// The same graph gives the same bytes on gorgonia's TapeMachine, which fuses
+// nothing and allocates every value, and on ours.
+func TestTapeMachine(t *testing.T) {
+	u := load(t, "tiny-sd15", "")
+	c := golden.Open(t, "modules/unet_sd15")
+	in := input(c, 1)
+	in.Timesteps = []float64{321}
+	want, err := u.Predict(t.Context(), in)
+	require.NoError(t, err)
+
+	g := G.NewGraph()
+	nodes := u.nodes(nn.NewGraph(g), shape{2, 8, 8, in.Cond.Shape()[1]})
+	out, err := u.Build(g, nodes)
+	require.NoError(t, err)
+	require.NoError(t, G.Let(nodes.Latents, in.Latents))
+	require.NoError(t, G.Let(nodes.Timesteps, tensor.New(tensor.WithBacking([]float32{321, 321}))))
+	require.NoError(t, G.Let(nodes.Cond, in.Cond))
+	var result G.Value
+	G.Read(out, &result)
+	vm := G.NewTapeMachine(g)
+	defer vm.Close()
+	require.NoError(t, vm.RunAll())
+	assert.Equal(t, want.Float32s(), result.Data().([]float32))
+}
+
+// The bytes depend neither on the number of threads nor on the place in a batch.
+func TestDeterministic(t *testing.T) {
+	u := load(t, "tiny-sd15", "")
+	c := golden.Open(t, "modules/unet_sd15")
+	in := input(c, 3)
+	in.Timesteps = []float64{450}
+	want, err := u.Predict(t.Context(), in)
+	require.NoError(t, err)
+
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+	for _, threads := range []int{1, 2, 7} {
+		runtime.GOMAXPROCS(threads)
+		got, err := u.Predict(t.Context(), in)
+		require.NoError(t, err)
+		assert.Equal(t, want.Float32s(), got.Float32s(), "%d threads", threads)
+	}
+
+	batch := Input{Latents: repeat(in.Latents, 3), Cond: repeat(in.Cond, 3), Timesteps: []float64{900, 450, 1}}
+	got, err := u.Predict(t.Context(), batch)
+	require.NoError(t, err)
+	size := len(want.Float32s())
+	assert.Equal(t, want.Float32s(), got.Float32s()[size:2*size], "second of three")
+}
+
+func repeat(x *tensor.Dense, n int) *tensor.Dense {
+	var data []float32
+	for range n {
+		data = append(data, x.Float32s()...)
+	}
+	s := x.Shape().Clone()
+	s[0] *= n
+	return engine.Tensor(data, s...)
+}
+
+// folder returns a copy of the tiny model's folder that a test may change.
+func folder(t *testing.T, change func(config *string, tensors map[string]safetensors.Tensor)) fstest.MapFS {
+	fsys := golden.Model(t, "tiny-sd15")
+	file, err := safetensors.OpenFS(fsys, "unet/diffusion_pytorch_model.safetensors")
+	require.NoError(t, err)
+	tensors := map[string]safetensors.Tensor{}
+	for _, name := range file.Names() {
+		x, _ := file.Tensor(name)
+		data := make([]float32, x.Len())
+		require.NoError(t, x.Float32sInto(data))
+		tensors[name], err = safetensors.NewFloat32(name, x.Shape, data)
+		require.NoError(t, err)
+	}
+	config := readAll(t, fsys, "unet/config.json")
+	change(&config, tensors)
+	var list []safetensors.Tensor
+	for _, x := range tensors {
+		list = append(list, x)
+	}
+	var buf strings.Builder
+	require.NoError(t, safetensors.Write(&buf, list, nil))
+	return fstest.MapFS{
+		"config.json":                         {Data: []byte(config)},
+		"diffusion_pytorch_model.safetensors": {Data: []byte(buf.String())},
+	}
+}
+
+func TestBadWeights(t *testing.T) {
+	_, err := LoadFS(folder(t, func(_ *string, tensors map[string]safetensors.Tensor) {
+		delete(tensors, "conv_in.bias")
+		delete(tensors, "mid_block.resnets.0.conv1.weight")
+		x := tensors["conv_out.weight"]
+		x.Shape = []int{4, 3, 3, 16}
+		tensors["conv_out.weight"] = x
+	}), ".", nil)
+	var problems *nn.WeightsError
+	require.ErrorAs(t, err, &problems)
+	assert.Equal(t, []string{
+		"conv_in.bias: missing, want (16)",
+		"mid_block.resnets.0.conv1.weight: missing, want (32, 32, 3, 3)",
+		"conv_out.weight: have shape [4 3 3 16], want (4, 16, 3, 3)",
+	}, problems.Problems)
+
+	_, err = LoadFS(folder(t, func(_ *string, tensors map[string]safetensors.Tensor) {
+		data := make([]float32, 16)
+		data[5] = float32(math.NaN())
+		tensors["conv_in.bias"], _ = safetensors.NewFloat32("conv_in.bias", []int{16}, data)
+	}), ".", nil)
+	assert.EqualError(t, err, "unet: conv_in.bias: element 5 is NaN, want finite numbers")
+}
+
+func TestBadConfig(t *testing.T) {
+	for _, tt := range []struct{ from, to, want string }{
+		{`"act_fn": "silu"`, `"act_fn": "mish"`, "unet: config: act_fn: have mish, want silu"},
+		{`"act_fn"`, `"act_function"`, `unet: config: unknown field "act_function"`},
+		{`"in_channels": 4`, `"in_channels": "4"`, "in_channels"},
+		{`"in_channels": 4`, `"in_channels": -1`, "unet: config: in_channels: have -1, want 1 or more"},
+		{`"DownBlock2D"`, `"AttnDownBlock2D"`, "down_block_types"},
+		{`"norm_num_groups": 8`, `"norm_num_groups": 7`, "norm_num_groups: have 7, want a divisor of block_out_channels[0] = 16"},
+		{`"addition_embed_type": null`, `"addition_embed_type": "text_time"`, "addition_embed_type: have text_time, want null"},
+		{`{`, `[`, "unet: config"},
+	} {
+		_, err := LoadFS(folder(t, func(config *string, _ map[string]safetensors.Tensor) {
+			require.Contains(t, *config, tt.from)
+			*config = strings.Replace(*config, tt.from, tt.to, 1)
+		}), ".", nil)
+		assert.ErrorContains(t, err, tt.want)
+	}
+}
+
+func TestBadInput(t *testing.T) {
+	u := load(t, "tiny-sd15", "")
+	good := Input{Latents: nn.Tensor(2, 4, 8, 8), Cond: nn.Tensor(2, 77, 32), Timesteps: []float64{1}}
+	_, err := u.Predict(t.Context(), good)
+	require.NoError(t, err)
+	for _, tt := range []struct {
+		want   string
+		change func(*Input)
+	}{
+		{"unet: latents: have none", func(in *Input) { in.Latents = nil }},
+		{"unet: latents: have shape (2, 5, 8, 8), want [-1 4 -1 -1]", func(in *Input) { in.Latents = nn.Tensor(2, 5, 8, 8) }},
+		{"unet: cond: have shape (1, 77, 32), want [2 -1 32]", func(in *Input) { in.Cond = nn.Tensor(1, 77, 32) }},
+		{"unet: timesteps: have 3, want 1 or 2", func(in *Input) { in.Timesteps = []float64{1, 2, 3} }},
+		{"unet: class labels: have [1 2], want none", func(in *Input) { in.ClassLabels = []int{1, 2} }},
+	} {
+		in := good
+		tt.change(&in)
+		_, err := u.Predict(t.Context(), in)
+		assert.ErrorContains(t, err, tt.want)
+	}
+
+	small, err := LoadFS(golden.Model(t, "tiny-sd15"), "unet", &LoadOptions{MaxMemory: 2 << 20})
+	require.NoError(t, err)
+	defer small.Close()
+	assert.ErrorContains(t, small.Check(1, 512, 512, 77), "more than the limit of 2.0 MiB")
+	assert.Error(t, small.Check(1, 1<<20, 1<<20, 77))
+	_, err = small.Predict(t.Context(), Input{Latents: nn.Tensor(1, 4, 512, 512), Cond: nn.Tensor(1, 77, 32), Timesteps: []float64{1}})
+	var memory *engine.MemoryError
+	assert.ErrorAs(t, err, &memory)
+}
+
+func TestClosedAndCancelled(t *testing.T) {
+	u := load(t, "tiny-sd15", "")
+	in := Input{Latents: nn.Tensor(1, 4, 8, 8), Cond: nn.Tensor(1, 77, 32), Timesteps: []float64{1}}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := u.Predict(ctx, in)
+	assert.ErrorIs(t, err, context.Canceled)
+	require.NoError(t, u.Close())
+	_, err = u.Predict(t.Context(), in)
+	assert.ErrorIs(t, err, nn.ErrClosed)
+	assert.NoError(t, u.Close())
+}
+
+func readAll(t *testing.T, fsys fs.FS, name string) string {
+	data, err := fs.ReadFile(fsys, name)
+	require.NoError(t, err)
+	return string(data)
+}

@@ -1,0 +1,83 @@
+package vae
+
+import (
+	"fmt"
+	"slices"
+
+	"sdgo/internal/nn"
+)
+
+// Config describes the structure of an AutoencoderKL. It decodes a checkpoint's
+// config.json as it is.
+type Config struct {
+	InChannels       int      `json:"in_channels"`
+	OutChannels      int      `json:"out_channels"`
+	DownBlockTypes   []string `json:"down_block_types"`
+	UpBlockTypes     []string `json:"up_block_types"`
+	BlockOutChannels []int    `json:"block_out_channels"`
+	LayersPerBlock   int      `json:"layers_per_block"`
+	ActFn            string   `json:"act_fn"`
+	LatentChannels   int      `json:"latent_channels"`
+	NormNumGroups    int      `json:"norm_num_groups"`
+	SampleSize       any      `json:"sample_size"` // size of the images in training; informative
+	// ScalingFactor makes the latents' variance one; ShiftFactor their mean zero.
+	ScalingFactor    float64  `json:"scaling_factor"`
+	ShiftFactor      *float64 `json:"shift_factor"`
+	LatentsMean      any      `json:"latents_mean"`
+	LatentsStd       any      `json:"latents_std"`
+	ForceUpcast      any      `json:"force_upcast"` // all is float32 here
+	UseQuantConv     bool     `json:"use_quant_conv"`
+	UsePostQuantConv bool     `json:"use_post_quant_conv"`
+	MidAttention     bool     `json:"mid_block_add_attention"`
+}
+
+// ParseConfig decodes a config.json. A key or value that is not supported is an
+// error that names it.
+func ParseConfig(data []byte) (Config, error) {
+	c := Config{ // what diffusers takes for a missing key
+		InChannels: 3, OutChannels: 3, DownBlockTypes: []string{"DownEncoderBlock2D"}, UpBlockTypes: []string{"UpDecoderBlock2D"},
+		BlockOutChannels: []int{64}, LayersPerBlock: 1, ActFn: "silu", LatentChannels: 4, NormNumGroups: 32,
+		ScalingFactor: 0.18215, UseQuantConv: true, UsePostQuantConv: true, MidAttention: true,
+	}
+	if err := nn.DecodeConfig(data, &c); err != nil {
+		return c, fmt.Errorf("vae: config: %w", err)
+	}
+	if err := c.validate(); err != nil {
+		return c, fmt.Errorf("vae: config: %w", err)
+	}
+	return c, nil
+}
+
+func (c *Config) validate() error {
+	levels := len(c.BlockOutChannels)
+	count := func(n, limit int) bool { return n >= 1 && n <= limit }
+	blocks := func(have []string, want string) bool {
+		return len(have) == levels && !slices.ContainsFunc(have, func(s string) bool { return s != want })
+	}
+	channels := func(n int) bool { return count(n, 1<<15) && c.NormNumGroups > 0 && n%c.NormNumGroups == 0 }
+	return nn.Verify(
+		nn.Want("in_channels", c.InChannels, count(c.InChannels, 1<<10), "1 to 1024"),
+		nn.Want("out_channels", c.OutChannels, count(c.OutChannels, 1<<10), "1 to 1024"),
+		nn.Want("latent_channels", c.LatentChannels, count(c.LatentChannels, 1<<10), "1 to 1024"),
+		nn.Want("block_out_channels", c.BlockOutChannels, count(levels, 8) && !slices.ContainsFunc(c.BlockOutChannels, func(n int) bool { return !channels(n) }),
+			fmt.Sprintf("1 to 8 multiples of norm_num_groups (%d)", c.NormNumGroups)),
+		nn.Want("down_block_types", c.DownBlockTypes, blocks(c.DownBlockTypes, "DownEncoderBlock2D"), "DownEncoderBlock2D for each level"),
+		nn.Want("up_block_types", c.UpBlockTypes, blocks(c.UpBlockTypes, "UpDecoderBlock2D"), "UpDecoderBlock2D for each level"),
+		nn.Want("layers_per_block", c.LayersPerBlock, count(c.LayersPerBlock, 64), "1 to 64"),
+		nn.Want("act_fn", c.ActFn, c.ActFn == "silu" || c.ActFn == "swish", "silu"),
+		nn.Want("scaling_factor", c.ScalingFactor, c.ScalingFactor > 0, "a positive number"),
+		nn.Want("latents_mean", c.LatentsMean, c.LatentsMean == nil, "null"),
+		nn.Want("latents_std", c.LatentsStd, c.LatentsStd == nil, "null"),
+	)
+}
+
+// Factor is how much smaller than the image the latents are, on each side.
+func (c *Config) Factor() int { return 1 << (len(c.BlockOutChannels) - 1) }
+
+// shift returns the latents' shift.
+func (c *Config) shift() float64 {
+	if c.ShiftFactor == nil {
+		return 0
+	}
+	return *c.ShiftFactor
+}

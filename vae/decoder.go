@@ -1,0 +1,75 @@
+package vae
+
+import (
+	G "gorgonia.org/gorgonia"
+
+	"sdgo/internal/nn"
+)
+
+// decoder maps latents to images.
+//
+//	latents ─ post_quant_conv ─ conv_in ─ mid ─ (resBlock × (layers+1) ─ double) × levels ─ norm ─ SiLU ─ conv_out ─ images
+type decoder struct {
+	postQuant *nn.Conv2D // nil if the model has none
+	convIn    *nn.Conv2D
+	mid       *midBlock
+	ups       []*upBlock
+	normOut   *nn.GroupNorm
+	convOut   *nn.Conv2D
+}
+
+// upBlock is one level; all but the last double the size.
+type upBlock struct {
+	path      string
+	resnets   []*resBlock
+	upsampler *nn.Conv2D
+}
+
+func newDecoder(p *nn.Params, c *Config) *decoder {
+	at := p.At("decoder")
+	ch := c.BlockOutChannels
+	last := len(ch) - 1
+	d := &decoder{convIn: at.Conv3x3("conv_in", c.LatentChannels, ch[last]), mid: newMidBlock(at.At("mid_block"), c)}
+	if c.UsePostQuantConv {
+		d.postQuant = p.Conv1x1("post_quant_conv", c.LatentChannels, c.LatentChannels)
+	}
+	in := ch[last]
+	for i := range ch {
+		out := ch[last-i]
+		up := at.At("up_blocks.%d", i)
+		b := &upBlock{path: up.Path()}
+		for j := range c.LayersPerBlock + 1 {
+			b.resnets = append(b.resnets, newResBlock(up.At("resnets.%d", j), c, in, out))
+			in = out
+		}
+		if i < last {
+			b.upsampler = up.Conv3x3("upsamplers.0.conv", out, out)
+		}
+		d.ups = append(d.ups, b)
+	}
+	d.normOut = at.GroupNorm("conv_norm_out", ch[0], c.NormNumGroups, normEps)
+	d.convOut = at.Conv3x3("conv_out", ch[0], c.OutChannels)
+	return d
+}
+
+// forward maps latents [N C H W], before scaling, to images [N C' fH fW].
+func (d *decoder) forward(g *nn.Graph, latents *G.Node) *G.Node {
+	x := g.ChannelsLast(latents)
+	if d.postQuant != nil {
+		x = d.postQuant.Forward(g, x)
+	}
+	x = d.mid.forward(g, d.convIn.Forward(g, x))
+	for _, b := range d.ups {
+		for _, r := range b.resnets {
+			x = r.forward(g, x)
+		}
+		if b.upsampler != nil {
+			s := g.Shape(x)
+			x = b.upsampler.Forward(g, g.Upsample(x, 2*s[1], 2*s[2]))
+			g.Mark(b.path+".upsamplers.0", x)
+		}
+		g.Mark(b.path, x)
+	}
+	x = g.Mark("decoder.conv_act", g.SiLU(d.normOut.Forward(g, x)))
+	return g.ChannelsFirst(g.Mark("decoder", d.convOut.Forward(g, x)))
+}

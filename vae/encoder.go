@@ -1,0 +1,77 @@
+package vae
+
+import (
+	"fmt"
+
+	G "gorgonia.org/gorgonia"
+
+	"sdgo/internal/nn"
+	"sdgo/internal/op"
+)
+
+// encoder maps images to the moments of the latents' distribution.
+//
+//	images ─ conv_in ─ (resBlock × layers ─ halve) × levels ─ mid ─ norm ─ SiLU ─ conv_out ─ quant_conv ─ moments
+type encoder struct {
+	convIn  *nn.Conv2D
+	downs   []*downBlock
+	mid     *midBlock
+	normOut *nn.GroupNorm
+	convOut *nn.Conv2D
+	quant   *nn.Conv2D // nil if the model has none
+}
+
+// downBlock is one level; all but the last halve the size.
+type downBlock struct {
+	path        string
+	resnets     []*resBlock
+	downsampler *nn.Conv2D
+}
+
+func newEncoder(p *nn.Params, c *Config) *encoder {
+	at := p.At("encoder")
+	ch := c.BlockOutChannels
+	last := ch[len(ch)-1]
+	e := &encoder{convIn: at.Conv3x3("conv_in", c.InChannels, ch[0])}
+	for i, out := range ch {
+		b := &downBlock{path: at.At("down_blocks.%d", i).Path()}
+		in := ch[max(i-1, 0)]
+		for j := range c.LayersPerBlock {
+			b.resnets = append(b.resnets, newResBlock(at.At("down_blocks.%d.resnets.%d", i, j), c, in, out))
+			in = out
+		}
+		if i < len(ch)-1 { // pads on the right and at the bottom only
+			b.downsampler = at.Conv(fmt.Sprintf("down_blocks.%d.downsamplers.0.conv", i), out, out, 3, 2, op.Padding{Bottom: 1, Right: 1})
+		}
+		e.downs = append(e.downs, b)
+	}
+	e.mid = newMidBlock(at.At("mid_block"), c)
+	e.normOut = at.GroupNorm("conv_norm_out", last, c.NormNumGroups, normEps)
+	e.convOut = at.Conv3x3("conv_out", last, 2*c.LatentChannels)
+	if c.UseQuantConv {
+		e.quant = p.Conv1x1("quant_conv", 2*c.LatentChannels, 2*c.LatentChannels)
+	}
+	return e
+}
+
+// forward maps images [N C H W] to moments [N 2C' H/f W/f]: means, then
+// logarithms of the variances.
+func (e *encoder) forward(g *nn.Graph, images *G.Node) *G.Node {
+	x := e.convIn.Forward(g, g.ChannelsLast(images))
+	for _, b := range e.downs {
+		for _, r := range b.resnets {
+			x = r.forward(g, x)
+		}
+		if b.downsampler != nil {
+			x = g.Mark(b.path+".downsamplers.0", b.downsampler.Forward(g, x))
+		}
+		g.Mark(b.path, x)
+	}
+	x = e.mid.forward(g, x)
+	x = g.Mark("encoder.conv_act", g.SiLU(e.normOut.Forward(g, x)))
+	x = g.Mark("encoder", e.convOut.Forward(g, x))
+	if e.quant != nil {
+		x = e.quant.Forward(g, x)
+	}
+	return g.ChannelsFirst(x)
+}

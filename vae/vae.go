@@ -1,0 +1,255 @@
+// Package vae is the autoencoder of Stable Diffusion: it maps images to latents
+// of an eighth of their size, and back.
+package vae
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"sdgo/internal/engine"
+	"sdgo/internal/nn"
+)
+
+// VAE is the variational autoencoder of Kingma and Welling (2014) in the form of
+// Rombach et al. (2022), diffusers' AutoencoderKL. It is safe for concurrent
+// use: calls share the weights and nothing else.
+//
+// https://arxiv.org/abs/1312.6114
+// https://arxiv.org/abs/2112.10752
+type VAE struct {
+	// Config is the structure of the model. It must not be changed.
+	Config Config
+
+	model   *nn.Model
+	encoder *encoder // nil if the checkpoint has none
+	decoder *decoder
+}
+
+// LoadOptions say how a VAE is loaded and run. The zero value is the default.
+type LoadOptions struct {
+	// Variant names the weight files, as in diffusion_pytorch_model.fp16.safetensors
+	// for "fp16". Empty means the files without a variant.
+	Variant string
+	// Threads is the number of goroutines of a run. Zero means GOMAXPROCS.
+	Threads int
+	// MaxMemory limits the bytes of weights and intermediate values. Zero means
+	// the machine's memory.
+	MaxMemory int64
+	// Engine is set by the pipeline, whose models share one; else it is nil.
+	Engine *engine.Engine
+}
+
+// Load loads the VAE in a folder with config.json and weights in safetensors, as
+// diffusers writes it. Options may be nil.
+func Load(dir string, o *LoadOptions) (*VAE, error) { return LoadFS(os.DirFS(dir), ".", o) }
+
+// LoadFS loads the VAE in the folder dir of fsys. Options may be nil.
+func LoadFS(fsys fs.FS, dir string, o *LoadOptions) (*VAE, error) {
+	if o == nil {
+		o = &LoadOptions{}
+	}
+	v := &VAE{}
+	model, err := nn.LoadModel("vae", fsys, dir, "diffusion_pytorch_model", nn.LoadOptions(*o), v.define)
+	if err != nil {
+		return nil, err
+	}
+	v.model = model
+	return v, nil
+}
+
+// define decodes the config and asks for the weights.
+func (v *VAE) define(config []byte, p *nn.Params) (err error) {
+	if v.Config, err = ParseConfig(config); err != nil {
+		return err
+	}
+	if p.Has("encoder.conv_in.weight") {
+		v.encoder = newEncoder(p, &v.Config)
+	}
+	v.decoder = newDecoder(p, &v.Config)
+	return nil
+}
+
+// Close waits for calls in flight and gives the memory back. Graphs made by
+// BuildEncoder and BuildDecoder must not run after it.
+func (v *VAE) Close() error { return v.model.Close() }
+
+// ErrNoEncoder is returned by Encode for a checkpoint that has only a decoder.
+var ErrNoEncoder = fmt.Errorf("vae: the checkpoint has no encoder")
+
+// HasEncoder says whether the checkpoint has an encoder.
+func (v *VAE) HasEncoder() bool { return v.encoder != nil }
+
+// BuildEncoder adds the encoder to the graph g. It maps images [N C H W] to
+// moments [N 2C' H/8 W/8]: the means, then the logarithms of the variances, not
+// clamped, before scaling.
+func (v *VAE) BuildEncoder(g *G.ExprGraph, images *G.Node) (*G.Node, error) {
+	if v.encoder == nil {
+		return nil, ErrNoEncoder
+	}
+	b := nn.NewGraph(g)
+	out := v.encoder.forward(b, images)
+	if err := b.Err(); err != nil {
+		return nil, fmt.Errorf("vae: encoder: %w", err)
+	}
+	return out, nil
+}
+
+// BuildDecoder adds the decoder to the graph g. It maps latents [N C H W],
+// divided by Config.ScalingFactor, to images [N C' 8H 8W].
+func (v *VAE) BuildDecoder(g *G.ExprGraph, latents *G.Node) (*G.Node, error) {
+	b := nn.NewGraph(g)
+	out := v.decoder.forward(b, latents)
+	if err := b.Err(); err != nil {
+		return nil, fmt.Errorf("vae: decoder: %w", err)
+	}
+	return out, nil
+}
+
+// key is the key of a plan: one half of the model at one shape of its input.
+type key struct {
+	decode  bool
+	n, h, w int
+}
+
+// build makes the graph for a key.
+func (v *VAE) build(k key) nn.Build {
+	return func() (inputs, outputs []*G.Node, err error) {
+		g := nn.NewGraph(G.NewGraph())
+		channels, forward := v.Config.LatentChannels, v.decoder.forward
+		if !k.decode {
+			channels, forward = v.Config.InChannels, v.encoder.forward
+		}
+		in := g.Input("input", k.n, channels, k.h, k.w)
+		out := forward(g, in)
+		return []*G.Node{in}, []*G.Node{out}, g.Err()
+	}
+}
+
+// Decode maps latents [N 4 H W], scaled to unit variance as samplers work on
+// them, to images [N 3 8H 8W] with values in about [-1, 1]. Images are decoded
+// one at a time, so memory does not grow with N. It returns ctx's error soon
+// after ctx is done.
+func (v *VAE) Decode(ctx context.Context, latents *tensor.Dense) (*tensor.Dense, error) {
+	c := &v.Config
+	x, err := nn.Floats("vae: latents", latents, -1, c.LatentChannels, -1, -1)
+	if err != nil {
+		return nil, err
+	}
+	s, f := latents.Shape(), c.Factor()
+	n, h, w := s[0], s[2], s[3]
+	if err := v.CheckDecode(h, w); err != nil {
+		return nil, err
+	}
+	out := nn.Tensor(n, c.OutChannels, f*h, f*w)
+	size, outSize := len(x)/n, out.DataSize()/n
+	z := make([]float32, size)
+	k := key{true, 1, h, w}
+	for i := range n {
+		for j, v := range x[i*size : (i+1)*size] {
+			z[j] = v/float32(c.ScalingFactor) + float32(c.shift())
+		}
+		y := out.Float32s()[i*outSize : (i+1)*outSize]
+		if err := v.model.Run(ctx, k, v.build(k), [][]float32{z}, [][]float32{y}); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// CheckDecode reports as an error that decoding latents of h×w would not fit in
+// the memory allowed.
+func (v *VAE) CheckDecode(h, w int) error {
+	f := v.Config.Factor()
+	if err := nn.CheckSize("vae: image", v.Config.BlockOutChannels[0], f*h, f*w); err != nil {
+		return err
+	}
+	k := key{true, 1, h, w}
+	return v.model.Check(k, v.build(k), fmt.Sprintf("decoding to %d×%d pixels", f*w, f*h))
+}
+
+// Posterior is the distribution of the latents of images: independent normals.
+type Posterior struct {
+	Mean   *tensor.Dense // [N 4 H W], before scaling
+	LogVar *tensor.Dense // [N 4 H W], logarithm of the variance, in [-30, 20]
+
+	scale, shift float32
+}
+
+// Encode maps images [N 3 H W] with values in [-1, 1] to the distribution of
+// their latents, [N 4 H/8 W/8]. Images are encoded one at a time. It returns
+// ctx's error soon after ctx is done, and ErrNoEncoder if there is none.
+func (v *VAE) Encode(ctx context.Context, images *tensor.Dense) (*Posterior, error) {
+	if v.encoder == nil {
+		return nil, ErrNoEncoder
+	}
+	c := &v.Config
+	x, err := nn.Floats("vae: images", images, -1, c.InChannels, -1, -1)
+	if err != nil {
+		return nil, err
+	}
+	s := images.Shape()
+	n, h, w := s[0], s[2], s[3]
+	if err := v.CheckEncode(h, w); err != nil {
+		return nil, err
+	}
+	f := c.Factor()
+	p := &Posterior{
+		Mean:   nn.Tensor(n, c.LatentChannels, h/f, w/f),
+		LogVar: nn.Tensor(n, c.LatentChannels, h/f, w/f),
+		scale:  float32(c.ScalingFactor), shift: float32(c.shift()),
+	}
+	size, half := len(x)/n, p.Mean.DataSize()/n
+	moments := make([]float32, 2*half)
+	k := key{false, 1, h, w}
+	for i := range n {
+		if err := v.model.Run(ctx, k, v.build(k), [][]float32{x[i*size : (i+1)*size]}, [][]float32{moments}); err != nil {
+			return nil, err
+		}
+		copy(p.Mean.Float32s()[i*half:], moments[:half])
+		for j, m := range moments[half:] {
+			p.LogVar.Float32s()[i*half+j] = min(max(m, -30), 20)
+		}
+	}
+	return p, nil
+}
+
+// CheckEncode reports as an error that encoding an image of h×w pixels would not
+// fit in the memory allowed, or that it is smaller than one latent cell.
+func (v *VAE) CheckEncode(h, w int) error {
+	if v.encoder == nil {
+		return ErrNoEncoder
+	}
+	if f := v.Config.Factor(); h < f || w < f {
+		return fmt.Errorf("vae: image: have %d×%d pixels, want at least %d×%d", w, h, f, f)
+	}
+	if err := nn.CheckSize("vae: image", v.Config.BlockOutChannels[0], h, w); err != nil {
+		return err
+	}
+	k := key{false, 1, h, w}
+	return v.model.Check(k, v.build(k), fmt.Sprintf("encoding %d×%d pixels", w, h))
+}
+
+// Sample returns latents [N 4 H W], scaled to unit variance, for standard normal
+// noise of that many elements; noise nil gives the mean.
+func (p *Posterior) Sample(noise []float32) (*tensor.Dense, error) {
+	mean, logVar := p.Mean.Float32s(), p.LogVar.Float32s()
+	if noise != nil && len(noise) != len(mean) {
+		return nil, fmt.Errorf("vae: noise: have %d elements, want %d", len(noise), len(mean))
+	}
+	out := nn.Tensor(p.Mean.Shape()...)
+	x := out.Float32s()
+	for i, m := range mean {
+		if noise != nil {
+			std := float32(math.Exp(0.5 * float64(logVar[i])))
+			m += float32(std * noise[i])
+		}
+		x[i] = float32(m-p.shift) * p.scale
+	}
+	return out, nil
+}
