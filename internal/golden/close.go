@@ -47,3 +47,18 @@ func compare(want, got []float32, tol float64) (float64, error) {
 	}
 	return relative, nil
 }
+
+// ChannelsFirst returns x, channels-last with shape [N H W C], in the order of
+// the reference, [N C H W].
+func ChannelsFirst(x []float32, shape []int) []float32 {
+	n, pixels, c := shape[0], shape[1]*shape[2], shape[3]
+	out := make([]float32, len(x))
+	for i := range n {
+		for p := range pixels {
+			for ch := range c {
+				out[(i*c+ch)*pixels+p] = x[(i*pixels+p)*c+ch]
+			}
+		}
+	}
+	return out
+}
