@@ -1,0 +1,165 @@
+package loader_test
+
+import (
+	"bytes"
+	"io/fs"
+	"os"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"sdgo/internal/golden"
+	"sdgo/internal/loader"
+	"sdgo/safetensors"
+)
+
+const base = "diffusion_pytorch_model"
+
+// encode returns a safetensors file with one tensor of one value.
+func encode(t *testing.T, name string, value float32) *fstest.MapFile {
+	t.Helper()
+	tensor, err := safetensors.NewFloat32(name, []int{1}, []float32{value})
+	require.NoError(t, err)
+	var b bytes.Buffer
+	require.NoError(t, safetensors.Write(&b, []safetensors.Tensor{tensor}, nil))
+	return &fstest.MapFile{Data: b.Bytes()}
+}
+
+// folder puts a component's folder together: each name becomes a file with the
+// tensor "w", whose value is the name's place; each index leads to a shard
+// where it is -1.
+func folder(t *testing.T, names ...string) fstest.MapFS {
+	t.Helper()
+	m := fstest.MapFS{"unet/config.json": {Data: []byte("{}")}}
+	for i, name := range names {
+		if strings.HasSuffix(name, ".json") {
+			m["unet/"+name] = &fstest.MapFile{Data: []byte(`{"weight_map":{"w":"shard-1.safetensors"}}`)}
+			m["unet/shard-1.safetensors"] = encode(t, "w", -1)
+		} else {
+			m["unet/"+name] = encode(t, "w", float32(i))
+		}
+	}
+	return m
+}
+
+func TestOpen(t *testing.T) {
+	tests := []struct {
+		name    string
+		files   []string
+		variant string
+		want    string
+		value   float32
+	}{
+		{"plain", []string{base + ".safetensors", base + ".fp16.safetensors"}, "", base + ".safetensors", 0},
+		{"variant", []string{base + ".safetensors", base + ".fp16.safetensors"}, "fp16", base + ".fp16.safetensors", 1},
+		{"only variant", []string{base + ".fp16.safetensors"}, "", base + ".fp16.safetensors", 0},
+		{"index", []string{base + ".safetensors.index.json"}, "", base + ".safetensors.index.json", -1},
+		{"index of a variant", []string{base + ".safetensors", base + ".safetensors.index.fp16.json"}, "fp16", base + ".safetensors.index.fp16.json", -1},
+		{"the other name of it", []string{base + ".safetensors", base + ".fp16.safetensors.index.json"}, "fp16", base + ".fp16.safetensors.index.json", -1},
+		{"file before index", []string{base + ".safetensors.index.json", base + ".safetensors"}, "", base + ".safetensors", 1},
+		{"beside others", []string{base + ".bin", base + ".safetensors", "other.safetensors", base + "_ema.safetensors"}, "", base + ".safetensors", 1},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			w, err := loader.Open(folder(t, tt.files...), "unet", base, tt.variant)
+			require.NoError(t, err)
+			assert.Equal(t, "unet/"+tt.want, w.Path())
+			assert.Equal(t, []string{"w"}, w.Names())
+			shape, ok := w.Shape("w")
+			assert.True(t, ok)
+			assert.Equal(t, []int{1}, shape)
+			d, ok := w.DType("w")
+			assert.True(t, ok)
+			assert.Equal(t, safetensors.F32, d)
+			_, ok = w.Shape("v")
+			assert.False(t, ok)
+
+			dst := make([]float32, 1)
+			require.NoError(t, w.Float32s("w", dst))
+			assert.Equal(t, tt.value, dst[0])
+			assert.ErrorContains(t, w.Float32s("v", dst), `no tensor "v"`)
+			assert.ErrorContains(t, w.Float32s("w", nil), "want 1")
+			w.Release("w")
+			w.Release("v")
+			require.NoError(t, w.Close())
+			assert.ErrorIs(t, w.Float32s("w", dst), os.ErrClosed)
+		})
+	}
+}
+
+func TestOpenErrors(t *testing.T) {
+	tests := []struct {
+		name    string
+		files   []string
+		variant string
+		want    string
+	}{
+		{"no such variant", []string{base + ".safetensors", base + ".fp16.safetensors"}, "bf16",
+			"no diffusion_pytorch_model.bf16.safetensors, have diffusion_pytorch_model.fp16.safetensors, diffusion_pytorch_model.safetensors"},
+		{"which variant", []string{base + ".bf16.safetensors", base + ".fp16.safetensors"}, "",
+			"no diffusion_pytorch_model.safetensors, have diffusion_pytorch_model.bf16.safetensors, diffusion_pytorch_model.fp16.safetensors"},
+		{"pickle", []string{base + ".bin", base + ".fp16.bin"}, "",
+			"have diffusion_pytorch_model.bin, diffusion_pytorch_model.fp16.bin: only safetensors files are read"},
+		{"nothing", nil, "", "no diffusion_pytorch_model.safetensors and no index"},
+		{"shards without index", []string{base + "-00001-of-00002.safetensors", base + ".fp16-00001-of-00002.safetensors"}, "", "no index"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := loader.Open(folder(t, tt.files...), "unet", base, tt.variant)
+			assert.ErrorContains(t, err, "loader: unet: ")
+			assert.ErrorContains(t, err, tt.want)
+		})
+	}
+	_, err := loader.Open(fstest.MapFS{}, "unet", base, "")
+	assert.ErrorIs(t, err, fs.ErrNotExist)
+
+	broken := folder(t, base+".safetensors")
+	broken["unet/"+base+".safetensors"].Data[7]++
+	_, err = loader.Open(broken, "unet", base, "")
+	var formatErr *safetensors.FormatError
+	require.ErrorAs(t, err, &formatErr)
+	assert.Equal(t, "unet/"+base+".safetensors", formatErr.Name)
+}
+
+// The same weights from memory and from a mapped directory, in two precisions.
+func TestGoldenModel(t *testing.T) {
+	mem, err := loader.Open(golden.Model(t, "tiny-sd15"), "unet", base, "")
+	require.NoError(t, err)
+	defer mem.Close()
+	disk, err := loader.Open(os.DirFS(golden.ModelDir(t, "tiny-sd15")), "unet", base, "bf16")
+	require.NoError(t, err)
+	defer disk.Close()
+	require.ElementsMatch(t, mem.Names(), disk.Names())
+	for _, name := range disk.Names() {
+		tensor, _ := mem.Tensor(name)
+		want, got := make([]float32, tensor.Len()), make([]float32, tensor.Len())
+		require.NoError(t, mem.Float32s(name, want))
+		require.NoError(t, disk.Float32s(name, got))
+		disk.Release(name)
+		golden.Close(t, want, got, 0x1p-8, name) // bfloat16 has 8 significant bits
+	}
+}
+
+func TestReadJSON(t *testing.T) {
+	fsys := fstest.MapFS{
+		"good":  {Data: []byte(" {\"a\":1}\n")},
+		"bad":   {Data: []byte("{\"a\":}")},
+		"more":  {Data: []byte("{} {}")},
+		"type":  {Data: []byte("{\"a\":\"x\"}")},
+		"large": {Data: bytes.Repeat([]byte(" "), 16<<20+1)},
+	}
+	var v struct{ A int }
+	require.NoError(t, loader.ReadJSON(fsys, "good", &v))
+	assert.Equal(t, 1, v.A)
+	for name, want := range map[string]string{
+		"bad": "offset 6", "more": "offset 4", "type": "string", "large": "more than 16777216 bytes", "none": "not exist",
+	} {
+		err := loader.ReadJSON(fsys, name, &v)
+		assert.ErrorContains(t, err, want)
+		assert.ErrorContains(t, err, name)
+	}
+	assert.ErrorIs(t, loader.ReadJSON(fsys, "none", &v), fs.ErrNotExist)
+}
