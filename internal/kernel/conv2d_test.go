@@ -136,7 +136,7 @@ func TestConv2DUpsample(t *testing.T) {
 
 // Taps that do not fit in one call of the kernel continue the same chain.
 func TestConv2DManyChannels(t *testing.T) {
-	s := same(1, 2, 2, callK/4+1, 3, 3)
+	s := same(1, 2, 2, chunkK/4+1, 3, 3)
 	x, w := s.data(rand.New(rand.NewPCG(23, 24)))
 	want := make([]float32, 0)
 	s.each(func(n, oy, ox, o int) {

@@ -25,9 +25,11 @@ func Gemm(out, a []float32, m int, w Packed, ep Epilogue) Phase {
 // r consists of taps pieces of K/taps elements of a. Linear layers and
 // convolutions differ only in locate.
 //
-// A task takes a block of rows times a group of panels, and inside it the
-// panels come first, the tiles of rows second: a panel stays in the
-// second-level cache while the rows pass by.
+// A task takes a block of rows times a group of panels. K is cut into chunks,
+// outermost, so that a chunk of the group's weights stays in the second-level
+// cache while the rows pass by; in between, the sums rest in scratch, which
+// rounds nothing. The panels come innermost: they share the tile's rows of a,
+// and write to the same pages of out.
 type product struct {
 	out, a []float32
 	m      int
@@ -38,20 +40,22 @@ type product struct {
 	// row of zeros.
 	locate func(offsets []int32, row, rows int)
 
-	zero                          []float32
-	panels, tiles, groups, blocks int
+	zero           []float32
+	k              int // K of a tap
+	panels, tiles  int
+	groups, blocks int
+	chunks         []chunk
 }
 
+// chunk is a part of K: some taps, or with one tap a part of its k.
+type chunk struct{ tap, taps, first, k int }
+
 const (
-	// blockFloats is the part of a that one task reads: it should stay in the
-	// second-level cache beside a panel of weights.
-	blockFloats = 96 << 10
-	minTiles    = 8        // fewer tiles than this hardly use a panel
-	taskOps     = 20 << 20 // multiply-adds of a task: 0.4 ms at 100 GFLOP/s
+	// chunkK also bounds the call of a kernel, which cannot be preempted.
+	chunkK      = 3 << 10
+	groupFloats = 128 << 10 // a group's weights in one chunk
+	taskOps     = 40 << 20  // multiply-adds of a task: 0.4 ms at 200 GFLOP/s
 	minTasks    = 16
-	// callK bounds the chain of one call of the kernel, which cannot be
-	// preempted, to about 100 µs.
-	callK = 12 << 10
 )
 
 func newProduct(p product) Phase {
@@ -65,45 +69,96 @@ func newProduct(p product) Phase {
 	if len(p.a) > math.MaxInt32 {
 		panic("kernel: product: input of more than 2^31 float32s")
 	}
-	k := p.w.K / p.taps
-	p.zero = make([]float32, k)
-	p.panels, p.tiles = ceilDiv(p.w.N, panel), ceilDiv(p.m, tileRows)
-	if p.tiles == 0 || p.panels == 0 {
+	if p.m == 0 || p.w.N == 0 {
 		return Phase{}
 	}
+	if p.w.K == 0 {
+		panic("kernel: product: K is 0")
+	}
+	p.k = p.w.K / p.taps
+	p.zero = make([]float32, p.k)
+	p.chunks = cut(p.taps, p.k)
+	p.panels, p.tiles = ceilDiv(p.w.N, panel), ceilDiv(p.m, tileRows)
 
-	perBlock := max(minTiles, blockFloats/(tileRows*k*min(p.taps, 3)))
-	p.blocks = ceilDiv(p.tiles, perBlock)
-	work := ceilDiv(p.m, p.blocks) * p.w.K * panel
-	perGroup := max(1, taskOps/work)
+	perGroup := max(1, groupFloats*len(p.chunks)/(p.w.K*panel))
 	p.groups = ceilDiv(p.panels, perGroup)
+	work := tileRows * p.w.K * panel * ceilDiv(p.panels, p.groups) // of a tile
+	p.blocks = ceilDiv(p.tiles, max(1, taskOps/work))
 	if p.blocks*p.groups < minTasks {
 		p.groups = min(p.panels, ceilDiv(minTasks, p.blocks))
 	}
+	if p.blocks*p.groups < minTasks {
+		p.blocks = min(p.tiles, ceilDiv(minTasks, p.groups))
+	}
+	tiles := ceilDiv(p.tiles, p.blocks)
 	return Phase{
 		Tasks:   p.blocks * p.groups,
-		Scratch: tileRows*panel + ceilDiv(p.tiles, p.blocks)*p.taps*tileRows,
+		Scratch: p.sums(tiles, ceilDiv(p.panels, p.groups))*tileRows*panel + tiles*p.taps*tileRows,
 		Run:     p.run,
 	}
+}
+
+// cut divides K evenly into chunks of about chunkK.
+func cut(taps, k int) []chunk {
+	var chunks []chunk
+	if taps > 1 {
+		n := min(taps, ceilDiv(taps*k, chunkK))
+		for i := range n {
+			tap := taps * i / n
+			chunks = append(chunks, chunk{tap: tap, taps: taps*(i+1)/n - tap, k: k})
+		}
+		return chunks
+	}
+	n := ceilDiv(k, chunkK)
+	for i := range n {
+		first := k * i / n
+		chunks = append(chunks, chunk{taps: 1, first: first, k: k*(i+1)/n - first})
+	}
+	return chunks
+}
+
+// sums is how many tiles of sums a task keeps at once.
+func (p *product) sums(tiles, panels int) int {
+	if len(p.chunks) == 1 {
+		return 1
+	}
+	return tiles * panels
 }
 
 // run does one task. Tasks that follow each other share a group of panels.
 func (p *product) run(task int, scratch []float32) {
 	group, block := task/p.blocks, task%p.blocks
 	first, last := p.tiles*block/p.blocks, p.tiles*(block+1)/p.blocks
-	c, rest := scratch[:tileRows*panel], scratch[tileRows*panel:]
-	offsets := int32s(rest)
-	for t := first; t < last; t++ {
-		row, rows := p.rows(t)
-		p.locate(offsets[(t-first)*p.taps*tileRows:], row, rows)
+	left, right := p.panels*group/p.groups, p.panels*(group+1)/p.groups
+	sums := p.sums(last-first, right-left) * tileRows * panel
+	c, offsets := scratch[:sums], int32s(scratch[sums:])
+	for i := range last - first {
+		row, rows := p.rows(first + i)
+		p.locate(offsets[i*p.taps*tileRows:], row, rows)
 	}
-	for col := p.panels * group / p.groups; col < p.panels*(group+1)/p.groups; col++ {
-		b := p.w.column(col)
-		cols := min(panel, p.w.N-col*panel)
-		for t := first; t < last; t++ {
-			row, rows := p.rows(t)
-			p.multiply(c, b, offsets[(t-first)*p.taps*tileRows:][:p.taps*tileRows], rows, cols)
-			p.ep.store(p.out, c, p.w.N, row, rows, col*panel, cols)
+
+	t := tile{zero: p.zero, ldc: panel}
+	for n, chunk := range p.chunks {
+		t.taps, t.k, t.add = chunk.taps, chunk.k, n > 0
+		t.a = p.a[chunk.first:]
+		at := 0 // in c
+		for i := range last - first {
+			row, rows := p.rows(first + i)
+			t.rows = rows
+			t.offsets = offsets[(i*p.taps+chunk.tap)*tileRows:][:chunk.taps*tileRows]
+			for col := left; col < right; col++ {
+				cols := min(panel, p.w.N-col*panel)
+				t.narrow = cols <= panel/2
+				t.b = p.w.Data[(col*p.w.K+chunk.tap*p.k+chunk.first)*panel:][:chunk.taps*chunk.k*panel]
+				t.c = c[at:][:tileRows*panel]
+				multiply(&t)
+				if n == len(p.chunks)-1 {
+					p.ep.store(p.out, t.c, p.w.N, row, rows, col*panel, cols)
+				}
+				if len(p.chunks) > 1 {
+					at += tileRows * panel
+				}
+			}
 		}
 	}
 }
@@ -113,28 +168,6 @@ func (p *product) run(task int, scratch []float32) {
 func (p *product) rows(t int) (row, rows int) {
 	row = p.m * t / p.tiles
 	return row, p.m*(t+1)/p.tiles - row
-}
-
-// multiply computes one tile into c, in several calls if K is large.
-func (p *product) multiply(c, b []float32, offsets []int32, rows, cols int) {
-	k := p.w.K / p.taps
-	taps := max(1, callK/k)
-	t := tile{
-		zero: p.zero, c: c, ldc: panel, rows: rows,
-		narrow: cols <= panel/2,
-	}
-	for tap := 0; tap < p.taps; tap += taps {
-		n := min(taps, p.taps-tap)
-		t.offsets = offsets[tap*tileRows:][:n*tileRows]
-		t.taps = n
-		for i := 0; i < k; i += callK { // more than once only with one tap
-			t.k = min(callK, k-i)
-			t.a = p.a[i:]
-			t.b = b[(tap*k+i)*panel:][:n*t.k*panel]
-			multiply(&t)
-			t.add = true
-		}
-	}
 }
 
 // int32s is the same memory as integers.
