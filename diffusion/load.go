@@ -46,9 +46,6 @@ var classes = map[string]bool{
 	"StableDiffusionInpaintPipelineLegacy": true,
 }
 
-// maxJSON bounds the size of the small files of a model.
-const maxJSON = 1 << 20
-
 // Load loads the model in a folder in diffusers' layout: model_index.json and
 // the folders tokenizer, text_encoder, unet, vae and scheduler. Weights are in
 // safetensors. Options may be nil.
@@ -72,13 +69,9 @@ func LoadFS(fsys fs.FS, o *LoadOptions) (_ *Pipeline, err error) {
 	if o == nil {
 		o = &LoadOptions{}
 	}
-	data, err := loader.ReadFile(fsys, "model_index.json", maxJSON)
-	if err != nil {
-		return nil, fmt.Errorf("diffusion: load: %w", err)
-	}
 	var index modelIndex
-	if err := json.Unmarshal(data, &index); err != nil {
-		return nil, fmt.Errorf("diffusion: load: model_index.json: %w", err)
+	if err := loader.ReadJSON(fsys, "model_index.json", &index); err != nil {
+		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}
 	if !classes[index.Class] {
 		return nil, fmt.Errorf("diffusion: load: model_index.json: have a %q, want a StableDiffusionPipeline or its image-to-image and inpainting kinds", index.Class)
@@ -94,10 +87,11 @@ func LoadFS(fsys fs.FS, o *LoadOptions) (_ *Pipeline, err error) {
 			p.Close()
 		}
 	}()
-	if data, err = loader.ReadFile(fsys, "scheduler/scheduler_config.json", maxJSON); err != nil {
+	var config json.RawMessage
+	if err = loader.ReadJSON(fsys, "scheduler/scheduler_config.json", &config); err != nil {
 		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}
-	if p.Scheduler, err = scheduler.ParseConfig(data); err != nil {
+	if p.Scheduler, err = scheduler.ParseConfig(config); err != nil {
 		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}
 	if p.Tokenizer, err = clip.LoadTokenizer(fsys, "tokenizer"); err != nil {

@@ -277,7 +277,7 @@ func TestBadConfig(t *testing.T) {
 		{`"DownBlock2D"`, `"AttnDownBlock2D"`, "down_block_types"},
 		{`"norm_num_groups": 8`, `"norm_num_groups": 7`, "norm_num_groups: have 7, want a divisor of block_out_channels[0] = 16"},
 		{`"addition_embed_type": null`, `"addition_embed_type": "text_time"`, "addition_embed_type: have text_time, want null"},
-		{`{`, `[`, "unet: config"},
+		{`{`, `[`, "config.json: offset 17"},
 	} {
 		_, err := LoadFS(folder(t, func(config *string, _ map[string]safetensors.Tensor) {
 			require.Contains(t, *config, tt.from)

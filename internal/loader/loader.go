@@ -170,6 +170,20 @@ func (w *Weights) Float32s(name string, dst []float32) error {
 	return nil
 }
 
+// View returns the numbers of a float32 tensor as they lie in the file, or nil for
+// one that must be converted. They are valid until Close.
+func (w *Weights) View(name string) []float32 {
+	t, ok := w.file.Tensor(name)
+	if !ok || t.DType != safetensors.F32 {
+		return nil
+	}
+	x, err := t.Float32s()
+	if err != nil {
+		return nil
+	}
+	return x
+}
+
 // Release gives the memory of a mapped tensor back to the operating system
 // after it was copied or packed. It stays readable. A name that is not there
 // does nothing.

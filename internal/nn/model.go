@@ -2,10 +2,12 @@ package nn
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"math"
+	"path"
 	"sync"
 
 	G "gorgonia.org/gorgonia"
@@ -40,14 +42,11 @@ type Model struct {
 	closed bool
 }
 
-// maxConfig bounds the size of a config.json.
-const maxConfig = 1 << 20
-
 // LoadModel loads the model in a folder: define decodes the config and asks
 // params for the weights.
 func LoadModel(name string, fsys fs.FS, dir, base string, o LoadOptions, define func(config []byte, p *Params) error) (*Model, error) {
-	config, err := loader.ReadFile(fsys, join(dir, "config.json"), maxConfig)
-	if err != nil {
+	var config json.RawMessage
+	if err := loader.ReadJSON(fsys, path.Join(dir, "config.json"), &config); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	files, err := loader.Open(fsys, dir, base, o.Variant)
@@ -59,13 +58,6 @@ func LoadModel(name string, fsys fs.FS, dir, base string, o LoadOptions, define 
 		files.Close()
 	}
 	return m, err
-}
-
-func join(dir, name string) string {
-	if dir == "" || dir == "." {
-		return name
-	}
-	return dir + "/" + name
 }
 
 // NewModel makes a model of the tensors of src, which it takes over if it

@@ -23,8 +23,8 @@ type Source interface {
 	// View returns a tensor's numbers without copying, or nil if they must be
 	// converted. They are valid while the source is open.
 	View(name string) []float32
-	// Read converts a tensor's numbers into dst.
-	Read(name string, dst []float32) error
+	// Float32s converts a tensor's numbers into dst.
+	Float32s(name string, dst []float32) error
 	// Release says that the tensor's pages will not be read again soon.
 	Release(name string)
 	// Close closes the files.
@@ -217,7 +217,7 @@ func (w *Param) load(ws *Weights, dst, buf []float32) ([]float32, error) {
 			buf = slices.Grow(buf[:0], w.shape.TotalSize())[:w.shape.TotalSize()]
 			into = buf
 		}
-		if err := ws.src.Read(w.key, into); err != nil {
+		if err := ws.src.Float32s(w.key, into); err != nil {
 			return buf, fmt.Errorf("%s: %w", w.key, err)
 		}
 		data = into
