@@ -6,16 +6,14 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 
 	"sdgo/diffusion"
 	"sdgo/examples/internal/cli"
 )
 
-func main() { cli.Main(run) }
+func main() { cli.Main("inpaint", "repaints the masked part of an image", run) }
 
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	c := cli.New("inpaint", "repaints the masked part of an image", stdout, stderr)
+func run(ctx context.Context, c *cli.Command, args []string) error {
 	path := c.String("image", "", "the image to repaint, a PNG, JPEG or GIF `file`")
 	maskPath := c.String("mask", "", "the mask, a `file` of the image's size")
 	c.Func("mask-mode", "which pixels of the mask are repainted: the bright ones (`luminance`, the default) or the transparent ones (alpha)", func(mode string) error {

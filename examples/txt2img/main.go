@@ -5,15 +5,13 @@ package main
 
 import (
 	"context"
-	"io"
 
 	"sdgo/examples/internal/cli"
 )
 
-func main() { cli.Main(run) }
+func main() { cli.Main("txt2img", "makes pictures of a prompt", run) }
 
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	c := cli.New("txt2img", "makes pictures of a prompt", stdout, stderr)
+func run(ctx context.Context, c *cli.Command, args []string) error {
 	if err := c.Parse(args); err != nil {
 		return err
 	}

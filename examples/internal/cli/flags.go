@@ -23,6 +23,7 @@ type Command struct {
 	Options diffusion.Options
 
 	model, output  string
+	sampler        string // help, or a name
 	load           diffusion.LoadOptions
 	about          string
 	stdout, stderr io.Writer
@@ -48,11 +49,11 @@ func New(name, about string, stdout, stderr io.Writer) *Command {
 	c.IntVar(&o.Steps, "steps", 0, fmt.Sprintf("sampling steps, 1 to 1000 (default %d for the demo model, otherwise 50)", tinyscenes.Steps))
 	c.Float64Var(&o.Guidance, "guidance", 0, fmt.Sprintf("guidance scale; 1 and less turns it off (default %g for the demo model, otherwise 7.5)", tinyscenes.Guidance))
 	c.Float64Var(&o.GuidanceRescale, "guidance-rescale", 0, "bring the contrast of the guided prediction back, 0 to 1 (default 0)")
-	c.Uint64Var(&o.Seed, "seed", 0, "seed of the noise; the pictures of -n have this and the following ones (default 0)")
+	c.Uint64Var(&o.Seed, "seed", 1, "seed of the noise; the pictures of -n have this and the following ones")
 	c.IntVar(&o.Width, "width", 0, "width in pixels, a multiple of 8 (default the image's or the model's)")
 	c.IntVar(&o.Height, "height", 0, "height in pixels, a multiple of 8 (default the image's or the model's)")
 	c.IntVar(&o.Images, "n", 1, "number of pictures")
-	c.Func("sampler", "`name` of the sampler, help to list them (default what the model's scheduler_config.json says)", c.setSampler)
+	c.StringVar(&c.sampler, "sampler", "", "`name` of the sampler, help to list them (default what the model's scheduler_config.json says)")
 	c.StringVar(&o.Schedule, "schedule", "", "`name` of the noise levels (default what the model's scheduler_config.json says)")
 	c.Float64Var(&o.Eta, "eta", 0, "fresh noise in the steps of ddim, 0 to 1 (default 0)")
 	c.IntVar(&o.ClipSkip, "clip-skip", 0, "leave out the last `layers` of the text encoder, as diffusers counts: 1 takes the layer before the last (default 0)")
@@ -60,29 +61,22 @@ func New(name, about string, stdout, stderr io.Writer) *Command {
 	return c
 }
 
-// setSampler lists the samplers if it is asked for help.
-func (c *Command) setSampler(name string) error {
-	if name == "help" {
-		for _, info := range sampler.Names() {
-			fmt.Fprintf(c.stdout, "%-16s %s\n", info.Name, info.Description)
-		}
-		return errDone
-	}
-	var err error
-	c.Options.Sampler, err = sampler.ByName(name)
-	return err
-}
-
 // Parse reads the arguments, flags before and after the prompt, and checks what
-// can be checked without the model.
+// can be checked without the model. After -help and -sampler help, which it
+// answers, it returns flag.ErrHelp.
 func (c *Command) Parse(args []string) error {
 	words, err := c.parseAll(args)
 	if errors.Is(err, flag.ErrHelp) {
 		c.help()
-		return errDone
 	}
 	if err != nil {
 		return err
+	}
+	if c.sampler == "help" {
+		for _, info := range sampler.Names() {
+			fmt.Fprintf(c.stdout, "%-16s %s\n", info.Name, info.Description)
+		}
+		return flag.ErrHelp
 	}
 	given := map[string]bool{}
 	c.Visit(func(f *flag.Flag) { given[f.Name] = true })
@@ -94,6 +88,11 @@ func (c *Command) Parse(args []string) error {
 	}
 	if given["guidance"] && c.Options.Guidance == 0 {
 		c.Options.Guidance = 1 // off, as 0 is in diffusers
+	}
+	if given["sampler"] {
+		if c.Options.Sampler, err = sampler.ByName(c.sampler); err != nil {
+			return fmt.Errorf("-sampler: %w", err)
+		}
 	}
 	if given["model"] && c.model == "" {
 		return errors.New("-model: have an empty name, want a folder")

@@ -9,6 +9,7 @@ import (
 	_ "image/jpeg"
 	"image/png"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -54,14 +55,11 @@ func checkOutput(path string) error {
 	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("-o: %w", err)
 	}
-	info, err := os.Stat(filepath.Dir(path))
+	f, err := createTemporary(path)
 	if err != nil {
 		return fmt.Errorf("-o: %w", err)
 	}
-	if !info.IsDir() {
-		return fmt.Errorf("-o: %s is not a folder", filepath.Dir(path))
-	}
-	return nil
+	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
 // Save writes the pictures, all or none, and tells what was cut from the prompt
@@ -111,13 +109,13 @@ func writeFiles(files map[string][]byte) (err error) {
 		}
 	}()
 	for name, data := range files {
-		f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
+		f, err := createTemporary(name)
 		if err != nil {
 			return err
 		}
 		temporary[name] = f.Name()
 		_, err = f.Write(data)
-		if err := errors.Join(err, f.Chmod(0o644), f.Close()); err != nil {
+		if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 			return err
 		}
 	}
@@ -128,4 +126,16 @@ func writeFiles(files map[string][]byte) (err error) {
 		delete(temporary, name)
 	}
 	return nil
+}
+
+// createTemporary creates a file beside the named one, with the permissions that
+// any new file gets.
+func createTemporary(name string) (*os.File, error) {
+	folder, base := filepath.Split(name)
+	temporary := fmt.Sprintf("%s.%s.%08x", folder, base, rand.Uint32())
+	f, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if pathErr := (*fs.PathError)(nil); errors.As(err, &pathErr) {
+		return nil, fmt.Errorf("%s: %w", name, pathErr.Err)
+	}
+	return f, err
 }

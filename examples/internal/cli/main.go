@@ -7,37 +7,32 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"strings"
 	"syscall"
 )
 
-// errDone ends a command that was only asked for help.
-var errDone = flag.ErrHelp
-
-// Main runs a command with the process's arguments until it returns or the user
+// Main runs an example with the process's arguments until it returns or the user
 // interrupts it. It does not return.
-func Main(run func(ctx context.Context, args []string, stdout, stderr io.Writer) error) {
+func Main(name, about string, run func(context.Context, *Command, []string) error) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second interrupt ends the process at once
-	os.Exit(Run(ctx, run, os.Args[1:], os.Stdout, os.Stderr))
+	os.Exit(Run(ctx, New(name, about, os.Stdout, os.Stderr), run, os.Args[1:]))
 }
 
 // Run runs a command and returns its exit status: 0, or 1 after an error, which
-// it writes to stderr as one line.
-func Run(ctx context.Context, run func(ctx context.Context, args []string, stdout, stderr io.Writer) error, args []string, stdout, stderr io.Writer) int {
-	err := run(ctx, args, stdout, stderr)
+// it writes to the command's stderr as one line.
+func Run(ctx context.Context, c *Command, run func(context.Context, *Command, []string) error, args []string) int {
+	err := run(ctx, c, args)
+	c.progress.clear()
 	switch {
-	case err == nil, errors.Is(err, errDone):
+	case err == nil, errors.Is(err, flag.ErrHelp):
 		return 0
 	case ctx.Err() != nil:
 		err = errors.New("interrupted")
 	}
-	name := strings.TrimSuffix(filepath.Base(os.Args[0]), ".exe")
-	fmt.Fprintf(stderr, "%s: %s\n", name, oneLine(err.Error()))
+	fmt.Fprintf(c.stderr, "%s: %s\n", c.Name(), oneLine(err.Error()))
 	return 1
 }
 
