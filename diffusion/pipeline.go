@@ -278,7 +278,7 @@ func (r *run) initialNoise() ([]float32, error) {
 	}
 	want := tensor.Shape{r.Images, r.VAE.Config.LatentChannels, r.h, r.w}
 	if r.Latents.Dtype() != tensor.Float32 || !r.Latents.Shape().Eq(want) || r.Latents.RequiresIterator() {
-		return nil, fmt.Errorf("diffusion: latents: have %v of %v, want contiguous %v of float32", r.Latents.Shape(), r.Latents.Dtype(), want)
+		return nil, fmt.Errorf("diffusion: latents: have %v of %v, want contiguous %v of float32", []int(r.Latents.Shape()), r.Latents.Dtype(), []int(want))
 	}
 	copy(x, r.Latents.Float32s())
 	if err := checkFinite("initial latents", x); err != nil {

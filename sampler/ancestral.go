@@ -17,18 +17,9 @@ type EulerAncestral struct {
 
 // Sample implements [Sampler].
 func (s EulerAncestral) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
-	denoise, err := begin("euler_ancestral", denoise, x, sigmas)
+	denoise, eta, err := beginAncestral("euler_ancestral", denoise, x, sigmas, s.Eta, noise)
 	if err != nil {
 		return err
-	}
-	eta, err := etaOr1("euler_ancestral", s.Eta)
-	if err != nil {
-		return err
-	}
-	if eta > 0 {
-		if err := needNoise("euler_ancestral", noise); err != nil {
-			return err
-		}
 	}
 	fresh := make([]float32, len(x))
 	for i := range len(sigmas) - 1 {
@@ -60,16 +51,26 @@ func ancestralStep(from, to, eta float64) (down, up float64) {
 	return down, up
 }
 
-func etaOr1(name string, eta *float64) (float64, error) {
-	if eta == nil {
-		return 1, nil
+// beginAncestral is begin for the samplers whose eta is 1 unless given.
+func beginAncestral(name string, denoise Denoiser, x []float32, sigmas []float64, eta *float64, noise Noise) (Denoiser, float64, error) {
+	denoise, err := begin(name, denoise, x, sigmas)
+	if err != nil {
+		return nil, 0, err
 	}
-	return *eta, checkEta(name, *eta)
+	value := 1.0
+	if eta != nil {
+		value = *eta
+	}
+	return denoise, value, checkEta(name, value, noise)
 }
 
-func checkEta(name string, eta float64) error {
+// checkEta wants eta from 0 to 1, and a Noise if it is not 0.
+func checkEta(name string, eta float64, noise Noise) error {
 	if !(eta >= 0 && eta <= 1) {
 		return fmt.Errorf("sampler: %s: eta: have %g, want 0 to 1", name, eta)
+	}
+	if eta > 0 {
+		return needNoise(name, noise)
 	}
 	return nil
 }

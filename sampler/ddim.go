@@ -32,13 +32,8 @@ func (s DDIM) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas 
 	if err != nil {
 		return err
 	}
-	if err := checkEta("ddim", s.Eta); err != nil {
+	if err := checkEta("ddim", s.Eta, noise); err != nil {
 		return err
-	}
-	if s.Eta > 0 {
-		if err := needNoise("ddim", noise); err != nil {
-			return err
-		}
 	}
 	if err := checkHops("ddim", s.To, len(sigmas)-1); err != nil {
 		return err

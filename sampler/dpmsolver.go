@@ -48,10 +48,7 @@ func (s DPMSolver) Sample(ctx context.Context, denoise Denoiser, x []float32, si
 	}
 
 	steps := len(sigmas) - 1
-	history := make([][]float32, s.Order) // estimates of x₀ or ε, the latest first
-	for i := range history {
-		history[i] = make([]float32, len(x))
-	}
+	estimates := newHistory(s.Order, len(x)) // of x₀ or ε
 	fresh := make([]float32, len(x))
 	for i := range steps {
 		sigma, next := sigmas[i], sigmas[i+1]
@@ -59,13 +56,10 @@ func (s DPMSolver) Sample(ctx context.Context, denoise Denoiser, x []float32, si
 		if err != nil {
 			return stepError(i, sigma, err)
 		}
-		oldest := history[s.Order-1]
-		copy(history[1:], history)
-		history[0] = oldest
 		if s.Epsilon {
-			slope(oldest, x, denoised, sigma)
+			slope(estimates.push(), x, denoised, sigma)
 		} else {
-			copy(oldest, denoised)
+			copy(estimates.push(), denoised)
 		}
 		if next == sigma {
 			continue
@@ -79,7 +73,7 @@ func (s DPMSolver) Sample(ctx context.Context, denoise Denoiser, x []float32, si
 			order = min(order, 2)
 		}
 		cx, c, up := s.coefficients(sigmas, i, order)
-		combine(x, cx, c, history)
+		combine(x, cx, c, estimates)
 		if up > 0 {
 			noise(fresh)
 			addScaled(x, x, up*orOne(s.SNoise), fresh)
@@ -90,48 +84,46 @@ func (s DPMSolver) Sample(ctx context.Context, denoise Denoiser, x []float32, si
 
 // coefficients returns those of step i: x' = cx·x + Σ c[k]·m[k] + up·noise, where
 // m[k] is the estimate from k steps ago.
-//
-// With λ = −log σ, a step h in λ and r = σ'/σ = e^{−h}, the step is a Taylor
-// expansion in the derivatives D1 and D2 of the estimate, by finite differences,
-// under the exact integrals a0, a1 and a2.
 func (s DPMSolver) coefficients(sigmas []float64, i, order int) (cx float64, c []float64, up float64) {
-	sigma, next := sigmas[i], sigmas[i+1]
-	r := next / sigma
-	h := -math.Log(r)
-	var a0, a1, a2 float64
-	switch {
-	case !s.Epsilon && !s.SDE:
-		cx, a0 = r, 1-r
-		a1, a2 = 1-(1-r)/h, 0.5-(r-1+h)/(h*h)
-		if order == 2 && !s.Heun {
-			a1 = a0 / 2
-		}
-	case !s.Epsilon && s.SDE:
-		g := (1 - r) * (1 + r)
-		cx, a0, up = r*r, g, next*math.Sqrt(g)
-		a1, a2 = 1-g/(2*h), (g-2*h)/(4*h*h)-0.5
-		if order == 2 && !s.Heun {
-			a1 = a0 / 2
-		}
-	default:
-		cx, a0 = 1, next-sigma
-		a1, a2 = next-(sigma-next)/h, 0.5*next-(sigma-next-next*h)/(h*h)
-		if order == 2 && !s.Heun {
-			a1 = a0 / 2
-		}
-		if s.SDE {
-			a0, a1, up = 2*a0, 2*a1, math.Sqrt((sigma-next)*(sigma+next))
-		}
-	}
+	step := dpmIntegrals(sigmas[i], sigmas[i+1], s.Epsilon, s.SDE)
+	h := math.Log(sigmas[i] / sigmas[i+1])
 	if order == 1 {
-		return cx, []float64{a0}, up
+		return step.cx, []float64{step.a0}, step.up
 	}
-	r0 := math.Log(sigmas[i-1]/sigma) / h
+	r0 := math.Log(sigmas[i-1]/sigmas[i]) / h
 	if order == 2 {
-		return cx, []float64{a0 + a1/r0, -a1 / r0}, up
+		a1 := step.a1
+		if !s.Heun {
+			a1 = step.a0 / 2
+		}
+		return step.cx, []float64{step.a0 + a1/r0, -a1 / r0}, step.up
 	}
 	r1 := math.Log(sigmas[i-2]/sigmas[i-1]) / h
-	p := (a1*(2*r0+r1) + a2) / (r0 + r1) // of (m0−m1)/r0
-	q := -(a1*r0 + a2) / (r0 + r1)       // of (m1−m2)/r1
-	return cx, []float64{a0 + p/r0, q/r1 - p/r0, -q / r1}, up
+	p := (step.a1*(2*r0+r1) + step.a2) / (r0 + r1) // of (m0−m1)/r0
+	q := -(step.a1*r0 + step.a2) / (r0 + r1)       // of (m1−m2)/r1
+	return step.cx, []float64{step.a0 + p/r0, q/r1 - p/r0, -q / r1}, step.up
+}
+
+// dpmStep is one step of the family: x' = cx·x + a0·m + a1·D1 + a2·D2 + up·noise,
+// a Taylor expansion in the estimate m and its derivatives D1 and D2, in units of
+// the step.
+type dpmStep struct{ cx, a0, a1, a2, up float64 }
+
+// dpmIntegrals integrates the terms exactly over a step of h in λ = −log σ, with
+// r = σ'/σ = e^{−h}.
+func dpmIntegrals(sigma, next float64, epsilon, sde bool) dpmStep {
+	r := next / sigma
+	h := -math.Log(r)
+	switch {
+	case !epsilon && !sde:
+		return dpmStep{cx: r, a0: 1 - r, a1: 1 - (1-r)/h, a2: 0.5 - (r-1+h)/(h*h)}
+	case !epsilon:
+		g := (1 - r) * (1 + r)
+		return dpmStep{cx: r * r, a0: g, a1: 1 - g/(2*h), a2: (g-2*h)/(4*h*h) - 0.5, up: next * math.Sqrt(g)}
+	}
+	step := dpmStep{cx: 1, a0: next - sigma, a1: next - (sigma-next)/h, a2: 0.5*next - (sigma-next-next*h)/(h*h)}
+	if sde {
+		step.a0, step.a1, step.up = 2*step.a0, 2*step.a1, math.Sqrt((sigma-next)*(sigma+next))
+	}
+	return step
 }

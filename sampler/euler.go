@@ -3,24 +3,32 @@ package sampler
 import "context"
 
 // Euler is the first-order method for the probability flow ODE dx/dσ = (x − D)/σ:
-// Karras et al. (2022), Algorithm 1 without its correction. DDIM with eta 0 is
+// Karras et al. (2022), Algorithm 2 without its correction. DDIM with eta 0 is
 // the same method.
 //
 // https://arxiv.org/abs/2206.00364
-type Euler struct{}
+type Euler struct {
+	Churn Churn
+}
 
 // Sample implements [Sampler].
-func (Euler) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, _ Noise) error {
+func (s Euler) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
 	denoise, err := begin("euler", denoise, x, sigmas)
 	if err != nil {
 		return err
 	}
-	for i := range len(sigmas) - 1 {
-		denoised, err := denoise(ctx, x, sigmas[i])
+	if err := s.Churn.check("euler", noise); err != nil {
+		return err
+	}
+	steps := len(sigmas) - 1
+	fresh := make([]float32, len(x))
+	for i := range steps {
+		sigma := s.Churn.lift(x, fresh, sigmas[i], steps, noise)
+		denoised, err := denoise(ctx, x, sigma)
 		if err != nil {
-			return stepError(i, sigmas[i], err)
+			return stepError(i, sigma, err)
 		}
-		eulerStep(x, x, denoised, sigmas[i], sigmas[i+1])
+		eulerStep(x, x, denoised, sigma, sigmas[i+1])
 	}
 	return nil
 }

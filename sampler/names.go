@@ -21,7 +21,18 @@ type Info struct {
 var named = []Info{
 	{"euler", "first order, the plain method", "EulerDiscreteScheduler", []string{"k_euler"}, Euler{}},
 	{"euler_ancestral", "Euler with fresh noise at every step", "EulerAncestralDiscreteScheduler", []string{"euler_a", "k_euler_a", "k_euler_ancestral"}, EulerAncestral{}},
+	{"heun", "second order, two calls a step", "HeunDiscreteScheduler", []string{"k_heun"}, Heun{}},
+	{"dpm2", "second order by the midpoint, two calls a step", "KDPM2DiscreteScheduler", []string{"dpm_2", "k_dpm_2"}, DPM2{}},
+	{"dpm2_ancestral", "DPM2 with fresh noise at every step", "KDPM2AncestralDiscreteScheduler", []string{"dpm_2_ancestral", "dpm2 a", "k_dpm_2_a", "k_dpm_2_ancestral"}, DPM2Ancestral{}},
+	{"lms", "linear multistep of fourth order", "LMSDiscreteScheduler", []string{"k_lms"}, LMS{}},
+	{"dpm_fast", "DPM-Solver with a fixed number of calls", "EulerDiscreteScheduler", []string{"k_dpm_fast"}, DPMFast{}},
+	{"dpm_adaptive", "DPM-Solver that chooses its own steps", "EulerDiscreteScheduler", []string{"k_dpm_ad", "k_dpm_adaptive"}, DPMAdaptive{}},
+	{"dpmpp_2s_ancestral", "DPM-Solver++ of second order in single steps, with fresh noise", "EulerDiscreteScheduler", []string{"dpm++ 2s a", "k_dpmpp_2s_a", "k_dpmpp_2s_ancestral"}, DPMPP2SAncestral{}},
+	{"dpmpp_sde", "stochastic DPM-Solver++, two calls a step", "DPMSolverSDEScheduler", []string{"dpm++ sde", "k_dpmpp_sde", "dpmpp_sde_gpu"}, DPMPPSDE{}},
 	{"dpmpp_2m", "DPM-Solver++ of second order from the last two estimates", "DPMSolverMultistepScheduler", []string{"dpm++ 2m", "k_dpmpp_2m", "dpmsolver++"}, DPMPP2M{}},
+	{"dpmpp_2m_sde", "stochastic DPM++ 2M", "DPMSolverMultistepScheduler", []string{"dpm++ 2m sde", "k_dpmpp_2m_sde", "dpmpp_2m_sde_gpu"}, DPMPP2MSDE{}},
+	{"dpmpp_2m_sde_heun", "stochastic DPM++ 2M, the linear term exact", "DPMSolverMultistepScheduler", []string{"dpm++ 2m sde heun", "k_dpmpp_2m_sde_heun", "dpmpp_2m_sde_heun_gpu"}, DPMPP2MSDE{Heun: true}},
+	{"dpmpp_3m_sde", "stochastic DPM++ from the last three estimates", "DPMSolverMultistepScheduler", []string{"dpm++ 3m sde", "k_dpmpp_3m_sde", "dpmpp_3m_sde_gpu"}, DPMPP3MSDE{}},
 	{"ddim", "Euler on the model's own timesteps, with noise by eta", "DDIMScheduler", nil, DDIM{}},
 	{"plms", "Adams-Bashforth of fourth order, the first sampler of Stable Diffusion", "PNDMScheduler", []string{"pndm"}, PLMS{}},
 }
@@ -44,7 +55,12 @@ func ByName(name string) (Sampler, error) {
 func Lookup(name string) (Info, error) {
 	key := plain(name)
 	for _, info := range named {
-		if key == plain(info.Name) || key == plain(info.Class) || slices.ContainsFunc(info.Aliases, func(a string) bool { return plain(a) == key }) {
+		if key == plain(info.Name) || slices.ContainsFunc(info.Aliases, func(a string) bool { return plain(a) == key }) {
+			return info, nil
+		}
+	}
+	for _, info := range named { // the first of a class is its own sampler
+		if key == plain(info.Class) {
 			return info, nil
 		}
 	}

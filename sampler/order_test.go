@@ -59,6 +59,17 @@ func TestOrder(t *testing.T) {
 		{"dpmpp order 2", sampler.DPMSolver{}, 2},
 		{"dpmpp order 2 heun", sampler.DPMSolver{Heun: true}, 2},
 		{"dpmpp order 3", sampler.DPMSolver{Order: 3}, 2}, // see its comment
+		{"heun", sampler.Heun{}, 2},
+		{"dpm2", sampler.DPM2{}, 2},
+		{"lms order 1", sampler.LMS{Order: 1}, 1},
+		{"lms order 2", sampler.LMS{Order: 2}, 2},
+		{"lms order 3", sampler.LMS{Order: 3}, 3},
+		{"dpm_fast", sampler.DPMFast{}, 2}, // of third order but for its last two steps
+		{"dpmpp_2s", sampler.DPMPP2SAncestral{Eta: new(float64)}, 2},
+		{"dpmpp_sde eta 0", sampler.DPMPPSDE{Eta: new(float64)}, 2},
+		{"dpmpp_2m_sde eta 0", sampler.DPMPP2MSDE{Eta: new(float64)}, 2},
+		{"dpmpp_2m_sde_heun eta 0", sampler.DPMPP2MSDE{Eta: new(float64), Heun: true}, 2},
+		{"dpmpp_3m_sde eta 0", sampler.DPMPP3MSDE{Eta: new(float64)}, 2}, // see its comment
 		{"dpm order 1", sampler.DPMSolver{Order: 1, Epsilon: true}, 1},
 		{"dpm order 2", sampler.DPMSolver{Epsilon: true}, 2},
 		{"dpm order 2 heun", sampler.DPMSolver{Epsilon: true, Heun: true}, 2},
@@ -66,7 +77,7 @@ func TestOrder(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			e1, e2 := gaussianError(t, tt.sampler, 50), gaussianError(t, tt.sampler, 100)
+			e1, e2 := gaussianError(t, tt.sampler, 48), gaussianError(t, tt.sampler, 96)
 			order := math.Log2(e1 / e2)
 			assert.InDelta(t, tt.order, order, 0.3, "errors %g and %g", e1, e2)
 		})
@@ -89,6 +100,19 @@ func TestStochasticMoments(t *testing.T) {
 		{"sde-dpmpp order 2 heun", sampler.DPMSolver{SDE: true, Heun: true}},
 		{"sde-dpmpp order 3", sampler.DPMSolver{SDE: true, Order: 3}},
 		{"sde-dpm order 2", sampler.DPMSolver{SDE: true, Epsilon: true}},
+		{"euler churn", sampler.Euler{Churn: sampler.Churn{S: 40}}},
+		{"euler late churn", sampler.EulerLateChurn{Churn: sampler.Churn{S: 10}}},
+		{"heun churn", sampler.Heun{Churn: sampler.Churn{S: 40}}},
+		{"dpm2 churn", sampler.DPM2{Churn: sampler.Churn{S: 40}}},
+		{"dpm2_ancestral", sampler.DPM2Ancestral{}},
+		{"dpm2_ancestral eta 0.5", sampler.DPM2Ancestral{Eta: &half}},
+		{"dpmpp_2s_ancestral", sampler.DPMPP2SAncestral{}},
+		{"dpmpp_sde", sampler.DPMPPSDE{}},
+		{"dpmpp_sde eta 0.5", sampler.DPMPPSDE{Eta: &half}},
+		{"dpmpp_2m_sde", sampler.DPMPP2MSDE{}},
+		{"dpmpp_2m_sde eta 0.5", sampler.DPMPP2MSDE{Eta: &half}},
+		{"dpmpp_2m_sde_heun", sampler.DPMPP2MSDE{Heun: true}},
+		{"dpmpp_3m_sde", sampler.DPMPP3MSDE{}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

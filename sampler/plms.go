@@ -54,10 +54,7 @@ func (s PLMS) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas 
 		return fmt.Errorf("sampler: plms: have only one of From and To, want both or none")
 	}
 
-	var history [4][]float32 // outputs of the model, the latest first
-	for i := range history {
-		history[i] = make([]float32, len(x))
-	}
+	outputs := newHistory(4, len(x)) // of the model
 	start := make([]float32, len(x)) // x of the first call
 	second := make([]float32, len(x))
 	combined := make([]float32, len(x))
@@ -74,16 +71,13 @@ func (s PLMS) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas 
 		switch i {
 		case 1: // the first step again, with the mean of its two ends
 			s.output(second, x, denoised, sigma)
-			mix(combined, 0.5, second, 0.5, history[0])
+			mix(combined, 0.5, second, 0.5, outputs[0])
 			copy(x, start)
 			relabel(x, sigmas[0], from)
 		default:
-			oldest := history[3]
-			copy(history[1:], history[:3])
-			history[0] = oldest
-			s.output(history[0], x, denoised, sigma)
+			s.output(outputs.push(), x, denoised, sigma)
 			known = min(known+1, 4)
-			adamsBashforth(combined, history[:known])
+			adamsBashforth(combined, outputs[:known])
 			if i == 0 {
 				copy(start, x)
 			}

@@ -106,7 +106,7 @@ func TestStops(t *testing.T) {
 			t.Run(name+"/"+what, func(t *testing.T) {
 				calls := 0
 				denoise := func(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
-					if calls++; calls == 3 {
+					if calls++; calls == 4 {
 						return tt.denoised, tt.err
 					}
 					return gaussian(ctx, x, sigma)

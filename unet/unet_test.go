@@ -255,9 +255,9 @@ func TestBadWeights(t *testing.T) {
 	var problems *nn.WeightsError
 	require.ErrorAs(t, err, &problems)
 	assert.Equal(t, []string{
-		"conv_in.bias: missing, want (16)",
-		"mid_block.resnets.0.conv1.weight: missing, want (32, 32, 3, 3)",
-		"conv_out.weight: have shape [4 3 3 16], want (4, 16, 3, 3)",
+		"conv_in.bias: missing, want [16]",
+		"mid_block.resnets.0.conv1.weight: missing, want [32 32 3 3]",
+		"conv_out.weight: have shape [4 3 3 16], want [4 16 3 3]",
 	}, problems.Problems)
 
 	_, err = LoadFS(folder(t, func(_ *string, tensors map[string]safetensors.Tensor) {
@@ -297,8 +297,8 @@ func TestBadInput(t *testing.T) {
 		change func(*Input)
 	}{
 		{"unet: latents: have none", func(in *Input) { in.Latents = nil }},
-		{"unet: latents: have shape (2, 5, 8, 8), want [-1 4 -1 -1]", func(in *Input) { in.Latents = nn.Tensor(2, 5, 8, 8) }},
-		{"unet: cond: have shape (1, 77, 32), want [2 -1 32]", func(in *Input) { in.Cond = nn.Tensor(1, 77, 32) }},
+		{"unet: latents: have shape [2 5 8 8], want [-1 4 -1 -1]", func(in *Input) { in.Latents = nn.Tensor(2, 5, 8, 8) }},
+		{"unet: cond: have shape [1 77 32], want [2 -1 32]", func(in *Input) { in.Cond = nn.Tensor(1, 77, 32) }},
 		{"unet: timesteps: have 3, want 1 or 2", func(in *Input) { in.Timesteps = []float64{1, 2, 3} }},
 		{"unet: class labels: have [1 2], want none", func(in *Input) { in.ClassLabels = []int{1, 2} }},
 	} {

@@ -131,7 +131,7 @@ func TestPosterior(t *testing.T) {
 func TestBadInput(t *testing.T) {
 	v := load(t, golden.Model(t, "tiny-sd15"), "vae")
 	_, err := v.Decode(t.Context(), nn.Tensor(1, 3, 8, 8))
-	assert.EqualError(t, err, "vae: latents: have shape (1, 3, 8, 8), want [-1 4 -1 -1]")
+	assert.EqualError(t, err, "vae: latents: have shape [1 3 8 8], want [-1 4 -1 -1]")
 	_, err = v.Decode(t.Context(), nil)
 	assert.ErrorContains(t, err, "have none")
 	_, err = v.Encode(t.Context(), nn.Tensor(1, 3, 4, 8))

@@ -151,7 +151,7 @@ func Floats(what string, t *tensor.Dense, want ...int) ([]float32, error) {
 		ok = shape[i] == want[i] || want[i] == -1 && shape[i] > 0
 	}
 	if !ok {
-		return nil, fmt.Errorf("%s: have shape %v, want %v", what, shape, want)
+		return nil, fmt.Errorf("%s: have shape %v, want %v", what, []int(shape), want)
 	}
 	if t.Dtype() != tensor.Float32 {
 		return nil, fmt.Errorf("%s: have a tensor of %v, want float32", what, t.Dtype())

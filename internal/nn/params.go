@@ -93,11 +93,11 @@ func (p *Params) tensor(name string, shape tensor.Shape, others ...tensor.Shape)
 	key := p.path(name)
 	have, ok := p.src.Shape(key)
 	if !ok {
-		p.problems = append(p.problems, fmt.Sprintf("%s: missing, want %v", key, shape))
+		p.problems = append(p.problems, fmt.Sprintf("%s: missing, want %v", key, []int(shape)))
 		return &Param{key: key, shape: shape}
 	}
 	if !shape.Eq(tensor.Shape(have)) && !slices.ContainsFunc(others, func(s tensor.Shape) bool { return s.Eq(tensor.Shape(have)) }) {
-		p.problems = append(p.problems, fmt.Sprintf("%s: have shape %v, want %v", key, have, shape))
+		p.problems = append(p.problems, fmt.Sprintf("%s: have shape %v, want %v", key, have, []int(shape)))
 	}
 	w := &Param{model: p.model, key: key, shape: shape, size: shape.TotalSize()}
 	p.params = append(p.params, w)

@@ -80,7 +80,7 @@ func GEGLU(x *G.Node) (*G.Node, error) {
 	shape := x.Shape().Clone()
 	last := len(shape) - 1
 	if shape[last]%2 != 0 {
-		return nil, fmt.Errorf("op: geglu: have x %v, want an even last dimension", shape)
+		return nil, fmt.Errorf("op: geglu: have x %v, want an even last dimension", []int(shape))
 	}
 	shape[last] /= 2
 	return apply(geglu{shape.TotalSize() / shape[last], shape[last]}, shape, x)

@@ -29,7 +29,7 @@ func Embed(ids, table, positions *G.Node) (*G.Node, error) {
 	children := []*G.Node{ids, table}
 	if positions != nil {
 		if p := positions.Shape(); len(p) != 2 || p[0] < k.tokens || p[1] != k.d {
-			return nil, fmt.Errorf("op: embed: have positions %v, want [≥%d %d]", p, k.tokens, k.d)
+			return nil, fmt.Errorf("op: embed: have positions %v, want [≥%d %d]", []int(p), k.tokens, k.d)
 		}
 		children = append(children, positions)
 	}

@@ -16,7 +16,7 @@ type reshape struct{ n int }
 func Reshape(x *G.Node, shape ...int) (*G.Node, error) {
 	s := tensor.Shape(shape).Clone()
 	if s.TotalSize() != x.Shape().TotalSize() {
-		return nil, fmt.Errorf("op: reshape: have x %v, want the size of %v", x.Shape(), s)
+		return nil, fmt.Errorf("op: reshape: have x %v, want the size of %v", []int(x.Shape()), []int(s))
 	}
 	return apply(reshape{s.TotalSize()}, s, x)
 }
@@ -37,7 +37,7 @@ func Concat(a, b *G.Node) (*G.Node, error) {
 	as, bs := a.Shape(), b.Shape()
 	last := len(as) - 1
 	if len(bs) != len(as) || !as[:last].Eq(bs[:last]) {
-		return nil, fmt.Errorf("op: concat: have %v and %v, want the same but for the last dimension", as, bs)
+		return nil, fmt.Errorf("op: concat: have %v and %v, want the same but for the last dimension", []int(as), []int(bs))
 	}
 	shape := as.Clone()
 	shape[last] += bs[last]

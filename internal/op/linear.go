@@ -24,7 +24,7 @@ func Linear(x, weight, bias *G.Node) (*G.Node, error) {
 	last := len(shape) - 1
 	out, in := weight.Shape()[0], weight.Shape()[1]
 	if last < 1 || shape[last] != in {
-		return nil, fmt.Errorf("op: linear: have x %v and weight %v, want x [... %d]", shape, weight.Shape(), in)
+		return nil, fmt.Errorf("op: linear: have x %v and weight %v, want x [... %d]", []int(shape), []int(weight.Shape()), in)
 	}
 	shape[last] = out
 	k := linear{m: shape.TotalSize() / out, in: in, out: out}

@@ -22,7 +22,7 @@ type groupNorm struct {
 func GroupNorm(x, gamma, beta *G.Node, groups int, eps float64) (*G.Node, error) {
 	shape := x.Shape()
 	if len(shape) < 3 {
-		return nil, fmt.Errorf("op: groupnorm: have x %v, want [N ... C]", shape)
+		return nil, fmt.Errorf("op: groupnorm: have x %v, want [N ... C]", []int(shape))
 	}
 	c := shape[len(shape)-1]
 	if groups < 1 || c%groups != 0 {

@@ -168,7 +168,7 @@ func (a Arg) matrix(k, n int, pack func(dst, w []float32) kernel.Packed) kernel.
 // shapes reports the children's shapes and checks their ranks.
 func checkRank(name string, n *G.Node, rank int) error {
 	if n.Dims() != rank {
-		return fmt.Errorf("op: %s: have an input of shape %v, want %d dimensions", name, n.Shape(), rank)
+		return fmt.Errorf("op: %s: have an input of shape %v, want %d dimensions", name, []int(n.Shape()), rank)
 	}
 	return nil
 }
@@ -176,7 +176,7 @@ func checkRank(name string, n *G.Node, rank int) error {
 // checkShape wants node n, called what, to have the given shape.
 func checkShape(name, what string, n *G.Node, want ...int) error {
 	if have := n.Shape(); !have.Eq(tensor.Shape(want)) {
-		return fmt.Errorf("op: %s: have %s %v, want %v", name, what, have, want)
+		return fmt.Errorf("op: %s: have %s %v, want %v", name, what, []int(have), want)
 	}
 	return nil
 }

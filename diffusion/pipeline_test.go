@@ -1,0 +1,377 @@
+package diffusion
+
+import (
+	"context"
+	"errors"
+	"image"
+	"image/color"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	G "gorgonia.org/gorgonia"
+
+	"sdgo/internal/engine"
+	"sdgo/internal/golden"
+	"sdgo/internal/nn"
+	"sdgo/sampler"
+	"sdgo/unet"
+)
+
+const prompt = "a photo of a cat"
+
+// quick is a run that takes a moment.
+func quick(seed uint64) *Options {
+	return &Options{Width: 64, Height: 64, Steps: 3, Seed: seed, Sampler: sampler.EulerAncestral{}}
+}
+
+// The same seed gives the same bytes for any number of threads, alone, as any
+// member of a batch, and in 32 calls at once.
+func TestSameBytes(t *testing.T) {
+	p := load(t, "tiny-sd15", nil)
+	want := map[uint64]*image.NRGBA{}
+	for seed := uint64(7); seed < 10; seed++ {
+		r, err := p.TextToImage(t.Context(), prompt, quick(seed))
+		require.NoError(t, err)
+		want[seed] = r.Images[0]
+	}
+	assert.NotEqual(t, want[7].Pix, want[8].Pix)
+
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+	for _, threads := range []int{1, 2, 7} {
+		runtime.GOMAXPROCS(threads)
+		r, err := p.TextToImage(t.Context(), prompt, quick(7))
+		require.NoError(t, err)
+		assert.Equal(t, want[7], r.Images[0], "%d threads", threads)
+	}
+	runtime.GOMAXPROCS(2)
+
+	o := quick(7)
+	o.Images = 3
+	r, err := p.TextToImage(t.Context(), prompt, o)
+	require.NoError(t, err)
+	assert.Equal(t, []uint64{7, 8, 9}, r.Seeds)
+	for i, seed := range r.Seeds {
+		assert.Equal(t, want[seed], r.Images[i], "image %d of 3", i)
+	}
+
+	var wg sync.WaitGroup
+	for i := range uint64(32) {
+		wg.Go(func() {
+			seed := 7 + i%3
+			r, err := p.TextToImage(t.Context(), prompt, quick(seed))
+			if assert.NoError(t, err) {
+				assert.Equal(t, want[seed], r.Images[0])
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// A call returns soon after its context is done, wherever it is, and leaves no
+// goroutine.
+func TestCancel(t *testing.T) {
+	p := load(t, "tiny-sd15-4blk", nil)
+	o := &Options{Width: 512, Height: 512, Steps: 1}
+	before := runtime.NumGoroutine()
+	for _, after := range []time.Duration{0, 5 * time.Millisecond, 100 * time.Millisecond, 400 * time.Millisecond} {
+		ctx, cancel := context.WithTimeout(t.Context(), after)
+		_, err := p.TextToImage(ctx, prompt, o)
+		assert.ErrorIs(t, err, context.DeadlineExceeded)
+		cancel()
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	o = quick(1)
+	o.OnStep = func(s Step) error {
+		if s.Step == 2 {
+			cancel()
+		}
+		return nil
+	}
+	_, err := p.TextToImage(ctx, prompt, o)
+	assert.ErrorIs(t, err, context.Canceled)
+	for i := 0; i < 1000 && runtime.NumGoroutine() > before; i++ { // one may be just ending
+		time.Sleep(time.Millisecond)
+	}
+	assert.LessOrEqual(t, runtime.NumGoroutine(), before)
+}
+
+func TestStep(t *testing.T) {
+	p := load(t, "tiny-sd15", nil)
+	o := quick(3)
+	o.Images = 2
+	var steps []int
+	var sigmas []float64
+	o.OnStep = func(s Step) error {
+		steps, sigmas = append(steps, s.Step), append(sigmas, s.Sigma)
+		assert.Equal(t, 3, s.Steps)
+		assert.Equal(t, []int{2, 4, 8, 8}, []int(s.Latents.Shape()))
+		previews, err := s.Preview()
+		require.NoError(t, err)
+		require.Len(t, previews, 2)
+		assert.Equal(t, image.Rect(0, 0, 8, 8), previews[1].Rect)
+		return nil
+	}
+	r, err := p.TextToImage(t.Context(), prompt, o)
+	require.NoError(t, err)
+	assert.Equal(t, []int{1, 2, 3}, steps)
+	assert.Zero(t, sigmas[2])
+	assert.Equal(t, 3, r.Timings.Calls)
+	assert.Positive(t, r.Timings.Total)
+
+	stop := errors.New("enough")
+	o.OnStep = func(Step) error { return stop }
+	_, err = p.TextToImage(t.Context(), prompt, o)
+	assert.ErrorIs(t, err, stop)
+}
+
+// A sampler of the caller's own runs on the levels that end at zero.
+func TestOwnSampler(t *testing.T) {
+	p := load(t, "tiny-sd15", nil)
+	own := samplerFunc(func(ctx context.Context, denoise sampler.Denoiser, x []float32, sigmas []float64, noise sampler.Noise) error {
+		return sampler.Euler{}.Sample(ctx, denoise, x, sigmas, noise)
+	})
+	o := quick(5)
+	o.Sampler = sampler.Euler{}
+	want, err := p.TextToImage(t.Context(), prompt, o)
+	require.NoError(t, err)
+	o.Sampler = own
+	got, err := p.TextToImage(t.Context(), prompt, o)
+	require.NoError(t, err)
+	assert.Equal(t, want.Images, got.Images)
+}
+
+type samplerFunc func(context.Context, sampler.Denoiser, []float32, []float64, sampler.Noise) error
+
+func (f samplerFunc) Sample(ctx context.Context, d sampler.Denoiser, x []float32, sigmas []float64, noise sampler.Noise) error {
+	return f(ctx, d, x, sigmas, noise)
+}
+
+func TestTruncated(t *testing.T) {
+	p := load(t, "tiny-sd15", nil)
+	long := strings.Repeat("cat ", 100)
+	o := quick(1)
+	o.NegativePrompt = long
+	r, err := p.TextToImage(t.Context(), long+"dog", o)
+	require.NoError(t, err)
+	assert.True(t, strings.HasSuffix(r.Truncated, "dog"), r.Truncated)
+	assert.NotEmpty(t, r.TruncatedNegative)
+	r, err = p.TextToImage(t.Context(), "", quick(1))
+	require.NoError(t, err)
+	assert.Empty(t, r.Truncated)
+}
+
+func TestKeepOutside(t *testing.T) {
+	p := load(t, "tiny-sd15", nil)
+	img := image.NewNRGBA(image.Rect(0, 0, 64, 64))
+	mask := image.NewGray(img.Rect)
+	for i := range img.Pix {
+		img.Pix[i] = uint8(i * 7)
+	}
+	for y := 20; y < 40; y++ {
+		for x := 8; x < 30; x++ {
+			mask.SetGray(x, y, color.Gray{255})
+		}
+	}
+	o := quick(1)
+	o.KeepOutside = true
+	r, err := p.Inpaint(t.Context(), prompt, img, mask, o)
+	require.NoError(t, err)
+	inside := 0
+	for y := range 64 {
+		for x := range 64 {
+			same := img.NRGBAAt(x, y) == r.Images[0].NRGBAAt(x, y)
+			if mask.GrayAt(x, y).Y == 0 {
+				require.True(t, same, "pixel %d, %d", x, y)
+			} else if !same {
+				inside++
+			}
+		}
+	}
+	assert.Greater(t, inside, 300)
+}
+
+func TestBadInput(t *testing.T) {
+	p := load(t, "tiny-sd15", nil)
+	img := image.NewNRGBA(image.Rect(0, 0, 64, 64))
+	white := image.NewUniform(color.White)
+	latents := nn.Tensor(1, 4, 8, 8)
+	latents.Float32s()[3] = float32(math.NaN())
+	mask := func(w, h int, c color.Color) image.Image {
+		m := image.NewGray(image.Rect(0, 0, w, h))
+		for y := range h {
+			for x := range w {
+				m.Set(x, y, c)
+			}
+		}
+		return m
+	}
+	type call = func(context.Context, *Options) (*Result, error)
+	text := func(ctx context.Context, o *Options) (*Result, error) { return p.TextToImage(ctx, prompt, o) }
+	imageToImage := func(img image.Image) call {
+		return func(ctx context.Context, o *Options) (*Result, error) { return p.ImageToImage(ctx, prompt, img, o) }
+	}
+	inpaint := func(mask image.Image) call {
+		return func(ctx context.Context, o *Options) (*Result, error) { return p.Inpaint(ctx, prompt, img, mask, o) }
+	}
+	for _, tt := range []struct {
+		call call
+		o    Options
+		want string
+	}{
+		{text, Options{Steps: -1}, "diffusion: steps: have -1, want 1 to 1000"},
+		{text, Options{Steps: 1001}, "diffusion: steps: have 1001, want 1 to 1000"},
+		{text, Options{Guidance: math.NaN()}, "diffusion: guidance: have NaN"},
+		{text, Options{Guidance: -3}, "diffusion: guidance: have -3, want 0 to 1000"},
+		{text, Options{GuidanceRescale: 2}, "diffusion: guidance rescale: have 2, want 0 to 1"},
+		{text, Options{Eta: 1.5}, "diffusion: eta: have 1.5, want 0 to 1"},
+		{text, Options{Eta: 0.5, Sampler: sampler.Euler{}}, "diffusion: eta: have 0.5, want 0"},
+		{text, Options{Images: -1}, "diffusion: images: have -1, want 1 to 1024"},
+		{text, Options{ClipSkip: -1}, "diffusion: clip skip: have -1, want 0 or more"},
+		{text, Options{ClipSkip: 3}, "clip skip: have 3, want 0 to 2"},
+		{text, Options{Width: 100}, "diffusion: size: have 100×128 pixels, want multiples of 8"},
+		{text, Options{Height: -8}, "diffusion: size: have 128×-8 pixels"},
+		{text, Options{Width: 1 << 30}, "diffusion: size"},
+		{text, Options{Width: 1 << 16, Height: 1 << 16}, "more than the limit of"},
+		{text, Options{Schedule: "no such"}, "no such"},
+		{text, Options{Latents: nn.Tensor(2, 4, 8, 8), Width: 64, Height: 64}, "diffusion: latents: have [2 4 8 8] of float32, want contiguous [1 4 8 8]"},
+		{text, Options{Latents: latents, Width: 64, Height: 64}, "initial latents: element 3 is NaN"},
+		{imageToImage(nil), Options{}, "image: have no image"},
+		{imageToImage(image.NewNRGBA(image.Rectangle{})), Options{}, "empty image"},
+		{imageToImage(white), Options{}, "image"},
+		{imageToImage(image.NewNRGBA(image.Rect(0, 0, 5, 64))), Options{}, "diffusion: size: have 0×64 pixels"},
+		{imageToImage(img), Options{Strength: 1.01}, "diffusion: strength: have 1.01, want above 0, to 1"},
+		{imageToImage(img), Options{Strength: -0.5}, "diffusion: strength: have -0.5"},
+		{imageToImage(img), Options{Strength: 0.01}, "strength"},
+		{inpaint(mask(64, 64, color.Black)), Options{}, ErrEmptyMask.Error()},
+		{inpaint(mask(32, 64, color.White)), Options{}, "diffusion: mask: have 32×64 pixels, want the image's 64×64"},
+		{inpaint(nil), Options{}, "mask: have no image"},
+		{inpaint(mask(64, 64, color.White)), Options{Mask: 7}, "mask mode: have 7"},
+	} {
+		_, err := tt.call(t.Context(), &tt.o)
+		assert.ErrorContains(t, err, tt.want)
+	}
+}
+
+// Memory is asked for before anything is allocated.
+func TestMemoryLimit(t *testing.T) {
+	p, err := LoadFS(golden.Model(t, "tiny-sd15"), &LoadOptions{MaxMemory: 16 << 20})
+	require.NoError(t, err)
+	defer p.Close()
+	_, err = p.TextToImage(t.Context(), prompt, quick(1))
+	require.NoError(t, err)
+	_, err = p.TextToImage(t.Context(), prompt, &Options{Width: 1024, Height: 1024})
+	var memory *engine.MemoryError
+	require.ErrorAs(t, err, &memory)
+	_, err = LoadFS(golden.Model(t, "tiny-sd15"), &LoadOptions{MaxMemory: 1000})
+	assert.ErrorContains(t, err, "more than the limit of 1000 bytes")
+}
+
+// with returns a model's files with one replaced, or removed if data is nil.
+func with(t *testing.T, model, name string, data []byte) fs.FS {
+	out := fstest.MapFS{}
+	require.NoError(t, fs.WalkDir(golden.Model(t, model), ".", func(path string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() && path != name {
+			var b []byte
+			b, err = fs.ReadFile(golden.Model(t, model), path)
+			out[path] = &fstest.MapFile{Data: b}
+		}
+		return err
+	}))
+	if data != nil {
+		out[name] = &fstest.MapFile{Data: data}
+	}
+	return out
+}
+
+func TestBadModels(t *testing.T) {
+	for _, tt := range []struct{ file, data, want string }{
+		{"model_index.json", "", "model_index.json"},
+		{"model_index.json", "{", "model_index.json"},
+		{"model_index.json", `{"_class_name": "StableDiffusionXLPipeline"}`, `have a "StableDiffusionXLPipeline", want a StableDiffusionPipeline`},
+		{"scheduler/scheduler_config.json", "", "scheduler_config.json"},
+		{"scheduler/scheduler_config.json", `{"_class_name": "NoSuchScheduler"}`, "NoSuchScheduler"},
+		{"scheduler/scheduler_config.json", `{"_class_name": "DDIMScheduler", "beta_schedule": "no such"}`, "beta_schedule"},
+		{"tokenizer/vocab.json", "", "vocab.json"},
+		{"tokenizer/merges.txt", "", "merges.txt"},
+		{"unet/config.json", "", "unet/config.json"},
+		{"unet/diffusion_pytorch_model.safetensors", "x", "diffusion_pytorch_model.safetensors"},
+		{"vae/config.json", `{"latent_channels": 8}`, "vae"},
+		{"text_encoder/model.safetensors", "", "model.safetensors"},
+	} {
+		var data []byte
+		if tt.data != "" {
+			data = []byte(tt.data)
+		}
+		_, err := LoadFS(with(t, "tiny-sd15", tt.file, data), nil)
+		assert.ErrorContains(t, err, tt.want)
+		assert.ErrorContains(t, err, "diffusion: load: ")
+	}
+	_, err := Load(filepath.Join(t.TempDir(), "none"), nil)
+	assert.ErrorIs(t, err, os.ErrNotExist)
+	file := filepath.Join(t.TempDir(), "model.safetensors")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	_, err = Load(file, nil)
+	assert.ErrorContains(t, err, "have a file, want a folder")
+}
+
+// A model from real files, mapped into memory, gives the bytes of one from an
+// fs.FS.
+func TestLoadPath(t *testing.T) {
+	p, err := Load(golden.ModelDir(t, "tiny-sd15"), nil)
+	require.NoError(t, err)
+	want, err := load(t, "tiny-sd15", nil).TextToImage(t.Context(), prompt, quick(1))
+	require.NoError(t, err)
+	got, err := p.TextToImage(t.Context(), prompt, quick(1))
+	require.NoError(t, err)
+	assert.Equal(t, want.Images, got.Images)
+	require.NoError(t, p.Close())
+	_, err = p.TextToImage(t.Context(), prompt, quick(1))
+	assert.ErrorIs(t, err, nn.ErrClosed)
+	assert.NoError(t, p.Close())
+}
+
+// Parts loaded alone make a pipeline, and a graph of the caller's runs on the
+// planned machine.
+func TestParts(t *testing.T) {
+	whole := load(t, "tiny-sd15", nil)
+	p, err := New(whole.Tokenizer, whole.TextEncoder, whole.UNet, whole.VAE, whole.Scheduler)
+	require.NoError(t, err)
+	want, err := whole.TextToImage(t.Context(), prompt, quick(1))
+	require.NoError(t, err)
+	got, err := p.TextToImage(t.Context(), prompt, quick(1))
+	require.NoError(t, err)
+	assert.Equal(t, want.Images, got.Images)
+	_, err = New(nil, whole.TextEncoder, whole.UNet, whole.VAE, whole.Scheduler)
+	assert.ErrorContains(t, err, "nil")
+
+	g := G.NewGraph()
+	in := unet.Nodes{
+		Latents:   G.NewTensor(g, G.Float32, 4, G.WithShape(1, 4, 8, 8), G.WithName("latents")),
+		Timesteps: G.NewVector(g, G.Float32, G.WithShape(1), G.WithName("timesteps")),
+		Cond:      G.NewTensor(g, G.Float32, 3, G.WithShape(1, 77, 32), G.WithName("cond")),
+	}
+	out, err := p.UNet.Build(g, in)
+	require.NoError(t, err)
+	vm, err := NewMachine([]*G.Node{in.Latents, in.Timesteps, in.Cond}, []*G.Node{out})
+	require.NoError(t, err)
+	defer vm.Close()
+	x, cond := nn.Tensor(1, 4, 8, 8), nn.Tensor(1, 77, 32)
+	x.Float32s()[5] = 1
+	require.NoError(t, G.Let(in.Latents, x))
+	require.NoError(t, G.Let(in.Timesteps, engine.Tensor([]float32{500}, 1)))
+	require.NoError(t, G.Let(in.Cond, cond))
+	require.NoError(t, vm.RunAll())
+	direct, err := p.UNet.Predict(t.Context(), unet.Input{Latents: x, Timesteps: []float64{500}, Cond: cond})
+	require.NoError(t, err)
+	assert.Equal(t, direct.Float32s(), out.Value().Data())
+}

@@ -1,0 +1,270 @@
+package engine_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"sdgo/internal/engine"
+	"sdgo/internal/kernel"
+	"sdgo/internal/op"
+)
+
+func input(g *G.ExprGraph, name string, shape ...int) *G.Node {
+	return G.NewTensor(g, tensor.Float32, len(shape), G.WithShape(shape...), G.WithName(name))
+}
+
+func random(r *rand.Rand, n int) []float32 {
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = float32(r.NormFloat64())
+	}
+	return x
+}
+
+// weight adds a node that holds random numbers.
+func weight(g *G.ExprGraph, r *rand.Rand, name string, shape ...int) *G.Node {
+	v := engine.Tensor(random(r, tensor.Shape(shape).TotalSize()), shape...)
+	return G.NewTensor(g, tensor.Float32, len(shape), G.WithShape(shape...), G.WithName(name), G.WithValue(v))
+}
+
+// randomGraph makes a graph of n operations on images [2 6 4 8].
+func randomGraph(t *testing.T, r *rand.Rand, n int) (inputs, outputs []*G.Node) {
+	g := G.NewGraph()
+	x := input(g, "x", 2, 6, 4, 8)
+	y := input(g, "y", 2, 6, 4, 8)
+	bias := input(g, "bias", 2, 8)
+	images := []*G.Node{x, y}
+	pick := func() *G.Node { return images[r.IntN(len(images))] }
+	for i := range n {
+		name := fmt.Sprint(i)
+		var out *G.Node
+		var err error
+		switch r.IntN(8) {
+		case 0:
+			out, err = op.Add(pick(), pick())
+		case 1:
+			out, err = op.Activate(pick(), kernel.SiLU)
+		case 2:
+			out, err = op.AddPerChannel(pick(), bias)
+		case 3:
+			out, err = op.Conv2D(pick(), weight(g, r, "w"+name, 8, 8, 3, 3), weight(g, r, "b"+name, 8), 1, op.Same(1))
+		case 4: // a view, and back
+			if out, err = op.Reshape(pick(), 2, 24, 8); err == nil {
+				if out, err = op.Linear(out, weight(g, r, "w"+name, 8, 8), nil); err == nil {
+					out, err = op.Reshape(out, 2, 6, 4, 8)
+				}
+			}
+		case 5:
+			out, err = op.GroupNorm(pick(), weight(g, r, "g"+name, 8), weight(g, r, "b"+name, 8), 2, 1e-5)
+		case 6:
+			if out, err = op.Concat(pick(), pick()); err == nil {
+				out, err = op.Conv2D(out, weight(g, r, "w"+name, 8, 16, 1, 1), nil, 1, op.Padding{})
+			}
+		case 7:
+			if out, err = op.Upsample(pick(), 12, 8); err == nil {
+				out, err = op.Conv2D(out, weight(g, r, "w"+name, 8, 8, 3, 3), nil, 2, op.Same(1))
+			}
+		}
+		require.NoError(t, err)
+		images = append(images, out)
+	}
+	outputs = []*G.Node{images[len(images)-1]}
+	if r.IntN(2) == 0 {
+		outputs = append(outputs, images[2+r.IntN(len(images)-2)], outputs[0])
+	}
+	return []*G.Node{x, y, bias}, outputs
+}
+
+// reference computes a node by calling every operation's Do, one by one.
+func reference(t *testing.T, n *G.Node, values map[*G.Node]G.Value) G.Value {
+	if v, ok := values[n]; ok {
+		return v
+	}
+	if n.Op() == nil {
+		return n.Value()
+	}
+	var in []G.Value
+	for it := n.Graph().From(n.ID()); it.Next(); {
+		in = append(in, reference(t, it.Node().(*G.Node), values))
+	}
+	v, err := n.Op().Do(in...)
+	require.NoError(t, err)
+	values[n] = v
+	return v
+}
+
+// The planned, fused machine gives the bytes of the operations one by one.
+func TestRandomGraphs(t *testing.T) {
+	eng, err := engine.New(&engine.Options{Threads: 3})
+	require.NoError(t, err)
+	for seed := range uint64(60) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		inputs, outputs := randomGraph(t, r, 2+r.IntN(25))
+		plan, err := engine.NewPlan(inputs, outputs)
+		require.NoError(t, err)
+		got := make([][]float32, len(outputs))
+		for i, n := range outputs {
+			got[i] = make([]float32, n.Shape().TotalSize())
+		}
+		for range 2 { // the second run is on dirty memory
+			values := map[*G.Node]G.Value{}
+			var data [][]float32
+			for _, n := range inputs {
+				x := random(r, n.Shape().TotalSize())
+				data = append(data, x)
+				values[n] = engine.Tensor(x, n.Shape()...)
+			}
+			require.NoError(t, eng.Run(t.Context(), plan, data, got))
+			for i, n := range outputs {
+				require.Equal(t, reference(t, n, values).Data(), got[i], "seed %d output %d", seed, i)
+			}
+		}
+	}
+}
+
+// chain returns a plan of n convolutions, one after the other.
+func chain(t testing.TB, n, side, channels int) *engine.Plan {
+	g := G.NewGraph()
+	r := rand.New(rand.NewPCG(1, 1))
+	x := input(g, "x", 1, side, side, channels)
+	y := x
+	for i := range n {
+		var err error
+		y, err = op.Conv2D(y, weight(g, r, fmt.Sprint("w", i), channels, channels, 3, 3), nil, 1, op.Same(1))
+		require.NoError(t, err)
+	}
+	plan, err := engine.NewPlan([]*G.Node{x}, []*G.Node{y})
+	require.NoError(t, err)
+	return plan
+}
+
+// A chain needs two buffers, whatever its length.
+func TestArena(t *testing.T) {
+	assert.EqualValues(t, 2*4*16*16*32, chain(t, 9, 16, 32).Bytes())
+}
+
+func TestCancel(t *testing.T) {
+	const size = 64 * 64 * 128
+	eng, err := engine.New(nil)
+	require.NoError(t, err)
+	plan := chain(t, 200, 64, 128)
+	in, out := [][]float32{make([]float32, size)}, [][]float32{make([]float32, size)}
+	before := runtime.NumGoroutine()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
+	defer cancel()
+	err = eng.Run(ctx, plan, in, out)
+	assert.ErrorIs(t, err, context.DeadlineExceeded)
+	assert.LessOrEqual(t, runtime.NumGoroutine(), before+1, "goroutines left behind")
+}
+
+// A run allocates a few small things, whatever the size of the graph.
+func TestAllocations(t *testing.T) {
+	memory, err := engine.New(nil)
+	require.NoError(t, err)
+	for _, n := range []int{2, 50} {
+		m, err := chain(t, n, 8, 32).NewMachine(&memory.Memory, 2)
+		require.NoError(t, err)
+		allocs := testing.AllocsPerRun(20, func() {
+			if err := m.Run(context.Background()); err != nil {
+				t.Fatal(err)
+			}
+		})
+		assert.LessOrEqual(t, allocs, 20.0, "%d operations", n)
+		require.NoError(t, m.Close())
+	}
+}
+
+func TestConcurrentRuns(t *testing.T) {
+	eng, err := engine.New(&engine.Options{Threads: 2})
+	require.NoError(t, err)
+	plan := chain(t, 5, 8, 32)
+	r := rand.New(rand.NewPCG(2, 2))
+	in := random(r, 8*8*32)
+	want := make([]float32, len(in))
+	require.NoError(t, eng.Run(t.Context(), plan, [][]float32{in}, [][]float32{want}))
+	var wg sync.WaitGroup
+	for range 32 {
+		wg.Go(func() {
+			got := make([]float32, len(in))
+			if assert.NoError(t, eng.Run(t.Context(), plan, [][]float32{in}, [][]float32{got})) {
+				assert.Equal(t, want, got)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestMemoryLimit(t *testing.T) {
+	plan := chain(t, 3, 64, 128)
+	eng, err := engine.New(&engine.Options{MaxMemory: plan.Bytes() - 1})
+	require.NoError(t, err)
+	var limit *engine.MemoryError
+	err = eng.Check(plan, "a picture")
+	require.ErrorAs(t, err, &limit)
+	assert.Equal(t, engine.MemoryError{What: "a picture", Need: plan.Bytes(), Limit: plan.Bytes() - 1}, *limit)
+	assert.Equal(t, "engine: a picture needs 4.0 MiB beside the 0 bytes in use, more than the limit of 4.0 MiB", err.Error())
+	in := [][]float32{make([]float32, 64*64*128)}
+	assert.ErrorAs(t, eng.Run(t.Context(), plan, in, in), &limit)
+
+	// Idle memory gives way.
+	eng, err = engine.New(&engine.Options{MaxMemory: plan.Bytes()})
+	require.NoError(t, err)
+	require.NoError(t, eng.Run(t.Context(), chain(t, 3, 8, 32), [][]float32{make([]float32, 8*8*32)}, nil))
+	assert.NoError(t, eng.Check(plan, "a picture"))
+	assert.NoError(t, eng.Run(t.Context(), plan, in, in))
+
+	_, err = engine.New(&engine.Options{Threads: -1})
+	assert.ErrorContains(t, err, "have -1 threads")
+	_, err = engine.New(&engine.Options{MaxMemory: -1})
+	assert.ErrorContains(t, err, "have a memory limit of -1 bytes")
+}
+
+// RunAll takes inputs from and gives outputs to the nodes.
+func TestVM(t *testing.T) {
+	g := G.NewGraph()
+	x := input(g, "x", 2, 3)
+	y, err := op.Add(x, x)
+	require.NoError(t, err)
+	plan, err := engine.NewPlan([]*G.Node{x}, []*G.Node{y})
+	require.NoError(t, err)
+	eng, err := engine.New(nil)
+	require.NoError(t, err)
+	m, err := plan.NewMachine(&eng.Memory, 0)
+	require.NoError(t, err)
+	defer m.Close()
+	assert.EqualError(t, m.RunAll(), `engine: input "x" has no value`)
+	for _, v := range []float32{1, 2} {
+		require.NoError(t, G.Let(x, engine.Tensor([]float32{v, 2, 3, 4, 5, 6}, 2, 3)))
+		require.NoError(t, m.RunAll())
+		assert.Equal(t, []float32{2 * v, 4, 6, 8, 10, 12}, y.Value().Data())
+		m.Reset()
+	}
+}
+
+func TestBadGraphs(t *testing.T) {
+	g := G.NewGraph()
+	x, y := input(g, "x", 2, 3), input(g, "y", 2, 3)
+	sum, err := op.Add(x, y)
+	require.NoError(t, err)
+	_, err = engine.NewPlan([]*G.Node{x}, []*G.Node{sum})
+	assert.EqualError(t, err, `engine: node "y" has no value and is no input`)
+	_, err = engine.NewPlan([]*G.Node{x, y}, nil)
+	assert.EqualError(t, err, "engine: no outputs to compute")
+	_, err = engine.NewPlan([]*G.Node{sum}, []*G.Node{sum})
+	assert.ErrorContains(t, err, "want a node without an operation")
+	foreign := G.Must(G.Add(x, y))
+	_, err = engine.NewPlan([]*G.Node{x, y}, []*G.Node{foreign})
+	assert.ErrorContains(t, err, "none of sdgo's")
+	_, err = op.Add(x, input(g, "z", 3, 2))
+	assert.EqualError(t, err, "op: add: have b [3 2], want [2 3]")
+}

@@ -1,0 +1,46 @@
+package sampler
+
+import (
+	"context"
+	"math"
+)
+
+// DPMPP2SAncestral is DPM-Solver++(2S) of Lu et al. (2022b), Algorithm 1, to below
+// the next level, with fresh noise up to it, as in k-diffusion. It calls the
+// denoiser twice a step, once on a step to zero.
+//
+// https://arxiv.org/abs/2211.01095
+type DPMPP2SAncestral struct {
+	Eta    *float64 // share of noise that is fresh, 0 to 1. Nil means 1
+	SNoise float64  // scale of the fresh noise. Zero means 1
+}
+
+// Sample implements [Sampler].
+func (s DPMPP2SAncestral) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
+	denoise, eta, err := beginAncestral("dpmpp_2s_ancestral", denoise, x, sigmas, s.Eta, noise)
+	if err != nil {
+		return err
+	}
+	middle, fresh := make([]float32, len(x)), make([]float32, len(x))
+	for i := range len(sigmas) - 1 {
+		sigma := sigmas[i]
+		down, up := ancestralStep(sigma, sigmas[i+1], eta)
+		denoised, err := denoise(ctx, x, sigma)
+		if err != nil {
+			return stepError(i, sigma, err)
+		}
+		if down > 0 {
+			mid := math.Sqrt(sigma * down) // the middle in λ = −log σ
+			eulerStep(middle, x, denoised, sigma, mid)
+			if denoised, err = denoise(ctx, middle, mid); err != nil {
+				return stepError(i, mid, err)
+			}
+		}
+		eulerStep(x, x, denoised, sigma, down)
+		if up > 0 {
+			noise(fresh)
+			addScaled(x, x, up*orOne(s.SNoise), fresh)
+		}
+	}
+	return nil
+}

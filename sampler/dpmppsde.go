@@ -1,0 +1,89 @@
+package sampler
+
+import (
+	"context"
+	"fmt"
+	"math"
+)
+
+// PathNoise fills dst with the increment of a Brownian path between two noise
+// levels, scaled to unit variance. Increments of intervals that overlap share what
+// they have in common, which fresh noise does not.
+type PathNoise func(dst []float32, from, to float64)
+
+// or returns the path, or fresh noise where there is none.
+func (p PathNoise) or(noise Noise) PathNoise {
+	if p != nil || noise == nil {
+		return p
+	}
+	return func(dst []float32, _, _ float64) { noise(dst) }
+}
+
+// DPMPPSDE is k-diffusion's "dpmpp_sde": DPM-Solver++ (Lu et al. 2022b) of second
+// order for the SDE, with a stage inside each step. It calls the denoiser twice a
+// step, once on a step to zero.
+//
+// https://arxiv.org/abs/2211.01095
+type DPMPPSDE struct {
+	Eta    *float64  // share of noise that is fresh, 0 to 1. Nil means 1
+	SNoise float64   // scale of the fresh noise. Zero means 1
+	R      float64   // where in the step, in log σ, the stage is: in (0, 1]. Zero means 1/2
+	Path   PathNoise // the noise. Nil means fresh noise each time
+}
+
+// Sample implements [Sampler].
+func (s DPMPPSDE) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
+	denoise, eta, path, err := beginSDE("dpmpp_sde", denoise, x, sigmas, s.Eta, noise, s.Path)
+	if err != nil {
+		return err
+	}
+	if s.R == 0 {
+		s.R = 0.5
+	}
+	if !(s.R > 0 && s.R <= 1) {
+		return fmt.Errorf("sampler: dpmpp_sde: r: have %g, want more than 0 and at most 1", s.R)
+	}
+	first, stage, fresh := make([]float32, len(x)), make([]float32, len(x)), make([]float32, len(x))
+	add := func(x []float32, from, to, up float64) {
+		if up > 0 {
+			path(fresh, from, to)
+			addScaled(x, x, up*orOne(s.SNoise), fresh)
+		}
+	}
+	for i := range len(sigmas) - 1 {
+		sigma, next := sigmas[i], sigmas[i+1]
+		denoised, err := denoise(ctx, x, sigma)
+		if err != nil {
+			return stepError(i, sigma, err)
+		}
+		if next == 0 {
+			eulerStep(x, x, denoised, sigma, next)
+			continue
+		}
+		copy(first, denoised)
+		mid := sigma * math.Pow(next/sigma, s.R)
+		down, up := ancestralStep(sigma, mid, eta)
+		eulerStep(stage, x, first, sigma, down)
+		add(stage, sigma, mid, up)
+		if denoised, err = denoise(ctx, stage, mid); err != nil {
+			return stepError(i, mid, err)
+		}
+
+		w := 1 / (2 * s.R)
+		mix(first, 1-w, first, w, denoised)
+		down, up = ancestralStep(sigma, next, eta)
+		eulerStep(x, x, first, sigma, down)
+		add(x, sigma, next, up)
+	}
+	return nil
+}
+
+// beginSDE is beginAncestral for the samplers that take their noise from a path.
+func beginSDE(name string, denoise Denoiser, x []float32, sigmas []float64, eta *float64, noise Noise, path PathNoise) (Denoiser, float64, PathNoise, error) {
+	path = path.or(noise)
+	if path != nil && noise == nil {
+		noise = func([]float32) {} // not called: the path is there
+	}
+	denoise, value, err := beginAncestral(name, denoise, x, sigmas, eta, noise)
+	return denoise, value, path, err
+}

@@ -1,0 +1,56 @@
+package sampler
+
+import (
+	"context"
+	"fmt"
+)
+
+// EulerLateChurn is [Euler] with churn as diffusers' EulerDiscreteScheduler has
+// it: the model sees x before the noise is added, and its output is then taken
+// for one at the higher level.
+type EulerLateChurn struct {
+	Churn      Churn
+	Prediction string // what is kept of the model's output: "epsilon" (the default), "v_prediction" or "sample"
+}
+
+// Sample implements [Sampler]. It draws noise only at steps that add some.
+func (s EulerLateChurn) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
+	denoise, err := begin("euler_late_churn", denoise, x, sigmas)
+	if err != nil {
+		return err
+	}
+	if err := s.Churn.check("euler_late_churn", noise); err != nil {
+		return err
+	}
+	steps := len(sigmas) - 1
+	fresh, estimate := make([]float32, len(x)), make([]float32, len(x))
+	for i := range steps {
+		sigma := sigmas[i]
+		denoised, err := denoise(ctx, x, sigma)
+		if err != nil {
+			return stepError(i, sigma, err)
+		}
+		gamma := s.Churn.gamma(sigma, steps)
+		if gamma == 0 {
+			eulerStep(x, x, denoised, sigma, sigmas[i+1])
+			continue
+		}
+		noise(fresh)
+		scale(fresh, liftNoise(sigma, gamma)*orOne(s.Churn.SNoise), fresh)
+		lifted := sigma * (1 + gamma)
+		switch s.Prediction {
+		case "", "epsilon": // D = x̂ − σ̂·ε
+			mix(estimate, -gamma, x, 1+gamma, denoised)
+			addScaled(estimate, estimate, 1, fresh)
+		case "v_prediction": // D = x̂/(1+σ²) − σ/√(1+σ²)·v
+			addScaled(estimate, denoised, 1/(1+sigma*sigma), fresh)
+		case "sample":
+			copy(estimate, denoised)
+		default:
+			return fmt.Errorf("sampler: euler_late_churn: prediction: have %q, want epsilon, v_prediction or sample", s.Prediction)
+		}
+		addScaled(x, x, 1, fresh)
+		eulerStep(x, x, estimate, lifted, sigmas[i+1])
+	}
+	return nil
+}

@@ -1,0 +1,48 @@
+package sampler
+
+import "context"
+
+// Heun is the second-order sampler of Karras et al. (2022), Algorithm 2 with
+// σ(t) = t and s(t) = 1. It calls the denoiser twice a step, once on a step to
+// zero.
+//
+// https://arxiv.org/abs/2206.00364
+type Heun struct {
+	Churn Churn
+}
+
+// Sample implements [Sampler].
+func (s Heun) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
+	denoise, err := begin("heun", denoise, x, sigmas)
+	if err != nil {
+		return err
+	}
+	if err := s.Churn.check("heun", noise); err != nil {
+		return err
+	}
+	steps := len(sigmas) - 1
+	d, ahead, dAhead := make([]float32, len(x)), make([]float32, len(x)), make([]float32, len(x))
+	fresh := make([]float32, len(x))
+	for i := range steps {
+		next := sigmas[i+1]
+		sigma := s.Churn.lift(x, fresh, sigmas[i], steps, noise)
+		denoised, err := denoise(ctx, x, sigma)
+		if err != nil {
+			return stepError(i, sigma, err)
+		}
+		if next == 0 { // the slope is undefined at zero: take the Euler step
+			eulerStep(x, x, denoised, sigma, next)
+			continue
+		}
+
+		slope(d, x, denoised, sigma)
+		eulerStep(ahead, x, denoised, sigma, next)
+		if denoised, err = denoise(ctx, ahead, next); err != nil {
+			return stepError(i, next, err)
+		}
+		slope(dAhead, ahead, denoised, next)
+		mix(d, 0.5, d, 0.5, dAhead) // trapezoidal rule
+		addScaled(x, x, next-sigma, d)
+	}
+	return nil
+}
