@@ -74,7 +74,7 @@ func (c *Command) Parse(args []string) error {
 	}
 	if c.sampler == "help" {
 		for _, info := range sampler.Names() {
-			fmt.Fprintf(c.stdout, "%-16s %s\n", info.Name, info.Description)
+			fmt.Fprintf(c.stdout, "%-18s %s\n", info.Name, info.Description)
 		}
 		return flag.ErrHelp
 	}

@@ -47,6 +47,9 @@ func ReadImage(name, path string) (image.Image, error) {
 
 // checkOutput finds out early that a file could not be written.
 func checkOutput(path string) error {
+	if path == "" {
+		return errors.New("-o: have an empty name, want a file")
+	}
 	if ext := filepath.Ext(path); ext != "" && !strings.EqualFold(ext, ".png") {
 		return fmt.Errorf("-o: have %s, want a name that ends in .png", path)
 	}
