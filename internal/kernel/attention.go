@@ -153,11 +153,12 @@ func (a *attention) run(task int, scratch []float32) {
 				seen = max(0, min(n, first+r+1-key))
 			}
 			row := scores[r*a.sCols:][:a.sCols]
-			m, sum := softmaxRow(row, seen, n, a.Scale, maxima[r])
-			correct := expf(maxima[r] - m)
-			maxima[r], norms[r] = m, float32(norms[r]*correct)+sum
-			if key > 0 && correct != 1 {
-				scale(sums[r*a.oCols:][:a.oCols], correct)
+			var rescale float32
+			maxima[r], norms[r], rescale = softmaxRow(row[:seen], a.Scale, maxima[r], norms[r])
+			clear(row[seen:n])
+			if key > 0 && rescale != 1 {
+				o := sums[r*a.oCols:][:a.oCols]
+				scaleRow(o, o, rescale)
 			}
 		}
 
@@ -175,7 +176,7 @@ func (a *attention) run(task int, scratch []float32) {
 
 	for r := range rows {
 		row := sums[r*a.oCols:][:a.HeadDim]
-		scale(row, 1/norms[r])
+		scaleRow(row, row, 1/norms[r])
 		copy(a.out[(batch*a.Queries+first+r)*a.OutStride+col:], row)
 	}
 }
@@ -188,40 +189,6 @@ func (a *attention) multiply(t *tile, c []float32, offsets []int32, rows int) {
 		t.c, t.rows = c[from*t.ldc:], to-from
 		t.offsets = offsets[from:]
 		multiply(t)
-	}
-}
-
-// softmaxRow turns the scores row[:seen] into exp(score*factor - m) and
-// row[seen:n] into zeros, where m, which it returns with the sum, is the
-// maximum of the scaled scores and of max. The sum has 16 lanes, folded in
-// halves.
-func softmaxRow(row []float32, seen, n int, factor, max float32) (m, sum float32) {
-	m = max
-	for j, x := range row[:seen] {
-		x *= factor
-		row[j] = x
-		if x > m {
-			m = x
-		}
-	}
-	var lanes [16]float32
-	for j, x := range row[:seen] {
-		row[j] = expf(x - m)
-		lanes[j%16] += row[j]
-	}
-	clear(row[seen:n])
-	for half := 8; half > 0; half /= 2 {
-		for i := range half {
-			lanes[i] += lanes[i+half]
-		}
-	}
-	return m, lanes[0]
-}
-
-// scale multiplies x by f.
-func scale(x []float32, f float32) {
-	for i := range x {
-		x[i] *= f
 	}
 }
 

@@ -1,0 +1,62 @@
+package kernel
+
+// LayerNorm normalises each row of x [rows d] to mean 0 and variance 1, then
+// applies gamma [d] and beta [d]. out may be x. The sums are float64, as in
+// [GroupNorm].
+//
+// Ba, Kiros and Hinton (2016), "Layer normalization".
+// https://arxiv.org/abs/1607.06450
+func LayerNorm(out, x []float32, rows, d int, gamma, beta []float32, eps float64) Phase {
+	need("layer norm", "out", out, rows*d)
+	need("layer norm", "x", x, rows*d)
+	need("layer norm", "gamma", gamma, d)
+	need("layer norm", "beta", beta, d)
+	return splitRows(rows, d, func(from, to int) {
+		for r := from; r < to; r++ {
+			row := x[r*d:][:d]
+			sum, squares := sumRow(row)
+			mean, deviation := moments(sum, squares, float64(d), eps)
+			m := float32(mean)
+			scale := float32(1 / deviation)
+			shift := float32(float64(m)-mean) * scale
+			normaliseRow(out[r*d:][:d], row, m, scale, shift, gamma, beta)
+		}
+	})
+}
+
+// sumRowGeneric returns the sum of x and of its squares, in the order of
+// [sumLanes].
+func sumRowGeneric(x []float32) (sum, squares float64) {
+	var l rowSums
+	l.add(x)
+	return l.fold()
+}
+
+// rowSums are the sums and the sums of squares of a row in lanes.
+type rowSums [2][lanes]float64
+
+func (l *rowSums) add(x []float32) {
+	for i, v := range x {
+		f := float64(v)
+		l[0][i%lanes] += f
+		l[1][i%lanes] += float64(f * f) // the product is exact
+	}
+}
+
+func (l *rowSums) fold() (sum, squares float64) {
+	for half := lanes / 2; half > 0; half /= 2 {
+		for i := range half {
+			l[0][i] += l[0][i+half]
+			l[1][i] += l[1][i+half]
+		}
+	}
+	return l[0][0], l[1][0]
+}
+
+// normaliseRowGeneric is out = ((x - mean)·scale + shift)·gamma + beta.
+func normaliseRowGeneric(out, x []float32, mean, scale, shift float32, gamma, beta []float32) {
+	out, gamma, beta = out[:len(x)], gamma[:len(x)], beta[:len(x)]
+	for i, v := range x {
+		out[i] = fma32(fma32(v-mean, scale, shift), gamma[i], beta[i])
+	}
+}
