@@ -52,9 +52,9 @@ type chunk struct{ tap, taps, first, k int }
 
 const (
 	// chunkK also bounds the call of a kernel, which cannot be preempted.
-	chunkK      = 3 << 10
+	chunkK      = 1280
 	groupFloats = 128 << 10 // a group's weights in one chunk
-	taskOps     = 40 << 20  // multiply-adds of a task: 0.4 ms at 200 GFLOP/s
+	taskOps     = 60 << 20  // multiply-adds of a task: 0.6 ms at 200 GFLOP/s
 	minTasks    = 16
 )
 
@@ -151,6 +151,12 @@ func (p *product) run(task int, scratch []float32) {
 				t.narrow = cols <= panel/2
 				t.b = p.w.Data[(col*p.w.K+chunk.tap*p.k+chunk.first)*panel:][:chunk.taps*chunk.k*panel]
 				t.c = c[at:][:tileRows*panel]
+				if n < len(p.chunks)-1 {
+					p.nextWeights(&t, col, p.chunks[n+1], i, last-first)
+				} else {
+					t.out, t.stride = p.out[row*p.w.N+col*panel:], p.w.N
+					p.nextRows(&t, offsets[i*p.taps*tileRows:(last-first)*p.taps*tileRows], col-left, right-left)
+				}
 				multiply(&t)
 				if n == len(p.chunks)-1 {
 					p.ep.store(p.out, t.c, p.w.N, row, rows, col*panel, cols)
@@ -161,6 +167,26 @@ func (p *product) run(task int, scratch []float32) {
 			}
 		}
 	}
+}
+
+// nextWeights makes tile i of n fetch its share of the panel's next chunk.
+// Without this the first tile of a chunk would wait for memory.
+func (p *product) nextWeights(t *tile, col int, c chunk, i, n int) {
+	t.step = ceilDiv(4*panel, n)
+	at := (col*p.w.K+c.tap*p.k+c.first)*panel + i*t.taps*t.k*t.step/4
+	t.next = p.w.Data[min(at, len(p.w.Data)-1):]
+}
+
+// nextRows makes panel i of n fetch its share of the next tile's rows, which
+// lie together; of a convolution the last tap, for the others have been read.
+func (p *product) nextRows(t *tile, offsets []int32, i, n int) {
+	t.next, t.step = nil, 0
+	at := (2*p.taps - 1) * tileRows
+	if at >= len(offsets) || offsets[at] < 0 {
+		return
+	}
+	t.step = ceilDiv(4*tileRows, n*p.taps)
+	t.next = p.a[min(int(offsets[at])+i*p.w.K*t.step/4, len(p.a)-1):]
 }
 
 // rows returns the first row of a tile and how many it has. The rows are split

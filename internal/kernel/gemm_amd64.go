@@ -33,9 +33,13 @@ func multiplyAVX2(t *tile) {
 		for row := 0; row < t.rows; row += first {
 			part.b = t.b[col:]
 			part.c = t.c[row*t.ldc+col:]
+			if t.out != nil {
+				part.out = t.out[row*t.stride+col:]
+			}
 			part.offsets = t.offsets[row:]
 			part.rows = min(first, t.rows-row)
 			tile16AVX2(&part)
+			part.next, part.step = nil, 0 // once is enough
 		}
 		if t.narrow {
 			break

@@ -6,7 +6,7 @@
 #include "textflag.h"
 
 // func tile1x16AVX2(t *tile)
-TEXT ·tile1x16AVX2(SB), NOSPLIT, $40-8
+TEXT ·tile1x16AVX2(SB), NOSPLIT, $48-8
 	MOVQ t+0(FP), DI
 	MOVQ tile_k(DI), AX
 	MOVQ tile_a(DI), BX
@@ -22,6 +22,18 @@ TEXT ·tile1x16AVX2(SB), NOSPLIT, $40-8
 	MOVQ tile_taps(DI), AX
 	MOVQ AX, taps-40(SP)
 	MOVQ tile_b(DI), SI
+	MOVQ tile_step(DI), AX
+	MOVQ AX, step-48(SP)
+	MOVQ tile_next(DI), BP
+	TESTQ BP, BP
+	CMOVQEQ SI, BP
+	MOVQ tile_out(DI), AX
+	TESTQ AX, AX
+	JZ start
+	MOVQ tile_stride(DI), BX
+	PREFETCHT0 (AX)
+
+start:
 	CMPB tile_add(DI), $0
 	JNE load
 	VXORPS Y14, Y14, Y14
@@ -51,6 +63,8 @@ loop:
 	VBROADCASTSS (AX)(DI*4), Y2
 	VFMADD231PS Y2, Y0, Y14
 	VFMADD231PS Y2, Y1, Y15
+	PREFETCHT1 (BP)
+	ADDQ step-48(SP), BP
 	ADDQ $128, SI
 	INCQ DI
 	JNZ loop
@@ -65,7 +79,7 @@ loop:
 	RET
 
 // func tile2x16AVX2(t *tile)
-TEXT ·tile2x16AVX2(SB), NOSPLIT, $40-8
+TEXT ·tile2x16AVX2(SB), NOSPLIT, $48-8
 	MOVQ t+0(FP), DI
 	MOVQ tile_k(DI), AX
 	MOVQ tile_a(DI), BX
@@ -81,6 +95,20 @@ TEXT ·tile2x16AVX2(SB), NOSPLIT, $40-8
 	MOVQ tile_taps(DI), AX
 	MOVQ AX, taps-40(SP)
 	MOVQ tile_b(DI), SI
+	MOVQ tile_step(DI), AX
+	MOVQ AX, step-48(SP)
+	MOVQ tile_next(DI), BP
+	TESTQ BP, BP
+	CMOVQEQ SI, BP
+	MOVQ tile_out(DI), AX
+	TESTQ AX, AX
+	JZ start
+	MOVQ tile_stride(DI), BX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+
+start:
 	CMPB tile_add(DI), $0
 	JNE load
 	VXORPS Y12, Y12, Y12
@@ -122,6 +150,8 @@ loop:
 	VBROADCASTSS (BX)(DI*4), Y3
 	VFMADD231PS Y3, Y0, Y14
 	VFMADD231PS Y3, Y1, Y15
+	PREFETCHT1 (BP)
+	ADDQ step-48(SP), BP
 	ADDQ $128, SI
 	INCQ DI
 	JNZ loop
@@ -139,7 +169,7 @@ loop:
 	RET
 
 // func tile3x16AVX2(t *tile)
-TEXT ·tile3x16AVX2(SB), NOSPLIT, $40-8
+TEXT ·tile3x16AVX2(SB), NOSPLIT, $48-8
 	MOVQ t+0(FP), DI
 	MOVQ tile_k(DI), AX
 	MOVQ tile_a(DI), BX
@@ -155,6 +185,22 @@ TEXT ·tile3x16AVX2(SB), NOSPLIT, $40-8
 	MOVQ tile_taps(DI), AX
 	MOVQ AX, taps-40(SP)
 	MOVQ tile_b(DI), SI
+	MOVQ tile_step(DI), AX
+	MOVQ AX, step-48(SP)
+	MOVQ tile_next(DI), BP
+	TESTQ BP, BP
+	CMOVQEQ SI, BP
+	MOVQ tile_out(DI), AX
+	TESTQ AX, AX
+	JZ start
+	MOVQ tile_stride(DI), BX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+
+start:
 	CMPB tile_add(DI), $0
 	JNE load
 	VXORPS Y10, Y10, Y10
@@ -208,6 +254,8 @@ loop:
 	VBROADCASTSS (CX)(DI*4), Y4
 	VFMADD231PS Y4, Y0, Y14
 	VFMADD231PS Y4, Y1, Y15
+	PREFETCHT1 (BP)
+	ADDQ step-48(SP), BP
 	ADDQ $128, SI
 	INCQ DI
 	JNZ loop
@@ -228,7 +276,7 @@ loop:
 	RET
 
 // func tile4x16AVX2(t *tile)
-TEXT ·tile4x16AVX2(SB), NOSPLIT, $40-8
+TEXT ·tile4x16AVX2(SB), NOSPLIT, $48-8
 	MOVQ t+0(FP), DI
 	MOVQ tile_k(DI), AX
 	MOVQ tile_a(DI), BX
@@ -244,6 +292,24 @@ TEXT ·tile4x16AVX2(SB), NOSPLIT, $40-8
 	MOVQ tile_taps(DI), AX
 	MOVQ AX, taps-40(SP)
 	MOVQ tile_b(DI), SI
+	MOVQ tile_step(DI), AX
+	MOVQ AX, step-48(SP)
+	MOVQ tile_next(DI), BP
+	TESTQ BP, BP
+	CMOVQEQ SI, BP
+	MOVQ tile_out(DI), AX
+	TESTQ AX, AX
+	JZ start
+	MOVQ tile_stride(DI), BX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+
+start:
 	CMPB tile_add(DI), $0
 	JNE load
 	VXORPS Y8, Y8, Y8
@@ -309,6 +375,8 @@ loop:
 	VBROADCASTSS (DX)(DI*4), Y5
 	VFMADD231PS Y5, Y0, Y14
 	VFMADD231PS Y5, Y1, Y15
+	PREFETCHT1 (BP)
+	ADDQ step-48(SP), BP
 	ADDQ $128, SI
 	INCQ DI
 	JNZ loop
@@ -332,7 +400,7 @@ loop:
 	RET
 
 // func tile5x16AVX2(t *tile)
-TEXT ·tile5x16AVX2(SB), NOSPLIT, $40-8
+TEXT ·tile5x16AVX2(SB), NOSPLIT, $48-8
 	MOVQ t+0(FP), DI
 	MOVQ tile_k(DI), AX
 	MOVQ tile_a(DI), BX
@@ -348,6 +416,26 @@ TEXT ·tile5x16AVX2(SB), NOSPLIT, $40-8
 	MOVQ tile_taps(DI), AX
 	MOVQ AX, taps-40(SP)
 	MOVQ tile_b(DI), SI
+	MOVQ tile_step(DI), AX
+	MOVQ AX, step-48(SP)
+	MOVQ tile_next(DI), BP
+	TESTQ BP, BP
+	CMOVQEQ SI, BP
+	MOVQ tile_out(DI), AX
+	TESTQ AX, AX
+	JZ start
+	MOVQ tile_stride(DI), BX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+
+start:
 	CMPB tile_add(DI), $0
 	JNE load
 	VXORPS Y6, Y6, Y6
@@ -425,6 +513,8 @@ loop:
 	VBROADCASTSS (R8)(DI*4), Y2
 	VFMADD231PS Y2, Y0, Y14
 	VFMADD231PS Y2, Y1, Y15
+	PREFETCHT1 (BP)
+	ADDQ step-48(SP), BP
 	ADDQ $128, SI
 	INCQ DI
 	JNZ loop
@@ -451,7 +541,7 @@ loop:
 	RET
 
 // func tile6x16AVX2(t *tile)
-TEXT ·tile6x16AVX2(SB), NOSPLIT, $40-8
+TEXT ·tile6x16AVX2(SB), NOSPLIT, $48-8
 	MOVQ t+0(FP), DI
 	MOVQ tile_k(DI), AX
 	MOVQ tile_a(DI), BX
@@ -467,6 +557,28 @@ TEXT ·tile6x16AVX2(SB), NOSPLIT, $40-8
 	MOVQ tile_taps(DI), AX
 	MOVQ AX, taps-40(SP)
 	MOVQ tile_b(DI), SI
+	MOVQ tile_step(DI), AX
+	MOVQ AX, step-48(SP)
+	MOVQ tile_next(DI), BP
+	TESTQ BP, BP
+	CMOVQEQ SI, BP
+	MOVQ tile_out(DI), AX
+	TESTQ AX, AX
+	JZ start
+	MOVQ tile_stride(DI), BX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+
+start:
 	CMPB tile_add(DI), $0
 	JNE load
 	VXORPS Y4, Y4, Y4
@@ -556,6 +668,8 @@ loop:
 	VBROADCASTSS (R9)(DI*4), Y3
 	VFMADD231PS Y3, Y0, Y14
 	VFMADD231PS Y3, Y1, Y15
+	PREFETCHT1 (BP)
+	ADDQ step-48(SP), BP
 	ADDQ $128, SI
 	INCQ DI
 	JNZ loop

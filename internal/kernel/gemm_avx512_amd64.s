@@ -6,7 +6,7 @@
 #include "textflag.h"
 
 // func tile1x16AVX512(t *tile)
-TEXT ·tile1x16AVX512(SB), NOSPLIT, $40-8
+TEXT ·tile1x16AVX512(SB), NOSPLIT, $48-8
 	MOVQ t+0(FP), DI
 	MOVQ tile_k(DI), AX
 	MOVQ tile_a(DI), BX
@@ -22,6 +22,18 @@ TEXT ·tile1x16AVX512(SB), NOSPLIT, $40-8
 	MOVQ tile_taps(DI), AX
 	MOVQ AX, taps-40(SP)
 	MOVQ tile_b(DI), SI
+	MOVQ tile_step(DI), AX
+	MOVQ AX, step-48(SP)
+	MOVQ tile_next(DI), BP
+	TESTQ BP, BP
+	CMOVQEQ SI, BP
+	MOVQ tile_out(DI), AX
+	TESTQ AX, AX
+	JZ start
+	MOVQ tile_stride(DI), BX
+	PREFETCHT0 (AX)
+
+start:
 	CMPB tile_add(DI), $0
 	JNE load
 	VXORPS Z31, Z31, Z31
@@ -47,6 +59,8 @@ loop:
 	VMOVUPS (SI), Z0
 	VBROADCASTSS (AX)(DI*4), Z1
 	VFMADD231PS Z1, Z0, Z31
+	PREFETCHT1 (BP)
+	ADDQ step-48(SP), BP
 	ADDQ $128, SI
 	INCQ DI
 	JNZ loop
@@ -60,7 +74,7 @@ loop:
 	RET
 
 // func tile2x16AVX512(t *tile)
-TEXT ·tile2x16AVX512(SB), NOSPLIT, $40-8
+TEXT ·tile2x16AVX512(SB), NOSPLIT, $48-8
 	MOVQ t+0(FP), DI
 	MOVQ tile_k(DI), AX
 	MOVQ tile_a(DI), BX
@@ -76,6 +90,20 @@ TEXT ·tile2x16AVX512(SB), NOSPLIT, $40-8
 	MOVQ tile_taps(DI), AX
 	MOVQ AX, taps-40(SP)
 	MOVQ tile_b(DI), SI
+	MOVQ tile_step(DI), AX
+	MOVQ AX, step-48(SP)
+	MOVQ tile_next(DI), BP
+	TESTQ BP, BP
+	CMOVQEQ SI, BP
+	MOVQ tile_out(DI), AX
+	TESTQ AX, AX
+	JZ start
+	MOVQ tile_stride(DI), BX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+
+start:
 	CMPB tile_add(DI), $0
 	JNE load
 	VXORPS Z30, Z30, Z30
@@ -110,6 +138,8 @@ loop:
 	VFMADD231PS Z1, Z0, Z30
 	VBROADCASTSS (BX)(DI*4), Z2
 	VFMADD231PS Z2, Z0, Z31
+	PREFETCHT1 (BP)
+	ADDQ step-48(SP), BP
 	ADDQ $128, SI
 	INCQ DI
 	JNZ loop
@@ -125,7 +155,7 @@ loop:
 	RET
 
 // func tile3x16AVX512(t *tile)
-TEXT ·tile3x16AVX512(SB), NOSPLIT, $40-8
+TEXT ·tile3x16AVX512(SB), NOSPLIT, $48-8
 	MOVQ t+0(FP), DI
 	MOVQ tile_k(DI), AX
 	MOVQ tile_a(DI), BX
@@ -141,6 +171,22 @@ TEXT ·tile3x16AVX512(SB), NOSPLIT, $40-8
 	MOVQ tile_taps(DI), AX
 	MOVQ AX, taps-40(SP)
 	MOVQ tile_b(DI), SI
+	MOVQ tile_step(DI), AX
+	MOVQ AX, step-48(SP)
+	MOVQ tile_next(DI), BP
+	TESTQ BP, BP
+	CMOVQEQ SI, BP
+	MOVQ tile_out(DI), AX
+	TESTQ AX, AX
+	JZ start
+	MOVQ tile_stride(DI), BX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+
+start:
 	CMPB tile_add(DI), $0
 	JNE load
 	VXORPS Z29, Z29, Z29
@@ -184,6 +230,8 @@ loop:
 	VFMADD231PS Z2, Z0, Z30
 	VBROADCASTSS (CX)(DI*4), Z3
 	VFMADD231PS Z3, Z0, Z31
+	PREFETCHT1 (BP)
+	ADDQ step-48(SP), BP
 	ADDQ $128, SI
 	INCQ DI
 	JNZ loop
@@ -201,7 +249,7 @@ loop:
 	RET
 
 // func tile4x16AVX512(t *tile)
-TEXT ·tile4x16AVX512(SB), NOSPLIT, $40-8
+TEXT ·tile4x16AVX512(SB), NOSPLIT, $48-8
 	MOVQ t+0(FP), DI
 	MOVQ tile_k(DI), AX
 	MOVQ tile_a(DI), BX
@@ -217,6 +265,24 @@ TEXT ·tile4x16AVX512(SB), NOSPLIT, $40-8
 	MOVQ tile_taps(DI), AX
 	MOVQ AX, taps-40(SP)
 	MOVQ tile_b(DI), SI
+	MOVQ tile_step(DI), AX
+	MOVQ AX, step-48(SP)
+	MOVQ tile_next(DI), BP
+	TESTQ BP, BP
+	CMOVQEQ SI, BP
+	MOVQ tile_out(DI), AX
+	TESTQ AX, AX
+	JZ start
+	MOVQ tile_stride(DI), BX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+
+start:
 	CMPB tile_add(DI), $0
 	JNE load
 	VXORPS Z28, Z28, Z28
@@ -269,6 +335,8 @@ loop:
 	VFMADD231PS Z3, Z0, Z30
 	VBROADCASTSS (DX)(DI*4), Z4
 	VFMADD231PS Z4, Z0, Z31
+	PREFETCHT1 (BP)
+	ADDQ step-48(SP), BP
 	ADDQ $128, SI
 	INCQ DI
 	JNZ loop
@@ -288,7 +356,7 @@ loop:
 	RET
 
 // func tile5x16AVX512(t *tile)
-TEXT ·tile5x16AVX512(SB), NOSPLIT, $40-8
+TEXT ·tile5x16AVX512(SB), NOSPLIT, $48-8
 	MOVQ t+0(FP), DI
 	MOVQ tile_k(DI), AX
 	MOVQ tile_a(DI), BX
@@ -304,6 +372,26 @@ TEXT ·tile5x16AVX512(SB), NOSPLIT, $40-8
 	MOVQ tile_taps(DI), AX
 	MOVQ AX, taps-40(SP)
 	MOVQ tile_b(DI), SI
+	MOVQ tile_step(DI), AX
+	MOVQ AX, step-48(SP)
+	MOVQ tile_next(DI), BP
+	TESTQ BP, BP
+	CMOVQEQ SI, BP
+	MOVQ tile_out(DI), AX
+	TESTQ AX, AX
+	JZ start
+	MOVQ tile_stride(DI), BX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+
+start:
 	CMPB tile_add(DI), $0
 	JNE load
 	VXORPS Z27, Z27, Z27
@@ -365,6 +453,8 @@ loop:
 	VFMADD231PS Z4, Z0, Z30
 	VBROADCASTSS (R8)(DI*4), Z5
 	VFMADD231PS Z5, Z0, Z31
+	PREFETCHT1 (BP)
+	ADDQ step-48(SP), BP
 	ADDQ $128, SI
 	INCQ DI
 	JNZ loop
@@ -386,7 +476,7 @@ loop:
 	RET
 
 // func tile6x16AVX512(t *tile)
-TEXT ·tile6x16AVX512(SB), NOSPLIT, $40-8
+TEXT ·tile6x16AVX512(SB), NOSPLIT, $48-8
 	MOVQ t+0(FP), DI
 	MOVQ tile_k(DI), AX
 	MOVQ tile_a(DI), BX
@@ -402,6 +492,28 @@ TEXT ·tile6x16AVX512(SB), NOSPLIT, $40-8
 	MOVQ tile_taps(DI), AX
 	MOVQ AX, taps-40(SP)
 	MOVQ tile_b(DI), SI
+	MOVQ tile_step(DI), AX
+	MOVQ AX, step-48(SP)
+	MOVQ tile_next(DI), BP
+	TESTQ BP, BP
+	CMOVQEQ SI, BP
+	MOVQ tile_out(DI), AX
+	TESTQ AX, AX
+	JZ start
+	MOVQ tile_stride(DI), BX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+
+start:
 	CMPB tile_add(DI), $0
 	JNE load
 	VXORPS Z26, Z26, Z26
@@ -472,6 +584,8 @@ loop:
 	VFMADD231PS Z5, Z0, Z30
 	VBROADCASTSS (R9)(DI*4), Z6
 	VFMADD231PS Z6, Z0, Z31
+	PREFETCHT1 (BP)
+	ADDQ step-48(SP), BP
 	ADDQ $128, SI
 	INCQ DI
 	JNZ loop
@@ -495,7 +609,7 @@ loop:
 	RET
 
 // func tile7x16AVX512(t *tile)
-TEXT ·tile7x16AVX512(SB), NOSPLIT, $40-8
+TEXT ·tile7x16AVX512(SB), NOSPLIT, $48-8
 	MOVQ t+0(FP), DI
 	MOVQ tile_k(DI), AX
 	MOVQ tile_a(DI), BX
@@ -511,6 +625,30 @@ TEXT ·tile7x16AVX512(SB), NOSPLIT, $40-8
 	MOVQ tile_taps(DI), AX
 	MOVQ AX, taps-40(SP)
 	MOVQ tile_b(DI), SI
+	MOVQ tile_step(DI), AX
+	MOVQ AX, step-48(SP)
+	MOVQ tile_next(DI), BP
+	TESTQ BP, BP
+	CMOVQEQ SI, BP
+	MOVQ tile_out(DI), AX
+	TESTQ AX, AX
+	JZ start
+	MOVQ tile_stride(DI), BX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+
+start:
 	CMPB tile_add(DI), $0
 	JNE load
 	VXORPS Z25, Z25, Z25
@@ -590,6 +728,8 @@ loop:
 	VFMADD231PS Z6, Z0, Z30
 	VBROADCASTSS (R10)(DI*4), Z1
 	VFMADD231PS Z1, Z0, Z31
+	PREFETCHT1 (BP)
+	ADDQ step-48(SP), BP
 	ADDQ $128, SI
 	INCQ DI
 	JNZ loop
@@ -615,7 +755,7 @@ loop:
 	RET
 
 // func tile8x16AVX512(t *tile)
-TEXT ·tile8x16AVX512(SB), NOSPLIT, $40-8
+TEXT ·tile8x16AVX512(SB), NOSPLIT, $48-8
 	MOVQ t+0(FP), DI
 	MOVQ tile_k(DI), AX
 	MOVQ tile_a(DI), BX
@@ -631,6 +771,32 @@ TEXT ·tile8x16AVX512(SB), NOSPLIT, $40-8
 	MOVQ tile_taps(DI), AX
 	MOVQ AX, taps-40(SP)
 	MOVQ tile_b(DI), SI
+	MOVQ tile_step(DI), AX
+	MOVQ AX, step-48(SP)
+	MOVQ tile_next(DI), BP
+	TESTQ BP, BP
+	CMOVQEQ SI, BP
+	MOVQ tile_out(DI), AX
+	TESTQ AX, AX
+	JZ start
+	MOVQ tile_stride(DI), BX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+
+start:
 	CMPB tile_add(DI), $0
 	JNE load
 	VXORPS Z24, Z24, Z24
@@ -719,6 +885,8 @@ loop:
 	VFMADD231PS Z1, Z0, Z30
 	VBROADCASTSS (R11)(DI*4), Z2
 	VFMADD231PS Z2, Z0, Z31
+	PREFETCHT1 (BP)
+	ADDQ step-48(SP), BP
 	ADDQ $128, SI
 	INCQ DI
 	JNZ loop
@@ -746,7 +914,7 @@ loop:
 	RET
 
 // func tile9x16AVX512(t *tile)
-TEXT ·tile9x16AVX512(SB), NOSPLIT, $40-8
+TEXT ·tile9x16AVX512(SB), NOSPLIT, $48-8
 	MOVQ t+0(FP), DI
 	MOVQ tile_k(DI), AX
 	MOVQ tile_a(DI), BX
@@ -762,6 +930,34 @@ TEXT ·tile9x16AVX512(SB), NOSPLIT, $40-8
 	MOVQ tile_taps(DI), AX
 	MOVQ AX, taps-40(SP)
 	MOVQ tile_b(DI), SI
+	MOVQ tile_step(DI), AX
+	MOVQ AX, step-48(SP)
+	MOVQ tile_next(DI), BP
+	TESTQ BP, BP
+	CMOVQEQ SI, BP
+	MOVQ tile_out(DI), AX
+	TESTQ AX, AX
+	JZ start
+	MOVQ tile_stride(DI), BX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+
+start:
 	CMPB tile_add(DI), $0
 	JNE load
 	VXORPS Z23, Z23, Z23
@@ -859,6 +1055,8 @@ loop:
 	VFMADD231PS Z2, Z0, Z30
 	VBROADCASTSS (R12)(DI*4), Z3
 	VFMADD231PS Z3, Z0, Z31
+	PREFETCHT1 (BP)
+	ADDQ step-48(SP), BP
 	ADDQ $128, SI
 	INCQ DI
 	JNZ loop
@@ -888,7 +1086,7 @@ loop:
 	RET
 
 // func tile10x16AVX512(t *tile)
-TEXT ·tile10x16AVX512(SB), NOSPLIT, $40-8
+TEXT ·tile10x16AVX512(SB), NOSPLIT, $48-8
 	MOVQ t+0(FP), DI
 	MOVQ tile_k(DI), AX
 	MOVQ tile_a(DI), BX
@@ -904,6 +1102,36 @@ TEXT ·tile10x16AVX512(SB), NOSPLIT, $40-8
 	MOVQ tile_taps(DI), AX
 	MOVQ AX, taps-40(SP)
 	MOVQ tile_b(DI), SI
+	MOVQ tile_step(DI), AX
+	MOVQ AX, step-48(SP)
+	MOVQ tile_next(DI), BP
+	TESTQ BP, BP
+	CMOVQEQ SI, BP
+	MOVQ tile_out(DI), AX
+	TESTQ AX, AX
+	JZ start
+	MOVQ tile_stride(DI), BX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+
+start:
 	CMPB tile_add(DI), $0
 	JNE load
 	VXORPS Z22, Z22, Z22
@@ -1010,6 +1238,8 @@ loop:
 	VFMADD231PS Z3, Z0, Z30
 	VBROADCASTSS (R13)(DI*4), Z4
 	VFMADD231PS Z4, Z0, Z31
+	PREFETCHT1 (BP)
+	ADDQ step-48(SP), BP
 	ADDQ $128, SI
 	INCQ DI
 	JNZ loop
@@ -1041,7 +1271,7 @@ loop:
 	RET
 
 // func tile11x16AVX512(t *tile)
-TEXT ·tile11x16AVX512(SB), NOSPLIT, $40-8
+TEXT ·tile11x16AVX512(SB), NOSPLIT, $48-8
 	MOVQ t+0(FP), DI
 	MOVQ tile_k(DI), AX
 	MOVQ tile_a(DI), BX
@@ -1057,6 +1287,38 @@ TEXT ·tile11x16AVX512(SB), NOSPLIT, $40-8
 	MOVQ tile_taps(DI), AX
 	MOVQ AX, taps-40(SP)
 	MOVQ tile_b(DI), SI
+	MOVQ tile_step(DI), AX
+	MOVQ AX, step-48(SP)
+	MOVQ tile_next(DI), BP
+	TESTQ BP, BP
+	CMOVQEQ SI, BP
+	MOVQ tile_out(DI), AX
+	TESTQ AX, AX
+	JZ start
+	MOVQ tile_stride(DI), BX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+
+start:
 	CMPB tile_add(DI), $0
 	JNE load
 	VXORPS Z21, Z21, Z21
@@ -1172,6 +1434,8 @@ loop:
 	VFMADD231PS Z4, Z0, Z30
 	VBROADCASTSS (R14)(DI*4), Z5
 	VFMADD231PS Z5, Z0, Z31
+	PREFETCHT1 (BP)
+	ADDQ step-48(SP), BP
 	ADDQ $128, SI
 	INCQ DI
 	JNZ loop
@@ -1205,7 +1469,7 @@ loop:
 	RET
 
 // func tile12x16AVX512(t *tile)
-TEXT ·tile12x16AVX512(SB), NOSPLIT, $40-8
+TEXT ·tile12x16AVX512(SB), NOSPLIT, $48-8
 	MOVQ t+0(FP), DI
 	MOVQ tile_k(DI), AX
 	MOVQ tile_a(DI), BX
@@ -1221,6 +1485,40 @@ TEXT ·tile12x16AVX512(SB), NOSPLIT, $40-8
 	MOVQ tile_taps(DI), AX
 	MOVQ AX, taps-40(SP)
 	MOVQ tile_b(DI), SI
+	MOVQ tile_step(DI), AX
+	MOVQ AX, step-48(SP)
+	MOVQ tile_next(DI), BP
+	TESTQ BP, BP
+	CMOVQEQ SI, BP
+	MOVQ tile_out(DI), AX
+	TESTQ AX, AX
+	JZ start
+	MOVQ tile_stride(DI), BX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+
+start:
 	CMPB tile_add(DI), $0
 	JNE load
 	VXORPS Z20, Z20, Z20
@@ -1345,6 +1643,8 @@ loop:
 	VFMADD231PS Z5, Z0, Z30
 	VBROADCASTSS (R15)(DI*4), Z6
 	VFMADD231PS Z6, Z0, Z31
+	PREFETCHT1 (BP)
+	ADDQ step-48(SP), BP
 	ADDQ $128, SI
 	INCQ DI
 	JNZ loop
@@ -1380,7 +1680,7 @@ loop:
 	RET
 
 // func tile1x32AVX512(t *tile)
-TEXT ·tile1x32AVX512(SB), NOSPLIT, $40-8
+TEXT ·tile1x32AVX512(SB), NOSPLIT, $48-8
 	MOVQ t+0(FP), DI
 	MOVQ tile_k(DI), AX
 	MOVQ tile_a(DI), BX
@@ -1396,6 +1696,19 @@ TEXT ·tile1x32AVX512(SB), NOSPLIT, $40-8
 	MOVQ tile_taps(DI), AX
 	MOVQ AX, taps-40(SP)
 	MOVQ tile_b(DI), SI
+	MOVQ tile_step(DI), AX
+	MOVQ AX, step-48(SP)
+	MOVQ tile_next(DI), BP
+	TESTQ BP, BP
+	CMOVQEQ SI, BP
+	MOVQ tile_out(DI), AX
+	TESTQ AX, AX
+	JZ start
+	MOVQ tile_stride(DI), BX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+
+start:
 	CMPB tile_add(DI), $0
 	JNE load
 	VXORPS Z30, Z30, Z30
@@ -1425,6 +1738,8 @@ loop:
 	VBROADCASTSS (AX)(DI*4), Z2
 	VFMADD231PS Z2, Z0, Z30
 	VFMADD231PS Z2, Z1, Z31
+	PREFETCHT1 (BP)
+	ADDQ step-48(SP), BP
 	ADDQ $128, SI
 	INCQ DI
 	JNZ loop
@@ -1439,7 +1754,7 @@ loop:
 	RET
 
 // func tile2x32AVX512(t *tile)
-TEXT ·tile2x32AVX512(SB), NOSPLIT, $40-8
+TEXT ·tile2x32AVX512(SB), NOSPLIT, $48-8
 	MOVQ t+0(FP), DI
 	MOVQ tile_k(DI), AX
 	MOVQ tile_a(DI), BX
@@ -1455,6 +1770,22 @@ TEXT ·tile2x32AVX512(SB), NOSPLIT, $40-8
 	MOVQ tile_taps(DI), AX
 	MOVQ AX, taps-40(SP)
 	MOVQ tile_b(DI), SI
+	MOVQ tile_step(DI), AX
+	MOVQ AX, step-48(SP)
+	MOVQ tile_next(DI), BP
+	TESTQ BP, BP
+	CMOVQEQ SI, BP
+	MOVQ tile_out(DI), AX
+	TESTQ AX, AX
+	JZ start
+	MOVQ tile_stride(DI), BX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+
+start:
 	CMPB tile_add(DI), $0
 	JNE load
 	VXORPS Z28, Z28, Z28
@@ -1496,6 +1827,8 @@ loop:
 	VBROADCASTSS (BX)(DI*4), Z3
 	VFMADD231PS Z3, Z0, Z30
 	VFMADD231PS Z3, Z1, Z31
+	PREFETCHT1 (BP)
+	ADDQ step-48(SP), BP
 	ADDQ $128, SI
 	INCQ DI
 	JNZ loop
@@ -1513,7 +1846,7 @@ loop:
 	RET
 
 // func tile3x32AVX512(t *tile)
-TEXT ·tile3x32AVX512(SB), NOSPLIT, $40-8
+TEXT ·tile3x32AVX512(SB), NOSPLIT, $48-8
 	MOVQ t+0(FP), DI
 	MOVQ tile_k(DI), AX
 	MOVQ tile_a(DI), BX
@@ -1529,6 +1862,25 @@ TEXT ·tile3x32AVX512(SB), NOSPLIT, $40-8
 	MOVQ tile_taps(DI), AX
 	MOVQ AX, taps-40(SP)
 	MOVQ tile_b(DI), SI
+	MOVQ tile_step(DI), AX
+	MOVQ AX, step-48(SP)
+	MOVQ tile_next(DI), BP
+	TESTQ BP, BP
+	CMOVQEQ SI, BP
+	MOVQ tile_out(DI), AX
+	TESTQ AX, AX
+	JZ start
+	MOVQ tile_stride(DI), BX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+
+start:
 	CMPB tile_add(DI), $0
 	JNE load
 	VXORPS Z26, Z26, Z26
@@ -1582,6 +1934,8 @@ loop:
 	VBROADCASTSS (CX)(DI*4), Z4
 	VFMADD231PS Z4, Z0, Z30
 	VFMADD231PS Z4, Z1, Z31
+	PREFETCHT1 (BP)
+	ADDQ step-48(SP), BP
 	ADDQ $128, SI
 	INCQ DI
 	JNZ loop
@@ -1602,7 +1956,7 @@ loop:
 	RET
 
 // func tile4x32AVX512(t *tile)
-TEXT ·tile4x32AVX512(SB), NOSPLIT, $40-8
+TEXT ·tile4x32AVX512(SB), NOSPLIT, $48-8
 	MOVQ t+0(FP), DI
 	MOVQ tile_k(DI), AX
 	MOVQ tile_a(DI), BX
@@ -1618,6 +1972,28 @@ TEXT ·tile4x32AVX512(SB), NOSPLIT, $40-8
 	MOVQ tile_taps(DI), AX
 	MOVQ AX, taps-40(SP)
 	MOVQ tile_b(DI), SI
+	MOVQ tile_step(DI), AX
+	MOVQ AX, step-48(SP)
+	MOVQ tile_next(DI), BP
+	TESTQ BP, BP
+	CMOVQEQ SI, BP
+	MOVQ tile_out(DI), AX
+	TESTQ AX, AX
+	JZ start
+	MOVQ tile_stride(DI), BX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+
+start:
 	CMPB tile_add(DI), $0
 	JNE load
 	VXORPS Z24, Z24, Z24
@@ -1683,6 +2059,8 @@ loop:
 	VBROADCASTSS (DX)(DI*4), Z5
 	VFMADD231PS Z5, Z0, Z30
 	VFMADD231PS Z5, Z1, Z31
+	PREFETCHT1 (BP)
+	ADDQ step-48(SP), BP
 	ADDQ $128, SI
 	INCQ DI
 	JNZ loop
@@ -1706,7 +2084,7 @@ loop:
 	RET
 
 // func tile5x32AVX512(t *tile)
-TEXT ·tile5x32AVX512(SB), NOSPLIT, $40-8
+TEXT ·tile5x32AVX512(SB), NOSPLIT, $48-8
 	MOVQ t+0(FP), DI
 	MOVQ tile_k(DI), AX
 	MOVQ tile_a(DI), BX
@@ -1722,6 +2100,31 @@ TEXT ·tile5x32AVX512(SB), NOSPLIT, $40-8
 	MOVQ tile_taps(DI), AX
 	MOVQ AX, taps-40(SP)
 	MOVQ tile_b(DI), SI
+	MOVQ tile_step(DI), AX
+	MOVQ AX, step-48(SP)
+	MOVQ tile_next(DI), BP
+	TESTQ BP, BP
+	CMOVQEQ SI, BP
+	MOVQ tile_out(DI), AX
+	TESTQ AX, AX
+	JZ start
+	MOVQ tile_stride(DI), BX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+
+start:
 	CMPB tile_add(DI), $0
 	JNE load
 	VXORPS Z22, Z22, Z22
@@ -1799,6 +2202,8 @@ loop:
 	VBROADCASTSS (R8)(DI*4), Z6
 	VFMADD231PS Z6, Z0, Z30
 	VFMADD231PS Z6, Z1, Z31
+	PREFETCHT1 (BP)
+	ADDQ step-48(SP), BP
 	ADDQ $128, SI
 	INCQ DI
 	JNZ loop
@@ -1825,7 +2230,7 @@ loop:
 	RET
 
 // func tile6x32AVX512(t *tile)
-TEXT ·tile6x32AVX512(SB), NOSPLIT, $40-8
+TEXT ·tile6x32AVX512(SB), NOSPLIT, $48-8
 	MOVQ t+0(FP), DI
 	MOVQ tile_k(DI), AX
 	MOVQ tile_a(DI), BX
@@ -1841,6 +2246,34 @@ TEXT ·tile6x32AVX512(SB), NOSPLIT, $40-8
 	MOVQ tile_taps(DI), AX
 	MOVQ AX, taps-40(SP)
 	MOVQ tile_b(DI), SI
+	MOVQ tile_step(DI), AX
+	MOVQ AX, step-48(SP)
+	MOVQ tile_next(DI), BP
+	TESTQ BP, BP
+	CMOVQEQ SI, BP
+	MOVQ tile_out(DI), AX
+	TESTQ AX, AX
+	JZ start
+	MOVQ tile_stride(DI), BX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+
+start:
 	CMPB tile_add(DI), $0
 	JNE load
 	VXORPS Z20, Z20, Z20
@@ -1930,6 +2363,8 @@ loop:
 	VBROADCASTSS (R9)(DI*4), Z7
 	VFMADD231PS Z7, Z0, Z30
 	VFMADD231PS Z7, Z1, Z31
+	PREFETCHT1 (BP)
+	ADDQ step-48(SP), BP
 	ADDQ $128, SI
 	INCQ DI
 	JNZ loop
@@ -1959,7 +2394,7 @@ loop:
 	RET
 
 // func tile7x32AVX512(t *tile)
-TEXT ·tile7x32AVX512(SB), NOSPLIT, $40-8
+TEXT ·tile7x32AVX512(SB), NOSPLIT, $48-8
 	MOVQ t+0(FP), DI
 	MOVQ tile_k(DI), AX
 	MOVQ tile_a(DI), BX
@@ -1975,6 +2410,37 @@ TEXT ·tile7x32AVX512(SB), NOSPLIT, $40-8
 	MOVQ tile_taps(DI), AX
 	MOVQ AX, taps-40(SP)
 	MOVQ tile_b(DI), SI
+	MOVQ tile_step(DI), AX
+	MOVQ AX, step-48(SP)
+	MOVQ tile_next(DI), BP
+	TESTQ BP, BP
+	CMOVQEQ SI, BP
+	MOVQ tile_out(DI), AX
+	TESTQ AX, AX
+	JZ start
+	MOVQ tile_stride(DI), BX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+
+start:
 	CMPB tile_add(DI), $0
 	JNE load
 	VXORPS Z18, Z18, Z18
@@ -2076,6 +2542,8 @@ loop:
 	VBROADCASTSS (R10)(DI*4), Z2
 	VFMADD231PS Z2, Z0, Z30
 	VFMADD231PS Z2, Z1, Z31
+	PREFETCHT1 (BP)
+	ADDQ step-48(SP), BP
 	ADDQ $128, SI
 	INCQ DI
 	JNZ loop
@@ -2108,7 +2576,7 @@ loop:
 	RET
 
 // func tile8x32AVX512(t *tile)
-TEXT ·tile8x32AVX512(SB), NOSPLIT, $40-8
+TEXT ·tile8x32AVX512(SB), NOSPLIT, $48-8
 	MOVQ t+0(FP), DI
 	MOVQ tile_k(DI), AX
 	MOVQ tile_a(DI), BX
@@ -2124,6 +2592,40 @@ TEXT ·tile8x32AVX512(SB), NOSPLIT, $40-8
 	MOVQ tile_taps(DI), AX
 	MOVQ AX, taps-40(SP)
 	MOVQ tile_b(DI), SI
+	MOVQ tile_step(DI), AX
+	MOVQ AX, step-48(SP)
+	MOVQ tile_next(DI), BP
+	TESTQ BP, BP
+	CMOVQEQ SI, BP
+	MOVQ tile_out(DI), AX
+	TESTQ AX, AX
+	JZ start
+	MOVQ tile_stride(DI), BX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+
+start:
 	CMPB tile_add(DI), $0
 	JNE load
 	VXORPS Z16, Z16, Z16
@@ -2237,6 +2739,8 @@ loop:
 	VBROADCASTSS (R11)(DI*4), Z3
 	VFMADD231PS Z3, Z0, Z30
 	VFMADD231PS Z3, Z1, Z31
+	PREFETCHT1 (BP)
+	ADDQ step-48(SP), BP
 	ADDQ $128, SI
 	INCQ DI
 	JNZ loop
@@ -2272,7 +2776,7 @@ loop:
 	RET
 
 // func tile9x32AVX512(t *tile)
-TEXT ·tile9x32AVX512(SB), NOSPLIT, $40-8
+TEXT ·tile9x32AVX512(SB), NOSPLIT, $48-8
 	MOVQ t+0(FP), DI
 	MOVQ tile_k(DI), AX
 	MOVQ tile_a(DI), BX
@@ -2288,6 +2792,43 @@ TEXT ·tile9x32AVX512(SB), NOSPLIT, $40-8
 	MOVQ tile_taps(DI), AX
 	MOVQ AX, taps-40(SP)
 	MOVQ tile_b(DI), SI
+	MOVQ tile_step(DI), AX
+	MOVQ AX, step-48(SP)
+	MOVQ tile_next(DI), BP
+	TESTQ BP, BP
+	CMOVQEQ SI, BP
+	MOVQ tile_out(DI), AX
+	TESTQ AX, AX
+	JZ start
+	MOVQ tile_stride(DI), BX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+
+start:
 	CMPB tile_add(DI), $0
 	JNE load
 	VXORPS Z14, Z14, Z14
@@ -2413,6 +2954,8 @@ loop:
 	VBROADCASTSS (R12)(DI*4), Z4
 	VFMADD231PS Z4, Z0, Z30
 	VFMADD231PS Z4, Z1, Z31
+	PREFETCHT1 (BP)
+	ADDQ step-48(SP), BP
 	ADDQ $128, SI
 	INCQ DI
 	JNZ loop
@@ -2451,7 +2994,7 @@ loop:
 	RET
 
 // func tile10x32AVX512(t *tile)
-TEXT ·tile10x32AVX512(SB), NOSPLIT, $40-8
+TEXT ·tile10x32AVX512(SB), NOSPLIT, $48-8
 	MOVQ t+0(FP), DI
 	MOVQ tile_k(DI), AX
 	MOVQ tile_a(DI), BX
@@ -2467,6 +3010,46 @@ TEXT ·tile10x32AVX512(SB), NOSPLIT, $40-8
 	MOVQ tile_taps(DI), AX
 	MOVQ AX, taps-40(SP)
 	MOVQ tile_b(DI), SI
+	MOVQ tile_step(DI), AX
+	MOVQ AX, step-48(SP)
+	MOVQ tile_next(DI), BP
+	TESTQ BP, BP
+	CMOVQEQ SI, BP
+	MOVQ tile_out(DI), AX
+	TESTQ AX, AX
+	JZ start
+	MOVQ tile_stride(DI), BX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+
+start:
 	CMPB tile_add(DI), $0
 	JNE load
 	VXORPS Z12, Z12, Z12
@@ -2604,6 +3187,8 @@ loop:
 	VBROADCASTSS (R13)(DI*4), Z5
 	VFMADD231PS Z5, Z0, Z30
 	VFMADD231PS Z5, Z1, Z31
+	PREFETCHT1 (BP)
+	ADDQ step-48(SP), BP
 	ADDQ $128, SI
 	INCQ DI
 	JNZ loop
@@ -2645,7 +3230,7 @@ loop:
 	RET
 
 // func tile11x32AVX512(t *tile)
-TEXT ·tile11x32AVX512(SB), NOSPLIT, $40-8
+TEXT ·tile11x32AVX512(SB), NOSPLIT, $48-8
 	MOVQ t+0(FP), DI
 	MOVQ tile_k(DI), AX
 	MOVQ tile_a(DI), BX
@@ -2661,6 +3246,49 @@ TEXT ·tile11x32AVX512(SB), NOSPLIT, $40-8
 	MOVQ tile_taps(DI), AX
 	MOVQ AX, taps-40(SP)
 	MOVQ tile_b(DI), SI
+	MOVQ tile_step(DI), AX
+	MOVQ AX, step-48(SP)
+	MOVQ tile_next(DI), BP
+	TESTQ BP, BP
+	CMOVQEQ SI, BP
+	MOVQ tile_out(DI), AX
+	TESTQ AX, AX
+	JZ start
+	MOVQ tile_stride(DI), BX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+
+start:
 	CMPB tile_add(DI), $0
 	JNE load
 	VXORPS Z10, Z10, Z10
@@ -2810,6 +3438,8 @@ loop:
 	VBROADCASTSS (R14)(DI*4), Z6
 	VFMADD231PS Z6, Z0, Z30
 	VFMADD231PS Z6, Z1, Z31
+	PREFETCHT1 (BP)
+	ADDQ step-48(SP), BP
 	ADDQ $128, SI
 	INCQ DI
 	JNZ loop
@@ -2854,7 +3484,7 @@ loop:
 	RET
 
 // func tile12x32AVX512(t *tile)
-TEXT ·tile12x32AVX512(SB), NOSPLIT, $40-8
+TEXT ·tile12x32AVX512(SB), NOSPLIT, $48-8
 	MOVQ t+0(FP), DI
 	MOVQ tile_k(DI), AX
 	MOVQ tile_a(DI), BX
@@ -2870,6 +3500,52 @@ TEXT ·tile12x32AVX512(SB), NOSPLIT, $40-8
 	MOVQ tile_taps(DI), AX
 	MOVQ AX, taps-40(SP)
 	MOVQ tile_b(DI), SI
+	MOVQ tile_step(DI), AX
+	MOVQ AX, step-48(SP)
+	MOVQ tile_next(DI), BP
+	TESTQ BP, BP
+	CMOVQEQ SI, BP
+	MOVQ tile_out(DI), AX
+	TESTQ AX, AX
+	JZ start
+	MOVQ tile_stride(DI), BX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	LEAQ (AX)(BX*4), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+
+start:
 	CMPB tile_add(DI), $0
 	JNE load
 	VXORPS Z8, Z8, Z8
@@ -3031,6 +3707,8 @@ loop:
 	VBROADCASTSS (R15)(DI*4), Z7
 	VFMADD231PS Z7, Z0, Z30
 	VFMADD231PS Z7, Z1, Z31
+	PREFETCHT1 (BP)
+	ADDQ step-48(SP), BP
 	ADDQ $128, SI
 	INCQ DI
 	JNZ loop

@@ -23,6 +23,12 @@ type tile struct {
 	rows    int  // 1 to 12
 	narrow  bool // only the first 16 columns
 	add     bool
+
+	// What to fetch into the caches meanwhile; the plain code ignores it.
+	next   []float32 // what comes next: one line, then step bytes on, for each k
+	step   int
+	out    []float32 // where c will go: its rows, if not nil
+	stride int
 }
 
 // tileGeneric is the specification of the kernel.

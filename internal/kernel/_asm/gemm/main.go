@@ -37,6 +37,7 @@ var rowRegs = []string{"AX", "BX", "CX", "DX", "R8", "R9", "R10", "R11", "R12", 
 const (
 	b     = "SI" // next row of the panel of B
 	count = "DI" // runs from -k to 0, so that it indexes the rows of A too
+	next  = "BP" // what to prefetch; the frame saves it
 )
 
 func main() {
@@ -73,7 +74,7 @@ func (t target) kernelName(rows, vecs int) string {
 // taps.
 func (t target) kernel(f *asm.File, rows, vecs int) {
 	name := t.kernelName(rows, vecs)
-	f.Func(name, 40, 8, "func "+name+"(t *tile)")
+	f.Func(name, 48, 8, "func "+name+"(t *tile)")
 
 	bReg := func(j int) string { return t.reg(j) }
 	temps := t.regs - rows*vecs - vecs
@@ -84,6 +85,7 @@ func (t target) kernel(f *asm.File, rows, vecs int) {
 	acc := func(i, j int) string { return t.reg(t.regs - rows*vecs + i*vecs + j) }
 	base, zero, k := asm.Local("base", 8), asm.Local("zero", 16), asm.Local("k", 24)
 	offsets, taps := asm.Local("offsets", 32), asm.Local("taps", 40)
+	step := asm.Local("step", 48)
 
 	f.I("MOVQ", asm.Arg("t", 0), "DI")
 	f.I("MOVQ", "tile_k(DI)", "AX")
@@ -100,6 +102,24 @@ func (t target) kernel(f *asm.File, rows, vecs int) {
 	f.I("MOVQ", "tile_taps(DI)", "AX")
 	f.I("MOVQ", "AX", taps)
 	f.I("MOVQ", "tile_b(DI)", b)
+	f.I("MOVQ", "tile_step(DI)", "AX")
+	f.I("MOVQ", "AX", step)
+	f.I("MOVQ", "tile_next(DI)", next)
+	f.I("TESTQ", next, next)
+	f.I("CMOVQEQ", b, next)
+	f.I("MOVQ", "tile_out(DI)", "AX")
+	f.I("TESTQ", "AX", "AX")
+	f.I("JZ", "start")
+	f.I("MOVQ", "tile_stride(DI)", "BX")
+	for i := range rows {
+		for j := 0; j < vecs*t.lanes; j += 16 {
+			f.I("PREFETCHT0", asm.Mem("AX", 4*j))
+		}
+		if i < rows-1 {
+			f.I("LEAQ", "(AX)(BX*4)", "AX")
+		}
+	}
+	f.Label("start")
 
 	each := func(op func(i, j int)) {
 		for i := range rows {
@@ -140,6 +160,8 @@ func (t target) kernel(f *asm.File, rows, vecs int) {
 			f.I("VFMADD231PS", temp(i), bReg(j), acc(i, j))
 		}
 	}
+	f.I("PREFETCHT1", asm.Mem(next, 0))
+	f.I("ADDQ", step, next)
 	f.I("ADDQ", asm.Imm(4*32), b)
 	f.I("INCQ", count)
 	f.I("JNZ", "loop")
