@@ -1,0 +1,138 @@
+package main
+
+import (
+	"math"
+
+	"sdgo/internal/kernel/_asm/asm"
+)
+
+var minusInf = float32(math.Inf(-1))
+
+// Registers that hold the same value throughout a function. The rest of the
+// code takes its registers from 0 up.
+func (t *target) expMin() string  { return t.reg(15) }
+func (t *target) expMax() string  { return t.reg(14) }
+func (t *target) zero() string    { return t.reg(13) }
+func (t *target) one() string     { return t.reg(12) }
+func (t *target) geluMax() string { return t.reg(11) }
+
+func (t *target) loadExp() {
+	t.load("expMin", t.expMin())
+	t.load("expMax", t.expMax())
+}
+
+func (t *target) loadAct() {
+	t.loadExp()
+	t.I("VXORPS", asm.X(13), asm.X(13), asm.X(13))
+	t.load("one", t.one())
+	t.load("geluMax", t.geluMax())
+}
+
+// exp sets p = e^x. It spoils x, a and b. The steps are those of exp32; the
+// order of the operands of the minimum and the maximum lets NaN through.
+func (t *target) exp(p, x, a, b string) {
+	t.I("VMINPS", x, t.expMax(), x)
+	t.I("VMAXPS", x, t.expMin(), x)
+	t.load("roundShift", a)
+	t.IC("VFMADD231PS", t.C("log2e"), x, a)
+	t.IC("VSUBPS", t.C("roundShift"), a, b)
+	t.IC("VFMADD231PS", t.C("-ln2Hi"), b, x)
+	t.IC("VFMADD231PS", t.C("-ln2Lo"), b, x)
+	t.horner(p, x, "expQ4", "expQ3", "expQ2", "expQ1", "expQ0", "one", "one")
+	if t.avx512() {
+		t.I("VSCALEFPS", b, p, p)
+		return
+	}
+	t.IC("VPSUBD", t.C("roundShift"), a, a)
+	t.I("VPSRAD", asm.Imm(1), a, b)
+	t.I("VPSUBD", b, a, a)
+	for _, power := range []string{b, a} {
+		t.IC("VPADDD", t.exponentBias(), power, power)
+		t.I("VPSLLD", asm.Imm(23), power, power)
+		t.I("VMULPS", power, p, p)
+	}
+}
+
+// sigmoidProduct sets x = x / (1 + e^y). It spoils y and registers 2 to 4.
+func (t *target) sigmoidProduct(x, y string) {
+	p := t.reg(2)
+	t.exp(p, y, t.reg(3), t.reg(4))
+	t.I("VADDPS", p, t.one(), p)
+	t.I("VDIVPS", p, x, x)
+}
+
+// silu sets x to its SiLU. It spoils registers 1 to 4; x is none of them.
+func (t *target) silu(x string) {
+	y := t.reg(1)
+	t.I("VSUBPS", x, t.zero(), y)
+	t.sigmoidProduct(x, y)
+}
+
+// quickGELU sets x to its QuickGELU. It spoils registers 1 to 4.
+func (t *target) quickGELU(x string) {
+	y := t.reg(1)
+	t.IC("VMULPS", t.C("-quickGELUSlope"), x, y)
+	t.sigmoidProduct(x, y)
+}
+
+// gelu sets x to its GELU by the steps of gelu32. It spoils registers 1 to 8.
+func (t *target) gelu(x string) {
+	a, r, u, p, rest, minus := t.reg(1), t.reg(2), t.reg(3), t.reg(4), t.reg(5), t.reg(6)
+	t.IC("VANDPS", t.absMask(), x, a)
+	t.I("VMINPS", a, t.geluMax(), a)
+	t.I("VMAXPS", t.zero(), x, x)
+	t.IC("VADDPS", t.C("geluK"), a, r)
+	t.I("VDIVPS", r, t.one(), r)
+	t.I("VMULPS", r, a, u)
+	t.horner(p, u, "geluP9", "geluP8", "geluP7", "geluP6", "geluP5", "geluP4", "geluP3", "geluP2", "geluP1", "geluP0")
+	t.I("VMULPS", r, p, p)
+
+	t.IC("VMULPS", t.C("half"), a, rest)
+	t.I("VMULPS", a, rest, u)
+	t.I("VFMSUB213PS", u, a, rest)
+	t.I("VSUBPS", u, t.zero(), minus)
+	e := r
+	t.exp(e, minus, t.reg(7), t.reg(8))
+	t.I("VFNMADD231PS", e, rest, e)
+	t.I("VMULPS", e, p, p)
+	t.I("VFNMADD231PS", p, a, x)
+}
+
+// activations writes the functions that apply them to a row.
+func (t *target) activations() {
+	for _, act := range []struct {
+		name string
+		of   func(x string)
+	}{{"silu", t.silu}, {"gelu", t.gelu}, {"quickGELU", t.quickGELU}} {
+		t.begin(act.name, nil, pointer("dst", "DI"), pointer("x", "SI"), number("n", "CX"))
+		t.loadAct()
+		t.elements(func() {
+			x := t.reg(0)
+			t.I("VMOVUPS", "(SI)(DX*4)", x)
+			act.of(x)
+			t.I("VMOVUPS", x, "(DI)(DX*4)")
+		})
+		t.end()
+	}
+
+	t.begin("geglu", nil, pointer("dst", "DI"), pointer("x", "SI"), pointer("gate", "BX"), number("n", "CX"))
+	t.loadAct()
+	t.elements(func() {
+		x := t.reg(0)
+		t.I("VMOVUPS", "(BX)(DX*4)", x)
+		t.gelu(x)
+		t.I("VMULPS", "(SI)(DX*4)", x, x)
+		t.I("VMOVUPS", x, "(DI)(DX*4)")
+	})
+	t.end()
+}
+
+// elements is a loop over CX elements, a vector at a time; DX counts them.
+func (t *target) elements(body func()) {
+	t.I("XORL", "DX", "DX")
+	t.Label("elements")
+	body()
+	t.I("ADDQ", asm.Imm(t.width), "DX")
+	t.I("CMPQ", "DX", "CX")
+	t.I("JLT", "elements")
+}

@@ -1,0 +1,115 @@
+package main
+
+import "sdgo/internal/kernel/_asm/asm"
+
+// constants are those of the plain Go code, under the same names. A test that
+// compares every bit keeps the two together.
+var constants = []struct {
+	name  string
+	value float32
+}{
+	{"one", 1},
+	{"half", 0.5},
+	{"minusInf", minusInf},
+
+	{"expMin", -104},
+	{"expMax", 89},
+	{"log2e", 0x1.715476p+00},
+	{"-ln2Hi", -0x1.62e430p-01},
+	{"-ln2Lo", 0x1.05c610p-29},
+	{"roundShift", 0x1.8p23},
+	{"expQ0", 0x1.fffffcp-02},
+	{"expQ1", 0x1.55549p-03},
+	{"expQ2", 0x1.5558f4p-05},
+	{"expQ3", 0x1.123a6cp-07},
+	{"expQ4", 0x1.6a2352p-10},
+
+	{"-quickGELUSlope", -1.702},
+	{"geluMax", 16},
+	{"geluK", 2.5625},
+	{"geluP0", 2.5625 / 2},
+	{"geluP1", -1.338369375},
+	{"geluP2", 0.248711332},
+	{"geluP3", 0.3069586331},
+	{"geluP4", 0.02406260418},
+	{"geluP5", -0.1433634932},
+	{"geluP6", 0.08997761269},
+	{"geluP7", -0.2392445903},
+	{"geluP8", 0.2443839662},
+	{"geluP9", -0.07543807279},
+}
+
+// Bit patterns.
+const (
+	absMask      = 0x7fffffff
+	exponentBias = 127
+)
+
+// constantTable writes the constants: AVX-512 repeats one word over a vector
+// as it reads it, AVX2 wants the vector in memory.
+func (t *target) constantTable() {
+	repeat := 1
+	if !t.avx512() {
+		repeat = t.width
+	}
+	var table []float32
+	for _, c := range constants {
+		for range repeat {
+			table = append(table, c.value)
+		}
+	}
+	t.Float32s("constants", table...)
+	var bits []uint32
+	for _, w := range []uint32{absMask, exponentBias} {
+		for range repeat {
+			bits = append(bits, w)
+		}
+	}
+	t.Uint32s("bits", bits...)
+	if !t.avx512() {
+		masks := make([]uint32, 2*lanes)
+		for i := range lanes {
+			masks[i] = ^uint32(0)
+		}
+		t.Uint32s("masks", masks...)
+	}
+}
+
+// C is the operand of a constant.
+func (t *target) C(name string) string {
+	for i, c := range constants {
+		if c.name == name {
+			return t.constant("constants", i)
+		}
+	}
+	panic("no constant " + name)
+}
+
+func (t *target) absMask() string      { return t.constant("bits", 0) }
+func (t *target) exponentBias() string { return t.constant("bits", 1) }
+
+func (t *target) constant(table string, i int) string {
+	if t.avx512() {
+		return asm.Symbol(table, 4*i)
+	}
+	return asm.Symbol(table, 4*t.width*i)
+}
+
+// IC writes an instruction whose first operand is a constant in memory.
+func (t *target) IC(op string, operands ...any) {
+	if t.avx512() {
+		op += ".BCST"
+	}
+	t.I(op, operands...)
+}
+
+// load fills a register with a constant.
+func (t *target) load(name, reg string) { t.I("VBROADCASTSS", t.C(name), reg) }
+
+// horner sets p = names[0], then p = p·x + c for each constant c that follows.
+func (t *target) horner(p, x string, names ...string) {
+	t.load(names[0], p)
+	for _, name := range names[1:] {
+		t.IC("VFMADD213PS", t.C(name), x, p)
+	}
+}
