@@ -11,9 +11,8 @@ type AttentionShape struct {
 }
 
 const (
-	queryRows = 4 * tileRows // queries of one task
-	keyTile   = 1024         // keys of one softmax step
-	packKeys  = 256          // keys that one task packs
+	keyTile  = 512 // keys of one softmax step
+	packKeys = 256 // keys that one task packs
 	// lowest is where the running maximum starts: not -Inf, because a row of
 	// -Inf must not compute -Inf - -Inf before its first finite score.
 	lowest = -1e30
@@ -57,14 +56,15 @@ func Attention(out, q, k, v []float32, s AttentionShape, work []float32) []Phase
 	split := s.Batch * s.Heads * PackedLen(s.HeadDim, s.Keys)
 	a.packedK, a.packedV = work[:split], work[split:]
 	a.chunks = ceilDiv(s.Keys, packKeys)
-	a.blocks = ceilDiv(s.Queries, queryRows)
-	a.sCols = min(keyTile, roundUp(s.Keys, panel))
+	a.rows = s.queryRows()
+	a.blocks = ceilDiv(s.Queries, a.rows)
+	a.sCols = min(keyTile, roundUp(s.Keys, panel)) + 16 // off the powers of two, which share cache sets
 	a.oCols = roundUp(s.HeadDim, panel)
 	return []Phase{
 		{Tasks: s.Batch * s.Heads * a.chunks, Run: a.pack},
 		{
 			Tasks:   s.Batch * s.Heads * a.blocks,
-			Scratch: queryRows * (a.sCols + a.oCols + 2 + 1),
+			Scratch: a.rows * (a.sCols + a.oCols + 2 + 1),
 			Run:     a.run,
 		},
 	}
@@ -75,7 +75,18 @@ type attention struct {
 	out, q, k, v     []float32
 	packedK, packedV []float32 // per head [Keys/32][HeadDim][32] and [HeadDim/32][Keys][32]
 	chunks, blocks   int       // tasks of a head when packing and when computing
+	rows             int       // queries of one task
 	sCols, oCols     int       // row lengths of the scores and of the sums
+}
+
+// queryRows chooses the queries of one task: many, because each task reads all
+// keys and values, while there is little work in one and there are many tasks.
+func (s AttentionShape) queryRows() int {
+	rows := 4 * tileRows
+	for rows < 16*tileRows && 4*rows*s.Keys*s.HeadDim < taskOps && s.Batch*s.Heads*s.Queries > 4*minTasks*rows {
+		rows *= 2
+	}
+	return rows
 }
 
 // head returns the packed keys and values of one head of one image.
@@ -91,17 +102,8 @@ func (a *attention) pack(task int, _ []float32) {
 	batch, col := head/a.Heads, head%a.Heads*a.HeadDim
 	kt, vt := a.head(head)
 	for key := first; key < last; key += panel {
-		block := kt[key*a.HeadDim:][:a.HeadDim*panel]
-		cols := min(panel, last-key)
-		for j := range cols {
-			row := a.k[(batch*a.Keys+key+j)*a.KStride+col:][:a.HeadDim]
-			for i, x := range row {
-				block[i*panel+j] = x
-			}
-		}
-		for i := 0; cols < panel && i < a.HeadDim; i++ {
-			clear(block[i*panel+cols:][:panel-cols])
-		}
+		src := a.k[(batch*a.Keys+key)*a.KStride+col:]
+		transposePanel(kt[key*a.HeadDim:], src, a.KStride, min(panel, last-key), a.HeadDim)
 	}
 	for key := first; key < last; key++ {
 		row := a.v[(batch*a.Keys+key)*a.VStride+col:][:a.HeadDim]
@@ -120,11 +122,11 @@ func (a *attention) run(task int, scratch []float32) {
 	rows := last - first
 	kt, vt := a.head(head)
 
-	scores, rest := scratch[:queryRows*a.sCols], scratch[queryRows*a.sCols:]
-	sums, rest := rest[:queryRows*a.oCols], rest[queryRows*a.oCols:]
-	maxima, rest := rest[:queryRows], rest[queryRows:]
-	norms, rest := rest[:queryRows], rest[queryRows:]
-	offsets := int32s(rest[:queryRows])
+	scores, rest := scratch[:a.rows*a.sCols], scratch[a.rows*a.sCols:]
+	sums, rest := rest[:a.rows*a.oCols], rest[a.rows*a.oCols:]
+	maxima, rest := rest[:a.rows], rest[a.rows:]
+	norms, rest := rest[:a.rows], rest[a.rows:]
+	offsets := int32s(rest[:a.rows])
 	for r := range rows {
 		maxima[r], norms[r] = lowest, 0
 	}
@@ -144,6 +146,7 @@ func (a *attention) run(task int, scratch []float32) {
 			q.b = kt[(key+j)*a.HeadDim:][:a.HeadDim*panel]
 			q.narrow = n-j <= panel/2
 			q.a = a.q[(batch*a.Queries+first)*a.QStride+col:]
+			q.next = kt[min(len(kt)-1, (key+j+panel)*a.HeadDim):]
 			a.multiply(&q, scores[j:], offsets, rows)
 		}
 
@@ -170,24 +173,28 @@ func (a *attention) run(task int, scratch []float32) {
 			p.b = vt[j*a.Keys+key*panel:][:n*panel]
 			p.narrow = a.HeadDim-j <= panel/2
 			p.a = scores
+			p.next = vt[min(len(vt)-1, (j+panel)*a.Keys+key*panel):]
 			a.multiply(&p, sums[j:], offsets, rows)
 		}
 	}
 
 	for r := range rows {
-		row := sums[r*a.oCols:][:a.HeadDim]
-		scaleRow(row, row, 1/norms[r])
-		copy(a.out[(batch*a.Queries+first+r)*a.OutStride+col:], row)
+		row := a.out[(batch*a.Queries+first+r)*a.OutStride+col:][:a.HeadDim]
+		scaleRow(row, sums[r*a.oCols:][:a.HeadDim], 1/norms[r])
 	}
 }
 
-// multiply runs a tile for all rows of a block.
+// multiply runs a tile for all rows of a block, while it fetches t.next, the
+// next panel.
 func (a *attention) multiply(t *tile, c []float32, offsets []int32, rows int) {
 	tiles := ceilDiv(rows, tileRows)
+	t.step = ceilDiv(4*panel, tiles)
+	next := t.next
 	for i := range tiles {
 		from, to := rows*i/tiles, rows*(i+1)/tiles
 		t.c, t.rows = c[from*t.ldc:], to-from
 		t.offsets = offsets[from:]
+		t.next = next[min(len(next)-1, i*t.k*t.step/4):]
 		multiply(t)
 	}
 }

@@ -95,6 +95,9 @@ func tile11x32AVX512(t *tile)
 func tile12x32AVX512(t *tile)
 
 //go:noescape
+func transpose8AVX2(dst, src *float32, stride, blocks int)
+
+//go:noescape
 func sum16AVX2(s *sum)
 
 //go:noescape

@@ -32,7 +32,8 @@ func GroupNormWork(s NormShape) int { return s.N * s.chunks() * s.partial() }
 // GroupNorm normalises each sample and group of x [N Pixels C] to mean 0 and
 // variance 1 over its pixels and channels, then applies gamma [C], beta [C] and
 // the activation. out may be x. The sums are float64: a mean far larger than
-// the deviation costs no accuracy, up to values of 1e18.
+// the deviation costs no accuracy. The squares of values beyond 1e16 overflow,
+// and the group becomes NaN.
 //
 // Wu and He (2018), "Group normalization", equation 7.
 // https://arxiv.org/abs/1803.08494

@@ -106,6 +106,24 @@ func TestGroupNormTwoValues(t *testing.T) {
 	assert.Equal(t, []float32{-1, 1, 1, -1}, out)
 }
 
+// Without eps the result does not depend on the scale of the input, and powers
+// of two do not even change a bit.
+func TestGroupNormScale(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 6))
+	s := NormShape{N: 1, Pixels: 70, C: 40, Groups: 4}
+	x, gamma, beta := randoms(rng, s.Pixels*s.C), randoms(rng, s.C), randoms(rng, s.C)
+	run := func(scale float32) []float32 {
+		scaled, work := make([]float32, len(x)), make([]float32, GroupNormWork(s))
+		Serial(Scale(scaled, x, scale))
+		Serial(GroupNorm(scaled, scaled, s, gamma, beta, 0, None, work)...)
+		return scaled
+	}
+	want := run(1)
+	for _, scale := range []float32{0x1p50, 0x1p-40, 0x1p10} {
+		requireSame(t, want, run(scale))
+	}
+}
+
 // A batch gives each sample the bytes that it gets alone.
 func TestGroupNormBatch(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 4))

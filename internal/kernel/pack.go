@@ -33,24 +33,44 @@ func PackConv(dst, w []float32, out, in, kh, kw int) Packed {
 		panic("kernel: pack: short destination")
 	}
 	dst = dst[:PackedLen(k, out)]
+	var transposed []float32 // one panel [in taps 32]
+	if taps > 1 {
+		transposed = make([]float32, k*panel)
+	}
 	for first := 0; first < out; first += panel {
-		cols := min(panel, out-first)
 		block := dst[first*k:][:k*panel]
-		for tap := range taps {
-			for i := range in {
-				row := block[(tap*in+i)*panel:][:panel]
-				src := w[first*k+i*taps+tap:]
-				for j := range cols {
-					row[j] = src[j*k]
-				}
-				clear(row[cols:])
+		cols := min(panel, out-first)
+		if taps == 1 {
+			transposePanel(block, w[first*k:], k, cols, k)
+			continue
+		}
+		transposePanel(transposed, w[first*k:], k, cols, k)
+		for i := range in {
+			for tap := range taps {
+				copy(block[(tap*in+i)*panel:][:panel], transposed[(i*taps+tap)*panel:])
 			}
 		}
 	}
 	return Packed{K: k, N: out, Data: dst}
 }
 
-// column returns the panel that starts at column 32*p.
-func (w Packed) column(p int) []float32 { return w.Data[p*w.K*panel:][:w.K*panel] }
+// transposePanel writes up to 32 rows of src as the columns of the panel dst
+// [cols][32], and zeros in place of missing rows.
+func transposePanel(dst, src []float32, stride, rows, cols int) {
+	doneRows, doneCols := transposeVectors(dst, src, stride, rows, cols)
+	for r := range rows {
+		first := 0
+		if r < doneRows {
+			first = doneCols
+		}
+		row := src[r*stride:][:cols]
+		for i := first; i < cols; i++ {
+			dst[i*panel+r] = row[i]
+		}
+	}
+	for i := 0; rows < panel && i < cols; i++ {
+		clear(dst[i*panel+rows:][:panel-rows])
+	}
+}
 
 func ceilDiv(a, b int) int { return (a + b - 1) / b }

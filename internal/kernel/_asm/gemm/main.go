@@ -56,6 +56,9 @@ func main() {
 		for _, cols := range sumCols {
 			t.sum(f, cols)
 		}
+		if t.name == "AVX2" {
+			transpose(f)
+		}
 		if err := f.Write(filepath.Join(dir, "gemm_"+strings.ToLower(t.name)+"_amd64.s")); err != nil {
 			log.Fatal(err)
 		}
@@ -200,6 +203,7 @@ func stubs() []byte {
 			}
 		}
 	}
+	fmt.Fprintf(&w, "\n//go:noescape\nfunc transpose8AVX2(dst, src *float32, stride, blocks int)\n")
 	for _, t := range targets {
 		for _, cols := range sumCols {
 			fmt.Fprintf(&w, "\n//go:noescape\nfunc %s(s *sum)\n", t.sumName(cols))
