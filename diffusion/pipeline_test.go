@@ -1,6 +1,7 @@
 package diffusion
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"image"
@@ -23,6 +24,7 @@ import (
 	"sdgo/internal/engine"
 	"sdgo/internal/golden"
 	"sdgo/internal/nn"
+	"sdgo/safetensors"
 	"sdgo/sampler"
 	"sdgo/unet"
 )
@@ -322,6 +324,41 @@ func TestBadModels(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
 	_, err = Load(file, nil)
 	assert.ErrorContains(t, err, "have a file, want a folder")
+}
+
+// Weights that overflow are reported by step and module.
+func TestNotFinite(t *testing.T) {
+	fsys := golden.Model(t, "tiny-sd15")
+	for _, tt := range []struct{ file, key, want string }{
+		{"unet/diffusion_pytorch_model.safetensors", "conv_out.weight", "sampler: step 0 (sigma "},
+		{"unet/diffusion_pytorch_model.safetensors", "conv_out.weight", "unet: element "},
+		{"vae/diffusion_pytorch_model.safetensors", "decoder.conv_out.weight", "diffusion: vae decoder: element "},
+		{"text_encoder/model.safetensors", "text_model.final_layer_norm.weight", "diffusion: text encoder: element "},
+	} {
+		file, err := safetensors.OpenFS(fsys, tt.file)
+		require.NoError(t, err)
+		defer file.Close()
+		var tensors []safetensors.Tensor
+		for _, name := range file.Names() {
+			x, _ := file.Tensor(name)
+			if name == tt.key {
+				data := make([]float32, x.Len())
+				for i := range data {
+					data[i] = 3e38
+				}
+				x, err = safetensors.NewFloat32(name, x.Shape, data)
+				require.NoError(t, err)
+			}
+			tensors = append(tensors, x)
+		}
+		var buf bytes.Buffer
+		require.NoError(t, safetensors.Write(&buf, tensors, nil))
+		p, err := LoadFS(with(t, "tiny-sd15", tt.file, buf.Bytes()), nil)
+		require.NoError(t, err)
+		_, err = p.TextToImage(t.Context(), prompt, quick(1))
+		assert.ErrorContains(t, err, tt.want)
+		p.Close()
+	}
 }
 
 // A model from real files, mapped into memory, gives the bytes of one from an

@@ -5,7 +5,9 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	G "gorgonia.org/gorgonia"
@@ -33,6 +35,8 @@ type Engine struct {
 	mu        sync.Mutex
 	idle      []*Machine // the longest unused first
 	idleBytes int64
+	arenas    int64         // bytes of all machines, idle and running
+	released  chan struct{} // closed when a run ends
 }
 
 // New returns an engine. Options may be nil.
@@ -46,7 +50,7 @@ func New(o *Options) (*Engine, error) {
 	if o.MaxMemory < 0 {
 		return nil, fmt.Errorf("engine: have a memory limit of %d bytes, want 0 (the machine's memory) or more", o.MaxMemory)
 	}
-	e := &Engine{threads: o.Threads}
+	e := &Engine{threads: o.Threads, released: make(chan struct{})}
 	e.Memory.limit = o.MaxMemory
 	if e.Memory.limit == 0 {
 		e.Memory.limit = machineMemory()
@@ -54,65 +58,102 @@ func New(o *Options) (*Engine, error) {
 	return e, nil
 }
 
-// Check reports as a *MemoryError that a machine for the plan would not fit
-// into the engine's memory beside what is in use; idle machines give way.
+// Check reports as a *MemoryError that a machine for the plan would not fit into
+// the engine's memory beside the weights.
 func (e *Engine) Check(p *Plan, what string) error {
 	e.mu.Lock()
-	idle := e.idleBytes
-	e.mu.Unlock()
-	return e.Memory.check(p.Bytes(), idle, what)
+	defer e.mu.Unlock()
+	return e.Memory.check(p.Bytes(), e.arenas, what)
 }
 
-// acquire returns an idle machine of the plan or a new one.
-func (e *Engine) acquire(p *Plan) (*Machine, error) {
+// acquire returns an idle machine of the plan or a new one. If other runs hold
+// the memory for it, it waits for them; a run holds one machine, so that this
+// ends.
+func (e *Engine) acquire(ctx context.Context, p *Plan) (*Machine, error) {
+	for {
+		m, wait, err := e.tryAcquire(p)
+		if wait == nil {
+			return m, err
+		}
+		select {
+		case <-wait:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// tryAcquire returns a machine, or an error, or what to wait for.
+func (e *Engine) tryAcquire(p *Plan) (*Machine, <-chan struct{}, error) {
 	e.mu.Lock()
+	defer e.mu.Unlock()
 	for i, m := range e.idle {
 		if m.plan == p {
-			e.remove(i)
-			e.mu.Unlock()
-			return m, nil
+			e.forget(i)
+			return m, nil, nil
 		}
 	}
 	for len(e.idle) > 0 && (e.idleBytes+p.Bytes() > idleLimit || e.Memory.check(p.Bytes(), 0, "") != nil) {
-		m := e.idle[0]
-		e.remove(0)
-		m.Close()
+		e.drop(0)
 	}
-	e.mu.Unlock()
-	return p.NewMachine(&e.Memory, e.threads)
+	m, err := p.NewMachine(&e.Memory, e.threads)
+	if err == nil {
+		e.arenas += p.Bytes()
+		return m, nil, nil
+	}
+	var limit *MemoryError
+	if errors.As(err, &limit) && e.Memory.check(p.Bytes(), e.arenas, "") == nil {
+		return nil, e.released, nil
+	}
+	return nil, nil, err
 }
 
-func (e *Engine) remove(i int) {
+// forget takes machine i off the idle ones.
+func (e *Engine) forget(i int) {
 	e.idleBytes -= e.idle[i].plan.Bytes()
-	e.idle = append(e.idle[:i:i], e.idle[i+1:]...)
+	e.idle = slices.Delete(e.idle, i, i+1)
 }
 
-// release keeps the machine for the next run of its plan, if it is small.
+// drop gives the memory of idle machine i back.
+func (e *Engine) drop(i int) {
+	m := e.idle[i]
+	e.forget(i)
+	e.close(m)
+}
+
+func (e *Engine) close(m *Machine) {
+	e.arenas -= m.plan.Bytes()
+	m.Close()
+}
+
+// release keeps the machine for the next run of its plan, unless it is large, and
+// wakes the runs that wait for memory.
 func (e *Engine) release(m *Machine) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.idleBytes+m.plan.Bytes() > idleLimit && len(e.idle) > 0 || m.plan.Bytes() > 4*idleLimit {
-		m.Close()
-		return
+		e.close(m)
+	} else {
+		e.idle = append(e.idle, m)
+		e.idleBytes += m.plan.Bytes()
 	}
-	e.idle = append(e.idle, m)
-	e.idleBytes += m.plan.Bytes()
+	close(e.released)
+	e.released = make(chan struct{})
 }
 
 // Close gives the memory of idle machines back.
 func (e *Engine) Close() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for _, m := range e.idle {
-		m.Close()
+	for len(e.idle) > 0 {
+		e.drop(0)
 	}
-	e.idle, e.idleBytes = nil, 0
 }
 
 // Run computes the plan's outputs from inputs given in order and copies them to
 // outputs. See [Machine.Run] about ctx.
 func (e *Engine) Run(ctx context.Context, p *Plan, inputs, outputs [][]float32) error {
-	m, err := e.acquire(p)
+	m, err := e.acquire(ctx, p)
 	if err != nil {
 		return err
 	}
@@ -185,11 +226,9 @@ func (e *Engine) Forget(c *Plans) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for i := len(e.idle) - 1; i >= 0; i-- {
-		m := e.idle[i]
 		for _, p := range c.plans {
-			if m.plan == p {
-				e.remove(i)
-				m.Close()
+			if e.idle[i].plan == p {
+				e.drop(i)
 				break
 			}
 		}

@@ -223,6 +223,16 @@ func TestMemoryLimit(t *testing.T) {
 	assert.NoError(t, eng.Check(plan, "a picture"))
 	assert.NoError(t, eng.Run(t.Context(), plan, in, in))
 
+	// Runs that fit one at a time wait for each other.
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			out := [][]float32{make([]float32, len(in[0]))}
+			assert.NoError(t, eng.Run(t.Context(), plan, in, out))
+		})
+	}
+	wg.Wait()
+
 	_, err = engine.New(&engine.Options{Threads: -1})
 	assert.ErrorContains(t, err, "have -1 threads")
 	_, err = engine.New(&engine.Options{MaxMemory: -1})

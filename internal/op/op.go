@@ -100,14 +100,19 @@ func (o *Op) Type() hm.Type { return hm.NewFnType(o.types...) }
 // InferShape implements gorgonia.Op.
 func (o *Op) InferShape(...G.DimSizer) (tensor.Shape, error) { return o.shape.Clone(), nil }
 
-// Do implements gorgonia.Op. It runs on the calling goroutine.
-func (o *Op) Do(inputs ...G.Value) (G.Value, error) {
+// Do implements gorgonia.Op. It runs on the calling goroutine. A panic of the
+// kernel, as for a token id that the table lacks, is returned as an error.
+func (o *Op) Do(inputs ...G.Value) (_ G.Value, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("op: %v: %v", o, r)
+		}
+	}()
 	if len(inputs) != o.Arity() {
 		return nil, fmt.Errorf("op: %v: have %d inputs, want %d", o, len(inputs), o.Arity())
 	}
 	in := make([]Arg, len(inputs))
 	for i, v := range inputs {
-		var err error
 		if in[i], err = ArgOf(v); err != nil {
 			return nil, fmt.Errorf("op: %v: input %d: %w", o, i, err)
 		}
