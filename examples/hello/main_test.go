@@ -24,6 +24,9 @@ func TestREADME(t *testing.T) {
 	require.True(t, found)
 	assert.Equal(t, string(program), block)
 
+	if testing.Short() {
+		t.Skip("many steps")
+	}
 	t.Chdir(t.TempDir())
 	main()
 	assert.Equal(t, image.Rect(0, 0, 128, 128), clitest.ReadPNG(t, "boat.png").Bounds())

@@ -38,7 +38,7 @@ func TestPicture(t *testing.T) {
 
 func TestDemoDefaults(t *testing.T) {
 	t.Chdir(t.TempDir())
-	size := []string{"-width", "32", "-height", "64", "a red house"}
+	size := []string{"-width", "16", "-height", "24", "a red house"}
 	for name, args := range map[string][]string{
 		"default.png":  nil,
 		"explicit.png": {"-steps", "25", "-guidance", "2.5", "-seed", "1", "-sampler", "plms", "-threads", "1"},
@@ -48,7 +48,7 @@ func TestDemoDefaults(t *testing.T) {
 		status, _, stderr := clitest.Run(t.Context(), run, append(append(args, "-o", name), size...)...)
 		require.Equal(t, 0, status, stderr)
 	}
-	assert.Equal(t, image.Pt(32, 64), clitest.ReadPNG(t, "default.png").Bounds().Size())
+	assert.Equal(t, image.Pt(16, 24), clitest.ReadPNG(t, "default.png").Bounds().Size())
 	assert.Equal(t, clitest.ReadPNG(t, "explicit.png"), clitest.ReadPNG(t, "default.png"))
 	assert.Equal(t, clitest.ReadPNG(t, "one.png"), clitest.ReadPNG(t, "off.png"))
 	assert.NotEqual(t, clitest.ReadPNG(t, "one.png"), clitest.ReadPNG(t, "default.png"))
