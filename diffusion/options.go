@@ -80,17 +80,10 @@ type Options struct {
 	// OnStep is called after every step, on the goroutine of the call. An error
 	// from it ends the run and is returned.
 	OnStep func(Step) error
-}
 
-// Step is the state of a run after a step.
-type Step struct {
-	Step, Steps int     // steps done, counted from 1, and in all
-	Sigma       float64 // noise level of Latents
-
-	// Latents [N 4 H/8 W/8] is x₀ + Sigma·ε. It is valid during the call.
-	Latents *tensor.Dense
-
-	denoised []float32
+	// Resume takes up a run that Step.Save saved, after that step. The call and
+	// its other options must be the same; the result then is, too.
+	Resume []byte
 }
 
 // Result is what a call made.

@@ -307,20 +307,49 @@ func addNoise(clean, noise []float32, sigma float64) []float32 {
 // sample runs x [Images 4 h w] from the first noise level to the last.
 func (r *run) sample(ctx context.Context, x []float32, denoise sampler.Denoiser) error {
 	begin := time.Now()
-	w := &watcher{run: r, next: denoise}
-	denoise = w.denoise
-	if err := r.sampler.Sample(ctx, denoise, x, r.schedule.Sigmas, r.drawNoise); err != nil {
-		if ctx.Err() != nil {
+	steps := &sampler.Run{Sampler: r.sampler, Denoise: denoise, Sigmas: r.schedule.Sigmas, X: x, Noise: r.streams()}
+	if r.Resume != nil {
+		if err := steps.Restore(r.Resume); err != nil {
+			return fmt.Errorf("diffusion: resume: %w", err)
+		}
+		if have, want := len(steps.X), len(x); have != want {
+			return fmt.Errorf("diffusion: resume: have a run of %d numbers, want %d", have, want)
+		}
+	}
+	for step, err := range steps.Steps(ctx) {
+		if err != nil && ctx.Err() != nil {
 			return ctx.Err()
 		}
-		return fmt.Errorf("diffusion: %w", err)
-	}
-	if err := w.last(x); err != nil {
-		return fmt.Errorf("diffusion: %w", err)
+		if err != nil {
+			return fmt.Errorf("diffusion: %w", err)
+		}
+		r.result.Timings.Calls = step.Calls
+		if r.OnStep != nil {
+			if err := r.OnStep(r.report(steps, step)); err != nil {
+				return fmt.Errorf("diffusion: step %d: %w", step.Index, err)
+			}
+		}
+		if step.Index == len(r.schedule.Timesteps) {
+			copy(x, step.X)
+		}
 	}
 	r.result.Timings.Sampling = time.Since(begin)
-	r.result.Timings.Calls = w.calls
 	return nil
+}
+
+// streams returns a func that starts the noise of all images from where it is
+// now, so that a resumed run draws the same.
+func (r *run) streams() func() sampler.Noise {
+	begin := make([]sampler.Torch, len(r.noise))
+	for i, stream := range r.noise {
+		begin[i] = *stream
+	}
+	return func() sampler.Noise {
+		for i := range begin {
+			*r.noise[i] = begin[i]
+		}
+		return r.drawNoise
+	}
 }
 
 // finish turns the x that sampling ended with into latents and pictures.

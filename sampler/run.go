@@ -57,7 +57,7 @@ var errLeft = errors.New("sampler: the run was left")
 // Steps runs the sampler and yields the state whenever it has reached the next of
 // the Sigmas; the last step yields the result. After an error, which comes with
 // the zero Step, it ends. Leaving the loop stops the run; another Steps goes on
-// with the step after the one that was yielded last.
+// with the step after the one that was yielded last, or yields the result again.
 func (r *Run) Steps(ctx context.Context) iter.Seq2[Step, error] {
 	return func(yield func(Step, error) bool) {
 		if err := r.run(ctx, yield); err != nil && err != errLeft {
@@ -84,6 +84,7 @@ func (r *Run) run(ctx context.Context, yield func(Step, error) bool) error {
 		return err
 	}
 	w.level = len(r.Sigmas) - 1
+	r.step = min(r.step, w.level-1) // of a finished run, the result once more
 	w.report(x, r.Sigmas[w.level])
 	return nil
 }

@@ -81,10 +81,8 @@ func TestRunResume(t *testing.T) {
 				calls = 0
 				require.NoError(t, restored.Restore(state))
 				got, _ := finish(t, restored)
-				if last < steps[len(steps)-1] {
-					assert.Equal(t, want, got)
-					assert.Less(t, calls, wantCalls)
-				}
+				assert.Equal(t, want, got)
+				assert.Less(t, calls, wantCalls)
 			}
 		})
 	}
