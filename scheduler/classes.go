@@ -21,6 +21,8 @@ type class struct {
 
 const trained = `"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "trained_betas": null, "prediction_type": "epsilon"`
 
+// HeunDiscrete and its relatives have Stable Diffusion's range as their default.
+const trainedSD = `"num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "linear", "trained_betas": null, "prediction_type": "epsilon"`
 
 const thresholding = `"thresholding": false, "dynamic_thresholding_ratio": 0.995, "sample_max_value": 1.0`
 
