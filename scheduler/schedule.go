@@ -53,8 +53,11 @@ func (c *Config) Schedule(steps int) (*Schedule, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := c.checkLevels(s); err != nil {
+		return nil, err
+	}
 	c.finish(s, t, steps)
-	return s, c.checkLevels(s)
+	return s, nil
 }
 
 func (c *Config) checkSteps(steps int) error {
@@ -95,10 +98,10 @@ func (c *Config) finish(s *Schedule, t *table, steps int) {
 func (c *Config) checkLevels(s *Schedule) error {
 	last := len(s.Sigmas) - 1
 	for i, sigma := range s.Sigmas {
-		repeats := i == last || c.Class == "PNDMScheduler" && (i == 2 || s.Solver.PRK)
+		repeats := i == last || c.Class == "PNDMScheduler" && (i == 2 || !c.SkipPRKSteps)
 		if i > 0 && (sigma > s.Sigmas[i-1] || sigma == s.Sigmas[i-1] && !repeats) {
 			return fmt.Errorf("scheduler: %s: %d steps: sigma %d is %g after %g, want a lower one: use fewer steps or another spacing",
-				c.Class, s.steps, i, sigma, s.Sigmas[i-1])
+				c.Class, last, i, sigma, s.Sigmas[i-1])
 		}
 		if math.IsNaN(sigma) || math.IsInf(sigma, 0) || sigma < 0 || i == 0 && sigma == 0 {
 			return fmt.Errorf("scheduler: %s: sigma %d is %g, want it finite and positive", c.Class, i, sigma)
