@@ -5,8 +5,8 @@ package kernel
 // head h at h*HeadDim after that, so q, k and v may be parts of one matrix.
 type AttentionShape struct {
 	Batch, Heads, HeadDim, Queries, Keys int
-	QStride, KStride, VStride, OutStride int  // float32s from token to token
-	Causal                               bool // query i sees the keys 0 to i
+	QStride, KStride, VStride, OutStride int     // float32s from token to token
+	Causal                               bool    // query i sees the keys 0 to i
 	Scale                                float32 // positive
 }
 
