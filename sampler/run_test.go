@@ -15,13 +15,17 @@ import (
 // testRun is a run of 6 levels on 8 numbers whose Denoiser also changes the
 // state, as inpainting does, and counts its calls.
 func testRun(s sampler.Sampler, calls *int) *sampler.Run {
+	sigmas := []float64{10, 6, 3, 1, 0.3, 0}
+	if _, ok := s.(sampler.PNDM); ok { // each Runge-Kutta step has four levels
+		sigmas = []float64{20, 18, 18, 16, 16, 14, 14, 12, 12, 10, 10, 8, 6, 4, 0.1}
+	}
 	x := make([]float32, 8)
 	sampler.NewTorch(1).Normal(x)
 	for i := range x {
 		x[i] *= 10
 	}
 	return &sampler.Run{
-		Sampler: s, X: x, Sigmas: []float64{10, 6, 3, 1, 0.3, 0},
+		Sampler: s, X: x, Sigmas: sigmas,
 		Noise: func() sampler.Noise { return sampler.NewTorch(2).Normal },
 		Denoise: func(_ context.Context, x []float32, sigma float64) ([]float32, error) {
 			*calls++
