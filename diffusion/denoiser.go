@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 
+	"gorgonia.org/tensor"
+
 	"sdgo/internal/engine"
 	"sdgo/sampler"
 	"sdgo/unet"
@@ -16,24 +18,28 @@ import (
 type predictor func(ctx context.Context, x []float32, sigma float64) ([]float32, error)
 
 // denoiser composes the network, guidance and the kind of prediction. Extra
-// [C H W] holds further input channels, the same for all images, or is nil.
+// [C H W] holds further input channels of each image, or is nil.
 func (r *run) denoiser(extra [][]float32) sampler.Denoiser {
-	predict := r.network(extra)
+	predict := r.network(extra, r.cond)
 	if r.guided() {
-		predict = r.guide(predict)
+		predict = r.guide(r.network(extra, r.both), predict)
 	}
-	return fromPrediction(r.schedule.Prediction, predict)
+	denoise := fromPrediction(r.schedule.Prediction, predict)
+	if r.Wrap != nil {
+		denoise = r.Wrap(denoise)
+	}
+	return denoise
 }
 
-// network calls the U-Net for one image after the other, the conditional half
-// beside the unconditional one, so that neither memory nor result depend on the
-// number of images. It returns [N 2 4 H W] with guidance.
-func (r *run) network(extra [][]float32) predictor {
-	halves := r.cond.Shape()[0]
+// network calls the U-Net for one image after the other, so that neither memory
+// nor result depend on the number of images. Each image is predicted for all the
+// texts of cond [K 77 D] side by side: the result is [N K 4 H W].
+func (r *run) network(extra [][]float32, cond *tensor.Dense) predictor {
+	texts := cond.Shape()[0]
 	channels, in := r.VAE.Config.LatentChannels, r.UNet.Config.InChannels
 	size := channels * r.h * r.w
-	input := engine.Tensor(make([]float32, halves*in*r.h*r.w), halves, in, r.h, r.w)
-	out := make([]float32, r.Images*halves*size)
+	input := engine.Tensor(make([]float32, texts*in*r.h*r.w), texts, in, r.h, r.w)
+	out := make([]float32, r.Images*texts*size)
 	return func(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
 		scale := float32(1 / math.Sqrt(sigma*sigma+1)) // to unit variance
 		for i := range r.Images {
@@ -44,11 +50,11 @@ func (r *run) network(extra [][]float32) predictor {
 			if extra != nil {
 				copy(data[size:], extra[i])
 			}
-			if halves == 2 {
-				copy(data[len(data)/2:], data[:len(data)/2])
+			for k := 1; k < texts; k++ {
+				copy(data[k*in*r.h*r.w:], data[:in*r.h*r.w])
 			}
 			y, err := r.UNet.Predict(ctx, unet.Input{
-				Latents: input, Timesteps: []float64{r.schedule.Timestep(sigma)}, Cond: r.cond,
+				Latents: input, Timesteps: []float64{r.schedule.Timestep(sigma)}, Cond: cond,
 			})
 			if err != nil {
 				return nil, err
@@ -56,7 +62,7 @@ func (r *run) network(extra [][]float32) predictor {
 			if err := checkFinite("unet", y.Float32s()); err != nil {
 				return nil, err
 			}
-			copy(out[i*halves*size:], y.Float32s())
+			copy(out[i*texts*size:], y.Float32s())
 		}
 		return out, nil
 	}

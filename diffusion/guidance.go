@@ -6,14 +6,18 @@ import (
 )
 
 // guide is classifier-free guidance (Ho and Salimans 2022), equation 6 in the
-// form of Stable Diffusion: uncond + g·(cond − uncond).
+// form of Stable Diffusion: uncond + g·(cond − uncond). Both predicts without and
+// with the prompt, [N 2 4 H W]; outside the guidance interval alone, with it only.
 //
 // https://arxiv.org/abs/2207.12598
-func (r *run) guide(predict predictor) predictor {
+func (r *run) guide(both, alone predictor) predictor {
 	var out []float32
 	g := float32(r.Guidance)
 	return func(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
-		both, err := predict(ctx, x, sigma)
+		if !r.GuidanceInterval.contains(sigma) {
+			return alone(ctx, x, sigma)
+		}
+		both, err := both(ctx, x, sigma)
 		if err != nil {
 			return nil, err
 		}

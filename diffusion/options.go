@@ -37,6 +37,14 @@ type Options struct {
 	// https://arxiv.org/abs/2305.08891
 	GuidanceRescale float64
 
+	// GuidanceInterval is the range of noise levels, Low ≤ σ ≤ High, in which
+	// guidance is applied (Kynkäänniemi et al. 2024); outside it the unconditional
+	// half is not computed. High zero means no upper bound. Stable Diffusion's
+	// levels reach from about 15 down to 0.03.
+	//
+	// https://arxiv.org/abs/2404.07724
+	GuidanceInterval Interval
+
 	// Seed seeds the noise, as torch.Generator("cpu").manual_seed does. Image i of
 	// a call has the seed Seed+i, and is the picture that this seed gives alone.
 	Seed uint64
@@ -69,6 +77,11 @@ type Options struct {
 	// ImageToImage, where zero means 0.8, and Inpaint, where zero means 1.
 	Strength float64
 
+	// Wrap, if not nil, gets the Denoiser of the run, which has prediction and
+	// guidance inside and inpainting outside of it, and returns the one to use
+	// instead: the place for a method of one's own.
+	Wrap func(sampler.Denoiser) sampler.Denoiser
+
 	// Mask says which pixels of an inpainting mask are repainted. Zero means
 	// MaskLuminance: the bright ones.
 	Mask MaskMode
@@ -80,17 +93,18 @@ type Options struct {
 	// OnStep is called after every step, on the goroutine of the call. An error
 	// from it ends the run and is returned.
 	OnStep func(Step) error
+
+	// Resume takes up a run that Step.Save saved, after that step. The call and
+	// its other options must be the same; the result then is, too.
+	Resume []byte
 }
 
-// Step is the state of a run after a step.
-type Step struct {
-	Step, Steps int     // steps done, counted from 1, and in all
-	Sigma       float64 // noise level of Latents
+// Interval is a range of noise levels.
+type Interval struct{ Low, High float64 }
 
-	// Latents [N 4 H/8 W/8] is x₀ + Sigma·ε. It is valid during the call.
-	Latents *tensor.Dense
-
-	denoised []float32
+// contains says whether sigma lies in the range.
+func (i Interval) contains(sigma float64) bool {
+	return i.Low <= sigma && (i.High == 0 || sigma <= i.High)
 }
 
 // Result is what a call made.
@@ -150,6 +164,8 @@ func (o *Options) withDefaults() (Options, error) {
 		return v, fmt.Errorf("diffusion: guidance: have %v, want 0 to %d", v.Guidance, maxGuidance)
 	case !(v.GuidanceRescale >= 0 && v.GuidanceRescale <= 1):
 		return v, fmt.Errorf("diffusion: guidance rescale: have %v, want 0 to 1", v.GuidanceRescale)
+	case !(v.GuidanceInterval.Low >= 0) || !(v.GuidanceInterval.High == 0 || v.GuidanceInterval.High >= v.GuidanceInterval.Low):
+		return v, fmt.Errorf("diffusion: guidance interval: have %v to %v, want 0 ≤ low ≤ high", v.GuidanceInterval.Low, v.GuidanceInterval.High)
 	case !(v.Eta >= 0 && v.Eta <= 1):
 		return v, fmt.Errorf("diffusion: eta: have %v, want 0 to 1", v.Eta)
 	case !(v.Strength >= 0 && v.Strength <= 1) || math.IsNaN(v.Strength):

@@ -46,7 +46,8 @@ type run struct {
 	schedule *scheduler.Schedule
 	sampler  sampler.Sampler
 	noise    []*sampler.Torch // the stream of each image
-	cond     *tensor.Dense    // [2 77 D], the negative prompt first; [1 77 D] without guidance
+	cond     *tensor.Dense    // [1 77 D], the prompt
+	both     *tensor.Dense    // [2 77 D], the negative prompt first; nil without guidance
 	h, w     int              // size of the latents
 }
 
@@ -199,33 +200,33 @@ func (r *run) prepareImage(img image.Image, strength float64) error {
 // guided says whether the unconditional half is computed.
 func (r *run) guided() bool { return r.Guidance > 1 }
 
-// encodeText fills cond. As in diffusers, clip skip is for the prompt alone: the
-// negative prompt goes through all layers.
+// encodeText fills cond and both. As in diffusers, clip skip is for the prompt
+// alone: the negative prompt goes through all layers.
 func (r *run) encodeText(ctx context.Context, prompt string) error {
 	begin := time.Now()
 	positive := r.Tokenizer.Encode(prompt)
 	r.result.Truncated = positive.TruncatedText
-	var rows []float32
-	if r.guided() {
-		negative := r.Tokenizer.Encode(r.NegativePrompt)
-		r.result.TruncatedNegative = negative.TruncatedText
-		var err error
-		if rows, err = r.encode(ctx, rows, negative.IDs, 0); err != nil {
-			return err
-		}
-	}
-	rows, err := r.encode(ctx, rows, positive.IDs, r.ClipSkip)
+	cond, err := r.encode(ctx, positive.IDs, r.ClipSkip)
 	if err != nil {
 		return err
 	}
 	tokens, width := len(positive.IDs), r.TextEncoder.Config.HiddenSize
-	r.cond = engine.Tensor(rows, len(rows)/(tokens*width), tokens, width)
+	r.cond = engine.Tensor(cond, 1, tokens, width)
+	if r.guided() {
+		negative := r.Tokenizer.Encode(r.NegativePrompt)
+		r.result.TruncatedNegative = negative.TruncatedText
+		uncond, err := r.encode(ctx, negative.IDs, 0)
+		if err != nil {
+			return err
+		}
+		r.both = engine.Tensor(append(uncond, cond...), 2, tokens, width)
+	}
 	r.result.Timings.TextEncoder = time.Since(begin)
 	return nil
 }
 
-// encode appends the embedding [T D] of one text to rows.
-func (r *run) encode(ctx context.Context, rows []float32, ids []int, skip int) ([]float32, error) {
+// encode returns the embedding [77 D] of one text.
+func (r *run) encode(ctx context.Context, ids []int, skip int) ([]float32, error) {
 	e, err := r.TextEncoder.Encode(ctx, [][]int{ids}, skip)
 	if err != nil {
 		return nil, fmt.Errorf("diffusion: %w", err)
@@ -234,7 +235,7 @@ func (r *run) encode(ctx context.Context, rows []float32, ids []int, skip int) (
 	if err := checkFinite("text encoder", x); err != nil {
 		return nil, fmt.Errorf("diffusion: %w", err)
 	}
-	return append(rows, x...), nil
+	return x, nil
 }
 
 // encodeImage maps an image [1 3 H W] to the distribution of its latents.
@@ -307,20 +308,49 @@ func addNoise(clean, noise []float32, sigma float64) []float32 {
 // sample runs x [Images 4 h w] from the first noise level to the last.
 func (r *run) sample(ctx context.Context, x []float32, denoise sampler.Denoiser) error {
 	begin := time.Now()
-	w := &watcher{run: r, next: denoise}
-	denoise = w.denoise
-	if err := r.sampler.Sample(ctx, denoise, x, r.schedule.Sigmas, r.drawNoise); err != nil {
-		if ctx.Err() != nil {
+	steps := &sampler.Run{Sampler: r.sampler, Denoise: denoise, Sigmas: r.schedule.Sigmas, X: x, Noise: r.streams()}
+	if r.Resume != nil {
+		if err := steps.Restore(r.Resume); err != nil {
+			return fmt.Errorf("diffusion: resume: %w", err)
+		}
+		if have, want := len(steps.X), len(x); have != want {
+			return fmt.Errorf("diffusion: resume: have a run of %d numbers, want %d", have, want)
+		}
+	}
+	for step, err := range steps.Steps(ctx) {
+		if err != nil && ctx.Err() != nil {
 			return ctx.Err()
 		}
-		return fmt.Errorf("diffusion: %w", err)
-	}
-	if err := w.last(x); err != nil {
-		return fmt.Errorf("diffusion: %w", err)
+		if err != nil {
+			return fmt.Errorf("diffusion: %w", err)
+		}
+		r.result.Timings.Calls = step.Calls
+		if r.OnStep != nil {
+			if err := r.OnStep(r.report(steps, step)); err != nil {
+				return fmt.Errorf("diffusion: step %d: %w", step.Index, err)
+			}
+		}
+		if step.Index == len(r.schedule.Timesteps) {
+			copy(x, step.X)
+		}
 	}
 	r.result.Timings.Sampling = time.Since(begin)
-	r.result.Timings.Calls = w.calls
 	return nil
+}
+
+// streams returns a func that starts the noise of all images from where it is
+// now, so that a resumed run draws the same.
+func (r *run) streams() func() sampler.Noise {
+	begin := make([]sampler.Torch, len(r.noise))
+	for i, stream := range r.noise {
+		begin[i] = *stream
+	}
+	return func() sampler.Noise {
+		for i := range begin {
+			*r.noise[i] = begin[i]
+		}
+		return r.drawNoise
+	}
 }
 
 // finish turns the x that sampling ended with into latents and pictures.

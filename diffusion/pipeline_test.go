@@ -136,6 +136,82 @@ func TestStep(t *testing.T) {
 	assert.ErrorIs(t, err, stop)
 }
 
+// A run that was stopped, saved and resumed gives the picture of one that was
+// not, its noise included.
+func TestResume(t *testing.T) {
+	p := load(t, "tiny-sd15", nil)
+	img, mask := picture(t, "input.png"), picture(t, "mask.png")
+	o := quick(4)
+	o.Images = 2
+	want, err := p.Inpaint(t.Context(), prompt, img, mask, o)
+	require.NoError(t, err)
+	stop := errors.New("stop")
+	var state []byte
+	first := *o
+	first.OnStep = func(s Step) error {
+		if s.Step < 2 {
+			return nil
+		}
+		state, err = s.Save()
+		require.NoError(t, err)
+		return stop
+	}
+	_, err = p.Inpaint(t.Context(), prompt, img, mask, &first)
+	require.ErrorIs(t, err, stop)
+
+	rest := *o
+	rest.Resume = state
+	var steps []int
+	rest.OnStep = func(s Step) error {
+		steps = append(steps, s.Step)
+		return nil
+	}
+	got, err := p.Inpaint(t.Context(), prompt, img, mask, &rest)
+	require.NoError(t, err)
+	assert.Equal(t, []int{3}, steps)
+	assert.Equal(t, want.Images, got.Images)
+
+	rest.Sampler = sampler.Euler{}
+	_, err = p.Inpaint(t.Context(), prompt, img, mask, &rest)
+	assert.ErrorContains(t, err, "diffusion: resume: sampler: saved run: have a run of sampler.EulerAncestral")
+	rest = *o
+	rest.Resume, rest.Images = state, 1
+	_, err = p.Inpaint(t.Context(), prompt, img, mask, &rest)
+	assert.ErrorContains(t, err, "have a run of 512 numbers, want 256")
+}
+
+// Outside the guidance interval the picture is steered by the prompt alone, and
+// a wrapper sees every call.
+func TestGuidanceInterval(t *testing.T) {
+	p := load(t, "tiny-sd15", nil)
+	var seen []float64
+	o := quick(4)
+	o.Wrap = func(next sampler.Denoiser) sampler.Denoiser {
+		return func(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
+			seen = append(seen, sigma)
+			return next(ctx, x, sigma)
+		}
+	}
+	always, err := p.TextToImage(t.Context(), prompt, o)
+	require.NoError(t, err)
+	require.Len(t, seen, 3)
+	o.GuidanceInterval = Interval{Low: seen[2], High: seen[0]}
+	same, err := p.TextToImage(t.Context(), prompt, o)
+	require.NoError(t, err)
+	assert.Equal(t, always.Images, same.Images)
+	o.GuidanceInterval = Interval{Low: 1000}
+	never, err := p.TextToImage(t.Context(), prompt, o)
+	require.NoError(t, err)
+	o.GuidanceInterval, o.Guidance = Interval{}, 1
+	off, err := p.TextToImage(t.Context(), prompt, o)
+	require.NoError(t, err)
+	assert.Equal(t, off.Images, never.Images)
+	assert.NotEqual(t, always.Images, never.Images)
+	o.GuidanceInterval = Interval{Low: 3, High: 2}
+	_, err = p.TextToImage(t.Context(), prompt, o)
+	assert.ErrorContains(t, err, "guidance interval: have 3 to 2")
+}
+
 // A sampler of the caller's own runs on the levels that end at zero.
 func TestOwnSampler(t *testing.T) {
 	p := load(t, "tiny-sd15", nil)

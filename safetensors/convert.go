@@ -44,7 +44,7 @@ func toFloat32(dst []float32, d DType, src []byte) error {
 			dst[i] = float32(math.Float64frombits(le.Uint64(src[8*i:])))
 		}
 	case F8E4M3, F8E5M2, F8E8M0, F8E4M3FNUZ, F8E5M2FNUZ:
-		table := &float8Tables[d-F8E5M2]
+		table := &float8Tables[d-firstFloat8]
 		for i := range dst {
 			dst[i] = table[src[i]]
 		}
@@ -179,6 +179,8 @@ var float16Table = sync.OnceValue(func() *[1 << 16]float32 {
 	return t
 })
 
+const firstFloat8 = F8E5M2
+
 // float8Tables holds the values of all codes, from F8E5M2 to F8E5M2FNUZ.
 //
 // Micikevicius et al. (2022), FP8 Formats for Deep Learning, table 1;
@@ -187,25 +189,25 @@ var float16Table = sync.OnceValue(func() *[1 << 16]float32 {
 //
 // https://arxiv.org/abs/2209.05433
 // https://arxiv.org/abs/2206.02915
-var float8Tables = func() (t [F8E5M2FNUZ - F8E5M2 + 1][256]float32) {
+var float8Tables = func() (t [F8E5M2FNUZ - firstFloat8 + 1][256]float32) {
 	nan, inf := float32(math.NaN()), float32(math.Inf(1))
 	for code := range 256 {
-		t[F8E5M2-F8E5M2][code] = float8(code, 2, 15)
-		t[F8E4M3-F8E5M2][code] = float8(code, 3, 7)
-		t[F8E8M0-F8E5M2][code] = float32(math.Ldexp(1, code-127))
-		t[F8E4M3FNUZ-F8E5M2][code] = float8(code, 3, 8)
-		t[F8E5M2FNUZ-F8E5M2][code] = float8(code, 2, 16)
+		t[F8E5M2-firstFloat8][code] = float8(code, 2, 15)
+		t[F8E4M3-firstFloat8][code] = float8(code, 3, 7)
+		t[F8E8M0-firstFloat8][code] = float32(math.Ldexp(1, code-127))
+		t[F8E4M3FNUZ-firstFloat8][code] = float8(code, 3, 8)
+		t[F8E5M2FNUZ-firstFloat8][code] = float8(code, 2, 16)
 	}
 	for _, sign := range []int{0, 0x80} {
-		e5m2 := &t[F8E5M2-F8E5M2]
+		e5m2 := &t[F8E5M2-firstFloat8]
 		e5m2[sign|0x7c] = inf
 		e5m2[sign|0x7d], e5m2[sign|0x7e], e5m2[sign|0x7f] = nan, nan, nan
-		t[F8E4M3-F8E5M2][sign|0x7f] = nan
+		t[F8E4M3-firstFloat8][sign|0x7f] = nan
 	}
-	t[F8E5M2-F8E5M2][0xfc] = -inf
-	t[F8E8M0-F8E5M2][0xff] = nan
-	t[F8E4M3FNUZ-F8E5M2][0x80] = nan // in the place of negative zero
-	t[F8E5M2FNUZ-F8E5M2][0x80] = nan
+	t[F8E5M2-firstFloat8][0xfc] = -inf
+	t[F8E8M0-firstFloat8][0xff] = nan
+	t[F8E4M3FNUZ-firstFloat8][0x80] = nan // in the place of negative zero
+	t[F8E5M2FNUZ-firstFloat8][0x80] = nan
 	return t
 }()
 

@@ -27,7 +27,8 @@ func (s DPM2) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas 
 	fresh, middle := make([]float32, len(x)), make([]float32, len(x))
 	for i := range steps {
 		sigma := s.Churn.lift(x, fresh, sigmas[i], steps, noise)
-		if err := midpointStep(ctx, denoise, x, middle, i, sigma, sigmas[i+1]); err != nil {
+		mid := math.Sqrt(sigma * sigmas[i+1])
+		if err := midpointStep(ctx, denoise, x, middle, i, sigma, mid, sigmas[i+1]); err != nil {
 			return err
 		}
 	}
@@ -49,7 +50,14 @@ func (s DPM2Ancestral) Sample(ctx context.Context, denoise Denoiser, x []float32
 	fresh, middle := make([]float32, len(x)), make([]float32, len(x))
 	for i := range len(sigmas) - 1 {
 		down, up := ancestralStep(sigmas[i], sigmas[i+1], eta)
-		if err := midpointStep(ctx, denoise, x, middle, i, sigmas[i], down); err != nil {
+		mid := math.Sqrt(sigmas[i] * down)
+		if mid == sigmas[i+1] {
+			// With eta 1 the middle is the next level. Keep it a rounding apart, so
+			// that it gets a timestep by interpolation as middles do, and not that
+			// level's own, which may be rounded.
+			mid = math.Nextafter(mid, 0)
+		}
+		if err := midpointStep(ctx, denoise, x, middle, i, sigmas[i], mid, down); err != nil {
 			return err
 		}
 		if up > 0 {
@@ -60,8 +68,9 @@ func (s DPM2Ancestral) Sample(ctx context.Context, denoise Denoiser, x []float32
 	return nil
 }
 
-// midpointStep takes x from sigma to next with the slope at √(σ·next).
-func midpointStep(ctx context.Context, denoise Denoiser, x, middle []float32, step int, sigma, next float64) error {
+// midpointStep takes x from sigma to next with the slope at mid, the middle in
+// log σ.
+func midpointStep(ctx context.Context, denoise Denoiser, x, middle []float32, step int, sigma, mid, next float64) error {
 	denoised, err := denoise(ctx, x, sigma)
 	if err != nil {
 		return stepError(step, sigma, err)
@@ -70,7 +79,6 @@ func midpointStep(ctx context.Context, denoise Denoiser, x, middle []float32, st
 		eulerStep(x, x, denoised, sigma, next)
 		return nil
 	}
-	mid := math.Sqrt(sigma * next)
 	eulerStep(middle, x, denoised, sigma, mid)
 	if denoised, err = denoise(ctx, middle, mid); err != nil {
 		return stepError(step, mid, err)

@@ -33,8 +33,17 @@ var named = []Info{
 	{"dpmpp_2m_sde", "stochastic DPM++ 2M", "DPMSolverMultistepScheduler", []string{"dpm++ 2m sde", "k_dpmpp_2m_sde", "dpmpp_2m_sde_gpu"}, DPMPP2MSDE{}},
 	{"dpmpp_2m_sde_heun", "stochastic DPM++ 2M, the linear term exact", "DPMSolverMultistepScheduler", []string{"dpm++ 2m sde heun", "k_dpmpp_2m_sde_heun", "dpmpp_2m_sde_heun_gpu"}, DPMPP2MSDE{Heun: true}},
 	{"dpmpp_3m_sde", "stochastic DPM++ from the last three estimates", "DPMSolverMultistepScheduler", []string{"dpm++ 3m sde", "k_dpmpp_3m_sde", "dpmpp_3m_sde_gpu"}, DPMPP3MSDE{}},
+	{"dpmpp_3m", "DPM-Solver++ from the last three estimates", "DPMSolverMultistepScheduler", []string{"dpm++ 3m"}, DPMSolver{Order: 3}},
+	{"dpmsolver_singlestep", "DPM-Solver++ of second order in single steps", "DPMSolverSinglestepScheduler", []string{"dpmpp_2s", "dpm++ 2s"}, DPMSinglestep{}},
+	{"deis", "exponential integrator over log σ, second order", "DEISMultistepScheduler", nil, DEIS{}},
+	{"unipc", "predictor and corrector of second order, B(h) = e^h − 1", "UniPCMultistepScheduler", []string{"uni_pc_bh2", "unipc_bh2"}, UniPC{LowerOrderFinal: true}},
+	{"unipc_bh1", "predictor and corrector of second order, B(h) = h (ComfyUI's uni_pc)", "UniPCMultistepScheduler", nil, UniPC{LowerOrderFinal: true, BH1: true}},
+	{"ddpm", "ancestral sampling by the posterior, as first published", "DDPMScheduler", nil, DDPM{}},
 	{"ddim", "Euler on the model's own timesteps, with noise by eta", "DDIMScheduler", nil, DDIM{}},
-	{"plms", "Adams-Bashforth of fourth order, the first sampler of Stable Diffusion", "PNDMScheduler", []string{"pndm"}, PLMS{}},
+	{"plms", "Adams-Bashforth of fourth order, the first sampler of Stable Diffusion", "PNDMScheduler", nil, PLMS{}},
+	{"pndm", "three Runge-Kutta steps, then PLMS; not for image-to-image", "PNDMScheduler", nil, PNDM{}},
+	{"lcm", "for consistency models: denoise and add noise again", "LCMScheduler", nil, LCM{}},
+	{"tcd", "for trajectory consistency models, with noise by gamma", "TCDScheduler", nil, TCD{Gamma: 0.3}},
 }
 
 // Names lists the samplers that ByName knows.

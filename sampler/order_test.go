@@ -2,6 +2,7 @@ package sampler_test
 
 import (
 	"context"
+	"iter"
 	"math"
 	"slices"
 	"testing"
@@ -11,6 +12,16 @@ import (
 
 	"sdgo/sampler"
 )
+
+func indices(n int) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for i := range n {
+			if !yield(i) {
+				return
+			}
+		}
+	}
+}
 
 // gaussian is the ideal denoiser for data drawn from N(0, 1).
 func gaussian(_ context.Context, x []float32, sigma float64) ([]float32, error) {
@@ -36,8 +47,16 @@ func gaussianError(t *testing.T, s sampler.Sampler, steps int) float64 {
 	t.Helper()
 	sigmas := logLevels(40, 0.1, steps)
 	norm := func(sigma float64) float64 { return math.Sqrt(1 + sigma*sigma) }
-	if _, ok := s.(sampler.PLMS); ok {
+	switch s.(type) {
+	case sampler.PLMS:
 		sigmas = slices.Insert(sigmas, 1, sigmas[1])
+	case sampler.PNDM: // the first three steps in four calls each
+		var first []float64
+		for i := range 3 {
+			middle := math.Sqrt(sigmas[i] * sigmas[i+1])
+			first = append(first, sigmas[i], middle, middle, sigmas[i+1])
+		}
+		sigmas = append(first, sigmas[3:]...)
 	}
 	x := []float32{float32(norm(sigmas[0]))}
 	start := float64(x[0]) / norm(sigmas[0])
@@ -59,6 +78,19 @@ func TestOrder(t *testing.T) {
 		{"dpmpp order 2", sampler.DPMSolver{}, 2},
 		{"dpmpp order 2 heun", sampler.DPMSolver{Heun: true}, 2},
 		{"dpmpp order 3", sampler.DPMSolver{Order: 3}, 2}, // see its comment
+		{"pndm", sampler.PNDM{}, 2},                       // likewise
+		{"singlestep 1", sampler.DPMSinglestep{Order: 1}, 1},
+		{"singlestep 2", sampler.DPMSinglestep{}, 2},
+		{"singlestep 2 heun", sampler.DPMSinglestep{Heun: true}, 2},
+		{"singlestep 2 epsilon", sampler.DPMSinglestep{Epsilon: true}, 2},
+		{"deis 2", sampler.DEIS{}, 2},
+		{"deis 3", sampler.DEIS{Order: 3}, 3},
+		{"unipc 1", sampler.UniPC{Order: 1}, 2}, // the corrector adds one
+		{"unipc 2", sampler.UniPC{}, 3},
+		{"unipc 3", sampler.UniPC{Order: 3}, 4},
+		{"unipc 2 without corrector", sampler.UniPC{DisableCorrector: slices.Collect(indices(100))}, 2},
+		{"unipc 2 bh1", sampler.UniPC{BH1: true}, 3},
+		{"unipc 2 epsilon", sampler.UniPC{Epsilon: true}, 3},
 		{"heun", sampler.Heun{}, 2},
 		{"dpm2", sampler.DPM2{}, 2},
 		{"lms order 1", sampler.LMS{Order: 1}, 1},
@@ -84,6 +116,18 @@ func TestOrder(t *testing.T) {
 	}
 }
 
+// Three levels make a step of order three, as long as the last steps are not cut.
+func TestSinglestepOrderThree(t *testing.T) {
+	for name, s := range map[string]sampler.DPMSinglestep{"x0": {Order: 3, Heun: true}, "noise": {Order: 3, Epsilon: true}} {
+		var errors [2]float64
+		for i, steps := range []int{48, 96} {
+			s.Orders = slices.Repeat([]int{1, 2, 3}, steps/3)
+			errors[i] = gaussianError(t, s, steps)
+		}
+		assert.InDelta(t, 3, math.Log2(errors[0]/errors[1]), 0.4, "%s: %v", name, errors)
+	}
+}
+
 // Samplers that add noise must end with the data's mean and variance.
 func TestStochasticMoments(t *testing.T) {
 	half := 0.5
@@ -100,7 +144,10 @@ func TestStochasticMoments(t *testing.T) {
 		{"sde-dpmpp order 2 heun", sampler.DPMSolver{SDE: true, Heun: true}},
 		{"sde-dpmpp order 3", sampler.DPMSolver{SDE: true, Order: 3}},
 		{"sde-dpm order 2", sampler.DPMSolver{SDE: true, Epsilon: true}},
-		{"euler churn", sampler.Euler{Churn: sampler.Churn{S: 40}}},
+		{"singlestep sde", sampler.DPMSinglestep{SDE: true}},
+		{"ddpm", sampler.DDPM{}},
+		{"ddpm large variance", sampler.DDPM{LargeVariance: true}},
+		{"euler churn", sampler.Euler{Churn: sampler.Churn{S: 10}}},
 		{"euler late churn", sampler.EulerLateChurn{Churn: sampler.Churn{S: 10}}},
 		{"heun churn", sampler.Heun{Churn: sampler.Churn{S: 40}}},
 		{"dpm2 churn", sampler.DPM2{Churn: sampler.Churn{S: 40}}},
@@ -116,8 +163,8 @@ func TestStochasticMoments(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			const n = 8_000
-			sigmas := append(logLevels(40, 0.02, 250), 0)
+			const n = 5_000
+			sigmas := append(logLevels(40, 0.02, 200), 0)
 			noise := sampler.NewTorch(1).Normal
 			x := make([]float32, n)
 			noise(x)
@@ -135,4 +182,31 @@ func TestStochasticMoments(t *testing.T) {
 			assert.InDelta(t, 1, square/n, 4*math.Sqrt(2./n)+0.03)
 		})
 	}
+}
+
+// A consistency model maps x to the end of its path, here x/√(1+σ²) for data drawn
+// from N(0, 1). Any few steps of LCM then give the data's distribution.
+func TestLCMMoments(t *testing.T) {
+	const n = 20_000
+	consistency := func(_ context.Context, x []float32, sigma float64) ([]float32, error) {
+		y := make([]float32, len(x))
+		for i, v := range x {
+			y[i] = v / float32(math.Sqrt(1+sigma*sigma))
+		}
+		return y, nil
+	}
+	noise := sampler.NewTorch(1).Normal
+	x := make([]float32, n)
+	noise(x)
+	for i := range x {
+		x[i] *= float32(math.Sqrt(1 + 14*14))
+	}
+	require.NoError(t, sampler.LCM{}.Sample(context.Background(), consistency, x, []float64{14, 3, 0.7, 0}, noise))
+	var sum, square float64
+	for _, v := range x {
+		sum += float64(v)
+		square += float64(v) * float64(v)
+	}
+	assert.InDelta(t, 0, sum/n, 4/math.Sqrt(n))
+	assert.InDelta(t, 1, square/n, 4*math.Sqrt(2./n))
 }

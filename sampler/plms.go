@@ -36,74 +36,92 @@ type PLMS struct {
 
 // Sample implements [Sampler].
 func (s PLMS) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, _ Noise) error {
-	if err := checkSigmas("plms", sigmas, true); err != nil {
-		return err
-	}
-	denoise, err := checked("plms", denoise, x)
+	plan := plmsPlan{sigmas: sigmas, from: s.From, to: s.To}
+	denoise, err := plan.begin("plms", denoise, x)
 	if err != nil {
 		return err
 	}
-	calls := len(sigmas) - 1
-	if err := checkHops("plms", s.From, calls); err != nil {
-		return err
-	}
-	if err := checkHops("plms", s.To, calls); err != nil {
-		return err
-	}
-	if (s.From == nil) != (s.To == nil) {
-		return fmt.Errorf("sampler: plms: have only one of From and To, want both or none")
-	}
-
-	outputs := newHistory(4, len(x)) // of the model
-	start := make([]float32, len(x)) // x of the first call
-	second := make([]float32, len(x))
-	combined := make([]float32, len(x))
+	outputs := newHistory(4, len(x))
+	start, output := make([]float32, len(x)), make([]float32, len(x))
 	known := 0
 	at := sigmas[0] // the level that x is at
-	for i := range calls {
+	for i := range len(sigmas) - 1 {
 		sigma := sigmas[i]
 		relabel(x, at, sigma)
 		denoised, err := denoise(ctx, x, sigma)
 		if err != nil {
 			return stepError(i, sigma, err)
 		}
-		from, to := s.hop(sigmas, i)
-		switch i {
-		case 1: // the first step again, with the mean of its two ends
-			s.output(second, x, denoised, sigma)
-			mix(combined, 0.5, second, 0.5, outputs[0])
+		from, to := plan.hop(i)
+		modelOutput(output, x, denoised, sigma, s.VPrediction)
+		if i == 1 { // the first step again, with the mean of its two ends
+			mix(output, 0.5, output, 0.5, outputs[0])
 			copy(x, start)
 			relabel(x, sigmas[0], from)
-		default:
-			s.output(outputs.push(), x, denoised, sigma)
+		} else {
+			copy(outputs.push(), output)
 			known = min(known+1, 4)
-			adamsBashforth(combined, outputs[:known])
-			if i == 0 {
-				copy(start, x)
-			}
+			adamsBashforth(output, outputs[:known])
 		}
-		s.step(x, combined, from, to)
+		if i == 0 {
+			copy(start, x)
+		}
+		outputStep(x, output, from, to, s.VPrediction)
 		at = to
 	}
-	relabel(x, at, sigmas[calls])
+	relabel(x, at, sigmas[len(sigmas)-1])
 	return nil
 }
 
-// hop returns the levels that the step of call i goes between.
-func (s PLMS) hop(sigmas []float64, i int) (from, to float64) {
-	switch {
-	case s.From != nil:
-		return s.From[i], s.To[i]
-	case i == 1:
-		return sigmas[0], sigmas[1]
-	}
-	return sigmas[i], sigmas[i+1]
+// plmsPlan says between which levels each call's step goes.
+type plmsPlan struct {
+	sigmas, from, to []float64
+	rungeKutta       int // calls of Runge-Kutta steps, four a step
 }
 
-// output recovers the model's output from its estimate of the clean latents:
+// hop returns the levels of the step of call i.
+func (p plmsPlan) hop(i int) (from, to float64) {
+	switch {
+	case p.from != nil:
+		return p.from[i], p.to[i]
+	case i < p.rungeKutta && i%2 == 0:
+		return p.sigmas[i/4*4], p.sigmas[i+1]
+	case i < p.rungeKutta:
+		return p.sigmas[i/4*4], p.sigmas[i]
+	case i == 1:
+		return p.sigmas[0], p.sigmas[1]
+	}
+	return p.sigmas[i], p.sigmas[i+1]
+}
+
+// begin is begin for a list of levels that the plan allows.
+func (p plmsPlan) begin(name string, denoise Denoiser, x []float32) (Denoiser, error) {
+	calls := len(p.sigmas) - 1
+	repeats := func(i int) bool { return i == 2 }
+	if p.rungeKutta > 0 {
+		if calls <= p.rungeKutta {
+			return nil, fmt.Errorf("sampler: %s: have %d sigmas, want more than %d", name, len(p.sigmas), p.rungeKutta+1)
+		}
+		repeats = func(i int) bool { return i%2 == 0 && i <= p.rungeKutta }
+	}
+	if err := checkSigmas(name, p.sigmas, repeats); err != nil {
+		return nil, err
+	}
+	if (p.from == nil) != (p.to == nil) {
+		return nil, fmt.Errorf("sampler: %s: have only one of From and To, want both or none", name)
+	}
+	for _, hops := range [][]float64{p.from, p.to} {
+		if err := checkHops(name, hops, calls); err != nil {
+			return nil, err
+		}
+	}
+	return checked(name, denoise, x)
+}
+
+// modelOutput recovers the model's output from its estimate of the clean latents:
 // ε = (x − D)/σ, or v = (x/(1+σ²) − D)·√(1+σ²)/σ.
-func (s PLMS) output(dst, x, denoised []float32, sigma float64) {
-	if !s.VPrediction {
+func modelOutput(dst, x, denoised []float32, sigma float64, v bool) {
+	if !v {
 		slope(dst, x, denoised, sigma)
 		return
 	}
@@ -111,10 +129,11 @@ func (s PLMS) output(dst, x, denoised []float32, sigma float64) {
 	mix(dst, c/(1+sigma*sigma), x, -c, denoised)
 }
 
-// step takes x along the noise estimate ε, which for v is (√(1+σ²)·v + σ·x)/(1+σ²).
-func (s PLMS) step(x, output []float32, from, to float64) {
+// outputStep takes x along the noise estimate ε, which for v is
+// (√(1+σ²)·v + σ·x)/(1+σ²).
+func outputStep(x, output []float32, from, to float64, v bool) {
 	dt := to - from
-	if !s.VPrediction {
+	if !v {
 		addScaled(x, x, dt, output)
 		return
 	}
@@ -124,7 +143,7 @@ func (s PLMS) step(x, output []float32, from, to float64) {
 
 // adamsBashforth combines one to four outputs, the latest first, into the output
 // of the step. The coefficients are those of the method of that order.
-func adamsBashforth(dst []float32, outputs [][]float32) {
+func adamsBashforth(dst []float32, outputs history) {
 	coefficients := [][]float64{
 		{1},
 		{3. / 2, -1. / 2},

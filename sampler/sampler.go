@@ -49,15 +49,15 @@ func stepError(step int, sigma float64, err error) error {
 
 // begin checks a run's arguments and returns the Denoiser with checks around it.
 func begin(name string, denoise Denoiser, x []float32, sigmas []float64) (Denoiser, error) {
-	if err := checkSigmas(name, sigmas, false); err != nil {
+	if err := checkSigmas(name, sigmas, nil); err != nil {
 		return nil, err
 	}
 	return checked(name, denoise, x)
 }
 
 // checkSigmas wants finite levels that decrease. The last may equal the one
-// before it, and the third the second if doubled is set.
-func checkSigmas(name string, sigmas []float64, doubled bool) error {
+// before it, and so may those that repeats, if not nil, says.
+func checkSigmas(name string, sigmas []float64, repeats func(i int) bool) error {
 	if len(sigmas) < 2 {
 		return fmt.Errorf("sampler: %s: have %d sigmas, want at least 2", name, len(sigmas))
 	}
@@ -68,7 +68,7 @@ func checkSigmas(name string, sigmas []float64, doubled bool) error {
 		if i == 0 || sigma < sigmas[i-1] {
 			continue
 		}
-		if same := sigma == sigmas[i-1]; !same || i != len(sigmas)-1 && !(doubled && i == 2) {
+		if may := i == len(sigmas)-1 || repeats != nil && repeats(i); sigma != sigmas[i-1] || !may {
 			return fmt.Errorf("sampler: %s: sigma %d is %g after %g, want it lower", name, i, sigma, sigmas[i-1])
 		}
 	}

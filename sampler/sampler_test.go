@@ -28,8 +28,11 @@ func all(t testing.TB) map[string]sampler.Sampler {
 
 // levels are a few sigmas that suit the sampler.
 func levels(s sampler.Sampler) []float64 {
-	if _, ok := s.(sampler.PLMS); ok {
+	switch s.(type) {
+	case sampler.PLMS:
 		return []float64{10, 5, 5, 2, 1, 0.3, 0}
+	case sampler.PNDM:
+		return []float64{10, 8, 8, 7, 7, 6, 6, 5, 5, 4, 4, 3, 3, 2, 1, 0}
 	}
 	return []float64{10, 5, 2, 1, 0.3, 0}
 }
@@ -40,6 +43,11 @@ func TestBadInput(t *testing.T) {
 	nan, inf := math.NaN(), math.Inf(1)
 	for name, s := range all(t) {
 		t.Run(name, func(t *testing.T) {
+			if _, ok := s.(sampler.PNDM); ok {
+				err := s.Sample(context.Background(), gaussian, []float32{1}, []float64{3, 2, 1}, silence)
+				assert.ErrorContains(t, err, "have 3 sigmas, want more than 13")
+				return
+			}
 			for _, tt := range []struct {
 				want   string
 				sigmas []float64
@@ -78,11 +86,24 @@ func TestBadOptions(t *testing.T) {
 		"batch of 2":                     sampler.DDIM{Limit: sampler.Limit{Quantile: 0.9, Batch: 2}},
 		"have 1 levels":                  sampler.DDIM{To: []float64{1}},
 		"only one of From and To":        sampler.PLMS{To: []float64{5, 2, 1, 0.5, 0}},
+		"lms: order: have 5":             sampler.LMS{Order: 5},
+		"unipc: order: have 4":           sampler.UniPC{Order: 4},
+		"deis: order: have -2":           sampler.DEIS{Order: -2},
+		"have order 2, SDE true":         sampler.DPMSinglestep{SDE: true, Epsilon: true},
+		"have orders [1 2]":              sampler.DPMSinglestep{Orders: []int{1, 2}},
+		"r: have 2":                      sampler.DPMPPSDE{R: 2},
+		"dpm_adaptive: order: have 4":    sampler.DPMAdaptive{Order: 4},
+		"rtol: have -1":                  sampler.DPMAdaptive{RTol: -1},
+		"churn: have -1":                 sampler.Heun{Churn: sampler.Churn{S: -1}},
+		"tcd: eta: have 2":               sampler.TCD{Gamma: 2},
+		"tcd: have 0 timesteps":          sampler.TCD{Levels: []float64{1}},
+		"lcm: have 1 timesteps":          sampler.LCM{Timesteps: []float64{1}},
 	} {
 		err := s.Sample(context.Background(), gaussian, []float32{1, 2, 3}, []float64{10, 5, 2, 1, 0.5, 0}, silence)
 		assert.ErrorContains(t, err, want)
 	}
-	for _, s := range []sampler.Sampler{sampler.EulerAncestral{}, sampler.DDIM{Eta: 0.1}, sampler.DPMSolver{SDE: true}} {
+	for _, s := range []sampler.Sampler{sampler.EulerAncestral{}, sampler.DDIM{Eta: 0.1}, sampler.DPMSolver{SDE: true},
+		sampler.LCM{}, sampler.DDPM{}, sampler.TCD{Gamma: 0.1}, sampler.Euler{Churn: sampler.Churn{S: 1}}, sampler.DPMPPSDE{}, sampler.DPMSinglestep{SDE: true}} {
 		assert.ErrorContains(t, s.Sample(context.Background(), gaussian, []float32{1}, levels(s), nil), "have no Noise")
 	}
 }
@@ -185,12 +206,18 @@ func TestDenoisedIsBorrowed(t *testing.T) {
 // The two spellings of one method agree to rounding.
 func TestSameMethod(t *testing.T) {
 	pairs := map[string][2]sampler.Sampler{
-		"DPM-Solver++(2M)":       {sampler.DPMPP2M{}, sampler.DPMSolver{}},
-		"DDIM and Euler":         {sampler.DDIM{}, sampler.Euler{}},
-		"DPM++ order 1 is Euler": {sampler.DPMSolver{Order: 1}, sampler.Euler{}},
-		"DPM order 1 is Euler":   {sampler.DPMSolver{Order: 1, Epsilon: true}, sampler.Euler{}},
-		"DDIM eta 1":             {sampler.DDIM{Eta: 1}, sampler.EulerAncestral{}},
-		"SDE-DPM++ order 1":      {sampler.DPMSolver{Order: 1, SDE: true}, sampler.EulerAncestral{}},
+		"DPM-Solver++(2M)":                     {sampler.DPMPP2M{}, sampler.DPMSolver{}},
+		"DDIM and Euler":                       {sampler.DDIM{}, sampler.Euler{}},
+		"DPM++ order 1 is Euler":               {sampler.DPMSolver{Order: 1}, sampler.Euler{}},
+		"DPM order 1 is Euler":                 {sampler.DPMSolver{Order: 1, Epsilon: true}, sampler.Euler{}},
+		"DDIM eta 1":                           {sampler.DDIM{Eta: 1}, sampler.EulerAncestral{}},
+		"UniPC order 1, no corrector is Euler": {sampler.UniPC{Order: 1, DisableCorrector: []int{0, 1, 2, 3}}, sampler.Euler{}},
+		"DEIS order 1 is Euler":                {sampler.DEIS{Order: 1}, sampler.Euler{}},
+		"DDPM":                                 {sampler.DDPM{}, sampler.EulerAncestral{}},
+		"singlestep order 1 is Euler":          {sampler.DPMSinglestep{Order: 1}, sampler.Euler{}},
+		"TCD gamma 0 is Euler":                 {sampler.TCD{}, sampler.Euler{}},
+		"late churn, none":                     {sampler.EulerLateChurn{}, sampler.Euler{}},
+		"SDE-DPM++ order 1":                    {sampler.DPMSolver{Order: 1, SDE: true}, sampler.EulerAncestral{}},
 	}
 	for name, pair := range pairs {
 		t.Run(name, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -86,31 +87,53 @@ func (c *Config) check() error {
 
 // checkSolver checks the keys that say how to step.
 func (c *Config) checkSolver(bad func(string, any, string) error, oneOf func(string, string, ...string) error) error {
-	switch c.Class {
-	case "DPMSolverMultistepScheduler":
-		for _, err := range []error{
-			oneOf("algorithm_type", c.AlgorithmType, "dpmsolver++", "dpmsolver", "sde-dpmsolver++", "sde-dpmsolver", "deis"),
-			oneOf("solver_type", c.SolverType, "midpoint", "heun", "logrho", "bh1", "bh2"),
-		} {
-			if err != nil {
-				return err
-			}
-		}
-		if c.SolverOrder < 1 || c.SolverOrder > 3 {
-			return bad("solver_order", c.SolverOrder, "1, 2 or 3")
-		}
-		if c.SolverOrder == 3 && c.AlgorithmType == "sde-dpmsolver" {
-			return bad("solver_order", c.SolverOrder, "1 or 2 with algorithm_type sde-dpmsolver")
-		}
-		if (c.AlgorithmType == "dpmsolver" || c.AlgorithmType == "sde-dpmsolver") && c.FinalSigmasType == "zero" {
-			return bad("final_sigmas_type", `"zero"`, `"sigma_min" with algorithm_type `+c.AlgorithmType)
-		}
-		if c.VarianceType != nil {
-			return bad("variance_type", fmt.Sprintf("%q", *c.VarianceType), "null: learned variances are not implemented")
-		}
+	if _, ok := classes[c.Class].defaultKeys()["solver_order"]; ok && (c.SolverOrder < 1 || c.SolverOrder > 3) {
+		return bad("solver_order", c.SolverOrder, "1, 2 or 3")
 	}
-	return nil
+	learned := c.VarianceType != nil
+	var err error
+	switch c.Class {
+	case "DPMSolverMultistepScheduler", "DPMSolverSinglestepScheduler":
+		// algorithm and solver types of the other solvers are taken for the
+		// default here, so that a config can move between the classes
+		algorithms := []string{"dpmsolver++", "dpmsolver", "sde-dpmsolver++", "sde-dpmsolver", "deis"}
+		if c.Class == "DPMSolverSinglestepScheduler" {
+			algorithms = slices.Delete(algorithms, 3, 4)
+		}
+		err = errors.Join(oneOf("algorithm_type", c.AlgorithmType, algorithms...), oneOf("solver_type", c.SolverType, solverTypes...))
+		noise := c.AlgorithmType == "dpmsolver" || c.AlgorithmType == "sde-dpmsolver"
+		switch {
+		case err != nil:
+		case c.SolverOrder == 3 && c.AlgorithmType == "sde-dpmsolver":
+			err = bad("solver_order", c.SolverOrder, "1 or 2 with algorithm_type sde-dpmsolver")
+		case noise && c.FinalSigmasType == "zero":
+			err = bad("final_sigmas_type", `"zero"`, `"sigma_min" with algorithm_type `+c.AlgorithmType)
+		case learned:
+			err = bad("variance_type", fmt.Sprintf("%q", *c.VarianceType), "null: learned variances are not implemented")
+		}
+	case "DEISMultistepScheduler":
+		err = errors.Join(oneOf("algorithm_type", c.AlgorithmType, "deis", "dpmsolver", "dpmsolver++"), oneOf("solver_type", c.SolverType, solverTypes...))
+	case "UniPCMultistepScheduler":
+		err = oneOf("solver_type", c.SolverType, solverTypes...)
+		switch {
+		case err != nil:
+		case len(c.SolverP) > 0 && string(c.SolverP) != "null":
+			err = bad("solver_p", string(c.SolverP), "null: another scheduler as predictor is not implemented")
+		case c.Thresholding && !c.PredictX0:
+			err = bad("thresholding", true, "false with predict_x0 false")
+		}
+	case "DDPMScheduler":
+		have := ""
+		if learned {
+			have = *c.VarianceType
+		}
+		err = oneOf("variance_type", have, "fixed_small", "fixed_small_log", "fixed_large")
+	}
+	return err
 }
+
+// solverTypes are the values of solver_type of all classes.
+var solverTypes = []string{"midpoint", "heun", "logrho", "bh1", "bh2"}
 
 // curveFlags lists the use_*_sigmas keys that are on.
 func (c *Config) curveFlags() []string {

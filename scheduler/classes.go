@@ -13,56 +13,107 @@ type class struct {
 	defaults string
 	// the class keeps its latents at unit variance, √ᾱ·x₀ + √(1−ᾱ)·ε
 	variancePreserving bool
+	// it computes with ᾱ and has no list of float32 sigmas
+	exact bool
 	// builds the schedule for a checked number of steps
 	schedule func(c *Config, t *table, steps int) (*Schedule, error)
 	// what prediction_type may be
 	predictions []string
 }
 
-const trained = `"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "trained_betas": null, "prediction_type": "epsilon"`
+// Pieces that many classes share.
+const (
+	trained   = `"num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "trained_betas": null, "prediction_type": "epsilon"`
+	trainedSD = `"num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "linear", "trained_betas": null, "prediction_type": "epsilon"`
+	clipping  = `, "clip_sample_range": 1.0`
+	threshold = `, "thresholding": false, "dynamic_thresholding_ratio": 0.995, "sample_max_value": 1.0`
+	curves    = `, "use_karras_sigmas": false, "use_exponential_sigmas": false, "use_beta_sigmas": false`
+	linspaced = `, "timestep_spacing": "linspace", "steps_offset": 0`
+	leading   = `, "timestep_spacing": "leading", "steps_offset": 0`
+	zeroSNR   = `, "rescale_betas_zero_snr": false`
+	flow      = `, "use_flow_sigmas": false, "flow_shift": 1.0, "use_dynamic_shifting": false, "time_shift_type": "exponential"`
+	dpm       = `, "solver_order": 2, "algorithm_type": "dpmsolver++", "solver_type": "midpoint", "lambda_min_clipped": "-inf", "variance_type": null, "final_sigmas_type": "zero"`
+	distilled = `, "original_inference_steps": 50, "timestep_scaling": 10.0, "clip_sample": false, "set_alpha_to_one": true`
+)
 
-// HeunDiscrete and its relatives have Stable Diffusion's range as their default.
-const trainedSD = `"num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "linear", "trained_betas": null, "prediction_type": "epsilon"`
-
-const thresholding = `"thresholding": false, "dynamic_thresholding_ratio": 0.995, "sample_max_value": 1.0`
-
-const curves = `"use_karras_sigmas": false, "use_exponential_sigmas": false, "use_beta_sigmas": false`
-
-const linspace = `"timestep_spacing": "linspace", "steps_offset": 0`
-
-const leading = `"timestep_spacing": "leading", "steps_offset": 0`
-
-const flow = `"use_flow_sigmas": false, "flow_shift": 1.0, "use_dynamic_shifting": false, "time_shift_type": "exponential"`
+var (
+	anyPrediction = []string{epsilon, vPrediction, sample}
+	epsOrV        = []string{epsilon, vPrediction}
+)
 
 var classes map[string]class
 
-func init() { // not a literal: the builders refer to the table
-	anyPrediction := []string{epsilon, vPrediction, sample}
-	epsOrV := []string{epsilon, vPrediction}
+func init() { // the builders refer to the table, so it cannot be a plain literal
 	classes = map[string]class{
+		// latents at unit variance, levels by ᾱ
+		"DDPMScheduler": {
+			defaults:           trained + threshold + `, "clip_sample": true` + clipping + `, "variance_type": "fixed_small"` + leading + zeroSNR,
+			variancePreserving: true, exact: true, schedule: ddpmSchedule, predictions: anyPrediction,
+		},
 		"DDIMScheduler": {
-			defaults: trained + `, "clip_sample": true, "clip_sample_range": 1.0, "set_alpha_to_one": true, ` +
-				thresholding + `, ` + leading + `, "rescale_betas_zero_snr": false`,
-			variancePreserving: true, schedule: strideSchedule, predictions: anyPrediction,
+			defaults:           trained + threshold + `, "clip_sample": true` + clipping + `, "set_alpha_to_one": true` + leading + zeroSNR,
+			variancePreserving: true, exact: true, schedule: strideSchedule, predictions: anyPrediction,
 		},
 		"PNDMScheduler": {
-			defaults:           trained + `, "skip_prk_steps": false, "set_alpha_to_one": false, ` + leading,
-			variancePreserving: true, schedule: pndmSchedule, predictions: epsOrV,
+			defaults:           trained + `, "skip_prk_steps": false, "set_alpha_to_one": false` + leading,
+			variancePreserving: true, exact: true, schedule: pndmSchedule, predictions: epsOrV,
 		},
+		"LCMScheduler": {
+			defaults:           strings.Replace(trainedSD, `"linear"`, `"scaled_linear"`, 1) + threshold + distilled + clipping + leading + zeroSNR,
+			variancePreserving: true, exact: true, schedule: distilledSchedule, predictions: anyPrediction,
+		},
+		"TCDScheduler": {
+			defaults:           strings.Replace(trainedSD, `"linear"`, `"scaled_linear"`, 1) + threshold + distilled + clipping + leading + zeroSNR,
+			variancePreserving: true, exact: true, schedule: distilledSchedule, predictions: anyPrediction,
+		},
+
+		// latents as they are here, levels by sigma
 		"EulerDiscreteScheduler": {
-			defaults: trained + `, "interpolation_type": "linear", ` + curves + `, "sigma_min": null, "sigma_max": null, ` +
-				linspace + `, "timestep_type": "discrete", "rescale_betas_zero_snr": false, "final_sigmas_type": "zero"`,
+			defaults: trained + `, "interpolation_type": "linear"` + curves + `, "sigma_min": null, "sigma_max": null` +
+				linspaced + `, "timestep_type": "discrete"` + zeroSNR + `, "final_sigmas_type": "zero"`,
 			schedule: sigmaSchedule, predictions: anyPrediction,
 		},
 		"EulerAncestralDiscreteScheduler": {
-			defaults: trained + `, ` + linspace + `, "rescale_betas_zero_snr": false`,
+			defaults: trained + linspaced + zeroSNR,
 			schedule: sigmaSchedule, predictions: epsOrV,
 		},
+		"LMSDiscreteScheduler": {
+			defaults: trained + curves + linspaced,
+			schedule: sigmaSchedule, predictions: anyPrediction,
+		},
+		"HeunDiscreteScheduler": {
+			defaults: trainedSD + curves + `, "clip_sample": false` + clipping + linspaced,
+			schedule: sigmaSchedule, predictions: anyPrediction,
+		},
+		"KDPM2DiscreteScheduler": {
+			defaults: trainedSD + curves + linspaced,
+			schedule: sigmaSchedule, predictions: epsOrV,
+		},
+		"KDPM2AncestralDiscreteScheduler": {
+			defaults: trainedSD + curves + linspaced,
+			schedule: sigmaSchedule, predictions: epsOrV,
+		},
+		"DPMSolverSDEScheduler": {
+			defaults: trainedSD + curves + `, "noise_sampler_seed": null` + linspaced,
+			schedule: sigmaSchedule, predictions: epsOrV,
+		},
+
+		// latents at unit variance, levels by sigma
 		"DPMSolverMultistepScheduler": {
-			defaults: trained + `, "solver_order": 2, ` + thresholding +
-				`, "algorithm_type": "dpmsolver++", "solver_type": "midpoint", "lower_order_final": true, "euler_at_final": false, ` +
-				curves + `, "use_lu_lambdas": false, ` + flow + `, "final_sigmas_type": "zero", "lambda_min_clipped": "-inf", "variance_type": null, ` +
-				linspace + `, "rescale_betas_zero_snr": false`,
+			defaults:           trained + dpm + `, "lower_order_final": true, "euler_at_final": false` + threshold + curves + `, "use_lu_lambdas": false` + flow + linspaced + zeroSNR,
+			variancePreserving: true, schedule: multistepSchedule, predictions: anyPrediction,
+		},
+		"DPMSolverSinglestepScheduler": {
+			defaults:           trained + dpm + `, "lower_order_final": false` + threshold + curves + flow,
+			variancePreserving: true, schedule: multistepSchedule, predictions: anyPrediction,
+		},
+		"DEISMultistepScheduler": {
+			defaults:           trained + `, "solver_order": 2, "algorithm_type": "deis", "solver_type": "logrho", "lower_order_final": true` + threshold + curves + flow + linspaced,
+			variancePreserving: true, schedule: multistepSchedule, predictions: anyPrediction,
+		},
+		"UniPCMultistepScheduler": {
+			defaults: trained + `, "solver_order": 2, "solver_type": "bh2", "predict_x0": true, "lower_order_final": true, "disable_corrector": [], "solver_p": null` +
+				threshold + curves + flow + linspaced + zeroSNR + `, "final_sigmas_type": "zero", "sigma_min": null, "sigma_max": null, "shift_terminal": null`,
 			variancePreserving: true, schedule: multistepSchedule, predictions: anyPrediction,
 		},
 	}

@@ -36,10 +36,15 @@ func sigmaSchedule(c *Config, t *table, steps int) (*Schedule, error) {
 	if c.SigmaMin != nil {
 		low = *c.SigmaMin
 	}
+	// KDPM2 alone rounds the timesteps of Karras sigmas
+	rounded := c.UseKarrasSigmas && (c.Class == "KDPM2DiscreteScheduler" || c.Class == "KDPM2AncestralDiscreteScheduler")
 	if curve := c.curve(low, high, steps); curve != nil {
 		sigmas = curve
 		for i, sigma := range sigmas {
 			ts[i] = f32(t.timestep(sigma))
+			if rounded {
+				ts[i] = math.RoundToEven(ts[i])
+			}
 		}
 		if final = 0; c.FinalSigmasType == "sigma_min" {
 			final = t.min()

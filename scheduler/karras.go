@@ -30,6 +30,17 @@ func exponential(low, high float64, n int) []float64 {
 	return sigmas
 }
 
+// polyexponential is evenly spaced in (log σ)^(1/ρ), measured from low: with ρ = 1
+// it is exponential.
+func polyexponential(low, high, rho float64, n int) []float64 {
+	a, b := math.Log(high), math.Log(low)
+	sigmas := make([]float64, n)
+	for i := range sigmas {
+		sigmas[i] = math.Exp(b + math.Pow(evenly(1, 0, i, n), rho)*(a-b))
+	}
+	return sigmas
+}
+
 // betaSigmas puts the quantiles of a Beta(0.6, 0.6) distribution between low and
 // high, which crowds the levels at both ends. It is Stable Diffusion WebUI's and
 // diffusers' reading of Lee et al. (2024); ComfyUI's spaces timesteps instead

@@ -17,10 +17,19 @@ func multistepSchedule(c *Config, t *table, steps int) (*Schedule, error) {
 	}
 	var sigmas []float64
 	whole := math.Trunc // the class keeps integers
-	if c.BetaSchedule != cosineBetas && (c.UseKarrasSigmas || c.UseLuLambdas) {
-		whole = math.RoundToEven
+	if c.UseKarrasSigmas || c.UseLuLambdas {
+		if c.BetaSchedule != cosineBetas || c.Class != "DPMSolverMultistepScheduler" {
+			whole = math.RoundToEven
+		}
 	}
-	curve := c.curve(t.min(), t.max(), steps)
+	low, high := t.min(), t.max()
+	if c.SigmaMin != nil {
+		low = *c.SigmaMin
+	}
+	if c.SigmaMax != nil {
+		high = *c.SigmaMax
+	}
+	curve := c.curve(low, high, steps)
 	if c.UseLuLambdas { // evenly spaced in λ = −log σ
 		curve = exponential(math.Exp(t.logs[0]), math.Exp(t.logs[len(t.logs)-1]), steps)
 	}
@@ -39,8 +48,11 @@ func multistepSchedule(c *Config, t *table, steps int) (*Schedule, error) {
 			c.Class, steps, last, *c.LambdaMinClipped)
 	}
 	final := 0.0
-	if c.FinalSigmasType == "sigma_min" {
+	if c.Class == "DEISMultistepScheduler" || c.FinalSigmasType == "sigma_min" {
 		final = t.min()
+		if curve != nil && c.Class != "DPMSolverMultistepScheduler" && c.Class != "DPMSolverSinglestepScheduler" {
+			final = curve[steps-1] // the last level again
+		}
 	}
 	return &Schedule{Timesteps: ts, Sigmas: roundSigmas(sigmas, final)}, nil
 }

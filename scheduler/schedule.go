@@ -45,7 +45,7 @@ func (c *Config) Schedule(steps int) (*Schedule, error) {
 		return nil, err
 	}
 	spec := classes[c.Class]
-	t, err := c.table(c.exactTable())
+	t, err := c.table(spec.exact)
 	if err != nil {
 		return nil, err
 	}
@@ -53,8 +53,11 @@ func (c *Config) Schedule(steps int) (*Schedule, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := c.checkLevels(s); err != nil {
+		return nil, err
+	}
 	c.finish(s, t, steps)
-	return s, c.checkLevels(s)
+	return s, nil
 }
 
 func (c *Config) checkSteps(steps int) error {
@@ -65,13 +68,6 @@ func (c *Config) checkSteps(steps int) error {
 		return fmt.Errorf("scheduler: steps: have %d, want 1 to num_train_timesteps = %d", steps, c.NumTrainTimesteps)
 	}
 	return nil
-}
-
-// exactTable says whether the class computes with ᾱ rather than with a list of
-// float32 sigmas.
-func (c *Config) exactTable() bool {
-	_, ownSigmas := classes[c.Class].defaultKeys()["final_sigmas_type"]
-	return classes[c.Class].variancePreserving && !ownSigmas
 }
 
 // finish fills in what does not depend on how the levels were chosen.
@@ -94,7 +90,7 @@ func (c *Config) finish(s *Schedule, t *table, steps int) {
 	}
 
 	from, to := s.Solver.From, s.Solver.To
-	s.Solver = c.solver(len(s.Timesteps))
+	s.Solver = c.solver(s, t)
 	s.Solver.From, s.Solver.To = from, to
 }
 
@@ -102,10 +98,10 @@ func (c *Config) finish(s *Schedule, t *table, steps int) {
 func (c *Config) checkLevels(s *Schedule) error {
 	last := len(s.Sigmas) - 1
 	for i, sigma := range s.Sigmas {
-		doubled := c.Class == "PNDMScheduler" && i == 2
-		if i > 0 && i < last && !doubled && sigma >= s.Sigmas[i-1] || i == last && sigma > s.Sigmas[i-1] {
+		repeats := i == last || c.Class == "PNDMScheduler" && (i == 2 || !c.SkipPRKSteps)
+		if i > 0 && (sigma > s.Sigmas[i-1] || sigma == s.Sigmas[i-1] && !repeats) {
 			return fmt.Errorf("scheduler: %s: %d steps: sigma %d is %g after %g, want a lower one: use fewer steps or another spacing",
-				c.Class, s.steps, i, sigma, s.Sigmas[i-1])
+				c.Class, last, i, sigma, s.Sigmas[i-1])
 		}
 		if math.IsNaN(sigma) || math.IsInf(sigma, 0) || sigma < 0 || i == 0 && sigma == 0 {
 			return fmt.Errorf("scheduler: %s: sigma %d is %g, want it finite and positive", c.Class, i, sigma)
@@ -128,10 +124,15 @@ func (s *Schedule) Tail(strength float64) (*Schedule, error) {
 	if keep < 1 {
 		return nil, fmt.Errorf("scheduler: strength: have %g of %d steps, which leaves no step to run", strength, s.steps)
 	}
+	if s.Solver.PRK && keep < s.steps {
+		return nil, fmt.Errorf("scheduler: strength: have %g, want 1 with skip_prk_steps false: Runge-Kutta steps have no tail", strength)
+	}
 	skip := (s.steps - keep) * s.Order
 	tail := *s
 	tail.Timesteps = slices.Clone(s.Timesteps[skip:])
 	tail.Sigmas = slices.Clone(s.Sigmas[skip:])
+	tail.Solver.Timesteps = tail.Timesteps
+	tail.Solver.Start += skip
 	if s.Solver.From != nil {
 		tail.Solver.From = slices.Clone(s.Solver.From[skip:])
 		tail.Solver.To = slices.Clone(s.Solver.To[skip:])

@@ -3,14 +3,18 @@ package scheduler
 // Solver says how a config wants to step between its levels: plain data for
 // sampler.FromSolver, whose parameter has the same fields.
 type Solver struct {
-	Class           string // as in the config
-	Prediction      string // the model's kind of output
-	Order           int
-	Algorithm       string // algorithm_type
-	Type            string // solver_type
-	LowerOrderFinal bool   // already decided for the run's number of steps
-	EulerAtFinal    bool
-	PRK             bool // begin with Runge-Kutta steps
+	Class            string // as in the config
+	Prediction       string // the model's kind of output
+	Order            int
+	Algorithm        string // algorithm_type
+	Type             string // solver_type
+	Epsilon          bool   // UniPC combines estimates of the noise (predict_x0 false)
+	LowerOrderFinal  bool   // already decided for the number of steps, where that matters
+	EulerAtFinal     bool
+	EndsAtZero       bool
+	PRK              bool   // PNDM begins with Runge-Kutta steps
+	Variance         string // variance_type of DDPM
+	DisableCorrector []int  // steps of the whole schedule that UniPC does not correct
 
 	// Bounds on the estimate of the clean latents.
 	Clip     float64 // to ±Clip; 0 is no bound
@@ -22,27 +26,53 @@ type Solver struct {
 	// which misses the next level when the spacing is uneven. Nil otherwise.
 	From, To []float64
 
+	Steps           int       // model calls of the whole schedule
+	Start           int       // the first of them that is run; not 0 in a tail
+	Timesteps       []float64 // of the steps that are run
+	TimestepScaling float64   // of LCM
+	Levels          []float64 // sigma of every training timestep, for TCD
+
 	// Not in a config: the caller may set these.
-	Eta        float64 // noise of DDIM, 0 to 1
+	Eta        float64 // noise of DDIM, or gamma of TCD; 0 to 1
 	ClippedEps bool    // DDIM derives the noise from the bounded estimate (use_clipped_model_output)
+	Churn      float64 // noise that Euler adds before its steps (s_churn)
+	ChurnMin   float64 // s_tmin
+	ChurnMax   float64 // s_tmax; 0 is no limit
 	SNoise     float64 // scale of the noise that is added; 0 means 1
 	BatchSize  int     // latents in x, for Quantile; 0 means 1
 }
 
-// fewSteps is the number of steps below which lower_order_final takes effect.
+// fewSteps is the number of steps below which lower_order_final takes effect in
+// the DPM-Solvers and DEIS.
 const fewSteps = 15
 
-// solver returns the config's solver for a run that calls the model calls times.
-func (c *Config) solver(calls int) Solver {
+// solver returns the config's solver for a schedule.
+func (c *Config) solver(schedule *Schedule, t *table) Solver {
+	calls := len(schedule.Timesteps)
 	s := Solver{
-		Class:           c.Class,
-		Prediction:      c.PredictionType,
-		Order:           c.SolverOrder,
-		Algorithm:       c.AlgorithmType,
-		Type:            c.SolverType,
-		LowerOrderFinal: c.LowerOrderFinal && calls < fewSteps,
-		EulerAtFinal:    c.EulerAtFinal,
-		PRK:             c.Class == "PNDMScheduler" && !c.SkipPRKSteps,
+		Class:            c.Class,
+		Prediction:       c.PredictionType,
+		Order:            c.SolverOrder,
+		Algorithm:        c.AlgorithmType,
+		Type:             c.SolverType,
+		LowerOrderFinal:  c.LowerOrderFinal,
+		EulerAtFinal:     c.EulerAtFinal,
+		EndsAtZero:       schedule.Sigmas[calls] == 0,
+		PRK:              c.Class == "PNDMScheduler" && !c.SkipPRKSteps,
+		DisableCorrector: c.DisableCorrector,
+		Steps:            calls,
+		Timesteps:        schedule.Timesteps,
+		TimestepScaling:  c.TimestepScaling,
+	}
+	switch c.Class {
+	case "DPMSolverMultistepScheduler", "DEISMultistepScheduler":
+		s.LowerOrderFinal = c.LowerOrderFinal && calls < fewSteps
+	case "UniPCMultistepScheduler":
+		s.Epsilon = !c.PredictX0
+	case "TCDScheduler":
+		s.Levels = t.sigmas
+	case "DDPMScheduler":
+		s.Variance = *c.VarianceType
 	}
 	switch {
 	case c.Thresholding:

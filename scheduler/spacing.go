@@ -54,7 +54,7 @@ func (c *Config) spacedTimesteps(steps int, round bool) ([]float64, error) {
 func (c *Config) multistepTimesteps(steps, last int) ([]float64, error) {
 	ts := make([]float64, steps)
 	switch c.TimestepSpacing {
-	case "linspace":
+	case "linspace", "": // DPMSolverSinglestepScheduler has no such key
 		for i := range ts {
 			ts[steps-1-i] = evenly(0, float64(last-1), i+1, steps+1)
 		}

@@ -66,6 +66,18 @@ func (t *table) sigma(timestep float64) float64 {
 	return float64((high-low)*(timestep-float64(i))) + low
 }
 
+// logSigma interpolates log σ linearly between the levels (k-diffusion's
+// t_to_sigma).
+func (t *table) logSigma(timestep float64) float64 {
+	last := len(t.sigmas) - 1
+	i := int(math.Min(math.Max(timestep, 0), float64(last)))
+	w := timestep - float64(i)
+	if w <= 0 || i == last {
+		return t.sigmas[i]
+	}
+	return math.Exp((1-w)*t.logs[i] + w*t.logs[i+1])
+}
+
 // timestep is the inverse, linear in log σ and bounded by the table's ends
 // (k-diffusion's sigma_to_t).
 func (t *table) timestep(sigma float64) float64 {

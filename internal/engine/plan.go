@@ -20,7 +20,6 @@ type Plan struct {
 	steps           []step
 	places          map[*G.Node]place
 	arena           int // float32s
-	scratch         int // float32s of scratch that a task may need
 }
 
 // step is one operation to run.

@@ -5,17 +5,14 @@ package kernel
 // head h at h*HeadDim after that, so q, k and v may be parts of one matrix.
 type AttentionShape struct {
 	Batch, Heads, HeadDim, Queries, Keys int
-	QStride, KStride, VStride, OutStride int  // float32s from token to token
-	Causal                               bool // query i sees the keys 0 to i
-	Scale                                float32
+	QStride, KStride, VStride, OutStride int     // float32s from token to token
+	Causal                               bool    // query i sees the keys 0 to i
+	Scale                                float32 // positive
 }
 
 const (
 	keyTile  = 512 // keys of one softmax step
 	packKeys = 256 // keys that one task packs
-	// lowest is where the running maximum starts: not -Inf, because a row of
-	// -Inf must not compute -Inf - -Inf before its first finite score.
-	lowest = -1e30
 )
 
 // AttentionWork returns the float32s of shared work space of [Attention].
@@ -26,8 +23,8 @@ func AttentionWork(s AttentionShape) int {
 // Attention is softmax(q kᵀ · Scale) v for each head, in two phases: the first
 // packs k and v into work, which has AttentionWork(s) float32s.
 //
-// No matrix of all queries by all keys exists: a task takes up to 48 queries
-// through the keys 1024 at a time and corrects its sums whenever a row's
+// No matrix of all queries by all keys exists: a task takes some queries
+// through the keys 512 at a time, and corrects its sums whenever a row's
 // maximum grows. Milakov and Gimelshein (2018), "Online normalizer calculation
 // for softmax", algorithm 3.
 // https://arxiv.org/abs/1805.02867
@@ -50,6 +47,10 @@ func Attention(out, q, k, v []float32, s AttentionShape, work []float32) []Phase
 		panic("kernel: attention: short out")
 	case len(work) < AttentionWork(s):
 		panic("kernel: attention: short work space")
+	}
+
+	if !(s.Scale > 0) {
+		panic("kernel: attention: scale must be positive")
 	}
 
 	a := &attention{AttentionShape: s, out: out, q: q, k: k, v: v}
@@ -127,10 +128,6 @@ func (a *attention) run(task int, scratch []float32) {
 	maxima, rest := rest[:a.rows], rest[a.rows:]
 	norms, rest := rest[:a.rows], rest[a.rows:]
 	offsets := int32s(rest[:a.rows])
-	for r := range rows {
-		maxima[r], norms[r] = lowest, 0
-	}
-
 	keys := a.Keys // that this block sees
 	if a.Causal {
 		keys = min(keys, last)
@@ -156,9 +153,15 @@ func (a *attention) run(task int, scratch []float32) {
 				seen = max(0, min(n, first+r+1-key))
 			}
 			row := scores[r*a.sCols:][:a.sCols]
+			clear(row[seen:n])
+			if seen == 0 {
+				continue
+			}
+			if key == 0 {
+				maxima[r], norms[r] = row[0], 0
+			}
 			var rescale float32
 			maxima[r], norms[r], rescale = softmaxRow(row[:seen], a.Scale, maxima[r], norms[r])
-			clear(row[seen:n])
 			if key > 0 && rescale != 1 {
 				o := sums[r*a.oCols:][:a.oCols]
 				scaleRow(o, o, rescale)

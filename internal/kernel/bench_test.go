@@ -213,3 +213,21 @@ func BenchmarkAttention(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkWinograd counts the operations of the direct convolution.
+func BenchmarkWinograd(b *testing.B) {
+	for _, s := range []ConvShape{
+		same(2, 64, 64, 320, 320, 3), same(2, 32, 32, 640, 640, 3), same(2, 16, 16, 1280, 1280, 3), same(1, 256, 256, 128, 128, 3),
+	} {
+		b.Run(fmt.Sprintf("%d-%d@%d", s.InC, s.OutC, s.H), func(b *testing.B) {
+			x, weight := s.data(benchRNG)
+			w := PackWinograd(make([]float32, WinogradLen(s.OutC, s.InC)), weight, s.OutC, s.InC)
+			pixels := s.N * s.OutH * s.OutW
+			out, work := make([]float32, pixels*s.OutC), make([]float32, WinogradWork(s))
+			ep := Epilogue{Bias: randoms(benchRNG, s.OutC), Residual: randoms(benchRNG, len(out))}
+			benchEachISA(b, func(b *testing.B) {
+				bench(b, 2*float64(pixels)*float64(9*s.InC)*float64(s.OutC), Winograd(out, x, s, w, ep, work)...)
+			})
+		})
+	}
+}

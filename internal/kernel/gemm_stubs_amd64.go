@@ -104,10 +104,22 @@ func sum16AVX2(s *sum)
 func sum32AVX2(s *sum)
 
 //go:noescape
+func patchAVX2(p *patch)
+
+//go:noescape
+func unpatchAVX2(p *unpatch)
+
+//go:noescape
 func sum16AVX512(s *sum)
 
 //go:noescape
 func sum32AVX512(s *sum)
+
+//go:noescape
+func patchAVX512(p *patch)
+
+//go:noescape
+func unpatchAVX512(p *unpatch)
 
 // tile16AVX2 runs a tile of 1 to 6 rows and 16 columns.
 func tile16AVX2(t *tile) {

@@ -160,3 +160,32 @@ func TestGemmChecks(t *testing.T) {
 	assert.PanicsWithValue(t, "kernel: epilogue: short residual", func() { Gemm(out, x, 3, w, Epilogue{Residual: x}) })
 	require.Zero(t, Gemm(out, x, 0, w, Epilogue{}).Tasks)
 }
+
+// Small images and short matrices must still keep several workers busy, and no
+// call of a kernel may hold up the garbage collector.
+func TestPartition(t *testing.T) {
+	small := same(1, 8, 8, 1280, 1280, 3)
+	large := same(1, 512, 512, 128, 128, 3)
+	for _, s := range []ConvShape{small, large} {
+		k := 9 * s.InC
+		w := Packed{K: k, N: s.OutC, Data: make([]float32, PackedLen(k, s.OutC))}
+		phase := Conv2D(make([]float32, s.OutH*s.OutW*s.OutC), make([]float32, s.H*s.W*s.InC), s, w, Epilogue{})[0]
+		assert.GreaterOrEqual(t, phase.Tasks, minTasks)
+		assert.Less(t, phase.Scratch, 256<<10, "scratch of a worker")
+	}
+	for _, k := range []int{1, 320, 1280, 5120, 10240, 3*chunkK + 1} {
+		for _, taps := range []int{1, 9} {
+			total := 0
+			for _, c := range cut(taps, k) {
+				assert.Positive(t, c.k*c.taps)
+				if taps == 1 {
+					assert.LessOrEqual(t, c.k, chunkK)
+				} else {
+					assert.LessOrEqual(t, c.k*c.taps, max(chunkK, k)+k)
+				}
+				total += c.k * c.taps
+			}
+			assert.Equal(t, taps*k, total)
+		}
+	}
+}

@@ -24,14 +24,6 @@ func LayerNorm(out, x []float32, rows, d int, gamma, beta []float32, eps float64
 	})
 }
 
-// sumRowGeneric returns the sum of x and of its squares, in the order of
-// [sumLanes].
-func sumRowGeneric(x []float32) (sum, squares float64) {
-	var l rowSums
-	l.add(x)
-	return l.fold()
-}
-
 // rowSums are the sums and the sums of squares of a row in lanes.
 type rowSums [2][lanes]float64
 

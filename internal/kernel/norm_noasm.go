@@ -13,7 +13,11 @@ func normaliseRows(out, x []float32, c int, p affine, act Activation) {
 }
 
 // sumRow returns the sum of x and of its squares.
-func sumRow(x []float32) (sum, squares float64) { return sumRowGeneric(x) }
+func sumRow(x []float32) (sum, squares float64) {
+	var l rowSums
+	l.add(x)
+	return l.fold()
+}
 
 // normaliseRow is out = ((x - mean)·scale + shift)·gamma + beta. out may be x.
 func normaliseRow(out, x []float32, mean, scale, shift float32, gamma, beta []float32) {

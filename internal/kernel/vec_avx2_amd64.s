@@ -10,11 +10,11 @@ TEXT ·siluAVX2(SB), NOSPLIT, $0-24
 	MOVQ dst+0(FP), DI
 	MOVQ x+8(FP), SI
 	MOVQ n+16(FP), CX
-	VBROADCASTSS ·constants<>+96(SB), Y15
-	VBROADCASTSS ·constants<>+128(SB), Y14
+	VBROADCASTSS ·constants<>+64(SB), Y15
+	VBROADCASTSS ·constants<>+96(SB), Y14
 	VXORPS X13, X13, X13
 	VBROADCASTSS ·constants<>+0(SB), Y12
-	VBROADCASTSS ·constants<>+480(SB), Y11
+	VBROADCASTSS ·constants<>+448(SB), Y11
 	XORL DX, DX
 
 elements:
@@ -22,19 +22,19 @@ elements:
 	VSUBPS Y0, Y13, Y1
 	VMINPS Y1, Y14, Y1
 	VMAXPS Y1, Y15, Y1
-	VBROADCASTSS ·constants<>+256(SB), Y3
-	VFMADD231PS ·constants<>+160(SB), Y1, Y3
-	VSUBPS ·constants<>+256(SB), Y3, Y4
+	VBROADCASTSS ·constants<>+224(SB), Y3
+	VFMADD231PS ·constants<>+128(SB), Y1, Y3
+	VSUBPS ·constants<>+224(SB), Y3, Y4
+	VFMADD231PS ·constants<>+160(SB), Y4, Y1
 	VFMADD231PS ·constants<>+192(SB), Y4, Y1
-	VFMADD231PS ·constants<>+224(SB), Y4, Y1
-	VBROADCASTSS ·constants<>+416(SB), Y2
-	VFMADD213PS ·constants<>+384(SB), Y1, Y2
+	VBROADCASTSS ·constants<>+384(SB), Y2
 	VFMADD213PS ·constants<>+352(SB), Y1, Y2
 	VFMADD213PS ·constants<>+320(SB), Y1, Y2
 	VFMADD213PS ·constants<>+288(SB), Y1, Y2
+	VFMADD213PS ·constants<>+256(SB), Y1, Y2
 	VFMADD213PS ·constants<>+0(SB), Y1, Y2
 	VFMADD213PS ·constants<>+0(SB), Y1, Y2
-	VPSUBD ·constants<>+256(SB), Y3, Y3
+	VPSUBD ·constants<>+224(SB), Y3, Y3
 	VPSRAD $1, Y3, Y4
 	VPSUBD Y4, Y3, Y3
 	VPADDD ·bits<>+32(SB), Y4, Y4
@@ -57,11 +57,11 @@ TEXT ·geluAVX2(SB), NOSPLIT, $0-24
 	MOVQ dst+0(FP), DI
 	MOVQ x+8(FP), SI
 	MOVQ n+16(FP), CX
-	VBROADCASTSS ·constants<>+96(SB), Y15
-	VBROADCASTSS ·constants<>+128(SB), Y14
+	VBROADCASTSS ·constants<>+64(SB), Y15
+	VBROADCASTSS ·constants<>+96(SB), Y14
 	VXORPS X13, X13, X13
 	VBROADCASTSS ·constants<>+0(SB), Y12
-	VBROADCASTSS ·constants<>+480(SB), Y11
+	VBROADCASTSS ·constants<>+448(SB), Y11
 	XORL DX, DX
 
 elements:
@@ -69,11 +69,10 @@ elements:
 	VANDPS ·bits<>+0(SB), Y0, Y1
 	VMINPS Y1, Y11, Y1
 	VMAXPS Y13, Y0, Y0
-	VADDPS ·constants<>+512(SB), Y1, Y2
+	VADDPS ·constants<>+480(SB), Y1, Y2
 	VDIVPS Y2, Y12, Y2
 	VMULPS Y2, Y1, Y3
-	VBROADCASTSS ·constants<>+832(SB), Y4
-	VFMADD213PS ·constants<>+800(SB), Y3, Y4
+	VBROADCASTSS ·constants<>+800(SB), Y4
 	VFMADD213PS ·constants<>+768(SB), Y3, Y4
 	VFMADD213PS ·constants<>+736(SB), Y3, Y4
 	VFMADD213PS ·constants<>+704(SB), Y3, Y4
@@ -82,6 +81,7 @@ elements:
 	VFMADD213PS ·constants<>+608(SB), Y3, Y4
 	VFMADD213PS ·constants<>+576(SB), Y3, Y4
 	VFMADD213PS ·constants<>+544(SB), Y3, Y4
+	VFMADD213PS ·constants<>+512(SB), Y3, Y4
 	VMULPS Y2, Y4, Y4
 	VMULPS ·constants<>+32(SB), Y1, Y5
 	VMULPS Y1, Y5, Y3
@@ -89,19 +89,19 @@ elements:
 	VSUBPS Y3, Y13, Y6
 	VMINPS Y6, Y14, Y6
 	VMAXPS Y6, Y15, Y6
-	VBROADCASTSS ·constants<>+256(SB), Y7
-	VFMADD231PS ·constants<>+160(SB), Y6, Y7
-	VSUBPS ·constants<>+256(SB), Y7, Y8
+	VBROADCASTSS ·constants<>+224(SB), Y7
+	VFMADD231PS ·constants<>+128(SB), Y6, Y7
+	VSUBPS ·constants<>+224(SB), Y7, Y8
+	VFMADD231PS ·constants<>+160(SB), Y8, Y6
 	VFMADD231PS ·constants<>+192(SB), Y8, Y6
-	VFMADD231PS ·constants<>+224(SB), Y8, Y6
-	VBROADCASTSS ·constants<>+416(SB), Y2
-	VFMADD213PS ·constants<>+384(SB), Y6, Y2
+	VBROADCASTSS ·constants<>+384(SB), Y2
 	VFMADD213PS ·constants<>+352(SB), Y6, Y2
 	VFMADD213PS ·constants<>+320(SB), Y6, Y2
 	VFMADD213PS ·constants<>+288(SB), Y6, Y2
+	VFMADD213PS ·constants<>+256(SB), Y6, Y2
 	VFMADD213PS ·constants<>+0(SB), Y6, Y2
 	VFMADD213PS ·constants<>+0(SB), Y6, Y2
-	VPSUBD ·constants<>+256(SB), Y7, Y7
+	VPSUBD ·constants<>+224(SB), Y7, Y7
 	VPSRAD $1, Y7, Y8
 	VPSUBD Y8, Y7, Y7
 	VPADDD ·bits<>+32(SB), Y8, Y8
@@ -125,31 +125,31 @@ TEXT ·quickGELUAVX2(SB), NOSPLIT, $0-24
 	MOVQ dst+0(FP), DI
 	MOVQ x+8(FP), SI
 	MOVQ n+16(FP), CX
-	VBROADCASTSS ·constants<>+96(SB), Y15
-	VBROADCASTSS ·constants<>+128(SB), Y14
+	VBROADCASTSS ·constants<>+64(SB), Y15
+	VBROADCASTSS ·constants<>+96(SB), Y14
 	VXORPS X13, X13, X13
 	VBROADCASTSS ·constants<>+0(SB), Y12
-	VBROADCASTSS ·constants<>+480(SB), Y11
+	VBROADCASTSS ·constants<>+448(SB), Y11
 	XORL DX, DX
 
 elements:
 	VMOVUPS (SI)(DX*4), Y0
-	VMULPS ·constants<>+448(SB), Y0, Y1
+	VMULPS ·constants<>+416(SB), Y0, Y1
 	VMINPS Y1, Y14, Y1
 	VMAXPS Y1, Y15, Y1
-	VBROADCASTSS ·constants<>+256(SB), Y3
-	VFMADD231PS ·constants<>+160(SB), Y1, Y3
-	VSUBPS ·constants<>+256(SB), Y3, Y4
+	VBROADCASTSS ·constants<>+224(SB), Y3
+	VFMADD231PS ·constants<>+128(SB), Y1, Y3
+	VSUBPS ·constants<>+224(SB), Y3, Y4
+	VFMADD231PS ·constants<>+160(SB), Y4, Y1
 	VFMADD231PS ·constants<>+192(SB), Y4, Y1
-	VFMADD231PS ·constants<>+224(SB), Y4, Y1
-	VBROADCASTSS ·constants<>+416(SB), Y2
-	VFMADD213PS ·constants<>+384(SB), Y1, Y2
+	VBROADCASTSS ·constants<>+384(SB), Y2
 	VFMADD213PS ·constants<>+352(SB), Y1, Y2
 	VFMADD213PS ·constants<>+320(SB), Y1, Y2
 	VFMADD213PS ·constants<>+288(SB), Y1, Y2
+	VFMADD213PS ·constants<>+256(SB), Y1, Y2
 	VFMADD213PS ·constants<>+0(SB), Y1, Y2
 	VFMADD213PS ·constants<>+0(SB), Y1, Y2
-	VPSUBD ·constants<>+256(SB), Y3, Y3
+	VPSUBD ·constants<>+224(SB), Y3, Y3
 	VPSRAD $1, Y3, Y4
 	VPSUBD Y4, Y3, Y3
 	VPADDD ·bits<>+32(SB), Y4, Y4
@@ -173,11 +173,11 @@ TEXT ·gegluAVX2(SB), NOSPLIT, $0-32
 	MOVQ x+8(FP), SI
 	MOVQ gate+16(FP), BX
 	MOVQ n+24(FP), CX
-	VBROADCASTSS ·constants<>+96(SB), Y15
-	VBROADCASTSS ·constants<>+128(SB), Y14
+	VBROADCASTSS ·constants<>+64(SB), Y15
+	VBROADCASTSS ·constants<>+96(SB), Y14
 	VXORPS X13, X13, X13
 	VBROADCASTSS ·constants<>+0(SB), Y12
-	VBROADCASTSS ·constants<>+480(SB), Y11
+	VBROADCASTSS ·constants<>+448(SB), Y11
 	XORL DX, DX
 
 elements:
@@ -185,11 +185,10 @@ elements:
 	VANDPS ·bits<>+0(SB), Y0, Y1
 	VMINPS Y1, Y11, Y1
 	VMAXPS Y13, Y0, Y0
-	VADDPS ·constants<>+512(SB), Y1, Y2
+	VADDPS ·constants<>+480(SB), Y1, Y2
 	VDIVPS Y2, Y12, Y2
 	VMULPS Y2, Y1, Y3
-	VBROADCASTSS ·constants<>+832(SB), Y4
-	VFMADD213PS ·constants<>+800(SB), Y3, Y4
+	VBROADCASTSS ·constants<>+800(SB), Y4
 	VFMADD213PS ·constants<>+768(SB), Y3, Y4
 	VFMADD213PS ·constants<>+736(SB), Y3, Y4
 	VFMADD213PS ·constants<>+704(SB), Y3, Y4
@@ -198,6 +197,7 @@ elements:
 	VFMADD213PS ·constants<>+608(SB), Y3, Y4
 	VFMADD213PS ·constants<>+576(SB), Y3, Y4
 	VFMADD213PS ·constants<>+544(SB), Y3, Y4
+	VFMADD213PS ·constants<>+512(SB), Y3, Y4
 	VMULPS Y2, Y4, Y4
 	VMULPS ·constants<>+32(SB), Y1, Y5
 	VMULPS Y1, Y5, Y3
@@ -205,19 +205,19 @@ elements:
 	VSUBPS Y3, Y13, Y6
 	VMINPS Y6, Y14, Y6
 	VMAXPS Y6, Y15, Y6
-	VBROADCASTSS ·constants<>+256(SB), Y7
-	VFMADD231PS ·constants<>+160(SB), Y6, Y7
-	VSUBPS ·constants<>+256(SB), Y7, Y8
+	VBROADCASTSS ·constants<>+224(SB), Y7
+	VFMADD231PS ·constants<>+128(SB), Y6, Y7
+	VSUBPS ·constants<>+224(SB), Y7, Y8
+	VFMADD231PS ·constants<>+160(SB), Y8, Y6
 	VFMADD231PS ·constants<>+192(SB), Y8, Y6
-	VFMADD231PS ·constants<>+224(SB), Y8, Y6
-	VBROADCASTSS ·constants<>+416(SB), Y2
-	VFMADD213PS ·constants<>+384(SB), Y6, Y2
+	VBROADCASTSS ·constants<>+384(SB), Y2
 	VFMADD213PS ·constants<>+352(SB), Y6, Y2
 	VFMADD213PS ·constants<>+320(SB), Y6, Y2
 	VFMADD213PS ·constants<>+288(SB), Y6, Y2
+	VFMADD213PS ·constants<>+256(SB), Y6, Y2
 	VFMADD213PS ·constants<>+0(SB), Y6, Y2
 	VFMADD213PS ·constants<>+0(SB), Y6, Y2
-	VPSUBD ·constants<>+256(SB), Y7, Y7
+	VPSUBD ·constants<>+224(SB), Y7, Y7
 	VPSRAD $1, Y7, Y8
 	VPSUBD Y8, Y7, Y7
 	VPADDD ·bits<>+32(SB), Y8, Y8
@@ -276,8 +276,8 @@ elements:
 TEXT ·softmaxRowAVX2(SB), NOSPLIT, $0-44
 	MOVQ s+0(FP), SI
 	MOVQ n+8(FP), CX
-	VBROADCASTSS ·constants<>+96(SB), Y15
-	VBROADCASTSS ·constants<>+128(SB), Y14
+	VBROADCASTSS ·constants<>+64(SB), Y15
+	VBROADCASTSS ·constants<>+96(SB), Y14
 	VBROADCASTSS scale+16(FP), Y4
 	VBROADCASTSS max+20(FP), Y7
 	VBROADCASTSS max+20(FP), Y8
@@ -322,7 +322,7 @@ maxEnd:
 	VMOVSS X7, newMax+32(FP)
 	VMULSS X4, X7, X5
 	VBROADCASTSS X5, Y5
-	VBROADCASTSS ·constants<>+64(SB), Y6
+	VBROADCASTSS X7, Y6
 	VXORPS X9, X9, X9
 	VXORPS X10, X10, X10
 	XORL DX, DX
@@ -334,19 +334,19 @@ exp:
 	VFMSUB213PS Y5, Y4, Y0
 	VMINPS Y0, Y14, Y0
 	VMAXPS Y0, Y15, Y0
-	VBROADCASTSS ·constants<>+256(SB), Y2
-	VFMADD231PS ·constants<>+160(SB), Y0, Y2
-	VSUBPS ·constants<>+256(SB), Y2, Y3
+	VBROADCASTSS ·constants<>+224(SB), Y2
+	VFMADD231PS ·constants<>+128(SB), Y0, Y2
+	VSUBPS ·constants<>+224(SB), Y2, Y3
+	VFMADD231PS ·constants<>+160(SB), Y3, Y0
 	VFMADD231PS ·constants<>+192(SB), Y3, Y0
-	VFMADD231PS ·constants<>+224(SB), Y3, Y0
-	VBROADCASTSS ·constants<>+416(SB), Y1
-	VFMADD213PS ·constants<>+384(SB), Y0, Y1
+	VBROADCASTSS ·constants<>+384(SB), Y1
 	VFMADD213PS ·constants<>+352(SB), Y0, Y1
 	VFMADD213PS ·constants<>+320(SB), Y0, Y1
 	VFMADD213PS ·constants<>+288(SB), Y0, Y1
+	VFMADD213PS ·constants<>+256(SB), Y0, Y1
 	VFMADD213PS ·constants<>+0(SB), Y0, Y1
 	VFMADD213PS ·constants<>+0(SB), Y0, Y1
-	VPSUBD ·constants<>+256(SB), Y2, Y2
+	VPSUBD ·constants<>+224(SB), Y2, Y2
 	VPSRAD $1, Y2, Y3
 	VPSUBD Y3, Y2, Y2
 	VPADDD ·bits<>+32(SB), Y3, Y3
@@ -361,19 +361,19 @@ exp:
 	VFMSUB213PS Y5, Y4, Y0
 	VMINPS Y0, Y14, Y0
 	VMAXPS Y0, Y15, Y0
-	VBROADCASTSS ·constants<>+256(SB), Y2
-	VFMADD231PS ·constants<>+160(SB), Y0, Y2
-	VSUBPS ·constants<>+256(SB), Y2, Y3
+	VBROADCASTSS ·constants<>+224(SB), Y2
+	VFMADD231PS ·constants<>+128(SB), Y0, Y2
+	VSUBPS ·constants<>+224(SB), Y2, Y3
+	VFMADD231PS ·constants<>+160(SB), Y3, Y0
 	VFMADD231PS ·constants<>+192(SB), Y3, Y0
-	VFMADD231PS ·constants<>+224(SB), Y3, Y0
-	VBROADCASTSS ·constants<>+416(SB), Y1
-	VFMADD213PS ·constants<>+384(SB), Y0, Y1
+	VBROADCASTSS ·constants<>+384(SB), Y1
 	VFMADD213PS ·constants<>+352(SB), Y0, Y1
 	VFMADD213PS ·constants<>+320(SB), Y0, Y1
 	VFMADD213PS ·constants<>+288(SB), Y0, Y1
+	VFMADD213PS ·constants<>+256(SB), Y0, Y1
 	VFMADD213PS ·constants<>+0(SB), Y0, Y1
 	VFMADD213PS ·constants<>+0(SB), Y0, Y1
-	VPSUBD ·constants<>+256(SB), Y2, Y2
+	VPSUBD ·constants<>+224(SB), Y2, Y2
 	VPSRAD $1, Y2, Y3
 	VPSUBD Y3, Y2, Y2
 	VPADDD ·bits<>+32(SB), Y3, Y3
@@ -395,19 +395,19 @@ expTail:
 	VFMSUB213PS Y5, Y4, Y0
 	VMINPS Y0, Y14, Y0
 	VMAXPS Y0, Y15, Y0
-	VBROADCASTSS ·constants<>+256(SB), Y2
-	VFMADD231PS ·constants<>+160(SB), Y0, Y2
-	VSUBPS ·constants<>+256(SB), Y2, Y3
+	VBROADCASTSS ·constants<>+224(SB), Y2
+	VFMADD231PS ·constants<>+128(SB), Y0, Y2
+	VSUBPS ·constants<>+224(SB), Y2, Y3
+	VFMADD231PS ·constants<>+160(SB), Y3, Y0
 	VFMADD231PS ·constants<>+192(SB), Y3, Y0
-	VFMADD231PS ·constants<>+224(SB), Y3, Y0
-	VBROADCASTSS ·constants<>+416(SB), Y1
-	VFMADD213PS ·constants<>+384(SB), Y0, Y1
+	VBROADCASTSS ·constants<>+384(SB), Y1
 	VFMADD213PS ·constants<>+352(SB), Y0, Y1
 	VFMADD213PS ·constants<>+320(SB), Y0, Y1
 	VFMADD213PS ·constants<>+288(SB), Y0, Y1
+	VFMADD213PS ·constants<>+256(SB), Y0, Y1
 	VFMADD213PS ·constants<>+0(SB), Y0, Y1
 	VFMADD213PS ·constants<>+0(SB), Y0, Y1
-	VPSUBD ·constants<>+256(SB), Y2, Y2
+	VPSUBD ·constants<>+224(SB), Y2, Y2
 	VPSRAD $1, Y2, Y3
 	VPSUBD Y3, Y2, Y2
 	VPADDD ·bits<>+32(SB), Y3, Y3
@@ -417,25 +417,26 @@ expTail:
 	VPSLLD $23, Y2, Y2
 	VMULPS Y2, Y1, Y1
 	VMASKMOVPS Y1, Y11, (SI)(DX*4)
+	VANDPS Y11, Y1, Y1
 	VADDPS Y1, Y9, Y9
 	VMASKMOVPS 32(SI)(DX*4), Y12, Y0
 	VBLENDVPS Y12, Y0, Y6, Y0
 	VFMSUB213PS Y5, Y4, Y0
 	VMINPS Y0, Y14, Y0
 	VMAXPS Y0, Y15, Y0
-	VBROADCASTSS ·constants<>+256(SB), Y2
-	VFMADD231PS ·constants<>+160(SB), Y0, Y2
-	VSUBPS ·constants<>+256(SB), Y2, Y3
+	VBROADCASTSS ·constants<>+224(SB), Y2
+	VFMADD231PS ·constants<>+128(SB), Y0, Y2
+	VSUBPS ·constants<>+224(SB), Y2, Y3
+	VFMADD231PS ·constants<>+160(SB), Y3, Y0
 	VFMADD231PS ·constants<>+192(SB), Y3, Y0
-	VFMADD231PS ·constants<>+224(SB), Y3, Y0
-	VBROADCASTSS ·constants<>+416(SB), Y1
-	VFMADD213PS ·constants<>+384(SB), Y0, Y1
+	VBROADCASTSS ·constants<>+384(SB), Y1
 	VFMADD213PS ·constants<>+352(SB), Y0, Y1
 	VFMADD213PS ·constants<>+320(SB), Y0, Y1
 	VFMADD213PS ·constants<>+288(SB), Y0, Y1
+	VFMADD213PS ·constants<>+256(SB), Y0, Y1
 	VFMADD213PS ·constants<>+0(SB), Y0, Y1
 	VFMADD213PS ·constants<>+0(SB), Y0, Y1
-	VPSUBD ·constants<>+256(SB), Y2, Y2
+	VPSUBD ·constants<>+224(SB), Y2, Y2
 	VPSRAD $1, Y2, Y3
 	VPSUBD Y3, Y2, Y2
 	VPADDD ·bits<>+32(SB), Y3, Y3
@@ -445,6 +446,7 @@ expTail:
 	VPSLLD $23, Y2, Y2
 	VMULPS Y2, Y1, Y1
 	VMASKMOVPS Y1, Y12, 32(SI)(DX*4)
+	VANDPS Y12, Y1, Y1
 	VADDPS Y1, Y10, Y10
 
 expEnd:
@@ -460,19 +462,19 @@ expEnd:
 	VSUBPS Y5, Y0, Y0
 	VMINPS Y0, Y14, Y0
 	VMAXPS Y0, Y15, Y0
-	VBROADCASTSS ·constants<>+256(SB), Y2
-	VFMADD231PS ·constants<>+160(SB), Y0, Y2
-	VSUBPS ·constants<>+256(SB), Y2, Y3
+	VBROADCASTSS ·constants<>+224(SB), Y2
+	VFMADD231PS ·constants<>+128(SB), Y0, Y2
+	VSUBPS ·constants<>+224(SB), Y2, Y3
+	VFMADD231PS ·constants<>+160(SB), Y3, Y0
 	VFMADD231PS ·constants<>+192(SB), Y3, Y0
-	VFMADD231PS ·constants<>+224(SB), Y3, Y0
-	VBROADCASTSS ·constants<>+416(SB), Y1
-	VFMADD213PS ·constants<>+384(SB), Y0, Y1
+	VBROADCASTSS ·constants<>+384(SB), Y1
 	VFMADD213PS ·constants<>+352(SB), Y0, Y1
 	VFMADD213PS ·constants<>+320(SB), Y0, Y1
 	VFMADD213PS ·constants<>+288(SB), Y0, Y1
+	VFMADD213PS ·constants<>+256(SB), Y0, Y1
 	VFMADD213PS ·constants<>+0(SB), Y0, Y1
 	VFMADD213PS ·constants<>+0(SB), Y0, Y1
-	VPSUBD ·constants<>+256(SB), Y2, Y2
+	VPSUBD ·constants<>+224(SB), Y2, Y2
 	VPSRAD $1, Y2, Y3
 	VPSUBD Y3, Y2, Y2
 	VPADDD ·bits<>+32(SB), Y3, Y3
@@ -685,11 +687,11 @@ TEXT ·normaliseRowsAVX2(SB), NOSPLIT, $0-64
 	MOVQ n+40(FP), CX
 	MOVQ rows+48(FP), BX
 	MOVQ stride+56(FP), R11
-	VBROADCASTSS ·constants<>+96(SB), Y15
-	VBROADCASTSS ·constants<>+128(SB), Y14
+	VBROADCASTSS ·constants<>+64(SB), Y15
+	VBROADCASTSS ·constants<>+96(SB), Y14
 	VXORPS X13, X13, X13
 	VBROADCASTSS ·constants<>+0(SB), Y12
-	VBROADCASTSS ·constants<>+480(SB), Y11
+	VBROADCASTSS ·constants<>+448(SB), Y11
 
 row:
 	XORL DX, DX
@@ -720,11 +722,11 @@ TEXT ·normaliseRowsSiLUAVX2(SB), NOSPLIT, $0-64
 	MOVQ n+40(FP), CX
 	MOVQ rows+48(FP), BX
 	MOVQ stride+56(FP), R11
-	VBROADCASTSS ·constants<>+96(SB), Y15
-	VBROADCASTSS ·constants<>+128(SB), Y14
+	VBROADCASTSS ·constants<>+64(SB), Y15
+	VBROADCASTSS ·constants<>+96(SB), Y14
 	VXORPS X13, X13, X13
 	VBROADCASTSS ·constants<>+0(SB), Y12
-	VBROADCASTSS ·constants<>+480(SB), Y11
+	VBROADCASTSS ·constants<>+448(SB), Y11
 
 row:
 	XORL DX, DX
@@ -737,19 +739,19 @@ elements:
 	VSUBPS Y0, Y13, Y1
 	VMINPS Y1, Y14, Y1
 	VMAXPS Y1, Y15, Y1
-	VBROADCASTSS ·constants<>+256(SB), Y3
-	VFMADD231PS ·constants<>+160(SB), Y1, Y3
-	VSUBPS ·constants<>+256(SB), Y3, Y4
+	VBROADCASTSS ·constants<>+224(SB), Y3
+	VFMADD231PS ·constants<>+128(SB), Y1, Y3
+	VSUBPS ·constants<>+224(SB), Y3, Y4
+	VFMADD231PS ·constants<>+160(SB), Y4, Y1
 	VFMADD231PS ·constants<>+192(SB), Y4, Y1
-	VFMADD231PS ·constants<>+224(SB), Y4, Y1
-	VBROADCASTSS ·constants<>+416(SB), Y2
-	VFMADD213PS ·constants<>+384(SB), Y1, Y2
+	VBROADCASTSS ·constants<>+384(SB), Y2
 	VFMADD213PS ·constants<>+352(SB), Y1, Y2
 	VFMADD213PS ·constants<>+320(SB), Y1, Y2
 	VFMADD213PS ·constants<>+288(SB), Y1, Y2
+	VFMADD213PS ·constants<>+256(SB), Y1, Y2
 	VFMADD213PS ·constants<>+0(SB), Y1, Y2
 	VFMADD213PS ·constants<>+0(SB), Y1, Y2
-	VPSUBD ·constants<>+256(SB), Y3, Y3
+	VPSUBD ·constants<>+224(SB), Y3, Y3
 	VPSRAD $1, Y3, Y4
 	VPSUBD Y4, Y3, Y3
 	VPADDD ·bits<>+32(SB), Y4, Y4
@@ -812,207 +814,199 @@ DATA ·constants<>+48(SB)/4, $0x3f000000
 DATA ·constants<>+52(SB)/4, $0x3f000000
 DATA ·constants<>+56(SB)/4, $0x3f000000
 DATA ·constants<>+60(SB)/4, $0x3f000000
-DATA ·constants<>+64(SB)/4, $0xff800000
-DATA ·constants<>+68(SB)/4, $0xff800000
-DATA ·constants<>+72(SB)/4, $0xff800000
-DATA ·constants<>+76(SB)/4, $0xff800000
-DATA ·constants<>+80(SB)/4, $0xff800000
-DATA ·constants<>+84(SB)/4, $0xff800000
-DATA ·constants<>+88(SB)/4, $0xff800000
-DATA ·constants<>+92(SB)/4, $0xff800000
-DATA ·constants<>+96(SB)/4, $0xc2d00000
-DATA ·constants<>+100(SB)/4, $0xc2d00000
-DATA ·constants<>+104(SB)/4, $0xc2d00000
-DATA ·constants<>+108(SB)/4, $0xc2d00000
-DATA ·constants<>+112(SB)/4, $0xc2d00000
-DATA ·constants<>+116(SB)/4, $0xc2d00000
-DATA ·constants<>+120(SB)/4, $0xc2d00000
-DATA ·constants<>+124(SB)/4, $0xc2d00000
-DATA ·constants<>+128(SB)/4, $0x42b20000
-DATA ·constants<>+132(SB)/4, $0x42b20000
-DATA ·constants<>+136(SB)/4, $0x42b20000
-DATA ·constants<>+140(SB)/4, $0x42b20000
-DATA ·constants<>+144(SB)/4, $0x42b20000
-DATA ·constants<>+148(SB)/4, $0x42b20000
-DATA ·constants<>+152(SB)/4, $0x42b20000
-DATA ·constants<>+156(SB)/4, $0x42b20000
-DATA ·constants<>+160(SB)/4, $0x3fb8aa3b
-DATA ·constants<>+164(SB)/4, $0x3fb8aa3b
-DATA ·constants<>+168(SB)/4, $0x3fb8aa3b
-DATA ·constants<>+172(SB)/4, $0x3fb8aa3b
-DATA ·constants<>+176(SB)/4, $0x3fb8aa3b
-DATA ·constants<>+180(SB)/4, $0x3fb8aa3b
-DATA ·constants<>+184(SB)/4, $0x3fb8aa3b
-DATA ·constants<>+188(SB)/4, $0x3fb8aa3b
-DATA ·constants<>+192(SB)/4, $0xbf317218
-DATA ·constants<>+196(SB)/4, $0xbf317218
-DATA ·constants<>+200(SB)/4, $0xbf317218
-DATA ·constants<>+204(SB)/4, $0xbf317218
-DATA ·constants<>+208(SB)/4, $0xbf317218
-DATA ·constants<>+212(SB)/4, $0xbf317218
-DATA ·constants<>+216(SB)/4, $0xbf317218
-DATA ·constants<>+220(SB)/4, $0xbf317218
-DATA ·constants<>+224(SB)/4, $0x3102e308
-DATA ·constants<>+228(SB)/4, $0x3102e308
-DATA ·constants<>+232(SB)/4, $0x3102e308
-DATA ·constants<>+236(SB)/4, $0x3102e308
-DATA ·constants<>+240(SB)/4, $0x3102e308
-DATA ·constants<>+244(SB)/4, $0x3102e308
-DATA ·constants<>+248(SB)/4, $0x3102e308
-DATA ·constants<>+252(SB)/4, $0x3102e308
-DATA ·constants<>+256(SB)/4, $0x4b400000
-DATA ·constants<>+260(SB)/4, $0x4b400000
-DATA ·constants<>+264(SB)/4, $0x4b400000
-DATA ·constants<>+268(SB)/4, $0x4b400000
-DATA ·constants<>+272(SB)/4, $0x4b400000
-DATA ·constants<>+276(SB)/4, $0x4b400000
-DATA ·constants<>+280(SB)/4, $0x4b400000
-DATA ·constants<>+284(SB)/4, $0x4b400000
-DATA ·constants<>+288(SB)/4, $0x3efffffe
-DATA ·constants<>+292(SB)/4, $0x3efffffe
-DATA ·constants<>+296(SB)/4, $0x3efffffe
-DATA ·constants<>+300(SB)/4, $0x3efffffe
-DATA ·constants<>+304(SB)/4, $0x3efffffe
-DATA ·constants<>+308(SB)/4, $0x3efffffe
-DATA ·constants<>+312(SB)/4, $0x3efffffe
-DATA ·constants<>+316(SB)/4, $0x3efffffe
-DATA ·constants<>+320(SB)/4, $0x3e2aaa48
-DATA ·constants<>+324(SB)/4, $0x3e2aaa48
-DATA ·constants<>+328(SB)/4, $0x3e2aaa48
-DATA ·constants<>+332(SB)/4, $0x3e2aaa48
-DATA ·constants<>+336(SB)/4, $0x3e2aaa48
-DATA ·constants<>+340(SB)/4, $0x3e2aaa48
-DATA ·constants<>+344(SB)/4, $0x3e2aaa48
-DATA ·constants<>+348(SB)/4, $0x3e2aaa48
-DATA ·constants<>+352(SB)/4, $0x3d2aac7a
-DATA ·constants<>+356(SB)/4, $0x3d2aac7a
-DATA ·constants<>+360(SB)/4, $0x3d2aac7a
-DATA ·constants<>+364(SB)/4, $0x3d2aac7a
-DATA ·constants<>+368(SB)/4, $0x3d2aac7a
-DATA ·constants<>+372(SB)/4, $0x3d2aac7a
-DATA ·constants<>+376(SB)/4, $0x3d2aac7a
-DATA ·constants<>+380(SB)/4, $0x3d2aac7a
-DATA ·constants<>+384(SB)/4, $0x3c091d36
-DATA ·constants<>+388(SB)/4, $0x3c091d36
-DATA ·constants<>+392(SB)/4, $0x3c091d36
-DATA ·constants<>+396(SB)/4, $0x3c091d36
-DATA ·constants<>+400(SB)/4, $0x3c091d36
-DATA ·constants<>+404(SB)/4, $0x3c091d36
-DATA ·constants<>+408(SB)/4, $0x3c091d36
-DATA ·constants<>+412(SB)/4, $0x3c091d36
-DATA ·constants<>+416(SB)/4, $0x3ab511a9
-DATA ·constants<>+420(SB)/4, $0x3ab511a9
-DATA ·constants<>+424(SB)/4, $0x3ab511a9
-DATA ·constants<>+428(SB)/4, $0x3ab511a9
-DATA ·constants<>+432(SB)/4, $0x3ab511a9
-DATA ·constants<>+436(SB)/4, $0x3ab511a9
-DATA ·constants<>+440(SB)/4, $0x3ab511a9
-DATA ·constants<>+444(SB)/4, $0x3ab511a9
-DATA ·constants<>+448(SB)/4, $0xbfd9db23
-DATA ·constants<>+452(SB)/4, $0xbfd9db23
-DATA ·constants<>+456(SB)/4, $0xbfd9db23
-DATA ·constants<>+460(SB)/4, $0xbfd9db23
-DATA ·constants<>+464(SB)/4, $0xbfd9db23
-DATA ·constants<>+468(SB)/4, $0xbfd9db23
-DATA ·constants<>+472(SB)/4, $0xbfd9db23
-DATA ·constants<>+476(SB)/4, $0xbfd9db23
-DATA ·constants<>+480(SB)/4, $0x41800000
-DATA ·constants<>+484(SB)/4, $0x41800000
-DATA ·constants<>+488(SB)/4, $0x41800000
-DATA ·constants<>+492(SB)/4, $0x41800000
-DATA ·constants<>+496(SB)/4, $0x41800000
-DATA ·constants<>+500(SB)/4, $0x41800000
-DATA ·constants<>+504(SB)/4, $0x41800000
-DATA ·constants<>+508(SB)/4, $0x41800000
-DATA ·constants<>+512(SB)/4, $0x40240000
-DATA ·constants<>+516(SB)/4, $0x40240000
-DATA ·constants<>+520(SB)/4, $0x40240000
-DATA ·constants<>+524(SB)/4, $0x40240000
-DATA ·constants<>+528(SB)/4, $0x40240000
-DATA ·constants<>+532(SB)/4, $0x40240000
-DATA ·constants<>+536(SB)/4, $0x40240000
-DATA ·constants<>+540(SB)/4, $0x40240000
-DATA ·constants<>+544(SB)/4, $0x3fa40000
-DATA ·constants<>+548(SB)/4, $0x3fa40000
-DATA ·constants<>+552(SB)/4, $0x3fa40000
-DATA ·constants<>+556(SB)/4, $0x3fa40000
-DATA ·constants<>+560(SB)/4, $0x3fa40000
-DATA ·constants<>+564(SB)/4, $0x3fa40000
-DATA ·constants<>+568(SB)/4, $0x3fa40000
-DATA ·constants<>+572(SB)/4, $0x3fa40000
-DATA ·constants<>+576(SB)/4, $0xbfab4fb0
-DATA ·constants<>+580(SB)/4, $0xbfab4fb0
-DATA ·constants<>+584(SB)/4, $0xbfab4fb0
-DATA ·constants<>+588(SB)/4, $0xbfab4fb0
-DATA ·constants<>+592(SB)/4, $0xbfab4fb0
-DATA ·constants<>+596(SB)/4, $0xbfab4fb0
-DATA ·constants<>+600(SB)/4, $0xbfab4fb0
-DATA ·constants<>+604(SB)/4, $0xbfab4fb0
-DATA ·constants<>+608(SB)/4, $0x3e7eae2f
-DATA ·constants<>+612(SB)/4, $0x3e7eae2f
-DATA ·constants<>+616(SB)/4, $0x3e7eae2f
-DATA ·constants<>+620(SB)/4, $0x3e7eae2f
-DATA ·constants<>+624(SB)/4, $0x3e7eae2f
-DATA ·constants<>+628(SB)/4, $0x3e7eae2f
-DATA ·constants<>+632(SB)/4, $0x3e7eae2f
-DATA ·constants<>+636(SB)/4, $0x3e7eae2f
-DATA ·constants<>+640(SB)/4, $0x3e9d29af
-DATA ·constants<>+644(SB)/4, $0x3e9d29af
-DATA ·constants<>+648(SB)/4, $0x3e9d29af
-DATA ·constants<>+652(SB)/4, $0x3e9d29af
-DATA ·constants<>+656(SB)/4, $0x3e9d29af
-DATA ·constants<>+660(SB)/4, $0x3e9d29af
-DATA ·constants<>+664(SB)/4, $0x3e9d29af
-DATA ·constants<>+668(SB)/4, $0x3e9d29af
-DATA ·constants<>+672(SB)/4, $0x3cc51ef0
-DATA ·constants<>+676(SB)/4, $0x3cc51ef0
-DATA ·constants<>+680(SB)/4, $0x3cc51ef0
-DATA ·constants<>+684(SB)/4, $0x3cc51ef0
-DATA ·constants<>+688(SB)/4, $0x3cc51ef0
-DATA ·constants<>+692(SB)/4, $0x3cc51ef0
-DATA ·constants<>+696(SB)/4, $0x3cc51ef0
-DATA ·constants<>+700(SB)/4, $0x3cc51ef0
-DATA ·constants<>+704(SB)/4, $0xbe12cde1
-DATA ·constants<>+708(SB)/4, $0xbe12cde1
-DATA ·constants<>+712(SB)/4, $0xbe12cde1
-DATA ·constants<>+716(SB)/4, $0xbe12cde1
-DATA ·constants<>+720(SB)/4, $0xbe12cde1
-DATA ·constants<>+724(SB)/4, $0xbe12cde1
-DATA ·constants<>+728(SB)/4, $0xbe12cde1
-DATA ·constants<>+732(SB)/4, $0xbe12cde1
-DATA ·constants<>+736(SB)/4, $0x3db8462f
-DATA ·constants<>+740(SB)/4, $0x3db8462f
-DATA ·constants<>+744(SB)/4, $0x3db8462f
-DATA ·constants<>+748(SB)/4, $0x3db8462f
-DATA ·constants<>+752(SB)/4, $0x3db8462f
-DATA ·constants<>+756(SB)/4, $0x3db8462f
-DATA ·constants<>+760(SB)/4, $0x3db8462f
-DATA ·constants<>+764(SB)/4, $0x3db8462f
-DATA ·constants<>+768(SB)/4, $0xbe74fc89
-DATA ·constants<>+772(SB)/4, $0xbe74fc89
-DATA ·constants<>+776(SB)/4, $0xbe74fc89
-DATA ·constants<>+780(SB)/4, $0xbe74fc89
-DATA ·constants<>+784(SB)/4, $0xbe74fc89
-DATA ·constants<>+788(SB)/4, $0xbe74fc89
-DATA ·constants<>+792(SB)/4, $0xbe74fc89
-DATA ·constants<>+796(SB)/4, $0xbe74fc89
-DATA ·constants<>+800(SB)/4, $0x3e7a3fca
-DATA ·constants<>+804(SB)/4, $0x3e7a3fca
-DATA ·constants<>+808(SB)/4, $0x3e7a3fca
-DATA ·constants<>+812(SB)/4, $0x3e7a3fca
-DATA ·constants<>+816(SB)/4, $0x3e7a3fca
-DATA ·constants<>+820(SB)/4, $0x3e7a3fca
-DATA ·constants<>+824(SB)/4, $0x3e7a3fca
-DATA ·constants<>+828(SB)/4, $0x3e7a3fca
-DATA ·constants<>+832(SB)/4, $0xbd9a7f47
-DATA ·constants<>+836(SB)/4, $0xbd9a7f47
-DATA ·constants<>+840(SB)/4, $0xbd9a7f47
-DATA ·constants<>+844(SB)/4, $0xbd9a7f47
-DATA ·constants<>+848(SB)/4, $0xbd9a7f47
-DATA ·constants<>+852(SB)/4, $0xbd9a7f47
-DATA ·constants<>+856(SB)/4, $0xbd9a7f47
-DATA ·constants<>+860(SB)/4, $0xbd9a7f47
-GLOBL ·constants<>(SB), RODATA|NOPTR, $864
+DATA ·constants<>+64(SB)/4, $0xc2d00000
+DATA ·constants<>+68(SB)/4, $0xc2d00000
+DATA ·constants<>+72(SB)/4, $0xc2d00000
+DATA ·constants<>+76(SB)/4, $0xc2d00000
+DATA ·constants<>+80(SB)/4, $0xc2d00000
+DATA ·constants<>+84(SB)/4, $0xc2d00000
+DATA ·constants<>+88(SB)/4, $0xc2d00000
+DATA ·constants<>+92(SB)/4, $0xc2d00000
+DATA ·constants<>+96(SB)/4, $0x42b20000
+DATA ·constants<>+100(SB)/4, $0x42b20000
+DATA ·constants<>+104(SB)/4, $0x42b20000
+DATA ·constants<>+108(SB)/4, $0x42b20000
+DATA ·constants<>+112(SB)/4, $0x42b20000
+DATA ·constants<>+116(SB)/4, $0x42b20000
+DATA ·constants<>+120(SB)/4, $0x42b20000
+DATA ·constants<>+124(SB)/4, $0x42b20000
+DATA ·constants<>+128(SB)/4, $0x3fb8aa3b
+DATA ·constants<>+132(SB)/4, $0x3fb8aa3b
+DATA ·constants<>+136(SB)/4, $0x3fb8aa3b
+DATA ·constants<>+140(SB)/4, $0x3fb8aa3b
+DATA ·constants<>+144(SB)/4, $0x3fb8aa3b
+DATA ·constants<>+148(SB)/4, $0x3fb8aa3b
+DATA ·constants<>+152(SB)/4, $0x3fb8aa3b
+DATA ·constants<>+156(SB)/4, $0x3fb8aa3b
+DATA ·constants<>+160(SB)/4, $0xbf317218
+DATA ·constants<>+164(SB)/4, $0xbf317218
+DATA ·constants<>+168(SB)/4, $0xbf317218
+DATA ·constants<>+172(SB)/4, $0xbf317218
+DATA ·constants<>+176(SB)/4, $0xbf317218
+DATA ·constants<>+180(SB)/4, $0xbf317218
+DATA ·constants<>+184(SB)/4, $0xbf317218
+DATA ·constants<>+188(SB)/4, $0xbf317218
+DATA ·constants<>+192(SB)/4, $0x3102e308
+DATA ·constants<>+196(SB)/4, $0x3102e308
+DATA ·constants<>+200(SB)/4, $0x3102e308
+DATA ·constants<>+204(SB)/4, $0x3102e308
+DATA ·constants<>+208(SB)/4, $0x3102e308
+DATA ·constants<>+212(SB)/4, $0x3102e308
+DATA ·constants<>+216(SB)/4, $0x3102e308
+DATA ·constants<>+220(SB)/4, $0x3102e308
+DATA ·constants<>+224(SB)/4, $0x4b400000
+DATA ·constants<>+228(SB)/4, $0x4b400000
+DATA ·constants<>+232(SB)/4, $0x4b400000
+DATA ·constants<>+236(SB)/4, $0x4b400000
+DATA ·constants<>+240(SB)/4, $0x4b400000
+DATA ·constants<>+244(SB)/4, $0x4b400000
+DATA ·constants<>+248(SB)/4, $0x4b400000
+DATA ·constants<>+252(SB)/4, $0x4b400000
+DATA ·constants<>+256(SB)/4, $0x3efffffe
+DATA ·constants<>+260(SB)/4, $0x3efffffe
+DATA ·constants<>+264(SB)/4, $0x3efffffe
+DATA ·constants<>+268(SB)/4, $0x3efffffe
+DATA ·constants<>+272(SB)/4, $0x3efffffe
+DATA ·constants<>+276(SB)/4, $0x3efffffe
+DATA ·constants<>+280(SB)/4, $0x3efffffe
+DATA ·constants<>+284(SB)/4, $0x3efffffe
+DATA ·constants<>+288(SB)/4, $0x3e2aaa48
+DATA ·constants<>+292(SB)/4, $0x3e2aaa48
+DATA ·constants<>+296(SB)/4, $0x3e2aaa48
+DATA ·constants<>+300(SB)/4, $0x3e2aaa48
+DATA ·constants<>+304(SB)/4, $0x3e2aaa48
+DATA ·constants<>+308(SB)/4, $0x3e2aaa48
+DATA ·constants<>+312(SB)/4, $0x3e2aaa48
+DATA ·constants<>+316(SB)/4, $0x3e2aaa48
+DATA ·constants<>+320(SB)/4, $0x3d2aac7a
+DATA ·constants<>+324(SB)/4, $0x3d2aac7a
+DATA ·constants<>+328(SB)/4, $0x3d2aac7a
+DATA ·constants<>+332(SB)/4, $0x3d2aac7a
+DATA ·constants<>+336(SB)/4, $0x3d2aac7a
+DATA ·constants<>+340(SB)/4, $0x3d2aac7a
+DATA ·constants<>+344(SB)/4, $0x3d2aac7a
+DATA ·constants<>+348(SB)/4, $0x3d2aac7a
+DATA ·constants<>+352(SB)/4, $0x3c091d36
+DATA ·constants<>+356(SB)/4, $0x3c091d36
+DATA ·constants<>+360(SB)/4, $0x3c091d36
+DATA ·constants<>+364(SB)/4, $0x3c091d36
+DATA ·constants<>+368(SB)/4, $0x3c091d36
+DATA ·constants<>+372(SB)/4, $0x3c091d36
+DATA ·constants<>+376(SB)/4, $0x3c091d36
+DATA ·constants<>+380(SB)/4, $0x3c091d36
+DATA ·constants<>+384(SB)/4, $0x3ab511a9
+DATA ·constants<>+388(SB)/4, $0x3ab511a9
+DATA ·constants<>+392(SB)/4, $0x3ab511a9
+DATA ·constants<>+396(SB)/4, $0x3ab511a9
+DATA ·constants<>+400(SB)/4, $0x3ab511a9
+DATA ·constants<>+404(SB)/4, $0x3ab511a9
+DATA ·constants<>+408(SB)/4, $0x3ab511a9
+DATA ·constants<>+412(SB)/4, $0x3ab511a9
+DATA ·constants<>+416(SB)/4, $0xbfd9db23
+DATA ·constants<>+420(SB)/4, $0xbfd9db23
+DATA ·constants<>+424(SB)/4, $0xbfd9db23
+DATA ·constants<>+428(SB)/4, $0xbfd9db23
+DATA ·constants<>+432(SB)/4, $0xbfd9db23
+DATA ·constants<>+436(SB)/4, $0xbfd9db23
+DATA ·constants<>+440(SB)/4, $0xbfd9db23
+DATA ·constants<>+444(SB)/4, $0xbfd9db23
+DATA ·constants<>+448(SB)/4, $0x41800000
+DATA ·constants<>+452(SB)/4, $0x41800000
+DATA ·constants<>+456(SB)/4, $0x41800000
+DATA ·constants<>+460(SB)/4, $0x41800000
+DATA ·constants<>+464(SB)/4, $0x41800000
+DATA ·constants<>+468(SB)/4, $0x41800000
+DATA ·constants<>+472(SB)/4, $0x41800000
+DATA ·constants<>+476(SB)/4, $0x41800000
+DATA ·constants<>+480(SB)/4, $0x40240000
+DATA ·constants<>+484(SB)/4, $0x40240000
+DATA ·constants<>+488(SB)/4, $0x40240000
+DATA ·constants<>+492(SB)/4, $0x40240000
+DATA ·constants<>+496(SB)/4, $0x40240000
+DATA ·constants<>+500(SB)/4, $0x40240000
+DATA ·constants<>+504(SB)/4, $0x40240000
+DATA ·constants<>+508(SB)/4, $0x40240000
+DATA ·constants<>+512(SB)/4, $0x3fa40000
+DATA ·constants<>+516(SB)/4, $0x3fa40000
+DATA ·constants<>+520(SB)/4, $0x3fa40000
+DATA ·constants<>+524(SB)/4, $0x3fa40000
+DATA ·constants<>+528(SB)/4, $0x3fa40000
+DATA ·constants<>+532(SB)/4, $0x3fa40000
+DATA ·constants<>+536(SB)/4, $0x3fa40000
+DATA ·constants<>+540(SB)/4, $0x3fa40000
+DATA ·constants<>+544(SB)/4, $0xbfab4fb0
+DATA ·constants<>+548(SB)/4, $0xbfab4fb0
+DATA ·constants<>+552(SB)/4, $0xbfab4fb0
+DATA ·constants<>+556(SB)/4, $0xbfab4fb0
+DATA ·constants<>+560(SB)/4, $0xbfab4fb0
+DATA ·constants<>+564(SB)/4, $0xbfab4fb0
+DATA ·constants<>+568(SB)/4, $0xbfab4fb0
+DATA ·constants<>+572(SB)/4, $0xbfab4fb0
+DATA ·constants<>+576(SB)/4, $0x3e7eae2f
+DATA ·constants<>+580(SB)/4, $0x3e7eae2f
+DATA ·constants<>+584(SB)/4, $0x3e7eae2f
+DATA ·constants<>+588(SB)/4, $0x3e7eae2f
+DATA ·constants<>+592(SB)/4, $0x3e7eae2f
+DATA ·constants<>+596(SB)/4, $0x3e7eae2f
+DATA ·constants<>+600(SB)/4, $0x3e7eae2f
+DATA ·constants<>+604(SB)/4, $0x3e7eae2f
+DATA ·constants<>+608(SB)/4, $0x3e9d29af
+DATA ·constants<>+612(SB)/4, $0x3e9d29af
+DATA ·constants<>+616(SB)/4, $0x3e9d29af
+DATA ·constants<>+620(SB)/4, $0x3e9d29af
+DATA ·constants<>+624(SB)/4, $0x3e9d29af
+DATA ·constants<>+628(SB)/4, $0x3e9d29af
+DATA ·constants<>+632(SB)/4, $0x3e9d29af
+DATA ·constants<>+636(SB)/4, $0x3e9d29af
+DATA ·constants<>+640(SB)/4, $0x3cc51ef0
+DATA ·constants<>+644(SB)/4, $0x3cc51ef0
+DATA ·constants<>+648(SB)/4, $0x3cc51ef0
+DATA ·constants<>+652(SB)/4, $0x3cc51ef0
+DATA ·constants<>+656(SB)/4, $0x3cc51ef0
+DATA ·constants<>+660(SB)/4, $0x3cc51ef0
+DATA ·constants<>+664(SB)/4, $0x3cc51ef0
+DATA ·constants<>+668(SB)/4, $0x3cc51ef0
+DATA ·constants<>+672(SB)/4, $0xbe12cde1
+DATA ·constants<>+676(SB)/4, $0xbe12cde1
+DATA ·constants<>+680(SB)/4, $0xbe12cde1
+DATA ·constants<>+684(SB)/4, $0xbe12cde1
+DATA ·constants<>+688(SB)/4, $0xbe12cde1
+DATA ·constants<>+692(SB)/4, $0xbe12cde1
+DATA ·constants<>+696(SB)/4, $0xbe12cde1
+DATA ·constants<>+700(SB)/4, $0xbe12cde1
+DATA ·constants<>+704(SB)/4, $0x3db8462f
+DATA ·constants<>+708(SB)/4, $0x3db8462f
+DATA ·constants<>+712(SB)/4, $0x3db8462f
+DATA ·constants<>+716(SB)/4, $0x3db8462f
+DATA ·constants<>+720(SB)/4, $0x3db8462f
+DATA ·constants<>+724(SB)/4, $0x3db8462f
+DATA ·constants<>+728(SB)/4, $0x3db8462f
+DATA ·constants<>+732(SB)/4, $0x3db8462f
+DATA ·constants<>+736(SB)/4, $0xbe74fc89
+DATA ·constants<>+740(SB)/4, $0xbe74fc89
+DATA ·constants<>+744(SB)/4, $0xbe74fc89
+DATA ·constants<>+748(SB)/4, $0xbe74fc89
+DATA ·constants<>+752(SB)/4, $0xbe74fc89
+DATA ·constants<>+756(SB)/4, $0xbe74fc89
+DATA ·constants<>+760(SB)/4, $0xbe74fc89
+DATA ·constants<>+764(SB)/4, $0xbe74fc89
+DATA ·constants<>+768(SB)/4, $0x3e7a3fca
+DATA ·constants<>+772(SB)/4, $0x3e7a3fca
+DATA ·constants<>+776(SB)/4, $0x3e7a3fca
+DATA ·constants<>+780(SB)/4, $0x3e7a3fca
+DATA ·constants<>+784(SB)/4, $0x3e7a3fca
+DATA ·constants<>+788(SB)/4, $0x3e7a3fca
+DATA ·constants<>+792(SB)/4, $0x3e7a3fca
+DATA ·constants<>+796(SB)/4, $0x3e7a3fca
+DATA ·constants<>+800(SB)/4, $0xbd9a7f47
+DATA ·constants<>+804(SB)/4, $0xbd9a7f47
+DATA ·constants<>+808(SB)/4, $0xbd9a7f47
+DATA ·constants<>+812(SB)/4, $0xbd9a7f47
+DATA ·constants<>+816(SB)/4, $0xbd9a7f47
+DATA ·constants<>+820(SB)/4, $0xbd9a7f47
+DATA ·constants<>+824(SB)/4, $0xbd9a7f47
+DATA ·constants<>+828(SB)/4, $0xbd9a7f47
+GLOBL ·constants<>(SB), RODATA|NOPTR, $832
 
 DATA ·bits<>+0(SB)/4, $0x7fffffff
 DATA ·bits<>+4(SB)/4, $0x7fffffff

@@ -10,31 +10,32 @@ TEXT ·siluAVX512(SB), NOSPLIT, $0-24
 	MOVQ dst+0(FP), DI
 	MOVQ x+8(FP), SI
 	MOVQ n+16(FP), CX
-	VBROADCASTSS ·constants<>+12(SB), Z15
-	VBROADCASTSS ·constants<>+16(SB), Z14
+	VBROADCASTSS ·constants<>+8(SB), Z15
+	VBROADCASTSS ·constants<>+12(SB), Z14
 	VXORPS X13, X13, X13
 	VBROADCASTSS ·constants<>+0(SB), Z12
-	VBROADCASTSS ·constants<>+60(SB), Z11
+	VBROADCASTSS ·constants<>+56(SB), Z11
 	XORL DX, DX
 
 elements:
 	VMOVUPS (SI)(DX*4), Z0
 	VSUBPS Z0, Z13, Z1
+	VCMPPS $6, Z15, Z1, K2
 	VMINPS Z1, Z14, Z1
 	VMAXPS Z1, Z15, Z1
-	VBROADCASTSS ·constants<>+32(SB), Z3
-	VFMADD231PS.BCST ·constants<>+20(SB), Z1, Z3
-	VSUBPS.BCST ·constants<>+32(SB), Z3, Z4
+	VBROADCASTSS ·constants<>+28(SB), Z3
+	VFMADD231PS.BCST ·constants<>+16(SB), Z1, Z3
+	VSUBPS.BCST ·constants<>+28(SB), Z3, Z4
+	VFMADD231PS.BCST ·constants<>+20(SB), Z4, Z1
 	VFMADD231PS.BCST ·constants<>+24(SB), Z4, Z1
-	VFMADD231PS.BCST ·constants<>+28(SB), Z4, Z1
-	VBROADCASTSS ·constants<>+52(SB), Z2
-	VFMADD213PS.BCST ·constants<>+48(SB), Z1, Z2
+	VBROADCASTSS ·constants<>+48(SB), Z2
 	VFMADD213PS.BCST ·constants<>+44(SB), Z1, Z2
 	VFMADD213PS.BCST ·constants<>+40(SB), Z1, Z2
 	VFMADD213PS.BCST ·constants<>+36(SB), Z1, Z2
+	VFMADD213PS.BCST ·constants<>+32(SB), Z1, Z2
 	VFMADD213PS.BCST ·constants<>+0(SB), Z1, Z2
 	VFMADD213PS.BCST ·constants<>+0(SB), Z1, Z2
-	VSCALEFPS Z4, Z2, Z2
+	VSCALEFPS.Z Z4, Z2, K2, Z2
 	VADDPS Z2, Z12, Z2
 	VDIVPS Z2, Z0, Z0
 	VMOVUPS Z0, (DI)(DX*4)
@@ -49,11 +50,11 @@ TEXT ·geluAVX512(SB), NOSPLIT, $0-24
 	MOVQ dst+0(FP), DI
 	MOVQ x+8(FP), SI
 	MOVQ n+16(FP), CX
-	VBROADCASTSS ·constants<>+12(SB), Z15
-	VBROADCASTSS ·constants<>+16(SB), Z14
+	VBROADCASTSS ·constants<>+8(SB), Z15
+	VBROADCASTSS ·constants<>+12(SB), Z14
 	VXORPS X13, X13, X13
 	VBROADCASTSS ·constants<>+0(SB), Z12
-	VBROADCASTSS ·constants<>+60(SB), Z11
+	VBROADCASTSS ·constants<>+56(SB), Z11
 	XORL DX, DX
 
 elements:
@@ -61,11 +62,10 @@ elements:
 	VANDPS.BCST ·bits<>+0(SB), Z0, Z1
 	VMINPS Z1, Z11, Z1
 	VMAXPS Z13, Z0, Z0
-	VADDPS.BCST ·constants<>+64(SB), Z1, Z2
+	VADDPS.BCST ·constants<>+60(SB), Z1, Z2
 	VDIVPS Z2, Z12, Z2
 	VMULPS Z2, Z1, Z3
-	VBROADCASTSS ·constants<>+104(SB), Z4
-	VFMADD213PS.BCST ·constants<>+100(SB), Z3, Z4
+	VBROADCASTSS ·constants<>+100(SB), Z4
 	VFMADD213PS.BCST ·constants<>+96(SB), Z3, Z4
 	VFMADD213PS.BCST ·constants<>+92(SB), Z3, Z4
 	VFMADD213PS.BCST ·constants<>+88(SB), Z3, Z4
@@ -74,26 +74,28 @@ elements:
 	VFMADD213PS.BCST ·constants<>+76(SB), Z3, Z4
 	VFMADD213PS.BCST ·constants<>+72(SB), Z3, Z4
 	VFMADD213PS.BCST ·constants<>+68(SB), Z3, Z4
+	VFMADD213PS.BCST ·constants<>+64(SB), Z3, Z4
 	VMULPS Z2, Z4, Z4
 	VMULPS.BCST ·constants<>+4(SB), Z1, Z5
 	VMULPS Z1, Z5, Z3
 	VFMSUB213PS Z3, Z1, Z5
 	VSUBPS Z3, Z13, Z6
+	VCMPPS $6, Z15, Z6, K2
 	VMINPS Z6, Z14, Z6
 	VMAXPS Z6, Z15, Z6
-	VBROADCASTSS ·constants<>+32(SB), Z7
-	VFMADD231PS.BCST ·constants<>+20(SB), Z6, Z7
-	VSUBPS.BCST ·constants<>+32(SB), Z7, Z8
+	VBROADCASTSS ·constants<>+28(SB), Z7
+	VFMADD231PS.BCST ·constants<>+16(SB), Z6, Z7
+	VSUBPS.BCST ·constants<>+28(SB), Z7, Z8
+	VFMADD231PS.BCST ·constants<>+20(SB), Z8, Z6
 	VFMADD231PS.BCST ·constants<>+24(SB), Z8, Z6
-	VFMADD231PS.BCST ·constants<>+28(SB), Z8, Z6
-	VBROADCASTSS ·constants<>+52(SB), Z2
-	VFMADD213PS.BCST ·constants<>+48(SB), Z6, Z2
+	VBROADCASTSS ·constants<>+48(SB), Z2
 	VFMADD213PS.BCST ·constants<>+44(SB), Z6, Z2
 	VFMADD213PS.BCST ·constants<>+40(SB), Z6, Z2
 	VFMADD213PS.BCST ·constants<>+36(SB), Z6, Z2
+	VFMADD213PS.BCST ·constants<>+32(SB), Z6, Z2
 	VFMADD213PS.BCST ·constants<>+0(SB), Z6, Z2
 	VFMADD213PS.BCST ·constants<>+0(SB), Z6, Z2
-	VSCALEFPS Z8, Z2, Z2
+	VSCALEFPS.Z Z8, Z2, K2, Z2
 	VFNMADD231PS Z2, Z5, Z2
 	VMULPS Z2, Z4, Z4
 	VFNMADD231PS Z4, Z1, Z0
@@ -109,31 +111,32 @@ TEXT ·quickGELUAVX512(SB), NOSPLIT, $0-24
 	MOVQ dst+0(FP), DI
 	MOVQ x+8(FP), SI
 	MOVQ n+16(FP), CX
-	VBROADCASTSS ·constants<>+12(SB), Z15
-	VBROADCASTSS ·constants<>+16(SB), Z14
+	VBROADCASTSS ·constants<>+8(SB), Z15
+	VBROADCASTSS ·constants<>+12(SB), Z14
 	VXORPS X13, X13, X13
 	VBROADCASTSS ·constants<>+0(SB), Z12
-	VBROADCASTSS ·constants<>+60(SB), Z11
+	VBROADCASTSS ·constants<>+56(SB), Z11
 	XORL DX, DX
 
 elements:
 	VMOVUPS (SI)(DX*4), Z0
-	VMULPS.BCST ·constants<>+56(SB), Z0, Z1
+	VMULPS.BCST ·constants<>+52(SB), Z0, Z1
+	VCMPPS $6, Z15, Z1, K2
 	VMINPS Z1, Z14, Z1
 	VMAXPS Z1, Z15, Z1
-	VBROADCASTSS ·constants<>+32(SB), Z3
-	VFMADD231PS.BCST ·constants<>+20(SB), Z1, Z3
-	VSUBPS.BCST ·constants<>+32(SB), Z3, Z4
+	VBROADCASTSS ·constants<>+28(SB), Z3
+	VFMADD231PS.BCST ·constants<>+16(SB), Z1, Z3
+	VSUBPS.BCST ·constants<>+28(SB), Z3, Z4
+	VFMADD231PS.BCST ·constants<>+20(SB), Z4, Z1
 	VFMADD231PS.BCST ·constants<>+24(SB), Z4, Z1
-	VFMADD231PS.BCST ·constants<>+28(SB), Z4, Z1
-	VBROADCASTSS ·constants<>+52(SB), Z2
-	VFMADD213PS.BCST ·constants<>+48(SB), Z1, Z2
+	VBROADCASTSS ·constants<>+48(SB), Z2
 	VFMADD213PS.BCST ·constants<>+44(SB), Z1, Z2
 	VFMADD213PS.BCST ·constants<>+40(SB), Z1, Z2
 	VFMADD213PS.BCST ·constants<>+36(SB), Z1, Z2
+	VFMADD213PS.BCST ·constants<>+32(SB), Z1, Z2
 	VFMADD213PS.BCST ·constants<>+0(SB), Z1, Z2
 	VFMADD213PS.BCST ·constants<>+0(SB), Z1, Z2
-	VSCALEFPS Z4, Z2, Z2
+	VSCALEFPS.Z Z4, Z2, K2, Z2
 	VADDPS Z2, Z12, Z2
 	VDIVPS Z2, Z0, Z0
 	VMOVUPS Z0, (DI)(DX*4)
@@ -149,11 +152,11 @@ TEXT ·gegluAVX512(SB), NOSPLIT, $0-32
 	MOVQ x+8(FP), SI
 	MOVQ gate+16(FP), BX
 	MOVQ n+24(FP), CX
-	VBROADCASTSS ·constants<>+12(SB), Z15
-	VBROADCASTSS ·constants<>+16(SB), Z14
+	VBROADCASTSS ·constants<>+8(SB), Z15
+	VBROADCASTSS ·constants<>+12(SB), Z14
 	VXORPS X13, X13, X13
 	VBROADCASTSS ·constants<>+0(SB), Z12
-	VBROADCASTSS ·constants<>+60(SB), Z11
+	VBROADCASTSS ·constants<>+56(SB), Z11
 	XORL DX, DX
 
 elements:
@@ -161,11 +164,10 @@ elements:
 	VANDPS.BCST ·bits<>+0(SB), Z0, Z1
 	VMINPS Z1, Z11, Z1
 	VMAXPS Z13, Z0, Z0
-	VADDPS.BCST ·constants<>+64(SB), Z1, Z2
+	VADDPS.BCST ·constants<>+60(SB), Z1, Z2
 	VDIVPS Z2, Z12, Z2
 	VMULPS Z2, Z1, Z3
-	VBROADCASTSS ·constants<>+104(SB), Z4
-	VFMADD213PS.BCST ·constants<>+100(SB), Z3, Z4
+	VBROADCASTSS ·constants<>+100(SB), Z4
 	VFMADD213PS.BCST ·constants<>+96(SB), Z3, Z4
 	VFMADD213PS.BCST ·constants<>+92(SB), Z3, Z4
 	VFMADD213PS.BCST ·constants<>+88(SB), Z3, Z4
@@ -174,26 +176,28 @@ elements:
 	VFMADD213PS.BCST ·constants<>+76(SB), Z3, Z4
 	VFMADD213PS.BCST ·constants<>+72(SB), Z3, Z4
 	VFMADD213PS.BCST ·constants<>+68(SB), Z3, Z4
+	VFMADD213PS.BCST ·constants<>+64(SB), Z3, Z4
 	VMULPS Z2, Z4, Z4
 	VMULPS.BCST ·constants<>+4(SB), Z1, Z5
 	VMULPS Z1, Z5, Z3
 	VFMSUB213PS Z3, Z1, Z5
 	VSUBPS Z3, Z13, Z6
+	VCMPPS $6, Z15, Z6, K2
 	VMINPS Z6, Z14, Z6
 	VMAXPS Z6, Z15, Z6
-	VBROADCASTSS ·constants<>+32(SB), Z7
-	VFMADD231PS.BCST ·constants<>+20(SB), Z6, Z7
-	VSUBPS.BCST ·constants<>+32(SB), Z7, Z8
+	VBROADCASTSS ·constants<>+28(SB), Z7
+	VFMADD231PS.BCST ·constants<>+16(SB), Z6, Z7
+	VSUBPS.BCST ·constants<>+28(SB), Z7, Z8
+	VFMADD231PS.BCST ·constants<>+20(SB), Z8, Z6
 	VFMADD231PS.BCST ·constants<>+24(SB), Z8, Z6
-	VFMADD231PS.BCST ·constants<>+28(SB), Z8, Z6
-	VBROADCASTSS ·constants<>+52(SB), Z2
-	VFMADD213PS.BCST ·constants<>+48(SB), Z6, Z2
+	VBROADCASTSS ·constants<>+48(SB), Z2
 	VFMADD213PS.BCST ·constants<>+44(SB), Z6, Z2
 	VFMADD213PS.BCST ·constants<>+40(SB), Z6, Z2
 	VFMADD213PS.BCST ·constants<>+36(SB), Z6, Z2
+	VFMADD213PS.BCST ·constants<>+32(SB), Z6, Z2
 	VFMADD213PS.BCST ·constants<>+0(SB), Z6, Z2
 	VFMADD213PS.BCST ·constants<>+0(SB), Z6, Z2
-	VSCALEFPS Z8, Z2, Z2
+	VSCALEFPS.Z Z8, Z2, K2, Z2
 	VFNMADD231PS Z2, Z5, Z2
 	VMULPS Z2, Z4, Z4
 	VFNMADD231PS Z4, Z1, Z0
@@ -244,8 +248,8 @@ elements:
 TEXT ·softmaxRowAVX512(SB), NOSPLIT, $0-44
 	MOVQ s+0(FP), SI
 	MOVQ n+8(FP), CX
-	VBROADCASTSS ·constants<>+12(SB), Z15
-	VBROADCASTSS ·constants<>+16(SB), Z14
+	VBROADCASTSS ·constants<>+8(SB), Z15
+	VBROADCASTSS ·constants<>+12(SB), Z14
 	VBROADCASTSS scale+16(FP), Z4
 	VBROADCASTSS max+20(FP), Z7
 	MOVQ CX, R8
@@ -284,7 +288,7 @@ maxEnd:
 	VMOVSS X7, newMax+32(FP)
 	VMULSS X4, X7, X5
 	VBROADCASTSS X5, Z5
-	VBROADCASTSS ·constants<>+8(SB), Z6
+	VBROADCASTSS X7, Z6
 	VXORPS X9, X9, X9
 	XORL DX, DX
 
@@ -293,21 +297,22 @@ exp:
 	JGE expTail
 	VMOVUPS (SI)(DX*4), Z0
 	VFMSUB213PS Z5, Z4, Z0
+	VCMPPS $6, Z15, Z0, K2
 	VMINPS Z0, Z14, Z0
 	VMAXPS Z0, Z15, Z0
-	VBROADCASTSS ·constants<>+32(SB), Z2
-	VFMADD231PS.BCST ·constants<>+20(SB), Z0, Z2
-	VSUBPS.BCST ·constants<>+32(SB), Z2, Z3
+	VBROADCASTSS ·constants<>+28(SB), Z2
+	VFMADD231PS.BCST ·constants<>+16(SB), Z0, Z2
+	VSUBPS.BCST ·constants<>+28(SB), Z2, Z3
+	VFMADD231PS.BCST ·constants<>+20(SB), Z3, Z0
 	VFMADD231PS.BCST ·constants<>+24(SB), Z3, Z0
-	VFMADD231PS.BCST ·constants<>+28(SB), Z3, Z0
-	VBROADCASTSS ·constants<>+52(SB), Z1
-	VFMADD213PS.BCST ·constants<>+48(SB), Z0, Z1
+	VBROADCASTSS ·constants<>+48(SB), Z1
 	VFMADD213PS.BCST ·constants<>+44(SB), Z0, Z1
 	VFMADD213PS.BCST ·constants<>+40(SB), Z0, Z1
 	VFMADD213PS.BCST ·constants<>+36(SB), Z0, Z1
+	VFMADD213PS.BCST ·constants<>+32(SB), Z0, Z1
 	VFMADD213PS.BCST ·constants<>+0(SB), Z0, Z1
 	VFMADD213PS.BCST ·constants<>+0(SB), Z0, Z1
-	VSCALEFPS Z3, Z1, Z1
+	VSCALEFPS.Z Z3, Z1, K2, Z1
 	VMOVUPS Z1, (SI)(DX*4)
 	VADDPS Z1, Z9, Z9
 	ADDQ $16, DX
@@ -319,22 +324,24 @@ expTail:
 	VMOVAPS Z6, Z0
 	VMOVUPS (SI)(DX*4), K1, Z0
 	VFMSUB213PS Z5, Z4, Z0
+	VCMPPS $6, Z15, Z0, K2
 	VMINPS Z0, Z14, Z0
 	VMAXPS Z0, Z15, Z0
-	VBROADCASTSS ·constants<>+32(SB), Z2
-	VFMADD231PS.BCST ·constants<>+20(SB), Z0, Z2
-	VSUBPS.BCST ·constants<>+32(SB), Z2, Z3
+	VBROADCASTSS ·constants<>+28(SB), Z2
+	VFMADD231PS.BCST ·constants<>+16(SB), Z0, Z2
+	VSUBPS.BCST ·constants<>+28(SB), Z2, Z3
+	VFMADD231PS.BCST ·constants<>+20(SB), Z3, Z0
 	VFMADD231PS.BCST ·constants<>+24(SB), Z3, Z0
-	VFMADD231PS.BCST ·constants<>+28(SB), Z3, Z0
-	VBROADCASTSS ·constants<>+52(SB), Z1
-	VFMADD213PS.BCST ·constants<>+48(SB), Z0, Z1
+	VBROADCASTSS ·constants<>+48(SB), Z1
 	VFMADD213PS.BCST ·constants<>+44(SB), Z0, Z1
 	VFMADD213PS.BCST ·constants<>+40(SB), Z0, Z1
 	VFMADD213PS.BCST ·constants<>+36(SB), Z0, Z1
+	VFMADD213PS.BCST ·constants<>+32(SB), Z0, Z1
 	VFMADD213PS.BCST ·constants<>+0(SB), Z0, Z1
 	VFMADD213PS.BCST ·constants<>+0(SB), Z0, Z1
-	VSCALEFPS Z3, Z1, Z1
+	VSCALEFPS.Z Z3, Z1, K2, Z1
 	VMOVUPS Z1, K1, (SI)(DX*4)
+	VMOVAPS.Z Z1, K1, Z1
 	VADDPS Z1, Z9, Z9
 
 expEnd:
@@ -349,21 +356,22 @@ expEnd:
 	VBROADCASTSS max+20(FP), Z0
 	VMULPS Z4, Z0, Z0
 	VSUBPS Z5, Z0, Z0
+	VCMPPS $6, Z15, Z0, K2
 	VMINPS Z0, Z14, Z0
 	VMAXPS Z0, Z15, Z0
-	VBROADCASTSS ·constants<>+32(SB), Z2
-	VFMADD231PS.BCST ·constants<>+20(SB), Z0, Z2
-	VSUBPS.BCST ·constants<>+32(SB), Z2, Z3
+	VBROADCASTSS ·constants<>+28(SB), Z2
+	VFMADD231PS.BCST ·constants<>+16(SB), Z0, Z2
+	VSUBPS.BCST ·constants<>+28(SB), Z2, Z3
+	VFMADD231PS.BCST ·constants<>+20(SB), Z3, Z0
 	VFMADD231PS.BCST ·constants<>+24(SB), Z3, Z0
-	VFMADD231PS.BCST ·constants<>+28(SB), Z3, Z0
-	VBROADCASTSS ·constants<>+52(SB), Z1
-	VFMADD213PS.BCST ·constants<>+48(SB), Z0, Z1
+	VBROADCASTSS ·constants<>+48(SB), Z1
 	VFMADD213PS.BCST ·constants<>+44(SB), Z0, Z1
 	VFMADD213PS.BCST ·constants<>+40(SB), Z0, Z1
 	VFMADD213PS.BCST ·constants<>+36(SB), Z0, Z1
+	VFMADD213PS.BCST ·constants<>+32(SB), Z0, Z1
 	VFMADD213PS.BCST ·constants<>+0(SB), Z0, Z1
 	VFMADD213PS.BCST ·constants<>+0(SB), Z0, Z1
-	VSCALEFPS Z3, Z1, Z1
+	VSCALEFPS.Z Z3, Z1, K2, Z1
 	VMOVSS X1, rescale+40(FP)
 	VMOVSS sum+24(FP), X0
 	VFMADD231SS X0, X1, X9
@@ -508,11 +516,11 @@ TEXT ·normaliseRowsAVX512(SB), NOSPLIT, $0-64
 	MOVQ n+40(FP), CX
 	MOVQ rows+48(FP), BX
 	MOVQ stride+56(FP), R11
-	VBROADCASTSS ·constants<>+12(SB), Z15
-	VBROADCASTSS ·constants<>+16(SB), Z14
+	VBROADCASTSS ·constants<>+8(SB), Z15
+	VBROADCASTSS ·constants<>+12(SB), Z14
 	VXORPS X13, X13, X13
 	VBROADCASTSS ·constants<>+0(SB), Z12
-	VBROADCASTSS ·constants<>+60(SB), Z11
+	VBROADCASTSS ·constants<>+56(SB), Z11
 
 row:
 	XORL DX, DX
@@ -543,11 +551,11 @@ TEXT ·normaliseRowsSiLUAVX512(SB), NOSPLIT, $0-64
 	MOVQ n+40(FP), CX
 	MOVQ rows+48(FP), BX
 	MOVQ stride+56(FP), R11
-	VBROADCASTSS ·constants<>+12(SB), Z15
-	VBROADCASTSS ·constants<>+16(SB), Z14
+	VBROADCASTSS ·constants<>+8(SB), Z15
+	VBROADCASTSS ·constants<>+12(SB), Z14
 	VXORPS X13, X13, X13
 	VBROADCASTSS ·constants<>+0(SB), Z12
-	VBROADCASTSS ·constants<>+60(SB), Z11
+	VBROADCASTSS ·constants<>+56(SB), Z11
 
 row:
 	XORL DX, DX
@@ -558,21 +566,22 @@ elements:
 	VSUBPS (R8)(DX*4), Z0, Z0
 	VFMADD213PS (R10)(DX*4), Z5, Z0
 	VSUBPS Z0, Z13, Z1
+	VCMPPS $6, Z15, Z1, K2
 	VMINPS Z1, Z14, Z1
 	VMAXPS Z1, Z15, Z1
-	VBROADCASTSS ·constants<>+32(SB), Z3
-	VFMADD231PS.BCST ·constants<>+20(SB), Z1, Z3
-	VSUBPS.BCST ·constants<>+32(SB), Z3, Z4
+	VBROADCASTSS ·constants<>+28(SB), Z3
+	VFMADD231PS.BCST ·constants<>+16(SB), Z1, Z3
+	VSUBPS.BCST ·constants<>+28(SB), Z3, Z4
+	VFMADD231PS.BCST ·constants<>+20(SB), Z4, Z1
 	VFMADD231PS.BCST ·constants<>+24(SB), Z4, Z1
-	VFMADD231PS.BCST ·constants<>+28(SB), Z4, Z1
-	VBROADCASTSS ·constants<>+52(SB), Z2
-	VFMADD213PS.BCST ·constants<>+48(SB), Z1, Z2
+	VBROADCASTSS ·constants<>+48(SB), Z2
 	VFMADD213PS.BCST ·constants<>+44(SB), Z1, Z2
 	VFMADD213PS.BCST ·constants<>+40(SB), Z1, Z2
 	VFMADD213PS.BCST ·constants<>+36(SB), Z1, Z2
+	VFMADD213PS.BCST ·constants<>+32(SB), Z1, Z2
 	VFMADD213PS.BCST ·constants<>+0(SB), Z1, Z2
 	VFMADD213PS.BCST ·constants<>+0(SB), Z1, Z2
-	VSCALEFPS Z4, Z2, Z2
+	VSCALEFPS.Z Z4, Z2, K2, Z2
 	VADDPS Z2, Z12, Z2
 	VDIVPS Z2, Z0, Z0
 	VMOVUPS Z0, (DI)(DX*4)
@@ -613,32 +622,31 @@ elements:
 
 DATA ·constants<>+0(SB)/4, $0x3f800000
 DATA ·constants<>+4(SB)/4, $0x3f000000
-DATA ·constants<>+8(SB)/4, $0xff800000
-DATA ·constants<>+12(SB)/4, $0xc2d00000
-DATA ·constants<>+16(SB)/4, $0x42b20000
-DATA ·constants<>+20(SB)/4, $0x3fb8aa3b
-DATA ·constants<>+24(SB)/4, $0xbf317218
-DATA ·constants<>+28(SB)/4, $0x3102e308
-DATA ·constants<>+32(SB)/4, $0x4b400000
-DATA ·constants<>+36(SB)/4, $0x3efffffe
-DATA ·constants<>+40(SB)/4, $0x3e2aaa48
-DATA ·constants<>+44(SB)/4, $0x3d2aac7a
-DATA ·constants<>+48(SB)/4, $0x3c091d36
-DATA ·constants<>+52(SB)/4, $0x3ab511a9
-DATA ·constants<>+56(SB)/4, $0xbfd9db23
-DATA ·constants<>+60(SB)/4, $0x41800000
-DATA ·constants<>+64(SB)/4, $0x40240000
-DATA ·constants<>+68(SB)/4, $0x3fa40000
-DATA ·constants<>+72(SB)/4, $0xbfab4fb0
-DATA ·constants<>+76(SB)/4, $0x3e7eae2f
-DATA ·constants<>+80(SB)/4, $0x3e9d29af
-DATA ·constants<>+84(SB)/4, $0x3cc51ef0
-DATA ·constants<>+88(SB)/4, $0xbe12cde1
-DATA ·constants<>+92(SB)/4, $0x3db8462f
-DATA ·constants<>+96(SB)/4, $0xbe74fc89
-DATA ·constants<>+100(SB)/4, $0x3e7a3fca
-DATA ·constants<>+104(SB)/4, $0xbd9a7f47
-GLOBL ·constants<>(SB), RODATA|NOPTR, $108
+DATA ·constants<>+8(SB)/4, $0xc2d00000
+DATA ·constants<>+12(SB)/4, $0x42b20000
+DATA ·constants<>+16(SB)/4, $0x3fb8aa3b
+DATA ·constants<>+20(SB)/4, $0xbf317218
+DATA ·constants<>+24(SB)/4, $0x3102e308
+DATA ·constants<>+28(SB)/4, $0x4b400000
+DATA ·constants<>+32(SB)/4, $0x3efffffe
+DATA ·constants<>+36(SB)/4, $0x3e2aaa48
+DATA ·constants<>+40(SB)/4, $0x3d2aac7a
+DATA ·constants<>+44(SB)/4, $0x3c091d36
+DATA ·constants<>+48(SB)/4, $0x3ab511a9
+DATA ·constants<>+52(SB)/4, $0xbfd9db23
+DATA ·constants<>+56(SB)/4, $0x41800000
+DATA ·constants<>+60(SB)/4, $0x40240000
+DATA ·constants<>+64(SB)/4, $0x3fa40000
+DATA ·constants<>+68(SB)/4, $0xbfab4fb0
+DATA ·constants<>+72(SB)/4, $0x3e7eae2f
+DATA ·constants<>+76(SB)/4, $0x3e9d29af
+DATA ·constants<>+80(SB)/4, $0x3cc51ef0
+DATA ·constants<>+84(SB)/4, $0xbe12cde1
+DATA ·constants<>+88(SB)/4, $0x3db8462f
+DATA ·constants<>+92(SB)/4, $0xbe74fc89
+DATA ·constants<>+96(SB)/4, $0x3e7a3fca
+DATA ·constants<>+100(SB)/4, $0xbd9a7f47
+GLOBL ·constants<>(SB), RODATA|NOPTR, $104
 
 DATA ·bits<>+0(SB)/4, $0x7fffffff
 DATA ·bits<>+4(SB)/4, $0x0000007f

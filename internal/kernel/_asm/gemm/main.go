@@ -63,6 +63,11 @@ func main() {
 			log.Fatal(err)
 		}
 	}
+	for _, t := range targets {
+		if err := t.winograd().Write(filepath.Join(dir, "winograd_"+strings.ToLower(t.name)+"_amd64.s")); err != nil {
+			log.Fatal(err)
+		}
+	}
 	if err := os.WriteFile(filepath.Join(dir, "gemm_stubs_amd64.go"), stubs(), 0o644); err != nil {
 		log.Fatal(err)
 	}
@@ -208,6 +213,7 @@ func stubs() []byte {
 		for _, cols := range sumCols {
 			fmt.Fprintf(&w, "\n//go:noescape\nfunc %s(s *sum)\n", t.sumName(cols))
 		}
+		w.WriteString(t.winogradStubs())
 	}
 	for _, t := range targets {
 		for _, vecs := range t.vecs {

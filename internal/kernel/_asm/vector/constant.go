@@ -10,7 +10,6 @@ var constants = []struct {
 }{
 	{"one", 1},
 	{"half", 0.5},
-	{"minusInf", minusInf},
 
 	{"expMin", -104},
 	{"expMax", 89},

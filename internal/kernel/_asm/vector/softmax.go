@@ -63,7 +63,7 @@ func (t *target) softmax() {
 
 	t.I("VMULSS", asm.X(4), asm.X(7), asm.X(5))
 	t.I("VBROADCASTSS", asm.X(5), shift)
-	t.load("minusInf", fill)
+	t.I("VBROADCASTSS", asm.X(7), fill) // anything whose exp is not slow
 	for i := range total {
 		t.I("VXORPS", asm.X(9+i), asm.X(9+i), asm.X(9+i))
 	}
@@ -78,6 +78,7 @@ func (t *target) softmax() {
 		t.I("VFMSUB213PS", shift, scale, x)
 		t.exp(p, x, a, b)
 		t.storeMasked(p, masks[i], at)
+		t.clearUnmasked(p, masks[i])
 		t.I("VADDPS", p, total[i], total[i])
 	})
 	t.fold("VADDPS", total, p)
@@ -110,6 +111,15 @@ func (t *target) fold(op string, regs []string, temp string) {
 		t.I("VPERMILPS", asm.Imm(order), low(first), low(temp))
 		t.I(op, low(first), low(temp), low(first))
 	}
+}
+
+// clearUnmasked sets x to zero where the mask is off.
+func (t *target) clearUnmasked(x, mask string) {
+	if t.avx512() {
+		t.I("VMOVAPS.Z", x, "K1", x)
+		return
+	}
+	t.I("VANDPS", mask, x, x)
 }
 
 // tailMask makes the mask of the first CX lanes, in K1 or in vectors.

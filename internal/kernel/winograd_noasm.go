@@ -1,0 +1,7 @@
+//go:build !amd64 || purego
+
+package kernel
+
+func transformPatch(p *patch) { patchGeneric(p) }
+
+func transformProducts(p *unpatch) { unpatchGeneric(p) }

@@ -1,0 +1,128 @@
+package sampler
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+)
+
+// DPMSinglestep is DPM-Solver and DPM-Solver++ in single steps (Lu et al. 2022a,
+// 2022b) over levels of the schedule, as in diffusers'
+// DPMSolverSinglestepScheduler: a step of order two spans two of its levels and
+// one of order three spans three, with their inner levels as stages. The steps
+// begin again and again with orders 1, 2 and 3, each from the same start.
+//
+// https://arxiv.org/abs/2206.00927
+// https://arxiv.org/abs/2211.01095
+type DPMSinglestep struct {
+	Order   int  // 1 to 3. Zero means 2
+	Epsilon bool // combine estimates of the noise (DPM-Solver), not of x₀ (DPM-Solver++)
+	SDE     bool // add noise at every step. Not with Epsilon
+	Heun    bool // solver_type heun, not midpoint
+
+	// Orders is the order at each level; nil has them follow from Order and the
+	// number of levels, the last of order 1.
+	Orders []int
+}
+
+// Sample implements [Sampler].
+func (s DPMSinglestep) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
+	denoise, err := begin("dpmsinglestep", denoise, x, sigmas)
+	if err != nil {
+		return err
+	}
+	if s.Order == 0 {
+		s.Order = 2
+	}
+	if s.Order < 1 || s.Order > 3 || s.SDE && s.Epsilon {
+		return fmt.Errorf("sampler: dpmsinglestep: have order %d, SDE %t and Epsilon %t, want order 1 to 3 and not both of the others", s.Order, s.SDE, s.Epsilon)
+	}
+	if s.SDE {
+		if err := needNoise("dpmsinglestep", noise); err != nil {
+			return err
+		}
+	}
+	orders := s.Orders
+	if orders == nil {
+		orders = singlestepOrders(len(sigmas)-1, s.Order, true, true)
+	}
+	if len(orders) != len(sigmas)-1 || slices.Min(orders) < 1 || slices.Max(orders) > 3 {
+		return fmt.Errorf("sampler: dpmsinglestep: have orders %v, want %d of 1 to 3", orders, len(sigmas)-1)
+	}
+
+	estimates := newHistory(3, len(x))
+	start, fresh := make([]float32, len(x)), make([]float32, len(x))
+	for i := range len(sigmas) - 1 {
+		denoised, err := denoise(ctx, x, sigmas[i])
+		if err != nil {
+			return stepError(i, sigmas[i], err)
+		}
+		if s.Epsilon {
+			slope(estimates.push(), x, denoised, sigmas[i])
+		} else {
+			copy(estimates.push(), denoised)
+		}
+		order := min(orders[i], i+1)
+		if sigmas[i+1] == 0 {
+			order = 1
+		}
+		if order == 1 {
+			copy(start, x)
+		}
+		copy(x, start)
+		if sigmas[i+1] == sigmas[i+1-order] {
+			continue
+		}
+		cx, c, up := s.coefficients(sigmas, i, order)
+		combine(x, cx, c, estimates)
+		if up > 0 {
+			noise(fresh)
+			addScaled(x, x, up, fresh)
+		}
+	}
+	return nil
+}
+
+// coefficients returns those of the step from the level order−1 before i to the
+// one after i: of its start, of the estimates (the latest first) and of noise.
+func (s DPMSinglestep) coefficients(sigmas []float64, i, order int) (cx float64, c []float64, up float64) {
+	first := sigmas[i+1-order]
+	step := dpmIntegrals(first, sigmas[i+1], s.Epsilon, s.SDE)
+	h := math.Log(first / sigmas[i+1])
+	place := func(k int) float64 { return math.Log(first/sigmas[k]) / h }
+	switch order {
+	case 1:
+		return step.cx, []float64{step.a0}, step.up
+	case 2:
+		a1 := step.a1
+		if !s.Heun {
+			a1 = step.a0 / 2
+		}
+		r := place(i)
+		return step.cx, []float64{a1 / r, step.a0 - a1/r}, step.up
+	}
+	r0, r1 := place(i), place(i-1)
+	p, q := step.a1, 0.0 // of (m0−m2)/r0 and (m1−m2)/r1
+	if s.Heun {
+		p = (-step.a1*r1 + 2*step.a2) / (r0 - r1)
+		q = (step.a1*r0 - 2*step.a2) / (r0 - r1)
+	}
+	return step.cx, []float64{p / r0, q / r1, step.a0 - p/r0 - q/r1}, step.up
+}
+
+// singlestepOrders lists the orders of [DPMSinglestep] at each of steps levels.
+// lowerFinal fits the last orders to the number of levels (which is done anyway if
+// it is no multiple of order); toZero makes the last one 1.
+func singlestepOrders(steps, order int, lowerFinal, toZero bool) []int {
+	orders := make([]int, steps)
+	for i := range orders {
+		orders[i] = i%order + 1
+	}
+	if lowerFinal || toZero || steps%order != 0 {
+		if order > 1 && steps%order != 2 || toZero {
+			orders[steps-1] = 1
+		}
+	}
+	return orders
+}

@@ -1,0 +1,145 @@
+package sampler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+)
+
+// Run is a sampling run that can be followed step by step, left, saved and taken
+// up again, with the same result as one that was never left. It works for any
+// [Sampler], because it records what the Denoiser returned: to go on, the
+// sampler runs from the start again and is given the record until that ends,
+// which takes no model calls.
+//
+//	run := &sampler.Run{Sampler: sampler.Heun{}, Denoise: denoise, Sigmas: sigmas, X: x}
+//	for step, err := range run.Steps(ctx) {
+//		…
+//	}
+//
+// One goroutine may use a Run at a time. The record holds len(X) float32s for
+// each model call.
+type Run struct {
+	Sampler Sampler
+	Denoise Denoiser
+	Sigmas  []float64
+	X       []float32 // where the run starts; it is not changed
+
+	// Noise starts the stream of noise anew. It is called once by each Steps, and
+	// may be nil if the sampler adds no noise.
+	Noise func() Noise
+
+	calls []call
+	step  int // steps yielded so far
+}
+
+// call is what one model call did.
+type call struct {
+	denoised []float32
+	x        []float32 // the state, if the Denoiser changed it; else nil
+}
+
+// Step is the state of a run after a step. Its slices are the run's own: valid
+// until the loop's body ends, and not to be changed.
+type Step struct {
+	Index    int       // steps done, from 1
+	Sigma    float64   // noise level of X
+	X        []float32 // x₀ + Sigma·ε
+	Denoised []float32 // the latest estimate of x₀
+	Calls    int       // model calls so far
+}
+
+// errLeft ends a sampler when the loop over its steps was left.
+var errLeft = errors.New("sampler: the run was left")
+
+// Steps runs the sampler and yields the state whenever it has reached the next of
+// the Sigmas; the last step yields the result. After an error, which comes with
+// the zero Step, it ends. Leaving the loop stops the run; another Steps goes on
+// with the step after the one that was yielded last, or yields the result again.
+func (r *Run) Steps(ctx context.Context) iter.Seq2[Step, error] {
+	return func(yield func(Step, error) bool) {
+		if err := r.run(ctx, yield); err != nil && err != errLeft {
+			yield(Step{}, err)
+		}
+	}
+}
+
+func (r *Run) run(ctx context.Context, yield func(Step, error) bool) error {
+	if r.Sampler == nil || len(r.Sigmas) < 2 {
+		return fmt.Errorf("sampler: run: have sampler %v and %d sigmas, want one and at least 2", r.Sampler, len(r.Sigmas))
+	}
+	w := &watch{Run: r, yield: yield}
+	x := slices.Clone(r.X)
+	var noise Noise
+	if r.Noise != nil {
+		noise = r.Noise()
+	}
+	err := r.Sampler.Sample(ctx, w.denoise, x, r.Sigmas, noise)
+	if w.left {
+		return errLeft
+	}
+	if err != nil {
+		return err
+	}
+	w.level = len(r.Sigmas) - 1
+	r.step = min(r.step, w.level-1) // of a finished run, the result once more
+	w.report(x, r.Sigmas[w.level])
+	return nil
+}
+
+// watch is the Denoiser that one Steps gives to the sampler.
+type watch struct {
+	*Run
+	yield    func(Step, error) bool
+	level    int // index in Sigmas that the run has reached
+	done     int // calls of this Steps
+	denoised []float32
+	left     bool
+}
+
+func (w *watch) denoise(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
+	if w.done > 0 {
+		if i := slices.Index(w.Sigmas[w.level+1:], sigma); i >= 0 {
+			w.level += i + 1
+			if !w.report(x, sigma) {
+				w.left = true
+				return nil, errLeft
+			}
+		}
+	}
+	w.done++
+	if w.done <= len(w.calls) {
+		c := w.calls[w.done-1]
+		if c.x != nil {
+			copy(x, c.x)
+		}
+		w.denoised = c.denoised
+		return c.denoised, nil
+	}
+	if w.Denoise == nil {
+		return nil, fmt.Errorf("sampler: run: have no Denoiser")
+	}
+	before := slices.Clone(x)
+	denoised, err := w.Denoise(ctx, x, sigma)
+	if err != nil {
+		return nil, err
+	}
+	c := call{denoised: slices.Clone(denoised)}
+	if !slices.Equal(before, x) {
+		c.x = slices.Clone(x)
+	}
+	w.calls = append(w.calls, c)
+	w.denoised = c.denoised
+	return c.denoised, nil
+}
+
+// report yields the step that has been reached, unless it was before.
+func (w *watch) report(x []float32, sigma float64) bool {
+	if w.level <= w.step {
+		return true
+	}
+	w.step = w.level
+	return w.yield(Step{Index: w.level, Sigma: sigma, X: x, Denoised: w.denoised, Calls: w.done}, nil)
+}

@@ -1,0 +1,134 @@
+package sampler
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+)
+
+// A saved run is
+//
+//	magic, length of the header as uint32, header in JSON,
+//	the start, then for each call its estimate and the changed state if any, all
+//	float32, then the SHA-256 of all that;
+//
+// numbers are little-endian.
+const stateMagic = "sdgo-run"
+
+// stateHeader says whose state it is.
+type stateHeader struct {
+	Version int       `json:"version"`
+	Sampler string    `json:"sampler"`
+	Sigmas  []float64 `json:"sigmas"`
+	Size    int       `json:"size"`    // numbers in the state
+	Step    int       `json:"step"`    // steps yielded
+	Changed []bool    `json:"changed"` // for each call
+}
+
+// StateError says why saved bytes are not the state of a run.
+type StateError struct{ Msg string }
+
+func (e *StateError) Error() string { return "sampler: saved run: " + e.Msg }
+
+// identity tells samplers apart: their type, and their options where those are
+// plain data.
+func identity(s Sampler) string {
+	options, err := json.Marshal(s)
+	if err != nil {
+		options = nil
+	}
+	return fmt.Sprintf("%T %s", s, options)
+}
+
+// Save returns the run's state as bytes that [Run.Restore] takes.
+func (r *Run) Save() ([]byte, error) {
+	h := stateHeader{Version: 1, Sampler: identity(r.Sampler), Sigmas: r.Sigmas, Size: len(r.X), Step: r.step}
+	for _, c := range r.calls {
+		h.Changed = append(h.Changed, c.x != nil)
+	}
+	header, err := json.Marshal(h)
+	if err != nil {
+		return nil, fmt.Errorf("sampler: save run: %w", err)
+	}
+	out := binary.LittleEndian.AppendUint32([]byte(stateMagic), uint32(len(header)))
+	out = append(out, header...)
+	out = appendFloats(out, r.X)
+	for _, c := range r.calls {
+		out = appendFloats(out, c.denoised)
+		out = appendFloats(out, c.x)
+	}
+	sum := sha256.Sum256(out)
+	return append(out, sum[:]...), nil
+}
+
+// Restore takes the state that Save returned for a run of the same sampler with
+// the same options and levels; the start X is taken from it too. Steps goes on
+// after the last step that was yielded before. Bytes that are not such a state
+// are a [*StateError], and the run stays as it was.
+func (r *Run) Restore(data []byte) error {
+	bad := func(format string, args ...any) error { return &StateError{fmt.Sprintf(format, args...)} }
+	body := len(data) - sha256.Size
+	if body < len(stateMagic)+4 || !bytes.HasPrefix(data, []byte(stateMagic)) {
+		return bad("have %d bytes that do not begin with %q", len(data), stateMagic)
+	}
+	if sha256.Sum256(data[:body]) != [sha256.Size]byte(data[body:]) {
+		return bad("the checksum does not match: the bytes were changed or cut")
+	}
+	rest := data[len(stateMagic)+4 : body]
+	length := binary.LittleEndian.Uint32(data[len(stateMagic):])
+	var h stateHeader
+	if uint64(length) > uint64(len(rest)) {
+		return bad("have a header of %d bytes, want at most %d", length, len(rest))
+	}
+	if err := json.Unmarshal(rest[:length], &h); err != nil {
+		return bad("header: %v", err)
+	}
+	rest = rest[length:]
+	arrays := 1 + len(h.Changed)
+	for _, changed := range h.Changed {
+		if changed {
+			arrays++
+		}
+	}
+	switch {
+	case h.Version != 1:
+		return bad("have version %d, want 1", h.Version)
+	case h.Sampler != identity(r.Sampler):
+		return bad("have a run of %s, want %s", h.Sampler, identity(r.Sampler))
+	case !slices.Equal(h.Sigmas, r.Sigmas):
+		return bad("have a run over %d other levels, want the run's %d", len(h.Sigmas), len(r.Sigmas))
+	case h.Size < 0 || h.Size > len(rest)/4 || len(rest) != 4*h.Size*arrays:
+		return bad("have %d bytes of numbers, want %d arrays of %d float32", len(rest), arrays, h.Size)
+	case h.Step < 0 || h.Step >= len(r.Sigmas):
+		return bad("have step %d, want 0 to %d", h.Step, len(r.Sigmas)-1)
+	}
+
+	take := func() []float32 {
+		x := make([]float32, h.Size)
+		for i := range x {
+			x[i] = math.Float32frombits(binary.LittleEndian.Uint32(rest[4*i:]))
+		}
+		rest = rest[4*h.Size:]
+		return x
+	}
+	r.X, r.step, r.calls = take(), h.Step, nil
+	for _, changed := range h.Changed {
+		c := call{denoised: take()}
+		if changed {
+			c.x = take()
+		}
+		r.calls = append(r.calls, c)
+	}
+	return nil
+}
+
+func appendFloats(out []byte, x []float32) []byte {
+	for _, v := range x {
+		out = binary.LittleEndian.AppendUint32(out, math.Float32bits(v))
+	}
+	return out
+}

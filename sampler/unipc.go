@@ -1,0 +1,197 @@
+package sampler
+
+import (
+	"context"
+	"fmt"
+	"math"
+)
+
+// UniPC is the unified predictor-corrector of Zhao et al. (2023), Algorithms 5 to
+// 8, in multistep form: a corrector uses each model call a second time to improve
+// the step that led to it.
+//
+// A step to zero is of first order, where the estimate itself is exact. The
+// reference, diffusers, gives NaN there with BH1 and without LowerOrderFinal.
+//
+// https://arxiv.org/abs/2302.04867
+type UniPC struct {
+	Order            int   // 1 to 3. Zero means 2
+	BH1              bool  // B(h) = h (bh1), not e^h − 1 (bh2)
+	Epsilon          bool  // combine estimates of the noise, not of x₀
+	LowerOrderFinal  bool  // lower the order towards the end
+	DisableCorrector []int // steps, counted from 0, that are not corrected
+}
+
+// Sample implements [Sampler].
+func (s UniPC) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, _ Noise) error {
+	denoise, err := begin("unipc", denoise, x, sigmas)
+	if err != nil {
+		return err
+	}
+	if s.Order == 0 {
+		s.Order = 2
+	}
+	if s.Order < 1 || s.Order > 3 {
+		return fmt.Errorf("sampler: unipc: order: have %d, want 1 to 3", s.Order)
+	}
+	uncorrected := map[int]bool{}
+	for _, i := range s.DisableCorrector {
+		uncorrected[i] = true
+	}
+
+	steps := len(sigmas) - 1
+	estimates := newHistory(s.Order+1, len(x)) // one more than a step uses, for the corrector
+	start := make([]float32, len(x))           // of the last step
+	order := 0                                 // of the last step
+	for i := range steps {
+		denoised, err := denoise(ctx, x, sigmas[i])
+		if err != nil {
+			return stepError(i, sigmas[i], err)
+		}
+		if s.Epsilon {
+			slope(estimates.push(), x, denoised, sigmas[i])
+		} else {
+			copy(estimates.push(), denoised)
+		}
+		if i > 0 && !uncorrected[i-1] {
+			copy(x, start)
+			cx, c := s.corrector(sigmas, i-1, order)
+			combine(x, cx, c, estimates)
+		}
+		if sigmas[i+1] == sigmas[i] {
+			continue
+		}
+		order = min(s.Order, i+1)
+		switch {
+		case sigmas[i+1] == 0:
+			order = 1
+		case s.LowerOrderFinal:
+			order = min(order, steps-i)
+		}
+		copy(start, x)
+		cx, c := s.predictor(sigmas, i, order)
+		combine(x, cx, c, estimates)
+	}
+	return nil
+}
+
+// predictor returns the coefficients of x and of the estimates at levels i, i−1, …
+// in the step from level i.
+func (s UniPC) predictor(sigmas []float64, i, order int) (cx float64, c []float64) {
+	step := s.step(sigmas, i, order)
+	c = make([]float64, order)
+	c[0] = -step.scale * step.phi1
+	if order == 1 {
+		return step.cx, c
+	}
+	rhos := []float64{0.5}
+	if order > 2 {
+		rhos = solve(step.powers(order-1, order-1), step.b[:order-1])
+	}
+	for k, rho := range rhos { // D = (m[k+1] − m[0])/r[k]
+		w := -step.scale * step.bh * rho / step.r[k]
+		c[k+1] += w
+		c[0] -= w
+	}
+	return step.cx, c
+}
+
+// corrector returns the coefficients of the same step, with the estimate at its
+// end first.
+func (s UniPC) corrector(sigmas []float64, i, order int) (cx float64, c []float64) {
+	step := s.step(sigmas, i, order)
+	c = make([]float64, order+1)
+	c[1] = -step.scale * step.phi1
+	rhos := []float64{0.5}
+	if order > 1 {
+		rhos = solve(step.powers(order, order), step.b)
+	}
+	for k, rho := range rhos {
+		w := -step.scale * step.bh * rho / step.r[k]
+		if k == order-1 { // the end of the step, r = 1
+			c[0] += w
+		} else {
+			c[k+2] += w
+		}
+		c[1] -= w
+	}
+	return step.cx, c
+}
+
+// uniStep holds what predictor and corrector share.
+type uniStep struct {
+	cx, scale float64   // of x, and of everything else
+	phi1, bh  float64   // e^h − 1 and B(h)
+	r         []float64 // places of the estimates in the step, the last 1
+	b         []float64 // right hand side
+}
+
+func (s UniPC) step(sigmas []float64, i, order int) uniStep {
+	sigma, next := sigmas[i], sigmas[i+1]
+	h := math.Log(sigma / next)
+	u := uniStep{cx: 1, scale: next}
+	for k := 1; k < order; k++ {
+		u.r = append(u.r, -math.Log(sigmas[i-k]/sigma)/h)
+	}
+	u.r = append(u.r, 1)
+	if !s.Epsilon {
+		h = -h
+		u.cx, u.scale = next/sigma, 1
+	}
+	u.phi1 = math.Expm1(h)
+	u.bh = u.phi1
+	if s.BH1 {
+		u.bh = h
+	}
+	if math.IsInf(h, 0) { // to zero, where order is 1 and B(h) does not enter
+		return u
+	}
+	phi, factorial := u.phi1/h-1, 1.0
+	for k := 1; k <= order; k++ {
+		u.b = append(u.b, phi*factorial/u.bh)
+		factorial *= float64(k + 1)
+		phi = phi/h - 1/factorial
+	}
+	return u
+}
+
+// powers returns the rows r⁰, r¹, … of the first columns places.
+func (u uniStep) powers(rows, columns int) [][]float64 {
+	m := make([][]float64, rows)
+	for i := range m {
+		m[i] = make([]float64, columns)
+		for j := range m[i] {
+			m[i][j] = math.Pow(u.r[j], float64(i))
+		}
+	}
+	return m
+}
+
+// solve solves m·x = b by Gaussian elimination with pivots.
+func solve(m [][]float64, b []float64) []float64 {
+	x := append([]float64(nil), b...)
+	n := len(x)
+	for i := range n {
+		pivot := i
+		for j := i + 1; j < n; j++ {
+			if math.Abs(m[j][i]) > math.Abs(m[pivot][i]) {
+				pivot = j
+			}
+		}
+		m[i], m[pivot], x[i], x[pivot] = m[pivot], m[i], x[pivot], x[i]
+		for j := i + 1; j < n; j++ {
+			f := m[j][i] / m[i][i]
+			for k := i; k < n; k++ {
+				m[j][k] -= f * m[i][k]
+			}
+			x[j] -= f * x[i]
+		}
+	}
+	for i := n - 1; i >= 0; i-- {
+		for k := i + 1; k < n; k++ {
+			x[i] -= m[i][k] * x[k]
+		}
+		x[i] /= m[i][i]
+	}
+	return x
+}

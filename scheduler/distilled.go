@@ -1,0 +1,31 @@
+package scheduler
+
+import "fmt"
+
+// distilledSchedule is that of LCMScheduler and TCDScheduler: a few of the
+// original_inference_steps timesteps that the model was distilled on, evenly
+// chosen from the noisiest down. timestep_spacing and steps_offset mean nothing
+// here, as in diffusers.
+func distilledSchedule(c *Config, t *table, steps int) (*Schedule, error) {
+	original := c.OriginalInferenceSteps
+	if original < 1 || original > c.NumTrainTimesteps {
+		return nil, fmt.Errorf("scheduler: %s: original_inference_steps: have %d, want 1 to num_train_timesteps = %d", c.Class, original, c.NumTrainTimesteps)
+	}
+	if steps > original {
+		return nil, fmt.Errorf("scheduler: %s: steps: have %d, want at most original_inference_steps = %d", c.Class, steps, original)
+	}
+	s := &Schedule{}
+	stride := c.NumTrainTimesteps / original
+	for i := range steps {
+		index := int(float64(i) * (float64(original) / float64(steps))) // of numpy.linspace(0, original, steps, endpoint=False)
+		timestep := (original-index)*stride - 1
+		s.Timesteps = append(s.Timesteps, float64(timestep))
+		s.Sigmas = append(s.Sigmas, t.sigmas[timestep])
+	}
+	final := 0.0
+	if c.Class == "TCDScheduler" {
+		final = t.sigmas[0]
+	}
+	s.Sigmas = append(s.Sigmas, final)
+	return s, nil
+}

@@ -1,0 +1,180 @@
+package scheduler
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// Info describes a schedule that has a name.
+type Info struct {
+	Name        string // canonical
+	Description string // one line
+	Aliases     []string
+
+	// spacing is a value of timestep_spacing.
+	spacing string
+	// flag turns on a curve in the classes that have it; they run it between
+	// levels of their own.
+	flag string
+	// levels lists the sigmas of a run from the training levels, down to but
+	// without a final zero. Classes without the flag use it.
+	levels func(t *table, steps int) ([]float64, error)
+}
+
+// Kept in the order in which they are listed to a user.
+var named = []Info{
+	{Name: "linspace", Description: "evenly spaced times from the last to the first", spacing: "linspace"},
+	{Name: "leading", Description: "evenly spaced times from the first up (Stable Diffusion v1)", spacing: "leading"},
+	{Name: "trailing", Description: "evenly spaced times from the last down", spacing: "trailing"},
+	{Name: "karras", Description: "evenly spaced in σ^(1/7) (Karras et al. 2022)", flag: "use_karras_sigmas", levels: betweenEnds(func(low, high float64, n int) []float64 { return karras(low, high, karrasRho, n) })},
+	{Name: "exponential", Description: "evenly spaced in log σ", Aliases: []string{"polyexponential"}, flag: "use_exponential_sigmas", levels: betweenEnds(exponential)},
+	{Name: "beta_sigma", Description: "sigmas crowded at both ends by a Beta distribution (diffusers, WebUI)", flag: "use_beta_sigmas", levels: betweenEnds(betaSigmas)},
+	{Name: "lu", Description: "evenly spaced in λ (Lu et al. 2022)", Aliases: []string{"lu_lambdas"}, flag: "use_lu_lambdas", levels: betweenEnds(exponential)},
+	{Name: "normal", Description: "evenly spaced times, sigmas between them by log σ (k-diffusion)", Aliases: []string{"discrete", "uniform", "automatic"}, levels: normalLevels},
+	{Name: "simple", Description: "every so many training levels from the noisiest (ComfyUI)", levels: simpleLevels},
+	{Name: "sgm_uniform", Description: "as normal with one level more, which is left out (Stability)", levels: sgmUniformLevels},
+	{Name: "ddim_uniform", Description: "every so many training levels from the second (ComfyUI); may be a step longer", Aliases: []string{"ddim"}, levels: ddimUniformLevels},
+	{Name: "beta", Description: "times crowded at both ends by a Beta distribution (Lee et al. 2024); may be shorter", levels: betaTimeLevels},
+	{Name: "kl_optimal", Description: "evenly spaced in arctan σ (Sabour et al. 2024)", levels: betweenEnds(klOptimal)},
+	{Name: "ays", Description: "Align Your Steps for Stable Diffusion v1 (Sabour et al. 2024)", Aliases: []string{"align_your_steps"}, levels: alignYourSteps(aysSD1)},
+	{Name: "ays_sdxl", Description: "Align Your Steps for SDXL", levels: alignYourSteps(aysSDXL)},
+	{Name: "lcm", Description: "for latent consistency models, at most 50 steps", levels: lcmLevels},
+	{Name: "turbo", Description: "for SD-Turbo, at most 10 steps", Aliases: []string{"sd_turbo"}, levels: turboLevels},
+	{Name: "vp", Description: "of a continuous variance-preserving process, to σ 152 (k-diffusion)", levels: vpLevels},
+	{Name: "laplace", Description: "log σ by a Laplace distribution (Hang et al. 2024)", levels: betweenEnds(laplace)},
+	{Name: "linear_quadratic", Description: "linear, then quadratic in σ (ComfyUI)", levels: linearQuadraticLevels},
+}
+
+// Names lists the schedules that ScheduleNamed knows.
+func Names() []Info { return slices.Clone(named) }
+
+// ScheduleNamed is [Config.Schedule] with another choice of levels, by name: one
+// of [Names] or an alias of it; case and punctuation do not count. An empty name
+// means what the config says.
+//
+// linspace, leading and trailing are values of timestep_spacing. karras,
+// exponential, beta_sigma and lu are the keys use_karras_sigmas and so on where
+// the config's class has that key, and then as diffusers has them: Karras sigmas
+// of EulerDiscreteScheduler, for one, lie between the first and last of its spaced
+// levels and not of all training levels. All others list sigmas between training
+// levels, as k-diffusion and ComfyUI do, and then zero.
+//
+// "beta" has two meanings: ComfyUI's chooses timesteps, which is "beta" here, and
+// diffusers' and WebUI's chooses sigmas, which is "beta_sigma".
+func (c *Config) ScheduleNamed(name string, steps int) (*Schedule, error) {
+	if name == "" {
+		return c.Schedule(steps)
+	}
+	info, err := lookup(name)
+	if err != nil {
+		return nil, err
+	}
+	keys := classes[c.Class].defaultKeys()
+	other := *c
+	other.UseKarrasSigmas, other.UseExponentialSigmas, other.UseBetaSigmas, other.UseLuLambdas = false, false, false, false
+	if info.spacing != "" {
+		if _, ok := keys["timestep_spacing"]; !ok {
+			return nil, fmt.Errorf("scheduler: schedule: have %q, which %s does not have", name, c.Class)
+		}
+		other.TimestepSpacing = info.spacing
+		return other.Schedule(steps)
+	}
+	if _, ok := keys[info.flag]; ok {
+		switch info.flag {
+		case "use_karras_sigmas":
+			other.UseKarrasSigmas = true
+		case "use_exponential_sigmas":
+			other.UseExponentialSigmas = true
+		case "use_beta_sigmas":
+			other.UseBetaSigmas = true
+		case "use_lu_lambdas":
+			other.UseLuLambdas = true
+		}
+		return other.Schedule(steps)
+	}
+
+	if err := c.checkSteps(steps); err != nil {
+		return nil, err
+	}
+	t, err := c.table(false)
+	if err != nil {
+		return nil, err
+	}
+	sigmas, err := info.levels(t, steps)
+	if err != nil {
+		return nil, err
+	}
+	return other.list(t, append(sigmas, 0))
+}
+
+// Custom is a schedule of the caller's own noise levels: positive and decreasing,
+// the last possibly zero.
+func (c *Config) Custom(sigmas []float64) (*Schedule, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	if len(sigmas) < 2 {
+		return nil, fmt.Errorf("scheduler: sigmas: have %d, want at least 2", len(sigmas))
+	}
+	t, err := c.table(false)
+	if err != nil {
+		return nil, err
+	}
+	return c.list(t, slices.Clone(sigmas))
+}
+
+// list makes a schedule of sigmas.
+func (c *Config) list(t *table, sigmas []float64) (*Schedule, error) {
+	for i, sigma := range sigmas {
+		sigmas[i] = f32(sigma)
+	}
+	if c.Class == "PNDMScheduler" && len(sigmas) > 2 {
+		sigmas = slices.Insert(sigmas, 1, sigmas[1])
+	}
+	if c.Class == "PNDMScheduler" && !c.SkipPRKSteps {
+		return nil, fmt.Errorf("scheduler: PNDMScheduler: skip_prk_steps: have false, want true with levels other than its own")
+	}
+	s := &Schedule{Sigmas: sigmas}
+	for _, sigma := range sigmas[:len(sigmas)-1] {
+		timestep := t.timestep(sigma)
+		if i, ok := slices.BinarySearch(t.sigmas, sigma); ok {
+			timestep = float64(i) // without the rounding of logarithms
+		}
+		s.Timesteps = append(s.Timesteps, timestep)
+	}
+	steps := len(s.Timesteps)
+	if c.Class == "PNDMScheduler" && steps > 1 {
+		steps--
+	}
+	if err := c.checkLevels(s); err != nil {
+		return nil, err
+	}
+	c.finish(s, t, steps)
+	return s, nil
+}
+
+func lookup(name string) (Info, error) {
+	key := plain(name)
+	for _, info := range named {
+		if plain(info.Name) == key || slices.ContainsFunc(info.Aliases, func(a string) bool { return plain(a) == key }) {
+			return info, nil
+		}
+	}
+	var names []string
+	for _, info := range named {
+		names = append(names, info.Name)
+	}
+	return Info{}, fmt.Errorf("scheduler: schedule: have %q, want one of %s", name, strings.Join(names, ", "))
+}
+
+// plain reduces a name to its lower-case letters and digits.
+func plain(name string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return unicode.ToLower(r)
+		}
+		return -1
+	}, name)
+}

@@ -1,0 +1,229 @@
+package scheduler
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func readKDiffusion(t *testing.T) map[string][]float64 {
+	t.Helper()
+	data, err := os.ReadFile("testdata/kdiffusion.safetensors")
+	require.NoError(t, err)
+	size := binary.LittleEndian.Uint64(data)
+	var header map[string]struct {
+		Offsets [2]int `json:"data_offsets"`
+	}
+	require.NoError(t, json.Unmarshal(data[8:8+size], &header))
+	tensors := map[string][]float64{}
+	for name, entry := range header {
+		body := data[8+int(size):][entry.Offsets[0]:entry.Offsets[1]]
+		for i := 0; i < len(body); i += 4 {
+			tensors[name] = append(tensors[name], float64(math.Float32frombits(binary.LittleEndian.Uint32(body[i:]))))
+		}
+	}
+	return tensors
+}
+
+func assertRelative(t *testing.T, what string, want, have []float64, tolerance float64) {
+	t.Helper()
+	require.Len(t, have, len(want), what)
+	for i, w := range want {
+		assert.LessOrEqual(t, math.Abs(have[i]-w), tolerance*math.Abs(w), "%s: entry %d: have %g, want %g", what, i, have[i], w)
+	}
+}
+
+// k-diffusion computes its curves in float32, Karras sigmas as a seventh power.
+const kDiffusionTolerance = 3e-6
+
+func TestKDiffusionCurves(t *testing.T) {
+	for name, want := range readKDiffusion(t) {
+		rest, ok := strings.CutPrefix(name, "sigmas.")
+		if !ok {
+			continue
+		}
+		curve, count, _ := strings.Cut(rest, ".")
+		n, err := strconv.Atoi(count)
+		require.NoError(t, err)
+		var have []float64
+		switch curve {
+		case "karras":
+			have = karras(0.03, 14.6, karrasRho, n)
+		case "karras_rho5":
+			have = karras(0.1, 80, 5, n)
+		case "exponential":
+			have = exponential(0.03, 14.6, n)
+		case "polyexponential":
+			have = polyexponential(0.03, 14.6, 1.5, n)
+		case "vp":
+			have, err = vpLevels(nil, n)
+			require.NoError(t, err)
+			for i, sigma := range have { // it takes exp(x)−1 in float32, which cancels
+				assert.InDelta(t, want[i]*want[i], sigma*sigma, 2e-7+kDiffusionTolerance*sigma*sigma, "%s: entry %d", name, i)
+			}
+			continue
+		default:
+			require.Fail(t, "unknown curve", curve)
+		}
+		assertRelative(t, name, want, append(have, 0), kDiffusionTolerance)
+	}
+}
+
+func stableDiffusion(t *testing.T, class string) *Config {
+	t.Helper()
+	c, err := ParseConfig(fmt.Appendf(nil, `{"_class_name": %q, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "skip_prk_steps": true}`, class))
+	require.NoError(t, err)
+	return c
+}
+
+func TestDiscreteSchedule(t *testing.T) {
+	tensors := readKDiffusion(t)
+	c := stableDiffusion(t, "EulerDiscreteScheduler")
+	for _, n := range []int{5, 10, 20} {
+		s, err := c.ScheduleNamed("normal", n)
+		require.NoError(t, err)
+		assertRelative(t, "normal", tensors[fmt.Sprintf("discrete.get_sigmas.%d", n)], s.Sigmas, kDiffusionTolerance)
+	}
+	table, err := c.table(false)
+	require.NoError(t, err)
+	assertRelative(t, "table", tensors["discrete.sigmas"], table.sigmas, 1e-6)
+	all := tensors["discrete.get_sigmas.all"]
+	require.Len(t, all, 1001)
+	assert.InEpsilon(t, all[0], table.max(), 1e-6)
+
+	for i, timestep := range tensors["discrete.query_t"] {
+		assert.InEpsilon(t, tensors["discrete.t_to_sigma"][i], table.logSigma(timestep), 1e-6, "t_to_sigma(%g)", timestep)
+	}
+	for i, sigma := range tensors["discrete.query_sigma"] {
+		want := tensors["discrete.sigma_to_t"][i]
+		// a float32 logarithm is off by 2e-7, and a timestep is 0.004 of one or more
+		assert.InDelta(t, want, table.timestep(sigma), 1e-4, "sigma_to_t(%g)", sigma)
+		// k-diffusion's quantize option takes the nearest level in log σ
+		assert.InDelta(t, tensors["discrete.sigma_to_t_quantized"][i], math.Round(table.timestep(sigma)), 0)
+	}
+}
+
+func TestNamedSchedules(t *testing.T) {
+	for _, class := range Classes() {
+		c := stableDiffusion(t, class)
+		for _, info := range Names() {
+			if _, ok := classes[class].defaultKeys()["timestep_spacing"]; info.spacing != "" && !ok {
+				continue
+			}
+			for _, steps := range []int{1, 2, 9, 10} {
+				s, err := c.ScheduleNamed(info.Name, steps)
+				require.NoError(t, err, "%s %s %d", class, info.Name, steps)
+				require.Len(t, s.Sigmas, len(s.Timesteps)+1)
+				assert.Greater(t, s.Sigmas[0], 0.02)
+				assert.Equal(t, len(s.Timesteps), s.Solver.Steps)
+				for i, timestep := range s.Timesteps {
+					assert.Equal(t, timestep, s.Timestep(s.Sigmas[i]))
+					assert.True(t, timestep >= 0 && timestep <= 999, "%s %s: timestep %g", class, info.Name, timestep)
+				}
+			}
+		}
+	}
+}
+
+func TestNamedLevels(t *testing.T) {
+	c := stableDiffusion(t, "EulerDiscreteScheduler")
+	table, err := c.table(false)
+	require.NoError(t, err)
+	sigmas := func(name string, steps int) []float64 {
+		s, err := c.ScheduleNamed(name, steps)
+		require.NoError(t, err)
+		return s.Sigmas
+	}
+	timesteps := func(name string, steps int) []float64 {
+		s, err := c.ScheduleNamed(name, steps)
+		require.NoError(t, err)
+		return s.Timesteps
+	}
+	assert.Equal(t, []float64{999, 749, 499, 249}, timesteps("simple", 4))
+	assert.Equal(t, []float64{751, 501, 251, 1}, timesteps("ddim_uniform", 4))
+	assert.Len(t, timesteps("ddim_uniform", 30), 31, "a stride of 33 fits once more")
+	assertRelative(t, "sgm_uniform", []float64{999, 749.25, 499.5, 249.75}, timesteps("sgm_uniform", 4), 1e-6)
+	assert.Equal(t, []float64{999, 899}, timesteps("turbo", 2))
+	assert.Equal(t, []float64{999, 759, 499, 259}, timesteps("lcm", 4))
+	assert.Equal(t, timesteps("lcm", 4), func() []float64 {
+		s, err := stableDiffusion(t, "LCMScheduler").Schedule(4)
+		require.NoError(t, err)
+		return s.Timesteps
+	}())
+	// the quantiles 1, 3/4, 1/2 and 1/4 of Beta(0.6, 0.6), by numerical integration, times 999
+	assert.Equal(t, []float64{999, 823, 500, 176}, timesteps("beta", 4))
+	assert.Less(t, len(timesteps("beta", 1000)), 1000, "no timestep twice")
+	assertRelative(t, "ays", append(aysSD1[:10:10], 0), sigmas("AYS", 10), 1e-6)
+	assert.InEpsilon(t, math.Tan((math.Atan(table.min())+math.Atan(table.max()))/2), sigmas("kl_optimal", 3)[1], 1e-6)
+	assert.InEpsilon(t, 1, sigmas("laplace", 3)[1], 1e-6, "the median")
+	assertRelative(t, "linear_quadratic", []float64{1, 0.9875, 0.975, 0.725, 0}, scaled(sigmas("linear_quadratic", 4), 1/table.max()), 1e-6)
+
+	for _, bad := range []string{"no such", "karass"} {
+		_, err := c.ScheduleNamed(bad, 4)
+		assert.ErrorContains(t, err, fmt.Sprintf("have %q, want one of linspace, leading", bad))
+	}
+	for name, steps := range map[string]int{"turbo": 11, "lcm": 51, "normal": 1001, "karras": 0} {
+		_, err := c.ScheduleNamed(name, steps)
+		assert.Error(t, err, name)
+	}
+	_, err = stableDiffusion(t, "DPMSolverSinglestepScheduler").ScheduleNamed("leading", 4)
+	assert.ErrorContains(t, err, "does not have")
+}
+
+func scaled(x []float64, f float64) []float64 {
+	y := make([]float64, len(x))
+	for i, v := range x {
+		y[i] = v * f
+	}
+	return y
+}
+
+// A flag of the class and its name are one schedule.
+func TestNamedIsFlag(t *testing.T) {
+	c := stableDiffusion(t, "DPMSolverMultistepScheduler")
+	named, err := c.ScheduleNamed("Karras", 8)
+	require.NoError(t, err)
+	c.UseKarrasSigmas = true
+	flagged, err := c.Schedule(8)
+	require.NoError(t, err)
+	assert.Equal(t, flagged, named)
+	plain, err := c.ScheduleNamed("trailing", 8)
+	require.NoError(t, err)
+	assert.Equal(t, 999.0, plain.Timesteps[0])
+	assert.Equal(t, 124.0, plain.Timesteps[7], "the flag is off again")
+}
+
+func TestCustom(t *testing.T) {
+	c := stableDiffusion(t, "EulerDiscreteScheduler")
+	s, err := c.Custom([]float64{10, 3, 0.5, 0})
+	require.NoError(t, err)
+	assert.Equal(t, []float64{10, 3, 0.5, 0}, s.Sigmas)
+	assert.InDelta(t, 169.3146, s.Timesteps[2], 1e-3)
+	for _, bad := range [][]float64{nil, {1}, {1, 2, 0}, {2, 2, 0}, {1, -1}, {math.NaN(), 1}, {math.Inf(1), 1}, {0, 0}} {
+		_, err := c.Custom(bad)
+		assert.Error(t, err, "%v", bad)
+	}
+	s, err = stableDiffusion(t, "PNDMScheduler").Custom([]float64{10, 3, 0.5, 0})
+	require.NoError(t, err)
+	assert.Equal(t, []float64{10, 3, 3, 0.5, 0}, s.Sigmas, "PLMS visits its second level twice")
+}
+
+func TestBetaQuantile(t *testing.T) {
+	// the arcsine distribution: I_x(½, ½) = (2/π)·asin √x
+	for _, p := range []float64{0, 1e-6, 0.01, 0.25, 0.5, 0.75, 0.99, 1} {
+		s := math.Sin(p * math.Pi / 2)
+		assert.InDelta(t, s*s, betaQuantile(p, 0.5, 0.5), 1e-14)
+	}
+	for _, x := range []float64{1e-9, 0.1, 0.5, 0.9} { // I_x(1, b) = 1 − (1−x)^b
+		assert.InEpsilon(t, -math.Expm1(3*math.Log1p(-x)), betaCDF(x, 1, 3), 1e-13)
+	}
+	assert.InDelta(t, 1, betaQuantile(0.3, 0.6, 1.7)+betaQuantile(0.7, 1.7, 0.6), 1e-14)
+}

@@ -1,0 +1,93 @@
+package scheduler
+
+import (
+	"fmt"
+	"slices"
+)
+
+// pndmSchedule is PNDMScheduler's. With skip_prk_steps it is DDIM's with the
+// second level twice: the second call corrects the first step, from one stride
+// above the level it is made at. Without, three Runge-Kutta steps of four calls
+// each come first, with levels half a stride apart.
+func pndmSchedule(c *Config, t *table, steps int) (*Schedule, error) {
+	ts, err := c.spacedTimesteps(steps, true)
+	if err != nil {
+		return nil, err
+	}
+	stride := c.NumTrainTimesteps / steps
+	calls := 0 // of Runge-Kutta
+	switch {
+	case !c.SkipPRKSteps:
+		if steps < 4 {
+			return nil, fmt.Errorf("scheduler: PNDMScheduler: steps: have %d, want at least 4 with skip_prk_steps false", steps)
+		}
+		calls = 12
+		ts = append(rungeKuttaTimesteps(ts[:4], stride), ts[3:]...)
+	case steps > 1:
+		ts = slices.Insert(ts, 1, ts[1])
+	}
+	if err := c.checkTimesteps(ts); err != nil {
+		return nil, err
+	}
+
+	s := &Schedule{Timesteps: ts}
+	var from, to []float64
+	for i, timestep := range ts {
+		level := t.sigmas[int(timestep)]
+		s.Sigmas = append(s.Sigmas, level)
+		switch {
+		case i < calls: // from the first call of its four, half a stride on at every other call
+			end := level
+			if i%2 == 0 {
+				end = t.sigmas[max(int(timestep)-stride/2, 0)]
+			}
+			from, to = append(from, t.sigmas[int(ts[i/4*4])]), append(to, end)
+		case i == 1:
+			above := int(timestep) + stride
+			if above >= len(t.sigmas) {
+				return nil, fmt.Errorf("scheduler: PNDMScheduler: the second of %d %s steps starts at timestep %d, want at most %d",
+					steps, c.TimestepSpacing, above, len(t.sigmas)-1)
+			}
+			from, to = append(from, t.sigmas[above]), append(to, level)
+		default:
+			from, to = append(from, level), append(to, c.strideEnd(t, int(timestep), steps))
+		}
+	}
+	s.Sigmas = append(s.Sigmas, to[len(to)-1])
+	if !joins(from, to, s.Sigmas, calls) {
+		s.Solver.From, s.Solver.To = from, to
+	}
+	return s, nil
+}
+
+// rungeKuttaTimesteps lists the twelve calls over the first four timesteps: each
+// step once at its start, twice in the middle, once at its end.
+func rungeKuttaTimesteps(ts []float64, stride int) []float64 {
+	var out []float64
+	for i := range 3 {
+		middle := ts[i+1] + float64(stride/2)
+		out = append(out, ts[i], middle, middle, ts[i+1])
+	}
+	return out
+}
+
+// joins says whether the steps are those that the list of levels implies, so that
+// From and To can be left out.
+func joins(from, to, sigmas []float64, rungeKutta int) bool {
+	for i := range from {
+		wantFrom, wantTo := sigmas[i], sigmas[i+1]
+		switch {
+		case i < rungeKutta:
+			wantFrom = sigmas[i/4*4]
+			if i%2 == 1 {
+				wantTo = sigmas[i]
+			}
+		case i == 1:
+			wantFrom, wantTo = sigmas[0], sigmas[1]
+		}
+		if from[i] != wantFrom || to[i] != wantTo {
+			return false
+		}
+	}
+	return true
+}
