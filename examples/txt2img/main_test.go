@@ -17,17 +17,18 @@ import (
 
 func TestPicture(t *testing.T) {
 	t.Chdir(t.TempDir())
-	status, stdout, stderr := clitest.Run(t.Context(), run, "a", "red house", "-seed", "3", "-steps", "2", "-sampler", "Euler", "-n", "2")
+	quick := []string{"-steps", "2", "-sampler", "Euler", "-width", "64", "-height", "32"}
+	status, stdout, stderr := clitest.Run(t.Context(), run, append([]string{"a", "red house", "-seed", "3", "-n", "2"}, quick...)...)
 	require.Equal(t, 0, status, stderr)
 	assert.Empty(t, stdout)
 	assert.Contains(t, stderr, "step 1/2\nstep 2/2\nout-0.png out-1.png: load ")
 	first := clitest.ReadPNG(t, "out-0.png")
-	assert.Equal(t, image.Pt(128, 128), first.Bounds().Size())
+	assert.Equal(t, image.Pt(64, 32), first.Bounds().Size())
 	assert.NotEqual(t, first, clitest.ReadPNG(t, "out-1.png"))
 
 	// Flags stand before the prompt, too. Image 1 of a run is image 0 of the next
 	// seed.
-	status, _, stderr = clitest.Run(t.Context(), run, "-seed", "4", "-steps", "2", "-sampler", "Euler", "-o", "b.png", "--", "a red house")
+	status, _, stderr = clitest.Run(t.Context(), run, append(quick, "-seed", "4", "-o", "b.png", "--", "a red house")...)
 	require.Equal(t, 0, status, stderr)
 	assert.Equal(t, clitest.ReadPNG(t, "out-1.png"), clitest.ReadPNG(t, "b.png"))
 
