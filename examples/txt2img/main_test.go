@@ -13,6 +13,7 @@ import (
 
 	"sdgo/examples/internal/clitest"
 	"sdgo/sampler"
+	"sdgo/scheduler"
 )
 
 func TestPicture(t *testing.T) {
@@ -70,10 +71,12 @@ func TestHelp(t *testing.T) {
 		assert.Contains(t, stdout, "  -"+name+" ")
 	}
 
-	status, stdout, stderr = clitest.Run(t.Context(), run, "-sampler", "help")
-	assert.Equal(t, 0, status)
-	assert.Empty(t, stderr)
-	assert.Equal(t, len(sampler.Names()), strings.Count(stdout, "\n"))
+	for kind, names := range map[string]int{"-sampler": len(sampler.Names()), "-schedule": len(scheduler.Names())} {
+		status, stdout, stderr = clitest.Run(t.Context(), run, kind, "help")
+		assert.Equal(t, 0, status)
+		assert.Empty(t, stderr)
+		assert.Equal(t, names, strings.Count(stdout, "\n"))
+	}
 }
 
 func TestBadInput(t *testing.T) {

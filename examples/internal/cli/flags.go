@@ -13,6 +13,7 @@ import (
 	"sdgo/diffusion"
 	"sdgo/examples/tinyscenes"
 	"sdgo/sampler"
+	"sdgo/scheduler"
 )
 
 // Command is an example command: the flags that all of them have, and what they
@@ -54,7 +55,7 @@ func New(name, about string, stdout, stderr io.Writer) *Command {
 	c.IntVar(&o.Height, "height", 0, "height in pixels, a multiple of 8 (default the image's or the model's)")
 	c.IntVar(&o.Images, "n", 1, "number of pictures")
 	c.StringVar(&c.sampler, "sampler", "", "`name` of the sampler, help to list them (default what the model's scheduler_config.json says)")
-	c.StringVar(&o.Schedule, "schedule", "", "`name` of the noise levels (default what the model's scheduler_config.json says)")
+	c.StringVar(&o.Schedule, "schedule", "", "`name` of the noise levels, help to list them (default what the model's scheduler_config.json says)")
 	c.Float64Var(&o.Eta, "eta", 0, "fresh noise in the steps of ddim, 0 to 1 (default 0)")
 	c.IntVar(&o.ClipSkip, "clip-skip", 0, "leave out the last `layers` of the text encoder, as diffusers counts: 1 takes the layer before the last (default 0)")
 	c.IntVar(&c.load.Threads, "threads", 0, "goroutines that compute (default one for each processor)")
@@ -62,8 +63,8 @@ func New(name, about string, stdout, stderr io.Writer) *Command {
 }
 
 // Parse reads the arguments, flags before and after the prompt, and checks what
-// can be checked without the model. After -help and -sampler help, which it
-// answers, it returns flag.ErrHelp.
+// can be checked without the model. It answers -help, -sampler help
+// and -schedule help, and then returns flag.ErrHelp.
 func (c *Command) Parse(args []string) error {
 	words, err := c.parseAll(args)
 	if errors.Is(err, flag.ErrHelp) {
@@ -74,6 +75,12 @@ func (c *Command) Parse(args []string) error {
 	}
 	if c.sampler == "help" {
 		for _, info := range sampler.Names() {
+			fmt.Fprintf(c.stdout, "%-18s %s\n", info.Name, info.Description)
+		}
+		return flag.ErrHelp
+	}
+	if c.Options.Schedule == "help" {
+		for _, info := range scheduler.Names() {
 			fmt.Fprintf(c.stdout, "%-18s %s\n", info.Name, info.Description)
 		}
 		return flag.ErrHelp
