@@ -80,17 +80,14 @@ var byClass = map[string]func(Solver) Sampler{
 	"KDPM2DiscreteScheduler":          func(Solver) Sampler { return DPM2{} },
 	"KDPM2AncestralDiscreteScheduler": func(s Solver) Sampler { return DPM2Ancestral{SNoise: s.SNoise} },
 	"DPMSolverSDEScheduler":           func(s Solver) Sampler { return DPMPPSDE{SNoise: s.SNoise} },
-	"DPMSolverMultistepScheduler": func(s Solver) Sampler {
-		return DPMSolver{
-			Order:           s.Order,
-			Epsilon:         strings.HasSuffix(s.Algorithm, "dpmsolver"),
-			SDE:             strings.HasPrefix(s.Algorithm, "sde-"),
-			Heun:            s.Type == "heun",
-			LowerOrderFinal: s.LowerOrderFinal,
-			EulerAtFinal:    s.EulerAtFinal,
-			SNoise:          s.SNoise,
+	"EDMEulerScheduler": func(s Solver) Sampler {
+		if s.Churn == 0 {
+			return Euler{}
 		}
+		return EulerLateChurn{Churn{S: s.Churn, TMin: s.ChurnMin, TMax: s.ChurnMax, SNoise: s.SNoise}, s.Prediction}
 	},
+	"EDMDPMSolverMultistepScheduler": multistepDPM,
+	"DPMSolverMultistepScheduler":    multistepDPM,
 	"DPMSolverSinglestepScheduler": func(s Solver) Sampler {
 		orders := singlestepOrders(max(s.Steps, 1), max(s.Order, 1), s.LowerOrderFinal, s.EndsAtZero)
 		return DPMSinglestep{
@@ -109,6 +106,18 @@ var byClass = map[string]func(Solver) Sampler{
 		}
 		return UniPC{Order: s.Order, BH1: s.Type == "bh1", Epsilon: s.Epsilon, LowerOrderFinal: s.LowerOrderFinal, DisableCorrector: disabled}
 	},
+}
+
+func multistepDPM(s Solver) Sampler {
+	return DPMSolver{
+		Order:           s.Order,
+		Epsilon:         strings.HasSuffix(s.Algorithm, "dpmsolver"),
+		SDE:             strings.HasPrefix(s.Algorithm, "sde-"),
+		Heun:            s.Type == "heun",
+		LowerOrderFinal: s.LowerOrderFinal,
+		EulerAtFinal:    s.EulerAtFinal,
+		SNoise:          s.SNoise,
+	}
 }
 
 // FromSolver returns the sampler of a scheduler class with a config's options.

@@ -62,6 +62,9 @@ func (c *Config) check() error {
 		oneOf("timestep_spacing", c.TimestepSpacing, "linspace", "leading", "trailing"),
 		between("steps_offset", float64(c.StepsOffset), 0, float64(c.NumTrainTimesteps)),
 		oneOf("final_sigmas_type", c.FinalSigmasType, "zero", "sigma_min"),
+		oneOf("sigma_schedule", c.SigmaSchedule, "karras", "exponential"),
+		between("rho", c.Rho, 0.1, 1000),
+		between("sigma_data", c.SigmaData, math.SmallestNonzeroFloat64, math.MaxFloat32),
 		oneOf("interpolation_type", c.InterpolationType, "linear", "log_linear"),
 		oneOf("timestep_type", c.TimestepType, "discrete", "continuous"),
 		between("clip_sample_range", c.ClipSampleRange, math.SmallestNonzeroFloat64, math.MaxFloat32),
@@ -93,6 +96,11 @@ func (c *Config) checkSolver(bad func(string, any, string) error, oneOf func(str
 	learned := c.VarianceType != nil
 	var err error
 	switch c.Class {
+	case "EDMEulerScheduler", "EDMDPMSolverMultistepScheduler":
+		if c.SigmaMin == nil || c.SigmaMax == nil || *c.SigmaMin >= *c.SigmaMax {
+			return bad("sigma_min", "no less than sigma_max, or null", "both, and sigma_min the lower")
+		}
+		err = errors.Join(oneOf("algorithm_type", c.AlgorithmType, "dpmsolver++", "sde-dpmsolver++", "deis"), oneOf("solver_type", c.SolverType, solverTypes...))
 	case "DPMSolverMultistepScheduler", "DPMSolverSinglestepScheduler":
 		// algorithm and solver types of the other solvers are taken for the
 		// default here, so that a config can move between the classes

@@ -40,6 +40,9 @@ type Config struct {
 	SigmaMin               *float64 `json:"sigma_min"`
 	SigmaMax               *float64 `json:"sigma_max"`
 	LambdaMinClipped       *float64 `json:"lambda_min_clipped"` // nil is -infinity
+	SigmaData              float64  `json:"sigma_data"`
+	SigmaSchedule          string   `json:"sigma_schedule"` // karras, exponential
+	Rho                    float64  `json:"rho"`
 	OriginalInferenceSteps int      `json:"original_inference_steps"`
 
 	// Bounds on the estimate of the clean latents.

@@ -30,6 +30,12 @@ type Schedule struct {
 	// Prediction is the model's kind of output: "epsilon", "v_prediction" or "sample".
 	Prediction string
 
+	// SigmaData is 0 for models trained on levels of betas, which take x/√(1+σ²).
+	// Otherwise the model has the preconditioning of Karras et al. (2022), table
+	// 1: with σ_d for SigmaData it takes x/√(σ²+σ_d²) at time log(σ)/4, and the
+	// estimate is σ_d²/(σ²+σ_d²)·x ± σ·σ_d/√(σ²+σ_d²)·output, minus for v.
+	SigmaData float64
+
 	// Solver says how the config wants to step between the levels.
 	Solver Solver
 
@@ -45,9 +51,12 @@ func (c *Config) Schedule(steps int) (*Schedule, error) {
 		return nil, err
 	}
 	spec := classes[c.Class]
-	t, err := c.table(spec.exact)
-	if err != nil {
-		return nil, err
+	var t *table // EDM has no training levels
+	if c.SigmaData == 0 {
+		var err error
+		if t, err = c.table(spec.exact); err != nil {
+			return nil, err
+		}
 	}
 	s, err := spec.schedule(c, t, steps)
 	if err != nil {
@@ -74,7 +83,8 @@ func (c *Config) checkSteps(steps int) error {
 func (c *Config) finish(s *Schedule, t *table, steps int) {
 	s.Order, s.Prediction = 1, c.PredictionType
 	s.steps, s.table = steps, t
-	s.continuous = c.TimestepType == "continuous" && c.PredictionType == vPrediction
+	s.SigmaData = c.SigmaData
+	s.continuous = c.TimestepType == "continuous" && c.PredictionType == vPrediction || c.SigmaData > 0
 	if s.continuous {
 		for i := range s.Timesteps {
 			s.Timesteps[i] = f32(0.25 * f32(math.Log(s.Sigmas[i])))
@@ -85,6 +95,8 @@ func (c *Config) finish(s *Schedule, t *table, steps int) {
 	s.InitNoiseSigma, s.FinalScale = math.Sqrt(1+first*first), 1
 	if classes[c.Class].variancePreserving {
 		s.FinalScale = 1 / math.Sqrt(1+last*last)
+	} else if c.SigmaData > 0 {
+		s.InitNoiseSigma = math.Sqrt(1 + *c.SigmaMax**c.SigmaMax)
 	} else if c.TimestepSpacing != "leading" {
 		s.InitNoiseSigma = first // as k-diffusion: x₀ is nothing beside it
 	}

@@ -65,7 +65,7 @@ func (c *Config) solver(schedule *Schedule, t *table) Solver {
 		TimestepScaling:  c.TimestepScaling,
 	}
 	switch c.Class {
-	case "DPMSolverMultistepScheduler", "DEISMultistepScheduler":
+	case "DPMSolverMultistepScheduler", "EDMDPMSolverMultistepScheduler", "DEISMultistepScheduler":
 		s.LowerOrderFinal = c.LowerOrderFinal && calls < fewSteps
 	case "UniPCMultistepScheduler":
 		s.Epsilon = !c.PredictX0
