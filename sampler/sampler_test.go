@@ -261,6 +261,34 @@ func TestNames(t *testing.T) {
 	assert.ErrorContains(t, err, `"NoScheduler"`)
 }
 
+func TestParseLabel(t *testing.T) {
+	for label, want := range map[string][2]string{
+		"DPM++ 2M SDE Karras":  {"dpmpp_2m_sde", "karras"},
+		"k_dpmpp_2m_ka":        {"dpmpp_2m", "karras"},
+		"DPM++ 2M SDE Heun":    {"dpmpp_2m_sde_heun", ""},
+		"Euler a":              {"euler_ancestral", ""},
+		"LMS Karras":           {"lms", "karras"},
+		"Euler SGM Uniform":    {"euler", "sgm_uniform"},
+		"DDIM":                 {"ddim", ""},
+		"dpm++ 2m exponential": {"dpmpp_2m", "exponential"},
+		"Restart Beta":         {"restart", "beta"},
+	} {
+		info, schedule, err := sampler.ParseLabel(label)
+		require.NoError(t, err, label)
+		assert.Equal(t, want, [2]string{info.Name, schedule}, label)
+		if schedule != "" {
+			config, err := scheduler.NewConfig(info.Class)
+			require.NoError(t, err)
+			_, err = config.ScheduleNamed(schedule, 4)
+			assert.NoError(t, err, label)
+		}
+	}
+	for _, label := range []string{"", "Karras", "DPM+++ 9M Karras"} {
+		_, _, err := sampler.ParseLabel(label)
+		assert.ErrorContains(t, err, "want one of", label)
+	}
+}
+
 // Every spelling of a name means one sampler.
 func TestNamesAreUnique(t *testing.T) {
 	for _, info := range sampler.Names() {

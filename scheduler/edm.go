@@ -1,5 +1,11 @@
 package scheduler
 
+// edm says whether the class has the preconditioning of Karras et al. (2022), and
+// so no training levels.
+func (c *Config) edm() bool {
+	return c.Class == "EDMEulerScheduler" || c.Class == "EDMDPMSolverMultistepScheduler"
+}
+
 // edmSchedule is that of EDMEulerScheduler and EDMDPMSolverMultistepScheduler: a
 // curve between sigma_min and sigma_max, which the config gives.
 func edmSchedule(c *Config, _ *table, steps int) (*Schedule, error) {

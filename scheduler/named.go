@@ -71,7 +71,7 @@ func (c *Config) ScheduleNamed(name string, steps int) (*Schedule, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.SigmaData > 0 {
+	if c.edm() {
 		return nil, fmt.Errorf("scheduler: schedule: have %q, want none: %s has its own (sigma_schedule)", name, c.Class)
 	}
 	keys := classes[c.Class].defaultKeys()
@@ -121,7 +121,7 @@ func (c *Config) Custom(sigmas []float64) (*Schedule, error) {
 	if len(sigmas) < 2 {
 		return nil, fmt.Errorf("scheduler: sigmas: have %d, want at least 2", len(sigmas))
 	}
-	if c.SigmaData > 0 {
+	if c.edm() {
 		s := &Schedule{Sigmas: slices.Clone(sigmas), Timesteps: make([]float64, len(sigmas)-1)}
 		if err := c.checkLevels(s); err != nil {
 			return nil, err

@@ -52,7 +52,7 @@ func (c *Config) Schedule(steps int) (*Schedule, error) {
 	}
 	spec := classes[c.Class]
 	var t *table // EDM has no training levels
-	if c.SigmaData == 0 {
+	if !c.edm() {
 		var err error
 		if t, err = c.table(spec.exact); err != nil {
 			return nil, err
@@ -83,8 +83,10 @@ func (c *Config) checkSteps(steps int) error {
 func (c *Config) finish(s *Schedule, t *table, steps int) {
 	s.Order, s.Prediction = 1, c.PredictionType
 	s.steps, s.table = steps, t
-	s.SigmaData = c.SigmaData
-	s.continuous = c.TimestepType == "continuous" && c.PredictionType == vPrediction || c.SigmaData > 0
+	s.continuous = c.TimestepType == "continuous" && c.PredictionType == vPrediction
+	if c.edm() {
+		s.SigmaData, s.continuous = c.SigmaData, true
+	}
 	if s.continuous {
 		for i := range s.Timesteps {
 			s.Timesteps[i] = f32(0.25 * f32(math.Log(s.Sigmas[i])))
@@ -95,7 +97,7 @@ func (c *Config) finish(s *Schedule, t *table, steps int) {
 	s.InitNoiseSigma, s.FinalScale = math.Sqrt(1+first*first), 1
 	if classes[c.Class].variancePreserving {
 		s.FinalScale = 1 / math.Sqrt(1+last*last)
-	} else if c.SigmaData > 0 {
+	} else if c.edm() {
 		s.InitNoiseSigma = math.Sqrt(1 + *c.SigmaMax**c.SigmaMax)
 	} else if c.TimestepSpacing != "leading" {
 		s.InitNoiseSigma = first // as k-diffusion: x₀ is nothing beside it
@@ -154,6 +156,23 @@ func (s *Schedule) Tail(strength float64) (*Schedule, error) {
 	}
 	tail.steps = keep
 	return &tail, nil
+}
+
+// DiscardPenultimate returns the schedule without the level before its last.
+// Stable Diffusion WebUI and ComfyUI run DPM2 and UniPC, whose second call would
+// come too near to zero, on such a schedule of one step more.
+func (s *Schedule) DiscardPenultimate() (*Schedule, error) {
+	n := len(s.Timesteps)
+	if n < 2 || s.Solver.From != nil || s.Solver.PRK {
+		return nil, fmt.Errorf("scheduler: discard penultimate: have %d levels of %s, want at least 2 that join", n, s.Solver.Class)
+	}
+	short := *s
+	short.Timesteps = slices.Clone(s.Timesteps[:n-1])
+	short.Sigmas = append(slices.Clone(s.Sigmas[:n-1]), s.Sigmas[n])
+	short.Solver.Timesteps = short.Timesteps
+	short.Solver.Steps--
+	short.steps = max(s.steps-1, 1)
+	return &short, nil
 }
 
 // Timestep returns the model's time at noise level sigma: that of the schedule

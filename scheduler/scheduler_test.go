@@ -158,6 +158,21 @@ func TestTail(t *testing.T) {
 	assert.ErrorContains(t, err, "leaves no step to run")
 }
 
+func TestDiscardPenultimate(t *testing.T) {
+	c, err := parse(t, sd15).As("KDPM2DiscreteScheduler")
+	require.NoError(t, err)
+	full, err := c.Schedule(6)
+	require.NoError(t, err)
+	short, err := full.DiscardPenultimate()
+	require.NoError(t, err)
+	assert.Equal(t, full.Timesteps[:5], short.Timesteps)
+	assert.Equal(t, []float64{full.Sigmas[4], 0}, short.Sigmas[4:])
+	one, err := c.Schedule(1)
+	require.NoError(t, err)
+	_, err = one.DiscardPenultimate()
+	assert.ErrorContains(t, err, "want at least 2")
+}
+
 // PNDM visits its second level twice, and loses that in image-to-image.
 func TestPNDMTail(t *testing.T) {
 	full, err := parse(t, sd15).Schedule(10)
@@ -217,10 +232,17 @@ func FuzzParseConfig(f *testing.F) {
 		if err != nil || c.NumTrainTimesteps > 2000 {
 			return
 		}
-		for _, steps := range []int{1, 2, 7} {
-			s, err := c.Schedule(steps)
+		names := []string{""}
+		for _, info := range scheduler.Names() {
+			names = append(names, info.Name)
+		}
+		for i, name := range names {
+			s, err := c.ScheduleNamed(name, 1+i%7)
 			if err != nil {
 				continue
+			}
+			if _, err := s.Tail(0.7); err == nil {
+				s.Timestep(1)
 			}
 			if len(s.Sigmas) != len(s.Timesteps)+1 {
 				t.Fatalf("%d sigmas for %d timesteps", len(s.Sigmas), len(s.Timesteps))
