@@ -151,6 +151,9 @@ func closedFormModel(s *scheduler.Schedule) sampler.Denoiser {
 			norm = math.Sqrt(sigma*sigma + data*data)
 			skip, out = data*data/(norm*norm), sigma*data/norm
 		}
+		if s.Flow {
+			norm = 1 + sigma
+		}
 		for i, v := range x {
 			input := float64(float32(float64(v) / norm))
 			output := float64(float32(input*c + b*math.Sin(input)))
@@ -161,6 +164,8 @@ func closedFormModel(s *scheduler.Schedule) sampler.Denoiser {
 				denoised[i] = float32(float64(v) - sigma*output)
 			case s.Prediction == "v_prediction":
 				denoised[i] = float32(input/norm - output*sigma/norm)
+			case s.Flow:
+				denoised[i] = float32(input - sigma/norm*output)
 			case s.Prediction == "sample":
 				denoised[i] = float32(output)
 			}
@@ -231,6 +236,9 @@ func TestTrajectories(t *testing.T) {
 			want := tensors[c.Label+".x"]
 			// the reference's latents are x scaled to unit variance, in some classes
 			unit := func(sigma float64) float64 {
+				if s.Flow {
+					return 1 / (1 + sigma)
+				}
 				if c.sigmaSpace() {
 					return 1
 				}

@@ -46,6 +46,8 @@ func (s IPNDM) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas
 		case next == 0:
 			copy(x, denoised)
 		case next == sigma:
+		case known == 1:
+			eulerStep(x, x, denoised, sigma, next)
 		case s.Variable:
 			combine(x, 1, lmsCoefficients(sigmas, i, known), slopes)
 		default:

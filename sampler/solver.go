@@ -22,6 +22,7 @@ type Solver struct {
 	EulerAtFinal     bool
 	EndsAtZero       bool
 	PRK              bool   // PNDM begins with Runge-Kutta steps
+	Stochastic       bool   // flow matching: fresh noise at every step
 	Variance         string // variance_type of DDPM
 	DisableCorrector []int  // steps of the whole schedule that UniPC does not correct
 
@@ -80,6 +81,12 @@ var byClass = map[string]func(Solver) Sampler{
 	"KDPM2DiscreteScheduler":          func(Solver) Sampler { return DPM2{} },
 	"KDPM2AncestralDiscreteScheduler": func(s Solver) Sampler { return DPM2Ancestral{SNoise: s.SNoise} },
 	"DPMSolverSDEScheduler":           func(s Solver) Sampler { return DPMPPSDE{SNoise: s.SNoise} },
+	"FlowMatchEulerDiscreteScheduler": func(s Solver) Sampler {
+		if s.Stochastic {
+			return LCM{}
+		}
+		return Euler{}
+	},
 	"EDMEulerScheduler": func(s Solver) Sampler {
 		if s.Churn == 0 {
 			return Euler{}

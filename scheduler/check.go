@@ -72,6 +72,8 @@ func (c *Config) check() error {
 		between("sample_max_value", c.SampleMaxValue, 1, math.MaxFloat32),
 		off("use_flow_sigmas", c.UseFlowSigmas),
 		off("use_dynamic_shifting", c.UseDynamicShifting),
+		off("invert_sigmas", c.InvertSigmas),
+		between("shift", c.Shift, 1e-3, 1e3),
 	} {
 		if err != nil {
 			return err
@@ -125,10 +127,16 @@ func (c *Config) checkSolver(bad func(string, any, string) error, oneOf func(str
 		err = oneOf("solver_type", c.SolverType, solverTypes...)
 		switch {
 		case err != nil:
+		case c.ShiftTerminal != nil:
+			err = bad("shift_terminal", *c.ShiftTerminal, "null without use_flow_sigmas")
 		case len(c.SolverP) > 0 && string(c.SolverP) != "null":
 			err = bad("solver_p", string(c.SolverP), "null: another scheduler as predictor is not implemented")
 		case c.Thresholding && !c.PredictX0:
 			err = bad("thresholding", true, "false with predict_x0 false")
+		}
+	case "FlowMatchEulerDiscreteScheduler":
+		if t := c.ShiftTerminal; t != nil && !(*t > 0 && *t < 1) {
+			err = bad("shift_terminal", *t, "a number between 0 and 1, or null")
 		}
 	case "DDPMScheduler":
 		have := ""

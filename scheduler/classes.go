@@ -109,6 +109,12 @@ func init() { // the builders refer to the table, so it cannot be a plain litera
 			schedule: edmSchedule, predictions: epsOrV,
 		},
 
+		// straight paths from noise to latents: see Schedule.Flow
+		"FlowMatchEulerDiscreteScheduler": {
+			defaults: `"num_train_timesteps": 1000, "shift": 1.0, "use_dynamic_shifting": false, "base_shift": 0.5, "max_shift": 1.15, "base_image_seq_len": 256, "max_image_seq_len": 4096, "invert_sigmas": false, "shift_terminal": null, "time_shift_type": "exponential", "stochastic_sampling": false` + curves,
+			schedule: flowSchedule,
+		},
+
 		// latents at unit variance, levels by sigma
 		"DPMSolverMultistepScheduler": {
 			defaults:           trained + dpm + `, "lower_order_final": true, "euler_at_final": false` + threshold + curves + `, "use_lu_lambdas": false` + flow + linspaced + zeroSNR,

@@ -202,6 +202,15 @@ func TestArrays(t *testing.T) {
 				c.Timesteps = assertSecondCalls(t, c, s, second)
 				sigmas = slices.Insert(doubled(s.Sigmas), 2*len(timesteps), make([]float64, extra)...)
 			}
+			if s.Flow { // its sigmas are shares of noise
+				sigmas = nil
+				for _, sigma := range s.Sigmas {
+					sigmas = append(sigmas, sigma/(1+sigma))
+				}
+				assertClose(t, "timesteps", c.Timesteps, timesteps, arrayTolerance)
+				assertClose(t, "sigmas", c.Sigmas, sigmas, arrayTolerance)
+				return
+			}
 			if strings.HasPrefix(c.Class, "EDM") {
 				// these compute the seventh power and the logarithm in float32; the
 				// time log(σ)/4 passes through zero

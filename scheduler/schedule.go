@@ -36,12 +36,18 @@ type Schedule struct {
 	// estimate is σ_d²/(σ²+σ_d²)·x ± σ·σ_d/√(σ²+σ_d²)·output, minus for v.
 	SigmaData float64
 
+	// Flow is set for models of flow matching, which take x/(1+σ) and give ε − x₀,
+	// so that the estimate is x/(1+σ) − σ/(1+σ)·output.
+	Flow bool
+
 	// Solver says how the config wants to step between the levels.
 	Solver Solver
 
 	steps      int // as asked for, before Tail
 	table      *table
-	continuous bool // the model's time is log(σ)/4
+	continuous bool                  // the model's time is log(σ)/4
+	hops       func(*Schedule) error // sets Solver.From and To of a tail anew, or nil
+	train      float64               // number of training timesteps
 }
 
 // Schedule returns the levels for a run of steps steps, as the config says.
@@ -51,8 +57,8 @@ func (c *Config) Schedule(steps int) (*Schedule, error) {
 		return nil, err
 	}
 	spec := classes[c.Class]
-	var t *table // EDM has no training levels
-	if !c.edm() {
+	var t *table // EDM and flow matching have no training levels
+	if !c.edm() && !c.flow() {
 		var err error
 		if t, err = c.table(spec.exact); err != nil {
 			return nil, err
@@ -82,10 +88,13 @@ func (c *Config) checkSteps(steps int) error {
 // finish fills in what does not depend on how the levels were chosen.
 func (c *Config) finish(s *Schedule, t *table, steps int) {
 	s.Order, s.Prediction = 1, c.PredictionType
-	s.steps, s.table = steps, t
+	s.steps, s.table, s.train = steps, t, float64(c.NumTrainTimesteps)
 	s.continuous = c.TimestepType == "continuous" && c.PredictionType == vPrediction
-	if c.edm() {
+	switch {
+	case c.edm():
 		s.SigmaData, s.continuous = c.SigmaData, true
+	case c.flow():
+		s.Flow, s.Prediction = true, flowPrediction
 	}
 	if s.continuous {
 		for i := range s.Timesteps {
@@ -95,7 +104,9 @@ func (c *Config) finish(s *Schedule, t *table, steps int) {
 
 	first, last := s.Sigmas[0], s.Sigmas[len(s.Sigmas)-1]
 	s.InitNoiseSigma, s.FinalScale = math.Sqrt(1+first*first), 1
-	if classes[c.Class].variancePreserving {
+	if c.flow() {
+		s.InitNoiseSigma, s.FinalScale = 1+first, 1/(1+last)
+	} else if classes[c.Class].variancePreserving {
 		s.FinalScale = 1 / math.Sqrt(1+last*last)
 	} else if c.edm() {
 		s.InitNoiseSigma = math.Sqrt(1 + *c.SigmaMax**c.SigmaMax)
@@ -151,10 +162,19 @@ func (s *Schedule) Tail(strength float64) (*Schedule, error) {
 		tail.Solver.From = slices.Clone(s.Solver.From[skip:])
 		tail.Solver.To = slices.Clone(s.Solver.To[skip:])
 	}
-	if skip > 0 {
+	if skip > 0 && s.Flow {
+		tail.InitNoiseSigma = 1 + tail.Sigmas[0]
+	} else if skip > 0 {
 		tail.InitNoiseSigma = math.Sqrt(1 + tail.Sigmas[0]*tail.Sigmas[0])
 	}
 	tail.steps = keep
+	if s.hops != nil {
+		if err := s.hops(&tail); err != nil {
+			return nil, err
+		}
+		last := tail.Sigmas[len(tail.Sigmas)-1] // may have changed
+		tail.FinalScale = 1 / math.Sqrt(1+last*last)
+	}
 	return &tail, nil
 }
 
@@ -187,6 +207,8 @@ func (s *Schedule) Timestep(sigma float64) float64 {
 	switch {
 	case s.continuous:
 		return 0.25 * math.Log(sigma)
+	case s.Flow:
+		return sigma / (1 + sigma) * s.train
 	case s.table == nil:
 		return math.NaN()
 	}

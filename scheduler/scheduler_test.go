@@ -71,6 +71,9 @@ func TestParseConfigRefuses(t *testing.T) {
 		`{"_class_name": "EulerDiscreteScheduler", "interpolation_type": "cubic"}`:                      `interpolation_type: have "cubic"`,
 		`{"_class_name": "EulerDiscreteScheduler", "timestep_type": "any"}`:                             `timestep_type: have "any"`,
 		`{"_class_name": "EulerDiscreteScheduler", "use_karras_sigmas": true, "use_beta_sigmas": true}`: "have use_karras_sigmas and use_beta_sigmas",
+		`{"_class_name": "FlowMatchEulerDiscreteScheduler", "shift": 0}`:                                "shift: have 0",
+		`{"_class_name": "FlowMatchEulerDiscreteScheduler", "invert_sigmas": true}`:                     "invert_sigmas: have true, want false",
+		`{"_class_name": "FlowMatchEulerDiscreteScheduler", "shift_terminal": 2}`:                       "shift_terminal: have 2",
 		`{"_class_name": "EDMEulerScheduler", "sigma_min": 90}`:                                         "sigma_min: have no less than sigma_max",
 		`{"_class_name": "EDMEulerScheduler", "sigma_schedule": "linear"}`:                              `sigma_schedule: have "linear"`,
 		`{"_class_name": "DDPMScheduler", "variance_type": "learned_range"}`:                            `variance_type: have "learned_range", want one of fixed_small`,
@@ -185,6 +188,15 @@ func TestPNDMTail(t *testing.T) {
 	tail, err = full.Tail(1)
 	require.NoError(t, err)
 	assert.Equal(t, full.Timesteps, tail.Timesteps)
+
+	// a tail that begins with the doubled level repeats its first step from one
+	// stride above it, as diffusers does
+	tail, err = full.Tail(0.9)
+	require.NoError(t, err)
+	assert.Equal(t, []float64{801, 801, 701}, tail.Timesteps[:3])
+	require.NotNil(t, tail.Solver.From)
+	assert.Equal(t, []float64{tail.Sigmas[0], full.Sigmas[0]}, tail.Solver.From[:2])
+	assert.Equal(t, []float64{tail.Sigmas[2], tail.Sigmas[0]}, tail.Solver.To[:2])
 }
 
 // Where DDIM's stride misses the next timestep, the schedule says where each step
