@@ -22,6 +22,7 @@ type Solver struct {
 	EulerAtFinal     bool
 	EndsAtZero       bool
 	PRK              bool   // PNDM begins with Runge-Kutta steps
+	Stochastic       bool   // flow matching: fresh noise at every step
 	Variance         string // variance_type of DDPM
 	DisableCorrector []int  // steps of the whole schedule that UniPC does not correct
 
@@ -80,17 +81,20 @@ var byClass = map[string]func(Solver) Sampler{
 	"KDPM2DiscreteScheduler":          func(Solver) Sampler { return DPM2{} },
 	"KDPM2AncestralDiscreteScheduler": func(s Solver) Sampler { return DPM2Ancestral{SNoise: s.SNoise} },
 	"DPMSolverSDEScheduler":           func(s Solver) Sampler { return DPMPPSDE{SNoise: s.SNoise} },
-	"DPMSolverMultistepScheduler": func(s Solver) Sampler {
-		return DPMSolver{
-			Order:           s.Order,
-			Epsilon:         strings.HasSuffix(s.Algorithm, "dpmsolver"),
-			SDE:             strings.HasPrefix(s.Algorithm, "sde-"),
-			Heun:            s.Type == "heun",
-			LowerOrderFinal: s.LowerOrderFinal,
-			EulerAtFinal:    s.EulerAtFinal,
-			SNoise:          s.SNoise,
+	"FlowMatchEulerDiscreteScheduler": func(s Solver) Sampler {
+		if s.Stochastic {
+			return LCM{}
 		}
+		return Euler{}
 	},
+	"EDMEulerScheduler": func(s Solver) Sampler {
+		if s.Churn == 0 {
+			return Euler{}
+		}
+		return EulerLateChurn{Churn{S: s.Churn, TMin: s.ChurnMin, TMax: s.ChurnMax, SNoise: s.SNoise}, s.Prediction}
+	},
+	"EDMDPMSolverMultistepScheduler": multistepDPM,
+	"DPMSolverMultistepScheduler":    multistepDPM,
 	"DPMSolverSinglestepScheduler": func(s Solver) Sampler {
 		orders := singlestepOrders(max(s.Steps, 1), max(s.Order, 1), s.LowerOrderFinal, s.EndsAtZero)
 		return DPMSinglestep{
@@ -109,6 +113,18 @@ var byClass = map[string]func(Solver) Sampler{
 		}
 		return UniPC{Order: s.Order, BH1: s.Type == "bh1", Epsilon: s.Epsilon, LowerOrderFinal: s.LowerOrderFinal, DisableCorrector: disabled}
 	},
+}
+
+func multistepDPM(s Solver) Sampler {
+	return DPMSolver{
+		Order:           s.Order,
+		Epsilon:         strings.HasSuffix(s.Algorithm, "dpmsolver"),
+		SDE:             strings.HasPrefix(s.Algorithm, "sde-"),
+		Heun:            s.Type == "heun",
+		LowerOrderFinal: s.LowerOrderFinal,
+		EulerAtFinal:    s.EulerAtFinal,
+		SNoise:          s.SNoise,
+	}
 }
 
 // FromSolver returns the sampler of a scheduler class with a config's options.
