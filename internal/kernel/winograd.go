@@ -154,9 +154,10 @@ func patchGeneric(p *patch) {
 // unpatch is one call of the output transform, of one tile and 32 channels.
 type unpatch struct {
 	src    []float32 // [36][stride], of which 32 are read
-	dst    []float32 // [16][32], by pixel
+	dst    []float32 // 4 rows of 4 pixels [32]
 	temp   []float32 // [36][16]
 	stride int
+	row    int // float32s from one row of pixels to the next
 }
 
 func unpatchGeneric(p *unpatch) {
@@ -175,7 +176,7 @@ func unpatchGeneric(p *unpatch) {
 				m[x] = half[x][y]
 			}
 			for x, v := range winOutput(&m) {
-				p.dst[(y*winTile+x)*panel+c] = v
+				p.dst[y*p.row+x*panel+c] = v
 			}
 		}
 	}
