@@ -163,7 +163,7 @@ func (a *attention) run(task int, scratch []float32) {
 			var rescale float32
 			maxima[r], norms[r], rescale = softmaxRow(row[:seen], a.Scale, maxima[r], norms[r])
 			if key > 0 && rescale != 1 {
-				o := sums[r*a.oCols:][:a.oCols]
+				o := sums[r*a.oCols:][:roundUp(a.HeadDim, panel/2)]
 				scaleRow(o, o, rescale)
 			}
 		}
