@@ -22,7 +22,7 @@ func (p *Pipeline) levels(o *Options) (*scheduler.Schedule, error) {
 			return nil, fmt.Errorf("diffusion: %w", err)
 		}
 	}
-	s, err := config.Schedule(o.Steps)
+	s, err := config.ScheduleNamed(o.Schedule, o.Steps)
 	if err != nil {
 		return nil, fmt.Errorf("diffusion: %w", err)
 	}
