@@ -261,6 +261,49 @@ func TestNames(t *testing.T) {
 	assert.ErrorContains(t, err, `"NoScheduler"`)
 }
 
+// A name takes the options of its own class's config, and of another's the bounds.
+func TestNamed(t *testing.T) {
+	config := func(class, keys string) sampler.Solver {
+		c, err := scheduler.ParseConfig([]byte(`{"_class_name": "` + class + `"` + keys + `}`))
+		require.NoError(t, err)
+		s, err := c.Schedule(6)
+		require.NoError(t, err)
+		return sampler.Solver(s.Solver)
+	}
+	ddim := config("DDIMScheduler", `, "clip_sample_range": 3.0, "timestep_spacing": "trailing"`)
+	ddim.Eta = 0.5
+	s, err := sampler.Named("DDIM", ddim)
+	require.NoError(t, err)
+	assert.Equal(t, sampler.DDIM{Eta: 0.5, Limit: sampler.Limit{Clip: 3}, To: ddim.To}, s)
+
+	s, err = sampler.Named("plms", config("PNDMScheduler", `, "skip_prk_steps": true, "prediction_type": "v_prediction"`))
+	require.NoError(t, err)
+	assert.Equal(t, sampler.PLMS{VPrediction: true}, s)
+
+	s, err = sampler.Named("dpm++ 2m", config("DPMSolverMultistepScheduler", `, "solver_order": 3`))
+	require.NoError(t, err)
+	assert.Equal(t, sampler.DPMPP2M{}, s, "the name says order 2")
+
+	s, err = sampler.Named("unipc_bh1", config("UniPCMultistepScheduler", ""))
+	require.NoError(t, err)
+	assert.Equal(t, sampler.UniPC{BH1: true, LowerOrderFinal: true}, s)
+
+	s, err = sampler.Named("ddim", config("EulerDiscreteScheduler", ""))
+	require.NoError(t, err)
+	assert.Equal(t, sampler.DDIM{}, s)
+
+	// bounds of the config reach a sampler of another class
+	s, err = sampler.Named("euler", config("DDIMScheduler", `, "clip_sample_range": 0.01`))
+	require.NoError(t, err)
+	x := []float32{5}
+	one := func(context.Context, []float32, float64) ([]float32, error) { return []float32{1}, nil }
+	require.NoError(t, s.Sample(context.Background(), one, x, []float64{5, 0}, nil))
+	assert.Equal(t, []float32{0.01}, x)
+
+	_, err = sampler.Named("no such", ddim)
+	assert.Error(t, err)
+}
+
 func TestParseLabel(t *testing.T) {
 	for label, want := range map[string][2]string{
 		"DPM++ 2M SDE Karras":  {"dpmpp_2m_sde", "karras"},

@@ -3,6 +3,7 @@ package sampler
 import (
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 )
@@ -142,6 +143,30 @@ func FromSolver(s Solver) (Sampler, error) {
 		return sampler, nil
 	}
 	return limited{sampler, s.limit()}, nil
+}
+
+// Named returns the sampler of a name, as [ByName] does, for levels that come with
+// a solver: with the bounds of its config and, where the name is that of the
+// solver's own class, with all its options. So "ddim" on the levels of a
+// DDIMScheduler has the config's clipping and the caller's eta, and "plms" steps
+// between the levels that a PNDMScheduler does.
+func Named(name string, s Solver) (Sampler, error) {
+	info, err := Lookup(name)
+	if err != nil {
+		return nil, err
+	}
+	own, err := Lookup(s.Class)
+	if build := byClass[s.Class]; err == nil && build != nil && own.Name == info.Name && reflect.TypeOf(build(s)) == reflect.TypeOf(info.sampler) {
+		return FromSolver(s)
+	}
+	if d, ok := info.sampler.(DDIM); ok { // on the levels of another class
+		d.Eta, d.ClippedEps, d.Limit = s.Eta, s.ClippedEps, s.limit()
+		return d, nil
+	}
+	if !s.limit().on() {
+		return info.sampler, nil
+	}
+	return limited{info.sampler, s.limit()}, nil
 }
 
 func (s Solver) limit() Limit {

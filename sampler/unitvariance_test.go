@@ -151,3 +151,81 @@ func TestUnitVarianceForm(t *testing.T) {
 		}
 	}
 }
+
+// pndmUnit is PNDM with its Runge-Kutta steps, as diffusers runs it, for noise
+// predictions.
+func pndmUnit(z []float64, timesteps []float64, stride int, t unitTable) {
+	step := func(z, eps []float64, from, to int) []float64 {
+		a, b := t.at(from), t.at(to)
+		next := make([]float64, len(z))
+		for i := range z {
+			next[i] = math.Sqrt(b/a)*z[i] - (b-a)*eps[i]/(a*math.Sqrt(1-b)+math.Sqrt(a*(1-a)*b))
+		}
+		return next
+	}
+	weighted := func(outputs [][]float64, c ...float64) []float64 {
+		sum := make([]float64, len(z))
+		for k, w := range c {
+			for i := range sum {
+				sum[i] += w * outputs[k][i]
+			}
+		}
+		return sum
+	}
+	var starts, four [][]float64 // outputs at the start of each step; of the step's four calls
+	var start []float64
+	for call, time := range timesteps {
+		timestep := int(time)
+		out := unitModel(z, time)
+		if call >= 12 {
+			starts = append(starts, out)
+			n := len(starts)
+			mean := weighted([][]float64{starts[n-1], starts[n-2], starts[n-3], starts[n-4]}, 55./24, -59./24, 37./24, -9./24)
+			copy(z, step(z, mean, timestep, timestep-stride))
+			continue
+		}
+		first := int(timesteps[call/4*4])
+		four = append(four, out)
+		switch call % 4 {
+		case 0:
+			four, start = [][]float64{out}, append([]float64(nil), z...)
+			starts = append(starts, out)
+			copy(z, step(start, out, first, timestep-stride/2))
+		case 1:
+			copy(z, step(start, out, first, timestep))
+		case 2:
+			copy(z, step(start, out, first, timestep-stride/2))
+		case 3:
+			copy(z, step(start, weighted(four, 1./6, 1./3, 1./3, 1./6), first, timestep))
+		}
+	}
+}
+
+func TestUnitVarianceRungeKutta(t *testing.T) {
+	for _, spacing := range []string{"leading", "linspace"} {
+		for _, steps := range []int{4, 5, 9, 10, 30} {
+			config := fmt.Appendf(nil, `{"_class_name": "PNDMScheduler", "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "timestep_spacing": %q}`, spacing)
+			c, err := scheduler.ParseConfig(config)
+			require.NoError(t, err)
+			s, err := c.Schedule(steps)
+			if spacing == "linspace" && err != nil {
+				continue // levels half a stride apart do not fit there
+			}
+			require.NoError(t, err)
+			z := []float64{1.3, -0.4, 0.05, -2}
+			x := make([]float32, len(z))
+			for i, v := range z {
+				x[i] = float32(v * math.Sqrt(1+s.Sigmas[0]*s.Sigmas[0]))
+			}
+			table := unitTable{alphaBar: c.AlphaBar()}
+			table.final = table.alphaBar[0]
+			pndmUnit(z, s.Timesteps, 1000/steps, table)
+			run, err := sampler.FromSolver(sampler.Solver(s.Solver))
+			require.NoError(t, err)
+			require.NoError(t, run.Sample(context.Background(), closedFormModel(s), x, s.Sigmas, nil), "%s %d", spacing, steps)
+			for i, want := range z {
+				assert.InDelta(t, want, float64(x[i])*s.FinalScale, trajectoryTolerance*math.Max(largest(z), 2), "%s %d", spacing, steps)
+			}
+		}
+	}
+}

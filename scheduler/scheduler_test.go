@@ -1,7 +1,9 @@
 package scheduler_test
 
 import (
+	"encoding/json"
 	"math"
+	"os"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -174,6 +176,33 @@ func TestDiscardPenultimate(t *testing.T) {
 	require.NoError(t, err)
 	_, err = one.DiscardPenultimate()
 	assert.ErrorContains(t, err, "want at least 2")
+}
+
+// The times at which diffusers' pipelines called their U-Net, whole and from a
+// strength on.
+func TestPipelineTimesteps(t *testing.T) {
+	data, err := os.ReadFile("testdata/pipelines.json")
+	require.NoError(t, err)
+	var cases []struct {
+		Name      string          `json:"name"`
+		Config    json.RawMessage `json:"config"`
+		Steps     int             `json:"steps"`
+		Strength  float64         `json:"strength"`
+		Timesteps []float64       `json:"timesteps"`
+	}
+	require.NoError(t, json.Unmarshal(data, &cases))
+	require.NotEmpty(t, cases)
+	for _, c := range cases {
+		t.Run(c.Name, func(t *testing.T) {
+			s, err := parse(t, string(c.Config)).Schedule(c.Steps)
+			require.NoError(t, err)
+			if c.Strength > 0 {
+				s, err = s.Tail(c.Strength)
+				require.NoError(t, err)
+			}
+			assert.InDeltaSlice(t, c.Timesteps, s.Timesteps, 1e-4)
+		})
+	}
 }
 
 // PNDM visits its second level twice, and loses that in image-to-image.
