@@ -60,8 +60,12 @@ type Options struct {
 	// scheduler). Empty means what the model's scheduler config says.
 	Schedule string
 
-	// Eta is the share of fresh noise in DDIM's steps, 0 to 1. It is an error to
-	// set it for a sampler that has none.
+	// Sigmas are noise levels of the caller's own, decreasing, the last possibly
+	// zero; they take the place of Steps and Schedule. Nil means none.
+	Sigmas []float64
+
+	// Eta is the share of fresh noise in DDIM's steps, or TCD's gamma, 0 to 1. It
+	// is an error to set it for another sampler.
 	Eta float64
 
 	// ClipSkip is the number of last layers of the text encoder that the prompt

@@ -212,6 +212,48 @@ func TestGuidanceInterval(t *testing.T) {
 	assert.ErrorContains(t, err, "guidance interval: have 3 to 2")
 }
 
+// Every sampler runs by its name, and on levels by name where its class can
+// follow them.
+func TestAllSamplers(t *testing.T) {
+	p := load(t, "tiny-sd15", nil)
+	for _, info := range sampler.Names() {
+		for _, schedule := range []string{"", "karras", "normal", "trailing"} {
+			s, err := sampler.ByName(info.Name)
+			require.NoError(t, err)
+			o := &Options{Width: 16, Height: 16, Steps: 5, Seed: 1, Sampler: s, Schedule: schedule}
+			r, err := p.TextToImage(t.Context(), prompt, o)
+			if err != nil && schedule != "" {
+				t.Logf("%s on %q: %v", info.Name, schedule, err)
+				continue
+			}
+			if assert.NoError(t, err, info.Name) {
+				assert.Len(t, r.Images, 1)
+			}
+		}
+	}
+}
+
+func TestOwnSigmas(t *testing.T) {
+	p := load(t, "tiny-sd15", nil)
+	o := &Options{Width: 64, Height: 64, Steps: 6, Sampler: sampler.Euler{}, Schedule: "karras"}
+	want, err := p.TextToImage(t.Context(), prompt, o)
+	require.NoError(t, err)
+	config, err := p.Scheduler.As("EulerDiscreteScheduler")
+	require.NoError(t, err)
+	s, err := config.ScheduleNamed("karras", 6)
+	require.NoError(t, err)
+	o = &Options{Width: 64, Height: 64, Sampler: sampler.Euler{}, Sigmas: s.Sigmas}
+	got, err := p.TextToImage(t.Context(), prompt, o)
+	require.NoError(t, err)
+	assert.Equal(t, len(s.Timesteps), got.Timings.Calls)
+	golden.Close(t, want.Latents.Float32s(), got.Latents.Float32s(), 1e-2, "timesteps are interpolated, not listed")
+	for _, bad := range [][]float64{{1}, {1, 2, 0}, {math.NaN(), 0}, {1, -1}} {
+		o.Sigmas = bad
+		_, err = p.TextToImage(t.Context(), prompt, o)
+		assert.Error(t, err)
+	}
+}
+
 // A sampler of the caller's own runs on the levels that end at zero.
 func TestOwnSampler(t *testing.T) {
 	p := load(t, "tiny-sd15", nil)

@@ -3,6 +3,7 @@ package diffusion
 import (
 	"fmt"
 	"reflect"
+	"strings"
 
 	"sdgo/sampler"
 	"sdgo/scheduler"
@@ -21,48 +22,85 @@ func (p *Pipeline) levels(o *Options) (*scheduler.Schedule, error) {
 		if config, err = config.As(classOf(o.Sampler)); err != nil {
 			return nil, fmt.Errorf("diffusion: %w", err)
 		}
+		switch o.Sampler.(type) {
+		case sampler.PLMS:
+			config.SkipPRKSteps = true
+		case sampler.PNDM:
+			config.SkipPRKSteps = false
+		}
 	}
-	s, err := config.Schedule(o.Steps)
+	for _, family := range []string{"EDM", "FlowMatch"} {
+		if strings.HasPrefix(config.Class, family) {
+			return nil, fmt.Errorf("diffusion: scheduler: have %s, which Stable Diffusion 1 and 2 do not use", config.Class)
+		}
+	}
+	var s *scheduler.Schedule
+	var err error
+	switch {
+	case o.Sigmas == nil:
+		s, err = config.ScheduleNamed(o.Schedule, o.Steps)
+	case o.Schedule != "":
+		return nil, fmt.Errorf("diffusion: have both a schedule (%q) and sigmas, want one", o.Schedule)
+	default:
+		s, err = config.Custom(o.Sigmas)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("diffusion: %w", err)
 	}
 	return s, nil
 }
 
+// named returns the entry of the table of samplers that has s's type, or nil.
+func named(s sampler.Sampler) (info sampler.Info, plain sampler.Sampler) {
+	for _, info := range sampler.Names() {
+		known, err := sampler.ByName(info.Name)
+		if err == nil && reflect.TypeOf(known) == reflect.TypeOf(s) {
+			return info, known
+		}
+	}
+	return sampler.Info{}, nil
+}
+
 // classOf returns the scheduler class whose levels suit a sampler.
 func classOf(s sampler.Sampler) string {
-	for _, info := range sampler.Names() {
-		if known, err := sampler.ByName(info.Name); err == nil && reflect.TypeOf(known) == reflect.TypeOf(s) {
-			return info.Class
-		}
+	if info, known := named(s); known != nil {
+		return info.Class
 	}
 	return customClass
 }
 
-// solver returns the sampler for the levels. What DDIM and PLMS need to know of
-// them is filled in.
+// solver returns the sampler for the levels: the config's if the options have
+// none. A sampler as its name gives it is completed by what its class knows of
+// the levels, which DDIM, PLMS, LCM and others step by.
 func solver(o *Options, s *scheduler.Schedule) (sampler.Sampler, error) {
 	config := sampler.Solver(s.Solver)
-	config.Eta, config.BatchSize = o.Eta, o.Images
-	chosen := o.Sampler
-	switch own := chosen.(type) {
-	case nil, sampler.PLMS:
-		chosen = nil
-	case sampler.DDIM:
+	config.BatchSize = o.Images
+	if config.Eta == 0 {
+		config.Eta = o.Eta
+	}
+	own, isDDIM := o.Sampler.(sampler.DDIM)
+	if isDDIM {
+		config.ClippedEps = config.ClippedEps || own.ClippedEps
 		if o.Eta == 0 {
 			config.Eta = own.Eta
 		}
-		config.ClippedEps = config.ClippedEps || own.ClippedEps
-		chosen = nil
 	}
-	if chosen == nil {
-		var err error
-		if chosen, err = sampler.FromSolver(config); err != nil {
-			return nil, fmt.Errorf("diffusion: %w", err)
+	fromClass, err := sampler.FromSolver(config)
+	if err != nil {
+		return nil, fmt.Errorf("diffusion: %w", err)
+	}
+	chosen := o.Sampler
+	_, plain := named(chosen)
+	sameType := reflect.TypeOf(fromClass) == reflect.TypeOf(chosen)
+	if chosen == nil || isDDIM || sameType && reflect.DeepEqual(chosen, plain) {
+		chosen = fromClass
+	}
+	switch chosen.(type) {
+	case sampler.DDIM, sampler.TCD:
+	default:
+		if o.Eta != 0 {
+			return nil, fmt.Errorf("diffusion: eta: have %v, want 0: the sampler is not DDIM or TCD", o.Eta)
 		}
-	}
-	if _, ok := chosen.(sampler.DDIM); o.Eta != 0 && !ok {
-		return nil, fmt.Errorf("diffusion: eta: have %v, want 0: the sampler is not DDIM", o.Eta)
 	}
 	return chosen, nil
 }

@@ -11,6 +11,14 @@
 // method. It keeps no state between runs, so one value may serve any number of
 // goroutines. Writing another takes a Sample method: see the example.
 //
+// There are three ways to a sampler: its type, its name ([ByName], [Named],
+// [ParseLabel]; [Names] lists them), and the scheduler config of a model
+// ([FromSolver]).
+//
+// Noise comes from the caller: [Torch] draws the numbers of PyTorch on a CPU,
+// [Philox] those on CUDA, [Counter] numbers that depend on nothing but an image's
+// own seed, and [Brownian] the increments of one path for the samplers of SDEs.
+//
 // Coefficients are computed in float64 and in forms without cancellation; each
 // new value of the state is rounded to float32 once.
 package sampler

@@ -131,7 +131,8 @@ func (c trajectory) schedule(t testing.TB) *scheduler.Schedule {
 func (c trajectory) sigmaSpace() bool {
 	switch c.Class {
 	case "EulerDiscreteScheduler", "EulerAncestralDiscreteScheduler", "LMSDiscreteScheduler", "HeunDiscreteScheduler",
-		"KDPM2DiscreteScheduler", "KDPM2AncestralDiscreteScheduler", "DPMSolverSDEScheduler":
+		"KDPM2DiscreteScheduler", "KDPM2AncestralDiscreteScheduler", "DPMSolverSDEScheduler",
+		"EDMEulerScheduler", "EDMDPMSolverMultistepScheduler":
 		return true
 	}
 	return false
@@ -145,15 +146,27 @@ func closedFormModel(s *scheduler.Schedule) sampler.Denoiser {
 		denoised := make([]float32, len(x))
 		c := float64(float32(a * math.Cos(s.Timestep(sigma)/1000*w)))
 		norm := math.Sqrt(1 + sigma*sigma)
+		skip, out := 0.0, 0.0
+		if data := s.SigmaData; data > 0 {
+			norm = math.Sqrt(sigma*sigma + data*data)
+			skip, out = data*data/(norm*norm), sigma*data/norm
+		}
+		if s.Flow {
+			norm = 1 + sigma
+		}
 		for i, v := range x {
 			input := float64(float32(float64(v) / norm))
 			output := float64(float32(input*c + b*math.Sin(input)))
-			switch s.Prediction {
-			case "epsilon":
+			switch {
+			case s.SigmaData > 0:
+				denoised[i] = float32(skip*float64(v) + out*output)
+			case s.Prediction == "epsilon":
 				denoised[i] = float32(float64(v) - sigma*output)
-			case "v_prediction":
+			case s.Prediction == "v_prediction":
 				denoised[i] = float32(input/norm - output*sigma/norm)
-			case "sample":
+			case s.Flow:
+				denoised[i] = float32(input - sigma/norm*output)
+			case s.Prediction == "sample":
 				denoised[i] = float32(output)
 			}
 		}
@@ -223,6 +236,9 @@ func TestTrajectories(t *testing.T) {
 			want := tensors[c.Label+".x"]
 			// the reference's latents are x scaled to unit variance, in some classes
 			unit := func(sigma float64) float64 {
+				if s.Flow {
+					return 1 / (1 + sigma)
+				}
 				if c.sigmaSpace() {
 					return 1
 				}

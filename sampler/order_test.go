@@ -91,6 +91,11 @@ func TestOrder(t *testing.T) {
 		{"unipc 2 without corrector", sampler.UniPC{DisableCorrector: slices.Collect(indices(100))}, 2},
 		{"unipc 2 bh1", sampler.UniPC{BH1: true}, 3},
 		{"unipc 2 epsilon", sampler.UniPC{Epsilon: true}, 3},
+		{"ipndm", sampler.IPNDM{}, 2}, // its coefficients are those of even steps in σ
+		{"ipndm_v order 3", sampler.IPNDM{Order: 3, Variable: true}, 3},
+		{"res_multistep", sampler.ResMultistep{}, 2},
+		{"gradient_estimation", sampler.GradientEstimation{}, 1},
+		{"restart without restarts", sampler.Restart{}, 2},
 		{"heun", sampler.Heun{}, 2},
 		{"dpm2", sampler.DPM2{}, 2},
 		{"lms order 1", sampler.LMS{Order: 1}, 1},
@@ -144,6 +149,12 @@ func TestStochasticMoments(t *testing.T) {
 		{"sde-dpmpp order 2 heun", sampler.DPMSolver{SDE: true, Heun: true}},
 		{"sde-dpmpp order 3", sampler.DPMSolver{SDE: true, Order: 3}},
 		{"sde-dpm order 2", sampler.DPMSolver{SDE: true, Epsilon: true}},
+		{"res_multistep", sampler.ResMultistep{Eta: 1}},
+		{"res_multistep eta 0.5", sampler.ResMultistep{Eta: 0.5}},
+		{"er_sde", sampler.ERSDE{}},
+		{"er_sde 1", sampler.ERSDE{Stages: 1}},
+		{"restart", sampler.Restart{}},
+		{"restart twice", sampler.Restart{Times: 3, Low: 0.3, High: 5}},
 		{"singlestep sde", sampler.DPMSinglestep{SDE: true}},
 		{"ddpm", sampler.DDPM{}},
 		{"ddpm large variance", sampler.DDPM{LargeVariance: true}},
@@ -209,4 +220,24 @@ func TestLCMMoments(t *testing.T) {
 	}
 	assert.InDelta(t, 0, sum/n, 4/math.Sqrt(n))
 	assert.InDelta(t, 1, square/n, 4*math.Sqrt(2./n))
+}
+
+// Inversion leads to the x that sampling started from, the nearer the more steps.
+func TestDDIMInverse(t *testing.T) {
+	for s, order := range map[sampler.DDIMInverse]float64{{}: 1, {Ahead: true}: 2} { // ahead undoes Euler's steps in kind
+		var errors [2]float64
+		for k, steps := range []int{100, 200} {
+			sigmas := append(logLevels(10, 0.01, steps), 0)
+			x := []float32{5, -3}
+			require.NoError(t, sampler.Euler{}.Sample(context.Background(), gaussian, x, sigmas, nil))
+			slices.Reverse(sigmas)
+			require.NoError(t, s.Sample(context.Background(), gaussian, x, sigmas, nil))
+			errors[k] = math.Abs(float64(x[0])/5 - 1)
+		}
+		assert.Less(t, errors[0], 0.1)
+		assert.InDelta(t, order, math.Log2(errors[0]/errors[1]), 0.3, "%+v: %v", s, errors)
+	}
+	for _, bad := range [][]float64{{1}, {2, 1}, {1, 1}, {-1, 1}, {0, math.Inf(1)}} {
+		assert.Error(t, sampler.DDIMInverse{}.Sample(context.Background(), gaussian, []float32{1}, bad, nil))
+	}
 }

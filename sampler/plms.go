@@ -97,7 +97,7 @@ func (p plmsPlan) hop(i int) (from, to float64) {
 // begin is begin for a list of levels that the plan allows.
 func (p plmsPlan) begin(name string, denoise Denoiser, x []float32) (Denoiser, error) {
 	calls := len(p.sigmas) - 1
-	repeats := func(i int) bool { return i == 2 }
+	repeats := func(i int) bool { return i <= 2 } // a tail may begin with the doubled level
 	if p.rungeKutta > 0 {
 		if calls <= p.rungeKutta {
 			return nil, fmt.Errorf("sampler: %s: have %d sigmas, want more than %d", name, len(p.sigmas), p.rungeKutta+1)

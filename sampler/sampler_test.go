@@ -86,6 +86,11 @@ func TestBadOptions(t *testing.T) {
 		"batch of 2":                     sampler.DDIM{Limit: sampler.Limit{Quantile: 0.9, Batch: 2}},
 		"have 1 levels":                  sampler.DDIM{To: []float64{1}},
 		"only one of From and To":        sampler.PLMS{To: []float64{5, 2, 1, 0.5, 0}},
+		"ipndm: order: have 5":           sampler.IPNDM{Order: 5},
+		"stages: have 4":                 sampler.ERSDE{Stages: 4},
+		"gamma: have NaN":                sampler.GradientEstimation{Gamma: math.NaN()},
+		"restart: have -1 times":         sampler.Restart{Times: -1},
+		"res_multistep: eta: have 2":     sampler.ResMultistep{Eta: 2},
 		"lms: order: have 5":             sampler.LMS{Order: 5},
 		"unipc: order: have 4":           sampler.UniPC{Order: 4},
 		"deis: order: have -2":           sampler.DEIS{Order: -2},
@@ -102,7 +107,7 @@ func TestBadOptions(t *testing.T) {
 		err := s.Sample(context.Background(), gaussian, []float32{1, 2, 3}, []float64{10, 5, 2, 1, 0.5, 0}, silence)
 		assert.ErrorContains(t, err, want)
 	}
-	for _, s := range []sampler.Sampler{sampler.EulerAncestral{}, sampler.DDIM{Eta: 0.1}, sampler.DPMSolver{SDE: true},
+	for _, s := range []sampler.Sampler{sampler.EulerAncestral{}, sampler.DDIM{Eta: 0.1}, sampler.ERSDE{}, sampler.ResMultistep{Eta: 1}, sampler.Restart{Times: 1, Low: 0.3, High: 5}, sampler.DPMSolver{SDE: true},
 		sampler.LCM{}, sampler.DDPM{}, sampler.TCD{Gamma: 0.1}, sampler.Euler{Churn: sampler.Churn{S: 1}}, sampler.DPMPPSDE{}, sampler.DPMSinglestep{SDE: true}} {
 		assert.ErrorContains(t, s.Sample(context.Background(), gaussian, []float32{1}, levels(s), nil), "have no Noise")
 	}
@@ -217,6 +222,10 @@ func TestSameMethod(t *testing.T) {
 		"singlestep order 1 is Euler":          {sampler.DPMSinglestep{Order: 1}, sampler.Euler{}},
 		"TCD gamma 0 is Euler":                 {sampler.TCD{}, sampler.Euler{}},
 		"late churn, none":                     {sampler.EulerLateChurn{}, sampler.Euler{}},
+		"res_multistep":                        {sampler.ResMultistep{}, sampler.DPMSolver{Heun: true}},
+		"gradient estimation, gamma 1":         {sampler.GradientEstimation{Gamma: 1}, sampler.Euler{}},
+		"iPNDM order 1":                        {sampler.IPNDM{Order: 1}, sampler.Euler{}},
+		"restart below 20 steps":               {sampler.Restart{}, sampler.Heun{}},
 		"SDE-DPM++ order 1":                    {sampler.DPMSolver{Order: 1, SDE: true}, sampler.EulerAncestral{}},
 	}
 	for name, pair := range pairs {
@@ -250,6 +259,77 @@ func TestNames(t *testing.T) {
 	assert.ErrorContains(t, err, `sampler: name: have "eular", want one of euler, `)
 	_, err = sampler.FromSolver(sampler.Solver{Class: "NoScheduler"})
 	assert.ErrorContains(t, err, `"NoScheduler"`)
+}
+
+// A name takes the options of its own class's config, and of another's the bounds.
+func TestNamed(t *testing.T) {
+	config := func(class, keys string) sampler.Solver {
+		c, err := scheduler.ParseConfig([]byte(`{"_class_name": "` + class + `"` + keys + `}`))
+		require.NoError(t, err)
+		s, err := c.Schedule(6)
+		require.NoError(t, err)
+		return sampler.Solver(s.Solver)
+	}
+	ddim := config("DDIMScheduler", `, "clip_sample_range": 3.0, "timestep_spacing": "trailing"`)
+	ddim.Eta = 0.5
+	s, err := sampler.Named("DDIM", ddim)
+	require.NoError(t, err)
+	assert.Equal(t, sampler.DDIM{Eta: 0.5, Limit: sampler.Limit{Clip: 3}, To: ddim.To}, s)
+
+	s, err = sampler.Named("plms", config("PNDMScheduler", `, "skip_prk_steps": true, "prediction_type": "v_prediction"`))
+	require.NoError(t, err)
+	assert.Equal(t, sampler.PLMS{VPrediction: true}, s)
+
+	s, err = sampler.Named("dpm++ 2m", config("DPMSolverMultistepScheduler", `, "solver_order": 3`))
+	require.NoError(t, err)
+	assert.Equal(t, sampler.DPMPP2M{}, s, "the name says order 2")
+
+	s, err = sampler.Named("unipc_bh1", config("UniPCMultistepScheduler", ""))
+	require.NoError(t, err)
+	assert.Equal(t, sampler.UniPC{BH1: true, LowerOrderFinal: true}, s)
+
+	s, err = sampler.Named("ddim", config("EulerDiscreteScheduler", ""))
+	require.NoError(t, err)
+	assert.Equal(t, sampler.DDIM{}, s)
+
+	// bounds of the config reach a sampler of another class
+	s, err = sampler.Named("euler", config("DDIMScheduler", `, "clip_sample_range": 0.01`))
+	require.NoError(t, err)
+	x := []float32{5}
+	one := func(context.Context, []float32, float64) ([]float32, error) { return []float32{1}, nil }
+	require.NoError(t, s.Sample(context.Background(), one, x, []float64{5, 0}, nil))
+	assert.Equal(t, []float32{0.01}, x)
+
+	_, err = sampler.Named("no such", ddim)
+	assert.Error(t, err)
+}
+
+func TestParseLabel(t *testing.T) {
+	for label, want := range map[string][2]string{
+		"DPM++ 2M SDE Karras":  {"dpmpp_2m_sde", "karras"},
+		"k_dpmpp_2m_ka":        {"dpmpp_2m", "karras"},
+		"DPM++ 2M SDE Heun":    {"dpmpp_2m_sde_heun", ""},
+		"Euler a":              {"euler_ancestral", ""},
+		"LMS Karras":           {"lms", "karras"},
+		"Euler SGM Uniform":    {"euler", "sgm_uniform"},
+		"DDIM":                 {"ddim", ""},
+		"dpm++ 2m exponential": {"dpmpp_2m", "exponential"},
+		"Restart Beta":         {"restart", "beta"},
+	} {
+		info, schedule, err := sampler.ParseLabel(label)
+		require.NoError(t, err, label)
+		assert.Equal(t, want, [2]string{info.Name, schedule}, label)
+		if schedule != "" {
+			config, err := scheduler.NewConfig(info.Class)
+			require.NoError(t, err)
+			_, err = config.ScheduleNamed(schedule, 4)
+			assert.NoError(t, err, label)
+		}
+	}
+	for _, label := range []string{"", "Karras", "DPM+++ 9M Karras"} {
+		_, _, err := sampler.ParseLabel(label)
+		assert.ErrorContains(t, err, "want one of", label)
+	}
 }
 
 // Every spelling of a name means one sampler.

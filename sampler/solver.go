@@ -3,6 +3,7 @@ package sampler
 import (
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 )
@@ -22,6 +23,7 @@ type Solver struct {
 	EulerAtFinal     bool
 	EndsAtZero       bool
 	PRK              bool   // PNDM begins with Runge-Kutta steps
+	Stochastic       bool   // flow matching: fresh noise at every step
 	Variance         string // variance_type of DDPM
 	DisableCorrector []int  // steps of the whole schedule that UniPC does not correct
 
@@ -80,17 +82,20 @@ var byClass = map[string]func(Solver) Sampler{
 	"KDPM2DiscreteScheduler":          func(Solver) Sampler { return DPM2{} },
 	"KDPM2AncestralDiscreteScheduler": func(s Solver) Sampler { return DPM2Ancestral{SNoise: s.SNoise} },
 	"DPMSolverSDEScheduler":           func(s Solver) Sampler { return DPMPPSDE{SNoise: s.SNoise} },
-	"DPMSolverMultistepScheduler": func(s Solver) Sampler {
-		return DPMSolver{
-			Order:           s.Order,
-			Epsilon:         strings.HasSuffix(s.Algorithm, "dpmsolver"),
-			SDE:             strings.HasPrefix(s.Algorithm, "sde-"),
-			Heun:            s.Type == "heun",
-			LowerOrderFinal: s.LowerOrderFinal,
-			EulerAtFinal:    s.EulerAtFinal,
-			SNoise:          s.SNoise,
+	"FlowMatchEulerDiscreteScheduler": func(s Solver) Sampler {
+		if s.Stochastic {
+			return LCM{}
 		}
+		return Euler{}
 	},
+	"EDMEulerScheduler": func(s Solver) Sampler {
+		if s.Churn == 0 {
+			return Euler{}
+		}
+		return EulerLateChurn{Churn{S: s.Churn, TMin: s.ChurnMin, TMax: s.ChurnMax, SNoise: s.SNoise}, s.Prediction}
+	},
+	"EDMDPMSolverMultistepScheduler": multistepDPM,
+	"DPMSolverMultistepScheduler":    multistepDPM,
 	"DPMSolverSinglestepScheduler": func(s Solver) Sampler {
 		orders := singlestepOrders(max(s.Steps, 1), max(s.Order, 1), s.LowerOrderFinal, s.EndsAtZero)
 		return DPMSinglestep{
@@ -111,6 +116,18 @@ var byClass = map[string]func(Solver) Sampler{
 	},
 }
 
+func multistepDPM(s Solver) Sampler {
+	return DPMSolver{
+		Order:           s.Order,
+		Epsilon:         strings.HasSuffix(s.Algorithm, "dpmsolver"),
+		SDE:             strings.HasPrefix(s.Algorithm, "sde-"),
+		Heun:            s.Type == "heun",
+		LowerOrderFinal: s.LowerOrderFinal,
+		EulerAtFinal:    s.EulerAtFinal,
+		SNoise:          s.SNoise,
+	}
+}
+
 // FromSolver returns the sampler of a scheduler class with a config's options.
 func FromSolver(s Solver) (Sampler, error) {
 	build, ok := byClass[s.Class]
@@ -126,6 +143,30 @@ func FromSolver(s Solver) (Sampler, error) {
 		return sampler, nil
 	}
 	return limited{sampler, s.limit()}, nil
+}
+
+// Named returns the sampler of a name, as [ByName] does, for levels that come with
+// a solver: with the bounds of its config and, where the name is that of the
+// solver's own class, with all its options. So "ddim" on the levels of a
+// DDIMScheduler has the config's clipping and the caller's eta, and "plms" steps
+// between the levels that a PNDMScheduler does.
+func Named(name string, s Solver) (Sampler, error) {
+	info, err := Lookup(name)
+	if err != nil {
+		return nil, err
+	}
+	own, err := Lookup(s.Class)
+	if build := byClass[s.Class]; err == nil && build != nil && own.Name == info.Name && reflect.TypeOf(build(s)) == reflect.TypeOf(info.sampler) {
+		return FromSolver(s)
+	}
+	if d, ok := info.sampler.(DDIM); ok { // on the levels of another class
+		d.Eta, d.ClippedEps, d.Limit = s.Eta, s.ClippedEps, s.limit()
+		return d, nil
+	}
+	if !s.limit().on() {
+		return info.sampler, nil
+	}
+	return limited{info.sampler, s.limit()}, nil
 }
 
 func (s Solver) limit() Limit {

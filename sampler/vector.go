@@ -1,8 +1,8 @@
 package sampler
 
 // The loops over the state. Each value is computed in float64 and rounded once;
-// the conversions around products keep a compiler from fusing them, so that every
-// platform gets the same bits.
+// the conversions around products keep a compiler from fusing them, so that equal
+// coefficients give every platform the same bits.
 
 // scale computes dst = a·x.
 func scale(dst []float32, a float64, x []float32) {

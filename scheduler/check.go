@@ -62,6 +62,9 @@ func (c *Config) check() error {
 		oneOf("timestep_spacing", c.TimestepSpacing, "linspace", "leading", "trailing"),
 		between("steps_offset", float64(c.StepsOffset), 0, float64(c.NumTrainTimesteps)),
 		oneOf("final_sigmas_type", c.FinalSigmasType, "zero", "sigma_min"),
+		oneOf("sigma_schedule", c.SigmaSchedule, "karras", "exponential"),
+		between("rho", c.Rho, 0.1, 1000),
+		between("sigma_data", c.SigmaData, math.SmallestNonzeroFloat64, math.MaxFloat32),
 		oneOf("interpolation_type", c.InterpolationType, "linear", "log_linear"),
 		oneOf("timestep_type", c.TimestepType, "discrete", "continuous"),
 		between("clip_sample_range", c.ClipSampleRange, math.SmallestNonzeroFloat64, math.MaxFloat32),
@@ -69,6 +72,8 @@ func (c *Config) check() error {
 		between("sample_max_value", c.SampleMaxValue, 1, math.MaxFloat32),
 		off("use_flow_sigmas", c.UseFlowSigmas),
 		off("use_dynamic_shifting", c.UseDynamicShifting),
+		off("invert_sigmas", c.InvertSigmas),
+		between("shift", c.Shift, 1e-3, 1e3),
 	} {
 		if err != nil {
 			return err
@@ -93,6 +98,11 @@ func (c *Config) checkSolver(bad func(string, any, string) error, oneOf func(str
 	learned := c.VarianceType != nil
 	var err error
 	switch c.Class {
+	case "EDMEulerScheduler", "EDMDPMSolverMultistepScheduler":
+		if c.SigmaMin == nil || c.SigmaMax == nil || *c.SigmaMin >= *c.SigmaMax {
+			return bad("sigma_min", "no less than sigma_max, or null", "both, and sigma_min the lower")
+		}
+		err = errors.Join(oneOf("algorithm_type", c.AlgorithmType, "dpmsolver++", "sde-dpmsolver++", "deis"), oneOf("solver_type", c.SolverType, solverTypes...))
 	case "DPMSolverMultistepScheduler", "DPMSolverSinglestepScheduler":
 		// algorithm and solver types of the other solvers are taken for the
 		// default here, so that a config can move between the classes
@@ -117,10 +127,16 @@ func (c *Config) checkSolver(bad func(string, any, string) error, oneOf func(str
 		err = oneOf("solver_type", c.SolverType, solverTypes...)
 		switch {
 		case err != nil:
+		case c.ShiftTerminal != nil:
+			err = bad("shift_terminal", *c.ShiftTerminal, "null without use_flow_sigmas")
 		case len(c.SolverP) > 0 && string(c.SolverP) != "null":
 			err = bad("solver_p", string(c.SolverP), "null: another scheduler as predictor is not implemented")
 		case c.Thresholding && !c.PredictX0:
 			err = bad("thresholding", true, "false with predict_x0 false")
+		}
+	case "FlowMatchEulerDiscreteScheduler":
+		if t := c.ShiftTerminal; t != nil && !(*t > 0 && *t < 1) {
+			err = bad("shift_terminal", *t, "a number between 0 and 1, or null")
 		}
 	case "DDPMScheduler":
 		have := ""

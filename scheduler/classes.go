@@ -33,6 +33,7 @@ const (
 	zeroSNR   = `, "rescale_betas_zero_snr": false`
 	flow      = `, "use_flow_sigmas": false, "flow_shift": 1.0, "use_dynamic_shifting": false, "time_shift_type": "exponential"`
 	dpm       = `, "solver_order": 2, "algorithm_type": "dpmsolver++", "solver_type": "midpoint", "lambda_min_clipped": "-inf", "variance_type": null, "final_sigmas_type": "zero"`
+	edm       = `"num_train_timesteps": 1000, "prediction_type": "epsilon", "sigma_min": 0.002, "sigma_max": 80.0, "sigma_data": 0.5, "sigma_schedule": "karras", "rho": 7.0, "final_sigmas_type": "zero"`
 	distilled = `, "original_inference_steps": 50, "timestep_scaling": 10.0, "clip_sample": false, "set_alpha_to_one": true`
 )
 
@@ -96,6 +97,22 @@ func init() { // the builders refer to the table, so it cannot be a plain litera
 		"DPMSolverSDEScheduler": {
 			defaults: trainedSD + curves + `, "noise_sampler_seed": null` + linspaced,
 			schedule: sigmaSchedule, predictions: epsOrV,
+		},
+
+		// the preconditioning of Karras et al. (2022): see Schedule.SigmaData
+		"EDMEulerScheduler": {
+			defaults: edm,
+			schedule: edmSchedule, predictions: epsOrV,
+		},
+		"EDMDPMSolverMultistepScheduler": {
+			defaults: edm + threshold + `, "solver_order": 2, "algorithm_type": "dpmsolver++", "solver_type": "midpoint", "lower_order_final": true, "euler_at_final": false`,
+			schedule: edmSchedule, predictions: epsOrV,
+		},
+
+		// straight paths from noise to latents: see Schedule.Flow
+		"FlowMatchEulerDiscreteScheduler": {
+			defaults: `"num_train_timesteps": 1000, "shift": 1.0, "use_dynamic_shifting": false, "base_shift": 0.5, "max_shift": 1.15, "base_image_seq_len": 256, "max_image_seq_len": 4096, "invert_sigmas": false, "shift_terminal": null, "time_shift_type": "exponential", "stochastic_sampling": false` + curves,
+			schedule: flowSchedule,
 		},
 
 		// latents at unit variance, levels by sigma

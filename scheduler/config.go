@@ -40,6 +40,11 @@ type Config struct {
 	SigmaMin               *float64 `json:"sigma_min"`
 	SigmaMax               *float64 `json:"sigma_max"`
 	LambdaMinClipped       *float64 `json:"lambda_min_clipped"` // nil is -infinity
+	SigmaData              float64  `json:"sigma_data"`
+	SigmaSchedule          string   `json:"sigma_schedule"` // karras, exponential
+	Rho                    float64  `json:"rho"`
+	Shift                  float64  `json:"shift"`          // of flow matching
+	ShiftTerminal          *float64 `json:"shift_terminal"` // the last level is stretched to this
 	OriginalInferenceSteps int      `json:"original_inference_steps"`
 
 	// Bounds on the estimate of the clean latents.
@@ -60,6 +65,7 @@ type Config struct {
 	PredictX0        bool    `json:"predict_x0"`
 	DisableCorrector []int   `json:"disable_corrector"`
 	TimestepScaling  float64 `json:"timestep_scaling"`
+	Stochastic       bool    `json:"stochastic_sampling"`
 
 	// Keys that diffusers writes and that are accepted at their default only.
 	UseFlowSigmas      bool            `json:"use_flow_sigmas"`
@@ -67,7 +73,11 @@ type Config struct {
 	FlowShift          float64         `json:"flow_shift"`
 	TimeShiftType      string          `json:"time_shift_type"`
 	SolverP            json.RawMessage `json:"solver_p"`
-	ShiftTerminal      *float64        `json:"shift_terminal"`
+	InvertSigmas       bool            `json:"invert_sigmas"`
+	BaseShift          *float64        `json:"base_shift"`
+	MaxShift           *float64        `json:"max_shift"`
+	BaseImageSeqLen    int             `json:"base_image_seq_len"`
+	MaxImageSeqLen     int             `json:"max_image_seq_len"`
 	NoiseSamplerSeed   *int64          `json:"noise_sampler_seed"`
 
 	given map[string]json.RawMessage // every key of the file, for As

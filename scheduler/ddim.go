@@ -19,7 +19,7 @@ func strideSchedule(c *Config, t *table, steps int) (*Schedule, error) {
 	var to []float64
 	for _, timestep := range ts {
 		s.Sigmas = append(s.Sigmas, t.sigmas[int(timestep)])
-		to = append(to, c.strideEnd(t, int(timestep), steps))
+		to = append(to, c.strideEnd(t, int(timestep), c.NumTrainTimesteps/steps))
 	}
 	s.Sigmas = append(s.Sigmas, to[steps-1])
 	if !slices.Equal(to, s.Sigmas[1:]) {
@@ -29,8 +29,8 @@ func strideSchedule(c *Config, t *table, steps int) (*Schedule, error) {
 }
 
 // strideEnd is the level one stride below a timestep.
-func (c *Config) strideEnd(t *table, timestep, steps int) float64 {
-	if next := timestep - c.NumTrainTimesteps/steps; next >= 0 {
+func (c *Config) strideEnd(t *table, timestep, stride int) float64 {
+	if next := timestep - stride; next >= 0 {
 		return t.sigmas[next]
 	}
 	if c.SetAlphaToOne {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -200,6 +201,23 @@ func TestArrays(t *testing.T) {
 			if second, extra := secondCall(c.Class, s); second != nil {
 				c.Timesteps = assertSecondCalls(t, c, s, second)
 				sigmas = slices.Insert(doubled(s.Sigmas), 2*len(timesteps), make([]float64, extra)...)
+			}
+			if s.Flow { // its sigmas are shares of noise
+				sigmas = nil
+				for _, sigma := range s.Sigmas {
+					sigmas = append(sigmas, sigma/(1+sigma))
+				}
+				assertClose(t, "timesteps", c.Timesteps, timesteps, arrayTolerance)
+				assertClose(t, "sigmas", c.Sigmas, sigmas, arrayTolerance)
+				return
+			}
+			if strings.HasPrefix(c.Class, "EDM") {
+				// these compute the seventh power and the logarithm in float32; the
+				// time log(σ)/4 passes through zero
+				assert.InDeltaSlice(t, c.Timesteps, timesteps, 1e-6, "timesteps")
+				assertClose(t, "sigmas", c.Sigmas, sigmas, 3e-6)
+				assert.InEpsilon(t, c.InitNoise, s.InitNoiseSigma, arrayTolerance, "init_noise_sigma")
+				return
 			}
 			assertClose(t, "timesteps", c.Timesteps, timesteps, arrayTolerance)
 			if c.Sigmas != nil {

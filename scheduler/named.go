@@ -71,6 +71,9 @@ func (c *Config) ScheduleNamed(name string, steps int) (*Schedule, error) {
 	if err != nil {
 		return nil, err
 	}
+	if _, ok := classes[c.Class].defaultKeys()[info.flag]; c.edm() || c.flow() && !ok {
+		return nil, fmt.Errorf("scheduler: schedule: have %q, which %s, having no training levels, cannot follow", name, c.Class)
+	}
 	keys := classes[c.Class].defaultKeys()
 	other := *c
 	other.UseKarrasSigmas, other.UseExponentialSigmas, other.UseBetaSigmas, other.UseLuLambdas = false, false, false, false
@@ -117,6 +120,17 @@ func (c *Config) Custom(sigmas []float64) (*Schedule, error) {
 	}
 	if len(sigmas) < 2 {
 		return nil, fmt.Errorf("scheduler: sigmas: have %d, want at least 2", len(sigmas))
+	}
+	if c.edm() || c.flow() {
+		s := &Schedule{Sigmas: slices.Clone(sigmas), Timesteps: make([]float64, len(sigmas)-1)}
+		if err := c.checkLevels(s); err != nil {
+			return nil, err
+		}
+		for i, sigma := range s.Sigmas[:len(s.Timesteps)] {
+			s.Timesteps[i] = sigma / (1 + sigma) * float64(c.NumTrainTimesteps) // of flow; EDM's follow
+		}
+		c.finish(s, nil, len(s.Timesteps))
+		return s, nil
 	}
 	t, err := c.table(false)
 	if err != nil {

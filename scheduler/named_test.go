@@ -113,6 +113,9 @@ func TestDiscreteSchedule(t *testing.T) {
 
 func TestNamedSchedules(t *testing.T) {
 	for _, class := range Classes() {
+		if strings.HasPrefix(class, "EDM") || strings.HasPrefix(class, "Flow") {
+			continue // these have a schedule of their own
+		}
 		c := stableDiffusion(t, class)
 		for _, info := range Names() {
 			if _, ok := classes[class].defaultKeys()["timestep_spacing"]; info.spacing != "" && !ok {
@@ -214,6 +217,28 @@ func TestCustom(t *testing.T) {
 	s, err = stableDiffusion(t, "PNDMScheduler").Custom([]float64{10, 3, 0.5, 0})
 	require.NoError(t, err)
 	assert.Equal(t, []float64{10, 3, 3, 0.5, 0}, s.Sigmas, "PLMS visits its second level twice")
+}
+
+// Classes without training levels take a caller's own levels and their own curves.
+func TestNamedWithoutTrainingLevels(t *testing.T) {
+	for class, timestep := range map[string]float64{"EDMEulerScheduler": 0.25 * math.Log(3), "FlowMatchEulerDiscreteScheduler": 750} {
+		c, err := NewConfig(class)
+		require.NoError(t, err)
+		_, err = c.ScheduleNamed("normal", 4)
+		assert.ErrorContains(t, err, "no training levels")
+		s, err := c.Custom([]float64{10, 3, 0})
+		require.NoError(t, err)
+		assert.InDelta(t, timestep, s.Timesteps[1], 1e-6)
+		assert.InDelta(t, timestep, s.Timestep(3.0000001), 1e-4)
+	}
+	c, err := NewConfig("FlowMatchEulerDiscreteScheduler")
+	require.NoError(t, err)
+	s, err := c.ScheduleNamed("karras", 5)
+	require.NoError(t, err)
+	assert.InDelta(t, 303.02438, s.Timesteps[1], 1e-3)
+	tail, err := s.Tail(0.5)
+	require.NoError(t, err)
+	assert.Equal(t, 1+tail.Sigmas[0], tail.InitNoiseSigma)
 }
 
 func TestBetaQuantile(t *testing.T) {

@@ -31,33 +31,44 @@ func pndmSchedule(c *Config, t *table, steps int) (*Schedule, error) {
 	}
 
 	s := &Schedule{Timesteps: ts}
+	for _, timestep := range ts {
+		s.Sigmas = append(s.Sigmas, t.sigmas[int(timestep)])
+	}
+	s.Sigmas = append(s.Sigmas, c.strideEnd(t, int(ts[len(ts)-1]), stride))
+	s.hops = func(s *Schedule) error { return c.pndmHops(s, t, stride, calls) }
+	return s, s.hops(s)
+}
+
+// pndmHops sets From and To of a schedule, or of its tail: the calls are counted
+// from the first that is run.
+func (c *Config) pndmHops(s *Schedule, t *table, stride, rungeKutta int) error {
 	var from, to []float64
-	for i, timestep := range ts {
-		level := t.sigmas[int(timestep)]
-		s.Sigmas = append(s.Sigmas, level)
+	for i, time := range s.Timesteps {
+		timestep := int(time)
+		level := t.sigmas[timestep]
 		switch {
-		case i < calls: // from the first call of its four, half a stride on at every other call
+		case i < rungeKutta: // from the first call of its four, half a stride on at every other call
 			end := level
 			if i%2 == 0 {
-				end = t.sigmas[max(int(timestep)-stride/2, 0)]
+				end = t.sigmas[max(timestep-stride/2, 0)]
 			}
-			from, to = append(from, t.sigmas[int(ts[i/4*4])]), append(to, end)
+			from, to = append(from, t.sigmas[int(s.Timesteps[i/4*4])]), append(to, end)
 		case i == 1:
-			above := int(timestep) + stride
-			if above >= len(t.sigmas) {
-				return nil, fmt.Errorf("scheduler: PNDMScheduler: the second of %d %s steps starts at timestep %d, want at most %d",
-					steps, c.TimestepSpacing, above, len(t.sigmas)-1)
+			if timestep+stride >= len(t.sigmas) {
+				return fmt.Errorf("scheduler: PNDMScheduler: the second call of %d, at timestep %d, corrects a step from %d, want at most %d",
+					len(s.Timesteps), timestep, timestep+stride, len(t.sigmas)-1)
 			}
-			from, to = append(from, t.sigmas[above]), append(to, level)
+			from, to = append(from, t.sigmas[timestep+stride]), append(to, level)
 		default:
-			from, to = append(from, level), append(to, c.strideEnd(t, int(timestep), steps))
+			from, to = append(from, level), append(to, c.strideEnd(t, timestep, stride))
 		}
 	}
-	s.Sigmas = append(s.Sigmas, to[len(to)-1])
-	if !joins(from, to, s.Sigmas, calls) {
+	s.Sigmas[len(from)] = to[len(to)-1]
+	s.Solver.From, s.Solver.To = nil, nil
+	if !joins(from, to, s.Sigmas, rungeKutta) {
 		s.Solver.From, s.Solver.To = from, to
 	}
-	return s, nil
+	return nil
 }
 
 // rungeKuttaTimesteps lists the twelve calls over the first four timesteps: each

@@ -30,12 +30,24 @@ type Schedule struct {
 	// Prediction is the model's kind of output: "epsilon", "v_prediction" or "sample".
 	Prediction string
 
+	// SigmaData is 0 for models trained on levels of betas, which take x/√(1+σ²).
+	// Otherwise the model has the preconditioning of Karras et al. (2022), table
+	// 1: with σ_d for SigmaData it takes x/√(σ²+σ_d²) at time log(σ)/4, and the
+	// estimate is σ_d²/(σ²+σ_d²)·x ± σ·σ_d/√(σ²+σ_d²)·output, minus for v.
+	SigmaData float64
+
+	// Flow is set for models of flow matching, which take x/(1+σ) and give ε − x₀,
+	// so that the estimate is x/(1+σ) − σ/(1+σ)·output.
+	Flow bool
+
 	// Solver says how the config wants to step between the levels.
 	Solver Solver
 
 	steps      int // as asked for, before Tail
 	table      *table
-	continuous bool // the model's time is log(σ)/4
+	continuous bool                  // the model's time is log(σ)/4
+	hops       func(*Schedule) error // sets Solver.From and To of a tail anew, or nil
+	train      float64               // number of training timesteps
 }
 
 // Schedule returns the levels for a run of steps steps, as the config says.
@@ -45,9 +57,12 @@ func (c *Config) Schedule(steps int) (*Schedule, error) {
 		return nil, err
 	}
 	spec := classes[c.Class]
-	t, err := c.table(spec.exact)
-	if err != nil {
-		return nil, err
+	var t *table // EDM and flow matching have no training levels
+	if !c.edm() && !c.flow() {
+		var err error
+		if t, err = c.table(spec.exact); err != nil {
+			return nil, err
+		}
 	}
 	s, err := spec.schedule(c, t, steps)
 	if err != nil {
@@ -73,8 +88,14 @@ func (c *Config) checkSteps(steps int) error {
 // finish fills in what does not depend on how the levels were chosen.
 func (c *Config) finish(s *Schedule, t *table, steps int) {
 	s.Order, s.Prediction = 1, c.PredictionType
-	s.steps, s.table = steps, t
+	s.steps, s.table, s.train = steps, t, float64(c.NumTrainTimesteps)
 	s.continuous = c.TimestepType == "continuous" && c.PredictionType == vPrediction
+	switch {
+	case c.edm():
+		s.SigmaData, s.continuous = c.SigmaData, true
+	case c.flow():
+		s.Flow, s.Prediction = true, flowPrediction
+	}
 	if s.continuous {
 		for i := range s.Timesteps {
 			s.Timesteps[i] = f32(0.25 * f32(math.Log(s.Sigmas[i])))
@@ -83,8 +104,12 @@ func (c *Config) finish(s *Schedule, t *table, steps int) {
 
 	first, last := s.Sigmas[0], s.Sigmas[len(s.Sigmas)-1]
 	s.InitNoiseSigma, s.FinalScale = math.Sqrt(1+first*first), 1
-	if classes[c.Class].variancePreserving {
+	if c.flow() {
+		s.InitNoiseSigma, s.FinalScale = 1+first, 1/(1+last)
+	} else if classes[c.Class].variancePreserving {
 		s.FinalScale = 1 / math.Sqrt(1+last*last)
+	} else if c.edm() {
+		s.InitNoiseSigma = math.Sqrt(1 + *c.SigmaMax**c.SigmaMax)
 	} else if c.TimestepSpacing != "leading" {
 		s.InitNoiseSigma = first // as k-diffusion: x₀ is nothing beside it
 	}
@@ -137,11 +162,37 @@ func (s *Schedule) Tail(strength float64) (*Schedule, error) {
 		tail.Solver.From = slices.Clone(s.Solver.From[skip:])
 		tail.Solver.To = slices.Clone(s.Solver.To[skip:])
 	}
-	if skip > 0 {
+	if skip > 0 && s.Flow {
+		tail.InitNoiseSigma = 1 + tail.Sigmas[0]
+	} else if skip > 0 {
 		tail.InitNoiseSigma = math.Sqrt(1 + tail.Sigmas[0]*tail.Sigmas[0])
 	}
 	tail.steps = keep
+	if s.hops != nil {
+		if err := s.hops(&tail); err != nil {
+			return nil, err
+		}
+		last := tail.Sigmas[len(tail.Sigmas)-1] // may have changed
+		tail.FinalScale = 1 / math.Sqrt(1+last*last)
+	}
 	return &tail, nil
+}
+
+// DiscardPenultimate returns the schedule without the level before its last.
+// Stable Diffusion WebUI and ComfyUI run DPM2 and UniPC, whose second call would
+// come too near to zero, on such a schedule of one step more.
+func (s *Schedule) DiscardPenultimate() (*Schedule, error) {
+	n := len(s.Timesteps)
+	if n < 2 || s.Solver.From != nil || s.Solver.PRK {
+		return nil, fmt.Errorf("scheduler: discard penultimate: have %d levels of %s, want at least 2 that join", n, s.Solver.Class)
+	}
+	short := *s
+	short.Timesteps = slices.Clone(s.Timesteps[:n-1])
+	short.Sigmas = append(slices.Clone(s.Sigmas[:n-1]), s.Sigmas[n])
+	short.Solver.Timesteps = short.Timesteps
+	short.Solver.Steps--
+	short.steps = max(s.steps-1, 1)
+	return &short, nil
 }
 
 // Timestep returns the model's time at noise level sigma: that of the schedule
@@ -156,6 +207,8 @@ func (s *Schedule) Timestep(sigma float64) float64 {
 	switch {
 	case s.continuous:
 		return 0.25 * math.Log(sigma)
+	case s.Flow:
+		return sigma / (1 + sigma) * s.train
 	case s.table == nil:
 		return math.NaN()
 	}

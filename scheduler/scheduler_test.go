@@ -1,7 +1,9 @@
 package scheduler_test
 
 import (
+	"encoding/json"
 	"math"
+	"os"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -71,6 +73,15 @@ func TestParseConfigRefuses(t *testing.T) {
 		`{"_class_name": "EulerDiscreteScheduler", "interpolation_type": "cubic"}`:                      `interpolation_type: have "cubic"`,
 		`{"_class_name": "EulerDiscreteScheduler", "timestep_type": "any"}`:                             `timestep_type: have "any"`,
 		`{"_class_name": "EulerDiscreteScheduler", "use_karras_sigmas": true, "use_beta_sigmas": true}`: "have use_karras_sigmas and use_beta_sigmas",
+		`{"_class_name": "FlowMatchEulerDiscreteScheduler", "shift": 0}`:                                "shift: have 0",
+		`{"_class_name": "FlowMatchEulerDiscreteScheduler", "invert_sigmas": true}`:                     "invert_sigmas: have true, want false",
+		`{"_class_name": "FlowMatchEulerDiscreteScheduler", "shift_terminal": 2}`:                       "shift_terminal: have 2",
+		`{"_class_name": "EDMEulerScheduler", "sigma_min": 90}`:                                         "sigma_min: have no less than sigma_max",
+		`{"_class_name": "EDMEulerScheduler", "sigma_schedule": "linear"}`:                              `sigma_schedule: have "linear"`,
+		`{"_class_name": "DDPMScheduler", "variance_type": "learned_range"}`:                            `variance_type: have "learned_range", want one of fixed_small`,
+		`{"_class_name": "UniPCMultistepScheduler", "solver_p": {"a": 1}}`:                              "solver_p: have",
+		`{"_class_name": "UniPCMultistepScheduler", "solver_type": "bh3"}`:                              `solver_type: have "bh3"`,
+		`{"_class_name": "DEISMultistepScheduler", "algorithm_type": "any"}`:                            `algorithm_type: have "any"`,
 		`{"_class_name": "DPMSolverMultistepScheduler", "solver_order": 4}`:                             "solver_order: have 4, want 1, 2 or 3",
 		`{"_class_name": "DPMSolverMultistepScheduler", "algorithm_type": "dpm"}`:                       `algorithm_type: have "dpm"`,
 		`{"_class_name": "DPMSolverMultistepScheduler", "solver_type": "rk4"}`:                          `solver_type: have "rk4"`,
@@ -152,6 +163,48 @@ func TestTail(t *testing.T) {
 	assert.ErrorContains(t, err, "leaves no step to run")
 }
 
+func TestDiscardPenultimate(t *testing.T) {
+	c, err := parse(t, sd15).As("KDPM2DiscreteScheduler")
+	require.NoError(t, err)
+	full, err := c.Schedule(6)
+	require.NoError(t, err)
+	short, err := full.DiscardPenultimate()
+	require.NoError(t, err)
+	assert.Equal(t, full.Timesteps[:5], short.Timesteps)
+	assert.Equal(t, []float64{full.Sigmas[4], 0}, short.Sigmas[4:])
+	one, err := c.Schedule(1)
+	require.NoError(t, err)
+	_, err = one.DiscardPenultimate()
+	assert.ErrorContains(t, err, "want at least 2")
+}
+
+// The times at which diffusers' pipelines called their U-Net, whole and from a
+// strength on.
+func TestPipelineTimesteps(t *testing.T) {
+	data, err := os.ReadFile("testdata/pipelines.json")
+	require.NoError(t, err)
+	var cases []struct {
+		Name      string          `json:"name"`
+		Config    json.RawMessage `json:"config"`
+		Steps     int             `json:"steps"`
+		Strength  float64         `json:"strength"`
+		Timesteps []float64       `json:"timesteps"`
+	}
+	require.NoError(t, json.Unmarshal(data, &cases))
+	require.NotEmpty(t, cases)
+	for _, c := range cases {
+		t.Run(c.Name, func(t *testing.T) {
+			s, err := parse(t, string(c.Config)).Schedule(c.Steps)
+			require.NoError(t, err)
+			if c.Strength > 0 {
+				s, err = s.Tail(c.Strength)
+				require.NoError(t, err)
+			}
+			assert.InDeltaSlice(t, c.Timesteps, s.Timesteps, 1e-4)
+		})
+	}
+}
+
 // PNDM visits its second level twice, and loses that in image-to-image.
 func TestPNDMTail(t *testing.T) {
 	full, err := parse(t, sd15).Schedule(10)
@@ -164,6 +217,15 @@ func TestPNDMTail(t *testing.T) {
 	tail, err = full.Tail(1)
 	require.NoError(t, err)
 	assert.Equal(t, full.Timesteps, tail.Timesteps)
+
+	// a tail that begins with the doubled level repeats its first step from one
+	// stride above it, as diffusers does
+	tail, err = full.Tail(0.9)
+	require.NoError(t, err)
+	assert.Equal(t, []float64{801, 801, 701}, tail.Timesteps[:3])
+	require.NotNil(t, tail.Solver.From)
+	assert.Equal(t, []float64{tail.Sigmas[0], full.Sigmas[0]}, tail.Solver.From[:2])
+	assert.Equal(t, []float64{tail.Sigmas[2], tail.Sigmas[0]}, tail.Solver.To[:2])
 }
 
 // Where DDIM's stride misses the next timestep, the schedule says where each step
@@ -211,10 +273,17 @@ func FuzzParseConfig(f *testing.F) {
 		if err != nil || c.NumTrainTimesteps > 2000 {
 			return
 		}
-		for _, steps := range []int{1, 2, 7} {
-			s, err := c.Schedule(steps)
+		names := []string{""}
+		for _, info := range scheduler.Names() {
+			names = append(names, info.Name)
+		}
+		for i, name := range names {
+			s, err := c.ScheduleNamed(name, 1+i%7)
 			if err != nil {
 				continue
+			}
+			if _, err := s.Tail(0.7); err == nil {
+				s.Timestep(1)
 			}
 			if len(s.Sigmas) != len(s.Timesteps)+1 {
 				t.Fatalf("%d sigmas for %d timesteps", len(s.Sigmas), len(s.Timesteps))

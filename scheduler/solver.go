@@ -13,6 +13,7 @@ type Solver struct {
 	EulerAtFinal     bool
 	EndsAtZero       bool
 	PRK              bool   // PNDM begins with Runge-Kutta steps
+	Stochastic       bool   // flow matching: fresh noise at every step
 	Variance         string // variance_type of DDPM
 	DisableCorrector []int  // steps of the whole schedule that UniPC does not correct
 
@@ -59,13 +60,14 @@ func (c *Config) solver(schedule *Schedule, t *table) Solver {
 		EulerAtFinal:     c.EulerAtFinal,
 		EndsAtZero:       schedule.Sigmas[calls] == 0,
 		PRK:              c.Class == "PNDMScheduler" && !c.SkipPRKSteps,
+		Stochastic:       c.Stochastic,
 		DisableCorrector: c.DisableCorrector,
 		Steps:            calls,
 		Timesteps:        schedule.Timesteps,
 		TimestepScaling:  c.TimestepScaling,
 	}
 	switch c.Class {
-	case "DPMSolverMultistepScheduler", "DEISMultistepScheduler":
+	case "DPMSolverMultistepScheduler", "EDMDPMSolverMultistepScheduler", "DEISMultistepScheduler":
 		s.LowerOrderFinal = c.LowerOrderFinal && calls < fewSteps
 	case "UniPCMultistepScheduler":
 		s.Epsilon = !c.PredictX0

@@ -53,6 +53,13 @@ func (m *Memory) check(n, spare int64, what string) error {
 	return m.fits(n, spare, what)
 }
 
+// Free returns the bytes that are not in use.
+func (m *Memory) Free() int64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.limit - m.used
+}
+
 // reserve counts n more bytes as used, if they fit.
 func (m *Memory) reserve(n int64, what string) error {
 	m.mu.Lock()

@@ -115,88 +115,109 @@ func (a *attention) pack(task int, _ []float32) {
 	}
 }
 
-// run computes one block of queries of one head.
-func (a *attention) run(task int, scratch []float32) {
-	head, block := task/a.blocks, task%a.blocks
-	batch, col := head/a.Heads, head%a.Heads*a.HeadDim
-	first, last := a.Queries*block/a.blocks, a.Queries*(block+1)/a.blocks
-	rows := last - first
-	kt, vt := a.head(head)
+// block is a task's queries [first, first+rows) of one head.
+type block struct {
+	first, rows   int
+	q             []float32 // the first query
+	kt, vt        []float32 // the head's packed keys and values
+	scores        []float32 // [rows][sCols], of one tile of keys
+	sums          []float32 // [rows][oCols]: Σ exp(score - max)·v
+	maxima, norms []float32 // [rows]: the largest score, Σ exp(score - max)
+	offsets       []int32   // [rows]
+}
 
-	scores, rest := scratch[:a.rows*a.sCols], scratch[a.rows*a.sCols:]
-	sums, rest := rest[:a.rows*a.oCols], rest[a.rows*a.oCols:]
-	maxima, rest := rest[:a.rows], rest[a.rows:]
-	norms, rest := rest[:a.rows], rest[a.rows:]
-	offsets := int32s(rest[:a.rows])
+// run computes one block.
+func (a *attention) run(task int, scratch []float32) {
+	head := task / a.blocks
+	batch, col := head/a.Heads, head%a.Heads*a.HeadDim
+	cut := func(n int) (x []float32) {
+		x, scratch = scratch[:n], scratch[n:]
+		return x
+	}
+	b := block{
+		scores: cut(a.rows * a.sCols), sums: cut(a.rows * a.oCols),
+		maxima: cut(a.rows), norms: cut(a.rows), offsets: int32s(cut(a.rows)),
+	}
+	b.first = a.Queries * (task % a.blocks) / a.blocks
+	b.rows = a.Queries*(task%a.blocks+1)/a.blocks - b.first
+	b.q = a.q[(batch*a.Queries+b.first)*a.QStride+col:]
+	b.kt, b.vt = a.head(head)
+
 	keys := a.Keys // that this block sees
 	if a.Causal {
-		keys = min(keys, last)
+		keys = min(keys, b.first+b.rows)
 	}
 	for key := 0; key < keys; key += keyTile {
 		n := min(keyTile, keys-key)
-
-		q := tile{taps: 1, k: a.HeadDim, ldc: a.sCols}
-		for r := range rows {
-			offsets[r] = int32(r * a.QStride)
-		}
-		for j := 0; j < n; j += panel {
-			q.b = kt[(key+j)*a.HeadDim:][:a.HeadDim*panel]
-			q.narrow = n-j <= panel/2
-			q.a = a.q[(batch*a.Queries+first)*a.QStride+col:]
-			q.next = kt[min(len(kt)-1, (key+j+panel)*a.HeadDim):]
-			a.multiply(&q, scores[j:], offsets, rows)
-		}
-
-		for r := range rows {
-			seen := n
-			if a.Causal {
-				seen = max(0, min(n, first+r+1-key))
-			}
-			row := scores[r*a.sCols:][:a.sCols]
-			clear(row[seen:n])
-			if seen == 0 {
-				continue
-			}
-			if key == 0 {
-				maxima[r], norms[r] = row[0], 0
-			}
-			var rescale float32
-			maxima[r], norms[r], rescale = softmaxRow(row[:seen], a.Scale, maxima[r], norms[r])
-			if key > 0 && rescale != 1 {
-				o := sums[r*a.oCols:][:a.oCols]
-				scaleRow(o, o, rescale)
-			}
-		}
-
-		p := tile{taps: 1, k: n, ldc: a.oCols, add: key > 0}
-		for r := range rows {
-			offsets[r] = int32(r * a.sCols)
-		}
-		for j := 0; j < a.HeadDim; j += panel {
-			p.b = vt[j*a.Keys+key*panel:][:n*panel]
-			p.narrow = a.HeadDim-j <= panel/2
-			p.a = scores
-			p.next = vt[min(len(vt)-1, (j+panel)*a.Keys+key*panel):]
-			a.multiply(&p, sums[j:], offsets, rows)
-		}
+		a.score(&b, key, n)
+		a.softmax(&b, key, n)
+		a.accumulate(&b, key, n)
 	}
-
-	for r := range rows {
-		row := a.out[(batch*a.Queries+first+r)*a.OutStride+col:][:a.HeadDim]
-		scaleRow(row, sums[r*a.oCols:][:a.HeadDim], 1/norms[r])
+	for r := range b.rows {
+		row := a.out[(batch*a.Queries+b.first+r)*a.OutStride+col:][:a.HeadDim]
+		scaleRow(row, b.sums[r*a.oCols:][:a.HeadDim], 1/b.norms[r])
 	}
 }
 
-// multiply runs a tile for all rows of a block, while it fetches t.next, the
-// next panel.
-func (a *attention) multiply(t *tile, c []float32, offsets []int32, rows int) {
-	tiles := ceilDiv(rows, tileRows)
+// score computes the scores q kᵀ of the keys [key, key+n).
+func (a *attention) score(b *block, key, n int) {
+	t := tile{a: b.q, taps: 1, k: a.HeadDim, ldc: a.sCols}
+	for j := 0; j < n; j += panel {
+		at := (key + j) * a.HeadDim
+		t.b = b.kt[at:][:a.HeadDim*panel]
+		t.narrow = n-j <= panel/2
+		b.multiply(&t, b.scores[j:], a.QStride, b.kt[min(len(b.kt)-1, at+a.HeadDim*panel):])
+	}
+}
+
+// softmax turns the scores into weights, and rescales what was summed under a
+// smaller maximum.
+func (a *attention) softmax(b *block, key, n int) {
+	for r := range b.rows {
+		seen := n
+		if a.Causal {
+			seen = max(0, min(n, b.first+r+1-key))
+		}
+		row := b.scores[r*a.sCols:][:n]
+		clear(row[seen:])
+		if seen == 0 {
+			continue
+		}
+		if key == 0 { // any of the scores is a maximum to start from
+			b.maxima[r], b.norms[r] = row[0], 0
+		}
+		var rescale float32
+		b.maxima[r], b.norms[r], rescale = softmaxRow(row[:seen], a.Scale, b.maxima[r], b.norms[r])
+		if key > 0 && rescale != 1 {
+			o := b.sums[r*a.oCols:][:roundUp(a.HeadDim, panel/2)]
+			scaleRow(o, o, rescale)
+		}
+	}
+}
+
+// accumulate adds the values of the keys [key, key+n), by weight.
+func (a *attention) accumulate(b *block, key, n int) {
+	t := tile{a: b.scores, taps: 1, k: n, ldc: a.oCols, add: key > 0}
+	for j := 0; j < a.HeadDim; j += panel {
+		at := j*a.Keys + key*panel
+		t.b = b.vt[at:][:n*panel]
+		t.narrow = a.HeadDim-j <= panel/2
+		b.multiply(&t, b.sums[j:], a.sCols, b.vt[min(len(b.vt)-1, at+a.Keys*panel):])
+	}
+}
+
+// multiply runs a tile for all rows of the block, which are stride apart in
+// t.a, and meanwhile fetches next, the next panel.
+func (b *block) multiply(t *tile, c []float32, stride int, next []float32) {
+	for r := range b.rows {
+		b.offsets[r] = int32(r * stride)
+	}
+	tiles := ceilDiv(b.rows, tileRows)
 	t.step = ceilDiv(4*panel, tiles)
-	next := t.next
 	for i := range tiles {
-		from, to := rows*i/tiles, rows*(i+1)/tiles
+		from, to := b.rows*i/tiles, b.rows*(i+1)/tiles
 		t.c, t.rows = c[from*t.ldc:], to-from
-		t.offsets = offsets[from:]
+		t.offsets = b.offsets[from:]
 		t.next = next[min(len(next)-1, i*t.k*t.step/4):]
 		multiply(t)
 	}

@@ -231,3 +231,26 @@ func BenchmarkWinograd(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkPack reports the rate at which weights are read when a model loads.
+func BenchmarkPack(b *testing.B) {
+	const n = 1280
+	w := randoms(benchRNG, n*n*9)
+	dst := make([]float32, WinogradLen(n, n))
+	for _, p := range []struct {
+		name string
+		size int64
+		run  func()
+	}{
+		{"linear", n * n, func() { PackLinear(dst, w, n, n) }},
+		{"conv", n * n * 9, func() { PackConv(dst, w, n, n, 3, 3) }},
+		{"winograd", n * n * 9, func() { PackWinograd(dst, w, n, n) }},
+	} {
+		b.Run(p.name, func(b *testing.B) {
+			b.SetBytes(4 * p.size)
+			for b.Loop() {
+				p.run()
+			}
+		})
+	}
+}

@@ -7,6 +7,9 @@
 // output element is one chain of fused multiply-adds over K in one order, so
 // neither the vector width nor the partition into tasks changes the result.
 //
+// The best instruction set of the processor is used; SDGO_ISA=generic, avx2 or
+// avx512 asks for a lesser one.
+//
 // Tensors are channels-last: [N H W C], and [N T D] for tokens.
 package kernel
 

@@ -50,43 +50,52 @@ func PackWinograd(dst, w []float32, out, in int) WinogradWeights {
 		panic("kernel: winograd: short destination")
 	}
 	dst = dst[:WinogradLen(out, in)]
-	clear(dst)
 	point := PackedLen(in, out)
-	for o := range out {
+	var u [winPoints]float64
+	for first := 0; first < out; first += panel {
+		cols := min(panel, out-first)
 		for i := range in {
-			at := (o/panel*in+i)*panel + o%panel
-			for p, u := range transformKernel(w[(o*in+i)*9:][:9]) {
-				dst[p*point+at] = float32(u)
+			at := (first/panel*in + i) * panel
+			for j := range cols {
+				transformKernel(&u, w[((first+j)*in+i)*9:][:9])
+				for p, v := range u {
+					dst[p*point+at+j] = float32(v)
+				}
+			}
+			for p := range winPoints {
+				clear(dst[p*point+at+cols:][:panel-cols])
 			}
 		}
 	}
 	return WinogradWeights{In: in, Out: out, Data: dst}
 }
 
-// transformKernel is G g Gᵀ. A row of G is (1, p, p²) over the product of the
-// distances of the point p to the others.
-func transformKernel(g []float32) (u [winPoints]float64) {
-	row := func(x0, x1, x2 float64) [winPatch]float64 {
-		even := x0 + winA2*x2
-		far := x0 + winB2*x2
-		const na, nb = 2 * winA2 * (winA2 - winB2), 2 * winB2 * (winB2 - winA2)
-		return [winPatch]float64{
-			x0 / winProduct,
-			(even + float64(winA*x1)) / na, (even - float64(winA*x1)) / na,
-			(far + float64(winB*x1)) / nb, (far - float64(winB*x1)) / nb,
-			x2,
-		}
-	}
+// transformKernel is u = G g Gᵀ.
+func transformKernel(u *[winPoints]float64, g []float32) {
 	var half [3][winPatch]float64
 	for i := range 3 {
-		half[i] = row(float64(g[i]), float64(g[3+i]), float64(g[6+i]))
+		winKernel(half[i][:], float64(g[i]), float64(g[3+i]), float64(g[6+i]))
 	}
 	for y := range winPatch {
-		for x, v := range row(half[0][y], half[1][y], half[2][y]) {
-			u[y*winPatch+x] = v
-		}
+		winKernel(u[y*winPatch:][:winPatch], half[0][y], half[1][y], half[2][y])
 	}
-	return u
+}
+
+// winKernel is a row of G g. A row of G is (1, p, p²) over the product of the
+// distances of the point p to the other finite ones.
+func winKernel(u []float64, g0, g1, g2 float64) {
+	const (
+		scale0 = 1 / winProduct
+		scaleA = 1 / (2 * winA2 * (winA2 - winB2))
+		scaleB = 1 / (2 * winB2 * (winB2 - winA2))
+	)
+	evenA, oddA := g0+float64(winA2*g2), float64(winA*g1)
+	evenB, oddB := g0+float64(winB2*g2), float64(winB*g1)
+	_ = u[5]
+	u[0] = g0 * scale0
+	u[1], u[2] = (evenA+oddA)*scaleA, (evenA-oddA)*scaleA
+	u[3], u[4] = (evenB+oddB)*scaleB, (evenB-oddB)*scaleB
+	u[5] = g2
 }
 
 // winInput is a row of Bᵀ d.
@@ -154,9 +163,10 @@ func patchGeneric(p *patch) {
 // unpatch is one call of the output transform, of one tile and 32 channels.
 type unpatch struct {
 	src    []float32 // [36][stride], of which 32 are read
-	dst    []float32 // [16][32], by pixel
+	dst    []float32 // 4 rows of 4 pixels [32]
 	temp   []float32 // [36][16]
 	stride int
+	row    int // float32s from one row of pixels to the next
 }
 
 func unpatchGeneric(p *unpatch) {
@@ -175,7 +185,7 @@ func unpatchGeneric(p *unpatch) {
 				m[x] = half[x][y]
 			}
 			for x, v := range winOutput(&m) {
-				p.dst[(y*winTile+x)*panel+c] = v
+				p.dst[y*p.row+x*panel+c] = v
 			}
 		}
 	}

@@ -42,7 +42,7 @@ func Winograd(out, x []float32, s ConvShape, w WinogradWeights, ep Epilogue, wor
 	for first := 0; first < a.tiles; first += a.round {
 		n := min(a.round, a.tiles-first)
 		blocks := ceilDiv(n, winBlock)
-		groups := ceilDiv(ceilDiv(s.OutC, panel), winGroup)
+		groups := ceilDiv(ceilDiv(s.OutC, panel), a.group)
 		phases = append(phases,
 			Phase{
 				Tasks:   ceilDiv(n, winTask),
@@ -53,7 +53,7 @@ func Winograd(out, x []float32, s ConvShape, w WinogradWeights, ep Epilogue, wor
 			},
 			Phase{
 				Tasks:   blocks * groups,
-				Scratch: winPoints*(winBlock*winGroup*panel+16) + 16*panel + winPoints*16 + tileRows,
+				Scratch: winPoints*(winBlock*a.group*panel+16) + winRun*16*panel + winPoints*16 + tileRows,
 				Run: func(task int, scratch []float32) {
 					group, block := task/blocks, task%blocks
 					a.multiply(first, n*block/blocks, n*(block+1)/blocks, group, scratch)
@@ -71,18 +71,24 @@ type winograd struct {
 	ys, xs                []int32
 	tilesY, tilesX, tiles int
 	round                 int // tiles that are transformed together
+	group                 int // panels of one task
 }
 
 const (
 	winTask  = 8       // tiles that one task transforms
 	winBlock = 72      // tiles that one task multiplies
-	winGroup = 2       // panels of outputs that one task computes
+	winGroup = 2       // most panels of outputs that one task computes
+	winRun   = 8       // tiles side by side that are stored together
 	winWork  = 8 << 20 // float32s of transformed input at once
 )
 
 func newWinograd(s ConvShape) *winograd {
 	a := &winograd{ConvShape: s, tilesY: ceilDiv(s.OutH, winTile), tilesX: ceilDiv(s.OutW, winTile)}
 	a.tiles = s.N * a.tilesY * a.tilesX
+	a.group = 1
+	if s.InC <= 640 { // otherwise the work is enough
+		a.group = winGroup
+	}
 	a.round = min(a.tiles, max(winBlock, winWork/(winPoints*s.InC)/winBlock*winBlock))
 	return a
 }
@@ -122,11 +128,11 @@ func (a *winograd) position(tile int) (n, y, x int) {
 
 // multiply computes a group of panels of the tiles [from, to) of a round.
 func (a *winograd) multiply(first, from, to, group int, scratch []float32) {
-	left, right := group*winGroup, min((group+1)*winGroup, ceilDiv(a.OutC, panel))
+	left, right := group*a.group, min((group+1)*a.group, ceilDiv(a.OutC, panel))
 	cols := (right - left) * panel
 	stride := (to-from)*cols + 16
 	products, rest := scratch[:winPoints*stride], scratch[winPoints*stride:]
-	pixels, rest := rest[:16*panel], rest[16*panel:]
+	pixels, rest := rest[:winRun*16*panel], rest[winRun*16*panel:]
 	temp, rest := rest[:winPoints*16], rest[winPoints*16:]
 	offsets := int32s(rest[:tileRows])
 	for r := range offsets {
@@ -150,29 +156,38 @@ func (a *winograd) multiply(first, from, to, group int, scratch []float32) {
 		}
 	}
 
-	u := unpatch{dst: pixels, temp: temp, stride: stride}
-	for i := range to - from {
+	u := unpatch{temp: temp, stride: stride}
+	for i := 0; i < to-from; {
 		n, y, x := a.position(first + from + i)
+		run := min(winRun, to-from-i, a.tilesX-x/winTile) // tiles side by side
+		u.row = run * winTile * panel
 		for p := left; p < right; p++ {
-			u.src = products[i*cols+(p-left)*panel:]
-			transformProducts(&u)
+			for j := range run {
+				u.src = products[(i+j)*cols+(p-left)*panel:]
+				u.dst = pixels[j*winTile*panel:]
+				transformProducts(&u)
+			}
 			for dy := range min(winTile, a.OutH-y) {
 				row := (n*a.OutH+y+dy)*a.OutW + x
-				a.ep.store(a.out, pixels[dy*winTile*panel:], a.OutC, row, min(winTile, a.OutW-x), p*panel, min(panel, a.OutC-p*panel))
+				a.ep.store(a.out, pixels[dy*u.row:], a.OutC, row, min(run*winTile, a.OutW-x), p*panel, min(panel, a.OutC-p*panel))
 			}
 		}
+		i += run
 	}
 }
 
-// fetch makes tile i of n prefetch what the next point needs: the first
-// panel's call the rows of the input, the others the weights.
+// fetch makes tile i of n prefetch what the next point needs: the rows of the
+// input in the first of several panels, the weights in the others.
 func (a *winograd) fetch(t *tile, point, row, p, nth, i, n int) {
-	if nth == 0 {
+	if nth == 0 && a.group > 1 {
 		t.step = 4 * tileRows
 		t.next = a.work[min(len(a.work)-1, (point+1)*a.pointStride()+row*a.InC):]
 		return
 	}
-	t.step = ceilDiv(2*4*panel, n)
-	at := ((point+1)*ceilDiv(a.OutC, panel)+p-1)*a.InC*panel + i*a.InC*t.step/4
+	if nth > 0 { // and those of the first
+		p, n = p-1, ceilDiv(n, 2)
+	}
+	t.step = ceilDiv(4*panel, n)
+	at := ((point+1)*ceilDiv(a.OutC, panel)+p)*a.InC*panel + i*a.InC*t.step/4
 	t.next = a.w.Data[min(len(a.w.Data)-1, at):]
 }

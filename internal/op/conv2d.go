@@ -17,8 +17,9 @@ func Same(n int) Padding { return Padding{n, n, n, n} }
 
 // conv2d is a convolution, optionally of an image that is first enlarged.
 type conv2d struct {
-	s  kernel.ConvShape
-	ep epilogue
+	s        kernel.ConvShape
+	ep       epilogue
+	winograd bool // the weight is transformed for that
 }
 
 // Conv2D convolves x [N H W in] with weight [out in KH KW] and adds bias [out]
@@ -41,6 +42,11 @@ func Conv2D(x, weight, bias *G.Node, stride int, pad Padding) (*G.Node, error) {
 		return nil, fmt.Errorf("op: conv2d: have x %v and weight %v, want x [N H W %d] no smaller than the kernel", []int(xs), []int(ws), ws[1])
 	}
 	k := conv2d{s: s, ep: epilogue{rows: s.OutH * s.OutW}}
+	if w, ok := weight.Value().(*Weight); ok && w.arg.Winograd.Data != nil {
+		if k.winograd = s.Winograd(); !k.winograd {
+			return nil, fmt.Errorf("op: conv2d: have a weight transformed for 3×3 pixels and stride 1, want %d×%d and %d", s.KH, s.KW, stride)
+		}
+	}
 	children := []*G.Node{x, weight}
 	if bias != nil {
 		if err := checkShape("conv2d", "bias", bias, s.OutC); err != nil {
@@ -53,15 +59,25 @@ func Conv2D(x, weight, bias *G.Node, stride int, pad Padding) (*G.Node, error) {
 }
 
 func (k conv2d) String() string {
-	return fmt.Sprintf("conv %d×%d/%d %d×%d×%d×%d→%d×%d×%d%v", k.s.KH, k.s.KW, k.s.Stride,
+	name := "conv"
+	if k.winograd {
+		name = "winograd"
+	}
+	return fmt.Sprintf("%s %d×%d/%d %d×%d×%d×%d→%d×%d×%d%v", name, k.s.KH, k.s.KW, k.s.Stride,
 		k.s.N, k.s.H, k.s.W, k.s.InC, k.s.OutH, k.s.OutW, k.s.OutC, k.ep)
 }
-func (k conv2d) Work() int          { return 0 }
+func (k conv2d) Work() int {
+	if k.winograd {
+		return kernel.WinogradWork(k.s)
+	}
+	return 0
+}
 func (k conv2d) InPlace(i int) bool { return k.ep.inPlace(i) }
 
 func (k conv2d) Fuse(next Kernel, arg int) (Kernel, bool) {
 	ep, ok := k.ep.fuse(next, arg)
-	return conv2d{k.s, ep}, ok
+	k.ep = ep
+	return k, ok
 }
 
 // FuseInput enlarges the image while it is read, so that it is never stored.
@@ -74,8 +90,11 @@ func (k conv2d) FuseInput(prev Kernel, arg int) (Kernel, bool) {
 	return k, true
 }
 
-func (k conv2d) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {
+func (k conv2d) Phases(out []float32, in []Arg, work []float32) []kernel.Phase {
 	s := k.s
+	if k.winograd {
+		return kernel.Winograd(out, in[0].Data, s, in[1].Winograd, k.ep.bind(in[2:]), work)
+	}
 	w := in[1].matrix(s.KH*s.KW*s.InC, s.OutC, func(dst, w []float32) kernel.Packed {
 		return kernel.PackConv(dst, w, s.OutC, s.InC, s.KH, s.KW)
 	})

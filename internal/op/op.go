@@ -62,10 +62,11 @@ type InputFuser interface {
 	FuseInput(prev Kernel, arg int) (Kernel, bool)
 }
 
-// Arg is an input of a kernel: numbers, or a weight matrix packed for it.
+// Arg is an input of a kernel: numbers, or a weight packed or transformed for it.
 type Arg struct {
-	Data   []float32
-	Packed kernel.Packed
+	Data     []float32
+	Packed   kernel.Packed
+	Winograd kernel.WinogradWeights
 }
 
 // Op makes a gorgonia Op of a Kernel. It runs on any machine: gorgonia's own

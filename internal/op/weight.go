@@ -10,7 +10,8 @@ import (
 )
 
 // Weight is the value of a parameter's node: numbers that several graphs share,
-// in the checkpoint's order or packed for the kernel that reads them. Its shape
+// in the checkpoint's order, or packed or transformed for the kernel that reads
+// them. Its shape
 // is the checkpoint's.
 type Weight struct {
 	shape tensor.Shape
@@ -24,8 +25,11 @@ func NewWeight(shape tensor.Shape, arg Arg, owner any) *Weight {
 }
 
 func (w *Weight) numbers() []float32 {
-	if w.arg.Packed.Data != nil {
+	switch {
+	case w.arg.Packed.Data != nil:
 		return w.arg.Packed.Data
+	case w.arg.Winograd.Data != nil:
+		return w.arg.Winograd.Data
 	}
 	return w.arg.Data
 }

@@ -132,7 +132,7 @@ func (t target) winOutput(f *asm.File) []string {
 
 // unpatch writes the output transform of 32 channels.
 func (t target) unpatch(f *asm.File) {
-	const src, dst, temp, stride, row6, in, count = "AX", "BX", "SI", "R8", "R9", "R10", "CX"
+	const src, dst, temp, stride, row6, in, count, pixels, out = "AX", "BX", "SI", "R8", "R9", "R10", "CX", "R11", "R12"
 	f.Func("unpatch"+t.name, 0, 8, "func unpatch"+t.name+"(p *unpatch)")
 	f.I("MOVQ", asm.Arg("p", 0), "DI")
 	f.I("MOVQ", "unpatch_src(DI)", src)
@@ -143,6 +143,7 @@ func (t target) unpatch(f *asm.File) {
 	f.I("LEAQ", "("+stride+")("+stride+"*2)", row6)
 	f.I("ADDQ", row6, row6)
 	f.I("MOVQ", asm.Imm(32/t.lanes), count)
+	f.I("MOVQ", "unpatch_row(DI)", pixels)
 
 	f.Label("channels")
 	f.I("MOVQ", src, "DX")
@@ -159,12 +160,16 @@ func (t target) unpatch(f *asm.File) {
 			f.I("VMOVUPS", v, asm.Mem(temp, 4*t.lanes*(4*col+row)))
 		}
 	}
+	f.I("MOVQ", dst, out)
 	for row := range 4 {
 		for col := range 6 {
 			f.I("VMOVUPS", asm.Mem(temp, 4*t.lanes*(4*col+row)), t.reg(col))
 		}
 		for col, v := range t.winOutput(f) {
-			f.I("VMOVUPS", v, asm.Mem(dst, 4*32*(4*row+col)))
+			f.I("VMOVUPS", v, asm.Mem(out, 4*32*col))
+		}
+		if row < 3 {
+			f.I("LEAQ", asm.MemIndex(out, 0, pixels, 4), out)
 		}
 	}
 	f.I("ADDQ", asm.Imm(4*t.lanes), src)

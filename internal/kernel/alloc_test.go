@@ -1,0 +1,29 @@
+package kernel
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// A task allocates nothing, whatever the operation.
+func TestRunAllocatesNothing(t *testing.T) {
+	conv := same(1, 9, 9, 16, 40, 3)
+	heads := dense(1, 2, 40, 30, 50, true)
+	x := make([]float32, 5000)
+	w := PackLinear(make([]float32, PackedLen(144, 40)), make([]float32, 144*40), 40, 144)
+	wino := PackWinograd(make([]float32, WinogradLen(40, 16)), make([]float32, 144*40), 40, 16)
+	ep := Epilogue{Bias: make([]float32, 40), PerSample: make([]float32, 200), Rows: 17, Act: GELU, Residual: x}
+	operations := map[string][]Phase{
+		"gemm":      {Gemm(x, x, 25, w, ep)},
+		"conv2d":    Conv2D(x, x, conv, w, ep),
+		"winograd":  Winograd(x, x, conv, wino, ep, make([]float32, WinogradWork(conv))),
+		"attention": Attention(x, x, x, x, heads, make([]float32, AttentionWork(heads))),
+	}
+	for name, phases := range operations {
+		for _, p := range phases {
+			scratch := make([]float32, p.Scratch)
+			assert.Zero(t, testing.AllocsPerRun(3, func() { p.Run(p.Tasks-1, scratch) }), name)
+		}
+	}
+}

@@ -1,0 +1,53 @@
+package sampler
+
+import (
+	"context"
+	"fmt"
+	"math"
+)
+
+// DDIMInverse runs DDIM backwards, from clean latents to the noise that DDIM makes
+// them of: Song et al. (2020), section 4.3. Its levels rise; the first may be 0,
+// where the model is called at the second, as there is no noise to see at 0.
+//
+// Each step uses the noise estimate of where it starts, with the model called at
+// the level where it starts (Euler backwards). diffusers' DDIMInverseScheduler
+// calls it at the level it goes to; set Ahead for that.
+//
+// https://arxiv.org/abs/2010.02502
+type DDIMInverse struct {
+	Ahead bool // call the model at the level that a step goes to
+}
+
+// Sample implements [Sampler], but for the order of sigmas.
+func (s DDIMInverse) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, _ Noise) error {
+	if len(sigmas) < 2 {
+		return fmt.Errorf("sampler: ddim_inverse: have %d sigmas, want at least 2", len(sigmas))
+	}
+	for i, sigma := range sigmas {
+		if !(sigma >= 0) || math.IsInf(sigma, 1) || i > 0 && sigma <= sigmas[i-1] {
+			return fmt.Errorf("sampler: ddim_inverse: sigma %d is %g, want finite levels that rise from 0 or more", i, sigma)
+		}
+	}
+	denoise, err := checked("ddim_inverse", denoise, x)
+	if err != nil {
+		return err
+	}
+	d, seen := make([]float32, len(x)), make([]float32, len(x))
+	for i := range len(sigmas) - 1 {
+		sigma, next := sigmas[i], sigmas[i+1]
+		copy(seen, x)
+		at := sigma
+		if s.Ahead || sigma == 0 {
+			at = next
+			relabel(seen, sigma, next) // at unit variance the model sees the same x
+		}
+		denoised, err := denoise(ctx, seen, at)
+		if err != nil {
+			return stepError(i, at, err)
+		}
+		slope(d, seen, denoised, at)
+		addScaled(x, x, next-sigma, d)
+	}
+	return nil
+}

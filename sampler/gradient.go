@@ -1,0 +1,49 @@
+package sampler
+
+import (
+	"context"
+	"fmt"
+	"math"
+)
+
+// GradientEstimation is the sampler of Permenter & Yuan (2023), section 5: Euler
+// steps along γ·ε_i + (1−γ)·ε_{i−1}, which takes the model's errors at two levels
+// against each other. A step to zero takes the estimate itself.
+//
+// https://arxiv.org/abs/2306.04848
+type GradientEstimation struct {
+	Gamma float64 // zero means 2; 1 is Euler
+}
+
+// Sample implements [Sampler].
+func (s GradientEstimation) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, _ Noise) error {
+	denoise, err := begin("gradient_estimation", denoise, x, sigmas)
+	if err != nil {
+		return err
+	}
+	gamma := s.Gamma
+	if gamma == 0 {
+		gamma = 2
+	}
+	if math.IsNaN(gamma) || math.IsInf(gamma, 0) {
+		return fmt.Errorf("sampler: gradient_estimation: gamma: have %g, want a finite number", gamma)
+	}
+	slopes := newHistory(2, len(x))
+	for i := range len(sigmas) - 1 {
+		sigma, next := sigmas[i], sigmas[i+1]
+		denoised, err := denoise(ctx, x, sigma)
+		if err != nil {
+			return stepError(i, sigma, err)
+		}
+		slope(slopes.push(), x, denoised, sigma)
+		switch {
+		case next == 0:
+			copy(x, denoised)
+		case i == 0:
+			eulerStep(x, x, denoised, sigma, next)
+		default:
+			combine(x, 1, []float64{gamma * (next - sigma), (1 - gamma) * (next - sigma)}, slopes)
+		}
+	}
+	return nil
+}
