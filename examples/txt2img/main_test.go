@@ -94,6 +94,7 @@ func TestBadInput(t *testing.T) {
 		{"flag of another kind", "-steps", []string{"x", "-steps", "many"}},
 		{"unknown sampler", `-sampler: sampler: name: have "eulr", want one of euler,`, []string{"x", "-sampler", "eulr"}},
 		{"empty sampler", "-sampler", []string{"x", "-sampler", ""}},
+		{"unknown schedule", `schedule: have "nope", want one of`, []string{"x", "-schedule", "nope"}},
 		{"no steps", "-steps: have 0", []string{"x", "-steps", "0"}},
 		{"many steps", "steps: have 10000", []string{"x", "-steps", "10000"}},
 		{"no pictures", "-n: have 0", []string{"x", "-n", "0"}},
