@@ -17,12 +17,14 @@ import (
 //
 // https://arxiv.org/abs/2201.09865
 func (p *Pipeline) Inpaint(ctx context.Context, prompt string, img, mask image.Image, o *Options) (*Result, error) {
-	r, err := p.newRun(o)
+	config := *p.Scheduler
+	config.SkipPRKSteps = true // as diffusers does in this pipeline
+	r, err := p.newRun(&config, o)
 	if err != nil {
 		return nil, err
 	}
 	channels := p.VAE.Config.LatentChannels
-	trained := p.UNet.Config.InChannels == 2*channels+1
+	trained := p.trainedToInpaint()
 	if !trained && p.UNet.Config.InChannels != channels {
 		return nil, fmt.Errorf("diffusion: the U-Net has %d input channels, want %d, or %d for inpainting", p.UNet.Config.InChannels, channels, 2*channels+1)
 	}

@@ -91,7 +91,8 @@ func LoadFS(fsys fs.FS, o *LoadOptions) (_ *Pipeline, err error) {
 	if err = loader.ReadJSON(fsys, "scheduler/scheduler_config.json", &config); err != nil {
 		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}
-	if p.Scheduler, err = scheduler.ParseConfig(config); err != nil {
+	schedule, err := scheduler.ParseConfig(config)
+	if err != nil {
 		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}
 	if p.Tokenizer, err = clip.LoadTokenizer(fsys, "tokenizer"); err != nil {
@@ -107,6 +108,7 @@ func LoadFS(fsys fs.FS, o *LoadOptions) (_ *Pipeline, err error) {
 	if p.VAE, err = vae.LoadFS(fsys, "vae", (*vae.LoadOptions)(c)); err != nil {
 		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}
+	p.Scheduler = p.corrected(schedule)
 	if err = p.check(); err != nil {
 		return nil, err
 	}
@@ -114,13 +116,32 @@ func LoadFS(fsys fs.FS, o *LoadOptions) (_ *Pipeline, err error) {
 }
 
 // New makes a pipeline of parts that were loaded one by one. The pipeline does
-// not own them: Close leaves them open.
+// not own them: Close leaves them open. It keeps a copy of the scheduler config,
+// see [Pipeline].Scheduler.
 func New(tokenizer *clip.Tokenizer, text *clip.TextEncoder, u *unet.UNet, v *vae.VAE, s *scheduler.Config) (*Pipeline, error) {
-	p := &Pipeline{Tokenizer: tokenizer, TextEncoder: text, UNet: u, VAE: v, Scheduler: s}
+	p := &Pipeline{Tokenizer: tokenizer, TextEncoder: text, UNet: u, VAE: v}
 	if tokenizer == nil || text == nil || u == nil || v == nil || s == nil {
 		return nil, fmt.Errorf("diffusion: a part of the pipeline is nil")
 	}
+	p.Scheduler = p.corrected(s)
 	return p, p.check()
+}
+
+// corrected returns c with what diffusers' pipelines correct in old configs when
+// they are made: leading timesteps begin at 1, and latents, unlike pixels, are not
+// clipped. Its pipeline for inpainting leaves clipping as it is.
+func (p *Pipeline) corrected(c *scheduler.Config) *scheduler.Config {
+	fixed := *c
+	fixed.StepsOffset = 1
+	if !p.trainedToInpaint() {
+		fixed.ClipSample = false
+	}
+	return &fixed
+}
+
+// trainedToInpaint says whether the U-Net sees a mask and the masked latents, too.
+func (p *Pipeline) trainedToInpaint() bool {
+	return p.UNet.Config.InChannels == 2*p.VAE.Config.LatentChannels+1
 }
 
 // check wants the parts to fit together.

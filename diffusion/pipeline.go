@@ -32,7 +32,13 @@ type Pipeline struct {
 	TextEncoder *clip.TextEncoder
 	UNet        *unet.UNet
 	VAE         *vae.VAE
-	Scheduler   *scheduler.Config
+
+	// Scheduler says how a run steps where Options do not. It is the model's
+	// config with steps_offset 1 and, unless the model was trained to inpaint,
+	// clip_sample false, whatever its file says: as diffusers does, which takes
+	// other values for mistakes of old files. A config set here later is taken as
+	// it is.
+	Scheduler *scheduler.Config
 
 	engine *engine.Engine // nil if the parts are the caller's
 }
@@ -55,15 +61,14 @@ type run struct {
 // result says what was cut. Options may be nil. When ctx is done it returns
 // ctx's error within 100 ms, and leaves no goroutine behind.
 func (p *Pipeline) TextToImage(ctx context.Context, prompt string, o *Options) (*Result, error) {
-	r, err := p.newRun(o)
+	r, err := p.newRun(p.Scheduler, o)
 	if err != nil {
 		return nil, err
 	}
 	if have, want := p.UNet.Config.InChannels, p.VAE.Config.LatentChannels; have != want {
 		return nil, fmt.Errorf("diffusion: the U-Net has %d input channels, want %d: this model is for inpainting", have, want)
 	}
-	side := p.defaultSide()
-	if err := r.prepare(side, side); err != nil {
+	if err := r.prepare(p.defaultSize()); err != nil {
 		return nil, err
 	}
 	if err := r.encodeText(ctx, prompt); err != nil {
@@ -89,7 +94,7 @@ func (p *Pipeline) TextToImage(ctx context.Context, prompt string, o *Options) (
 //
 // https://arxiv.org/abs/2108.01073
 func (p *Pipeline) ImageToImage(ctx context.Context, prompt string, img image.Image, o *Options) (*Result, error) {
-	r, err := p.newRun(o)
+	r, err := p.newRun(p.Scheduler, o)
 	if err != nil {
 		return nil, err
 	}
@@ -122,13 +127,13 @@ func (p *Pipeline) ImageToImage(ctx context.Context, prompt string, img image.Im
 }
 
 // newRun checks the options and chooses the noise levels.
-func (p *Pipeline) newRun(o *Options) (*run, error) {
+func (p *Pipeline) newRun(config *scheduler.Config, o *Options) (*run, error) {
 	r := &run{Pipeline: p, begin: time.Now()}
 	var err error
 	if r.Options, err = o.withDefaults(); err != nil {
 		return nil, err
 	}
-	if r.schedule, err = p.levels(&r.Options); err != nil {
+	if r.schedule, err = p.levels(config, &r.Options); err != nil {
 		return nil, err
 	}
 	for i := range r.Images {
@@ -139,13 +144,28 @@ func (p *Pipeline) newRun(o *Options) (*run, error) {
 	return r, nil
 }
 
-// defaultSide is the size of the pictures that the model was trained on.
-func (p *Pipeline) defaultSide() int {
-	cells := 64
-	if v, ok := p.UNet.Config.SampleSize.(float64); ok && v >= 1 && v <= maxSide {
-		cells = int(v)
+// defaultSize is the size of the pictures that the model was trained on:
+// sample_size cells for both sides, or a list of height and width.
+func (p *Pipeline) defaultSize() (width, height int) {
+	width, height = 64, 64
+	switch v := p.UNet.Config.SampleSize.(type) {
+	case float64:
+		width, height = cells(v, width), cells(v, height)
+	case []any:
+		if len(v) == 2 {
+			width, height = cells(v[1], width), cells(v[0], height)
+		}
 	}
-	return cells * p.VAE.Config.Factor()
+	factor := p.VAE.Config.Factor()
+	return factor * width, factor * height
+}
+
+// cells is the number v of a config, or missing if it is none that makes sense.
+func cells(v any, missing int) int {
+	if n, ok := v.(float64); ok && n >= 1 && n <= maxSide {
+		return int(n)
+	}
+	return missing
 }
 
 // prepare settles the size of the pictures and wants the memory for them.

@@ -26,6 +26,7 @@ import (
 	"sdgo/internal/nn"
 	"sdgo/safetensors"
 	"sdgo/sampler"
+	"sdgo/scheduler"
 	"sdgo/unet"
 )
 
@@ -411,6 +412,81 @@ func with(t *testing.T, model, name string, data []byte) fs.FS {
 		out[name] = &fstest.MapFile{Data: data}
 	}
 	return out
+}
+
+// Old scheduler configs say steps_offset 0 and clip_sample true, or leave them out,
+// which is the same; diffusers' pipelines take neither at its word.
+func TestOldSchedulerConfig(t *testing.T) {
+	const file, old = "scheduler/scheduler_config.json", `{"_class_name": "DDIMScheduler", "beta_start": 0.00085,
+		"beta_end": 0.012, "beta_schedule": "scaled_linear", "set_alpha_to_one": false}`
+	p, err := LoadFS(with(t, "tiny-sd15", file, []byte(old)), nil)
+	require.NoError(t, err)
+	defer p.Close()
+	assert.Equal(t, 1, p.Scheduler.StepsOffset)
+	assert.False(t, p.Scheduler.ClipSample)
+
+	given, err := scheduler.ParseConfig([]byte(old))
+	require.NoError(t, err)
+	parts, err := New(p.Tokenizer, p.TextEncoder, p.UNet, p.VAE, given)
+	require.NoError(t, err)
+	assert.Equal(t, 1, parts.Scheduler.StepsOffset)
+	assert.Equal(t, 0, given.StepsOffset, "the caller's own stays as it is")
+	assert.True(t, given.ClipSample)
+
+	o := &Options{Width: 64, Height: 64, Steps: 4, Seed: 1}
+	want, err := p.TextToImage(t.Context(), prompt, o)
+	require.NoError(t, err)
+	p.Scheduler = given // set later: taken as it is
+	got, err := p.TextToImage(t.Context(), prompt, o)
+	require.NoError(t, err)
+	assert.NotEqual(t, want.Latents.Float32s(), got.Latents.Float32s())
+
+	// a DDIM that another class's config is made into does not clip either
+	p.Scheduler, err = scheduler.ParseConfig([]byte(strings.Replace(old, "DDIM", "PNDM", 1)))
+	require.NoError(t, err)
+	o.Sampler = sampler.DDIM{}
+	got, err = p.TextToImage(t.Context(), prompt, o)
+	require.NoError(t, err)
+	assert.Equal(t, want.Latents.Float32s(), got.Latents.Float32s())
+
+	inpaint, err := LoadFS(with(t, "tiny-inpaint", file, []byte(old)), nil)
+	require.NoError(t, err)
+	defer inpaint.Close()
+	assert.Equal(t, 1, inpaint.Scheduler.StepsOffset)
+	assert.True(t, inpaint.Scheduler.ClipSample)
+}
+
+// Inpainting leaves out PNDM's Runge-Kutta steps even if the config does not.
+func TestInpaintSkipsRungeKutta(t *testing.T) {
+	p := load(t, "tiny-sd15", nil)
+	img, mask := image.NewNRGBA(image.Rect(0, 0, 64, 64)), image.NewGray(image.Rect(0, 0, 64, 64))
+	mask.SetGray(20, 20, color.Gray{255})
+	o := &Options{Steps: 4, Seed: 1}
+	want, err := p.Inpaint(t.Context(), prompt, img, mask, o)
+	require.NoError(t, err)
+	config := *p.Scheduler
+	config.SkipPRKSteps = false
+	p.Scheduler = &config
+	got, err := p.Inpaint(t.Context(), prompt, img, mask, o)
+	require.NoError(t, err)
+	assert.Equal(t, want.Latents.Float32s(), got.Latents.Float32s())
+}
+
+func TestDefaultSize(t *testing.T) {
+	p := load(t, "tiny-sd15", nil)
+	for _, tt := range []struct {
+		sampleSize    any
+		width, height int
+	}{
+		{nil, 512, 512},
+		{16.0, 128, 128},
+		{[]any{6.0, 9.0}, 72, 48}, // height first
+		{"large", 512, 512},
+	} {
+		p.UNet.Config.SampleSize = tt.sampleSize
+		width, height := p.defaultSize()
+		assert.Equal(t, [2]int{tt.width, tt.height}, [2]int{width, height}, "%v", tt.sampleSize)
+	}
 }
 
 func TestBadModels(t *testing.T) {

@@ -13,15 +13,19 @@ import (
 // gets: those of k-diffusion, ending at zero.
 const customClass = "EulerDiscreteScheduler"
 
-// levels returns the noise levels that the options ask for: those of the model's
+// levels returns the noise levels that the options ask for: those of the
 // scheduler config, under the class that suits the sampler.
-func (p *Pipeline) levels(o *Options) (*scheduler.Schedule, error) {
-	config := p.Scheduler
+func (p *Pipeline) levels(config *scheduler.Config, o *Options) (*scheduler.Schedule, error) {
 	if o.Sampler != nil {
-		var err error
-		if config, err = config.As(classOf(o.Sampler)); err != nil {
+		class := classOf(o.Sampler)
+		own, err := config.As(class)
+		if err != nil {
 			return nil, fmt.Errorf("diffusion: %w", err)
 		}
+		if class != config.Class {
+			own = p.corrected(own)
+		}
+		config = own
 		switch o.Sampler.(type) {
 		case sampler.PLMS:
 			config.SkipPRKSteps = true

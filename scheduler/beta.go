@@ -147,7 +147,7 @@ func linspace32(start, end float64, n int) []float64 {
 		values[0] = start
 		return values
 	}
-	step := f32((end - start) / float64(n-1))
+	step := f32(f32(end-start) / float64(n-1))
 	for i := range values {
 		if i < n/2 {
 			values[i] = f32(start + step*float64(i))

@@ -97,6 +97,15 @@ func TestParseConfigRefuses(t *testing.T) {
 
 // A config moves to another class as diffusers' from_config moves it: given keys
 // carry over, defaults do not.
+// torch.linspace rounds the range to float32 before it divides it into steps.
+func TestBetasRoundTheRange(t *testing.T) {
+	c := parse(t, `{"_class_name": "DDIMScheduler", "beta_start": 0.000866, "beta_end": 0.012, "num_train_timesteps": 100}`)
+	betas, err := c.Betas()
+	require.NoError(t, err)
+	want := []float64{0.0008660000166855752, 0.0009784647263586521, 0.0010909293778240681} // torch 2.15
+	assert.Equal(t, want, betas[:3])
+}
+
 func TestAs(t *testing.T) {
 	c := parse(t, sd15)
 	euler, err := c.As("EulerDiscreteScheduler")
