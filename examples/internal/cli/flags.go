@@ -54,7 +54,7 @@ func New(name, about string, stdout, stderr io.Writer) *Command {
 	c.IntVar(&o.Width, "width", 0, "width in pixels, a multiple of 8 (default the image's or the model's)")
 	c.IntVar(&o.Height, "height", 0, "height in pixels, a multiple of 8 (default the image's or the model's)")
 	c.IntVar(&o.Images, "n", 1, "number of pictures")
-	c.StringVar(&c.sampler, "sampler", "", "`name` of the sampler, help to list them (default what the model's scheduler_config.json says)")
+	c.StringVar(&c.sampler, "sampler", "", "`name` of the sampler, or a label such as \"DPM++ 2M Karras\", help to list them (default what the model's scheduler_config.json says)")
 	c.StringVar(&o.Schedule, "schedule", "", "`name` of the noise levels, help to list them (default what the model's scheduler_config.json says)")
 	c.Float64Var(&o.Eta, "eta", 0, "fresh noise in the steps of ddim, 0 to 1 (default 0)")
 	c.IntVar(&o.ClipSkip, "clip-skip", 0, "leave out the last `layers` of the text encoder, as diffusers counts: 1 takes the layer before the last (default 0)")
@@ -97,9 +97,14 @@ func (c *Command) Parse(args []string) error {
 		c.Options.Guidance = 1 // off, as 0 is in diffusers
 	}
 	if given["sampler"] {
-		if c.Options.Sampler, err = sampler.ByName(c.sampler); err != nil {
+		info, schedule, err := sampler.ParseLabel(c.sampler)
+		if err != nil {
 			return fmt.Errorf("-sampler: %w", err)
 		}
+		if c.Options.Sampler, err = sampler.ByName(info.Name); err != nil {
+			return fmt.Errorf("-sampler: %w", err)
+		}
+		c.Options.Schedule = cmp.Or(c.Options.Schedule, schedule)
 	}
 	if given["model"] && c.model == "" {
 		return errors.New("-model: have an empty name, want a folder")
