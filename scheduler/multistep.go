@@ -54,6 +54,9 @@ func multistepSchedule(c *Config, t *table, steps int) (*Schedule, error) {
 			final = curve[steps-1] // the last level again
 		}
 	}
+	if final < sigmas[steps-1]*(1+1e-6) { // a curve may end a rounding below its end
+		final = min(final, sigmas[steps-1])
+	}
 	return &Schedule{Timesteps: ts, Sigmas: roundSigmas(sigmas, final)}, nil
 }
 

@@ -260,6 +260,23 @@ func TestStride(t *testing.T) {
 	assert.Zero(t, s.Sigmas[10])
 }
 
+// With zero terminal SNR diffusers bounds the last sigma to 4096, which betas that
+// rise linearly pass before. The run still begins at the last timestep.
+func TestZeroSNRBeginsAtTheEnd(t *testing.T) {
+	s, err := parse(t, `{"_class_name": "DPMSolverMultistepScheduler", "rescale_betas_zero_snr": true,
+		"prediction_type": "v_prediction", "use_lu_lambdas": true}`).Schedule(7)
+	require.NoError(t, err)
+	assert.Equal(t, []float64{999, 970, 856, 600, 204, 22, 0}, s.Timesteps)
+}
+
+// The curve of this config ends a rounding below the lowest level.
+func TestCurveEndsAtTheLowestLevel(t *testing.T) {
+	s, err := parse(t, `{"_class_name": "DPMSolverMultistepScheduler", "beta_start": 0.001, "beta_schedule": "scaled_linear",
+		"use_lu_lambdas": true, "final_sigmas_type": "sigma_min"}`).Schedule(20)
+	require.NoError(t, err)
+	assert.Equal(t, s.Sigmas[19], s.Sigmas[20])
+}
+
 func TestTimestepInterpolates(t *testing.T) {
 	c := parse(t, sd15)
 	s, err := c.Schedule(10)

@@ -2,7 +2,6 @@ package scheduler
 
 import (
 	"math"
-	"slices"
 )
 
 // noSignal stands for the infinite sigma of a level without signal (ᾱ = 0, by
@@ -85,12 +84,13 @@ func (t *table) timestep(sigma float64) float64 {
 	if len(t.logs) == 1 {
 		return 0
 	}
-	// the last level at or below sigma, or the first
-	low := slices.IndexFunc(t.logs, func(l float64) bool { return l > log }) - 1
-	if low == -2 { // all are below
-		low = len(t.logs) - 2
+	// The last level at or below sigma, or the first. Levels above the last one,
+	// which zero terminal SNR puts below them where diffusers bounds it, are passed.
+	low := len(t.logs) - 1
+	for low > 0 && t.logs[low] > log {
+		low--
 	}
-	low = max(0, min(low, len(t.logs)-2))
+	low = min(low, len(t.logs)-2)
 	w := (t.logs[low] - log) / f32(t.logs[low]-t.logs[low+1])
 	w = math.Min(math.Max(w, 0), 1)
 	return (1-w)*float64(low) + w*float64(low+1)
