@@ -154,13 +154,13 @@ func TestArena(t *testing.T) {
 }
 
 func TestCancel(t *testing.T) {
-	const size = 64 * 64 * 128
+	const size = 64 * 64 * 32
 	eng, err := engine.New(nil)
 	require.NoError(t, err)
-	plan := chain(t, 200, 64, 128)
+	plan := chain(t, 400, 64, 32)
 	in, out := [][]float32{make([]float32, size)}, [][]float32{make([]float32, size)}
 	before := runtime.NumGoroutine()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Millisecond)
 	defer cancel()
 	err = eng.Run(ctx, plan, in, out)
 	assert.ErrorIs(t, err, context.DeadlineExceeded)
@@ -205,15 +205,15 @@ func TestConcurrentRuns(t *testing.T) {
 }
 
 func TestMemoryLimit(t *testing.T) {
-	plan := chain(t, 3, 64, 128)
+	plan := chain(t, 3, 64, 32)
 	eng, err := engine.New(&engine.Options{MaxMemory: plan.Bytes() - 1})
 	require.NoError(t, err)
 	var limit *engine.MemoryError
 	err = eng.Check(plan, "a picture")
 	require.ErrorAs(t, err, &limit)
 	assert.Equal(t, engine.MemoryError{What: "a picture", Need: plan.Bytes(), Limit: plan.Bytes() - 1}, *limit)
-	assert.Equal(t, "engine: a picture needs 4.0 MiB beside the 0 bytes in use, more than the limit of 4.0 MiB", err.Error())
-	in := [][]float32{make([]float32, 64*64*128)}
+	assert.Equal(t, "engine: a picture needs 1.0 MiB beside the 0 bytes in use, more than the limit of 1048575 bytes", err.Error())
+	in := [][]float32{make([]float32, 64*64*32)}
 	assert.ErrorAs(t, eng.Run(t.Context(), plan, in, in), &limit)
 
 	// Idle memory gives way.
