@@ -171,8 +171,8 @@ func TestCancel(t *testing.T) {
 func TestAllocations(t *testing.T) {
 	memory, err := engine.New(nil)
 	require.NoError(t, err)
-	for _, n := range []int{2, 50} {
-		m, err := chain(t, n, 8, 32).NewMachine(&memory.Memory, 2)
+	for _, n := range []int{2, 30} {
+		m, err := chain(t, n, 4, 32).NewMachine(&memory.Memory, 2)
 		require.NoError(t, err)
 		allocs := testing.AllocsPerRun(20, func() {
 			if err := m.Run(context.Background()); err != nil {
@@ -205,15 +205,15 @@ func TestConcurrentRuns(t *testing.T) {
 }
 
 func TestMemoryLimit(t *testing.T) {
-	plan := chain(t, 3, 64, 32)
+	plan := chain(t, 3, 16, 32)
 	eng, err := engine.New(&engine.Options{MaxMemory: plan.Bytes() - 1})
 	require.NoError(t, err)
 	var limit *engine.MemoryError
 	err = eng.Check(plan, "a picture")
 	require.ErrorAs(t, err, &limit)
 	assert.Equal(t, engine.MemoryError{What: "a picture", Need: plan.Bytes(), Limit: plan.Bytes() - 1}, *limit)
-	assert.Equal(t, "engine: a picture needs 1.0 MiB beside the 0 bytes in use, more than the limit of 1048575 bytes", err.Error())
-	in := [][]float32{make([]float32, 64*64*32)}
+	assert.Equal(t, "engine: a picture needs 65536 bytes beside the 0 bytes in use, more than the limit of 65535 bytes", err.Error())
+	in := [][]float32{make([]float32, 16*16*32)}
 	assert.ErrorAs(t, eng.Run(t.Context(), plan, in, in), &limit)
 
 	// Idle memory gives way.
