@@ -51,8 +51,8 @@ func New(o *Options) (*Engine, error) {
 		return nil, fmt.Errorf("engine: have a memory limit of %d bytes, want 0 (the machine's memory) or more", o.MaxMemory)
 	}
 	e := &Engine{threads: o.Threads, released: make(chan struct{})}
-	e.Memory.limit = o.MaxMemory
-	if e.Memory.limit == 0 {
+	e.Memory.limit, e.Memory.chosen = o.MaxMemory, o.MaxMemory > 0
+	if !e.Memory.chosen {
 		e.Memory.limit = machineMemory()
 	}
 	return e, nil

@@ -2,15 +2,17 @@ package engine
 
 import (
 	"fmt"
+	"math"
 	"runtime"
 	"sync"
 )
 
 // Memory counts the bytes that an engine holds and keeps them under a limit.
 type Memory struct {
-	mu    sync.Mutex
-	used  int64
-	limit int64
+	mu     sync.Mutex
+	used   int64
+	limit  int64
+	chosen bool // the limit is the caller's, not the machine's
 }
 
 // MemoryError says that work needs more memory than the limit allows. Nothing
@@ -53,10 +55,14 @@ func (m *Memory) check(n, spare int64, what string) error {
 	return m.fits(n, spare, what)
 }
 
-// Free returns the bytes that are not in use.
-func (m *Memory) Free() int64 {
+// Allowed returns the bytes that a limit of the caller's own leaves, or MaxInt64 if
+// there is none. It does not depend on the machine.
+func (m *Memory) Allowed() int64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if !m.chosen {
+		return math.MaxInt64
+	}
 	return m.limit - m.used
 }
 

@@ -232,7 +232,8 @@ const (
 
 // chooseWinograd decides which convolutions are Winograd's. Layers with small
 // weights come first: they work on the largest images. The choice depends on the
-// model and on the memory allowed, not on the processor.
+// model and the caller's limit on memory, never on the machine, as the last bits
+// of the result depend on it.
 func (p *Params) chooseWinograd(eng *engine.Engine) {
 	var total int64
 	var candidates []*Param
@@ -245,7 +246,7 @@ func (p *Params) chooseWinograd(eng *engine.Engine) {
 	if total < winogradModel {
 		return
 	}
-	budget := min(max(total/winogradShare, winogradLeast), (eng.Memory.Free()-total)/winogradShare)
+	budget := min(max(total/winogradShare, winogradLeast), (eng.Memory.Allowed()-total)/winogradShare)
 	slices.SortStableFunc(candidates, func(a, b *Param) int { return a.size - b.size })
 	for _, w := range candidates {
 		if budget -= 4 * int64(w.transformSize-w.size); budget < 0 {
