@@ -1,0 +1,63 @@
+package main
+
+import (
+	"image"
+	"image/color"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"sdgo/examples/internal/clitest"
+)
+
+var (
+	square = image.Rect(16, 16, 32, 32)
+	red    = color.NRGBA{255, 0, 0, 255}
+)
+
+func TestPicture(t *testing.T) {
+	t.Chdir(t.TempDir())
+	clitest.WritePNG(t, "in.png", 64, 48, square, red)
+	status, _, stderr := clitest.Run(t.Context(), run, "a blue house", "-image", "in.png", "-strength", "0.5", "-steps", "4")
+	require.Equal(t, 0, status, stderr)
+	assert.Equal(t, image.Pt(64, 48), clitest.ReadPNG(t, "out.png").Bounds().Size())
+}
+
+func TestBadInput(t *testing.T) {
+	t.Chdir(t.TempDir())
+	clitest.WritePNG(t, "in.png", 64, 48, square, red)
+	clitest.WritePNG(t, "small.png", 7, 7, square, red)
+	whole, err := os.ReadFile("in.png")
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile("cut.png", whole[:len(whole)/2], 0o644))
+	require.NoError(t, os.WriteFile("text.png", []byte("no picture"), 0o644))
+	huge := append([]byte{}, whole...)
+	copy(huge[16:], []byte{0, 0, 0xff, 0xff, 0, 0, 0xff, 0xff, 8, 2, 0, 0, 0, 0x4a, 0x21, 0xb1, 0x33}) // IHDR of 65535×65535
+	require.NoError(t, os.WriteFile("huge.png", huge, 0o644))
+	require.NoError(t, os.Mkdir("folder", 0o755))
+
+	tests := []struct {
+		name, message string
+		args          []string
+	}{
+		{"no image", "-image: have no file", []string{"x"}},
+		{"missing image", "-image: open missing.png", []string{"x", "-image", "missing.png"}},
+		{"image is a folder", "-image: read folder", []string{"x", "-image", "folder"}},
+		{"image is no picture", "text.png: image: unknown format", []string{"x", "-image", "text.png"}},
+		{"image is cut off", "cut.png: ", []string{"x", "-image", "cut.png"}},
+		{"image is huge", "huge.png: ", []string{"x", "-image", "huge.png"}},
+		{"image below 8 pixels", "0×0", []string{"x", "-image", "small.png"}},
+		{"no prompt", "have no prompt", []string{"-image", "in.png"}},
+		{"strength 0", "-strength: have 0", []string{"x", "-image", "in.png", "-strength", "0"}},
+		{"strength 2", "strength: have 2", []string{"x", "-image", "in.png", "-strength", "2"}},
+		{"strength NaN", "strength: have NaN", []string{"x", "-image", "in.png", "-strength", "NaN"}},
+		{"size no multiple of 8", "100×48", []string{"x", "-image", "in.png", "-width", "100"}},
+		{"no such folder for the output", "no such file", []string{"x", "-image", "in.png", "-o", filepath.Join("missing", "out.png")}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) { clitest.Fails(t, run, tt.message, tt.args...) })
+	}
+}

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"image"
+	"image/color"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"sdgo/examples/internal/clitest"
+)
+
+var (
+	size = image.Pt(64, 48)
+	hole = image.Rect(16, 16, 40, 32)
+	red  = color.NRGBA{255, 0, 0, 255}
+)
+
+// write writes an image and masks of all kinds.
+func write(t *testing.T) {
+	t.Chdir(t.TempDir())
+	clitest.WritePNG(t, "in.png", size.X, size.Y, image.Rect(8, 8, 32, 32), red)
+	clitest.WritePNG(t, "mask.png", size.X, size.Y, hole, color.White)
+	clitest.WritePNG(t, "alpha.png", size.X, size.Y, hole, color.Transparent)
+	clitest.WritePNG(t, "black.png", size.X, size.Y, image.Rectangle{}, color.White)
+	clitest.WritePNG(t, "other.png", size.X+8, size.Y, hole, color.White)
+}
+
+func TestPicture(t *testing.T) {
+	write(t)
+	for _, mask := range [][]string{
+		{"-mask", "mask.png"},
+		{"-mask", "alpha.png", "-mask-mode", "alpha"},
+	} {
+		status, _, stderr := clitest.Run(t.Context(), run, append(mask, "a blue house", "-image", "in.png", "-steps", "2", "-keep-outside")...)
+		require.Equal(t, 0, status, stderr)
+		before, after := clitest.ReadPNG(t, "in.png"), clitest.ReadPNG(t, "out.png")
+		assert.Equal(t, size, after.Bounds().Size())
+		changed := image.Rectangle{}
+		for y := range size.Y {
+			for x := range size.X {
+				if color.NRGBAModel.Convert(before.At(x, y)) != color.NRGBAModel.Convert(after.At(x, y)) {
+					changed = changed.Union(image.Rect(x, y, x+1, y+1))
+				}
+			}
+		}
+		assert.Equal(t, hole, changed, "what changed is the mask")
+	}
+}
+
+func TestBadInput(t *testing.T) {
+	write(t)
+	in := []string{"x", "-image", "in.png"}
+	tests := []struct {
+		name, message string
+		args          []string
+	}{
+		{"no image", "-image: have no file", []string{"x", "-mask", "mask.png"}},
+		{"no mask", "-mask: have no file", in},
+		{"missing mask", "-mask: open missing.png", append(in, "-mask", "missing.png")},
+		{"mask of another size", "mask: have 72×48 pixels, want the image's 64×48", append(in, "-mask", "other.png")},
+		{"all-black mask", "mask: have no pixel to repaint", append(in, "-mask", "black.png")},
+		{"opaque mask", "mask: have no pixel to repaint", append(in, "-mask", "mask.png", "-mask-mode", "alpha")},
+		{"unknown mask mode", "-mask-mode", append(in, "-mask", "mask.png", "-mask-mode", "red")},
+		{"strength 0", "-strength: have 0", append(in, "-mask", "mask.png", "-strength", "0")},
+		{"strength 2", "strength: have 2", append(in, "-mask", "mask.png", "-strength", "2")},
+		{"no prompt", "have no prompt", []string{"-image", "in.png", "-mask", "mask.png"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) { clitest.Fails(t, run, tt.message, tt.args...) })
+	}
+}

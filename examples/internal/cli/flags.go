@@ -1,0 +1,143 @@
+package cli
+
+import (
+	"cmp"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"sdgo/diffusion"
+	"sdgo/examples/tinyscenes"
+	"sdgo/sampler"
+)
+
+// Command is an example command: the flags that all of them have, and what they
+// were set to. A command adds its own flags before it calls Parse.
+type Command struct {
+	*flag.FlagSet
+	Prompt  string
+	Options diffusion.Options
+
+	model, output  string
+	sampler        string // help, or a name
+	load           diffusion.LoadOptions
+	about          string
+	stdout, stderr io.Writer
+	progress       *progress
+	loading        time.Duration
+}
+
+// New returns a command with the flags that all examples have.
+func New(name, about string, stdout, stderr io.Writer) *Command {
+	c := &Command{
+		FlagSet: flag.NewFlagSet(name, flag.ContinueOnError),
+		about:   about, stdout: stdout, stderr: stderr,
+		progress: newProgress(stderr),
+	}
+	c.SetOutput(io.Discard) // errors are returned, and printed once
+	c.Usage = func() {}
+	c.Options.OnStep = c.progress.step
+
+	o := &c.Options
+	c.StringVar(&c.model, "model", "", "the model's `folder` in diffusers' layout (default the demo model, tinyscenes)")
+	c.StringVar(&c.output, "o", "out.png", "the PNG `file` to write; with -n 2 and more out-0.png, out-1.png and so on")
+	c.StringVar(&o.NegativePrompt, "negative", "", "`text` that guidance leads away from")
+	c.IntVar(&o.Steps, "steps", 0, fmt.Sprintf("sampling steps, 1 to 1000 (default %d for the demo model, otherwise 50)", tinyscenes.Steps))
+	c.Float64Var(&o.Guidance, "guidance", 0, fmt.Sprintf("guidance scale; 1 and less turns it off (default %g for the demo model, otherwise 7.5)", tinyscenes.Guidance))
+	c.Float64Var(&o.GuidanceRescale, "guidance-rescale", 0, "bring the contrast of the guided prediction back, 0 to 1 (default 0)")
+	c.Uint64Var(&o.Seed, "seed", 1, "seed of the noise; the pictures of -n have this and the following ones")
+	c.IntVar(&o.Width, "width", 0, "width in pixels, a multiple of 8 (default the image's or the model's)")
+	c.IntVar(&o.Height, "height", 0, "height in pixels, a multiple of 8 (default the image's or the model's)")
+	c.IntVar(&o.Images, "n", 1, "number of pictures")
+	c.StringVar(&c.sampler, "sampler", "", "`name` of the sampler, help to list them (default what the model's scheduler_config.json says)")
+	c.StringVar(&o.Schedule, "schedule", "", "`name` of the noise levels (default what the model's scheduler_config.json says)")
+	c.Float64Var(&o.Eta, "eta", 0, "fresh noise in the steps of ddim, 0 to 1 (default 0)")
+	c.IntVar(&o.ClipSkip, "clip-skip", 0, "leave out the last `layers` of the text encoder, as diffusers counts: 1 takes the layer before the last (default 0)")
+	c.IntVar(&c.load.Threads, "threads", 0, "goroutines that compute (default one for each processor)")
+	return c
+}
+
+// Parse reads the arguments, flags before and after the prompt, and checks what
+// can be checked without the model. After -help and -sampler help, which it
+// answers, it returns flag.ErrHelp.
+func (c *Command) Parse(args []string) error {
+	words, err := c.parseAll(args)
+	if errors.Is(err, flag.ErrHelp) {
+		c.help()
+	}
+	if err != nil {
+		return err
+	}
+	if c.sampler == "help" {
+		for _, info := range sampler.Names() {
+			fmt.Fprintf(c.stdout, "%-18s %s\n", info.Name, info.Description)
+		}
+		return flag.ErrHelp
+	}
+	given := map[string]bool{}
+	c.Visit(func(f *flag.Flag) { given[f.Name] = true })
+	for _, name := range []string{"steps", "width", "height", "n", "strength", "threads"} {
+		// to the library a zero means the default
+		if f := c.Lookup(name); given[name] && (f.Value.String() == "0" || strings.HasPrefix(f.Value.String(), "-")) {
+			return fmt.Errorf("-%s: have %s, want more than 0", name, f.Value)
+		}
+	}
+	if given["guidance"] && c.Options.Guidance == 0 {
+		c.Options.Guidance = 1 // off, as 0 is in diffusers
+	}
+	if given["sampler"] {
+		if c.Options.Sampler, err = sampler.ByName(c.sampler); err != nil {
+			return fmt.Errorf("-sampler: %w", err)
+		}
+	}
+	if given["model"] && c.model == "" {
+		return errors.New("-model: have an empty name, want a folder")
+	}
+	if c.model == "" {
+		c.Options.Guidance = cmp.Or(c.Options.Guidance, tinyscenes.Guidance)
+		c.Options.Steps = cmp.Or(c.Options.Steps, tinyscenes.Steps)
+	}
+	if len(words) == 0 {
+		return fmt.Errorf("have no prompt, want one: %s [flags] \"a red house\" (-help lists the flags)", c.Name())
+	}
+	c.Prompt = strings.Join(words, " ")
+	return checkOutput(c.output)
+}
+
+// parseAll parses flags wherever they stand and returns the other arguments.
+// All that follows "--" is no flag.
+func (c *Command) parseAll(args []string) (words []string, err error) {
+	for {
+		if err := c.FlagSet.Parse(args); err != nil {
+			return nil, err
+		}
+		rest := c.Args()
+		if read := len(args) - len(rest); read > 0 && args[read-1] == "--" {
+			return slices.Concat(words, rest), nil
+		}
+		if len(rest) == 0 {
+			return words, nil
+		}
+		words, args = append(words, rest[0]), rest[1:]
+	}
+}
+
+func (c *Command) help() {
+	fmt.Fprintf(c.stdout, "%s %s.\n\nUsage: %[1]s [flags] prompt\n\n", c.Name(), c.about)
+	c.SetOutput(c.stdout)
+	c.PrintDefaults()
+}
+
+// Load loads the model that the flags name.
+func (c *Command) Load() (*diffusion.Pipeline, error) {
+	begin := time.Now()
+	defer func() { c.loading = time.Since(begin) }()
+	if c.model == "" {
+		return diffusion.LoadFS(tinyscenes.FS, &c.load)
+	}
+	return diffusion.Load(c.model, &c.load)
+}

@@ -1,0 +1,75 @@
+// Package clitest runs the example commands in tests.
+package clitest
+
+import (
+	"bytes"
+	"context"
+	"image"
+	"image/color"
+	"image/draw"
+	"image/png"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"sdgo/examples/internal/cli"
+)
+
+// Command is the body of an example command.
+type Command func(context.Context, *cli.Command, []string) error
+
+// Run runs a command and returns its exit status and what it wrote.
+func Run(ctx context.Context, run Command, args ...string) (status int, stdout, stderr string) {
+	var out, err bytes.Buffer
+	status = cli.Run(ctx, cli.New("test", "is tested", &out, &err), run, args)
+	return status, out.String(), err.String()
+}
+
+// Fails wants a command to end with status 1 and one line on stderr that
+// contains the message, and the working folder as it was.
+func Fails(t *testing.T, run Command, message string, args ...string) {
+	t.Helper()
+	before := names(t)
+	status, stdout, stderr := Run(t.Context(), run, args...)
+	assert.Equal(t, 1, status)
+	assert.Empty(t, stdout)
+	assert.Contains(t, stderr, message)
+	assert.Equal(t, 1, strings.Count(stderr, "\n"), stderr)
+	assert.True(t, strings.HasSuffix(stderr, "\n"), stderr)
+	assert.Equal(t, before, names(t), "a failed command changed the folder")
+}
+
+func names(t *testing.T) (names []string) {
+	entries, err := os.ReadDir(".")
+	require.NoError(t, err)
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
+}
+
+// ReadPNG reads a picture.
+func ReadPNG(t *testing.T, name string) image.Image {
+	t.Helper()
+	f, err := os.Open(name)
+	require.NoError(t, err)
+	defer f.Close()
+	img, err := png.Decode(f)
+	require.NoError(t, err)
+	return img
+}
+
+// WritePNG writes a black picture with a rectangle of one color.
+func WritePNG(t *testing.T, name string, width, height int, rect image.Rectangle, c color.Color) {
+	t.Helper()
+	img := image.NewNRGBA(image.Rect(0, 0, width, height))
+	draw.Draw(img, img.Rect, image.Black, image.Point{}, draw.Src)
+	draw.Draw(img, rect, image.NewUniform(c), image.Point{}, draw.Src)
+	f, err := os.Create(name)
+	require.NoError(t, err)
+	require.NoError(t, png.Encode(f, img))
+	require.NoError(t, f.Close())
+}

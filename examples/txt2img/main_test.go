@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"image"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"sdgo/examples/internal/clitest"
+	"sdgo/sampler"
+)
+
+func TestPicture(t *testing.T) {
+	t.Chdir(t.TempDir())
+	status, stdout, stderr := clitest.Run(t.Context(), run, "a", "red house", "-seed", "3", "-steps", "2", "-sampler", "Euler", "-n", "2")
+	require.Equal(t, 0, status, stderr)
+	assert.Empty(t, stdout)
+	assert.Contains(t, stderr, "step 1/2\nstep 2/2\nout-0.png out-1.png: load ")
+	first := clitest.ReadPNG(t, "out-0.png")
+	assert.Equal(t, image.Pt(128, 128), first.Bounds().Size())
+	assert.NotEqual(t, first, clitest.ReadPNG(t, "out-1.png"))
+
+	// Flags stand before the prompt, too. Image 1 of a run is image 0 of the next
+	// seed.
+	status, _, stderr = clitest.Run(t.Context(), run, "-seed", "4", "-steps", "2", "-sampler", "Euler", "-o", "b.png", "--", "a red house")
+	require.Equal(t, 0, status, stderr)
+	assert.Equal(t, clitest.ReadPNG(t, "out-1.png"), clitest.ReadPNG(t, "b.png"))
+
+	entries, err := os.ReadDir(".")
+	require.NoError(t, err)
+	assert.Len(t, entries, 3, "a temporary file was left")
+}
+
+func TestDemoDefaults(t *testing.T) {
+	t.Chdir(t.TempDir())
+	size := []string{"-width", "32", "-height", "64", "a red house"}
+	for name, args := range map[string][]string{
+		"default.png":  nil,
+		"explicit.png": {"-steps", "25", "-guidance", "2.5", "-seed", "1", "-sampler", "plms", "-threads", "1"},
+		"off.png":      {"-guidance", "0"},
+		"one.png":      {"-guidance", "1"},
+	} {
+		status, _, stderr := clitest.Run(t.Context(), run, append(append(args, "-o", name), size...)...)
+		require.Equal(t, 0, status, stderr)
+	}
+	assert.Equal(t, image.Pt(32, 64), clitest.ReadPNG(t, "default.png").Bounds().Size())
+	assert.Equal(t, clitest.ReadPNG(t, "explicit.png"), clitest.ReadPNG(t, "default.png"))
+	assert.Equal(t, clitest.ReadPNG(t, "one.png"), clitest.ReadPNG(t, "off.png"))
+	assert.NotEqual(t, clitest.ReadPNG(t, "one.png"), clitest.ReadPNG(t, "default.png"))
+}
+
+func TestTruncatedPrompt(t *testing.T) {
+	t.Chdir(t.TempDir())
+	status, _, stderr := clitest.Run(t.Context(), run, "-steps", "1", "-width", "8", "-height", "8", strings.Repeat("house ", 80)+"boat")
+	require.Equal(t, 0, status, stderr)
+	assert.Regexp(t, `note: the prompt is too long for the text encoder; left out: ".*boat"\n`, stderr)
+}
+
+func TestHelp(t *testing.T) {
+	status, stdout, stderr := clitest.Run(t.Context(), run, "-help")
+	assert.Equal(t, 0, status)
+	assert.Empty(t, stderr)
+	for _, name := range []string{"model", "o", "negative", "steps", "guidance", "guidance-rescale", "seed", "width", "height", "n", "sampler", "schedule", "eta", "clip-skip", "threads"} {
+		assert.Contains(t, stdout, "  -"+name+" ")
+	}
+
+	status, stdout, stderr = clitest.Run(t.Context(), run, "-sampler", "help")
+	assert.Equal(t, 0, status)
+	assert.Empty(t, stderr)
+	assert.Equal(t, len(sampler.Names()), strings.Count(stdout, "\n"))
+}
+
+func TestBadInput(t *testing.T) {
+	t.Chdir(t.TempDir())
+	require.NoError(t, os.Mkdir("folder", 0o755))
+	require.NoError(t, os.WriteFile("file", nil, 0o644))
+	tests := []struct {
+		name, message string
+		args          []string
+	}{
+		{"no prompt", "have no prompt", nil},
+		{"no prompt after --", "have no prompt", []string{"-steps", "2", "--"}},
+		{"unknown flag", "-foo", []string{"x", "-foo"}},
+		{"flag without a value", "-steps", []string{"x", "-steps"}},
+		{"flag of another kind", "-steps", []string{"x", "-steps", "many"}},
+		{"unknown sampler", `-sampler: sampler: name: have "eulr", want one of euler,`, []string{"x", "-sampler", "eulr"}},
+		{"empty sampler", "-sampler", []string{"x", "-sampler", ""}},
+		{"no steps", "-steps: have 0", []string{"x", "-steps", "0"}},
+		{"many steps", "steps: have 10000", []string{"x", "-steps", "10000"}},
+		{"no pictures", "-n: have 0", []string{"x", "-n", "0"}},
+		{"negative number of pictures", "-n: have -1", []string{"x", "-n", "-1"}},
+		{"negative threads", "-threads: have -1", []string{"x", "-threads", "-1"}},
+		{"guidance NaN", "guidance: have NaN", []string{"x", "-guidance", "NaN"}},
+		{"guidance infinite", "guidance: have +Inf", []string{"x", "-guidance", "Inf"}},
+		{"guidance rescale above 1", "guidance rescale: have 1.5", []string{"x", "-guidance-rescale", "1.5"}},
+		{"negative seed", "-seed", []string{"x", "-seed", "-1"}},
+		{"eta above 1", "eta: have 2", []string{"x", "-eta", "2", "-sampler", "ddim"}},
+		{"clip skip of all layers", "clip skip: have 2", []string{"x", "-clip-skip", "2"}},
+		{"no width", "-width: have 0", []string{"x", "-width", "0"}},
+		{"size no multiple of 8", "100×100", []string{"x", "-width", "100", "-height", "100"}},
+		{"size too large", "GiB", []string{"x", "-width", "65536", "-height", "65536"}},
+		{"no such folder for the output", "no such file", []string{"x", "-o", filepath.Join("missing", "out.png")}},
+		{"output in a file", "file", []string{"x", "-o", filepath.Join("file", "out.png")}},
+		{"output is a folder", "folder is not a regular file", []string{"x", "-o", "folder"}},
+		{"output of another kind", "out.jpg", []string{"x", "-o", "out.jpg"}},
+		{"empty output", "-o", []string{"x", "-o", ""}},
+		{"no such model", "missing", []string{"x", "-model", "missing"}},
+		{"model is a file", "file", []string{"x", "-model", "file"}},
+		{"folder is no model", "model_index.json", []string{"x", "-model", "folder"}},
+		{"empty model", "-model", []string{"x", "-model", ""}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) { clitest.Fails(t, run, tt.message, tt.args...) })
+	}
+}
+
+// A failed run leaves the file that it would have replaced.
+func TestInterrupted(t *testing.T) {
+	t.Chdir(t.TempDir())
+	require.NoError(t, os.WriteFile("out.png", []byte("old"), 0o644))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	status, _, stderr := clitest.Run(ctx, run, "x")
+	assert.Equal(t, 1, status)
+	assert.Equal(t, "test: interrupted\n", stderr)
+	old, err := os.ReadFile("out.png")
+	require.NoError(t, err)
+	assert.Equal(t, "old", string(old))
+	entries, err := os.ReadDir(".")
+	require.NoError(t, err)
+	assert.Len(t, entries, 1)
+}
