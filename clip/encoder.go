@@ -57,7 +57,8 @@ type LoadOptions struct {
 	// Threads is the number of goroutines of a run. Zero means GOMAXPROCS.
 	Threads int
 	// MaxMemory limits the bytes of weights and intermediate values. Zero means
-	// the machine's memory.
+	// the machine's memory. A limit may rule out faster algorithms that need more;
+	// their results differ in the last bits.
 	MaxMemory int64
 	// Engine is set by the pipeline, whose models share one; else it is nil.
 	Engine *engine.Engine

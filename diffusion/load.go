@@ -28,7 +28,9 @@ type LoadOptions struct {
 
 	// MaxMemory limits the bytes that weights and intermediate values take in all
 	// calls together. A call that would need more returns an error, which says how
-	// much, before it allocates anything. Zero means the machine's memory.
+	// much, before it allocates anything. Zero means the machine's memory. A limit
+	// may rule out faster algorithms that need more; their results differ in the
+	// last bits.
 	MaxMemory int64
 }
 

@@ -8,6 +8,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	G "gorgonia.org/gorgonia"
+
+	"sdgo/internal/engine"
 )
 
 // memory is a checkpoint in memory.
@@ -103,4 +105,43 @@ func TestModelRunErrors(t *testing.T) {
 	assert.ErrorIs(t, err, failed)
 	require.NoError(t, m.Close())
 	assert.ErrorIs(t, m.Check(1, nil, ""), ErrClosed)
+}
+
+// shapes is a checkpoint without numbers.
+type shapes map[string][]int
+
+func (s shapes) Shape(name string) ([]int, bool)         { x, ok := s[name]; return x, ok }
+func (s shapes) View(string) []float32                   { return nil }
+func (s shapes) Float32s(name string, _ []float32) error { return fmt.Errorf("no numbers of %s", name) }
+func (s shapes) Release(string)                          {}
+func (s shapes) Close() error                            { return nil }
+
+// Winograd's convolution goes to the layers with the smallest weights, as far as
+// a share of the memory or the caller's limit allows.
+func TestChooseWinograd(t *testing.T) {
+	src := shapes{}
+	widths := []int{64, 128, 320, 640, 1280}
+	for _, n := range widths {
+		src[fmt.Sprintf("conv%d.weight", n)] = []int{n, n, 3, 3}
+		src[fmt.Sprintf("conv%d.bias", n)] = []int{n}
+	}
+	choose := func(limit int64) (chosen []int) {
+		p := NewParams("net", src)
+		for _, n := range widths {
+			p.Conv3x3(fmt.Sprintf("conv%d", n), n, n)
+		}
+		require.Empty(t, p.problems)
+		eng, err := engine.New(&engine.Options{MaxMemory: limit})
+		require.NoError(t, err)
+		p.chooseWinograd(eng)
+		for _, w := range p.params {
+			if w.winograd {
+				chosen = append(chosen, w.shape[0])
+			}
+		}
+		return chosen
+	}
+	assert.Equal(t, []int{128, 320, 640}, choose(0)) // 1280 would cost 177 MB more
+	assert.Equal(t, []int{128, 320}, choose(150<<20))
+	assert.Empty(t, choose(80<<20))
 }

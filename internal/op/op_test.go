@@ -2,6 +2,7 @@ package op_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -9,6 +10,7 @@ import (
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
+	"sdgo/internal/golden"
 	"sdgo/internal/kernel"
 	"sdgo/internal/op"
 )
@@ -144,3 +146,44 @@ func TestBadValues(t *testing.T) {
 	_, err = y.Op().Do(tensor.New(tensor.WithShape(1, 1), tensor.WithBacking([]float32{3})), tensor.New(tensor.WithShape(3, 2), tensor.WithBacking(make([]float32, 6))))
 	assert.ErrorContains(t, err, "op: embed 1 of 3×2")
 }
+
+// A weight transformed for Winograd's convolution gives what the weight itself
+// gives, but for rounding.
+func TestWinogradWeight(t *testing.T) {
+	const channels, tolerance = 32, 1e-5
+	r := rand.New(rand.NewPCG(3, 3))
+	fill := func(n int) []float32 {
+		x := make([]float32, n)
+		for i := range x {
+			x[i] = float32(r.NormFloat64())
+		}
+		return x
+	}
+	numbers := fill(channels * channels * 9)
+	transformed := kernel.PackWinograd(make([]float32, kernel.WinogradLen(channels, channels)), numbers, channels, channels)
+	shape := tensor.Shape{channels, channels, 3, 3}
+	convolve := func(w G.Value, stride int) ([]float32, error) {
+		g := G.NewGraph()
+		in := G.NewTensor(g, tensor.Float32, 4, G.WithShape(1, 5, 7, channels), G.WithName("x"))
+		weight := G.NewTensor(g, tensor.Float32, 4, G.WithShape(shape...), G.WithName("w"), G.WithValue(w))
+		n, err := op.Conv2D(in, weight, nil, stride, op.Same(1))
+		if err != nil {
+			return nil, err
+		}
+		x := tensor.New(tensor.WithShape(1, 5, 7, channels), tensor.WithBacking(fillFrom(numbers, 5*7*channels)))
+		v, err := n.Op().Do(x, w)
+		require.NoError(t, err)
+		return v.Data().([]float32), nil
+	}
+	want, err := convolve(tensor.New(tensor.WithShape(shape...), tensor.WithBacking(numbers)), 1)
+	require.NoError(t, err)
+	fast := op.NewWeight(shape, op.Arg{Winograd: transformed}, nil)
+	got, err := convolve(fast, 1)
+	require.NoError(t, err)
+	golden.Close(t, want, got, tolerance, "winograd")
+	assert.NotEqual(t, want, got)
+	_, err = convolve(fast, 2)
+	assert.ErrorContains(t, err, "transformed for 3×3 pixels and stride 1, want 3×3 and 2")
+}
+
+func fillFrom(x []float32, n int) []float32 { return append([]float32(nil), x[:n]...) }
