@@ -120,7 +120,7 @@ func (s shapes) Close() error                            { return nil }
 // a share of the memory or the caller's limit allows.
 func TestChooseWinograd(t *testing.T) {
 	src := shapes{}
-	widths := []int{64, 128, 320, 640, 1280}
+	widths := []int{64, 128, 320, 640, 1280, 1920}
 	for _, n := range widths {
 		src[fmt.Sprintf("conv%d.weight", n)] = []int{n, n, 3, 3}
 		src[fmt.Sprintf("conv%d.bias", n)] = []int{n}
@@ -141,7 +141,7 @@ func TestChooseWinograd(t *testing.T) {
 		}
 		return chosen
 	}
-	assert.Equal(t, []int{128, 320, 640}, choose(0)) // 1280 would cost 177 MB more
-	assert.Equal(t, []int{128, 320}, choose(150<<20))
-	assert.Empty(t, choose(80<<20))
+	assert.Equal(t, []int{128, 320, 640, 1280}, choose(0)) // 1920 would cost 398 MB more
+	assert.Equal(t, []int{128, 320}, choose(300<<20))
+	assert.Empty(t, choose(202<<20))
 }
