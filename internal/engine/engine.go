@@ -9,9 +9,12 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
+
+	"sdgo/internal/op"
 )
 
 // idleLimit is how many bytes of arenas an engine keeps between runs.
@@ -24,6 +27,9 @@ type Options struct {
 	// MaxMemory limits the bytes of weights and intermediate values. Zero
 	// means the machine's memory.
 	MaxMemory int64
+	// Trace, if not nil, is called after every operation with its kernel and the
+	// time that it took.
+	Trace func(k op.Kernel, d time.Duration)
 }
 
 // Engine owns the memory of a model, or of several that run in turn. It is safe
@@ -31,6 +37,7 @@ type Options struct {
 type Engine struct {
 	Memory  Memory
 	threads int
+	trace   func(k op.Kernel, d time.Duration)
 
 	mu        sync.Mutex
 	idle      []*Machine // the longest unused first
@@ -50,7 +57,7 @@ func New(o *Options) (*Engine, error) {
 	if o.MaxMemory < 0 {
 		return nil, fmt.Errorf("engine: have a memory limit of %d bytes, want 0 (the machine's memory) or more", o.MaxMemory)
 	}
-	e := &Engine{threads: o.Threads, released: make(chan struct{})}
+	e := &Engine{threads: o.Threads, trace: o.Trace, released: make(chan struct{})}
 	e.Memory.limit, e.Memory.chosen = o.MaxMemory, o.MaxMemory > 0
 	if !e.Memory.chosen {
 		e.Memory.limit = machineMemory()
@@ -98,6 +105,7 @@ func (e *Engine) tryAcquire(p *Plan) (*Machine, <-chan struct{}, error) {
 	}
 	m, err := p.NewMachine(&e.Memory, e.threads)
 	if err == nil {
+		m.trace = e.trace
 		e.arenas += p.Bytes()
 		return m, nil, nil
 	}

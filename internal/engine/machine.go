@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"time"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -20,6 +21,7 @@ type Machine struct {
 	scratch int      // float32s that a member of the team needs
 	members [][]float32
 	threads int
+	trace   func(k op.Kernel, d time.Duration) // may be nil
 }
 
 var _ G.VM = (*Machine)(nil)
@@ -90,6 +92,10 @@ func (m *Machine) Run(ctx context.Context) error {
 	defer t.stop()
 	defer context.AfterFunc(ctx, func() { t.cancel.Store(true) })()
 	for i, jobs := range m.jobs {
+		var begin time.Time
+		if m.trace != nil {
+			begin = time.Now()
+		}
 		for _, j := range jobs {
 			if err := t.run(j); err != nil {
 				return fmt.Errorf("%w (in %v)", err, m.plan.steps[i].kernel)
@@ -97,6 +103,9 @@ func (m *Machine) Run(ctx context.Context) error {
 		}
 		if t.cancel.Load() {
 			return ctx.Err()
+		}
+		if m.trace != nil {
+			m.trace(m.plan.steps[i].kernel, time.Since(begin))
 		}
 	}
 	return nil

@@ -49,15 +49,23 @@ func LoadModel(name string, fsys fs.FS, dir, base string, o LoadOptions, define 
 	if err := loader.ReadJSON(fsys, path.Join(dir, "config.json"), &config); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	files, err := loader.Open(fsys, dir, base, o.Variant)
+	src, err := open(fsys, dir, base, o.Variant)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	m, err := NewModel(name, files, o, func(p *Params) error { return define(config, p) })
+	m, err := NewModel(name, src, o, func(p *Params) error { return define(config, p) })
 	if err != nil {
-		files.Close()
+		src.Close()
 	}
 	return m, err
+}
+
+// open opens the weights in a folder.
+func open(fsys fs.FS, dir, base, variant string) (Source, error) {
+	if _, ok := fsys.(Random); ok {
+		return &randomWeights{shapes: make(map[string][]int)}, nil
+	}
+	return loader.Open(fsys, dir, base, variant)
 }
 
 // NewModel makes a model of the tensors of src, which it takes over if it

@@ -98,6 +98,9 @@ func (p *Params) Has(name string) bool {
 // have one of the other shapes, of the same size.
 func (p *Params) tensor(name string, shape tensor.Shape, others ...tensor.Shape) *Param {
 	key := p.path(name)
+	if m, ok := p.src.(*randomWeights); ok {
+		m.Make(key, shape)
+	}
 	have, ok := p.src.Shape(key)
 	if !ok {
 		p.problems = append(p.problems, fmt.Sprintf("%s: missing, want %v", key, []int(shape)))

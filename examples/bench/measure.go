@@ -1,0 +1,183 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"io/fs"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"sdgo/clip"
+	"sdgo/internal/engine"
+	"sdgo/internal/kernel"
+	"sdgo/internal/op"
+	"sdgo/unet"
+	"sdgo/vae"
+)
+
+type options struct {
+	model, precision     string
+	size, steps, threads int
+}
+
+func (o *options) check() error {
+	switch {
+	case o.precision != "float32":
+		return fmt.Errorf("-precision: have %q, want float32", o.precision)
+	case o.size < 0 || o.size%8 != 0 || o.size > 1<<14:
+		return fmt.Errorf("-size: have %d, want a multiple of 8 to %d", o.size, 1<<14)
+	case o.steps < 1 || o.steps > 1000:
+		return fmt.Errorf("-steps: have %d, want 1 to 1000", o.steps)
+	case o.threads < 0 || o.threads > 1024:
+		return fmt.Errorf("-threads: have %d, want 0 to 1024", o.threads)
+	}
+	return nil
+}
+
+// report is what was measured.
+type report struct {
+	Model   string  `json:"model"`
+	ISA     string  `json:"isa"`
+	Threads int     `json:"threads"`
+	Peak    float64 `json:"peak_gflops"` // of the matrix kernel on operands in cache, all threads
+	Parts   []part  `json:"parts"`
+	Memory  int64   `json:"peak_memory_bytes"` // of the process; 0 if not known
+}
+
+// part is one of the models.
+type part struct {
+	Name   string  `json:"name"`
+	Load   float64 `json:"load_s"`
+	Median float64 `json:"median_s"`
+	Min    float64 `json:"min_s"`
+	Runs   int     `json:"runs"`
+	Kinds  []kind  `json:"kinds"`
+}
+
+// kind is the share of one kind of operation in a part, per run.
+type kind struct {
+	Name    string  `json:"name"`
+	Seconds float64 `json:"s"`
+	GFLOP   float64 `json:"gflop"`
+}
+
+// loader loads one part and returns its name, what runs it once, and what closes
+// it.
+type loader func(fsys fs.FS, l *clip.LoadOptions, o *options) (name string, run func(context.Context) error, end io.Closer, err error)
+
+// measure loads the parts one after the other and runs each.
+func measure(ctx context.Context, o options) (*report, error) {
+	fsys, err := open(o.model)
+	if err != nil {
+		return nil, err
+	}
+	threads := o.threads
+	if threads == 0 {
+		threads = runtime.GOMAXPROCS(0)
+	}
+	r := &report{Model: o.model, ISA: kernel.ISA(), Threads: threads, Peak: peak(threads)}
+	for _, load := range []loader{loadText, loadUNet, loadVAE} {
+		p, err := measurePart(ctx, fsys, &o, load)
+		if err != nil {
+			return nil, err
+		}
+		r.Parts = append(r.Parts, p)
+	}
+	r.Memory = peakMemory()
+	return r, nil
+}
+
+func measurePart(ctx context.Context, fsys fs.FS, o *options, load loader) (part, error) {
+	var mu sync.Mutex
+	kinds := map[string]*kind{}
+	eng, err := engine.New(&engine.Options{Threads: o.threads, Trace: func(k op.Kernel, d time.Duration) {
+		mu.Lock()
+		defer mu.Unlock()
+		c := op.CostOf(k)
+		if kinds[c.Kind] == nil {
+			kinds[c.Kind] = &kind{Name: c.Kind}
+		}
+		kinds[c.Kind].Seconds += d.Seconds() / float64(o.steps)
+		kinds[c.Kind].GFLOP += c.FLOPs / 1e9 / float64(o.steps)
+	}})
+	if err != nil {
+		return part{}, err
+	}
+	defer eng.Close()
+	begin := time.Now()
+	name, run, end, err := load(fsys, &clip.LoadOptions{Engine: eng}, o)
+	if err != nil {
+		return part{}, err
+	}
+	defer end.Close()
+	p := part{Name: name, Load: time.Since(begin).Seconds(), Runs: o.steps}
+	if err := run(ctx); err != nil { // warm up
+		return p, err
+	}
+	clear(kinds)
+	var times []float64
+	for range o.steps {
+		begin := time.Now()
+		if err := run(ctx); err != nil {
+			return p, err
+		}
+		times = append(times, time.Since(begin).Seconds())
+	}
+	slices.Sort(times)
+	p.Min, p.Median = times[0], times[len(times)/2]
+	for _, k := range kinds {
+		p.Kinds = append(p.Kinds, *k)
+	}
+	slices.SortFunc(p.Kinds, func(a, b kind) int { return int(1e9 * (b.Seconds - a.Seconds)) })
+	return p, nil
+}
+
+func loadText(fsys fs.FS, l *clip.LoadOptions, _ *options) (string, func(context.Context) error, io.Closer, error) {
+	e, err := clip.LoadTextEncoderFS(fsys, "text_encoder", l)
+	if err != nil {
+		return "", nil, nil, err
+	}
+	ids := [][]int{make([]int, e.Config.MaxPositions), make([]int, e.Config.MaxPositions)}
+	return "text encoder, two prompts", func(ctx context.Context) error {
+		_, err := e.Encode(ctx, ids, 0)
+		return err
+	}, e, nil
+}
+
+func loadUNet(fsys fs.FS, l *clip.LoadOptions, o *options) (string, func(context.Context) error, io.Closer, error) {
+	u, err := unet.LoadFS(fsys, "unet", (*unet.LoadOptions)(l))
+	if err != nil {
+		return "", nil, nil, err
+	}
+	if o.size == 0 {
+		o.size = 512
+		if cells, ok := u.Config.SampleSize.(float64); ok {
+			o.size = 8 * int(cells)
+		}
+	}
+	side := o.size / 8
+	in := unet.Input{
+		Latents: noise(2, u.Config.InChannels, side, side), Timesteps: []float64{500},
+		Cond: noise(2, 77, u.Config.CrossAttentionDim.At(0)),
+	}
+	name := fmt.Sprintf("guided U-Net step, %d×%d latents", side, side)
+	return name, func(ctx context.Context) error {
+		_, err := u.Predict(ctx, in)
+		return err
+	}, u, nil
+}
+
+func loadVAE(fsys fs.FS, l *clip.LoadOptions, o *options) (string, func(context.Context) error, io.Closer, error) {
+	v, err := vae.LoadFS(fsys, "vae", (*vae.LoadOptions)(l))
+	if err != nil {
+		return "", nil, nil, err
+	}
+	latents := noise(1, v.Config.LatentChannels, o.size/8, o.size/8)
+	return fmt.Sprintf("VAE decode to %d×%d", o.size, o.size), func(ctx context.Context) error {
+		_, err := v.Decode(ctx, latents)
+		return err
+	}, v, nil
+}

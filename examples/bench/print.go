@@ -1,0 +1,29 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"text/tabwriter"
+)
+
+// print writes the report as a table.
+func (r *report) print(w io.Writer) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(t, "%s, float32, %s, %d threads; the matrix kernel reaches %.0f GFLOP/s\n", r.Model, r.ISA, r.Threads, r.Peak)
+	for _, p := range r.Parts {
+		fmt.Fprintf(t, "\n%s: median %.3f s, best %.3f s of %d; load %.2f s\n", p.Name, p.Median, p.Min, p.Runs, p.Load)
+		fmt.Fprintln(t, "\ts\tGFLOP\tGFLOP/s\tof peak")
+		for _, k := range p.Kinds {
+			if k.GFLOP == 0 {
+				fmt.Fprintf(t, "%s\t%.4f\n", k.Name, k.Seconds)
+				continue
+			}
+			rate := k.GFLOP / k.Seconds
+			fmt.Fprintf(t, "%s\t%.4f\t%.2f\t%.0f\t%.0f %%\n", k.Name, k.Seconds, k.GFLOP, rate, 100*rate/r.Peak)
+		}
+	}
+	if r.Memory > 0 {
+		fmt.Fprintf(t, "\npeak memory of the process: %.2f GB\n", float64(r.Memory)/1e9)
+	}
+	return t.Flush()
+}

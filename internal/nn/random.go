@@ -1,0 +1,61 @@
+package nn
+
+import (
+	"fmt"
+	"hash/fnv"
+	"io/fs"
+	"math"
+	"math/rand/v2"
+	"sync"
+)
+
+// Random is a folder whose models have seeded random weights: it holds their
+// configs alone. It is for measuring speed and memory.
+type Random struct{ fs.FS }
+
+// randomWeights is a checkpoint that has whatever is asked for.
+type randomWeights struct {
+	mu     sync.Mutex
+	shapes map[string][]int
+}
+
+// Make declares a tensor.
+func (r *randomWeights) Make(name string, shape []int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.shapes[name] = shape
+}
+
+func (r *randomWeights) Shape(name string) ([]int, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s, ok := r.shapes[name]
+	return s, ok
+}
+
+func (r *randomWeights) View(string) []float32 { return nil }
+func (r *randomWeights) Release(string)        {}
+func (r *randomWeights) Close() error          { return nil }
+
+// Float32s draws uniform numbers that keep the variance of what passes through;
+// norms get ones.
+func (r *randomWeights) Float32s(name string, dst []float32) error {
+	shape, ok := r.Shape(name)
+	if !ok {
+		return fmt.Errorf("nn: no tensor %s", name)
+	}
+	if len(shape) == 1 {
+		for i := range dst {
+			dst[i] = 1
+		}
+		return nil
+	}
+	h := fnv.New64a()
+	h.Write([]byte(name))
+	random := rand.New(rand.NewPCG(h.Sum64(), 1))
+	scale := float32(math.Sqrt(3 * float64(shape[0]) / float64(len(dst))))
+	for i := range dst {
+		dst[i] = scale * (2*random.Float32() - 1)
+	}
+	return nil
+}
