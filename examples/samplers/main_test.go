@@ -26,7 +26,7 @@ func TestPictures(t *testing.T) {
 	args := []string{"-samplers", "Euler,euler_a", "-steps", "1,2", "-plot-steps", "2,4", "-cell", "64", "-reference-steps", "8"}
 	require.NoError(t, run(t.Context(), args, io.Discard, &progress))
 	assert.Contains(t, progress.String(), "sheet 2/2: euler_ancestral")
-	assert.Contains(t, progress.String(), "plot: reference of 16 calls")
+	assert.Contains(t, progress.String(), "plot: reference of 8 calls")
 	assert.Contains(t, progress.String(), "plot: euler, 2 calls")
 	assert.NotContains(t, progress.String(), "plot: euler_ancestral", "it adds noise")
 	entries, err := os.ReadDir(".")
