@@ -33,10 +33,13 @@ func TestPictures(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, entries, 2, "a temporary file was left")
 
+	measure, err := newCanvas(1, 1)
+	require.NoError(t, err)
 	// The last two cells: both have a picture, and not the same one.
 	sheet := clitest.ReadPNG(t, "out-sheet.png").(*image.RGBA)
-	size := sheet.Rect.Size()
-	lower := sheet.SubImage(image.Rect(size.X-gap-64, size.Y-gap-textLine-64, size.X-gap, size.Y-gap-textLine))
+	left := int(measure.width("euler_ancestral")) + labelRoom + 64 + gap
+	bottom := sheet.Rect.Max.Y - gap - textLine
+	lower := sheet.SubImage(image.Rect(left, bottom-64, left+64, bottom))
 	upper := sheet.SubImage(lower.Bounds().Sub(image.Pt(0, 64+textLine+gap)))
 	assert.Greater(t, colors(lower), 200)
 	assert.Greater(t, colors(upper), 200)
