@@ -32,7 +32,7 @@ func drawPlot(curves []curve, title, subtitle, below string) (*canvas, error) {
 	a.text(a.left, 24, 0, black, title)
 	a.text(a.left, 24+textLine, 0, grey, subtitle)
 	a.text((a.left+a.right)/2, a.bottom+40, 0.5, black, below)
-	a.text(a.left, a.top-gap, 1, black, "RMS")
+	a.text(gap, a.top-gap, 0, black, "RMS distance")
 	a.grid()
 	a.guide(1)
 	a.guide(2)

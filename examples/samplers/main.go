@@ -3,6 +3,8 @@
 // approach the exact solution.
 //
 //	samplers -samplers euler,heun,dpmpp_2m -steps 5,10,20
+//
+// README.md says how to read them.
 package main
 
 import (

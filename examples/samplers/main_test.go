@@ -26,17 +26,20 @@ func TestPictures(t *testing.T) {
 	args := []string{"-samplers", "Euler,euler_a", "-steps", "1,2", "-plot-steps", "2,4", "-cell", "64", "-reference-steps", "8"}
 	require.NoError(t, run(t.Context(), args, io.Discard, &progress))
 	assert.Contains(t, progress.String(), "sheet 2/2: euler_ancestral")
-	assert.Contains(t, progress.String(), "plot: reference of 16 calls")
+	assert.Contains(t, progress.String(), "plot: reference of 8 calls")
 	assert.Contains(t, progress.String(), "plot: euler, 2 calls")
 	assert.NotContains(t, progress.String(), "plot: euler_ancestral", "it adds noise")
 	entries, err := os.ReadDir(".")
 	require.NoError(t, err)
 	require.Len(t, entries, 2, "a temporary file was left")
 
+	measure, err := newCanvas(1, 1)
+	require.NoError(t, err)
 	// The last two cells: both have a picture, and not the same one.
 	sheet := clitest.ReadPNG(t, "out-sheet.png").(*image.RGBA)
-	size := sheet.Rect.Size()
-	lower := sheet.SubImage(image.Rect(size.X-gap-64, size.Y-gap-textLine-64, size.X-gap, size.Y-gap-textLine))
+	left := int(measure.width("euler_ancestral")) + labelRoom + 64 + gap
+	bottom := sheet.Rect.Max.Y - gap - textLine
+	lower := sheet.SubImage(image.Rect(left, bottom-64, left+64, bottom))
 	upper := sheet.SubImage(lower.Bounds().Sub(image.Pt(0, 64+textLine+gap)))
 	assert.Greater(t, colors(lower), 200)
 	assert.Greater(t, colors(upper), 200)

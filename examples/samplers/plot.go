@@ -31,7 +31,7 @@ func (l *lab) plot(ctx context.Context) (*canvas, error) {
 	}
 	high, low := sigmas[0], sigmas[len(sigmas)-1]
 	begin := time.Now()
-	reference, err := l.run(ctx, "reference", sampler.Heun{}, karras(high, low, l.reference))
+	reference, err := l.run(ctx, "reference", sampler.DPMPP2M{}, karras(high, low, l.reference))
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +56,7 @@ func (l *lab) plot(ctx context.Context) (*canvas, error) {
 	return drawPlot(curves,
 		"Distance to the exact solution: samplers that add no noise, on the demo model",
 		fmt.Sprintf("%q, seed %d, guidance %g; %s levels from σ = %.4g to %.4g for all", l.prompt, l.seed, l.guidance, l.schedule, high, low),
-		fmt.Sprintf("model calls (reference: Heun, %d steps)", l.reference))
+		fmt.Sprintf("model calls (reference: DPM++ 2M, %d steps)", l.reference))
 }
 
 // measure runs a sampler with each number of steps.

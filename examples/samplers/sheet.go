@@ -14,7 +14,8 @@ import (
 const (
 	gap       = 6
 	textLine  = 16
-	labelRoom = 24 // of the row's label, beside the text
+	labelRoom = 24   // of the row's label, beside the text
+	maxTitle  = 2048 // width; the rest of a long prompt is cut
 )
 
 // sheet draws a row of pictures for each sampler, with a column for each number
@@ -28,13 +29,20 @@ func (l *lab) sheet(ctx context.Context) (*canvas, error) {
 	for _, info := range l.samplers {
 		left = max(left, int(measure.width(info.Name))+labelRoom)
 	}
-	const top = 3 * textLine
+	title := []string{fmt.Sprintf("%q", l.prompt), fmt.Sprintf("seed %d, guidance %g, %s levels to zero for all", l.seed, l.guidance, l.schedule)}
+	width := left + len(l.steps)*(l.cell+gap)
+	for _, line := range title {
+		width = max(width, min(int(measure.width(line))+2*gap, maxTitle))
+	}
+	const top = 4 * textLine
 	row := l.cell + textLine + gap
-	c, err := newCanvas(left+len(l.steps)*(l.cell+gap), top+len(l.samplers)*row)
+	c, err := newCanvas(width, top+len(l.samplers)*row)
 	if err != nil {
 		return nil, err
 	}
-	c.text(gap, textLine, 0, black, fmt.Sprintf("%q, seed %d, guidance %g, %s levels to zero for all", l.prompt, l.seed, l.guidance, l.schedule))
+	for i, line := range title {
+		c.text(gap, float64(textLine*(i+1)), 0, black, line)
+	}
 
 	for i, info := range l.samplers {
 		s, err := sampler.ByName(info.Name)
