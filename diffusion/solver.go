@@ -97,8 +97,12 @@ func solver(o *Options, s *scheduler.Schedule) (sampler.Sampler, error) {
 	chosen := o.Sampler
 	_, plain := named(chosen)
 	sameType := reflect.TypeOf(fromClass) == reflect.TypeOf(chosen)
-	if chosen == nil || isDDIM || sameType && reflect.DeepEqual(chosen, plain) {
+	if chosen == nil || isDDIM || sameType && reflect.DeepEqual(chosen, plain) && !sampler.NeedsUncond(chosen) {
 		chosen = fromClass
+	}
+	if ddim, ok := chosen.(sampler.DDIM); ok {
+		ddim.CFGPlusPlus = own.CFGPlusPlus
+		chosen = ddim
 	}
 	switch chosen.(type) {
 	case sampler.DDIM, sampler.TCD:

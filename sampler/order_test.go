@@ -23,11 +23,19 @@ func indices(n int) iter.Seq[int] {
 	}
 }
 
-// gaussian is the ideal denoiser for data drawn from N(0, 1).
-func gaussian(_ context.Context, x []float32, sigma float64) ([]float32, error) {
+// gaussian is the ideal denoiser for data drawn from N(0, 1). To a sampler of CFG++
+// it gives half of the estimate as the unconditional one.
+func gaussian(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
 	denoised := make([]float32, len(x))
 	for i, v := range x {
 		denoised[i] = float32(float64(v) / (1 + sigma*sigma))
+	}
+	if u := sampler.UncondFrom(ctx); u != nil {
+		unguided := make([]float32, len(x))
+		for i, v := range denoised {
+			unguided[i] = v / 2
+		}
+		u.Set(unguided)
 	}
 	return denoised, nil
 }

@@ -177,8 +177,11 @@ func Named(name string, s Solver) (Sampler, error) {
 	if build := byClass[s.Class]; err == nil && build != nil && own.Name == info.Name && reflect.TypeOf(build(s)) == reflect.TypeOf(info.sampler) {
 		return FromSolver(s)
 	}
-	if d, ok := info.sampler.(DDIM); ok { // on the levels of another class
+	if d, ok := info.sampler.(DDIM); ok { // with CFG++, or on the levels of another class
 		d.Eta, d.ClippedEps, d.Limit = s.Eta, s.ClippedEps, s.limit()
+		if s.Class == "DDIMScheduler" {
+			d.To = s.To
+		}
 		return d, nil
 	}
 	if !s.limit().on() {
