@@ -79,22 +79,27 @@ func fromPrediction(kind string, predict predictor) sampler.Denoiser {
 		if out == nil {
 			out = make([]float32, len(x))
 		}
-		switch kind {
-		case "epsilon": // x₀ = x − σ·ε
-			s := float32(sigma)
-			for i, eps := range y {
-				out[i] = x[i] - float32(s*eps)
-			}
-		case "v_prediction": // Salimans and Ho 2022, with x = x₀ + σ·ε
-			a := float32(1 / (sigma*sigma + 1))
-			b := float32(sigma / math.Sqrt(sigma*sigma+1))
-			for i, v := range y {
-				out[i] = float32(x[i]*a) - float32(b*v)
-			}
-		default: // "sample"
-			copy(out, y)
-		}
+		clean(out, kind, x, y, sigma)
 		return out, nil
+	}
+}
+
+// clean writes the clean latents that prediction y of a kind means for x.
+func clean(out []float32, kind string, x, y []float32, sigma float64) {
+	switch kind {
+	case "epsilon": // x₀ = x − σ·ε
+		s := float32(sigma)
+		for i, eps := range y {
+			out[i] = x[i] - float32(s*eps)
+		}
+	case "v_prediction": // Salimans and Ho 2022, with x = x₀ + σ·ε
+		a := float32(1 / (sigma*sigma + 1))
+		b := float32(sigma / math.Sqrt(sigma*sigma+1))
+		for i, v := range y {
+			out[i] = float32(x[i]*a) - float32(b*v)
+		}
+	default: // "sample"
+		copy(out, y)
 	}
 }
 

@@ -26,7 +26,9 @@ type Options struct {
 	Steps int
 
 	// Guidance is the guidance scale of Ho and Salimans (2022), at most 1000.
-	// Zero means 7.5; one turns guidance off and halves the work.
+	// Zero means 7.5; one turns guidance off and halves the work. A sampler with
+	// CFG++ takes the same number as it is and wants it small, about 0.5 to 2; one
+	// is then a scale like any other.
 	//
 	// https://arxiv.org/abs/2207.12598
 	Guidance float64

@@ -217,8 +217,9 @@ func (r *run) prepareImage(img image.Image, strength float64) error {
 	return nil
 }
 
-// guided says whether the unconditional half is computed.
-func (r *run) guided() bool { return r.Guidance > 1 }
+// guided says whether the unconditional half is computed. CFG++ needs it whatever
+// the scale.
+func (r *run) guided() bool { return r.Guidance > 1 || sampler.NeedsUncond(r.sampler) }
 
 // encodeText fills cond and both. As in diffusers, clip skip is for the prompt
 // alone: the negative prompt goes through all layers.

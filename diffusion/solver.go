@@ -54,15 +54,20 @@ func (p *Pipeline) levels(config *scheduler.Config, o *Options) (*scheduler.Sche
 	return s, nil
 }
 
-// named returns the entry of the table of samplers that has s's type, or nil.
+// named returns the entry of the table of samplers that is s, or else the first
+// that has its type, or nil.
 func named(s sampler.Sampler) (info sampler.Info, plain sampler.Sampler) {
-	for _, info := range sampler.Names() {
-		known, err := sampler.ByName(info.Name)
-		if err == nil && reflect.TypeOf(known) == reflect.TypeOf(s) {
-			return info, known
+	for _, candidate := range sampler.Names() {
+		known, err := sampler.ByName(candidate.Name)
+		switch {
+		case err != nil || reflect.TypeOf(known) != reflect.TypeOf(s):
+		case reflect.DeepEqual(known, s):
+			return candidate, known
+		case plain == nil:
+			info, plain = candidate, known
 		}
 	}
-	return sampler.Info{}, nil
+	return info, plain
 }
 
 // classOf returns the scheduler class whose levels suit a sampler.
@@ -96,8 +101,12 @@ func solver(o *Options, s *scheduler.Schedule) (sampler.Sampler, error) {
 	chosen := o.Sampler
 	_, plain := named(chosen)
 	sameType := reflect.TypeOf(fromClass) == reflect.TypeOf(chosen)
-	if chosen == nil || isDDIM || sameType && reflect.DeepEqual(chosen, plain) {
+	if chosen == nil || isDDIM || sameType && reflect.DeepEqual(chosen, plain) && !sampler.NeedsUncond(chosen) {
 		chosen = fromClass
+	}
+	if ddim, ok := chosen.(sampler.DDIM); ok {
+		ddim.CFGPlusPlus = own.CFGPlusPlus
+		chosen = ddim
 	}
 	switch chosen.(type) {
 	case sampler.DDIM, sampler.TCD:

@@ -13,7 +13,13 @@ import (
 type EulerAncestral struct {
 	Eta    *float64 // share of noise that is fresh, 0 to 1. Nil means 1
 	SNoise float64  // scale of the fresh noise. Zero means 1
+
+	// CFGPlusPlus steps along the unconditional estimate; see [Uncond].
+	CFGPlusPlus bool
 }
+
+// NeedsUncond says whether CFG++ is on.
+func (s EulerAncestral) NeedsUncond() bool { return s.CFGPlusPlus }
 
 // Sample implements [Sampler].
 func (s EulerAncestral) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
@@ -21,6 +27,7 @@ func (s EulerAncestral) Sample(ctx context.Context, denoise Denoiser, x []float3
 	if err != nil {
 		return err
 	}
+	denoise, plus := withCFGPlusPlus(denoise, s.CFGPlusPlus)
 	fresh := make([]float32, len(x))
 	for i := range len(sigmas) - 1 {
 		denoised, err := denoise(ctx, x, sigmas[i])
@@ -28,6 +35,7 @@ func (s EulerAncestral) Sample(ctx context.Context, denoise Denoiser, x []float3
 			return stepError(i, sigmas[i], err)
 		}
 		down, up := ancestralStep(sigmas[i], sigmas[i+1], eta)
+		plus.shift(x, denoised)
 		eulerStep(x, x, denoised, sigmas[i], down)
 		if up > 0 {
 			noise(fresh)

@@ -19,12 +19,18 @@ type DDIM struct {
 	Limit      Limit
 	ClippedEps bool
 
+	// CFGPlusPlus steps along the unconditional estimate; see [Uncond].
+	CFGPlusPlus bool
+
 	// To is the level that each step goes to, where that is not the next of
 	// sigmas; x is then taken to be at the next level without being changed at
 	// unit variance, which is what diffusers does for uneven spacings. Nil is
 	// the ordinary case.
 	To []float64
 }
+
+// NeedsUncond says whether CFG++ is on.
+func (s DDIM) NeedsUncond() bool { return s.CFGPlusPlus }
 
 // Sample implements [Sampler].
 func (s DDIM) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
@@ -42,6 +48,10 @@ func (s DDIM) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas 
 		return err
 	}
 
+	if s.CFGPlusPlus && s.ClippedEps {
+		return fmt.Errorf("sampler: ddim: have both CFG++ and ClippedEps, want one: each says where the noise comes from")
+	}
+	denoise, plus := withCFGPlusPlus(denoise, s.CFGPlusPlus)
 	bounded, fresh := make([]float32, len(x)), make([]float32, len(x))
 	for i := range len(sigmas) - 1 {
 		sigma, to := sigmas[i], sigmas[i+1]
@@ -52,6 +62,7 @@ func (s DDIM) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas 
 		if err != nil {
 			return stepError(i, sigma, err)
 		}
+		plus.shift(x, denoised)
 		down, up := ancestralStep(sigma, to, s.Eta)
 		switch {
 		case !s.Limit.on():

@@ -15,6 +15,9 @@
 // [ParseLabel]; [Names] lists them), and the scheduler config of a model
 // ([FromSolver]).
 //
+// CFG++ is a modifier of some samplers, their field CFGPlusPlus, for which a Denoiser
+// also gives its unconditional estimate: see [Uncond].
+//
 // Noise comes from the caller: [Torch] draws the numbers of PyTorch on a CPU,
 // [Philox] those on CUDA, [Counter] numbers that depend on nothing but an image's
 // own seed, and [Brownian] the increments of one path for the samplers of SDEs.

@@ -11,14 +11,22 @@ import (
 // order.
 //
 // https://arxiv.org/abs/2211.01095
-type DPMPP2M struct{}
+type DPMPP2M struct {
+	// CFGPlusPlus steps along the unconditional estimate, and extrapolates
+	// the guided one from the unconditional one before; see [Uncond].
+	CFGPlusPlus bool
+}
+
+// NeedsUncond says whether CFG++ is on.
+func (s DPMPP2M) NeedsUncond() bool { return s.CFGPlusPlus }
 
 // Sample implements [Sampler].
-func (DPMPP2M) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, _ Noise) error {
+func (s DPMPP2M) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, _ Noise) error {
 	denoise, err := begin("dpmpp_2m", denoise, x, sigmas)
 	if err != nil {
 		return err
 	}
+	denoise, plus := withCFGPlusPlus(denoise, s.CFGPlusPlus)
 	d, last := make([]float32, len(x)), make([]float32, len(x))
 	for i := range len(sigmas) - 1 {
 		sigma, next := sigmas[i], sigmas[i+1]
@@ -32,7 +40,8 @@ func (DPMPP2M) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas
 			c := h / (2 * hLast)
 			mix(d, 1+c, denoised, -c, last)
 		}
-		copy(last, denoised)
+		copy(last, plus.or(denoised))
+		plus.shift(x, denoised)
 		eulerStep(x, x, d, sigma, next) // exact for a constant D: σ'/σ = e^{−h}
 	}
 	return nil

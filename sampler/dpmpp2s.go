@@ -13,7 +13,15 @@ import (
 type DPMPP2SAncestral struct {
 	Eta    *float64 // share of noise that is fresh, 0 to 1. Nil means 1
 	SNoise float64  // scale of the fresh noise. Zero means 1
+
+	// CFGPlusPlus steps along the unconditional estimate, that at the start
+	// of the step; see [Uncond]. ComfyUI takes the guided estimate at the start and
+	// the unconditional one in the middle.
+	CFGPlusPlus bool
 }
+
+// NeedsUncond says whether CFG++ is on.
+func (s DPMPP2SAncestral) NeedsUncond() bool { return s.CFGPlusPlus }
 
 // Sample implements [Sampler].
 func (s DPMPP2SAncestral) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
@@ -21,6 +29,7 @@ func (s DPMPP2SAncestral) Sample(ctx context.Context, denoise Denoiser, x []floa
 	if err != nil {
 		return err
 	}
+	denoise, plus := withCFGPlusPlus(denoise, s.CFGPlusPlus)
 	middle, fresh := make([]float32, len(x)), make([]float32, len(x))
 	for i := range len(sigmas) - 1 {
 		sigma := sigmas[i]
@@ -29,6 +38,7 @@ func (s DPMPP2SAncestral) Sample(ctx context.Context, denoise Denoiser, x []floa
 		if err != nil {
 			return stepError(i, sigma, err)
 		}
+		plus.shift(x, denoised)
 		if down > 0 {
 			mid := math.Sqrt(sigma * down) // the middle in λ = −log σ
 			eulerStep(middle, x, denoised, sigma, mid)

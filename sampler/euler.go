@@ -9,7 +9,13 @@ import "context"
 // https://arxiv.org/abs/2206.00364
 type Euler struct {
 	Churn Churn
+
+	// CFGPlusPlus steps along the unconditional estimate; see [Uncond].
+	CFGPlusPlus bool
 }
+
+// NeedsUncond says whether CFG++ is on.
+func (s Euler) NeedsUncond() bool { return s.CFGPlusPlus }
 
 // Sample implements [Sampler].
 func (s Euler) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
@@ -20,6 +26,7 @@ func (s Euler) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas
 	if err := s.Churn.check("euler", noise); err != nil {
 		return err
 	}
+	denoise, plus := withCFGPlusPlus(denoise, s.CFGPlusPlus)
 	steps := len(sigmas) - 1
 	fresh := make([]float32, len(x))
 	for i := range steps {
@@ -28,6 +35,7 @@ func (s Euler) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas
 		if err != nil {
 			return stepError(i, sigma, err)
 		}
+		plus.shift(x, denoised)
 		eulerStep(x, x, denoised, sigma, sigmas[i+1])
 	}
 	return nil

@@ -13,7 +13,13 @@ import (
 // https://arxiv.org/abs/2306.04848
 type GradientEstimation struct {
 	Gamma float64 // zero means 2; 1 is Euler
+
+	// CFGPlusPlus steps along the unconditional estimate; see [Uncond].
+	CFGPlusPlus bool
 }
+
+// NeedsUncond says whether CFG++ is on.
+func (s GradientEstimation) NeedsUncond() bool { return s.CFGPlusPlus }
 
 // Sample implements [Sampler].
 func (s GradientEstimation) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, _ Noise) error {
@@ -28,6 +34,7 @@ func (s GradientEstimation) Sample(ctx context.Context, denoise Denoiser, x []fl
 	if math.IsNaN(gamma) || math.IsInf(gamma, 0) {
 		return fmt.Errorf("sampler: gradient_estimation: gamma: have %g, want a finite number", gamma)
 	}
+	denoise, plus := withCFGPlusPlus(denoise, s.CFGPlusPlus)
 	slopes := newHistory(2, len(x))
 	for i := range len(sigmas) - 1 {
 		sigma, next := sigmas[i], sigmas[i+1]
@@ -35,6 +42,7 @@ func (s GradientEstimation) Sample(ctx context.Context, denoise Denoiser, x []fl
 		if err != nil {
 			return stepError(i, sigma, err)
 		}
+		plus.shift(x, denoised)
 		slope(slopes.push(), x, denoised, sigma)
 		switch {
 		case next == 0:

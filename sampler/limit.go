@@ -23,13 +23,14 @@ type Limit struct {
 	Batch    int     // latents in x, for Quantile; zero means 1
 }
 
-// Limited wraps a Denoiser so that its estimates obey the limit. It may not be
+// Limited wraps a Denoiser so that its estimates, an unconditional one too, obey the
+// limit. It may not be
 // used by two runs at once.
 func Limited(denoise Denoiser, limit Limit) Denoiser {
 	if !limit.on() {
 		return denoise
 	}
-	var bounded []float32
+	var bounded, uncond []float32
 	return func(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
 		if err := limit.check("limit", len(x)); err != nil {
 			return nil, err
@@ -42,6 +43,13 @@ func Limited(denoise Denoiser, limit Limit) Denoiser {
 			bounded = make([]float32, len(denoised))
 		}
 		limit.apply(bounded, denoised)
+		if u := UncondFrom(ctx); u != nil && u.denoised != nil {
+			if len(uncond) != len(u.denoised) {
+				uncond = make([]float32, len(u.denoised))
+			}
+			limit.apply(uncond, u.denoised)
+			u.Set(uncond)
+		}
 		return bounded, nil
 	}
 }
@@ -56,6 +64,9 @@ type limited struct {
 func (s limited) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
 	return s.Sampler.Sample(ctx, Limited(denoise, s.limit), x, sigmas, noise)
 }
+
+// NeedsUncond is that of the sampler under the limit.
+func (s limited) NeedsUncond() bool { return NeedsUncond(s.Sampler) }
 
 func (l Limit) on() bool { return l.Clip != 0 || l.Quantile != 0 }
 

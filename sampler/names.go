@@ -44,6 +44,9 @@ var named = []Info{
 	{"res_multistep_ancestral", "the same with fresh noise at every step", "EulerDiscreteScheduler", nil, ResMultistep{Eta: 1}},
 	{"gradient_estimation", "Euler corrected by the change of slope", "EulerDiscreteScheduler", []string{"euler_ge"}, GradientEstimation{}},
 	{"er_sde", "extended reverse-time SDE from the last three estimates", "EulerDiscreteScheduler", nil, ERSDE{}},
+	{"sa_solver", "stochastic Adams predictor and corrector, of orders 3 and 4", "EulerDiscreteScheduler", nil, SASolver{PredictorOrder: 3, CorrectorOrder: 4, Tau: Tau{AtEnd: true}, LowerOrderFinal: true}},
+	{"sa_solver_pece", "the same with a second call at the corrected state", "EulerDiscreteScheduler", nil, SASolver{PredictorOrder: 3, CorrectorOrder: 4, Tau: Tau{AtEnd: true}, LowerOrderFinal: true, PECE: true}},
+	{"sa_solver_2", "stochastic Adams predictor and corrector of second order (diffusers)", "SASolverScheduler", nil, SASolver{LowerOrderFinal: true, SimpleOrder2: true}},
 	{"restart", "Heun that goes back up and comes down again", "EulerDiscreteScheduler", nil, Restart{}},
 	{"ddpm", "ancestral sampling by the posterior, as first published", "DDPMScheduler", nil, DDPM{}},
 	{"ddim", "Euler on the model's own timesteps, with noise by eta", "DDIMScheduler", nil, DDIM{}},
@@ -51,6 +54,14 @@ var named = []Info{
 	{"pndm", "three Runge-Kutta steps, then PLMS; not for image-to-image", "PNDMScheduler", nil, PNDM{}},
 	{"lcm", "for consistency models: denoise and add noise again", "LCMScheduler", nil, LCM{}},
 	{"tcd", "for trajectory consistency models, with noise by gamma", "TCDScheduler", nil, TCD{Gamma: 0.3}},
+	{"euler_cfg_pp", "Euler with CFG++, for a small guidance scale", "EulerDiscreteScheduler", []string{"k_euler_cfg_pp"}, Euler{CFGPlusPlus: true}},
+	{"euler_ancestral_cfg_pp", "Euler ancestral with CFG++", "EulerAncestralDiscreteScheduler", []string{"euler_a_cfg_pp", "k_euler_a_cfg_pp", "k_euler_ancestral_cfg_pp"}, EulerAncestral{CFGPlusPlus: true}},
+	{"dpmpp_2s_ancestral_cfg_pp", "DPM++ 2S ancestral with CFG++", "EulerDiscreteScheduler", []string{"dpm++ 2s a cfg++", "k_dpmpp_2s_ancestral_cfg_pp"}, DPMPP2SAncestral{CFGPlusPlus: true}},
+	{"dpmpp_2m_cfg_pp", "DPM++ 2M with CFG++", "DPMSolverMultistepScheduler", []string{"dpm++ 2m cfg++", "k_dpmpp_2m_cfg_pp"}, DPMPP2M{CFGPlusPlus: true}},
+	{"res_multistep_cfg_pp", "res_multistep with CFG++", "EulerDiscreteScheduler", nil, ResMultistep{CFGPlusPlus: true}},
+	{"res_multistep_ancestral_cfg_pp", "res_multistep_ancestral with CFG++", "EulerDiscreteScheduler", nil, ResMultistep{Eta: 1, CFGPlusPlus: true}},
+	{"gradient_estimation_cfg_pp", "gradient_estimation with CFG++", "EulerDiscreteScheduler", []string{"euler_ge_cfg_pp"}, GradientEstimation{CFGPlusPlus: true}},
+	{"ddim_cfg_pp", "DDIM with CFG++", "DDIMScheduler", nil, DDIM{CFGPlusPlus: true}},
 }
 
 // Names lists the samplers that ByName knows.

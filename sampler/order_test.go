@@ -23,11 +23,19 @@ func indices(n int) iter.Seq[int] {
 	}
 }
 
-// gaussian is the ideal denoiser for data drawn from N(0, 1).
-func gaussian(_ context.Context, x []float32, sigma float64) ([]float32, error) {
+// gaussian is the ideal denoiser for data drawn from N(0, 1). To a sampler of CFG++
+// it gives half of the estimate as the unconditional one.
+func gaussian(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
 	denoised := make([]float32, len(x))
 	for i, v := range x {
 		denoised[i] = float32(float64(v) / (1 + sigma*sigma))
+	}
+	if u := sampler.UncondFrom(ctx); u != nil {
+		unguided := make([]float32, len(x))
+		for i, v := range denoised {
+			unguided[i] = v / 2
+		}
+		u.Set(unguided)
 	}
 	return denoised, nil
 }
@@ -65,6 +73,7 @@ func gaussianError(t *testing.T, s sampler.Sampler, steps int) float64 {
 }
 
 func TestOrder(t *testing.T) {
+	ode := sampler.Tau{Value: new(float64)}
 	tests := []struct {
 		name    string
 		sampler sampler.Sampler
@@ -91,6 +100,9 @@ func TestOrder(t *testing.T) {
 		{"unipc 2 without corrector", sampler.UniPC{DisableCorrector: slices.Collect(indices(100))}, 2},
 		{"unipc 2 bh1", sampler.UniPC{BH1: true}, 3},
 		{"unipc 2 epsilon", sampler.UniPC{Epsilon: true}, 3},
+		{"sa_solver 1 1", sampler.SASolver{PredictorOrder: 1, CorrectorOrder: 1, Tau: ode}, 1},
+		{"sa_solver 1 2", sampler.SASolver{PredictorOrder: 1, Tau: ode}, 2}, // the corrector has the order of its estimates
+		{"sa_solver 2 2 simple", sampler.SASolver{SimpleOrder2: true, Tau: ode}, 2},
 		{"ipndm", sampler.IPNDM{}, 2}, // its coefficients are those of even steps in σ
 		{"ipndm_v order 3", sampler.IPNDM{Order: 3, Variable: true}, 3},
 		{"res_multistep", sampler.ResMultistep{}, 2},
@@ -136,6 +148,7 @@ func TestSinglestepOrderThree(t *testing.T) {
 // Samplers that add noise must end with the data's mean and variance.
 func TestStochasticMoments(t *testing.T) {
 	half := 0.5
+	constant := func(tau float64) sampler.Tau { return sampler.Tau{Func: func(float64) float64 { return tau }} }
 	tests := []struct {
 		name    string
 		sampler sampler.Sampler
@@ -153,6 +166,12 @@ func TestStochasticMoments(t *testing.T) {
 		{"res_multistep eta 0.5", sampler.ResMultistep{Eta: 0.5}},
 		{"er_sde", sampler.ERSDE{}},
 		{"er_sde 1", sampler.ERSDE{Stages: 1}},
+		{"sa_solver", sampler.SASolver{Tau: constant(1)}},
+		{"sa_solver in the middle", sampler.SASolver{PredictorOrder: 3, CorrectorOrder: 4, Tau: sampler.Tau{AtEnd: true}}},
+		{"sa_solver tau 0.5", sampler.SASolver{PredictorOrder: 3, CorrectorOrder: 3, Tau: constant(0.5)}},
+		{"sa_solver tau 1.6", sampler.SASolver{SimpleOrder2: true, Tau: constant(1.6)}},
+		{"sa_solver pece", sampler.SASolver{PredictorOrder: 3, CorrectorOrder: 4, PECE: true, LowerOrderFinal: true, Tau: constant(1)}},
+		{"sa_solver epsilon", sampler.SASolver{Epsilon: true, Tau: constant(1)}},
 		{"restart", sampler.Restart{}},
 		{"restart twice", sampler.Restart{Times: 3, Low: 0.3, High: 5}},
 		{"singlestep sde", sampler.DPMSinglestep{SDE: true}},

@@ -14,7 +14,15 @@ import (
 type ResMultistep struct {
 	Eta    float64 // share of noise that is fresh, 0 to 1
 	SNoise float64 // scale of the fresh noise. Zero means 1
+
+	// CFGPlusPlus steps along the unconditional estimate, and combines
+	// unconditional estimates only, but for the first step and one to zero, as
+	// ComfyUI does; see [Uncond].
+	CFGPlusPlus bool
 }
+
+// NeedsUncond says whether CFG++ is on.
+func (s ResMultistep) NeedsUncond() bool { return s.CFGPlusPlus }
 
 // Sample implements [Sampler].
 func (s ResMultistep) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
@@ -25,6 +33,7 @@ func (s ResMultistep) Sample(ctx context.Context, denoise Denoiser, x []float32,
 	if err := checkEta("res_multistep", s.Eta, noise); err != nil {
 		return err
 	}
+	denoise, plus := withCFGPlusPlus(denoise, s.CFGPlusPlus)
 	estimates := newHistory(2, len(x))
 	fresh := make([]float32, len(x))
 	lastDown := 0.0
@@ -34,7 +43,8 @@ func (s ResMultistep) Sample(ctx context.Context, denoise Denoiser, x []float32,
 		if err != nil {
 			return stepError(i, sigma, err)
 		}
-		copy(estimates.push(), denoised)
+		copy(estimates.push(), plus.or(denoised))
+		plus.shift(x, denoised)
 		down, up := ancestralStep(sigma, next, s.Eta)
 		if i == 0 || down == 0 || down == sigma {
 			eulerStep(x, x, denoised, sigma, down)

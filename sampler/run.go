@@ -20,7 +20,7 @@ import (
 //	}
 //
 // One goroutine may use a Run at a time. The record holds len(X) float32s for
-// each model call.
+// each model call, and twice that with CFG++.
 type Run struct {
 	Sampler Sampler
 	Denoise Denoiser
@@ -39,6 +39,7 @@ type Run struct {
 type call struct {
 	denoised []float32
 	x        []float32 // the state, if the Denoiser changed it; else nil
+	uncond   []float32 // the unconditional estimate, if there was one; else nil
 }
 
 // Step is the state of a run after a step. Its slices are the run's own: valid
@@ -110,10 +111,14 @@ func (w *watch) denoise(ctx context.Context, x []float32, sigma float64) ([]floa
 		}
 	}
 	w.done++
+	uncond := UncondFrom(ctx)
 	if w.done <= len(w.calls) {
 		c := w.calls[w.done-1]
 		if c.x != nil {
 			copy(x, c.x)
+		}
+		if uncond != nil && c.uncond != nil {
+			uncond.Set(c.uncond)
 		}
 		w.denoised = c.denoised
 		return c.denoised, nil
@@ -129,6 +134,9 @@ func (w *watch) denoise(ctx context.Context, x []float32, sigma float64) ([]floa
 	c := call{denoised: slices.Clone(denoised)}
 	if !slices.Equal(before, x) {
 		c.x = slices.Clone(x)
+	}
+	if uncond != nil {
+		c.uncond = slices.Clone(uncond.denoised)
 	}
 	w.calls = append(w.calls, c)
 	w.denoised = c.denoised

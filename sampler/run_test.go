@@ -27,12 +27,19 @@ func testRun(s sampler.Sampler, calls *int) *sampler.Run {
 	return &sampler.Run{
 		Sampler: s, X: x, Sigmas: sigmas,
 		Noise: func() sampler.Noise { return sampler.NewTorch(2).Normal },
-		Denoise: func(_ context.Context, x []float32, sigma float64) ([]float32, error) {
+		Denoise: func(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
 			*calls++
 			out := make([]float32, len(x))
 			x[0] = float32(sigma) / 2
 			for i, v := range x {
 				out[i] = v / float32(1+sigma*sigma) * float32(i+1)
+			}
+			if u := sampler.UncondFrom(ctx); u != nil {
+				unguided := make([]float32, len(x))
+				for i, v := range out {
+					unguided[i] = v / 2
+				}
+				u.Set(unguided)
 			}
 			return out, nil
 		},
@@ -147,6 +154,33 @@ func TestRestoreRefuses(t *testing.T) {
 		changed[i] ^= 1
 		assert.Error(t, testRun(sampler.Euler{}, new(int)).Restore(changed), fmt.Sprint("byte ", i))
 	}
+}
+
+// The unconditional estimates of CFG++ are part of the state.
+func TestRestoreUncond(t *testing.T) {
+	s := sampler.DPMPP2M{CFGPlusPlus: true}
+	run := testRun(s, new(int))
+	for step := range run.Steps(t.Context()) {
+		if step.Index == 3 {
+			break
+		}
+	}
+	state, err := run.Save()
+	require.NoError(t, err)
+	plain, err := func() ([]byte, error) {
+		run := testRun(sampler.DPMPP2M{}, new(int))
+		for step := range run.Steps(t.Context()) {
+			if step.Index == 3 {
+				break
+			}
+		}
+		return run.Save()
+	}()
+	require.NoError(t, err)
+	assert.InDelta(t, len(plain)+3*8*4, len(state), 10) // three calls of 8 numbers
+	assert.Error(t, testRun(s, new(int)).Restore(plain))
+	assert.Error(t, testRun(sampler.DPMPP2M{}, new(int)).Restore(state))
+	assert.NoError(t, testRun(s, new(int)).Restore(state))
 }
 
 func FuzzRestore(f *testing.F) {

@@ -15,7 +15,8 @@ import (
 type Solver struct {
 	Class            string // as in the config
 	Prediction       string // the model's kind of output
-	Order            int
+	Order            int    // of SA-Solver, the predictor's
+	CorrectorOrder   int    // of SA-Solver
 	Algorithm        string // algorithm_type
 	Type             string // solver_type
 	Epsilon          bool   // UniPC combines estimates of the noise (predict_x0 false)
@@ -107,6 +108,23 @@ var byClass = map[string]func(Solver) Sampler{
 		}
 	},
 	"DEISMultistepScheduler": func(s Solver) Sampler { return DEIS{Order: s.Order, LowerOrderFinal: s.LowerOrderFinal} },
+	"SASolverScheduler": func(s Solver) Sampler {
+		taus := make([]float64, len(s.Timesteps))
+		for i, timestep := range s.Timesteps {
+			if timestep >= 200 && timestep <= 800 {
+				taus[i] = 1
+			}
+		}
+		return SASolver{
+			PredictorOrder:  s.Order,
+			CorrectorOrder:  s.CorrectorOrder,
+			Tau:             Tau{Steps: taus},
+			SNoise:          s.SNoise,
+			Epsilon:         s.Algorithm == "noise_prediction",
+			LowerOrderFinal: s.LowerOrderFinal,
+			SimpleOrder2:    true,
+		}
+	},
 	"UniPCMultistepScheduler": func(s Solver) Sampler {
 		var disabled []int
 		for _, i := range s.DisableCorrector {
@@ -159,8 +177,11 @@ func Named(name string, s Solver) (Sampler, error) {
 	if build := byClass[s.Class]; err == nil && build != nil && own.Name == info.Name && reflect.TypeOf(build(s)) == reflect.TypeOf(info.sampler) {
 		return FromSolver(s)
 	}
-	if d, ok := info.sampler.(DDIM); ok { // on the levels of another class
+	if d, ok := info.sampler.(DDIM); ok { // with CFG++, or on the levels of another class
 		d.Eta, d.ClippedEps, d.Limit = s.Eta, s.ClippedEps, s.limit()
+		if s.Class == "DDIMScheduler" {
+			d.To = s.To
+		}
 		return d, nil
 	}
 	if !s.limit().on() {

@@ -13,11 +13,14 @@ import (
 // A saved run is
 //
 //	magic, length of the header as uint32, header in JSON,
-//	the start, then for each call its estimate and the changed state if any, all
-//	float32, then the SHA-256 of all that;
+//	the start, then for each call its estimate, and the changed state and the
+//	unconditional estimate if any, all float32, then the SHA-256 of all that;
 //
 // numbers are little-endian.
-const stateMagic = "sdgo-run"
+const (
+	stateMagic   = "sdgo-run"
+	stateVersion = 2
+)
 
 // stateHeader says whose state it is.
 type stateHeader struct {
@@ -27,6 +30,7 @@ type stateHeader struct {
 	Size    int       `json:"size"`    // numbers in the state
 	Step    int       `json:"step"`    // steps yielded
 	Changed []bool    `json:"changed"` // for each call
+	Uncond  []bool    `json:"uncond"`  // for each call
 }
 
 // StateError says why saved bytes are not the state of a run.
@@ -46,9 +50,10 @@ func identity(s Sampler) string {
 
 // Save returns the run's state as bytes that [Run.Restore] takes.
 func (r *Run) Save() ([]byte, error) {
-	h := stateHeader{Version: 1, Sampler: identity(r.Sampler), Sigmas: r.Sigmas, Size: len(r.X), Step: r.step}
+	h := stateHeader{Version: stateVersion, Sampler: identity(r.Sampler), Sigmas: r.Sigmas, Size: len(r.X), Step: r.step}
 	for _, c := range r.calls {
 		h.Changed = append(h.Changed, c.x != nil)
+		h.Uncond = append(h.Uncond, c.uncond != nil)
 	}
 	header, err := json.Marshal(h)
 	if err != nil {
@@ -60,6 +65,7 @@ func (r *Run) Save() ([]byte, error) {
 	for _, c := range r.calls {
 		out = appendFloats(out, c.denoised)
 		out = appendFloats(out, c.x)
+		out = appendFloats(out, c.uncond)
 	}
 	sum := sha256.Sum256(out)
 	return append(out, sum[:]...), nil
@@ -89,14 +95,16 @@ func (r *Run) Restore(data []byte) error {
 	}
 	rest = rest[length:]
 	arrays := 1 + len(h.Changed)
-	for _, changed := range h.Changed {
-		if changed {
+	for _, extra := range slices.Concat(h.Changed, h.Uncond) {
+		if extra {
 			arrays++
 		}
 	}
 	switch {
-	case h.Version != 1:
-		return bad("have version %d, want 1", h.Version)
+	case h.Version != stateVersion:
+		return bad("have version %d, want %d", h.Version, stateVersion)
+	case len(h.Uncond) != len(h.Changed):
+		return bad("have marks of %d unconditional estimates, want %d", len(h.Uncond), len(h.Changed))
 	case h.Sampler != identity(r.Sampler):
 		return bad("have a run of %s, want %s", h.Sampler, identity(r.Sampler))
 	case !slices.Equal(h.Sigmas, r.Sigmas):
@@ -116,10 +124,13 @@ func (r *Run) Restore(data []byte) error {
 		return x
 	}
 	r.X, r.step, r.calls = take(), h.Step, nil
-	for _, changed := range h.Changed {
+	for i, changed := range h.Changed {
 		c := call{denoised: take()}
 		if changed {
 			c.x = take()
+		}
+		if h.Uncond[i] {
+			c.uncond = take()
 		}
 		r.calls = append(r.calls, c)
 	}

@@ -106,7 +106,7 @@ func (c *Config) checkSolver(bad func(string, any, string) error, oneOf func(str
 	case "DPMSolverMultistepScheduler", "DPMSolverSinglestepScheduler":
 		// algorithm and solver types of the other solvers are taken for the
 		// default here, so that a config can move between the classes
-		algorithms := []string{"dpmsolver++", "dpmsolver", "sde-dpmsolver++", "sde-dpmsolver", "deis"}
+		algorithms := []string{"dpmsolver++", "dpmsolver", "sde-dpmsolver++", "sde-dpmsolver", "deis", "data_prediction", "noise_prediction"}
 		if c.Class == "DPMSolverSinglestepScheduler" {
 			algorithms = slices.Delete(algorithms, 3, 4)
 		}
@@ -122,7 +122,22 @@ func (c *Config) checkSolver(bad func(string, any, string) error, oneOf func(str
 			err = bad("variance_type", fmt.Sprintf("%q", *c.VarianceType), "null: learned variances are not implemented")
 		}
 	case "DEISMultistepScheduler":
-		err = errors.Join(oneOf("algorithm_type", c.AlgorithmType, "deis", "dpmsolver", "dpmsolver++"), oneOf("solver_type", c.SolverType, solverTypes...))
+		err = errors.Join(oneOf("algorithm_type", c.AlgorithmType, "deis", "dpmsolver", "dpmsolver++", "data_prediction", "noise_prediction"), oneOf("solver_type", c.SolverType, solverTypes...))
+	case "SASolverScheduler":
+		err = oneOf("algorithm_type", c.AlgorithmType, "data_prediction", "noise_prediction", "dpmsolver++", "dpmsolver", "sde-dpmsolver++", "sde-dpmsolver", "deis")
+		switch {
+		case err != nil:
+		case c.PredictorOrder < 1 || c.PredictorOrder > 4:
+			err = bad("predictor_order", c.PredictorOrder, "1 to 4")
+		case c.CorrectorOrder < 1 || c.CorrectorOrder > 4:
+			err = bad("corrector_order", c.CorrectorOrder, "1 to 4")
+		case len(c.TauFunc) > 0 && string(c.TauFunc) != "null":
+			err = bad("tau_func", string(c.TauFunc), "null: a function cannot be read from a file")
+		case c.Thresholding && c.AlgorithmType == "noise_prediction":
+			err = bad("thresholding", true, "false with algorithm_type noise_prediction")
+		case learned:
+			err = bad("variance_type", fmt.Sprintf("%q", *c.VarianceType), "null: learned variances are not implemented")
+		}
 	case "UniPCMultistepScheduler":
 		err = oneOf("solver_type", c.SolverType, solverTypes...)
 		switch {

@@ -128,6 +128,11 @@ func init() { // the builders refer to the table, so it cannot be a plain litera
 			defaults:           trained + `, "solver_order": 2, "algorithm_type": "deis", "solver_type": "logrho", "lower_order_final": true` + threshold + curves + flow + linspaced,
 			variancePreserving: true, schedule: multistepSchedule, predictions: anyPrediction,
 		},
+		"SASolverScheduler": {
+			defaults: trained + `, "predictor_order": 2, "corrector_order": 2, "tau_func": null, "algorithm_type": "data_prediction", "lower_order_final": true, "lambda_min_clipped": "-inf", "variance_type": null` +
+				threshold + curves + `, "use_flow_sigmas": false, "flow_shift": 1.0` + linspaced,
+			variancePreserving: true, schedule: multistepSchedule, predictions: anyPrediction,
+		},
 		"UniPCMultistepScheduler": {
 			defaults: trained + `, "solver_order": 2, "solver_type": "bh2", "predict_x0": true, "lower_order_final": true, "disable_corrector": [], "solver_p": null` +
 				threshold + curves + flow + linspaced + zeroSNR + `, "final_sigmas_type": "zero", "sigma_min": null, "sigma_max": null, "shift_terminal": null`,

@@ -57,6 +57,8 @@ type Config struct {
 	// How to step.
 	SkipPRKSteps     bool    `json:"skip_prk_steps"`
 	SolverOrder      int     `json:"solver_order"`
+	PredictorOrder   int     `json:"predictor_order"` // of SA-Solver
+	CorrectorOrder   int     `json:"corrector_order"`
 	AlgorithmType    string  `json:"algorithm_type"`
 	SolverType       string  `json:"solver_type"`
 	LowerOrderFinal  bool    `json:"lower_order_final"`
@@ -73,6 +75,7 @@ type Config struct {
 	FlowShift          float64         `json:"flow_shift"`
 	TimeShiftType      string          `json:"time_shift_type"`
 	SolverP            json.RawMessage `json:"solver_p"`
+	TauFunc            json.RawMessage `json:"tau_func"`
 	InvertSigmas       bool            `json:"invert_sigmas"`
 	BaseShift          *float64        `json:"base_shift"`
 	MaxShift           *float64        `json:"max_shift"`

@@ -48,7 +48,7 @@ func multistepSchedule(c *Config, t *table, steps int) (*Schedule, error) {
 			c.Class, steps, last, *c.LambdaMinClipped)
 	}
 	final := 0.0
-	if c.Class == "DEISMultistepScheduler" || c.FinalSigmasType == "sigma_min" {
+	if c.Class == "DEISMultistepScheduler" || c.Class == "SASolverScheduler" || c.FinalSigmasType == "sigma_min" {
 		final = t.min()
 		if curve != nil && c.Class != "DPMSolverMultistepScheduler" && c.Class != "DPMSolverSinglestepScheduler" {
 			final = curve[steps-1] // the last level again

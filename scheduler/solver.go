@@ -5,7 +5,8 @@ package scheduler
 type Solver struct {
 	Class            string // as in the config
 	Prediction       string // the model's kind of output
-	Order            int
+	Order            int    // of SA-Solver, the predictor's
+	CorrectorOrder   int    // of SA-Solver
 	Algorithm        string // algorithm_type
 	Type             string // solver_type
 	Epsilon          bool   // UniPC combines estimates of the noise (predict_x0 false)
@@ -71,6 +72,8 @@ func (c *Config) solver(schedule *Schedule, t *table) Solver {
 		s.LowerOrderFinal = c.LowerOrderFinal && calls < fewSteps
 	case "UniPCMultistepScheduler":
 		s.Epsilon = !c.PredictX0
+	case "SASolverScheduler":
+		s.Order, s.CorrectorOrder = c.PredictorOrder, c.CorrectorOrder
 	case "TCDScheduler":
 		s.Levels = t.sigmas
 	case "DDPMScheduler":
