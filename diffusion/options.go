@@ -51,6 +51,11 @@ type Options struct {
 	// a call has the seed Seed+i, and is the picture that this seed gives alone.
 	Seed uint64
 
+	// NewNoise starts the stream of normal noise of a seed, from which all that is
+	// random in one image is drawn. Nil means sampler.NewTorch, torch's generator
+	// on a CPU; sampler.NewPhilox draws as torch does on CUDA.
+	NewNoise func(seed uint64) sampler.Noise
+
 	// Images is the number of pictures, 1 to 1024. Zero means 1.
 	Images int
 

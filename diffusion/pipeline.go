@@ -51,10 +51,10 @@ type run struct {
 	begin    time.Time
 	schedule *scheduler.Schedule
 	sampler  sampler.Sampler
-	noise    []*sampler.Torch // the stream of each image
-	cond     *tensor.Dense    // [1 77 D], the prompt
-	both     *tensor.Dense    // [2 77 D], the negative prompt first; nil without guidance
-	h, w     int              // size of the latents
+	noise    []*stream     // of each image
+	cond     *tensor.Dense // [1 77 D], the prompt
+	both     *tensor.Dense // [2 77 D], the negative prompt first; nil without guidance
+	h, w     int           // size of the latents
 }
 
 // TextToImage makes pictures of the prompt. Prompts are cut to 77 tokens; the
@@ -139,7 +139,7 @@ func (p *Pipeline) newRun(config *scheduler.Config, o *Options) (*run, error) {
 	for i := range r.Images {
 		seed := r.Seed + uint64(i)
 		r.result.Seeds = append(r.result.Seeds, seed)
-		r.noise = append(r.noise, sampler.NewTorch(seed))
+		r.noise = append(r.noise, newStream(seed, r.NewNoise))
 	}
 	return r, nil
 }
@@ -280,7 +280,7 @@ func (r *run) sampleLatents(p *vae.Posterior) ([]float32, error) {
 	out := make([]float32, 0, r.Images*size)
 	noise := make([]float32, size)
 	for _, stream := range r.noise {
-		stream.Normal(noise)
+		stream.draw(noise)
 		z, err := p.Sample(noise)
 		if err != nil {
 			return nil, fmt.Errorf("diffusion: %w", err)
@@ -313,7 +313,7 @@ func (r *run) initialNoise() ([]float32, error) {
 func (r *run) drawNoise(x []float32) {
 	size := len(x) / r.Images
 	for i, stream := range r.noise {
-		stream.Normal(x[i*size : (i+1)*size])
+		stream.draw(x[i*size : (i+1)*size])
 	}
 }
 
@@ -329,7 +329,7 @@ func addNoise(clean, noise []float32, sigma float64) []float32 {
 // sample runs x [Images 4 h w] from the first noise level to the last.
 func (r *run) sample(ctx context.Context, x []float32, denoise sampler.Denoiser) error {
 	begin := time.Now()
-	steps := &sampler.Run{Sampler: r.sampler, Denoise: denoise, Sigmas: r.schedule.Sigmas, X: x, Noise: r.streams()}
+	steps := &sampler.Run{Sampler: r.sampler, Denoise: denoise, Sigmas: r.schedule.Sigmas, X: x, Noise: r.samplingNoise()}
 	if r.Resume != nil {
 		if err := steps.Restore(r.Resume); err != nil {
 			return fmt.Errorf("diffusion: resume: %w", err)
@@ -357,21 +357,6 @@ func (r *run) sample(ctx context.Context, x []float32, denoise sampler.Denoiser)
 	}
 	r.result.Timings.Sampling = time.Since(begin)
 	return nil
-}
-
-// streams returns a func that starts the noise of all images from where it is
-// now, so that a resumed run draws the same.
-func (r *run) streams() func() sampler.Noise {
-	begin := make([]sampler.Torch, len(r.noise))
-	for i, stream := range r.noise {
-		begin[i] = *stream
-	}
-	return func() sampler.Noise {
-		for i := range begin {
-			*r.noise[i] = begin[i]
-		}
-		return r.drawNoise
-	}
 }
 
 // finish turns the x that sampling ended with into latents and pictures.

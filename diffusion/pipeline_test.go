@@ -181,6 +181,48 @@ func TestResume(t *testing.T) {
 	assert.ErrorContains(t, err, "have a run of 512 numbers, want 256")
 }
 
+// The noise may be another generator's.
+func TestNewNoise(t *testing.T) {
+	p := load(t, "tiny-sd15", nil)
+	want, err := p.TextToImage(t.Context(), prompt, quick(4))
+	require.NoError(t, err)
+	o := quick(4)
+	o.NewNoise = func(seed uint64) sampler.Noise { return sampler.NewTorch(seed).Normal }
+	same, err := p.TextToImage(t.Context(), prompt, o)
+	require.NoError(t, err)
+	assert.Equal(t, want.Images, same.Images)
+	o.NewNoise = func(seed uint64) sampler.Noise { return sampler.NewPhilox(seed).Normal }
+	other, err := p.TextToImage(t.Context(), prompt, o)
+	require.NoError(t, err)
+	assert.NotEqual(t, want.Images, other.Images)
+}
+
+// Runs with different samplers at once share nothing.
+func TestConcurrentSamplers(t *testing.T) {
+	p := load(t, "tiny-sd15", nil)
+	names := sampler.Names()
+	options := func(i int) *Options {
+		s, err := sampler.ByName(names[i%len(names)].Name)
+		require.NoError(t, err)
+		return &Options{Width: 32, Height: 32, Steps: 5, Seed: uint64(i), Sampler: s}
+	}
+	var wg sync.WaitGroup
+	got := make([]*Result, 32)
+	for i := range got {
+		wg.Go(func() {
+			var err error
+			got[i], err = p.TextToImage(t.Context(), prompt, options(i))
+			assert.NoError(t, err)
+		})
+	}
+	wg.Wait()
+	for i, r := range got {
+		want, err := p.TextToImage(t.Context(), prompt, options(i))
+		require.NoError(t, err)
+		assert.Equal(t, want.Images, r.Images, names[i%len(names)].Name)
+	}
+}
+
 // Outside the guidance interval the picture is steered by the prompt alone, and
 // a wrapper sees every call.
 func TestGuidanceInterval(t *testing.T) {

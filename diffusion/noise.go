@@ -1,0 +1,50 @@
+package diffusion
+
+import "sdgo/sampler"
+
+// stream is the noise of one image: everything that is random in its picture, in
+// the order in which diffusers draws it.
+type stream struct {
+	begin func() sampler.Noise // starts it anew
+	noise sampler.Noise
+	draws []int // numbers drawn so far, by draw
+}
+
+// newStream returns the noise of a seed: torch's, unless the caller has its own.
+func newStream(seed uint64, own func(seed uint64) sampler.Noise) *stream {
+	s := &stream{begin: func() sampler.Noise { return sampler.NewTorch(seed).Normal }}
+	if own != nil {
+		s.begin = func() sampler.Noise { return own(seed) }
+	}
+	s.noise = s.begin()
+	return s
+}
+
+// draw fills dst.
+func (s *stream) draw(dst []float32) {
+	s.noise(dst)
+	s.draws = append(s.draws, len(dst))
+}
+
+// rewind puts the stream where it was after the given draws.
+func (s *stream) rewind(draws []int) {
+	s.noise, s.draws = s.begin(), nil
+	for _, n := range draws {
+		s.draw(make([]float32, n))
+	}
+}
+
+// samplingNoise returns a func that starts the noise of all images from where it
+// is now, so that a resumed run draws the same.
+func (r *run) samplingNoise() func() sampler.Noise {
+	begin := make([][]int, len(r.noise))
+	for i, s := range r.noise {
+		begin[i] = s.draws
+	}
+	return func() sampler.Noise {
+		for i, s := range r.noise {
+			s.rewind(begin[i])
+		}
+		return r.drawNoise
+	}
+}
