@@ -5,21 +5,32 @@ import "strings"
 // schedules are the endings by which labels of other programs name a schedule, and
 // its name in package scheduler. The longest comes first.
 var schedules = []struct{ ending, name string }{
+	{"linearquadratic", "linear_quadratic"},
 	{"alignyoursteps", "ays"},
 	{"polyexponential", "exponential"},
 	{"exponential", "exponential"},
 	{"ddimuniform", "ddim_uniform"},
 	{"sgmuniform", "sgm_uniform"},
 	{"kloptimal", "kl_optimal"},
+	{"automatic", "normal"},
+	{"betasigma", "beta_sigma"},
+	{"discrete", "normal"},
+	{"linspace", "linspace"},
 	{"trailing", "trailing"},
 	{"uniform", "normal"},
 	{"leading", "leading"},
 	{"karras", "karras"},
 	{"normal", "normal"},
 	{"simple", "simple"},
+	{"sdturbo", "turbo"},
+	{"laplace", "laplace"},
 	{"turbo", "turbo"},
+	{"ddim", "ddim_uniform"},
 	{"beta", "beta"},
 	{"ays", "ays"},
+	{"lcm", "lcm"},
+	{"vp", "vp"},
+	{"lu", "lu"},
 	{"ka", "karras"},
 }
 

@@ -19,7 +19,7 @@ type Info struct {
 
 // Samplers are kept in the order in which they are listed to a user.
 var named = []Info{
-	{"euler", "first order, the plain method", "EulerDiscreteScheduler", []string{"k_euler"}, Euler{}},
+	{"euler", "first order, the plain method", "EulerDiscreteScheduler", []string{"EDMEulerScheduler", "k_euler"}, Euler{}},
 	{"euler_ancestral", "Euler with fresh noise at every step", "EulerAncestralDiscreteScheduler", []string{"euler_a", "k_euler_a", "k_euler_ancestral"}, EulerAncestral{}},
 	{"heun", "second order, two calls a step", "HeunDiscreteScheduler", []string{"k_heun"}, Heun{}},
 	{"dpm2", "second order by the midpoint, two calls a step", "KDPM2DiscreteScheduler", []string{"dpm_2", "k_dpm_2"}, DPM2{}},
@@ -28,17 +28,17 @@ var named = []Info{
 	{"dpm_fast", "DPM-Solver with a fixed number of calls", "EulerDiscreteScheduler", []string{"k_dpm_fast"}, DPMFast{}},
 	{"dpm_adaptive", "DPM-Solver that chooses its own steps", "EulerDiscreteScheduler", []string{"k_dpm_ad", "k_dpm_adaptive"}, DPMAdaptive{}},
 	{"dpmpp_2s_ancestral", "DPM-Solver++ of second order in single steps, with fresh noise", "EulerDiscreteScheduler", []string{"dpm++ 2s a", "k_dpmpp_2s_a", "k_dpmpp_2s_ancestral"}, DPMPP2SAncestral{}},
-	{"dpmpp_sde", "stochastic DPM-Solver++, two calls a step", "DPMSolverSDEScheduler", []string{"dpm++ sde", "k_dpmpp_sde", "dpmpp_sde_gpu"}, DPMPPSDE{}},
-	{"dpmpp_2m", "DPM-Solver++ of second order from the last two estimates", "DPMSolverMultistepScheduler", []string{"dpm++ 2m", "k_dpmpp_2m", "dpmsolver++"}, DPMPP2M{}},
-	{"dpmpp_2m_sde", "stochastic DPM++ 2M", "DPMSolverMultistepScheduler", []string{"dpm++ 2m sde", "k_dpmpp_2m_sde", "dpmpp_2m_sde_gpu"}, DPMPP2MSDE{}},
-	{"dpmpp_2m_sde_heun", "stochastic DPM++ 2M, the linear term exact", "DPMSolverMultistepScheduler", []string{"dpm++ 2m sde heun", "k_dpmpp_2m_sde_heun", "dpmpp_2m_sde_heun_gpu"}, DPMPP2MSDE{Heun: true}},
-	{"dpmpp_3m_sde", "stochastic DPM++ from the last three estimates", "DPMSolverMultistepScheduler", []string{"dpm++ 3m sde", "k_dpmpp_3m_sde", "dpmpp_3m_sde_gpu"}, DPMPP3MSDE{}},
+	{"dpmpp_sde", "stochastic DPM-Solver++, two calls a step", "DPMSolverSDEScheduler", []string{"dpm++ sde gpu", "dpm++ sde", "k_dpmpp_sde", "dpmpp_sde_gpu"}, DPMPPSDE{}},
+	{"dpmpp_2m", "DPM-Solver++ of second order from the last two estimates", "DPMSolverMultistepScheduler", []string{"dpmsolver_multistep", "EDMDPMSolverMultistepScheduler", "dpm++ 2m", "k_dpmpp_2m", "dpmsolver++"}, DPMPP2M{}},
+	{"dpmpp_2m_sde", "stochastic DPM++ 2M", "DPMSolverMultistepScheduler", []string{"dpmpp_2m_sde_bt", "dpm++ 2m sde gpu", "dpm++ 2m sde", "k_dpmpp_2m_sde", "dpmpp_2m_sde_gpu"}, DPMPP2MSDE{}},
+	{"dpmpp_2m_sde_heun", "stochastic DPM++ 2M, the linear term exact", "DPMSolverMultistepScheduler", []string{"dpm++ 2m sde heun gpu", "dpm++ 2m sde heun", "k_dpmpp_2m_sde_heun", "dpmpp_2m_sde_heun_gpu"}, DPMPP2MSDE{Heun: true}},
+	{"dpmpp_3m_sde", "stochastic DPM++ from the last three estimates", "DPMSolverMultistepScheduler", []string{"dpm++ 3m sde gpu", "dpm++ 3m sde", "k_dpmpp_3m_sde", "dpmpp_3m_sde_gpu"}, DPMPP3MSDE{}},
 	{"dpmpp_3m", "DPM-Solver++ from the last three estimates", "DPMSolverMultistepScheduler", []string{"dpm++ 3m"}, DPMSolver{Order: 3}},
 	{"dpmsolver_singlestep", "DPM-Solver++ of second order in single steps", "DPMSolverSinglestepScheduler", []string{"dpmpp_2s", "dpm++ 2s"}, DPMSinglestep{}},
 	{"deis", "exponential integrator over log σ, second order", "DEISMultistepScheduler", nil, DEIS{}},
 	{"unipc", "predictor and corrector of second order, B(h) = e^h − 1", "UniPCMultistepScheduler", []string{"uni_pc_bh2", "unipc_bh2"}, UniPC{LowerOrderFinal: true}},
-	{"unipc_bh1", "predictor and corrector of second order, B(h) = h (ComfyUI's uni_pc)", "UniPCMultistepScheduler", nil, UniPC{LowerOrderFinal: true, BH1: true}},
-	{"ipndm", "Adams-Bashforth of fourth order in σ", "EulerDiscreteScheduler", nil, IPNDM{}},
+	{"unipc_bh1", "predictor and corrector of second order, B(h) = h (ComfyUI's uni_pc)", "UniPCMultistepScheduler", []string{"uni_pc"}, UniPC{LowerOrderFinal: true, BH1: true}},
+	{"ipndm", "Adams-Bashforth of fourth order in σ", "EulerDiscreteScheduler", []string{"IPNDMScheduler"}, IPNDM{}},
 	{"ipndm_v", "Adams-Bashforth of fourth order in σ for uneven steps", "EulerDiscreteScheduler", nil, IPNDM{Variable: true}},
 	{"res_multistep", "refined exponential solver from the last two estimates", "EulerDiscreteScheduler", []string{"k_res_multistep"}, ResMultistep{}},
 	{"res_multistep_ancestral", "the same with fresh noise at every step", "EulerDiscreteScheduler", nil, ResMultistep{Eta: 1}},
@@ -48,8 +48,8 @@ var named = []Info{
 	{"sa_solver_pece", "the same with a second call at the corrected state", "EulerDiscreteScheduler", nil, SASolver{PredictorOrder: 3, CorrectorOrder: 4, Tau: Tau{AtEnd: true}, LowerOrderFinal: true, PECE: true}},
 	{"sa_solver_2", "stochastic Adams predictor and corrector of second order (diffusers)", "SASolverScheduler", nil, SASolver{LowerOrderFinal: true, SimpleOrder2: true}},
 	{"restart", "Heun that goes back up and comes down again", "EulerDiscreteScheduler", nil, Restart{}},
-	{"ddpm", "ancestral sampling by the posterior, as first published", "DDPMScheduler", nil, DDPM{}},
-	{"ddim", "Euler on the model's own timesteps, with noise by eta", "DDIMScheduler", nil, DDIM{}},
+	{"ddpm", "ancestral sampling by the posterior, as first published", "DDPMScheduler", []string{"DDPMParallelScheduler"}, DDPM{}},
+	{"ddim", "Euler on the model's own timesteps, with noise by eta", "DDIMScheduler", []string{"DDIMParallelScheduler"}, DDIM{}},
 	{"plms", "Adams-Bashforth of fourth order, the first sampler of Stable Diffusion", "PNDMScheduler", nil, PLMS{}},
 	{"pndm", "three Runge-Kutta steps, then PLMS; not for image-to-image", "PNDMScheduler", nil, PNDM{}},
 	{"lcm", "for consistency models: denoise and add noise again", "LCMScheduler", nil, LCM{}},
@@ -68,8 +68,10 @@ var named = []Info{
 func Names() []Info { return slices.Clone(named) }
 
 // ByName returns a sampler with its default options by its canonical name or by
-// an alias, such as "DPM++ 2M" or "k_euler_a". Case and punctuation do not count,
-// except that "++" reads as "pp".
+// an alias, such as "DPM++ 2M", "k_euler_a" or the class "EulerDiscreteScheduler".
+// Case and punctuation do not count, except that "++" reads as "pp", and that
+// "uni_pc" is ComfyUI's (with B(h) = h) and "unipc" that of everyone else. The
+// prefixes of k-diffusion, "sample_" and "k_", may stand before any name.
 func ByName(name string) (Sampler, error) {
 	info, err := Lookup(name)
 	if err != nil {
@@ -80,15 +82,21 @@ func ByName(name string) (Sampler, error) {
 
 // Lookup returns the description of a named sampler.
 func Lookup(name string) (Info, error) {
-	key := plain(name)
-	for _, info := range named {
-		if key == plain(info.Name) || slices.ContainsFunc(info.Aliases, func(a string) bool { return plain(a) == key }) {
-			return info, nil
+	exact, key := strings.ToLower(strings.TrimSpace(name)), plain(name)
+	for _, match := range []func(info Info) bool{
+		func(info Info) bool { return info.has(func(n string) bool { return n == exact }) },
+		func(info Info) bool { return info.has(func(n string) bool { return plain(n) == key }) },
+		func(info Info) bool { return plain(info.Class) == key }, // the first of a class is its own sampler
+	} {
+		if i := slices.IndexFunc(named, match); i >= 0 {
+			return named[i], nil
 		}
 	}
-	for _, info := range named { // the first of a class is its own sampler
-		if key == plain(info.Class) {
-			return info, nil
+	for _, prefix := range []string{"sample_", "k_"} {
+		if rest, ok := strings.CutPrefix(exact, prefix); ok {
+			if info, err := Lookup(rest); err == nil {
+				return info, nil
+			}
 		}
 	}
 	var names []string
@@ -97,6 +105,11 @@ func Lookup(name string) (Info, error) {
 	}
 	slices.SortStableFunc(names, func(a, b string) int { return distance(plain(a), key) - distance(plain(b), key) })
 	return Info{}, fmt.Errorf("sampler: name: have %q, want one of %s", name, strings.Join(names, ", "))
+}
+
+// has says whether the name or an alias matches.
+func (info Info) has(match func(name string) bool) bool {
+	return match(info.Name) || slices.ContainsFunc(info.Aliases, match)
 }
 
 // plain reduces a name to its lower-case letters and digits.

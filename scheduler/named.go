@@ -52,7 +52,8 @@ func Names() []Info { return slices.Clone(named) }
 
 // ScheduleNamed is [Config.Schedule] with another choice of levels, by name: one
 // of [Names] or an alias of it; case and punctuation do not count. An empty name
-// means what the config says.
+// means what the config says, an unknown one is an error that lists the nearest
+// first.
 //
 // linspace, leading and trailing are values of timestep_spacing. karras,
 // exponential, beta_sigma and lu are the keys use_karras_sigmas and so on where
@@ -172,7 +173,7 @@ func (c *Config) list(t *table, sigmas []float64) (*Schedule, error) {
 func lookup(name string) (Info, error) {
 	key := plain(name)
 	for _, info := range named {
-		if plain(info.Name) == key || slices.ContainsFunc(info.Aliases, func(a string) bool { return plain(a) == key }) {
+		if plain(info.Name) == key || info.flag != "" && plain(info.flag) == key || slices.ContainsFunc(info.Aliases, func(a string) bool { return plain(a) == key }) {
 			return info, nil
 		}
 	}
@@ -180,6 +181,7 @@ func lookup(name string) (Info, error) {
 	for _, info := range named {
 		names = append(names, info.Name)
 	}
+	slices.SortStableFunc(names, func(a, b string) int { return distance(plain(a), key) - distance(plain(b), key) })
 	return Info{}, fmt.Errorf("scheduler: schedule: have %q, want one of %s", name, strings.Join(names, ", "))
 }
 
@@ -191,4 +193,25 @@ func plain(name string) string {
 		}
 		return -1
 	}, name)
+}
+
+// distance is the number of letters to insert, delete or replace between a and b.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
 }

@@ -169,9 +169,9 @@ func TestNamedLevels(t *testing.T) {
 	assert.InEpsilon(t, 1, sigmas("laplace", 3)[1], 1e-6, "the median")
 	assertRelative(t, "linear_quadratic", []float64{1, 0.9875, 0.975, 0.725, 0}, scaled(sigmas("linear_quadratic", 4), 1/table.max()), 1e-6)
 
-	for _, bad := range []string{"no such", "karass"} {
+	for bad, nearest := range map[string]string{"karass": "karras", "linespace": "linspace", "SGM unform": "sgm_uniform"} {
 		_, err := c.ScheduleNamed(bad, 4)
-		assert.ErrorContains(t, err, fmt.Sprintf("have %q, want one of linspace, leading", bad))
+		assert.ErrorContains(t, err, fmt.Sprintf("have %q, want one of %s, ", bad, nearest))
 	}
 	for name, steps := range map[string]int{"turbo": 11, "lcm": 51, "normal": 1001, "karras": 0} {
 		_, err := c.ScheduleNamed(name, steps)
@@ -251,4 +251,46 @@ func TestBetaQuantile(t *testing.T) {
 		assert.InEpsilon(t, -math.Expm1(3*math.Log1p(-x)), betaCDF(x, 1, 3), 1e-13)
 	}
 	assert.InDelta(t, 1, betaQuantile(0.3, 0.6, 1.7)+betaQuantile(0.7, 1.7, 0.6), 1e-14)
+}
+
+// Every schedule that the other programs name, under the one it means here.
+func TestNamesElsewhere(t *testing.T) {
+	for program, names := range map[string]map[string]string{
+		"k-diffusion": {"karras": "karras", "exponential": "exponential", "polyexponential": "exponential", "vp": "vp"},
+		"WebUI": {
+			"automatic": "normal", "uniform": "normal", "karras": "karras", "exponential": "exponential", "polyexponential": "exponential",
+			"sgm_uniform": "sgm_uniform", "SGMUniform": "sgm_uniform", "SGM Uniform": "sgm_uniform", "kl_optimal": "kl_optimal", "KL Optimal": "kl_optimal",
+			"align_your_steps": "ays", "Align Your Steps": "ays", "simple": "simple", "normal": "normal", "ddim": "ddim_uniform", "turbo": "turbo",
+			"beta": "beta", // WebUI means what is beta_sigma here: see ScheduleNamed
+		},
+		"ComfyUI": {
+			"simple": "simple", "sgm_uniform": "sgm_uniform", "karras": "karras", "exponential": "exponential", "ddim_uniform": "ddim_uniform",
+			"beta": "beta", "normal": "normal", "linear_quadratic": "linear_quadratic", "kl_optimal": "kl_optimal",
+			"Polyexponential": "exponential", "Laplace": "laplace", "SDTurbo": "turbo", "VP": "vp", "AlignYourSteps": "ays",
+		},
+		"stable-diffusion.cpp": {
+			"discrete": "normal", "normal": "normal", "karras": "karras", "exponential": "exponential", "ays": "ays",
+			"sgm_uniform": "sgm_uniform", "simple": "simple", "kl_optimal": "kl_optimal", "lcm": "lcm", "beta": "beta",
+		},
+		"diffusers": {
+			"linspace": "linspace", "leading": "leading", "trailing": "trailing", "use_karras_sigmas": "karras",
+			"use_exponential_sigmas": "exponential", "use_beta_sigmas": "beta_sigma", "use_lu_lambdas": "lu",
+		},
+	} {
+		for name, want := range names {
+			info, err := lookup(name)
+			if assert.NoError(t, err, program) {
+				assert.Equal(t, want, info.Name, "%s: %s", program, name)
+			}
+		}
+	}
+	for why, list := range map[string]string{
+		"for flow matching and video":     "logit_normal flux flux2 ltx2",
+		"tables or searches of few users": "gits align_your_steps_GITS align_your_steps_11 align_your_steps_32 OptimalSteps smoothstep bong_tangent karras_exponential",
+	} {
+		for _, name := range strings.Fields(list) {
+			_, err := lookup(name)
+			assert.ErrorContains(t, err, "want one of", "%s: %s", why, name)
+		}
+	}
 }
