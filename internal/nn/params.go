@@ -234,7 +234,8 @@ const (
 )
 
 // chooseWinograd decides which convolutions are Winograd's. Layers with small
-// weights come first: they work on the largest images. The choice depends on the
+// weights come first, and of equal ones those that were defined last, on the way
+// up: they work on the largest images. The choice depends on the
 // model and the caller's limit on memory, never on the machine, as the last bits
 // of the result depend on it.
 func (p *Params) chooseWinograd(eng *engine.Engine) {
@@ -250,6 +251,7 @@ func (p *Params) chooseWinograd(eng *engine.Engine) {
 		return
 	}
 	budget := min(max(total/winogradShare, winogradLeast), (eng.Memory.Allowed()-total)/winogradShare)
+	slices.Reverse(candidates)
 	slices.SortStableFunc(candidates, func(a, b *Param) int { return a.size - b.size })
 	for _, w := range candidates {
 		if budget -= 4 * int64(w.transformSize-w.size); budget < 0 {
