@@ -67,6 +67,10 @@ type Options struct {
 	// scheduler). Empty means what the model's scheduler config says.
 	Schedule string
 
+	// DiscardPenultimate takes the levels of one step more and leaves out the one
+	// before the last, as other programs do for DPM2 and UniPC.
+	DiscardPenultimate bool
+
 	// Sigmas are noise levels of the caller's own, decreasing, the last possibly
 	// zero; they take the place of Steps and Schedule. Nil means none.
 	Sigmas []float64

@@ -276,6 +276,26 @@ func TestAllSamplers(t *testing.T) {
 	}
 }
 
+func TestDiscardPenultimate(t *testing.T) {
+	p := load(t, "tiny-sd15", nil)
+	var sigmas []float64
+	o := &Options{Width: 32, Height: 32, Steps: 4, Sampler: sampler.DPM2{}, Schedule: "karras", DiscardPenultimate: true}
+	o.OnStep = func(s Step) error {
+		sigmas = append(sigmas, s.Sigma)
+		return nil
+	}
+	_, err := p.TextToImage(t.Context(), prompt, o)
+	require.NoError(t, err)
+	config, err := p.Scheduler.As("KDPM2DiscreteScheduler")
+	require.NoError(t, err)
+	full, err := config.ScheduleNamed("karras", 5)
+	require.NoError(t, err)
+	assert.Equal(t, []float64{full.Sigmas[1], full.Sigmas[2], full.Sigmas[3], full.Sigmas[5]}, sigmas)
+	o.Sigmas = []float64{3, 1, 0}
+	_, err = p.TextToImage(t.Context(), prompt, o)
+	assert.ErrorContains(t, err, "have sigmas beside a schedule")
+}
+
 func TestOwnSigmas(t *testing.T) {
 	p := load(t, "tiny-sd15", nil)
 	o := &Options{Width: 64, Height: 64, Steps: 6, Sampler: sampler.Euler{}, Schedule: "karras"}

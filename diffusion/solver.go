@@ -41,12 +41,16 @@ func (p *Pipeline) levels(config *scheduler.Config, o *Options) (*scheduler.Sche
 	var s *scheduler.Schedule
 	var err error
 	switch {
-	case o.Sigmas == nil:
-		s, err = config.ScheduleNamed(o.Schedule, o.Steps)
-	case o.Schedule != "":
-		return nil, fmt.Errorf("diffusion: have both a schedule (%q) and sigmas, want one", o.Schedule)
-	default:
+	case o.Sigmas != nil && (o.Schedule != "" || o.DiscardPenultimate):
+		return nil, fmt.Errorf("diffusion: have sigmas beside a schedule (%q) or a level to discard, want one", o.Schedule)
+	case o.Sigmas != nil:
 		s, err = config.Custom(o.Sigmas)
+	case o.DiscardPenultimate:
+		if s, err = config.ScheduleNamed(o.Schedule, o.Steps+1); err == nil {
+			s, err = s.DiscardPenultimate()
+		}
+	default:
+		s, err = config.ScheduleNamed(o.Schedule, o.Steps)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("diffusion: %w", err)
