@@ -3,6 +3,7 @@ package nn
 import (
 	"context"
 	"fmt"
+	"math"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -144,4 +145,22 @@ func TestChooseWinograd(t *testing.T) {
 	assert.Equal(t, []int{128, 320, 640, 1280}, choose(0)) // 1920 would cost 398 MB more
 	assert.Equal(t, []int{128, 320}, choose(300<<20))
 	assert.Empty(t, choose(202<<20))
+}
+
+func TestNotFinite(t *testing.T) {
+	x := make([]float32, 3000)
+	for i := range x {
+		x[i] = float32(i) - 1500
+	}
+	x[7] = math.MaxFloat32
+	assert.Equal(t, -1, notFinite(x))
+	assert.Equal(t, -1, notFinite(nil))
+	for _, at := range []int{0, 1023, 1024, 2999} {
+		for _, bad := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+			keep := x[at]
+			x[at] = float32(bad)
+			assert.Equal(t, at, notFinite(x))
+			x[at] = keep
+		}
+	}
 }

@@ -294,9 +294,23 @@ func (w *Param) load(ws *Weights, dst, buf []float32) ([]float32, error) {
 
 // notFinite returns the index of the first NaN or infinity, or -1.
 func notFinite(x []float32) int {
-	for i, v := range x {
-		if math.Float32bits(v)&0x7f800000 == 0x7f800000 {
-			return i
+	// An exponent of ones carries into the sign, so that most numbers need no
+	// branch of their own.
+	const exponent, carry, sign = 0x7f800000, 1 << 23, 1 << 31
+	const block = 1024
+	for begin := 0; begin < len(x); begin += block {
+		part := x[begin:min(begin+block, len(x))]
+		var any uint32
+		for _, v := range part {
+			any |= math.Float32bits(v)&exponent + carry
+		}
+		if any&sign == 0 {
+			continue
+		}
+		for i, v := range part {
+			if math.Float32bits(v)&exponent == exponent {
+				return begin + i
+			}
 		}
 	}
 	return -1
