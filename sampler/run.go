@@ -101,6 +101,9 @@ type watch struct {
 }
 
 func (w *watch) denoise(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
+	if w.left { // a sampler that goes on after an error
+		return nil, errLeft
+	}
 	if w.done > 0 {
 		if i := slices.Index(w.Sigmas[w.level+1:], sigma); i >= 0 {
 			w.level += i + 1

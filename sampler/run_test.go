@@ -129,6 +129,25 @@ func TestRunErrors(t *testing.T) {
 	}
 }
 
+// stubborn is a sampler that ignores errors.
+type stubborn struct{}
+
+func (stubborn) Sample(ctx context.Context, denoise sampler.Denoiser, x []float32, sigmas []float64, _ sampler.Noise) error {
+	for _, sigma := range sigmas[:len(sigmas)-1] {
+		_, _ = denoise(ctx, x, sigma)
+	}
+	return nil
+}
+
+func TestRunLeavesAnySampler(t *testing.T) {
+	calls := 0
+	run := testRun(stubborn{}, &calls)
+	for range run.Steps(t.Context()) {
+		break
+	}
+	assert.Equal(t, 1, calls)
+}
+
 func TestRestoreRefuses(t *testing.T) {
 	run := testRun(sampler.Euler{}, new(int))
 	for range run.Steps(t.Context()) {
