@@ -14,6 +14,10 @@ import (
 // only. The code that made it known has two slips in these coefficients, so that
 // they do not sum to one; ours are right, and pictures differ from its by them.
 //
+// The scheduler class IPNDMScheduler of diffusers is not among scheduler.Classes: it
+// runs this method on levels of its own that begin at infinity, where it multiplies
+// the model's output by zero and so loses its estimate of x₀.
+//
 // https://arxiv.org/abs/2204.13902
 type IPNDM struct {
 	Order    int // 1 to 4. Zero means 4
