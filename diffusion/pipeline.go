@@ -65,8 +65,8 @@ func (p *Pipeline) TextToImage(ctx context.Context, prompt string, o *Options) (
 	if err != nil {
 		return nil, err
 	}
-	if have, want := p.UNet.Config.InChannels, p.VAE.Config.LatentChannels; have != want {
-		return nil, fmt.Errorf("diffusion: the U-Net has %d input channels, want %d: this model is for inpainting", have, want)
+	if err := p.checkPlain(); err != nil {
+		return nil, err
 	}
 	if err := r.prepare(p.defaultSize()); err != nil {
 		return nil, err
@@ -98,8 +98,8 @@ func (p *Pipeline) ImageToImage(ctx context.Context, prompt string, img image.Im
 	if err != nil {
 		return nil, err
 	}
-	if have, want := p.UNet.Config.InChannels, p.VAE.Config.LatentChannels; have != want {
-		return nil, fmt.Errorf("diffusion: the U-Net has %d input channels, want %d: this model is for inpainting", have, want)
+	if err := p.checkPlain(); err != nil {
+		return nil, err
 	}
 	if err := r.prepareImage(img, 0.8); err != nil {
 		return nil, err
@@ -124,6 +124,14 @@ func (p *Pipeline) ImageToImage(ctx context.Context, prompt string, img image.Im
 		return nil, err
 	}
 	return r.finish(ctx, x)
+}
+
+// checkPlain wants a U-Net that sees latents and nothing beside them.
+func (p *Pipeline) checkPlain() error {
+	if have, want := p.UNet.Config.InChannels, p.VAE.Config.LatentChannels; have != want {
+		return fmt.Errorf("diffusion: the U-Net has %d input channels, want %d: this model is for inpainting", have, want)
+	}
+	return nil
 }
 
 // newRun checks the options and chooses the noise levels.
@@ -329,7 +337,9 @@ func addNoise(clean, noise []float32, sigma float64) []float32 {
 // sample runs x [Images 4 h w] from the first noise level to the last.
 func (r *run) sample(ctx context.Context, x []float32, denoise sampler.Denoiser) error {
 	begin := time.Now()
-	steps := &sampler.Run{Sampler: r.sampler, Denoise: denoise, Sigmas: r.schedule.Sigmas, X: x, Noise: r.samplingNoise()}
+	steps := &sampler.Run{Sampler: r.sampler, Denoise: denoise, Sigmas: r.schedule.Sigmas, X: x, Noise: r.samplingNoise(),
+		Forget: r.OnStep == nil, // only a Step can save the run
+	}
 	if r.Resume != nil {
 		if err := steps.Restore(r.Resume); err != nil {
 			return fmt.Errorf("diffusion: resume: %w", err)
@@ -367,21 +377,27 @@ func (r *run) finish(ctx context.Context, x []float32) (*Result, error) {
 			x[i] *= float32(r.schedule.FinalScale)
 		}
 	}
-	latents := engine.Tensor(x, r.Images, r.VAE.Config.LatentChannels, r.h, r.w)
-	images, err := r.VAE.Decode(ctx, latents)
-	if err != nil {
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
+	channels := r.VAE.Config.LatentChannels
+	size := channels * r.h * r.w
+	for i := range r.Images { // one by one: an image takes less memory in 8 bits
+		latents := engine.Tensor(x[i*size:(i+1)*size], 1, channels, r.h, r.w)
+		decoded, err := r.VAE.Decode(ctx, latents)
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+			return nil, fmt.Errorf("diffusion: %w", err)
 		}
-		return nil, fmt.Errorf("diffusion: %w", err)
+		if err := checkFinite("vae decoder", decoded.Float32s()); err != nil {
+			return nil, fmt.Errorf("diffusion: %w", err)
+		}
+		images, err := tensorToImages(decoded.Float32s(), 1, r.Height, r.Width)
+		if err != nil {
+			return nil, err
+		}
+		r.result.Images = append(r.result.Images, images...)
 	}
-	if err := checkFinite("vae decoder", images.Float32s()); err != nil {
-		return nil, fmt.Errorf("diffusion: %w", err)
-	}
-	if r.result.Images, err = tensorToImages(images.Float32s(), r.Images, r.Height, r.Width); err != nil {
-		return nil, err
-	}
-	r.result.Latents = latents
+	r.result.Latents = engine.Tensor(x, r.Images, channels, r.h, r.w)
 	r.result.Timings.VAEDecoder = time.Since(begin)
 	r.result.Timings.Total = time.Since(r.begin)
 	return &r.result, nil

@@ -31,6 +31,10 @@ type Run struct {
 	// may be nil if the sampler adds no noise.
 	Noise func() Noise
 
+	// Forget saves the memory of the record: the run cannot be saved, and another
+	// Steps calls the model from the start again.
+	Forget bool
+
 	calls []call
 	step  int // steps yielded so far
 }
@@ -128,6 +132,11 @@ func (w *watch) denoise(ctx context.Context, x []float32, sigma float64) ([]floa
 	}
 	if w.Denoise == nil {
 		return nil, fmt.Errorf("sampler: run: have no Denoiser")
+	}
+	if w.Forget {
+		var err error
+		w.denoised, err = w.Denoise(ctx, x, sigma)
+		return w.denoised, err
 	}
 	before := slices.Clone(x)
 	denoised, err := w.Denoise(ctx, x, sigma)

@@ -148,6 +148,25 @@ func TestRunLeavesAnySampler(t *testing.T) {
 	assert.Equal(t, 1, calls)
 }
 
+// A run without a record ends the same and cannot be saved.
+func TestRunForget(t *testing.T) {
+	want, _ := finish(t, testRun(sampler.Heun{}, new(int)))
+	calls := 0
+	run := testRun(sampler.Heun{}, &calls)
+	run.Forget = true
+	for step, err := range run.Steps(t.Context()) {
+		require.NoError(t, err)
+		if step.Index == 3 {
+			break
+		}
+	}
+	got, steps := finish(t, run)
+	assert.Equal(t, want, got)
+	assert.Equal(t, []int{4, 5}, steps)
+	_, err := run.Save()
+	assert.ErrorContains(t, err, "forgets")
+}
+
 func TestRestoreRefuses(t *testing.T) {
 	run := testRun(sampler.Euler{}, new(int))
 	for range run.Steps(t.Context()) {

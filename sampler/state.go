@@ -50,6 +50,9 @@ func identity(s Sampler) string {
 
 // Save returns the run's state as bytes that [Run.Restore] takes.
 func (r *Run) Save() ([]byte, error) {
+	if r.Forget {
+		return nil, fmt.Errorf("sampler: save run: have a run that forgets what was computed")
+	}
 	h := stateHeader{Version: stateVersion, Sampler: identity(r.Sampler), Sigmas: r.Sigmas, Size: len(r.X), Step: r.step}
 	for _, c := range r.calls {
 		h.Changed = append(h.Changed, c.x != nil)
