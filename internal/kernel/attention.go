@@ -17,7 +17,7 @@ const (
 
 // AttentionWork returns the float32s of shared work space of [Attention].
 func AttentionWork(s AttentionShape) int {
-	return s.Batch * s.Heads * (PackedLen(s.HeadDim, s.Keys) + PackedLen(s.Keys, s.HeadDim))
+	return s.Batch * s.Heads * (PackedLen(s.HeadDim, s.Keys, Float32) + PackedLen(s.Keys, s.HeadDim, Float32))
 }
 
 // Attention is softmax(q kᵀ · Scale) v for each head, in two phases: the first
@@ -54,7 +54,7 @@ func Attention(out, q, k, v []float32, s AttentionShape, work []float32) []Phase
 	}
 
 	a := &attention{AttentionShape: s, out: out, q: q, k: k, v: v}
-	split := s.Batch * s.Heads * PackedLen(s.HeadDim, s.Keys)
+	split := s.Batch * s.Heads * PackedLen(s.HeadDim, s.Keys, Float32)
 	a.packedK, a.packedV = work[:split], work[split:]
 	a.chunks = ceilDiv(s.Keys, packKeys)
 	a.rows = s.queryRows()
@@ -92,7 +92,7 @@ func (s AttentionShape) queryRows() int {
 
 // head returns the packed keys and values of one head of one image.
 func (a *attention) head(i int) (k, v []float32) {
-	lenK, lenV := PackedLen(a.HeadDim, a.Keys), PackedLen(a.Keys, a.HeadDim)
+	lenK, lenV := PackedLen(a.HeadDim, a.Keys, Float32), PackedLen(a.Keys, a.HeadDim, Float32)
 	return a.packedK[i*lenK:][:lenK], a.packedV[i*lenV:][:lenV]
 }
 

@@ -18,7 +18,7 @@ func runConv(t *testing.T, x, w []float32, s ConvShape, ep Epilogue) []float32 {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(uint64(s.H), uint64(s.W)))
 	k := s.KH * s.KW * s.InC
-	packed := PackConv(make([]float32, PackedLen(k, s.OutC)), w, s.OutC, s.InC, s.KH, s.KW)
+	packed := PackConv(make([]float32, PackedLen(k, s.OutC, Float32)), w, s.OutC, s.InC, s.KH, s.KW, Float32)
 	x, _ = guarded(x)
 	out, check := guarded(make([]float32, s.N*s.OutH*s.OutW*s.OutC))
 	runGuarded(t, rng, Conv2D(out, x, s, packed, ep)...)
@@ -171,7 +171,7 @@ func TestConv2DBatch(t *testing.T) {
 func TestConv2DChecks(t *testing.T) {
 	s := same(1, 4, 4, 2, 3, 3)
 	x, w := s.data(rand.New(rand.NewPCG(27, 28)))
-	packed := PackConv(make([]float32, PackedLen(18, 3)), w, 3, 2, 3, 3)
+	packed := PackConv(make([]float32, PackedLen(18, 3, Float32)), w, 3, 2, 3, 3, Float32)
 	out := make([]float32, 48)
 	assert.PanicsWithValue(t, "kernel: conv2d: short input", func() { Conv2D(out, x[1:], s, packed, Epilogue{}) })
 	assert.PanicsWithValue(t, "kernel: product: short out", func() { Conv2D(out[1:], x, s, packed, Epilogue{}) })

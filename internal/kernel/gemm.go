@@ -63,9 +63,8 @@ func newProduct(p product) Phase {
 	if len(p.out) < p.m*p.w.N {
 		panic("kernel: product: short out")
 	}
-	if len(p.w.Data) < PackedLen(p.w.K, p.w.N) {
-		panic("kernel: product: short weights")
-	}
+	p.w.Format.mustBe("product", Float32, Float16)
+	p.w.check("product")
 	if len(p.a) > math.MaxInt32 {
 		panic("kernel: product: input of more than 2^31 float32s")
 	}
@@ -90,12 +89,25 @@ func newProduct(p product) Phase {
 	if p.blocks*p.groups < minTasks {
 		p.blocks = min(p.tiles, ceilDiv(minTasks, p.groups))
 	}
-	tiles := ceilDiv(p.tiles, p.blocks)
+	tiles, panels := ceilDiv(p.tiles, p.blocks), ceilDiv(p.panels, p.groups)
 	return Phase{
 		Tasks:   p.blocks * p.groups,
-		Scratch: p.sums(tiles, ceilDiv(p.panels, p.groups))*tileRows*panel + tiles*p.taps*tileRows,
+		Scratch: p.sums(tiles, panels)*tileRows*panel + tiles*p.taps*tileRows + p.wide(panels),
 		Run:     p.run,
 	}
+}
+
+// wide is the number of float32s for a group's weights in one chunk, unless they
+// are used where they are.
+func (p *product) wide(panels int) int {
+	if p.w.Format == Float32 {
+		return 0
+	}
+	most := 0
+	for _, c := range p.chunks {
+		most = max(most, c.taps*c.k)
+	}
+	return panels * most * panel
 }
 
 // cut divides K evenly into chunks of about chunkK.
@@ -132,6 +144,7 @@ func (p *product) run(task int, scratch []float32) {
 	left, right := p.panels*group/p.groups, p.panels*(group+1)/p.groups
 	sums := p.sums(last-first, right-left) * tileRows * panel
 	c, offsets := scratch[:sums], int32s(scratch[sums:])
+	wide := scratch[len(scratch)-p.wide(right-left):]
 	for i := range last - first {
 		row, rows := p.rows(first + i)
 		p.locate(offsets[i*p.taps*tileRows:], row, rows)
@@ -141,6 +154,7 @@ func (p *product) run(task int, scratch []float32) {
 	for n, chunk := range p.chunks {
 		t.taps, t.k, t.add = chunk.taps, chunk.k, n > 0
 		t.a = p.a[chunk.first:]
+		p.widen(wide, left, right, chunk)
 		at := 0 // in c
 		for i := range last - first {
 			row, rows := p.rows(first + i)
@@ -149,7 +163,7 @@ func (p *product) run(task int, scratch []float32) {
 			for col := left; col < right; col++ {
 				cols := min(panel, p.w.N-col*panel)
 				t.narrow = cols <= panel/2
-				t.b = p.w.Data[(col*p.w.K+chunk.tap*p.k+chunk.first)*panel:][:chunk.taps*chunk.k*panel]
+				t.b = p.weights(wide, left, col, chunk)
 				t.c = c[at:][:tileRows*panel]
 				if n < len(p.chunks)-1 {
 					p.nextWeights(&t, col, p.chunks[n+1], i, last-first)
@@ -169,12 +183,33 @@ func (p *product) run(task int, scratch []float32) {
 	}
 }
 
+// widen converts the weights of the panels [left, right) in a chunk of K, if they
+// are not float32.
+func (p *product) widen(wide []float32, left, right int, c chunk) {
+	n := c.taps * c.k * panel
+	for col := left; col < right && len(wide) > 0; col++ {
+		widenHalves(wide[(col-left)*n:][:n], halves(p.w.Data)[p.row(col, c)*panel:])
+	}
+}
+
+// weights returns those of a panel in a chunk of K.
+func (p *product) weights(wide []float32, left, col int, c chunk) []float32 {
+	n := c.taps * c.k * panel
+	if len(wide) > 0 {
+		return wide[(col-left)*n:][:n]
+	}
+	return p.w.Data[p.row(col, c)*panel:][:n]
+}
+
+// row returns where the weights of a panel in a chunk of K begin, in rows of 32.
+func (p *product) row(col int, c chunk) int { return col*p.w.K + c.tap*p.k + c.first }
+
 // nextWeights makes tile i of n fetch its share of the panel's next chunk.
 // Without this the first tile of a chunk would wait for memory.
 func (p *product) nextWeights(t *tile, col int, c chunk, i, n int) {
-	t.step = ceilDiv(4*panel, n)
-	at := (col*p.w.K+c.tap*p.k+c.first)*panel + i*t.taps*t.k*t.step/4
-	t.next = p.w.Data[min(at, len(p.w.Data)-1):]
+	row := p.row(col, c) * panel * p.w.Format.size() / 4
+	t.step = ceilDiv(panel*p.w.Format.size(), n)
+	t.next = p.w.Data[min(row+i*t.taps*t.k*t.step/4, len(p.w.Data)-1):]
 }
 
 // nextRows makes panel i of n fetch its share of the next tile's rows, which

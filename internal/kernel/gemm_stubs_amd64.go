@@ -110,6 +110,12 @@ func patchAVX2(p *patch)
 func unpatchAVX2(p *unpatch)
 
 //go:noescape
+func weightsF32AVX2(w *weights)
+
+//go:noescape
+func weightsF16AVX2(w *weights)
+
+//go:noescape
 func sum16AVX512(s *sum)
 
 //go:noescape
@@ -120,6 +126,12 @@ func patchAVX512(p *patch)
 
 //go:noescape
 func unpatchAVX512(p *unpatch)
+
+//go:noescape
+func weightsF32AVX512(w *weights)
+
+//go:noescape
+func weightsF16AVX512(w *weights)
 
 // tile16AVX2 runs a tile of 1 to 6 rows and 16 columns.
 func tile16AVX2(t *tile) {

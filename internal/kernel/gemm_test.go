@@ -13,8 +13,14 @@ import (
 // runGemm returns a × wᵀ with guards around every buffer.
 func runGemm(t *testing.T, a, w []float32, m, n, k int, ep Epilogue) []float32 {
 	t.Helper()
+	return runGemmIn(t, a, w, m, n, k, ep, Float32)
+}
+
+// runGemmIn is runGemm with weights in a format.
+func runGemmIn(t *testing.T, a, w []float32, m, n, k int, ep Epilogue, format Format) []float32 {
+	t.Helper()
 	rng := rand.New(rand.NewPCG(uint64(m), uint64(n)))
-	packed := PackLinear(make([]float32, PackedLen(k, n)), w, n, k)
+	packed := PackLinear(make([]float32, PackedLen(k, n, format)), w, n, k, format)
 	a, _ = guarded(a)
 	out, check := guarded(make([]float32, m*n))
 	runGuarded(t, rng, Gemm(out, a, m, packed, ep))
@@ -79,6 +85,21 @@ func TestGemmSameBytes(t *testing.T) {
 	}
 }
 
+// Weights in half precision are what they are rounded to.
+func TestGemmFloat16(t *testing.T) {
+	rng := rand.New(rand.NewPCG(74, 75))
+	for _, s := range append(gemmShapes, struct{ m, n, k int }{29, 70, 2*chunkK + 5}) {
+		a, w := randoms(rng, s.m*s.k), randoms(rng, s.n*s.k)
+		rounded := make([]float32, len(w))
+		for i, v := range w {
+			rounded[i] = float16ToFloat32(float32ToFloat16(v))
+		}
+		eachISA(t, func(t *testing.T) {
+			requireSame(t, runGemm(t, a, rounded, s.m, s.n, s.k, Epilogue{}), runGemmIn(t, a, w, s.m, s.n, s.k, Epilogue{}, Float16))
+		})
+	}
+}
+
 // A long K is cut into chunks, with the sums at rest between them: the chain of
 // an element must not notice.
 func TestGemmLongK(t *testing.T) {
@@ -113,7 +134,7 @@ func TestGemmResidualInPlace(t *testing.T) {
 	const m, n, k = 30, 70, 20
 	rng := rand.New(rand.NewPCG(13, 14))
 	a, w, x := randoms(rng, m*k), randoms(rng, n*k), randoms(rng, m*n)
-	packed := PackLinear(make([]float32, PackedLen(k, n)), w, n, k)
+	packed := PackLinear(make([]float32, PackedLen(k, n, Float32)), w, n, k, Float32)
 	for act := None; act <= QuickGELU; act++ {
 		want := runGemm(t, a, w, m, n, k, Epilogue{Act: act, Residual: x})
 		eachISA(t, func(t *testing.T) {
@@ -150,7 +171,7 @@ func TestGemmSpecial(t *testing.T) {
 }
 
 func TestGemmChecks(t *testing.T) {
-	w := PackLinear(make([]float32, PackedLen(4, 5)), make([]float32, 20), 5, 4)
+	w := PackLinear(make([]float32, PackedLen(4, 5, Float32)), make([]float32, 20), 5, 4, Float32)
 	x, out := make([]float32, 12), make([]float32, 15)
 	assert.PanicsWithValue(t, "kernel: gemm: short a", func() { Gemm(out, x[:11], 3, w, Epilogue{}) })
 	assert.PanicsWithValue(t, "kernel: product: short out", func() { Gemm(out[:14], x, 3, w, Epilogue{}) })
@@ -169,7 +190,7 @@ func TestPartition(t *testing.T) {
 	large := same(1, 512, 512, 128, 128, 3)
 	for _, s := range []ConvShape{small, large} {
 		k := 9 * s.InC
-		w := Packed{K: k, N: s.OutC, Data: make([]float32, PackedLen(k, s.OutC))}
+		w := Packed{K: k, N: s.OutC, Data: make([]float32, PackedLen(k, s.OutC, Float32))}
 		phase := Conv2D(make([]float32, s.OutH*s.OutW*s.OutC), make([]float32, s.H*s.W*s.InC), s, w, Epilogue{})[0]
 		assert.GreaterOrEqual(t, phase.Tasks, minTasks)
 		assert.Less(t, phase.Scratch, 256<<10, "scratch of a worker")

@@ -1,57 +1,82 @@
 package kernel
 
+import "unsafe"
+
 // panel is the number of columns of a weight matrix that lie together.
 const panel = 32
 
-// Packed is a weight matrix B [K N] in panels of 32 columns: Data is
-// [ceil(N/32)][K][32], zero padded. The kernels are a little faster if Data
+// Packed is a weight matrix B [K N] in panels of 32 columns, zero padded:
+// [ceil(N/32)][K][32] in its format. The kernels are a little faster if Data
 // starts at a multiple of 64 bytes.
 type Packed struct {
-	K, N int
-	Data []float32
+	K, N   int
+	Format Format
+	Data   []float32 // the memory, whatever the format
 }
 
-// PackedLen is the number of float32s of a packed [K N] matrix.
-func PackedLen(k, n int) int { return ceilDiv(n, panel) * k * panel }
+// PackedLen is the number of float32s that a packed [K N] matrix takes.
+func PackedLen(k, n int, format Format) int {
+	return format.floats(ceilDiv(n, panel) * k * panel)
+}
+
+// at returns the address of a row of 32 weights.
+func (w *Packed) at(row int) unsafe.Pointer {
+	return unsafe.Pointer(&w.Data[row*panel/4*w.Format.size()])
+}
+
+func (w *Packed) check(what string) {
+	if len(w.Data) < PackedLen(w.K, w.N, w.Format) {
+		panic("kernel: " + what + ": short weights")
+	}
+}
 
 // PackLinear packs a row-major [N K] matrix, as a checkpoint holds a linear
-// layer's weight [out in], into dst of PackedLen(k, n) float32s.
-func PackLinear(dst, w []float32, n, k int) Packed {
-	return PackConv(dst, w, n, k, 1, 1)
+// layer's weight [out in], into dst of PackedLen(k, n, format) float32s.
+func PackLinear(dst, w []float32, n, k int, format Format) Packed {
+	return PackConv(dst, w, n, k, 1, 1, format)
 }
 
 // PackConv packs a convolution's weight [Out In KH KW] into dst of
-// PackedLen(in*kh*kw, out) float32s. Its K runs over ky, kx and the input
+// PackedLen(in*kh*kw, out, format) float32s. Its K runs over ky, kx and the input
 // channels, which are innermost.
-func PackConv(dst, w []float32, out, in, kh, kw int) Packed {
+func PackConv(dst, w []float32, out, in, kh, kw int, format Format) Packed {
 	taps := kh * kw
 	k := taps * in
 	if len(w) < out*k {
 		panic("kernel: pack: short weight")
 	}
-	if len(dst) < PackedLen(k, out) {
-		panic("kernel: pack: short destination")
-	}
-	dst = dst[:PackedLen(k, out)]
+	p := Packed{K: k, N: out, Format: format, Data: dst}
+	p.check("pack")
+	p.Data = dst[:PackedLen(k, out, format)]
 	var transposed []float32 // one panel [in taps 32]
 	if taps > 1 {
 		transposed = make([]float32, k*panel)
 	}
+	var wide []float32 // one panel, before it is rounded
+	if format != Float32 {
+		wide = make([]float32, k*panel)
+	}
 	for first := 0; first < out; first += panel {
-		block := dst[first*k:][:k*panel]
+		block := wide
+		if format == Float32 {
+			block = dst[first*k:][:k*panel]
+		}
 		cols := min(panel, out-first)
 		if taps == 1 {
 			transposePanel(block, w[first*k:], k, cols, k)
-			continue
-		}
-		transposePanel(transposed, w[first*k:], k, cols, k)
-		for i := range in {
-			for tap := range taps {
-				copy(block[(tap*in+i)*panel:][:panel], transposed[(i*taps+tap)*panel:])
+		} else {
+			transposePanel(transposed, w[first*k:], k, cols, k)
+			for i := range in {
+				for tap := range taps {
+					copy(block[(tap*in+i)*panel:][:panel], transposed[(i*taps+tap)*panel:])
+				}
 			}
 		}
+		if format == Float16 {
+			narrowHalves(halves(p.Data)[first*k:][:k*panel], block)
+		}
 	}
-	return Packed{K: k, N: out, Data: dst}
+	return p
 }
 
 // transposePanel writes up to 32 rows of src as the columns of the panel dst

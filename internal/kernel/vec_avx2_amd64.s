@@ -798,6 +798,42 @@ elements:
 	VZEROUPPER
 	RET
 
+// func widenHalvesAVX2(dst *float32, src *uint16, n int)
+TEXT ·widenHalvesAVX2(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), BX
+	MOVQ n+16(FP), CX
+
+loop:
+	VCVTPH2PS (BX), Y0
+	VMOVUPS Y0, (AX)
+	VCVTPH2PS 16(BX), Y0
+	VMOVUPS Y0, 32(AX)
+	ADDQ $64, AX
+	ADDQ $32, BX
+	SUBQ $16, CX
+	JNZ loop
+	VZEROUPPER
+	RET
+
+// func narrowHalvesAVX2(dst *uint16, src *float32, n int)
+TEXT ·narrowHalvesAVX2(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), BX
+	MOVQ n+16(FP), CX
+
+loop:
+	VMOVUPS (BX), Y0
+	VCVTPS2PH $0, Y0, (AX)
+	VMOVUPS 32(BX), Y0
+	VCVTPS2PH $0, Y0, 16(AX)
+	ADDQ $32, AX
+	ADDQ $64, BX
+	SUBQ $16, CX
+	JNZ loop
+	VZEROUPPER
+	RET
+
 DATA ·constants<>+0(SB)/4, $0x3f800000
 DATA ·constants<>+4(SB)/4, $0x3f800000
 DATA ·constants<>+8(SB)/4, $0x3f800000

@@ -620,6 +620,38 @@ elements:
 	VZEROUPPER
 	RET
 
+// func widenHalvesAVX512(dst *float32, src *uint16, n int)
+TEXT ·widenHalvesAVX512(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), BX
+	MOVQ n+16(FP), CX
+
+loop:
+	VCVTPH2PS (BX), Z0
+	VMOVUPS Z0, (AX)
+	ADDQ $64, AX
+	ADDQ $32, BX
+	SUBQ $16, CX
+	JNZ loop
+	VZEROUPPER
+	RET
+
+// func narrowHalvesAVX512(dst *uint16, src *float32, n int)
+TEXT ·narrowHalvesAVX512(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), BX
+	MOVQ n+16(FP), CX
+
+loop:
+	VMOVUPS (BX), Z0
+	VCVTPS2PH $0, Z0, (AX)
+	ADDQ $32, AX
+	ADDQ $64, BX
+	SUBQ $16, CX
+	JNZ loop
+	VZEROUPPER
+	RET
+
 DATA ·constants<>+0(SB)/4, $0x3f800000
 DATA ·constants<>+4(SB)/4, $0x3f000000
 DATA ·constants<>+8(SB)/4, $0xc2d00000

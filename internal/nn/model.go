@@ -21,6 +21,7 @@ import (
 // own type with the same fields.
 type LoadOptions struct {
 	Variant   string
+	Precision string
 	Threads   int
 	MaxMemory int64
 	Engine    *engine.Engine
@@ -79,11 +80,14 @@ func NewModel(name string, src Source, o LoadOptions, define func(p *Params) err
 		}
 		m.eng, m.owns = eng, true
 	}
-	p := NewParams(name, src)
+	format, err := ParsePrecision(o.Precision)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	p := NewParams(name, src, format)
 	if err := define(p); err != nil {
 		return nil, err
 	}
-	var err error
 	m.weights, err = p.Load(name, m.eng)
 	return m, err
 }

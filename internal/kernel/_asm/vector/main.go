@@ -41,6 +41,7 @@ func main() {
 		t.sums()
 		t.softmax()
 		t.norms()
+		t.conversions()
 		t.constantTable()
 		if err := t.Write(filepath.Join(dir, "vec_"+strings.ToLower(t.name)+"_amd64.s")); err != nil {
 			log.Fatal(err)
