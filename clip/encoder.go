@@ -94,6 +94,7 @@ func (e *TextEncoder) define(config []byte, p *nn.Params) (err error) {
 	if e.Config, err = ParseConfig(config); err != nil {
 		return err
 	}
+	p.Limit(kernel.BFloat16)
 	c := &e.Config
 	at := p
 	if p.Has("text_model.embeddings.token_embedding.weight") || !p.Has("embeddings.token_embedding.weight") {

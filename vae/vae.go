@@ -13,6 +13,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"sdgo/internal/engine"
+	"sdgo/internal/kernel"
 	"sdgo/internal/nn"
 )
 
@@ -72,6 +73,7 @@ func (v *VAE) define(config []byte, p *nn.Params) (err error) {
 	if v.Config, err = ParseConfig(config); err != nil {
 		return err
 	}
+	p.Limit(kernel.BFloat16)
 	if p.Has("encoder.conv_in.weight") {
 		v.encoder = newEncoder(p, &v.Config)
 	}

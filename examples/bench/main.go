@@ -31,7 +31,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	f.SetOutput(io.Discard)
 	var o options
 	f.StringVar(&o.model, "model", "sd15", "sd15 or sd21 with random weights, tinyscenes, or a `folder` in diffusers' layout")
-	f.StringVar(&o.precision, "precision", "float32", "`type` of the arithmetic: float32")
+	f.StringVar(&o.precision, "precision", "float32", "float32, float16, bfloat16 or int8: see diffusion.LoadOptions")
 	f.IntVar(&o.size, "size", 0, "side of the picture in `pixels` (default the model's)")
 	f.IntVar(&o.steps, "steps", 3, "`runs` of each part")
 	f.IntVar(&o.threads, "threads", 0, "goroutines that compute (default one for each processor)")

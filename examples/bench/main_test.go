@@ -32,7 +32,7 @@ func TestBadFlags(t *testing.T) {
 		{"-size 100", "-size: have 100"},
 		{"-steps 0", "-steps: have 0"},
 		{"-threads -1", "-threads: have -1"},
-		{"-precision int3", `-precision: have "int3", want float32`},
+		{"-precision int3", `-precision: have "int3", want float32, float16, bfloat16 or int8`},
 		{"-nosuch", "flag provided but not defined: -nosuch"},
 		{"extra", `have argument "extra"`},
 	} {

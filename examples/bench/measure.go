@@ -13,6 +13,7 @@ import (
 	"sdgo/clip"
 	"sdgo/internal/engine"
 	"sdgo/internal/kernel"
+	"sdgo/internal/nn"
 	"sdgo/internal/op"
 	"sdgo/unet"
 	"sdgo/vae"
@@ -24,9 +25,10 @@ type options struct {
 }
 
 func (o *options) check() error {
+	if _, err := nn.ParsePrecision(o.precision); err != nil {
+		return fmt.Errorf("-%w", err)
+	}
 	switch {
-	case o.precision != "float32":
-		return fmt.Errorf("-precision: have %q, want float32", o.precision)
 	case o.size < 0 || o.size%8 != 0 || o.size > 1<<14:
 		return fmt.Errorf("-size: have %d, want a multiple of 8 to %d", o.size, 1<<14)
 	case o.steps < 1 || o.steps > 1000:
@@ -108,7 +110,7 @@ func measurePart(ctx context.Context, fsys fs.FS, o *options, load loader) (part
 	}
 	defer eng.Close()
 	begin := time.Now()
-	name, run, end, err := load(fsys, &clip.LoadOptions{Engine: eng}, o)
+	name, run, end, err := load(fsys, &clip.LoadOptions{Precision: o.precision, Engine: eng}, o)
 	if err != nil {
 		return part{}, err
 	}

@@ -159,18 +159,21 @@ func BenchmarkTile(b *testing.B) {
 
 func BenchmarkGemm(b *testing.B) {
 	for _, s := range [][3]int{
-		{8192, 320, 2560}, {2048, 640, 5120}, {512, 1280, 10240}, {4096, 320, 320},
-		{512, 5120, 1280}, {154, 768, 320}, {2, 320, 1280},
+		{8192, 320, 2560}, {2048, 640, 5120}, {512, 1280, 10240}, {4096, 320, 320}, {8192, 1280, 320},
+		{512, 5120, 1280}, {128, 1280, 1280}, {154, 768, 320}, {154, 768, 3072}, {2, 320, 1280},
 	} {
 		m, k, n := s[0], s[1], s[2]
-		b.Run(fmt.Sprintf("%dx%dx%d", m, k, n), func(b *testing.B) {
-			w := PackLinear(make([]float32, PackedLen(k, n, Float32)), randoms(benchRNG, k*n), n, k, Float32)
-			a, out := randoms(benchRNG, m*k), make([]float32, m*n)
-			ep := Epilogue{Bias: randoms(benchRNG, n)}
-			benchEachISA(b, func(b *testing.B) {
-				bench(b, 2*float64(m)*float64(k)*float64(n), Gemm(out, a, m, w, ep))
+		a, out := randoms(benchRNG, m*k), make([]float32, m*n)
+		ep := Epilogue{Bias: randoms(benchRNG, n)}
+		weight := randoms(benchRNG, k*n)
+		for _, format := range []Format{Float32, Float16, BFloat16, Int8} {
+			b.Run(fmt.Sprintf("%dx%dx%d/%v", m, k, n, format), func(b *testing.B) {
+				w := PackLinear(make([]float32, PackedLen(k, n, format)), weight, n, k, format)
+				benchEachISA(b, func(b *testing.B) {
+					bench(b, 2*float64(m)*float64(k)*float64(n), Gemm(out, a, m, w, ep))
+				})
 			})
-		})
+		}
 	}
 }
 

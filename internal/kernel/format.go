@@ -72,11 +72,15 @@ func float32ToFloat16(x float32) uint16 {
 	return sign | uint16((bits-112<<23+0xfff+bits>>13&1)>>13)
 }
 
-// bfloat16 rounds to the nearest, ties to even.
+// bfloat16 rounds to the nearest, ties to even. As the processors' instruction does,
+// it takes subnormal numbers for zero.
 func bfloat16(x float32) uint16 {
 	bits := math.Float32bits(x)
-	if x != x {
+	switch {
+	case x != x:
 		return uint16(bits>>16) | 0x40
+	case bits&(255<<23) == 0:
+		return uint16(bits >> 16 & 0x8000)
 	}
 	return uint16((bits + 0x7fff + bits>>16&1) >> 16)
 }

@@ -10,6 +10,9 @@ func Gemm(out, a []float32, m int, w Packed, ep Epilogue) Phase {
 	if len(a) < m*w.K {
 		panic("kernel: gemm: short a")
 	}
+	if GroupOf(w.Format) > 1 {
+		return newGrouped(out, a, m, w, ep)
+	}
 	k := w.K
 	return newProduct(product{
 		out: out, a: a, m: m, w: w, ep: ep, taps: 1,

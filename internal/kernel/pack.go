@@ -1,13 +1,12 @@
 package kernel
 
-import "unsafe"
-
 // panel is the number of columns of a weight matrix that lie together.
 const panel = 32
 
 // Packed is a weight matrix B [K N] in panels of 32 columns, zero padded:
-// [ceil(N/32)][K][32] in its format. The kernels are a little faster if Data
-// starts at a multiple of 64 bytes.
+// [ceil(N/32)][K][32], where numbers of less than 16 bits, and bfloat16, form groups
+// along K: see packGroups. The kernels are a little faster if Data starts at a
+// multiple of 64 bytes.
 type Packed struct {
 	K, N   int
 	Format Format
@@ -16,12 +15,7 @@ type Packed struct {
 
 // PackedLen is the number of float32s that a packed [K N] matrix takes.
 func PackedLen(k, n int, format Format) int {
-	return format.floats(ceilDiv(n, panel) * k * panel)
-}
-
-// at returns the address of a row of 32 weights.
-func (w *Packed) at(row int) unsafe.Pointer {
-	return unsafe.Pointer(&w.Data[row*panel/4*w.Format.size()])
+	return ceilDiv(n, panel) * panelLen(k, format)
 }
 
 func (w *Packed) check(what string) {
@@ -38,7 +32,8 @@ func PackLinear(dst, w []float32, n, k int, format Format) Packed {
 
 // PackConv packs a convolution's weight [Out In KH KW] into dst of
 // PackedLen(in*kh*kw, out, format) float32s. Its K runs over ky, kx and the input
-// channels, which are innermost.
+// channels, which are innermost. Formats in groups want it to be a multiple of
+// [GroupOf].
 func PackConv(dst, w []float32, out, in, kh, kw int, format Format) Packed {
 	taps := kh * kw
 	k := taps * in
@@ -47,6 +42,9 @@ func PackConv(dst, w []float32, out, in, kh, kw int, format Format) Packed {
 	}
 	p := Packed{K: k, N: out, Format: format, Data: dst}
 	p.check("pack")
+	if k%GroupOf(format) != 0 {
+		panic("kernel: pack: K is no multiple of the group")
+	}
 	p.Data = dst[:PackedLen(k, out, format)]
 	var transposed []float32 // one panel [in taps 32]
 	if taps > 1 {
@@ -72,8 +70,11 @@ func PackConv(dst, w []float32, out, in, kh, kw int, format Format) Packed {
 				}
 			}
 		}
-		if format == Float16 {
-			narrowHalves(halves(p.Data)[first*k:][:k*panel], block)
+		switch format {
+		case Float16:
+			narrowHalves(halves(p.panel(first/panel)), block)
+		case BFloat16, Int8:
+			packGroups(&p, first/panel, block)
 		}
 	}
 	return p

@@ -800,37 +800,33 @@ elements:
 
 // func widenHalvesAVX2(dst *float32, src *uint16, n int)
 TEXT ·widenHalvesAVX2(SB), NOSPLIT, $0-24
-	MOVQ dst+0(FP), AX
-	MOVQ src+8(FP), BX
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
 	MOVQ n+16(FP), CX
+	XORL DX, DX
 
-loop:
-	VCVTPH2PS (BX), Y0
-	VMOVUPS Y0, (AX)
-	VCVTPH2PS 16(BX), Y0
-	VMOVUPS Y0, 32(AX)
-	ADDQ $64, AX
-	ADDQ $32, BX
-	SUBQ $16, CX
-	JNZ loop
+elements:
+	VCVTPH2PS (SI)(DX*2), Y0
+	VMOVUPS Y0, (DI)(DX*4)
+	ADDQ $8, DX
+	CMPQ DX, CX
+	JLT elements
 	VZEROUPPER
 	RET
 
 // func narrowHalvesAVX2(dst *uint16, src *float32, n int)
 TEXT ·narrowHalvesAVX2(SB), NOSPLIT, $0-24
-	MOVQ dst+0(FP), AX
-	MOVQ src+8(FP), BX
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
 	MOVQ n+16(FP), CX
+	XORL DX, DX
 
-loop:
-	VMOVUPS (BX), Y0
-	VCVTPS2PH $0, Y0, (AX)
-	VMOVUPS 32(BX), Y0
-	VCVTPS2PH $0, Y0, 16(AX)
-	ADDQ $32, AX
-	ADDQ $64, BX
-	SUBQ $16, CX
-	JNZ loop
+elements:
+	VMOVUPS (SI)(DX*4), Y0
+	VCVTPS2PH $0, Y0, (DI)(DX*2)
+	ADDQ $8, DX
+	CMPQ DX, CX
+	JLT elements
 	VZEROUPPER
 	RET
 

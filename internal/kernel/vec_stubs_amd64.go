@@ -87,3 +87,15 @@ func widenHalvesAVX512(dst *float32, src *uint16, n int)
 
 //go:noescape
 func narrowHalvesAVX512(dst *uint16, src *float32, n int)
+
+//go:noescape
+func roundBFloat16sAVX512(dst *uint16, src *float32, n int)
+
+//go:noescape
+func largestAVX512(x *float32, n int) (max float32)
+
+//go:noescape
+func quantiseAVX512(dst *uint8, src *float32, n int, inverse float32)
+
+//go:noescape
+func dequantiseAVX512(c *float32, scales *float32, corrections *int32, rowScales *float32, rows int)

@@ -85,6 +85,10 @@ func (p *Params) Precise() *Params {
 	return &Params{checkpoint: p.checkpoint, prefix: p.prefix, precise: true}
 }
 
+// Limit makes the model's precision no less than that of a format: integers are for
+// the U-Net, whose work is worth it.
+func (p *Params) Limit(format kernel.Format) { p.format = min(p.format, format) }
+
 // storage is the format of weights whose factors stay float32.
 func (p *Params) storage() kernel.Format { return min(p.format, kernel.Float16) }
 
