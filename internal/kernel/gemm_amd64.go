@@ -14,38 +14,14 @@ func multiply(t *tile) {
 			tile32AVX512(t)
 		}
 	case isaAVX2:
-		multiplyAVX2(t)
+		multiplyParts(t)
 	default:
 		tileGeneric(t)
 	}
 }
 
-// multiplyAVX2 splits a tile into pieces of up to 6 rows and 16 columns, which
-// is what sixteen registers hold.
-func multiplyAVX2(t *tile) {
-	const rows, cols = tileRows / 2, panel / 2
-	part := *t
-	first := t.rows
-	if first > rows {
-		first = (t.rows + 1) / 2
-	}
-	for col := 0; col < panel; col += cols {
-		for row := 0; row < t.rows; row += first {
-			part.b = t.b[col:]
-			part.c = t.c[row*t.ldc+col:]
-			if t.out != nil {
-				part.out = t.out[row*t.stride+col:]
-			}
-			part.offsets = t.offsets[row:]
-			part.rows = min(first, t.rows-row)
-			tile16AVX2(&part)
-			part.next, part.step = nil, 0 // once is enough
-		}
-		if t.narrow {
-			break
-		}
-	}
-}
+// multiplyPart is what multiplyParts splits a tile into.
+func multiplyPart(t *tile) { tile16AVX2(t) }
 
 // vectors adds the first 16 or 32 columns and returns how many it has done.
 func (s *sum) vectors() int {

@@ -1,21 +1,17 @@
 package kernel
 
-// instructionSet names the code that runs, worst first.
+// instructionSet names the code that runs, worst first. Each architecture has
+// its own after isaGeneric, and their names in isaNames.
 type instructionSet int
 
-const (
-	isaGeneric instructionSet = iota // plain Go
-	isaAVX2                          // AVX2 and FMA
-	isaAVX512                        // AVX-512 F, BW, VL and DQ
-)
-
-var isaNames = [...]string{"generic", "avx2", "avx512"}
+const isaGeneric instructionSet = 0 // plain Go
 
 func (s instructionSet) String() string { return isaNames[s] }
 
 // isaEnv limits the instruction set: generic, avx2, avx512, or avx512 with
-// instructions for integers (vnni) and for bfloat16 too (bf16). One that the processor
-// lacks means the best below it; an unknown value is ignored.
+// instructions for integers (vnni) and for bfloat16 too (bf16); on arm64 generic or
+// neon. One that the processor lacks means the best below it; an unknown value, and
+// one of another architecture, is ignored.
 const isaEnv = "SDGO_ISA"
 
 // chooseISA is the instruction set for a wish and what the processor has.
@@ -43,8 +39,9 @@ func chooseGrouped(wish string, have groups) groups {
 // groups are instructions for sums of products of integers and of bfloat16.
 type groups struct{ vnni, bf16 bool }
 
-// ISA names the instruction set that the kernels use: generic, avx2 or avx512, and
-// what is there beside it. All give the same bytes, except for products of bfloat16.
+// ISA names the instruction set that the kernels use: generic, avx2, avx512 or neon,
+// and what is there beside it. All give the same bytes, except for products of
+// bfloat16.
 func ISA() string {
 	name := isa.String()
 	if grouping.vnni {

@@ -8,6 +8,13 @@ import (
 	"golang.org/x/sys/cpu"
 )
 
+const (
+	isaAVX2   instructionSet = 1 + iota // AVX2 and FMA
+	isaAVX512                           // AVX-512 F, BW, VL and DQ
+)
+
+var isaNames = [...]string{"generic", "avx2", "avx512"}
+
 // isa is the instruction set in use. Tests change it; nothing else may.
 var isa = chooseISA(os.Getenv(isaEnv), bestISA())
 

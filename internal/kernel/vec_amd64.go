@@ -2,41 +2,6 @@
 
 package kernel
 
-// The compiler does not vectorise, and it has no instruction for fma32: the
-// assembly is 5 to 100 times as fast as the plain code, with the same bytes.
-//
-// The assembly handles whole groups of 16 elements. What is left over goes
-// through it in a padded copy, or through the plain code where that is cheap.
-
-// whole is the number of elements in whole groups.
-func whole(n int) int { return n &^ (lanes - 1) }
-
-// padded is the rest of a row, in a group of its own.
-type padded [lanes]float32
-
-func pad(x []float32) (p padded) {
-	copy(p[:], x)
-	return p
-}
-
-// activate sets dst = act(x). dst may be x.
-func activate(dst, x []float32, act Activation) {
-	if isa == isaGeneric || act == None {
-		activateGeneric(dst, x, act)
-		return
-	}
-	dst = dst[:len(x)]
-	n := whole(len(x))
-	if n > 0 {
-		activateWhole(&dst[0], &x[0], n, act)
-	}
-	if n < len(x) {
-		rest := pad(x[n:])
-		activateWhole(&rest[0], &rest[0], lanes, act)
-		copy(dst[n:], rest[:])
-	}
-}
-
 func activateWhole(dst, x *float32, n int, act Activation) {
 	wide := isa == isaAVX512
 	switch {
@@ -54,24 +19,6 @@ func activateWhole(dst, x *float32, n int, act Activation) {
 		quickGELUAVX2(dst, x, n)
 	default:
 		panic("kernel: activate: unknown activation")
-	}
-}
-
-// gegluRow sets dst = x·gelu(gate).
-func gegluRow(dst, x, gate []float32) {
-	if isa == isaGeneric {
-		gegluRowGeneric(dst, x, gate)
-		return
-	}
-	dst, gate = dst[:len(x)], gate[:len(x)]
-	n := whole(len(x))
-	if n > 0 {
-		gegluWhole(&dst[0], &x[0], &gate[0], n)
-	}
-	if n < len(x) {
-		restX, restGate := pad(x[n:]), pad(gate[n:])
-		gegluWhole(&restX[0], &restX[0], &restGate[0], lanes)
-		copy(dst[n:], restX[:])
 	}
 }
 
@@ -95,32 +42,18 @@ func softmaxRow(s []float32, scale, max, sum float32) (newMax, newSum, rescale f
 	}
 }
 
-// addRow sets dst = a + b. dst may be a or b.
-func addRow(dst, a, b []float32) {
-	dst, b = dst[:len(a)], b[:len(a)]
-	n := whole(len(a))
-	switch {
-	case isa == isaGeneric || n == 0:
-		n = 0
-	case isa == isaAVX512:
-		addAVX512(&dst[0], &a[0], &b[0], n)
-	default:
-		addAVX2(&dst[0], &a[0], &b[0], n)
+func addWhole(dst, a, b *float32, n int) {
+	if isa == isaAVX512 {
+		addAVX512(dst, a, b, n)
+	} else {
+		addAVX2(dst, a, b, n)
 	}
-	addRowGeneric(dst[n:], a[n:], b[n:])
 }
 
-// scaleRow sets dst = f·x. dst may be x.
-func scaleRow(dst, x []float32, f float32) {
-	dst = dst[:len(x)]
-	n := whole(len(x))
-	switch {
-	case isa == isaGeneric || n == 0:
-		n = 0
-	case isa == isaAVX512:
-		scaleAVX512(&dst[0], &x[0], n, f)
-	default:
-		scaleAVX2(&dst[0], &x[0], n, f)
+func scaleWhole(dst, x *float32, n int, f float32) {
+	if isa == isaAVX512 {
+		scaleAVX512(dst, x, n, f)
+	} else {
+		scaleAVX2(dst, x, n, f)
 	}
-	scaleRowGeneric(dst[n:], x[n:], f)
 }

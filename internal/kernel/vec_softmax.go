@@ -2,7 +2,8 @@ package kernel
 
 // lanes is the number of partial results of every reduction over a row:
 // element i belongs to lane i%lanes, and the lanes combine in the order of
-// [sumLanes]. It is one AVX-512 register or two AVX2 ones.
+// [sumLanes]. It is one register of AVX-512, two of AVX2 and four
+// of NEON.
 const lanes = 16
 
 // Softmax normalises each row of x [rows n]: out = exp(x) / Σ exp(x). out may

@@ -42,10 +42,13 @@ func (t target) winTable(f *asm.File) {
 }
 
 // constant is the memory operand of a constant.
-func (t target) constant(name string) string {
+func (t target) constant(name string) string { return asm.Symbol("winograd", t.offset(name)) }
+
+// offset is where a constant is in the table.
+func (t target) offset(name string) int {
 	for i, c := range winConstants {
 		if c.name == name {
-			return asm.Symbol("winograd", 4*t.lanes*i)
+			return 4 * t.lanes * i
 		}
 	}
 	panic("no constant " + name)

@@ -1,6 +1,10 @@
 package main
 
-import "sdgo/internal/kernel/_asm/asm"
+import (
+	"slices"
+
+	"sdgo/internal/kernel/_asm/asm"
+)
 
 // constants are those of the plain Go code, under the same names. A test that
 // compares every bit keeps the two together.
@@ -44,25 +48,29 @@ const (
 	exponentBias = 127
 )
 
-// constantTable writes the constants: AVX-512 repeats one word over a vector
-// as it reads it, AVX2 wants the vector in memory.
-func (t *target) constantTable() {
-	repeat := 1
-	if !t.avx512() {
-		repeat = t.width
+// repeat is how often a constant is in memory: AVX-512 repeats one word over a vector
+// as it reads it, the others want the whole vector.
+func (t *target) repeat() int {
+	if t.avx512() {
+		return 1
 	}
+	return t.width
+}
+
+// constantTable writes the constants.
+func (t *target) constantTable() {
 	var table []float32
 	for _, c := range constants {
-		for range repeat {
-			table = append(table, c.value)
-		}
+		table = append(table, slices.Repeat([]float32{c.value}, t.repeat())...)
 	}
 	t.Float32s("constants", table...)
+}
+
+// bitTables writes the bit patterns and, for AVX2, masks.
+func (t *target) bitTables() {
 	var bits []uint32
 	for _, w := range []uint32{absMask, exponentBias} {
-		for range repeat {
-			bits = append(bits, w)
-		}
+		bits = append(bits, slices.Repeat([]uint32{w}, t.repeat())...)
 	}
 	t.Uint32s("bits", bits...)
 	if !t.avx512() {
