@@ -13,6 +13,9 @@ type Packed struct {
 	Data   []float32 // the memory, whatever the format
 }
 
+// Panels says whether n columns are whole panels.
+func Panels(n int) bool { return n%panel == 0 }
+
 // PackedLen is the number of float32s that a packed [K N] matrix takes.
 func PackedLen(k, n int, format Format) int {
 	return ceilDiv(n, panel) * panelLen(k, format)

@@ -77,7 +77,7 @@ func (k conv2d) InPlace(i int) bool { return k.ep.inPlace(i) }
 func (k conv2d) Fuse(next Kernel, arg int) (Kernel, bool) {
 	ep, ok := k.ep.fuse(next, arg)
 	k.ep = ep
-	return k, ok
+	return k, ok && !ep.gated
 }
 
 // FuseInput enlarges the image while it is read, so that it is never stored.
