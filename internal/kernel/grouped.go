@@ -162,7 +162,7 @@ func (p *grouped) round(dst, src []float32) float32 {
 		}
 		return 1
 	}
-	scale, inverse := scaleOf(largest(src))
+	scale, inverse := scaleOf(Largest(src))
 	if p.native {
 		quantise(bytes(dst), src, inverse)
 		return scale

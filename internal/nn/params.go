@@ -2,7 +2,6 @@ package nn
 
 import (
 	"fmt"
-	"math"
 	"runtime"
 	"slices"
 	"strings"
@@ -279,12 +278,14 @@ func (w *Param) load(ws *Weights, dst, buf []float32) ([]float32, error) {
 		}
 		data = into
 	}
-	if i := notFinite(data); i >= 0 {
+	most := kernel.Largest(data)
+	if most-most != 0 {
+		i := notFinite(data)
 		return buf, fmt.Errorf("%s: element %d is %v, want finite numbers", w.key, i, data[i])
 	}
 	arg := op.Arg{Data: data}
 	if w.taps > 0 {
-		if w.format == kernel.Float16 && !kernel.FitsFloat16(data) {
+		if w.format == kernel.Float16 && most > kernel.MaxFloat16 {
 			block, err := ws.alloc(kernel.PackedLen(w.taps*w.in, w.out, kernel.Float32))
 			if err != nil {
 				return buf, fmt.Errorf("%s: %w", w.key, err)
@@ -304,26 +305,7 @@ func (w *Param) load(ws *Weights, dst, buf []float32) ([]float32, error) {
 
 // notFinite returns the index of the first NaN or infinity, or -1.
 func notFinite(x []float32) int {
-	// An exponent of ones carries into the sign, so that most numbers need no
-	// branch of their own.
-	const exponent, carry, sign = 0x7f800000, 1 << 23, 1 << 31
-	const block = 1024
-	for begin := 0; begin < len(x); begin += block {
-		part := x[begin:min(begin+block, len(x))]
-		var any uint32
-		for _, v := range part {
-			any |= math.Float32bits(v)&exponent + carry
-		}
-		if any&sign == 0 {
-			continue
-		}
-		for i, v := range part {
-			if math.Float32bits(v)&exponent == exponent {
-				return begin + i
-			}
-		}
-	}
-	return -1
+	return slices.IndexFunc(x, func(v float32) bool { return v-v != 0 })
 }
 
 // Close gives the memory back and closes the checkpoint. No graph may use the
