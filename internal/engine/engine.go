@@ -65,12 +65,15 @@ func New(o *Options) (*Engine, error) {
 	return e, nil
 }
 
-// Check reports as a *MemoryError that a machine for the plan would not fit into
-// the engine's memory beside the weights.
-func (e *Engine) Check(p *Plan, what string) error {
+// Limited says whether the limit on memory is the caller's own, not the machine's.
+func (e *Engine) Limited() bool { return e.Memory.chosen }
+
+// Check reports as a *MemoryError that a machine for the plan, and extra bytes
+// that the caller needs, would not fit into the engine's memory beside the weights.
+func (e *Engine) Check(p *Plan, extra int64, what string) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.Memory.check(p.Bytes(), e.arenas, what)
+	return e.Memory.check(p.Bytes()+extra, e.arenas, what)
 }
 
 // acquire returns an idle machine of the plan or a new one. If other runs hold

@@ -209,7 +209,7 @@ func TestMemoryLimit(t *testing.T) {
 	eng, err := engine.New(&engine.Options{MaxMemory: plan.Bytes() - 1})
 	require.NoError(t, err)
 	var limit *engine.MemoryError
-	err = eng.Check(plan, "a picture")
+	err = eng.Check(plan, 0, "a picture")
 	require.ErrorAs(t, err, &limit)
 	assert.Equal(t, engine.MemoryError{What: "a picture", Need: plan.Bytes(), Limit: plan.Bytes() - 1}, *limit)
 	assert.Equal(t, "engine: a picture needs 65536 bytes beside the 0 bytes in use, more than the limit of 65535 bytes", err.Error())
@@ -220,7 +220,7 @@ func TestMemoryLimit(t *testing.T) {
 	eng, err = engine.New(&engine.Options{MaxMemory: plan.Bytes()})
 	require.NoError(t, err)
 	require.NoError(t, eng.Run(t.Context(), chain(t, 3, 8, 32), [][]float32{make([]float32, 8*8*32)}, nil))
-	assert.NoError(t, eng.Check(plan, "a picture"))
+	assert.NoError(t, eng.Check(plan, 0, "a picture"))
 	assert.NoError(t, eng.Run(t.Context(), plan, in, in))
 
 	// Runs that fit one at a time wait for each other.
