@@ -204,6 +204,38 @@ func TestConcurrentRuns(t *testing.T) {
 	wg.Wait()
 }
 
+// Idle machines are few, and none outlives the cache of its plan.
+func TestIdle(t *testing.T) {
+	eng, err := engine.New(&engine.Options{Threads: 1})
+	require.NoError(t, err)
+	var plans engine.Plans
+	get := func(side int) *engine.Plan {
+		plan, err := plans.Get(side, func() (inputs, outputs []*G.Node, err error) {
+			g := G.NewGraph()
+			x := input(g, "x", side, 1024)
+			y, err := op.Add(x, x)
+			return []*G.Node{x}, []*G.Node{y}, err
+		})
+		require.NoError(t, err)
+		return plan
+	}
+	for side := 1; side < 100; side++ {
+		require.NoError(t, eng.Run(t.Context(), get(side), [][]float32{make([]float32, 1024*side)}, nil))
+	}
+	assert.LessOrEqual(t, eng.Memory.InUse(), 18*get(99).Bytes(), "machines of forgotten plans")
+
+	plan := get(1)
+	var wg sync.WaitGroup
+	for range 100 { // a burst
+		wg.Go(func() {
+			assert.NoError(t, eng.Run(t.Context(), plan, [][]float32{make([]float32, 1024)}, nil))
+		})
+	}
+	wg.Wait()
+	eng.Forget(&plans)
+	assert.Zero(t, eng.Memory.InUse())
+}
+
 func TestMemoryLimit(t *testing.T) {
 	plan := chain(t, 3, 16, 32)
 	eng, err := engine.New(&engine.Options{MaxMemory: plan.Bytes() - 1})
