@@ -33,7 +33,8 @@ type LoadOptions struct {
 	// calls together. A call that would need more returns an error, which says how
 	// much, before it allocates anything. Zero means the machine's memory. A limit
 	// may rule out faster algorithms that need more; their results differ in the
-	// last bits.
+	// last bits. Where it has no room for the VAE to work on a picture as a whole, it
+	// works by tiles, see Options.Tile.
 	MaxMemory int64
 }
 

@@ -105,6 +105,15 @@ type Options struct {
 	// the image, byte for byte.
 	KeepOutside bool
 
+	// Tile is the side in pixels of the overlapping tiles in which the VAE encodes
+	// and decodes a larger picture, a multiple of 32 (in general of four times the
+	// VAE's factor): it takes less memory, and the picture differs slightly from
+	// that of the whole. diffusers' enable_vae_tiling is the vae config's
+	// sample_size, mostly 512. Zero means whole pictures, and where
+	// LoadOptions.MaxMemory has no room for that, the largest of sample_size, its
+	// half and its quarter that fits. WholePicture means never by tiles.
+	Tile int
+
 	// OnStep is called after every step, on the goroutine of the call. An error
 	// from it ends the run and is returned.
 	OnStep func(Step) error
@@ -113,6 +122,9 @@ type Options struct {
 	// its other options must be the same; the result then is, too.
 	Resume []byte
 }
+
+// WholePicture as Options.Tile makes a call that does not fit into memory an error.
+const WholePicture = -1
 
 // Interval is a range of noise levels.
 type Interval struct{ Low, High float64 }

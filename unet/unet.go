@@ -181,7 +181,7 @@ func (u *UNet) Check(n, h, w, tokens int) error {
 		return err
 	}
 	s := shape{n, h, w, tokens}
-	return u.model.Check(s, u.build(s), fmt.Sprintf("a prediction for latents [%d %d %d %d]", n, u.Config.InChannels, h, w))
+	return u.model.Check(s, u.build(s), 0, fmt.Sprintf("a prediction for latents [%d %d %d %d]", n, u.Config.InChannels, h, w))
 }
 
 // build makes the graph for a shape.

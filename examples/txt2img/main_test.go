@@ -56,6 +56,20 @@ func TestDemoDefaults(t *testing.T) {
 	assert.NotEqual(t, clitest.ReadPNG(t, "one.png"), clitest.ReadPNG(t, "default.png"))
 }
 
+// Tiles change the picture a little, and a tile as large as the picture not at all.
+func TestTile(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for name, args := range map[string][]string{"whole.png": nil, "one.png": {"-tile", "64"}, "tiles.png": {"-tile", "32"}} {
+		status, _, stderr := clitest.Run(t.Context(), run, append(args, "-steps", "1", "-width", "64", "-height", "40", "-o", name, "a red house")...)
+		require.Equal(t, 0, status, stderr)
+	}
+	whole := clitest.ReadPNG(t, "whole.png")
+	assert.Equal(t, whole, clitest.ReadPNG(t, "one.png"))
+	tiles := clitest.ReadPNG(t, "tiles.png")
+	assert.NotEqual(t, whole, tiles)
+	assert.Equal(t, whole.Bounds(), tiles.Bounds())
+}
+
 func TestTruncatedPrompt(t *testing.T) {
 	t.Chdir(t.TempDir())
 	status, _, stderr := clitest.Run(t.Context(), run, "-steps", "1", "-width", "8", "-height", "8", strings.Repeat("house ", 80)+"boat")
@@ -67,7 +81,7 @@ func TestHelp(t *testing.T) {
 	status, stdout, stderr := clitest.Run(t.Context(), run, "-help")
 	assert.Equal(t, 0, status)
 	assert.Empty(t, stderr)
-	for _, name := range []string{"model", "o", "negative", "steps", "guidance", "guidance-rescale", "seed", "width", "height", "n", "sampler", "schedule", "eta", "clip-skip", "threads"} {
+	for _, name := range []string{"model", "o", "negative", "steps", "guidance", "guidance-rescale", "seed", "width", "height", "n", "sampler", "schedule", "eta", "clip-skip", "tile", "threads"} {
 		assert.Contains(t, stdout, "  -"+name+" ")
 	}
 
@@ -99,6 +113,8 @@ func TestBadInput(t *testing.T) {
 		{"many steps", "steps: have 10000", []string{"x", "-steps", "10000"}},
 		{"no pictures", "-n: have 0", []string{"x", "-n", "0"}},
 		{"negative number of pictures", "-n: have -1", []string{"x", "-n", "-1"}},
+		{"no tile", "-tile: have 0, want more than 0", []string{"x", "-tile", "0"}},
+		{"odd tile", "tile: have 100 pixels, want a positive multiple of 32", []string{"x", "-tile", "100"}},
 		{"negative threads", "-threads: have -1", []string{"x", "-threads", "-1"}},
 		{"guidance NaN", "guidance: have NaN", []string{"x", "-guidance", "NaN"}},
 		{"guidance infinite", "guidance: have +Inf", []string{"x", "-guidance", "Inf"}},

@@ -52,6 +52,12 @@ func (p *Plan) NewMachine(memory *Memory, threads int) (*Machine, error) {
 	return m, nil
 }
 
+// bytes is the memory that the machine holds: the arena and the members' scratch,
+// which for a small arena may be larger.
+func (m *Machine) bytes() int64 {
+	return m.plan.Bytes() + 4*int64(len(m.members))*int64(m.scratch)
+}
+
 // at returns a part of the arena.
 func (m *Machine) at(p place) []float32 {
 	return m.arena.Data[p.offset : p.offset+p.size : p.offset+p.size]

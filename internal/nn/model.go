@@ -123,15 +123,19 @@ func (m *Model) Run(ctx context.Context, key any, build Build, inputs, outputs [
 	return nil
 }
 
-// Check reports as an error that a run with the key would not fit in memory.
-func (m *Model) Check(key any, build Build, what string) error {
+// Limited says whether the caller limited the memory.
+func (m *Model) Limited() bool { return m.eng.Limited() }
+
+// Check reports as an error that a run with the key, and extra bytes that the
+// caller needs beside it, would not fit in memory.
+func (m *Model) Check(key any, build Build, extra int64, what string) error {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	plan, err := m.plan(key, build)
 	if err != nil {
 		return err
 	}
-	if err := m.eng.Check(plan, what); err != nil {
+	if err := m.eng.Check(plan, extra, what); err != nil {
 		return fmt.Errorf("%s: %w", m.name, err)
 	}
 	return nil
