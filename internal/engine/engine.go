@@ -100,13 +100,10 @@ func (e *Engine) tryAcquire(p *Plan) (*Machine, <-chan struct{}, error) {
 			return m, nil, nil
 		}
 	}
-	for len(e.idle) > 0 && (e.idleBytes+p.Bytes() > idleLimit || e.Memory.check(p.Bytes(), 0, "") != nil) {
-		e.drop(0)
-	}
-	m, err := p.NewMachine(&e.Memory, e.threads)
+	m, err := e.newMachine(p)
 	if err == nil {
 		m.trace = e.trace
-		e.arenas += p.Bytes()
+		e.arenas += m.bytes()
 		return m, nil, nil
 	}
 	var limit *MemoryError
@@ -116,9 +113,29 @@ func (e *Engine) tryAcquire(p *Plan) (*Machine, <-chan struct{}, error) {
 	return nil, nil, err
 }
 
+// newMachine returns a machine of the plan. If it and the idle ones are too many,
+// it takes over the arena of one that is large enough: plans that run in turn
+// would else wait for fresh pages each time. Failing that, it drops idle ones.
+func (e *Engine) newMachine(p *Plan) (*Machine, error) {
+	full := func() bool { return e.idleBytes+p.Bytes() > idleLimit || e.Memory.check(p.Bytes(), 0, "") != nil }
+	if full() {
+		for i, m := range e.idle {
+			if m.bytes() >= p.Bytes() && m.bytes() <= 2*p.Bytes() {
+				e.forget(i)
+				e.arenas -= m.bytes()
+				return p.bind(m.arena, e.threads)
+			}
+		}
+	}
+	for len(e.idle) > 0 && full() {
+		e.drop(0)
+	}
+	return p.NewMachine(&e.Memory, e.threads)
+}
+
 // forget takes machine i off the idle ones.
 func (e *Engine) forget(i int) {
-	e.idleBytes -= e.idle[i].plan.Bytes()
+	e.idleBytes -= e.idle[i].bytes()
 	e.idle = slices.Delete(e.idle, i, i+1)
 }
 
@@ -130,7 +147,7 @@ func (e *Engine) drop(i int) {
 }
 
 func (e *Engine) close(m *Machine) {
-	e.arenas -= m.plan.Bytes()
+	e.arenas -= m.bytes()
 	m.Close()
 }
 
@@ -139,11 +156,11 @@ func (e *Engine) close(m *Machine) {
 func (e *Engine) release(m *Machine) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.idleBytes+m.plan.Bytes() > idleLimit && len(e.idle) > 0 || m.plan.Bytes() > 4*idleLimit {
+	if e.idleBytes+m.bytes() > idleLimit && len(e.idle) > 0 || m.bytes() > 4*idleLimit {
 		e.close(m)
 	} else {
 		e.idle = append(e.idle, m)
-		e.idleBytes += m.plan.Bytes()
+		e.idleBytes += m.bytes()
 	}
 	close(e.released)
 	e.released = make(chan struct{})

@@ -33,6 +33,11 @@ func (p *Plan) NewMachine(memory *Memory, threads int) (*Machine, error) {
 	if err != nil {
 		return nil, err
 	}
+	return p.bind(arena, threads)
+}
+
+// bind binds the plan to an arena, which it takes over.
+func (p *Plan) bind(arena *Block, threads int) (_ *Machine, err error) {
 	m := &Machine{plan: p, arena: arena, threads: threads}
 	for _, s := range p.steps {
 		in := make([]op.Arg, len(s.inputs))
@@ -51,6 +56,10 @@ func (p *Plan) NewMachine(memory *Memory, threads int) (*Machine, error) {
 	}
 	return m, nil
 }
+
+// bytes is the memory that the machine holds: what its plan needs, or more if the
+// arena was another machine's before.
+func (m *Machine) bytes() int64 { return 4 * int64(len(m.arena.Data)) }
 
 // at returns a part of the arena.
 func (m *Machine) at(p place) []float32 {
