@@ -13,11 +13,14 @@ func TestRunAllocatesNothing(t *testing.T) {
 	x := make([]float32, 5000)
 	w := PackLinear(make([]float32, PackedLen(144, 40)), make([]float32, 144*40), 40, 144)
 	wino := PackWinograd(make([]float32, WinogradLen(40, 16)), make([]float32, 144*40), 40, 16)
+	merge := MergeShape{N: 1, H: 6, W: 6, C: 16, Merge: 9}
 	ep := Epilogue{Bias: make([]float32, 40), PerSample: make([]float32, 200), Rows: 17, Act: GELU, Residual: x}
 	operations := map[string][]Phase{
 		"gemm":      {Gemm(x, x, 25, w, ep)},
 		"conv2d":    Conv2D(x, x, conv, w, ep),
 		"winograd":  Winograd(x, x, conv, wino, ep, make([]float32, WinogradWork(conv))),
+		"match":     MatchTokens(x, x, x, merge, make([]float32, MatchTokensWork(merge))),
+		"merge":     {MergeTokens(x, x, make([]float32, 36), merge)},
 		"attention": Attention(x, x, x, x, heads, make([]float32, AttentionWork(heads))),
 	}
 	for name, phases := range operations {
