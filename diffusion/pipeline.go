@@ -51,6 +51,8 @@ type run struct {
 	begin    time.Time
 	schedule *scheduler.Schedule
 	sampler  sampler.Sampler
+	net      *unet.UNet    // the pipeline's, with token merging
+	keeper   *keeper       // nil without reuse
 	noise    []*stream     // of each image
 	cond     *tensor.Dense // [1 77 D], the prompt
 	both     *tensor.Dense // [2 77 D], the negative prompt first; nil without guidance
@@ -67,6 +69,7 @@ func (p *Pipeline) TextToImage(ctx context.Context, prompt string, o *Options) (
 	if err != nil {
 		return nil, err
 	}
+	defer r.close()
 	if err := p.checkPlain(); err != nil {
 		return nil, err
 	}
@@ -100,6 +103,7 @@ func (p *Pipeline) ImageToImage(ctx context.Context, prompt string, img image.Im
 	if err != nil {
 		return nil, err
 	}
+	defer r.close()
 	if err := p.checkPlain(); err != nil {
 		return nil, err
 	}
@@ -189,11 +193,7 @@ func (r *run) prepare(width, height int) error {
 	if r.sampler, err = solver(&r.Options, r.schedule); err != nil {
 		return err
 	}
-	batch := 1
-	if r.guided() {
-		batch = 2
-	}
-	if err := r.UNet.Check(batch, r.h, r.w, r.Tokenizer.MaxLength); err != nil {
+	if err := r.prepareUNet(); err != nil {
 		return fmt.Errorf("diffusion: %w", err)
 	}
 	r.decodeTile, err = r.tile(r.h, r.w, r.VAE.CheckDecode, r.VAE.CheckDecodeTiles, r.VAE.FitDecode)
@@ -215,6 +215,30 @@ func (r *run) tile(h, w int, whole func(h, w int) error, tiles func(h, w, tile i
 		return 0, fmt.Errorf("diffusion: %w", err)
 	}
 	return tile, nil
+}
+
+// prepareUNet wants the memory for the U-Net as the options change it.
+func (r *run) prepareUNet() error {
+	var err error
+	if r.net, err = r.UNet.WithTokenMerging(r.TokenMerging); err != nil {
+		return err
+	}
+	texts := 1 // side by side
+	if r.guided() {
+		texts = 2
+	}
+	if !r.Reuse.on() {
+		return r.net.Check(texts, r.h, r.w, r.Tokenizer.MaxLength)
+	}
+	r.keeper, err = r.newKeeper(texts)
+	return err
+}
+
+// close gives back what the run holds beside the model.
+func (r *run) close() {
+	if r.keeper != nil {
+		r.keeper.close()
+	}
 }
 
 // prepareImage does the same for a picture made from an image, and takes the
@@ -363,7 +387,11 @@ func (r *run) sample(ctx context.Context, x []float32, denoise sampler.Denoiser)
 		Forget: r.OnStep == nil, // only a Step can save the run
 	}
 	if r.Resume != nil {
-		if err := steps.Restore(r.Resume); err != nil {
+		saved, err := r.keeper.restore(r.Resume)
+		if err == nil {
+			err = steps.Restore(saved)
+		}
+		if err != nil {
 			return fmt.Errorf("diffusion: resume: %w", err)
 		}
 		if have, want := len(steps.X), len(x); have != want {
@@ -387,6 +415,7 @@ func (r *run) sample(ctx context.Context, x []float32, denoise sampler.Denoiser)
 			copy(x, step.X)
 		}
 	}
+	r.result.Reused = r.keeper.reused()
 	r.result.Timings.Sampling = time.Since(begin)
 	return nil
 }

@@ -70,6 +70,20 @@ func TestTile(t *testing.T) {
 	assert.Equal(t, whole.Bounds(), tiles.Bounds())
 }
 
+// A run that spares U-Net calls says how many.
+func TestReuse(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for want, args := range map[string][]string{
+		" s (17 of 26 U-Net calls in part), decode ": {"-reuse", "3", "-reuse-branch", "1", "-merge", "0.5"},
+		" s (0 of 26 U-Net calls in part), decode ":  {"-step-cache", "1e-9"},
+		"25 steps [0-9.]+ s, decode ":                {"-reuse", "1"},
+	} {
+		status, _, stderr := clitest.Run(t.Context(), run, append(args, "-width", "16", "-height", "16", "a red house")...)
+		require.Equal(t, 0, status, stderr)
+		assert.Regexp(t, strings.NewReplacer("(", `\(`, ")", `\)`).Replace(want), stderr)
+	}
+}
+
 func TestTruncatedPrompt(t *testing.T) {
 	t.Chdir(t.TempDir())
 	status, _, stderr := clitest.Run(t.Context(), run, "-steps", "1", "-width", "8", "-height", "8", strings.Repeat("house ", 80)+"boat")
@@ -81,7 +95,7 @@ func TestHelp(t *testing.T) {
 	status, stdout, stderr := clitest.Run(t.Context(), run, "-help")
 	assert.Equal(t, 0, status)
 	assert.Empty(t, stderr)
-	for _, name := range []string{"model", "o", "negative", "steps", "guidance", "guidance-rescale", "seed", "width", "height", "n", "sampler", "schedule", "eta", "clip-skip", "tile", "threads"} {
+	for _, name := range []string{"model", "o", "negative", "steps", "guidance", "guidance-rescale", "seed", "width", "height", "n", "sampler", "schedule", "eta", "clip-skip", "tile", "reuse", "step-cache", "reuse-branch", "merge", "merge-levels", "threads"} {
 		assert.Contains(t, stdout, "  -"+name+" ")
 	}
 
@@ -122,6 +136,11 @@ func TestBadInput(t *testing.T) {
 		{"negative seed", "-seed", []string{"x", "-seed", "-1"}},
 		{"eta above 1", "eta: have 2", []string{"x", "-eta", "2", "-sampler", "ddim"}},
 		{"clip skip of all layers", "clip skip: have 2", []string{"x", "-clip-skip", "2"}},
+		{"negative interval", "reuse: have an interval of -1 calls", []string{"x", "-reuse", "-1"}},
+		{"step cache NaN", "reuse: have threshold NaN", []string{"x", "-step-cache", "NaN"}},
+		{"no such branch", "reuse: unet: have skip branch 6, want 1 to 5", []string{"x", "-reuse", "2", "-reuse-branch", "6"}},
+		{"merge all", "token merging: have ratio 0.8, want 0 to 0.75", []string{"x", "-merge", "0.8"}},
+		{"merge at many levels", "token merging: have 4 levels, want 1 to 3", []string{"x", "-merge", "0.5", "-merge-levels", "4"}},
 		{"no width", "-width: have 0", []string{"x", "-width", "0"}},
 		{"size no multiple of 8", "100×100", []string{"x", "-width", "100", "-height", "100"}},
 		{"size too large", "GiB", []string{"x", "-width", "65536", "-height", "65536"}},

@@ -111,13 +111,10 @@ func (e *Engine) tryAcquire(p *Plan) (*Machine, <-chan struct{}, error) {
 			e.drop(i)
 		}
 	}
-	for len(e.idle) > 0 && (e.idleBytes+p.Bytes() > idleLimit || e.Memory.check(p.Bytes(), 0, "") != nil) {
-		e.drop(0)
-	}
-	m, err := p.NewMachine(&e.Memory, e.threads)
+	m, err := e.newMachine(p)
 	if err == nil {
 		m.trace = e.trace
-		e.arenas += p.Bytes()
+		e.arenas += m.arenaBytes()
 		return m, nil, nil
 	}
 	var limit *MemoryError
@@ -125,6 +122,26 @@ func (e *Engine) tryAcquire(p *Plan) (*Machine, <-chan struct{}, error) {
 		return nil, e.released, nil
 	}
 	return nil, nil, err
+}
+
+// newMachine returns a machine of the plan. If it and the idle ones are too many,
+// it takes over the arena of one that is large enough: plans that run in turn
+// would else wait for fresh pages each time. Failing that, it drops idle ones.
+func (e *Engine) newMachine(p *Plan) (*Machine, error) {
+	full := func() bool { return e.idleBytes+p.Bytes() > idleLimit || e.Memory.check(p.Bytes(), 0, "") != nil }
+	if full() {
+		for i, m := range e.idle {
+			if m.arenaBytes() >= p.Bytes() && m.arenaBytes() <= 2*p.Bytes() {
+				e.forget(i)
+				e.arenas -= m.arenaBytes()
+				return p.bind(m.arena, e.threads)
+			}
+		}
+	}
+	for len(e.idle) > 0 && full() {
+		e.drop(0)
+	}
+	return p.NewMachine(&e.Memory, e.threads)
 }
 
 // forget takes machine i off the idle ones.
@@ -141,7 +158,7 @@ func (e *Engine) drop(i int) {
 }
 
 func (e *Engine) close(m *Machine) {
-	e.arenas -= m.plan.Bytes()
+	e.arenas -= m.arenaBytes()
 	m.Close()
 }
 

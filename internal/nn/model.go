@@ -141,6 +141,20 @@ func (m *Model) Check(key any, build Build, extra int64, what string) error {
 	return nil
 }
 
+// Alloc returns n float32s that count towards the model's limit of memory.
+func (m *Model) Alloc(n int, what string) (*engine.Block, error) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if m.closed {
+		return nil, fmt.Errorf("%s: %w", m.name, ErrClosed)
+	}
+	block, err := m.eng.Memory.Alloc(n, what)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", m.name, err)
+	}
+	return block, nil
+}
+
 // Build makes a graph and returns its inputs and outputs.
 type Build = func() (inputs, outputs []*G.Node, err error)
 
