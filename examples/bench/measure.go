@@ -118,7 +118,7 @@ func measurePart(ctx context.Context, fsys fs.FS, o *options, load loader) (part
 	}
 	defer eng.Close()
 	begin := time.Now()
-	name, run, end, err := load(fsys, &clip.LoadOptions{Precision: o.precision, Engine: eng}, o)
+	name, run, end, err := load(fsys, &clip.LoadOptions{Precision: o.precision, Session: nn.NewSession(eng)}, o)
 	if err != nil {
 		return part{}, err
 	}

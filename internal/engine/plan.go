@@ -53,6 +53,30 @@ func NewPlan(inputs, outputs []*G.Node) (*Plan, error) {
 // Bytes is the memory that one machine of the plan needs.
 func (p *Plan) Bytes() int64 { return 4 * int64(p.arena) }
 
+// StepInfo describes a step of a plan.
+type StepInfo struct {
+	Kernel op.Kernel
+	Weight *op.Weight // the first that it reads, or nil
+	Name   string     // of that weight's node
+	Output int        // float32s
+}
+
+// Steps describes the steps in their order.
+func (p *Plan) Steps() []StepInfo {
+	var list []StepInfo
+	for _, s := range p.steps {
+		info := StepInfo{Kernel: s.kernel, Output: s.node.Shape().TotalSize()}
+		for _, n := range s.inputs {
+			if w, ok := n.Value().(*op.Weight); ok {
+				info.Weight, info.Name = w, n.Name()
+				break
+			}
+		}
+		list = append(list, info)
+	}
+	return list
+}
+
 // order lists the operations depth first from the outputs, which keeps the
 // lives of intermediate values short.
 func (p *Plan) order() error {
