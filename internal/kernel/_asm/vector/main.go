@@ -40,6 +40,7 @@ func main() {
 		t.activations()
 		t.sums()
 		t.softmax()
+		t.scaleColumns()
 		t.norms()
 		t.constantTable()
 		if err := t.Write(filepath.Join(dir, "vec_"+strings.ToLower(t.name)+"_amd64.s")); err != nil {
