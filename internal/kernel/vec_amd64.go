@@ -83,15 +83,35 @@ func gegluWhole(dst, x, gate *float32, n int) {
 	}
 }
 
-// softmaxRow is one step of the online softmax: see softmaxRowGeneric.
-func softmaxRow(s []float32, scale, max, sum float32) (newMax, newSum, rescale float32) {
-	switch {
-	case isa == isaGeneric || len(s) == 0:
-		return softmaxRowGeneric(s, scale, max, sum)
-	case isa == isaAVX512:
-		return softmaxRowAVX512(&s[0], len(s), scale, max, sum)
-	default:
-		return softmaxRowAVX2(&s[0], len(s), scale, max, sum)
+// softmaxColumns is one step of the online softmax: see softmaxColumnsGeneric.
+func softmaxColumns(s []float32, keys int, most, sum, rescale []float32) {
+	if isa == isaGeneric || keys == 0 {
+		softmaxColumnsGeneric(s, keys, most, sum, rescale)
+		return
+	}
+	_, sum, rescale = s[:(keys-1)*panel+len(most)], sum[:len(most)], rescale[:len(most)]
+	for i := 0; i+lanes <= len(most); i += lanes {
+		if isa == isaAVX512 {
+			softmaxColumnsAVX512(&s[i], keys, &most[i], &sum[i], &rescale[i])
+		} else {
+			softmaxColumnsAVX2(&s[i], keys, &most[i], &sum[i], &rescale[i])
+		}
+	}
+}
+
+// scaleColumns multiplies column i of x [rows][32] by f[i].
+func scaleColumns(x []float32, rows int, f []float32) {
+	if isa == isaGeneric || rows == 0 {
+		scaleColumnsGeneric(x, rows, f)
+		return
+	}
+	_ = x[:(rows-1)*panel+len(f)]
+	for i := 0; i+lanes <= len(f); i += lanes {
+		if isa == isaAVX512 {
+			scaleColumnsAVX512(&x[i], rows, &f[i])
+		} else {
+			scaleColumnsAVX2(&x[i], rows, &f[i])
+		}
 	}
 }
 

@@ -90,7 +90,6 @@ func (p *Params) Precise() *Params {
 // the U-Net, whose work is worth it.
 func (p *Params) Limit(format kernel.Format) { p.limit = format }
 
-
 // At returns the parameters below a module.
 func (p *Params) At(format string, args ...any) *Params {
 	return &Params{checkpoint: p.checkpoint, prefix: p.path(fmt.Sprintf(format, args...)), precise: p.precise}

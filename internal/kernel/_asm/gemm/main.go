@@ -237,7 +237,7 @@ func stubs() []byte {
 			}
 		}
 	}
-	fmt.Fprintf(&w, "\n//go:noescape\nfunc transpose8AVX2(dst, src *float32, stride, blocks int)\n")
+	fmt.Fprintf(&w, "\n//go:noescape\n%s\n", transposeSignature)
 	for _, t := range targets {
 		for _, cols := range sumCols {
 			fmt.Fprintf(&w, "\n//go:noescape\nfunc %s(s *sum)\n", t.sumName(cols))

@@ -23,6 +23,13 @@ var constants = []struct {
 	{"expQ3", 0x1.123a6cp-07},
 	{"expQ4", 0x1.6a2352p-10},
 
+	{"exp2Min", -126},
+	{"exp2P1", 0x1.62e4bap-01},
+	{"exp2P2", 0x1.ebdb6ap-03},
+	{"exp2P3", 0x1.c91c1p-05},
+	{"exp2P4", 0x1.277c1cp-07},
+	{"exp2P5", 0x1.e96912p-10},
+
 	{"-quickGELUSlope", -1.702},
 	{"geluMax", 16},
 	{"geluK", 2.5625},
@@ -65,13 +72,6 @@ func (t *target) constantTable() {
 		}
 	}
 	t.Uint32s("bits", bits...)
-	if !t.avx512() {
-		masks := make([]uint32, 2*lanes)
-		for i := range lanes {
-			masks[i] = ^uint32(0)
-		}
-		t.Uint32s("masks", masks...)
-	}
 }
 
 // C is the operand of a constant.

@@ -40,6 +40,7 @@ func main() {
 		t.activations()
 		t.sums()
 		t.softmax()
+		t.scaleColumns()
 		t.norms()
 		t.conversions()
 		t.grouped()
