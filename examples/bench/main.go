@@ -35,6 +35,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	f.IntVar(&o.size, "size", 0, "side of the picture in `pixels` (default the model's)")
 	f.IntVar(&o.steps, "steps", 3, "`runs` of each part")
 	f.IntVar(&o.threads, "threads", 0, "goroutines that compute (default one for each processor)")
+	table := tableFlags(f)
 	asJSON := f.Bool("json", false, "write JSON")
 	if err := f.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -48,6 +49,9 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	}
 	if err := o.check(); err != nil {
 		return err
+	}
+	if table.wanted() {
+		return table.run(ctx, &o, *asJSON, stdout)
 	}
 	r, err := measure(ctx, o)
 	if err != nil {
