@@ -234,6 +234,9 @@ func TestIdle(t *testing.T) {
 	wg.Wait()
 	eng.Forget(&plans)
 	assert.Zero(t, eng.Memory.InUse())
+	assert.GreaterOrEqual(t, eng.Memory.Peak(), get(99).Bytes())
+	eng.Memory.ResetPeak()
+	assert.Zero(t, eng.Memory.Peak())
 }
 
 func TestMemoryLimit(t *testing.T) {

@@ -268,7 +268,7 @@ func (p *Plan) place() {
 }
 
 // overwritten returns the root of an input that step i may write over: it lies
-// in the arena, has the output's size, and nothing reads it later.
+// in the arena, has the output's size or may shrink, and nothing reads it later.
 func overwritten(s step, i int, rootOf func(*G.Node) *G.Node, buffer map[*G.Node]int, last map[*G.Node]int) (*G.Node, bool) {
 	k, ok := s.kernel.(op.InPlacer)
 	if !ok {
@@ -277,7 +277,11 @@ func overwritten(s step, i int, rootOf func(*G.Node) *G.Node, buffer map[*G.Node
 	for arg, in := range s.inputs {
 		r := rootOf(in)
 		_, inArena := buffer[r]
-		if !k.InPlace(arg) || !inArena || last[r] != i || r.Shape().TotalSize() != s.node.Shape().TotalSize() {
+		if !k.InPlace(arg) || !inArena || last[r] != i {
+			continue
+		}
+		have, want := r.Shape().TotalSize(), s.node.Shape().TotalSize()
+		if shrinker, ok := k.(op.Shrinker); have != want && !(ok && have > want && shrinker.Shrinks(arg)) {
 			continue
 		}
 		shared := false // another input may show the same memory

@@ -45,6 +45,8 @@ func CostOf(k Kernel) Cost {
 			kind = "conv 3×3, Winograd"
 		}
 		return Cost{kind, 2 * float64(k.s.N*k.s.OutH*k.s.OutW*k.s.OutC) * float64(k.s.KH*k.s.KW*k.s.InC)}
+	case normConv:
+		return CostOf(k.conv)
 	case linear:
 		return Cost{"linear", 2 * float64(k.m) * float64(k.in) * float64(k.out)}
 	case attention:
