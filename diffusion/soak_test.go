@@ -36,6 +36,10 @@ func TestSoak(t *testing.T) {
 		t.Skip("takes", length)
 	}
 	const rounds, warm, callers = 16, 6, 3
+	// The profile of allocations, which a program has only if it asks for it, keeps
+	// every stack and size for good.
+	defer func(rate int) { runtime.MemProfileRate = rate }(runtime.MemProfileRate)
+	runtime.MemProfileRate = 0
 	p, err := LoadFS(tinyscenes.FS, nil)
 	require.NoError(t, err)
 	defer p.Close()
