@@ -23,6 +23,7 @@ import (
 	"sdgo/examples/tinyscenes"
 	"sdgo/internal/engine"
 	"sdgo/internal/loader"
+	"sdgo/internal/nn"
 	"sdgo/internal/op"
 	"sdgo/sampler"
 	"sdgo/scheduler"
@@ -166,7 +167,7 @@ func load(done *work) (*diffusion.Pipeline, error) {
 	if err != nil {
 		return nil, err
 	}
-	u, err := unet.LoadFS(tinyscenes.FS, "unet", &unet.LoadOptions{Engine: eng})
+	u, err := unet.LoadFS(tinyscenes.FS, "unet", &unet.LoadOptions{Session: nn.NewSession(eng)})
 	if err != nil {
 		return nil, err
 	}
