@@ -92,6 +92,15 @@ func TestBadOptions(t *testing.T) {
 		"restart: have -1 times":         sampler.Restart{Times: -1},
 		"res_multistep: eta: have 2":     sampler.ResMultistep{Eta: 2},
 		"lms: order: have 5":             sampler.LMS{Order: 5},
+		"res_2s: eta: have -1":           sampler.Res2S{Eta: -1},
+		"seeds_2: eta: have 1.5":         sampler.SEEDS2{Eta: &eta},
+		"seeds_3: eta: have 1.5":         sampler.SEEDS3{Eta: &eta},
+		"seeds_2: r: have 2":             sampler.SEEDS2{R: 2},
+		"heunpp2: churn: have -1":        sampler.HeunPP2{Churn: sampler.Churn{S: -1}},
+		"repaint: eta: have NaN":         sampler.RePaint{Eta: math.NaN()},
+		"have 1 resamples by jumps of -": sampler.RePaint{Jump: -1, Resamples: 1},
+		"have 1001 resamples by jumps":   sampler.RePaint{Resamples: 1001},
+		"unipc: end: have NaN":           sampler.UniPC{End: math.NaN()},
 		"unipc: order: have 4":           sampler.UniPC{Order: 4},
 		"deis: order: have -2":           sampler.DEIS{Order: -2},
 		"have order 2, SDE true":         sampler.DPMSinglestep{SDE: true, Epsilon: true},
@@ -108,7 +117,8 @@ func TestBadOptions(t *testing.T) {
 		assert.ErrorContains(t, err, want)
 	}
 	for _, s := range []sampler.Sampler{sampler.EulerAncestral{}, sampler.DDIM{Eta: 0.1}, sampler.ERSDE{}, sampler.ResMultistep{Eta: 1}, sampler.Restart{Times: 1, Low: 0.3, High: 5}, sampler.DPMSolver{SDE: true},
-		sampler.LCM{}, sampler.DDPM{}, sampler.TCD{Gamma: 0.1}, sampler.Euler{Churn: sampler.Churn{S: 1}}, sampler.DPMPPSDE{}, sampler.DPMSinglestep{SDE: true}} {
+		sampler.LCM{}, sampler.DDPM{}, sampler.TCD{Gamma: 0.1}, sampler.Euler{Churn: sampler.Churn{S: 1}}, sampler.DPMPPSDE{}, sampler.DPMSinglestep{SDE: true},
+		sampler.SEEDS2{}, sampler.SEEDS3{}, sampler.Res2S{Eta: 1}, sampler.RePaint{Jump: 2}, sampler.HeunPP2{Churn: sampler.Churn{S: 1}}} {
 		assert.ErrorContains(t, s.Sample(context.Background(), gaussian, []float32{1}, levels(s), nil), "have no Noise")
 	}
 }
@@ -226,6 +236,8 @@ func TestSameMethod(t *testing.T) {
 		"gradient estimation, gamma 1":         {sampler.GradientEstimation{Gamma: 1}, sampler.Euler{}},
 		"iPNDM order 1":                        {sampler.IPNDM{Order: 1}, sampler.Euler{}},
 		"restart below 20 steps":               {sampler.Restart{}, sampler.Heun{}},
+		"res_2s is SEEDS":                      {sampler.Res2S{}, sampler.SEEDS2{Eta: new(float64), Phi2: true}},
+		"repaint of few steps is DDIM":         {sampler.RePaint{Eta: 0.5}, sampler.DDIM{Eta: 0.5}},
 		"SDE-DPM++ order 1":                    {sampler.DPMSolver{Order: 1, SDE: true}, sampler.EulerAncestral{}},
 	}
 	for name, pair := range pairs {
@@ -286,7 +298,11 @@ func TestNamed(t *testing.T) {
 
 	s, err = sampler.Named("unipc_bh1", config("UniPCMultistepScheduler", ""))
 	require.NoError(t, err)
-	assert.Equal(t, sampler.UniPC{BH1: true, LowerOrderFinal: true}, s)
+	assert.Equal(t, sampler.UniPC{Order: 3, BH1: true, LowerOrderFinal: true, End: 0.001}, s)
+
+	s, err = sampler.Named("unipc_2", config("UniPCMultistepScheduler", `, "solver_order": 3, "lower_order_final": false`))
+	require.NoError(t, err)
+	assert.Equal(t, sampler.UniPC{Order: 3}, s)
 
 	s, err = sampler.Named("ddim", config("EulerDiscreteScheduler", ""))
 	require.NoError(t, err)
