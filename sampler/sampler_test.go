@@ -292,6 +292,10 @@ func TestNamed(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, sampler.PLMS{VPrediction: true}, s)
 
+	s, err = sampler.Named("pndm", config("PNDMScheduler", `, "prediction_type": "v_prediction"`))
+	require.NoError(t, err)
+	assert.Equal(t, sampler.PNDM{VPrediction: true}, s)
+
 	s, err = sampler.Named("dpm++ 2m", config("DPMSolverMultistepScheduler", `, "solver_order": 3`))
 	require.NoError(t, err)
 	assert.Equal(t, sampler.DPMPP2M{}, s, "the name says order 2")

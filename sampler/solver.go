@@ -174,7 +174,8 @@ func Named(name string, s Solver) (Sampler, error) {
 		return nil, err
 	}
 	own, err := Lookup(s.Class)
-	if build := byClass[s.Class]; err == nil && build != nil && own.Name == info.Name && reflect.TypeOf(build(s)) == reflect.TypeOf(info.sampler) {
+	isOwn := err == nil && own.Name == info.Name || s.PRK && info.Class == s.Class // PNDM is of PLMS's class
+	if build := byClass[s.Class]; isOwn && build != nil && reflect.TypeOf(build(s)) == reflect.TypeOf(info.sampler) {
 		return FromSolver(s)
 	}
 	if d, ok := info.sampler.(DDIM); ok { // with CFG++, or on the levels of another class
