@@ -334,7 +334,20 @@ func TestParseLabel(t *testing.T) {
 		"Euler SGM Uniform":    {"euler", "sgm_uniform"},
 		"DDIM":                 {"ddim", ""},
 		"dpm++ 2m exponential": {"dpmpp_2m", "exponential"},
-		"Restart Beta":         {"restart", "beta"},
+		"Restart Beta":         {"restart", "beta_sigma"},
+		"DPM++ 2M Beta":        {"dpmpp_2m", "beta_sigma"},
+		"Euler KL Optimal":     {"euler", "kl_optimal_open"},
+
+		"Euler a Align Your Steps":           {"euler_ancestral", "align_your_steps"},
+		"DPM++ 2M SDE Align Your Steps 11":   {"dpmpp_2m_sde", "align_your_steps"},
+		"DPM++ 2M Align Your Steps 32":       {"dpmpp_2m", "align_your_steps_32"},
+		"DPM++ 3M SDE Align Your Steps GITS": {"dpmpp_3m_sde", "align_your_steps_gits"},
+		"Heun Karras Exponential":            {"heun", "karras_exponential"},
+		"Euler a Exponential":                {"euler_ancestral", "exponential"},
+		"UniPC Simple":                       {"unipc", "simple"},
+		"seeds_2 bong_tangent":               {"seeds_2", "bong_tangent"},
+		"res_2s smoothstep":                  {"res_2s", "smoothstep"},
+		"deis gits":                          {"deis", "gits"},
 	} {
 		info, schedule, err := sampler.ParseLabel(label)
 		require.NoError(t, err, label)
