@@ -324,6 +324,54 @@ func TestNamed(t *testing.T) {
 	assert.Error(t, err)
 }
 
+// Churn as diffusers' schedulers have it: with EDM's preconditioning, over the end of
+// a schedule, and over levels of which it counts one more. The model's output is a
+// quarter of its input and all noise is one half.
+func TestChurnOfConfigs(t *testing.T) {
+	for name, tt := range map[string]struct {
+		config   string
+		steps    int
+		strength float64
+		churn    float64
+		start    float64   // zero means that of the schedule
+		want     []float64 // state after each step
+	}{
+		"EDM":      {`{"_class_name": "EDMEulerScheduler"}`, 3, 1, 2, 0, []float64{2.8013534545898438, 0.2162773609161377, 0.21758627891540527}},
+		"tail":     {`{"_class_name": "EulerDiscreteScheduler", "timestep_spacing": "trailing"}`, 4, 0.5, 1, 2, []float64{2.8176820278167725, 2.5675883293151855}},
+		"one more": {`{"_class_name": "EulerDiscreteScheduler", "interpolation_type": "log_linear"}`, 4, 1, 1, 20, []float64{66.6526107788086, 52.85220718383789, 41.79154968261719, 40.53681564331055}},
+	} {
+		c, err := scheduler.ParseConfig([]byte(tt.config))
+		require.NoError(t, err)
+		s, err := c.Schedule(tt.steps)
+		require.NoError(t, err)
+		s, err = s.Tail(tt.strength)
+		require.NoError(t, err)
+		s.Solver.Churn = tt.churn
+		if name == "EDM" {
+			s.Solver.SNoise = 1.01
+		}
+		run, err := sampler.FromSolver(sampler.Solver(s.Solver))
+		require.NoError(t, err)
+		x := []float32{float32(tt.start)}
+		if tt.start == 0 {
+			x[0] = float32(s.InitNoiseSigma)
+		}
+		var states []float64
+		quarter := func(_ context.Context, x []float32, sigma float64) ([]float32, error) {
+			states = append(states, float64(x[0]))
+			output := float64(x[0]) / math.Sqrt(1+sigma*sigma) / 4
+			if data := s.SigmaData; data > 0 {
+				norm := math.Sqrt(sigma*sigma + data*data)
+				return []float32{float32(data*data/(norm*norm)*float64(x[0]) + sigma*data/norm*float64(x[0])/norm/4)}, nil
+			}
+			return []float32{float32(float64(x[0]) - sigma*output)}, nil
+		}
+		require.NoError(t, run.Sample(t.Context(), quarter, x, s.Sigmas, func(dst []float32) { dst[0] = 0.5 }))
+		states = append(states[1:], float64(x[0]))
+		assert.InEpsilonSlice(t, tt.want, states, 1e-5, name)
+	}
+}
+
 func TestParseLabel(t *testing.T) {
 	for label, want := range map[string][2]string{
 		"DPM++ 2M SDE Karras":  {"dpmpp_2m_sde", "karras"},
