@@ -207,7 +207,7 @@ func TestConcurrentSamplers(t *testing.T) {
 		return &Options{Width: 32, Height: 32, Steps: 5, Seed: uint64(i), Sampler: s}
 	}
 	var wg sync.WaitGroup
-	got := make([]*Result, 32)
+	got := make([]*Result, max(32, len(names)))
 	for i := range got {
 		wg.Go(func() {
 			var err error
@@ -273,6 +273,34 @@ func TestAllSamplers(t *testing.T) {
 				assert.Len(t, r.Images, 1)
 			}
 		}
+	}
+}
+
+// A name's own options stand against those of the config of its class; a name that
+// is the class has the config's.
+func TestNamedOptions(t *testing.T) {
+	for name, want := range map[string]sampler.Sampler{
+		"dpmpp_3m":  sampler.DPMSolver{Order: 3},
+		"unipc_bh2": sampler.UniPC{Order: 3, LowerOrderFinal: true, End: 0.001},
+		"unipc_2":   sampler.UniPC{Order: 1, BH1: true},
+		"pndm":      sampler.PNDM{},
+	} {
+		s, err := sampler.ByName(name)
+		require.NoError(t, err)
+		have, err := solver(&Options{Sampler: s}, &scheduler.Schedule{Solver: scheduler.Solver{Class: classOf(s), Order: 1, Type: "bh1", PRK: true}})
+		require.NoError(t, err)
+		assert.Equal(t, want, have, name)
+	}
+}
+
+// A sampler from an image to noise is refused.
+func TestInverseSampler(t *testing.T) {
+	p := load(t, "tiny-sd15", nil)
+	for _, info := range sampler.Inverses() {
+		s, err := sampler.ByName(info.Name)
+		require.NoError(t, err)
+		_, err = p.TextToImage(t.Context(), prompt, &Options{Width: 16, Height: 16, Steps: 2, Sampler: s})
+		assert.ErrorContains(t, err, "have one that goes from an image to noise", info.Name)
 	}
 }
 
@@ -425,6 +453,9 @@ func TestBadInput(t *testing.T) {
 		{text, Options{Height: -8}, "diffusion: size: have 128×-8 pixels"},
 		{text, Options{Width: 1 << 30}, "diffusion: size"},
 		{text, Options{Width: 1 << 16, Height: 1 << 16}, "more than the limit of"},
+		{text, Options{Width: 1 << 16, Height: 1 << 16, Tile: 64}, "more than the limit of"},
+		{text, Options{Tile: 48}, "tile: have 48 pixels, want a positive multiple of 32"},
+		{text, Options{Tile: -2}, "tile: have -2 pixels, want a positive multiple of 32"},
 		{text, Options{Schedule: "no such"}, "no such"},
 		{text, Options{Latents: nn.Tensor(2, 4, 8, 8), Width: 64, Height: 64}, "diffusion: latents: have [2 4 8 8] of float32, want contiguous [1 4 8 8]"},
 		{text, Options{Latents: latents, Width: 64, Height: 64}, "initial latents: element 3 is NaN"},
@@ -457,6 +488,42 @@ func TestMemoryLimit(t *testing.T) {
 	require.ErrorAs(t, err, &memory)
 	_, err = LoadFS(golden.Model(t, "tiny-sd15"), &LoadOptions{MaxMemory: 1000})
 	assert.ErrorContains(t, err, "more than the limit of 1000 bytes")
+}
+
+// By tiles the VAE needs less memory, of its own accord where the limit asks for
+// it. A picture of one tile is that of the whole.
+func TestTile(t *testing.T) {
+	p := load(t, "tiny-sd15-4blk", nil)
+	picture := func(p *Pipeline, tile, side int) (*image.NRGBA, error) {
+		r, err := p.TextToImage(t.Context(), prompt, &Options{Width: side, Height: side, Steps: 1, Tile: tile})
+		if err != nil {
+			return nil, err
+		}
+		return r.Images[0], nil
+	}
+	must := func(p *Pipeline, tile, side int) *image.NRGBA {
+		img, err := picture(p, tile, side)
+		require.NoError(t, err)
+		return img
+	}
+	whole := must(p, 0, 192)
+	assert.Equal(t, whole, must(p, WholePicture, 192))
+	assert.Equal(t, whole, must(p, 192, 192))
+	tiles := must(p, 128, 192)
+	assert.NotEqual(t, whole, tiles)
+
+	limited, err := LoadFS(golden.Model(t, "tiny-sd15-4blk"), &LoadOptions{Precision: Float32, MaxMemory: 18 << 20})
+	require.NoError(t, err)
+	defer limited.Close()
+	limited.VAE.Config.SampleSize = 128.0
+	assert.Equal(t, must(p, 0, 64), must(limited, 0, 64))
+	assert.Equal(t, tiles, must(limited, 0, 192))
+	_, err = picture(limited, WholePicture, 192)
+	assert.ErrorContains(t, err, "decoding to 192×192 pixels needs")
+
+	r, err := limited.ImageToImage(t.Context(), prompt, tiles, &Options{Steps: 2})
+	require.NoError(t, err)
+	assert.Equal(t, tiles.Bounds(), r.Images[0].Bounds())
 }
 
 // with returns a model's files with one replaced, or removed if data is nil.

@@ -34,7 +34,10 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	f.StringVar(&o.precision, "precision", "float32", "float32, float16, bfloat16 or int8: see diffusion.LoadOptions")
 	f.IntVar(&o.size, "size", 0, "side of the picture in `pixels` (default the model's)")
 	f.IntVar(&o.steps, "steps", 3, "`runs` of each part")
+	f.IntVar(&o.branch, "branch", 0, "also time a U-Net step that reuses the deep feature at this skip `branch`, 3 say (default none)")
+	f.Float64Var(&o.merge, "merge", 0, "`share` of tokens to merge before self-attention at full resolution, 0 to 0.75")
 	f.IntVar(&o.threads, "threads", 0, "goroutines that compute (default one for each processor)")
+	table := tableFlags(f)
 	asJSON := f.Bool("json", false, "write JSON")
 	if err := f.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -48,6 +51,9 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	}
 	if err := o.check(); err != nil {
 		return err
+	}
+	if table.wanted() {
+		return table.run(ctx, &o, *asJSON, stdout)
 	}
 	r, err := measure(ctx, o)
 	if err != nil {

@@ -24,6 +24,29 @@ func TestBench(t *testing.T) {
 	out.Reset()
 	require.NoError(t, run(t.Context(), []string{"-model", "tinyscenes", "-size", "32", "-steps", "1"}, &out))
 	assert.Contains(t, out.String(), "guided U-Net step, 4×4 latents: median")
+	out.Reset()
+	require.NoError(t, run(t.Context(), []string{"-model", "tinyscenes", "-size", "32", "-steps", "1", "-branch", "2", "-merge", "0.5"}, &out))
+	assert.Contains(t, out.String(), "4×4 latents, 0.5 of the tokens merged, deep part reused at branch 2: median")
+}
+
+func TestTable(t *testing.T) {
+	var out strings.Builder
+	require.NoError(t, run(t.Context(), []string{"-model", "tinyscenes", "-sizes", "64,72x88", "-batches", "1,2", "-steps", "1", "-json"}, &out))
+	var rows []row
+	require.NoError(t, json.Unmarshal([]byte(out.String()), &rows))
+	require.Len(t, rows, 4*4, "four parts of each size and batch")
+	bytes := map[row]int64{}
+	for _, r := range rows {
+		assert.Positive(t, r.Seconds)
+		assert.Positive(t, r.Memory)
+		bytes[row{Part: r.Part, Width: r.Width, Height: r.Height, Batch: r.Batch}] = r.Memory
+	}
+	for _, part := range []string{"VAE decode", "VAE encode"} { // one image at a time
+		assert.Equal(t, bytes[row{Part: part, Width: 72, Height: 88, Batch: 1}], bytes[row{Part: part, Width: 72, Height: 88, Batch: 2}])
+	}
+	out.Reset()
+	require.NoError(t, run(t.Context(), []string{"-model", "tinyscenes", "-sizes", "64", "-steps", "1"}, &out))
+	assert.Regexp(t, "U-Net +64×64 +1 +[0-9.]+ ", out.String())
 }
 
 func TestBadFlags(t *testing.T) {
@@ -33,6 +56,13 @@ func TestBadFlags(t *testing.T) {
 		{"-steps 0", "-steps: have 0"},
 		{"-threads -1", "-threads: have -1"},
 		{"-precision int3", `-precision: have "int3", want float32, float16, bfloat16 or int8`},
+		{"-model tinyscenes -branch 6", "have skip branch 6, want 1 to 5"},
+		{"-model tinyscenes -merge 0.8", "token merging: have ratio 0.8"},
+		{"-sizes 100", `-sizes: have "100", want sides such as 512 or 512x768, multiples of 8`},
+		{"-sizes 64x", `-sizes: have "64x"`},
+		{"-sizes 64x0", `-sizes: have "64x0"`},
+		{"-sizes 64 -batches 0", `-batches: have "0", want numbers from 1 to 64`},
+		{"-batches 2", "-batches: want -sizes, too"},
 		{"-nosuch", "flag provided but not defined: -nosuch"},
 		{"extra", `have argument "extra"`},
 	} {

@@ -13,6 +13,7 @@ func TestRunAllocatesNothing(t *testing.T) {
 	x := make([]float32, 5000)
 	w := PackLinear(make([]float32, PackedLen(144, 40, Float32)), make([]float32, 144*40), 40, 144, Float32)
 	half := PackLinear(make([]float32, PackedLen(144, 40, Float16)), make([]float32, 144*40), 40, 144, Float16)
+	merge := MergeShape{N: 1, H: 6, W: 6, C: 16, Merge: 9}
 	ep := Epilogue{Bias: make([]float32, 40), PerSample: make([]float32, 200), Rows: 17, Act: GELU, Residual: x}
 	operations := map[string][]Phase{
 		"gemm":              {Gemm(x, x, 25, w, ep)},
@@ -20,6 +21,8 @@ func TestRunAllocatesNothing(t *testing.T) {
 		"conv2d":            Conv2D(x, x, conv, w, ep),
 		"winograd":          Winograd(x, x, conv, w, ep, make([]float32, WinogradWork(conv))),
 		"winograd, float16": Winograd(x, x, conv, half, ep, make([]float32, WinogradWork(conv))),
+		"match":             MatchTokens(x, x, x, merge, make([]float32, MatchTokensWork(merge))),
+		"merge":             {MergeTokens(x, x, make([]float32, 36), merge)},
 		"attention":         Attention(x, x, x, x, heads, make([]float32, AttentionWork(heads))),
 	}
 	for name, phases := range operations {

@@ -1,5 +1,7 @@
 package kernel
 
+import "math"
+
 // AttentionShape describes scaled dot-product attention of tokens whose heads
 // lie side by side: token t of batch b starts at (b*tokens+t)*stride and its
 // head h at h*HeadDim after that, so q, k and v may be parts of one matrix.
@@ -10,26 +12,47 @@ type AttentionShape struct {
 	Scale                                float32 // positive
 }
 
-const (
-	keyTile  = 512 // keys of one softmax step
-	packKeys = 256 // keys that one task packs
-)
+// keyTile is the most keys of one softmax step: whole tiles of 12, whose scores
+// for 32 queries fit into the first-level cache.
+const keyTile = 22 * tileRows
 
 // AttentionWork returns the float32s of shared work space of [Attention].
 func AttentionWork(s AttentionShape) int {
-	return s.Batch * s.Heads * (PackedLen(s.HeadDim, s.Keys, Float32) + PackedLen(s.Keys, s.HeadDim, Float32))
+	if s.Keys == 0 {
+		return 0
+	}
+	tiles, step := s.keyTiles()
+	return s.Batch * s.Heads * tiles * s.HeadDim * valueStride(step)
 }
 
+// keyTiles splits the keys evenly, but for the last tile, in steps of whole
+// tiles of 12.
+func (s AttentionShape) keyTiles() (tiles, step int) {
+	tiles = ceilDiv(s.Keys, keyTile)
+	step = roundUp(ceilDiv(s.Keys, tiles), tileRows)
+	return ceilDiv(s.Keys, step), step
+}
+
+// valueStride is the length of a row of transposed values: off the powers of
+// two, which share cache sets.
+func valueStride(keys int) int { return roundUp(keys, 16) + 16 }
+
 // Attention is softmax(q kᵀ · Scale) v for each head, in two phases: the first
-// packs k and v into work, which has AttentionWork(s) float32s.
+// transposes v into work, which has AttentionWork(s) float32s.
+//
+// Everything is computed transposed, with 32 queries side by side in the
+// vectors: the scores K·Qᵀ [keys][32], the softmax down the columns, and the
+// output Vᵀ·P [HeadDim][32]. So the keys and the rows of Vᵀ are left factors,
+// which need no padding, the weights P are a right factor where they stand, and
+// no sum runs across a vector.
 //
 // No matrix of all queries by all keys exists: a task takes some queries
-// through the keys 512 at a time, and corrects its sums whenever a row's
-// maximum grows. Milakov and Gimelshein (2018), "Online normalizer calculation
-// for softmax", algorithm 3.
+// through the keys a tile at a time, and corrects its sums whenever a maximum
+// grows. Milakov and Gimelshein (2018), "Online normalizer calculation for
+// softmax", algorithm 3.
 // https://arxiv.org/abs/1805.02867
 func Attention(out, q, k, v []float32, s AttentionShape, work []float32) []Phase {
-	if s.Batch == 0 || s.Heads == 0 || s.Queries == 0 || s.Keys == 0 {
+	if s.Batch == 0 || s.Heads == 0 || s.HeadDim == 0 || s.Queries == 0 || s.Keys == 0 {
 		return nil
 	}
 	width := s.Heads * s.HeadDim
@@ -53,19 +76,16 @@ func Attention(out, q, k, v []float32, s AttentionShape, work []float32) []Phase
 		panic("kernel: attention: scale must be positive")
 	}
 
-	a := &attention{AttentionShape: s, out: out, q: q, k: k, v: v}
-	split := s.Batch * s.Heads * PackedLen(s.HeadDim, s.Keys, Float32)
-	a.packedK, a.packedV = work[:split], work[split:]
-	a.chunks = ceilDiv(s.Keys, packKeys)
-	a.rows = s.queryRows()
-	a.blocks = ceilDiv(s.Queries, a.rows)
-	a.sCols = min(keyTile, roundUp(s.Keys, panel)) + 16 // off the powers of two, which share cache sets
-	a.oCols = roundUp(s.HeadDim, panel)
+	a := &attention{AttentionShape: s, out: out, q: q, k: k, v: v, values: work}
+	a.tiles, a.step = s.keyTiles()
+	a.vtStride = valueStride(a.step)
+	a.panels = ceilDiv(s.Queries, panel)
+	a.blocks = ceilDiv(a.panels, s.panelsOfTask())
 	return []Phase{
-		{Tasks: s.Batch * s.Heads * a.chunks, Run: a.pack},
+		{Tasks: s.Batch * s.Heads * a.tiles, Run: a.pack},
 		{
 			Tasks:   s.Batch * s.Heads * a.blocks,
-			Scratch: a.rows * (a.sCols + a.oCols + 2 + 1),
+			Scratch: ceilDiv(a.panels, a.blocks)*a.panelLen() + a.step*panel + 2*tileRows,
 			Run:     a.run,
 		},
 	}
@@ -73,153 +93,155 @@ func Attention(out, q, k, v []float32, s AttentionShape, work []float32) []Phase
 
 type attention struct {
 	AttentionShape
-	out, q, k, v     []float32
-	packedK, packedV []float32 // per head [Keys/32][HeadDim][32] and [HeadDim/32][Keys][32]
-	chunks, blocks   int       // tasks of a head when packing and when computing
-	rows             int       // queries of one task
-	sCols, oCols     int       // row lengths of the scores and of the sums
+	out, q, k, v   []float32
+	values         []float32 // per head [tiles][HeadDim][vtStride]
+	tiles, step    int       // of keys
+	vtStride       int
+	panels, blocks int // of 32 queries, and tasks, of a head
 }
 
-// queryRows chooses the queries of one task: many, because each task reads all
-// keys and values, while there is little work in one and there are many tasks.
-func (s AttentionShape) queryRows() int {
-	rows := 4 * tileRows
-	for rows < 16*tileRows && 4*rows*s.Keys*s.HeadDim < taskOps && s.Batch*s.Heads*s.Queries > 4*minTasks*rows {
-		rows *= 2
+// panelsOfTask chooses the panels of queries of one task: many, because each
+// task reads all keys and values, while there is little work in one and there
+// are many tasks.
+func (s AttentionShape) panelsOfTask() int {
+	n := 2
+	for n < 32 && 4*n*panel*s.Keys*s.HeadDim < taskOps && s.Batch*s.Heads*s.Queries > 4*minTasks*n*panel {
+		n *= 2
 	}
-	return rows
+	return n
 }
 
-// head returns the packed keys and values of one head of one image.
-func (a *attention) head(i int) (k, v []float32) {
-	lenK, lenV := PackedLen(a.HeadDim, a.Keys, Float32), PackedLen(a.Keys, a.HeadDim, Float32)
-	return a.packedK[i*lenK:][:lenK], a.packedV[i*lenV:][:lenV]
+// from returns what begins at a token of a head, which counts over the batch.
+func (s AttentionShape) from(x []float32, head, tokens, token, stride int) []float32 {
+	return x[(head/s.Heads*tokens+token)*stride+head%s.Heads*s.HeadDim:]
 }
 
-// pack copies one head's keys [first, last) and their values into panels.
+// pack transposes the values of one tile of keys of one head.
 func (a *attention) pack(task int, _ []float32) {
-	head, chunk := task/a.chunks, task%a.chunks
-	first, last := chunk*packKeys, min((chunk+1)*packKeys, a.Keys)
-	batch, col := head/a.Heads, head%a.Heads*a.HeadDim
-	kt, vt := a.head(head)
-	for key := first; key < last; key += panel {
-		src := a.k[(batch*a.Keys+key)*a.KStride+col:]
-		transposePanel(kt[key*a.HeadDim:], src, a.KStride, min(panel, last-key), a.HeadDim)
-	}
-	for key := first; key < last; key++ {
-		row := a.v[(batch*a.Keys+key)*a.VStride+col:][:a.HeadDim]
-		for p := 0; p*panel < a.HeadDim; p++ {
-			dst := vt[(p*a.Keys+key)*panel:][:panel]
-			clear(dst[copy(dst, row[p*panel:]):])
-		}
-	}
+	head, key := task/a.tiles, task%a.tiles*a.step
+	v := a.from(a.v, head, a.Keys, key, a.VStride)
+	transpose(a.values[task*a.HeadDim*a.vtStride:], a.vtStride, v, a.VStride, min(a.step, a.Keys-key), a.HeadDim)
 }
 
-// block is a task's queries [first, first+rows) of one head.
-type block struct {
-	first, rows   int
-	q             []float32 // the first query
-	kt, vt        []float32 // the head's packed keys and values
-	scores        []float32 // [rows][sCols], of one tile of keys
-	sums          []float32 // [rows][oCols]: Σ exp(score - max)·v
-	maxima, norms []float32 // [rows]: the largest score, Σ exp(score - max)
-	offsets       []int32   // [rows]
-}
-
-// run computes one block.
+// run computes one block of panels: the tiles of keys are outermost, so that
+// one is read from the second-level cache for all panels but the first.
 func (a *attention) run(task int, scratch []float32) {
-	head := task / a.blocks
-	batch, col := head/a.Heads, head%a.Heads*a.HeadDim
+	head, block := task/a.blocks, task%a.blocks
+	first, last := a.panels*block/a.blocks, a.panels*(block+1)/a.blocks
 	cut := func(n int) (x []float32) {
 		x, scratch = scratch[:n], scratch[n:]
 		return x
 	}
-	b := block{
-		scores: cut(a.rows * a.sCols), sums: cut(a.rows * a.oCols),
-		maxima: cut(a.rows), norms: cut(a.rows), offsets: int32s(cut(a.rows)),
+	offsets := int32s(cut(2 * tileRows))
+	for r := range tileRows {
+		offsets[r], offsets[tileRows+r] = int32(r*a.KStride), int32(r*a.vtStride)
 	}
-	b.first = a.Queries * (task % a.blocks) / a.blocks
-	b.rows = a.Queries*(task%a.blocks+1)/a.blocks - b.first
-	b.q = a.q[(batch*a.Queries+b.first)*a.QStride+col:]
-	b.kt, b.vt = a.head(head)
+	score := tile{offsets: offsets[:tileRows], taps: 1, k: a.HeadDim, ldc: panel}
+	accumulate := tile{offsets: offsets[tileRows:], taps: 1, ldc: panel}
+	scores := cut(a.step * panel)
 
-	keys := a.Keys // that this block sees
-	if a.Causal {
-		keys = min(keys, b.first+b.rows)
+	for i := first; i < last; i++ {
+		p := a.panel(scratch, i, i-first)
+		a.load(&p, head)
 	}
-	for key := 0; key < keys; key += keyTile {
-		n := min(keyTile, keys-key)
-		a.score(&b, key, n)
-		a.softmax(&b, key, n)
-		a.accumulate(&b, key, n)
+	for t := range a.tiles {
+		key := t * a.step
+		k, v := a.from(a.k, head, a.Keys, key, a.KStride), a.values[(head*a.tiles+t)*a.HeadDim*a.vtStride:]
+		for i := first; i < last; i++ {
+			p := a.panel(scratch, i, i-first)
+			n := min(a.step, a.Keys-key)
+			if a.Causal {
+				n = min(n, p.first+p.n-key)
+			}
+			if n <= 0 {
+				continue
+			}
+			score.a, score.b, score.c, score.narrow = k, p.q, scores, p.narrow()
+			score.rowsOf(n, a.KStride)
+			if a.Causal {
+				mask(scores, p.first, key, n)
+			}
+			softmaxColumns(scores, n, p.most, p.norm, p.rescale)
+			if t > 0 {
+				scaleColumns(p.sums, a.HeadDim, p.rescale)
+			}
+			accumulate.a, accumulate.b, accumulate.c, accumulate.narrow = v, scores, p.sums, p.narrow()
+			accumulate.k, accumulate.add = n, t > 0
+			accumulate.rowsOf(a.HeadDim, a.vtStride)
+		}
 	}
-	for r := range b.rows {
-		row := a.out[(batch*a.Queries+b.first+r)*a.OutStride+col:][:a.HeadDim]
-		scaleRow(row, b.sums[r*a.oCols:][:a.HeadDim], 1/b.norms[r])
+	for i := first; i < last; i++ {
+		p := a.panel(scratch, i, i-first)
+		a.store(&p, head)
 	}
 }
 
-// score computes the scores q kᵀ of the keys [key, key+n).
-func (a *attention) score(b *block, key, n int) {
-	t := tile{a: b.q, taps: 1, k: a.HeadDim, ldc: a.sCols}
-	for j := 0; j < n; j += panel {
-		at := (key + j) * a.HeadDim
-		t.b = b.kt[at:][:a.HeadDim*panel]
-		t.narrow = n-j <= panel/2
-		b.multiply(&t, b.scores[j:], a.QStride, b.kt[min(len(b.kt)-1, at+a.HeadDim*panel):])
+// queryPanel is up to 32 queries of one head, the columns of what is computed.
+// Missing ones are zeros.
+type queryPanel struct {
+	first, n            int
+	q                   []float32 // [HeadDim][32], scaled to give scores in units of ln 2
+	sums                []float32 // [HeadDim][32]: Σ weight·v
+	most, norm, rescale []float32 // [16 or 32]: see softmaxColumns
+}
+
+func (p *queryPanel) narrow() bool { return len(p.most) <= panel/2 }
+
+// panelLen is the float32s of a panel in a task's scratch.
+func (a *attention) panelLen() int { return (2*a.HeadDim + 3) * panel }
+
+// panel is panel i of the head, number n of those in scratch.
+func (a *attention) panel(scratch []float32, i, n int) queryPanel {
+	scratch = scratch[n*a.panelLen():][:a.panelLen()]
+	size := a.HeadDim * panel
+	p := queryPanel{first: i * panel, n: min(panel, a.Queries-i*panel), q: scratch[:size], sums: scratch[size:][:size]}
+	columns, scratch := roundUp(p.n, panel/2), scratch[2*size:]
+	p.most, p.norm, p.rescale = scratch[:columns], scratch[panel:][:columns], scratch[2*panel:][:columns]
+	return p
+}
+
+// load reads a panel of queries.
+func (a *attention) load(p *queryPanel, head int) {
+	transposePanel(p.q, a.from(a.q, head, a.Queries, p.first, a.QStride), a.QStride, p.n, a.HeadDim)
+	scaleRow(p.q, p.q, float32(float64(a.Scale)*math.Log2E))
+	for i := range p.most {
+		p.most[i], p.norm[i] = softmaxStart, 0
 	}
 }
 
-// softmax turns the scores into weights, and rescales what was summed under a
-// smaller maximum.
-func (a *attention) softmax(b *block, key, n int) {
-	for r := range b.rows {
-		seen := n
-		if a.Causal {
-			seen = max(0, min(n, b.first+r+1-key))
-		}
-		row := b.scores[r*a.sCols:][:n]
-		clear(row[seen:])
-		if seen == 0 {
-			continue
-		}
-		if key == 0 { // any of the scores is a maximum to start from
-			b.maxima[r], b.norms[r] = row[0], 0
-		}
-		var rescale float32
-		b.maxima[r], b.norms[r], rescale = softmaxRow(row[:seen], a.Scale, b.maxima[r], b.norms[r])
-		if key > 0 && rescale != 1 {
-			o := b.sums[r*a.oCols:][:roundUp(a.HeadDim, panel/2)]
-			scaleRow(o, o, rescale)
+// mask hides from query first+i the keys after it, of n from key on.
+func mask(scores []float32, first, key, n int) {
+	for r := max(0, first+1-key); r < n; r++ {
+		row := scores[r*panel:][:min(panel, key+r-first)]
+		for i := range row {
+			row[i] = float32(math.Inf(-1))
 		}
 	}
 }
 
-// accumulate adds the values of the keys [key, key+n), by weight.
-func (a *attention) accumulate(b *block, key, n int) {
-	t := tile{a: b.scores, taps: 1, k: n, ldc: a.oCols, add: key > 0}
-	for j := 0; j < a.HeadDim; j += panel {
-		at := j*a.Keys + key*panel
-		t.b = b.vt[at:][:n*panel]
-		t.narrow = a.HeadDim-j <= panel/2
-		b.multiply(&t, b.sums[j:], a.sCols, b.vt[min(len(b.vt)-1, at+a.Keys*panel):])
+// store writes a panel's outputs.
+func (a *attention) store(p *queryPanel, head int) {
+	for i, sum := range p.norm {
+		p.norm[i] = 1 / sum
 	}
+	scaleColumns(p.sums, a.HeadDim, p.norm)
+	transpose(a.from(a.out, head, a.Queries, p.first, a.OutStride), a.OutStride, p.sums, panel, a.HeadDim, p.n)
 }
 
-// multiply runs a tile for all rows of the block, which are stride apart in
-// t.a, and meanwhile fetches next, the next panel.
-func (b *block) multiply(t *tile, c []float32, stride int, next []float32) {
-	for r := range b.rows {
-		b.offsets[r] = int32(r * stride)
-	}
-	tiles := ceilDiv(b.rows, tileRows)
-	t.step = ceilDiv(4*panel, tiles)
+// rowsOf runs a tile for any number of rows, which are stride apart in a: the
+// offsets hold for the first 12. The split is even.
+func (t tile) rowsOf(rows, stride int) {
+	tiles := ceilDiv(rows, tileRows)
+	few, more := rows/tiles, rows%tiles
 	for i := range tiles {
-		from, to := b.rows*i/tiles, b.rows*(i+1)/tiles
-		t.c, t.rows = c[from*t.ldc:], to-from
-		t.offsets = b.offsets[from:]
-		t.next = next[min(len(next)-1, i*t.k*t.step/4):]
-		multiply(t)
+		t.rows = few
+		if i < more {
+			t.rows++
+		}
+		multiply(&t)
+		if i < tiles-1 {
+			t.a, t.c = t.a[t.rows*stride:], t.c[t.rows*panel:]
+		}
 	}
 }
 

@@ -118,6 +118,24 @@ func TestAttentionEqualKeys(t *testing.T) {
 	eachISA(t, func(t *testing.T) { requireClose(t, want, runAttention(t, q, k, v, s), 1e-6) })
 }
 
+// A query's output depends on nothing but the keys and the values: not on the
+// number of queries, on its place among them, or on the panel's width.
+func TestAttentionSameQueries(t *testing.T) {
+	s := dense(1, 1, 24, 75, keyTile+5, false)
+	q, k, v := s.data(rand.New(rand.NewPCG(42, 43)))
+	for i := range q {
+		q[i] = q[i%s.QStride]
+	}
+	one := s
+	one.Queries = 1
+	eachISA(t, func(t *testing.T) {
+		want, got := runAttention(t, q[:s.QStride], k, v, one), runAttention(t, q, k, v, s)
+		for i := range s.Queries {
+			requireSame(t, want, got[i*s.OutStride:][:s.OutStride])
+		}
+	})
+}
+
 // The first query of a causal head sees the first key alone, and no query sees
 // a later key.
 func TestAttentionCausal(t *testing.T) {

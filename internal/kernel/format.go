@@ -52,8 +52,8 @@ func float16ToFloat32(h uint16) float32 {
 	return math.Float32frombits(sign | (exponent+112)<<23 | fraction<<13)
 }
 
-// maxFloat16 is the largest number of the format.
-const maxFloat16 = 65504
+// MaxFloat16 is the largest number of [Float16].
+const MaxFloat16 = 65504
 
 // float32ToFloat16 rounds to the nearest, ties to even.
 func float32ToFloat16(x float32) uint16 {
@@ -91,16 +91,6 @@ func fromBFloat16(h uint16) float32 { return math.Float32frombits(uint32(h) << 1
 // halves is the same memory as numbers of 16 bits.
 func halves(x []float32) []uint16 {
 	return unsafe.Slice((*uint16)(unsafe.Pointer(unsafe.SliceData(x))), 2*len(x))
-}
-
-// FitsFloat16 says whether no weight is too large for [Float16].
-func FitsFloat16(w []float32) bool {
-	for _, x := range w {
-		if x > maxFloat16 || x < -maxFloat16 {
-			return false
-		}
-	}
-	return true
 }
 
 func (f Format) mustBe(what string, formats ...Format) {

@@ -45,7 +45,9 @@ type product struct {
 
 	zero           []float32
 	k              int // K of a tap
-	panels, tiles  int
+	n              int // columns of out
+	halves         int // panels of w for a panel of out
+	panels, tiles  int // of out
 	groups, blocks int
 	chunks         []chunk
 }
@@ -63,7 +65,8 @@ const (
 
 func newProduct(p product) Phase {
 	p.ep.check(p.m, p.w.N)
-	if len(p.out) < p.m*p.w.N {
+	p.halves, p.n = p.ep.halves(p.w.N)
+	if len(p.out) < p.m*p.n {
 		panic("kernel: product: short out")
 	}
 	p.w.Format.mustBe("product", Float32, Float16)
@@ -80,11 +83,11 @@ func newProduct(p product) Phase {
 	p.k = p.w.K / p.taps
 	p.zero = make([]float32, p.k)
 	p.chunks = cut(p.taps, p.k)
-	p.panels, p.tiles = ceilDiv(p.w.N, panel), ceilDiv(p.m, tileRows)
+	p.panels, p.tiles = ceilDiv(p.n, panel), ceilDiv(p.m, tileRows)
 
-	perGroup := max(1, groupFloats*len(p.chunks)/(p.w.K*panel))
+	perGroup := max(1, groupFloats*len(p.chunks)/(p.w.K*panel*p.halves))
 	p.groups = ceilDiv(p.panels, perGroup)
-	work := tileRows * p.w.K * panel * ceilDiv(p.panels, p.groups) // of a tile
+	work := tileRows * p.w.K * panel * p.halves * ceilDiv(p.panels, p.groups) // of a tile
 	p.blocks = ceilDiv(p.tiles, max(1, taskOps/work))
 	if p.blocks*p.groups < minTasks {
 		p.groups = min(p.panels, ceilDiv(minTasks, p.blocks))
@@ -110,7 +113,7 @@ func (p *product) wide(panels int) int {
 	for _, c := range p.chunks {
 		most = max(most, c.taps*c.k)
 	}
-	return panels * most * panel
+	return panels * p.halves * most * panel
 }
 
 // cut divides K evenly into chunks of about chunkK.
@@ -135,9 +138,9 @@ func cut(taps, k int) []chunk {
 // sums is how many tiles of sums a task keeps at once.
 func (p *product) sums(tiles, panels int) int {
 	if len(p.chunks) == 1 {
-		return 1
+		return p.halves
 	}
-	return tiles * panels
+	return tiles * panels * p.halves
 }
 
 // run does one task. Tasks that follow each other share a group of panels.
@@ -164,22 +167,24 @@ func (p *product) run(task int, scratch []float32) {
 			t.rows = rows
 			t.offsets = offsets[(i*p.taps+chunk.tap)*tileRows:][:chunk.taps*tileRows]
 			for col := left; col < right; col++ {
-				cols := min(panel, p.w.N-col*panel)
+				cols := min(panel, p.n-col*panel)
 				t.narrow = cols <= panel/2
-				t.b = p.weights(wide, left, col, chunk)
-				t.c = c[at:][:tileRows*panel]
-				if n < len(p.chunks)-1 {
-					p.nextWeights(&t, col, p.chunks[n+1], i, last-first)
-				} else {
-					t.out, t.stride = p.out[row*p.w.N+col*panel:], p.w.N
-					p.nextRows(&t, offsets[i*p.taps*tileRows:(last-first)*p.taps*tileRows], col-left, right-left)
+				for half := range p.halves {
+					t.b = p.weights(wide, left, right, col, half, chunk)
+					t.c = c[at+half*tileRows*panel:][:tileRows*panel]
+					if n < len(p.chunks)-1 {
+						p.nextWeights(&t, col+half*p.panels, p.chunks[n+1], i, last-first)
+					} else {
+						t.out, t.stride = p.out[row*p.n+col*panel:], p.n
+						p.nextRows(&t, offsets[i*p.taps*tileRows:(last-first)*p.taps*tileRows], col-left, right-left)
+					}
+					multiply(&t)
 				}
-				multiply(&t)
 				if n == len(p.chunks)-1 {
-					p.ep.store(p.out, t.c, p.w.N, row, rows, col*panel, cols)
+					p.ep.store(p.out, c[at:], p.n, row, rows, col*panel, cols)
 				}
 				if len(p.chunks) > 1 {
-					at += tileRows * panel
+					at += p.halves * tileRows * panel
 				}
 			}
 		}
@@ -187,21 +192,27 @@ func (p *product) run(task int, scratch []float32) {
 }
 
 // widen converts the weights of the panels [left, right) in a chunk of K, if they
-// are not float32.
+// are not float32: those of the first half, then those of the second.
 func (p *product) widen(wide []float32, left, right int, c chunk) {
+	if len(wide) == 0 {
+		return
+	}
 	n := c.taps * c.k * panel
-	for col := left; col < right && len(wide) > 0; col++ {
-		widenHalves(wide[(col-left)*n:][:n], halves(p.w.Data)[p.row(col, c)*panel:])
+	for half := range p.halves {
+		for col := left; col < right; col++ {
+			src := halves(p.w.Data)[p.row(col+half*p.panels, c)*panel:]
+			widenHalves(wide[(half*(right-left)+col-left)*n:][:n], src)
+		}
 	}
 }
 
 // weights returns those of a panel in a chunk of K.
-func (p *product) weights(wide []float32, left, col int, c chunk) []float32 {
+func (p *product) weights(wide []float32, left, right, col, half int, c chunk) []float32 {
 	n := c.taps * c.k * panel
 	if len(wide) > 0 {
-		return wide[(col-left)*n:][:n]
+		return wide[(half*(right-left)+col-left)*n:][:n]
 	}
-	return p.w.Data[p.row(col, c)*panel:][:n]
+	return p.w.Data[p.row(col+half*p.panels, c)*panel:][:n]
 }
 
 // row returns where the weights of a panel in a chunk of K begin, in rows of 32.

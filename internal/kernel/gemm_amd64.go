@@ -41,13 +41,13 @@ func (s *sum) vectors() int {
 }
 
 // transposeVectors does as many of the rows, and of their columns, as come in
-// eights: see transposePanel.
-func transposeVectors(dst, src []float32, stride, rows, cols int) (doneRows, doneCols int) {
+// eights: see transpose.
+func transposeVectors(dst []float32, dstStride int, src []float32, srcStride, rows, cols int) (doneRows, doneCols int) {
 	if isa == isaGeneric || rows < 8 || cols < 8 {
 		return 0, 0
 	}
 	for r := 0; r+8 <= rows; r += 8 {
-		transpose8AVX2(&dst[r], &src[r*stride], stride, cols/8)
+		transpose8AVX2(&dst[r], dstStride, &src[r*srcStride], srcStride, cols/8)
 	}
 	return rows &^ 7, cols &^ 7
 }

@@ -28,13 +28,13 @@ func (s *sum) vectors() int {
 }
 
 // transposeVectors does as many of the rows, and of their columns, as come in
-// fours: see transposePanel.
-func transposeVectors(dst, src []float32, stride, rows, cols int) (doneRows, doneCols int) {
+// fours: see transpose.
+func transposeVectors(dst []float32, dstStride int, src []float32, srcStride, rows, cols int) (doneRows, doneCols int) {
 	if isa == isaGeneric || rows < 4 || cols < 4 {
 		return 0, 0
 	}
 	for r := 0; r+4 <= rows; r += 4 {
-		transpose4NEON(&dst[r], &src[r*stride], stride, cols/4)
+		transpose4NEON(&dst[r], dstStride, &src[r*srcStride], srcStride, cols/4)
 	}
 	return rows &^ 3, cols &^ 3
 }

@@ -812,17 +812,21 @@ store:
 	VZEROUPPER
 	RET
 
-// func transpose8AVX2(dst, src *float32, stride, blocks int)
-TEXT ·transpose8AVX2(SB), NOSPLIT, $0-32
+// func transpose8AVX2(dst *float32, dstStride int, src *float32, srcStride, blocks int)
+TEXT ·transpose8AVX2(SB), NOSPLIT, $0-40
 	MOVQ dst+0(FP), SI
-	MOVQ src+8(FP), AX
-	MOVQ stride+16(FP), CX
-	MOVQ blocks+24(FP), DI
+	MOVQ dstStride+8(FP), R9
+	MOVQ src+16(FP), AX
+	MOVQ srcStride+24(FP), CX
+	MOVQ blocks+32(FP), DI
 	SHLQ $2, CX
 	LEAQ (CX)(CX*2), DX
+	SHLQ $2, R9
+	LEAQ (R9)(R9*2), R10
 	LEAQ (AX)(CX*4), BX
 
 block:
+	LEAQ (SI)(R9*4), R8
 	// Columns of 4 rows in the lower and of the 4 others in the upper half.
 	VMOVUPS (AX), X0
 	VINSERTF128 $1, (BX), Y0, Y0
@@ -841,9 +845,9 @@ block:
 	VUNPCKLPD Y7, Y5, Y2
 	VUNPCKHPD Y7, Y5, Y3
 	VMOVUPS Y0, (SI)
-	VMOVUPS Y1, 128(SI)
-	VMOVUPS Y2, 256(SI)
-	VMOVUPS Y3, 384(SI)
+	VMOVUPS Y1, (SI)(R9*1)
+	VMOVUPS Y2, (SI)(R9*2)
+	VMOVUPS Y3, (SI)(R10*1)
 	// Columns of 4 rows in the lower and of the 4 others in the upper half.
 	VMOVUPS 16(AX), X0
 	VINSERTF128 $1, 16(BX), Y0, Y0
@@ -861,13 +865,13 @@ block:
 	VUNPCKHPD Y6, Y4, Y1
 	VUNPCKLPD Y7, Y5, Y2
 	VUNPCKHPD Y7, Y5, Y3
-	VMOVUPS Y0, 512(SI)
-	VMOVUPS Y1, 640(SI)
-	VMOVUPS Y2, 768(SI)
-	VMOVUPS Y3, 896(SI)
+	VMOVUPS Y0, (R8)
+	VMOVUPS Y1, (R8)(R9*1)
+	VMOVUPS Y2, (R8)(R9*2)
+	VMOVUPS Y3, (R8)(R10*1)
 	ADDQ $32, AX
 	ADDQ $32, BX
-	ADDQ $1024, SI
+	LEAQ (SI)(R9*8), SI
 	DECQ DI
 	JNZ block
 	VZEROUPPER

@@ -846,21 +846,23 @@ store:
 	CBNZ R7, row
 	RET
 
-// func transpose4NEON(dst, src *float32, stride, blocks int)
-TEXT ·transpose4NEON(SB), NOSPLIT, $0-32
+// func transpose4NEON(dst *float32, dstStride int, src *float32, srcStride, blocks int)
+TEXT ·transpose4NEON(SB), NOSPLIT, $0-40
 	MOVD dst+0(FP), R0
-	MOVD src+8(FP), R1
-	MOVD stride+16(FP), R5
-	MOVD blocks+24(FP), R6
-	ADD R5<<2, R1, R2
-	ADD R5<<2, R2, R3
-	ADD R5<<2, R3, R4
+	MOVD dstStride+8(FP), R1
+	LSL $2, R1
+	MOVD src+16(FP), R4
+	MOVD srcStride+24(FP), R2
+	MOVD blocks+32(FP), R3
+	ADD R2<<2, R4, R5
+	ADD R2<<2, R5, R6
+	ADD R2<<2, R6, R7
 
 block:
-	FMOVQ.P 16(R1), F0
-	FMOVQ.P 16(R2), F1
-	FMOVQ.P 16(R3), F2
-	FMOVQ.P 16(R4), F3
+	FMOVQ.P 16(R4), F0
+	FMOVQ.P 16(R5), F1
+	FMOVQ.P 16(R6), F2
+	FMOVQ.P 16(R7), F3
 	VZIP1 V2.S4, V0.S4, V4.S4
 	VZIP2 V2.S4, V0.S4, V5.S4
 	VZIP1 V3.S4, V1.S4, V6.S4
@@ -870,10 +872,13 @@ block:
 	VZIP1 V7.S4, V5.S4, V2.S4
 	VZIP2 V7.S4, V5.S4, V3.S4
 	FMOVQ F0, (R0)
-	FMOVQ F1, 128(R0)
-	FMOVQ F2, 256(R0)
-	FMOVQ F3, 384(R0)
-	ADD $512, R0
-	SUB $1, R6
-	CBNZ R6, block
+	ADD R1, R0
+	FMOVQ F1, (R0)
+	ADD R1, R0
+	FMOVQ F2, (R0)
+	ADD R1, R0
+	FMOVQ F3, (R0)
+	ADD R1, R0
+	SUB $1, R3
+	CBNZ R3, block
 	RET

@@ -6,6 +6,6 @@ func multiply(t *tile) { tileGeneric(t) }
 
 func (s *sum) vectors() int { return 0 }
 
-func transposeVectors(dst, src []float32, stride, rows, cols int) (doneRows, doneCols int) {
+func transposeVectors(dst []float32, dstStride int, src []float32, srcStride, rows, cols int) (doneRows, doneCols int) {
 	return 0, 0
 }

@@ -239,7 +239,7 @@ func tile11x32VNNI(t *tile)
 func tile12x32VNNI(t *tile)
 
 //go:noescape
-func transpose8AVX2(dst, src *float32, stride, blocks int)
+func transpose8AVX2(dst *float32, dstStride int, src *float32, srcStride, blocks int)
 
 //go:noescape
 func sum16AVX2(s *sum)

@@ -23,7 +23,7 @@ func tile5x16NEON(t *tile)
 func tile6x16NEON(t *tile)
 
 //go:noescape
-func transpose4NEON(dst, src *float32, stride, blocks int)
+func transpose4NEON(dst *float32, dstStride int, src *float32, srcStride, blocks int)
 
 //go:noescape
 func sum16NEON(s *sum)

@@ -22,7 +22,8 @@ func runGemmIn(t *testing.T, a, w []float32, m, n, k int, ep Epilogue, format Fo
 	rng := rand.New(rand.NewPCG(uint64(m), uint64(n)))
 	packed := PackLinear(make([]float32, PackedLen(k, n, format)), w, n, k, format)
 	a, _ = guarded(a)
-	out, check := guarded(make([]float32, m*n))
+	_, cols := ep.halves(n)
+	out, check := guarded(make([]float32, m*cols))
 	runGuarded(t, rng, Gemm(out, a, m, packed, ep))
 	check(t)
 	return out
@@ -97,6 +98,21 @@ func TestGemmFloat16(t *testing.T) {
 		eachISA(t, func(t *testing.T) {
 			requireSame(t, runGemm(t, a, rounded, s.m, s.n, s.k, Epilogue{}), runGemmIn(t, a, w, s.m, s.n, s.k, Epilogue{}, Float16))
 		})
+	}
+}
+
+// A gated product is the product and then GEGLU.
+func TestGemmGated(t *testing.T) {
+	rng := rand.New(rand.NewPCG(76, 77))
+	for _, s := range []struct{ m, n, k int }{{1, 64, 4}, {29, 192, 40}, {70, 128, 2*chunkK + 4}} {
+		a, w, bias := randoms(rng, s.m*s.k), randoms(rng, s.n*s.k), randoms(rng, s.n)
+		for _, format := range []Format{Float32, Float16, BFloat16, Int8} {
+			eachGrouping(t, func(t *testing.T) {
+				want := make([]float32, s.m*s.n/2)
+				Serial(GEGLU(want, runGemmIn(t, a, w, s.m, s.n, s.k, Epilogue{Bias: bias}, format), s.m, s.n/2))
+				requireSame(t, want, runGemmIn(t, a, w, s.m, s.n, s.k, Epilogue{Bias: bias, Gated: true}, format))
+			})
+		}
 	}
 }
 
@@ -180,6 +196,7 @@ func TestGemmChecks(t *testing.T) {
 		Gemm(out, x, 3, w, Epilogue{PerSample: x[:9], Rows: 2})
 	})
 	assert.PanicsWithValue(t, "kernel: epilogue: short residual", func() { Gemm(out, x, 3, w, Epilogue{Residual: x}) })
+	assert.Panics(t, func() { Gemm(out, x, 3, w, Epilogue{Gated: true}) }, "5 columns have no halves")
 	require.Zero(t, Gemm(out, x, 0, w, Epilogue{}).Tasks)
 }
 

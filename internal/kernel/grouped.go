@@ -28,7 +28,8 @@ type grouped struct {
 	w              Packed
 	ep             Epilogue
 	words          int // groups of a row of A
-	panels, tiles  int
+	n, halves      int // columns of out, and panels of w for a panel of it
+	panels, tiles  int // of out
 	groups, blocks int
 	native         bool // there is an instruction for the products
 }
@@ -43,7 +44,8 @@ func newGrouped(out, a []float32, m int, w Packed, ep Epilogue) Phase {
 	w.Format.mustBe("grouped product", BFloat16, Int8)
 	w.check("product")
 	ep.check(m, w.N)
-	if len(out) < m*w.N {
+	halves, n := ep.halves(w.N)
+	if len(out) < m*n {
 		panic("kernel: product: short out")
 	}
 	if w.K%GroupOf(w.Format) != 0 {
@@ -52,7 +54,7 @@ func newGrouped(out, a []float32, m int, w Packed, ep Epilogue) Phase {
 	if m == 0 || w.N == 0 {
 		return Phase{}
 	}
-	p := &grouped{out: out, a: a, m: m, w: w, ep: ep, native: grouping.bf16}
+	p := &grouped{out: out, a: a, m: m, w: w, ep: ep, n: n, halves: halves, native: grouping.bf16}
 	if w.Format == Int8 {
 		p.native = grouping.vnni
 	}
@@ -60,10 +62,10 @@ func newGrouped(out, a []float32, m int, w Packed, ep Epilogue) Phase {
 	if p.native {
 		p.words /= GroupOf(w.Format)
 	}
-	p.panels, p.tiles = ceilDiv(w.N, panel), ceilDiv(m, tileRows)
+	p.panels, p.tiles = ceilDiv(n, panel), ceilDiv(m, tileRows)
 	p.blocks = ceilDiv(p.tiles, max(1, groupedFloats/(p.words*tileRows)))
 	work := ceilDiv(p.tiles, p.blocks) * tileRows * w.K * w.N
-	p.groups = max(1, min(p.panels/groupedPanels, ceilDiv(work, groupedOps)))
+	p.groups = max(1, min(p.panels*halves/groupedPanels, ceilDiv(work, groupedOps)))
 	if p.blocks*p.groups < minTasks {
 		p.groups = min(p.panels, ceilDiv(minTasks, p.blocks))
 	}
@@ -76,9 +78,9 @@ func newGrouped(out, a []float32, m int, w Packed, ep Epilogue) Phase {
 // scratch is what a task of some tiles needs: the rounded rows, their scales, a tile
 // of sums, offsets and, for processors without the instruction, a panel of weights.
 func (p *grouped) scratch(tiles int) int {
-	n := tiles*tileRows*(p.words+1) + tileRows*panel + tileRows
+	n := tiles*tileRows*(p.words+1) + p.halves*tileRows*panel + tileRows
 	if !p.native {
-		n += p.w.K*panel + tileRows*panel
+		n += p.halves*p.w.K*panel + tileRows*panel
 	}
 	return n
 }
@@ -92,7 +94,7 @@ func (p *grouped) run(task int, scratch []float32) {
 	first, last := p.tiles*block/p.blocks, p.tiles*(block+1)/p.blocks
 	left, right := p.panels*group/p.groups, p.panels*(group+1)/p.groups
 	from, to := p.m*first/p.tiles, p.m*last/p.tiles
-	c, offsets := cut(tileRows*panel), int32s(cut(tileRows))
+	sums, offsets := cut(p.halves*tileRows*panel), int32s(cut(tileRows))
 	rows, scales := cut((to-from)*p.words), cut(to-from)
 	for r := from; r < to; r++ {
 		scales[r-from] = p.round(rows[(r-from)*p.words:][:p.words], p.a[r*p.w.K:][:p.w.K])
@@ -102,40 +104,48 @@ func (p *grouped) run(task int, scratch []float32) {
 	}
 	var wide, part []float32
 	if !p.native {
-		wide, part = cut(p.w.K*panel), cut(tileRows*panel)
+		wide, part = cut(p.halves*p.w.K*panel), cut(tileRows*panel)
 	}
 
-	t := tile{offsets: offsets, taps: 1, k: p.words, c: c, ldc: panel, step: ceilDiv(4*panel, last-first)}
+	t := tile{offsets: offsets, taps: 1, k: p.words, ldc: panel, step: ceilDiv(4*panel, last-first)}
 	for col := left; col < right; col++ {
-		cols := min(panel, p.w.N-col*panel)
+		cols := min(panel, p.n-col*panel)
 		t.narrow = cols <= panel/2
-		w := p.w.panel(col)
-		if p.native {
-			t.b = w
-		} else {
-			p.w.widen(wide, col)
-			t.b = wide
+		for half := 0; half < p.halves && !p.native; half++ {
+			p.w.widen(wide[half*p.w.K*panel:], col+half*p.panels)
 		}
 		for i := first; i < last; i++ {
 			row, next := p.m*i/p.tiles, p.m*(i+1)/p.tiles
 			t.rows, t.a = next-row, rows[(row-from)*p.words:]
-			at := (col+1)*len(w) + (i-first)*t.k*t.step/4 // of the next panel
-			t.next = p.w.Data[min(at, len(p.w.Data)-1):]
-			t.out, t.stride = p.out[row*p.w.N+col*panel:], p.w.N
-			switch {
-			case p.w.Format == BFloat16 && p.native:
-				multiplyBF16(&t)
-			case p.w.Format == BFloat16:
-				multiply(&t)
-			case p.native:
-				multiplyInt8(&t)
-				dequantise(c, &p.w, col, scales[row-from:], t.rows)
-			default:
-				multiplyIntegers(&t, part)
-				dequantise(c, &p.w, col, scales[row-from:], t.rows)
+			t.out, t.stride = p.out[row*p.n+col*panel:], p.n
+			for half := range p.halves {
+				number := col + half*p.panels
+				t.b, t.c = p.w.panel(number), sums[half*tileRows*panel:][:tileRows*panel]
+				at := (number+1)*len(t.b) + (i-first)*t.k*t.step/4 // of the next panel
+				t.next = p.w.Data[min(at, len(p.w.Data)-1):]
+				if !p.native {
+					t.b = wide[half*p.w.K*panel:]
+				}
+				p.multiply(&t, number, scales[row-from:], part)
 			}
-			p.ep.store(p.out, c, p.w.N, row, t.rows, col*panel, cols)
+			p.ep.store(p.out, sums, p.n, row, t.rows, col*panel, cols)
 		}
+	}
+}
+
+// multiply runs a tile of a panel of w.
+func (p *grouped) multiply(t *tile, col int, scales, part []float32) {
+	switch {
+	case p.w.Format == BFloat16 && p.native:
+		multiplyBF16(t)
+	case p.w.Format == BFloat16:
+		multiply(t)
+	case p.native:
+		multiplyInt8(t)
+		dequantise(t.c, &p.w, col, scales, t.rows)
+	default:
+		multiplyIntegers(t, part)
+		dequantise(t.c, &p.w, col, scales, t.rows)
 	}
 }
 
@@ -152,7 +162,7 @@ func (p *grouped) round(dst, src []float32) float32 {
 		}
 		return 1
 	}
-	scale, inverse := scaleOf(largest(src))
+	scale, inverse := scaleOf(Largest(src))
 	if p.native {
 		quantise(bytes(dst), src, inverse)
 		return scale

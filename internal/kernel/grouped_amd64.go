@@ -47,8 +47,8 @@ func roundBFloat16s(dst []uint16, src []float32) {
 	roundBFloat16sGeneric(dst[n:], src[n:])
 }
 
-// largest is the largest magnitude, or NaN if there is one.
-func largest(x []float32) float32 {
+// Largest is the largest magnitude in x, or NaN if there is one, or 0 if x is empty.
+func Largest(x []float32) float32 {
 	if n := whole(len(x)); isa == isaAVX512 && n > 0 {
 		return largestGeneric([]float32{largestAVX512(&x[0], n), largestGeneric(x[n:])})
 	}

@@ -13,8 +13,6 @@ func multiplyInt8(*tile) { panic("kernel: no integers") }
 
 func roundBFloat16s(dst []uint16, src []float32) { roundBFloat16sGeneric(dst, src) }
 
-func largest(x []float32) float32 { return largestGeneric(x) }
-
 func quantise(dst []uint8, src []float32, inverse float32) { quantiseGeneric(dst, src, inverse) }
 
 func dequantise(c []float32, w *Packed, col int, rowScales []float32, rows int) {

@@ -221,13 +221,13 @@ func TestLargest(t *testing.T) {
 			}
 			if n > 0 {
 				x[n/2] = -7
-				assert.Equal(t, float32(7), largest(x))
+				assert.Equal(t, float32(7), Largest(x))
 				x[n-1] = float32(math.NaN())
-				assert.True(t, largest(x) != largest(x))
+				assert.True(t, Largest(x) != Largest(x))
 			}
 		}
 	})
-	assert.Zero(t, largest(nil))
+	assert.Zero(t, Largest(nil))
 }
 
 func TestChooseGrouped(t *testing.T) {

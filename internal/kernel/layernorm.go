@@ -24,6 +24,11 @@ func LayerNorm(out, x []float32, rows, d int, gamma, beta []float32, eps float64
 	})
 }
 
+// lanes is the number of partial results of every reduction over a row:
+// element i belongs to lane i%lanes, and fold combines them. It is one register
+// of AVX-512, two of AVX2 and four of NEON.
+const lanes = 16
+
 // rowSums are the sums and the sums of squares of a row in lanes.
 type rowSums [2][lanes]float64
 

@@ -13,6 +13,9 @@ type Packed struct {
 	Data   []float32 // the memory, whatever the format
 }
 
+// Panels says whether n columns are whole panels.
+func Panels(n int) bool { return n%panel == 0 }
+
 // PackedLen is the number of float32s that a packed [K N] matrix takes.
 func PackedLen(k, n int, format Format) int {
 	return ceilDiv(n, panel) * panelLen(k, format)
@@ -78,25 +81,6 @@ func PackConv(dst, w []float32, out, in, kh, kw int, format Format) Packed {
 		}
 	}
 	return p
-}
-
-// transposePanel writes up to 32 rows of src as the columns of the panel dst
-// [cols][32], and zeros in place of missing rows.
-func transposePanel(dst, src []float32, stride, rows, cols int) {
-	doneRows, doneCols := transposeVectors(dst, src, stride, rows, cols)
-	for r := range rows {
-		first := 0
-		if r < doneRows {
-			first = doneCols
-		}
-		row := src[r*stride:][:cols]
-		for i := first; i < cols; i++ {
-			dst[i*panel+r] = row[i]
-		}
-	}
-	for i := 0; rows < panel && i < cols; i++ {
-		clear(dst[i*panel+rows:][:panel-rows])
-	}
 }
 
 func ceilDiv(a, b int) int { return (a + b - 1) / b }

@@ -30,15 +30,19 @@ func gegluWhole(dst, x, gate *float32, n int) {
 	}
 }
 
-// softmaxRow is one step of the online softmax: see softmaxRowGeneric.
-func softmaxRow(s []float32, scale, max, sum float32) (newMax, newSum, rescale float32) {
-	switch {
-	case isa == isaGeneric || len(s) == 0:
-		return softmaxRowGeneric(s, scale, max, sum)
-	case isa == isaAVX512:
-		return softmaxRowAVX512(&s[0], len(s), scale, max, sum)
-	default:
-		return softmaxRowAVX2(&s[0], len(s), scale, max, sum)
+func softmaxLanes(s *float32, keys int, most, sum, rescale *float32) {
+	if isa == isaAVX512 {
+		softmaxColumnsAVX512(s, keys, most, sum, rescale)
+	} else {
+		softmaxColumnsAVX2(s, keys, most, sum, rescale)
+	}
+}
+
+func scaleLanes(x *float32, rows int, f *float32) {
+	if isa == isaAVX512 {
+		scaleColumnsAVX512(x, rows, f)
+	} else {
+		scaleColumnsAVX2(x, rows, f)
 	}
 }
 

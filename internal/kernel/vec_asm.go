@@ -63,6 +63,30 @@ func gegluRow(dst, x, gate []float32) {
 	}
 }
 
+// softmaxColumns is one step of the online softmax: see softmaxColumnsGeneric.
+func softmaxColumns(s []float32, keys int, most, sum, rescale []float32) {
+	if isa == isaGeneric || keys == 0 {
+		softmaxColumnsGeneric(s, keys, most, sum, rescale)
+		return
+	}
+	_, sum, rescale = s[:(keys-1)*panel+len(most)], sum[:len(most)], rescale[:len(most)]
+	for i := 0; i+lanes <= len(most); i += lanes {
+		softmaxLanes(&s[i], keys, &most[i], &sum[i], &rescale[i])
+	}
+}
+
+// scaleColumns multiplies column i of x [rows][32] by f[i].
+func scaleColumns(x []float32, rows int, f []float32) {
+	if isa == isaGeneric || rows == 0 {
+		scaleColumnsGeneric(x, rows, f)
+		return
+	}
+	_ = x[:(rows-1)*panel+len(f)]
+	for i := 0; i+lanes <= len(f); i += lanes {
+		scaleLanes(&x[i], rows, &f[i])
+	}
+}
+
 // addRow sets dst = a + b. dst may be a or b.
 func addRow(dst, a, b []float32) {
 	dst, b = dst[:len(a)], b[:len(a)]

@@ -14,7 +14,7 @@ TEXT ·siluAVX2(SB), NOSPLIT, $0-24
 	VBROADCASTSS ·constants<>+96(SB), Y14
 	VXORPS X13, X13, X13
 	VBROADCASTSS ·constants<>+0(SB), Y12
-	VBROADCASTSS ·constants<>+448(SB), Y11
+	VBROADCASTSS ·constants<>+640(SB), Y11
 	XORL DX, DX
 
 elements:
@@ -61,7 +61,7 @@ TEXT ·geluAVX2(SB), NOSPLIT, $0-24
 	VBROADCASTSS ·constants<>+96(SB), Y14
 	VXORPS X13, X13, X13
 	VBROADCASTSS ·constants<>+0(SB), Y12
-	VBROADCASTSS ·constants<>+448(SB), Y11
+	VBROADCASTSS ·constants<>+640(SB), Y11
 	XORL DX, DX
 
 elements:
@@ -69,19 +69,19 @@ elements:
 	VANDPS ·bits<>+0(SB), Y0, Y1
 	VMINPS Y1, Y11, Y1
 	VMAXPS Y13, Y0, Y0
-	VADDPS ·constants<>+480(SB), Y1, Y2
+	VADDPS ·constants<>+672(SB), Y1, Y2
 	VDIVPS Y2, Y12, Y2
 	VMULPS Y2, Y1, Y3
-	VBROADCASTSS ·constants<>+800(SB), Y4
+	VBROADCASTSS ·constants<>+992(SB), Y4
+	VFMADD213PS ·constants<>+960(SB), Y3, Y4
+	VFMADD213PS ·constants<>+928(SB), Y3, Y4
+	VFMADD213PS ·constants<>+896(SB), Y3, Y4
+	VFMADD213PS ·constants<>+864(SB), Y3, Y4
+	VFMADD213PS ·constants<>+832(SB), Y3, Y4
+	VFMADD213PS ·constants<>+800(SB), Y3, Y4
 	VFMADD213PS ·constants<>+768(SB), Y3, Y4
 	VFMADD213PS ·constants<>+736(SB), Y3, Y4
 	VFMADD213PS ·constants<>+704(SB), Y3, Y4
-	VFMADD213PS ·constants<>+672(SB), Y3, Y4
-	VFMADD213PS ·constants<>+640(SB), Y3, Y4
-	VFMADD213PS ·constants<>+608(SB), Y3, Y4
-	VFMADD213PS ·constants<>+576(SB), Y3, Y4
-	VFMADD213PS ·constants<>+544(SB), Y3, Y4
-	VFMADD213PS ·constants<>+512(SB), Y3, Y4
 	VMULPS Y2, Y4, Y4
 	VMULPS ·constants<>+32(SB), Y1, Y5
 	VMULPS Y1, Y5, Y3
@@ -129,12 +129,12 @@ TEXT ·quickGELUAVX2(SB), NOSPLIT, $0-24
 	VBROADCASTSS ·constants<>+96(SB), Y14
 	VXORPS X13, X13, X13
 	VBROADCASTSS ·constants<>+0(SB), Y12
-	VBROADCASTSS ·constants<>+448(SB), Y11
+	VBROADCASTSS ·constants<>+640(SB), Y11
 	XORL DX, DX
 
 elements:
 	VMOVUPS (SI)(DX*4), Y0
-	VMULPS ·constants<>+416(SB), Y0, Y1
+	VMULPS ·constants<>+608(SB), Y0, Y1
 	VMINPS Y1, Y14, Y1
 	VMAXPS Y1, Y15, Y1
 	VBROADCASTSS ·constants<>+224(SB), Y3
@@ -177,7 +177,7 @@ TEXT ·gegluAVX2(SB), NOSPLIT, $0-32
 	VBROADCASTSS ·constants<>+96(SB), Y14
 	VXORPS X13, X13, X13
 	VBROADCASTSS ·constants<>+0(SB), Y12
-	VBROADCASTSS ·constants<>+448(SB), Y11
+	VBROADCASTSS ·constants<>+640(SB), Y11
 	XORL DX, DX
 
 elements:
@@ -185,19 +185,19 @@ elements:
 	VANDPS ·bits<>+0(SB), Y0, Y1
 	VMINPS Y1, Y11, Y1
 	VMAXPS Y13, Y0, Y0
-	VADDPS ·constants<>+480(SB), Y1, Y2
+	VADDPS ·constants<>+672(SB), Y1, Y2
 	VDIVPS Y2, Y12, Y2
 	VMULPS Y2, Y1, Y3
-	VBROADCASTSS ·constants<>+800(SB), Y4
+	VBROADCASTSS ·constants<>+992(SB), Y4
+	VFMADD213PS ·constants<>+960(SB), Y3, Y4
+	VFMADD213PS ·constants<>+928(SB), Y3, Y4
+	VFMADD213PS ·constants<>+896(SB), Y3, Y4
+	VFMADD213PS ·constants<>+864(SB), Y3, Y4
+	VFMADD213PS ·constants<>+832(SB), Y3, Y4
+	VFMADD213PS ·constants<>+800(SB), Y3, Y4
 	VFMADD213PS ·constants<>+768(SB), Y3, Y4
 	VFMADD213PS ·constants<>+736(SB), Y3, Y4
 	VFMADD213PS ·constants<>+704(SB), Y3, Y4
-	VFMADD213PS ·constants<>+672(SB), Y3, Y4
-	VFMADD213PS ·constants<>+640(SB), Y3, Y4
-	VFMADD213PS ·constants<>+608(SB), Y3, Y4
-	VFMADD213PS ·constants<>+576(SB), Y3, Y4
-	VFMADD213PS ·constants<>+544(SB), Y3, Y4
-	VFMADD213PS ·constants<>+512(SB), Y3, Y4
 	VMULPS Y2, Y4, Y4
 	VMULPS ·constants<>+32(SB), Y1, Y5
 	VMULPS Y1, Y5, Y3
@@ -272,221 +272,428 @@ elements:
 	VZEROUPPER
 	RET
 
-// func softmaxRowAVX2(s *float32, n int, scale float32, max float32, sum float32) (newMax, newSum, rescale float32)
-TEXT ·softmaxRowAVX2(SB), NOSPLIT, $0-44
+// func softmaxColumnsAVX2(s *float32, keys int, most *float32, sum *float32, rescale *float32)
+TEXT ·softmaxColumnsAVX2(SB), NOSPLIT, $0-40
 	MOVQ s+0(FP), SI
-	MOVQ n+8(FP), CX
-	VBROADCASTSS ·constants<>+64(SB), Y15
-	VBROADCASTSS ·constants<>+96(SB), Y14
-	VBROADCASTSS scale+16(FP), Y4
-	VBROADCASTSS max+20(FP), Y7
-	VBROADCASTSS max+20(FP), Y8
-	MOVQ CX, R8
-	ANDQ $-16, R8
-	ANDQ $15, CX
-	LEAQ ·masks<>+64(SB), AX
-	SHLQ $2, CX
-	SUBQ CX, AX
-	VMOVUPS (AX), Y11
-	VMOVUPS 32(AX), Y12
-	XORL DX, DX
+	MOVQ keys+8(FP), CX
+	MOVQ most+16(FP), R8
+	MOVQ sum+24(FP), R9
+	MOVQ rescale+32(FP), R10
+	VMOVUPS (R8), Y8
+	VMOVUPS 32(R8), Y9
+	VMOVUPS (R8), Y10
+	VMOVUPS 32(R8), Y11
+	VMOVUPS (R8), Y12
+	VMOVUPS 32(R8), Y13
+	VMOVUPS (R8), Y14
+	VMOVUPS 32(R8), Y15
+	MOVQ SI, DI
+	MOVQ CX, DX
+	SUBQ $4, DX
+	JLT maxRest
 
 max:
-	CMPQ DX, R8
-	JGE maxTail
-	VMOVUPS (SI)(DX*4), Y0
-	VMAXPS Y7, Y0, Y7
-	VMOVUPS 32(SI)(DX*4), Y0
+	VMOVUPS (DI), Y0
 	VMAXPS Y8, Y0, Y8
-	ADDQ $16, DX
-	JMP max
+	VMOVUPS 32(DI), Y1
+	VMAXPS Y9, Y1, Y9
+	VMOVUPS 128(DI), Y0
+	VMAXPS Y10, Y0, Y10
+	VMOVUPS 160(DI), Y1
+	VMAXPS Y11, Y1, Y11
+	VMOVUPS 256(DI), Y0
+	VMAXPS Y12, Y0, Y12
+	VMOVUPS 288(DI), Y1
+	VMAXPS Y13, Y1, Y13
+	VMOVUPS 384(DI), Y0
+	VMAXPS Y14, Y0, Y14
+	VMOVUPS 416(DI), Y1
+	VMAXPS Y15, Y1, Y15
+	ADDQ $512, DI
+	SUBQ $4, DX
+	JGE max
 
-maxTail:
-	TESTQ CX, CX
+maxRest:
+	ADDQ $4, DX
 	JZ maxEnd
-	VMASKMOVPS (SI)(DX*4), Y11, Y0
-	VBLENDVPS Y11, Y0, Y7, Y0
-	VMAXPS Y7, Y0, Y7
-	VMASKMOVPS 32(SI)(DX*4), Y12, Y0
-	VBLENDVPS Y12, Y0, Y8, Y0
+	VMOVUPS (DI), Y0
 	VMAXPS Y8, Y0, Y8
+	VMOVUPS 32(DI), Y1
+	VMAXPS Y9, Y1, Y9
+	ADDQ $128, DI
+	DECQ DX
+	JZ maxEnd
+	VMOVUPS (DI), Y0
+	VMAXPS Y10, Y0, Y10
+	VMOVUPS 32(DI), Y1
+	VMAXPS Y11, Y1, Y11
+	ADDQ $128, DI
+	DECQ DX
+	JZ maxEnd
+	VMOVUPS (DI), Y0
+	VMAXPS Y12, Y0, Y12
+	VMOVUPS 32(DI), Y1
+	VMAXPS Y13, Y1, Y13
 
 maxEnd:
-	VMAXPS Y7, Y8, Y7
-	VEXTRACTF128 $1, Y7, X1
-	VMAXPS X7, X1, X7
-	VPERMILPS $14, X7, X1
-	VMAXPS X7, X1, X7
-	VPERMILPS $1, X7, X1
-	VMAXPS X7, X1, X7
-	VMOVSS X7, newMax+32(FP)
-	VMULSS X4, X7, X5
-	VBROADCASTSS X5, Y5
-	VBROADCASTSS X7, Y6
+	VMAXPS Y8, Y12, Y8
+	VMAXPS Y9, Y13, Y9
+	VMAXPS Y10, Y14, Y10
+	VMAXPS Y11, Y15, Y11
+	VMAXPS Y8, Y10, Y8
+	VMAXPS Y9, Y11, Y9
+	VXORPS X4, X4, X4
+	VADDPS Y8, Y4, Y4
+	VMOVUPS (R8), Y0
+	VMOVUPS Y4, (R8)
+	VSUBPS Y4, Y0, Y0
+	VCMPPS $5, ·constants<>+416(SB), Y0, Y3
+	VROUNDPS $9, Y0, Y2
+	VSUBPS Y2, Y0, Y0
+	VMOVUPS ·constants<>+576(SB), Y1
+	VFMADD213PS ·constants<>+544(SB), Y0, Y1
+	VFMADD213PS ·constants<>+512(SB), Y0, Y1
+	VFMADD213PS ·constants<>+480(SB), Y0, Y1
+	VFMADD213PS ·constants<>+448(SB), Y0, Y1
+	VFMADD213PS ·constants<>+0(SB), Y0, Y1
+	VCVTPS2DQ Y2, Y2
+	VPADDD ·bits<>+32(SB), Y2, Y2
+	VPSLLD $23, Y2, Y2
+	VMULPS Y2, Y1, Y1
+	VANDPS Y3, Y1, Y1
+	VMOVUPS Y1, (R10)
+	VXORPS X5, X5, X5
+	VADDPS Y9, Y5, Y5
+	VMOVUPS 32(R8), Y0
+	VMOVUPS Y5, 32(R8)
+	VSUBPS Y5, Y0, Y0
+	VCMPPS $5, ·constants<>+416(SB), Y0, Y3
+	VROUNDPS $9, Y0, Y2
+	VSUBPS Y2, Y0, Y0
+	VMOVUPS ·constants<>+576(SB), Y1
+	VFMADD213PS ·constants<>+544(SB), Y0, Y1
+	VFMADD213PS ·constants<>+512(SB), Y0, Y1
+	VFMADD213PS ·constants<>+480(SB), Y0, Y1
+	VFMADD213PS ·constants<>+448(SB), Y0, Y1
+	VFMADD213PS ·constants<>+0(SB), Y0, Y1
+	VCVTPS2DQ Y2, Y2
+	VPADDD ·bits<>+32(SB), Y2, Y2
+	VPSLLD $23, Y2, Y2
+	VMULPS Y2, Y1, Y1
+	VANDPS Y3, Y1, Y1
+	VMOVUPS Y1, 32(R10)
+	VXORPS X8, X8, X8
 	VXORPS X9, X9, X9
 	VXORPS X10, X10, X10
-	XORL DX, DX
+	VXORPS X11, X11, X11
+	VXORPS X12, X12, X12
+	VXORPS X13, X13, X13
+	VXORPS X14, X14, X14
+	VXORPS X15, X15, X15
+	MOVQ SI, DI
+	MOVQ CX, DX
+	SUBQ $4, DX
+	JLT expRest
 
 exp:
-	CMPQ DX, R8
-	JGE expTail
-	VMOVUPS (SI)(DX*4), Y0
-	VFMSUB213PS Y5, Y4, Y0
-	VMINPS Y0, Y14, Y0
-	VMAXPS Y0, Y15, Y0
-	VBROADCASTSS ·constants<>+224(SB), Y2
-	VFMADD231PS ·constants<>+128(SB), Y0, Y2
-	VSUBPS ·constants<>+224(SB), Y2, Y3
-	VFMADD231PS ·constants<>+160(SB), Y3, Y0
-	VFMADD231PS ·constants<>+192(SB), Y3, Y0
-	VBROADCASTSS ·constants<>+384(SB), Y1
-	VFMADD213PS ·constants<>+352(SB), Y0, Y1
-	VFMADD213PS ·constants<>+320(SB), Y0, Y1
-	VFMADD213PS ·constants<>+288(SB), Y0, Y1
-	VFMADD213PS ·constants<>+256(SB), Y0, Y1
+	VMOVUPS (DI), Y0
+	VSUBPS Y4, Y0, Y0
+	VCMPPS $5, ·constants<>+416(SB), Y0, Y3
+	VROUNDPS $9, Y0, Y2
+	VSUBPS Y2, Y0, Y0
+	VMOVUPS ·constants<>+576(SB), Y1
+	VFMADD213PS ·constants<>+544(SB), Y0, Y1
+	VFMADD213PS ·constants<>+512(SB), Y0, Y1
+	VFMADD213PS ·constants<>+480(SB), Y0, Y1
+	VFMADD213PS ·constants<>+448(SB), Y0, Y1
 	VFMADD213PS ·constants<>+0(SB), Y0, Y1
-	VFMADD213PS ·constants<>+0(SB), Y0, Y1
-	VPSUBD ·constants<>+224(SB), Y2, Y2
-	VPSRAD $1, Y2, Y3
-	VPSUBD Y3, Y2, Y2
-	VPADDD ·bits<>+32(SB), Y3, Y3
-	VPSLLD $23, Y3, Y3
-	VMULPS Y3, Y1, Y1
+	VCVTPS2DQ Y2, Y2
 	VPADDD ·bits<>+32(SB), Y2, Y2
 	VPSLLD $23, Y2, Y2
 	VMULPS Y2, Y1, Y1
-	VMOVUPS Y1, (SI)(DX*4)
+	VANDPS Y3, Y1, Y1
+	VMOVUPS Y1, (DI)
+	VADDPS Y1, Y8, Y8
+	VMOVUPS 32(DI), Y0
+	VSUBPS Y5, Y0, Y0
+	VCMPPS $5, ·constants<>+416(SB), Y0, Y3
+	VROUNDPS $9, Y0, Y2
+	VSUBPS Y2, Y0, Y0
+	VMOVUPS ·constants<>+576(SB), Y1
+	VFMADD213PS ·constants<>+544(SB), Y0, Y1
+	VFMADD213PS ·constants<>+512(SB), Y0, Y1
+	VFMADD213PS ·constants<>+480(SB), Y0, Y1
+	VFMADD213PS ·constants<>+448(SB), Y0, Y1
+	VFMADD213PS ·constants<>+0(SB), Y0, Y1
+	VCVTPS2DQ Y2, Y2
+	VPADDD ·bits<>+32(SB), Y2, Y2
+	VPSLLD $23, Y2, Y2
+	VMULPS Y2, Y1, Y1
+	VANDPS Y3, Y1, Y1
+	VMOVUPS Y1, 32(DI)
 	VADDPS Y1, Y9, Y9
-	VMOVUPS 32(SI)(DX*4), Y0
-	VFMSUB213PS Y5, Y4, Y0
-	VMINPS Y0, Y14, Y0
-	VMAXPS Y0, Y15, Y0
-	VBROADCASTSS ·constants<>+224(SB), Y2
-	VFMADD231PS ·constants<>+128(SB), Y0, Y2
-	VSUBPS ·constants<>+224(SB), Y2, Y3
-	VFMADD231PS ·constants<>+160(SB), Y3, Y0
-	VFMADD231PS ·constants<>+192(SB), Y3, Y0
-	VBROADCASTSS ·constants<>+384(SB), Y1
-	VFMADD213PS ·constants<>+352(SB), Y0, Y1
-	VFMADD213PS ·constants<>+320(SB), Y0, Y1
-	VFMADD213PS ·constants<>+288(SB), Y0, Y1
-	VFMADD213PS ·constants<>+256(SB), Y0, Y1
+	VMOVUPS 128(DI), Y0
+	VSUBPS Y4, Y0, Y0
+	VCMPPS $5, ·constants<>+416(SB), Y0, Y3
+	VROUNDPS $9, Y0, Y2
+	VSUBPS Y2, Y0, Y0
+	VMOVUPS ·constants<>+576(SB), Y1
+	VFMADD213PS ·constants<>+544(SB), Y0, Y1
+	VFMADD213PS ·constants<>+512(SB), Y0, Y1
+	VFMADD213PS ·constants<>+480(SB), Y0, Y1
+	VFMADD213PS ·constants<>+448(SB), Y0, Y1
 	VFMADD213PS ·constants<>+0(SB), Y0, Y1
-	VFMADD213PS ·constants<>+0(SB), Y0, Y1
-	VPSUBD ·constants<>+224(SB), Y2, Y2
-	VPSRAD $1, Y2, Y3
-	VPSUBD Y3, Y2, Y2
-	VPADDD ·bits<>+32(SB), Y3, Y3
-	VPSLLD $23, Y3, Y3
-	VMULPS Y3, Y1, Y1
+	VCVTPS2DQ Y2, Y2
 	VPADDD ·bits<>+32(SB), Y2, Y2
 	VPSLLD $23, Y2, Y2
 	VMULPS Y2, Y1, Y1
-	VMOVUPS Y1, 32(SI)(DX*4)
+	VANDPS Y3, Y1, Y1
+	VMOVUPS Y1, 128(DI)
 	VADDPS Y1, Y10, Y10
-	ADDQ $16, DX
-	JMP exp
+	VMOVUPS 160(DI), Y0
+	VSUBPS Y5, Y0, Y0
+	VCMPPS $5, ·constants<>+416(SB), Y0, Y3
+	VROUNDPS $9, Y0, Y2
+	VSUBPS Y2, Y0, Y0
+	VMOVUPS ·constants<>+576(SB), Y1
+	VFMADD213PS ·constants<>+544(SB), Y0, Y1
+	VFMADD213PS ·constants<>+512(SB), Y0, Y1
+	VFMADD213PS ·constants<>+480(SB), Y0, Y1
+	VFMADD213PS ·constants<>+448(SB), Y0, Y1
+	VFMADD213PS ·constants<>+0(SB), Y0, Y1
+	VCVTPS2DQ Y2, Y2
+	VPADDD ·bits<>+32(SB), Y2, Y2
+	VPSLLD $23, Y2, Y2
+	VMULPS Y2, Y1, Y1
+	VANDPS Y3, Y1, Y1
+	VMOVUPS Y1, 160(DI)
+	VADDPS Y1, Y11, Y11
+	VMOVUPS 256(DI), Y0
+	VSUBPS Y4, Y0, Y0
+	VCMPPS $5, ·constants<>+416(SB), Y0, Y3
+	VROUNDPS $9, Y0, Y2
+	VSUBPS Y2, Y0, Y0
+	VMOVUPS ·constants<>+576(SB), Y1
+	VFMADD213PS ·constants<>+544(SB), Y0, Y1
+	VFMADD213PS ·constants<>+512(SB), Y0, Y1
+	VFMADD213PS ·constants<>+480(SB), Y0, Y1
+	VFMADD213PS ·constants<>+448(SB), Y0, Y1
+	VFMADD213PS ·constants<>+0(SB), Y0, Y1
+	VCVTPS2DQ Y2, Y2
+	VPADDD ·bits<>+32(SB), Y2, Y2
+	VPSLLD $23, Y2, Y2
+	VMULPS Y2, Y1, Y1
+	VANDPS Y3, Y1, Y1
+	VMOVUPS Y1, 256(DI)
+	VADDPS Y1, Y12, Y12
+	VMOVUPS 288(DI), Y0
+	VSUBPS Y5, Y0, Y0
+	VCMPPS $5, ·constants<>+416(SB), Y0, Y3
+	VROUNDPS $9, Y0, Y2
+	VSUBPS Y2, Y0, Y0
+	VMOVUPS ·constants<>+576(SB), Y1
+	VFMADD213PS ·constants<>+544(SB), Y0, Y1
+	VFMADD213PS ·constants<>+512(SB), Y0, Y1
+	VFMADD213PS ·constants<>+480(SB), Y0, Y1
+	VFMADD213PS ·constants<>+448(SB), Y0, Y1
+	VFMADD213PS ·constants<>+0(SB), Y0, Y1
+	VCVTPS2DQ Y2, Y2
+	VPADDD ·bits<>+32(SB), Y2, Y2
+	VPSLLD $23, Y2, Y2
+	VMULPS Y2, Y1, Y1
+	VANDPS Y3, Y1, Y1
+	VMOVUPS Y1, 288(DI)
+	VADDPS Y1, Y13, Y13
+	VMOVUPS 384(DI), Y0
+	VSUBPS Y4, Y0, Y0
+	VCMPPS $5, ·constants<>+416(SB), Y0, Y3
+	VROUNDPS $9, Y0, Y2
+	VSUBPS Y2, Y0, Y0
+	VMOVUPS ·constants<>+576(SB), Y1
+	VFMADD213PS ·constants<>+544(SB), Y0, Y1
+	VFMADD213PS ·constants<>+512(SB), Y0, Y1
+	VFMADD213PS ·constants<>+480(SB), Y0, Y1
+	VFMADD213PS ·constants<>+448(SB), Y0, Y1
+	VFMADD213PS ·constants<>+0(SB), Y0, Y1
+	VCVTPS2DQ Y2, Y2
+	VPADDD ·bits<>+32(SB), Y2, Y2
+	VPSLLD $23, Y2, Y2
+	VMULPS Y2, Y1, Y1
+	VANDPS Y3, Y1, Y1
+	VMOVUPS Y1, 384(DI)
+	VADDPS Y1, Y14, Y14
+	VMOVUPS 416(DI), Y0
+	VSUBPS Y5, Y0, Y0
+	VCMPPS $5, ·constants<>+416(SB), Y0, Y3
+	VROUNDPS $9, Y0, Y2
+	VSUBPS Y2, Y0, Y0
+	VMOVUPS ·constants<>+576(SB), Y1
+	VFMADD213PS ·constants<>+544(SB), Y0, Y1
+	VFMADD213PS ·constants<>+512(SB), Y0, Y1
+	VFMADD213PS ·constants<>+480(SB), Y0, Y1
+	VFMADD213PS ·constants<>+448(SB), Y0, Y1
+	VFMADD213PS ·constants<>+0(SB), Y0, Y1
+	VCVTPS2DQ Y2, Y2
+	VPADDD ·bits<>+32(SB), Y2, Y2
+	VPSLLD $23, Y2, Y2
+	VMULPS Y2, Y1, Y1
+	VANDPS Y3, Y1, Y1
+	VMOVUPS Y1, 416(DI)
+	VADDPS Y1, Y15, Y15
+	ADDQ $512, DI
+	SUBQ $4, DX
+	JGE exp
 
-expTail:
-	TESTQ CX, CX
+expRest:
+	ADDQ $4, DX
 	JZ expEnd
-	VMASKMOVPS (SI)(DX*4), Y11, Y0
-	VBLENDVPS Y11, Y0, Y6, Y0
-	VFMSUB213PS Y5, Y4, Y0
-	VMINPS Y0, Y14, Y0
-	VMAXPS Y0, Y15, Y0
-	VBROADCASTSS ·constants<>+224(SB), Y2
-	VFMADD231PS ·constants<>+128(SB), Y0, Y2
-	VSUBPS ·constants<>+224(SB), Y2, Y3
-	VFMADD231PS ·constants<>+160(SB), Y3, Y0
-	VFMADD231PS ·constants<>+192(SB), Y3, Y0
-	VBROADCASTSS ·constants<>+384(SB), Y1
-	VFMADD213PS ·constants<>+352(SB), Y0, Y1
-	VFMADD213PS ·constants<>+320(SB), Y0, Y1
-	VFMADD213PS ·constants<>+288(SB), Y0, Y1
-	VFMADD213PS ·constants<>+256(SB), Y0, Y1
+	VMOVUPS (DI), Y0
+	VSUBPS Y4, Y0, Y0
+	VCMPPS $5, ·constants<>+416(SB), Y0, Y3
+	VROUNDPS $9, Y0, Y2
+	VSUBPS Y2, Y0, Y0
+	VMOVUPS ·constants<>+576(SB), Y1
+	VFMADD213PS ·constants<>+544(SB), Y0, Y1
+	VFMADD213PS ·constants<>+512(SB), Y0, Y1
+	VFMADD213PS ·constants<>+480(SB), Y0, Y1
+	VFMADD213PS ·constants<>+448(SB), Y0, Y1
 	VFMADD213PS ·constants<>+0(SB), Y0, Y1
-	VFMADD213PS ·constants<>+0(SB), Y0, Y1
-	VPSUBD ·constants<>+224(SB), Y2, Y2
-	VPSRAD $1, Y2, Y3
-	VPSUBD Y3, Y2, Y2
-	VPADDD ·bits<>+32(SB), Y3, Y3
-	VPSLLD $23, Y3, Y3
-	VMULPS Y3, Y1, Y1
+	VCVTPS2DQ Y2, Y2
 	VPADDD ·bits<>+32(SB), Y2, Y2
 	VPSLLD $23, Y2, Y2
 	VMULPS Y2, Y1, Y1
-	VMASKMOVPS Y1, Y11, (SI)(DX*4)
-	VANDPS Y11, Y1, Y1
+	VANDPS Y3, Y1, Y1
+	VMOVUPS Y1, (DI)
+	VADDPS Y1, Y8, Y8
+	VMOVUPS 32(DI), Y0
+	VSUBPS Y5, Y0, Y0
+	VCMPPS $5, ·constants<>+416(SB), Y0, Y3
+	VROUNDPS $9, Y0, Y2
+	VSUBPS Y2, Y0, Y0
+	VMOVUPS ·constants<>+576(SB), Y1
+	VFMADD213PS ·constants<>+544(SB), Y0, Y1
+	VFMADD213PS ·constants<>+512(SB), Y0, Y1
+	VFMADD213PS ·constants<>+480(SB), Y0, Y1
+	VFMADD213PS ·constants<>+448(SB), Y0, Y1
+	VFMADD213PS ·constants<>+0(SB), Y0, Y1
+	VCVTPS2DQ Y2, Y2
+	VPADDD ·bits<>+32(SB), Y2, Y2
+	VPSLLD $23, Y2, Y2
+	VMULPS Y2, Y1, Y1
+	VANDPS Y3, Y1, Y1
+	VMOVUPS Y1, 32(DI)
 	VADDPS Y1, Y9, Y9
-	VMASKMOVPS 32(SI)(DX*4), Y12, Y0
-	VBLENDVPS Y12, Y0, Y6, Y0
-	VFMSUB213PS Y5, Y4, Y0
-	VMINPS Y0, Y14, Y0
-	VMAXPS Y0, Y15, Y0
-	VBROADCASTSS ·constants<>+224(SB), Y2
-	VFMADD231PS ·constants<>+128(SB), Y0, Y2
-	VSUBPS ·constants<>+224(SB), Y2, Y3
-	VFMADD231PS ·constants<>+160(SB), Y3, Y0
-	VFMADD231PS ·constants<>+192(SB), Y3, Y0
-	VBROADCASTSS ·constants<>+384(SB), Y1
-	VFMADD213PS ·constants<>+352(SB), Y0, Y1
-	VFMADD213PS ·constants<>+320(SB), Y0, Y1
-	VFMADD213PS ·constants<>+288(SB), Y0, Y1
-	VFMADD213PS ·constants<>+256(SB), Y0, Y1
+	ADDQ $128, DI
+	DECQ DX
+	JZ expEnd
+	VMOVUPS (DI), Y0
+	VSUBPS Y4, Y0, Y0
+	VCMPPS $5, ·constants<>+416(SB), Y0, Y3
+	VROUNDPS $9, Y0, Y2
+	VSUBPS Y2, Y0, Y0
+	VMOVUPS ·constants<>+576(SB), Y1
+	VFMADD213PS ·constants<>+544(SB), Y0, Y1
+	VFMADD213PS ·constants<>+512(SB), Y0, Y1
+	VFMADD213PS ·constants<>+480(SB), Y0, Y1
+	VFMADD213PS ·constants<>+448(SB), Y0, Y1
 	VFMADD213PS ·constants<>+0(SB), Y0, Y1
-	VFMADD213PS ·constants<>+0(SB), Y0, Y1
-	VPSUBD ·constants<>+224(SB), Y2, Y2
-	VPSRAD $1, Y2, Y3
-	VPSUBD Y3, Y2, Y2
-	VPADDD ·bits<>+32(SB), Y3, Y3
-	VPSLLD $23, Y3, Y3
-	VMULPS Y3, Y1, Y1
+	VCVTPS2DQ Y2, Y2
 	VPADDD ·bits<>+32(SB), Y2, Y2
 	VPSLLD $23, Y2, Y2
 	VMULPS Y2, Y1, Y1
-	VMASKMOVPS Y1, Y12, 32(SI)(DX*4)
-	VANDPS Y12, Y1, Y1
+	VANDPS Y3, Y1, Y1
+	VMOVUPS Y1, (DI)
 	VADDPS Y1, Y10, Y10
+	VMOVUPS 32(DI), Y0
+	VSUBPS Y5, Y0, Y0
+	VCMPPS $5, ·constants<>+416(SB), Y0, Y3
+	VROUNDPS $9, Y0, Y2
+	VSUBPS Y2, Y0, Y0
+	VMOVUPS ·constants<>+576(SB), Y1
+	VFMADD213PS ·constants<>+544(SB), Y0, Y1
+	VFMADD213PS ·constants<>+512(SB), Y0, Y1
+	VFMADD213PS ·constants<>+480(SB), Y0, Y1
+	VFMADD213PS ·constants<>+448(SB), Y0, Y1
+	VFMADD213PS ·constants<>+0(SB), Y0, Y1
+	VCVTPS2DQ Y2, Y2
+	VPADDD ·bits<>+32(SB), Y2, Y2
+	VPSLLD $23, Y2, Y2
+	VMULPS Y2, Y1, Y1
+	VANDPS Y3, Y1, Y1
+	VMOVUPS Y1, 32(DI)
+	VADDPS Y1, Y11, Y11
+	ADDQ $128, DI
+	DECQ DX
+	JZ expEnd
+	VMOVUPS (DI), Y0
+	VSUBPS Y4, Y0, Y0
+	VCMPPS $5, ·constants<>+416(SB), Y0, Y3
+	VROUNDPS $9, Y0, Y2
+	VSUBPS Y2, Y0, Y0
+	VMOVUPS ·constants<>+576(SB), Y1
+	VFMADD213PS ·constants<>+544(SB), Y0, Y1
+	VFMADD213PS ·constants<>+512(SB), Y0, Y1
+	VFMADD213PS ·constants<>+480(SB), Y0, Y1
+	VFMADD213PS ·constants<>+448(SB), Y0, Y1
+	VFMADD213PS ·constants<>+0(SB), Y0, Y1
+	VCVTPS2DQ Y2, Y2
+	VPADDD ·bits<>+32(SB), Y2, Y2
+	VPSLLD $23, Y2, Y2
+	VMULPS Y2, Y1, Y1
+	VANDPS Y3, Y1, Y1
+	VMOVUPS Y1, (DI)
+	VADDPS Y1, Y12, Y12
+	VMOVUPS 32(DI), Y0
+	VSUBPS Y5, Y0, Y0
+	VCMPPS $5, ·constants<>+416(SB), Y0, Y3
+	VROUNDPS $9, Y0, Y2
+	VSUBPS Y2, Y0, Y0
+	VMOVUPS ·constants<>+576(SB), Y1
+	VFMADD213PS ·constants<>+544(SB), Y0, Y1
+	VFMADD213PS ·constants<>+512(SB), Y0, Y1
+	VFMADD213PS ·constants<>+480(SB), Y0, Y1
+	VFMADD213PS ·constants<>+448(SB), Y0, Y1
+	VFMADD213PS ·constants<>+0(SB), Y0, Y1
+	VCVTPS2DQ Y2, Y2
+	VPADDD ·bits<>+32(SB), Y2, Y2
+	VPSLLD $23, Y2, Y2
+	VMULPS Y2, Y1, Y1
+	VANDPS Y3, Y1, Y1
+	VMOVUPS Y1, 32(DI)
+	VADDPS Y1, Y13, Y13
 
 expEnd:
-	VADDPS Y9, Y10, Y9
-	VEXTRACTF128 $1, Y9, X1
-	VADDPS X9, X1, X9
-	VPERMILPS $14, X9, X1
-	VADDPS X9, X1, X9
-	VPERMILPS $1, X9, X1
-	VADDPS X9, X1, X9
-	VBROADCASTSS max+20(FP), Y0
-	VMULPS Y4, Y0, Y0
-	VSUBPS Y5, Y0, Y0
-	VMINPS Y0, Y14, Y0
-	VMAXPS Y0, Y15, Y0
-	VBROADCASTSS ·constants<>+224(SB), Y2
-	VFMADD231PS ·constants<>+128(SB), Y0, Y2
-	VSUBPS ·constants<>+224(SB), Y2, Y3
-	VFMADD231PS ·constants<>+160(SB), Y3, Y0
-	VFMADD231PS ·constants<>+192(SB), Y3, Y0
-	VBROADCASTSS ·constants<>+384(SB), Y1
-	VFMADD213PS ·constants<>+352(SB), Y0, Y1
-	VFMADD213PS ·constants<>+320(SB), Y0, Y1
-	VFMADD213PS ·constants<>+288(SB), Y0, Y1
-	VFMADD213PS ·constants<>+256(SB), Y0, Y1
-	VFMADD213PS ·constants<>+0(SB), Y0, Y1
-	VFMADD213PS ·constants<>+0(SB), Y0, Y1
-	VPSUBD ·constants<>+224(SB), Y2, Y2
-	VPSRAD $1, Y2, Y3
-	VPSUBD Y3, Y2, Y2
-	VPADDD ·bits<>+32(SB), Y3, Y3
-	VPSLLD $23, Y3, Y3
-	VMULPS Y3, Y1, Y1
-	VPADDD ·bits<>+32(SB), Y2, Y2
-	VPSLLD $23, Y2, Y2
-	VMULPS Y2, Y1, Y1
-	VMOVSS X1, rescale+40(FP)
-	VMOVSS sum+24(FP), X0
-	VFMADD231SS X0, X1, X9
-	VMOVSS X9, newSum+36(FP)
+	VADDPS Y8, Y12, Y8
+	VADDPS Y9, Y13, Y9
+	VADDPS Y10, Y14, Y10
+	VADDPS Y11, Y15, Y11
+	VADDPS Y8, Y10, Y8
+	VADDPS Y9, Y11, Y9
+	VMOVUPS (R9), Y0
+	VFMADD132PS (R10), Y8, Y0
+	VMOVUPS Y0, (R9)
+	VMOVUPS 32(R9), Y0
+	VFMADD132PS 32(R10), Y9, Y0
+	VMOVUPS Y0, 32(R9)
+	VZEROUPPER
+	RET
+
+// func scaleColumnsAVX2(x *float32, rows int, f *float32)
+TEXT ·scaleColumnsAVX2(SB), NOSPLIT, $0-24
+	MOVQ x+0(FP), SI
+	MOVQ rows+8(FP), CX
+	MOVQ f+16(FP), R8
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+
+row:
+	VMULPS (SI), Y0, Y2
+	VMOVUPS Y2, (SI)
+	VMULPS 32(SI), Y1, Y3
+	VMOVUPS Y3, 32(SI)
+	ADDQ $128, SI
+	DECQ CX
+	JNZ row
 	VZEROUPPER
 	RET
 
@@ -691,7 +898,7 @@ TEXT ·normaliseRowsAVX2(SB), NOSPLIT, $0-64
 	VBROADCASTSS ·constants<>+96(SB), Y14
 	VXORPS X13, X13, X13
 	VBROADCASTSS ·constants<>+0(SB), Y12
-	VBROADCASTSS ·constants<>+448(SB), Y11
+	VBROADCASTSS ·constants<>+640(SB), Y11
 
 row:
 	XORL DX, DX
@@ -726,7 +933,7 @@ TEXT ·normaliseRowsSiLUAVX2(SB), NOSPLIT, $0-64
 	VBROADCASTSS ·constants<>+96(SB), Y14
 	VXORPS X13, X13, X13
 	VBROADCASTSS ·constants<>+0(SB), Y12
-	VBROADCASTSS ·constants<>+448(SB), Y11
+	VBROADCASTSS ·constants<>+640(SB), Y11
 
 row:
 	XORL DX, DX
@@ -934,111 +1141,159 @@ DATA ·constants<>+400(SB)/4, $0x3ab511a9
 DATA ·constants<>+404(SB)/4, $0x3ab511a9
 DATA ·constants<>+408(SB)/4, $0x3ab511a9
 DATA ·constants<>+412(SB)/4, $0x3ab511a9
-DATA ·constants<>+416(SB)/4, $0xbfd9db23
-DATA ·constants<>+420(SB)/4, $0xbfd9db23
-DATA ·constants<>+424(SB)/4, $0xbfd9db23
-DATA ·constants<>+428(SB)/4, $0xbfd9db23
-DATA ·constants<>+432(SB)/4, $0xbfd9db23
-DATA ·constants<>+436(SB)/4, $0xbfd9db23
-DATA ·constants<>+440(SB)/4, $0xbfd9db23
-DATA ·constants<>+444(SB)/4, $0xbfd9db23
-DATA ·constants<>+448(SB)/4, $0x41800000
-DATA ·constants<>+452(SB)/4, $0x41800000
-DATA ·constants<>+456(SB)/4, $0x41800000
-DATA ·constants<>+460(SB)/4, $0x41800000
-DATA ·constants<>+464(SB)/4, $0x41800000
-DATA ·constants<>+468(SB)/4, $0x41800000
-DATA ·constants<>+472(SB)/4, $0x41800000
-DATA ·constants<>+476(SB)/4, $0x41800000
-DATA ·constants<>+480(SB)/4, $0x40240000
-DATA ·constants<>+484(SB)/4, $0x40240000
-DATA ·constants<>+488(SB)/4, $0x40240000
-DATA ·constants<>+492(SB)/4, $0x40240000
-DATA ·constants<>+496(SB)/4, $0x40240000
-DATA ·constants<>+500(SB)/4, $0x40240000
-DATA ·constants<>+504(SB)/4, $0x40240000
-DATA ·constants<>+508(SB)/4, $0x40240000
-DATA ·constants<>+512(SB)/4, $0x3fa40000
-DATA ·constants<>+516(SB)/4, $0x3fa40000
-DATA ·constants<>+520(SB)/4, $0x3fa40000
-DATA ·constants<>+524(SB)/4, $0x3fa40000
-DATA ·constants<>+528(SB)/4, $0x3fa40000
-DATA ·constants<>+532(SB)/4, $0x3fa40000
-DATA ·constants<>+536(SB)/4, $0x3fa40000
-DATA ·constants<>+540(SB)/4, $0x3fa40000
-DATA ·constants<>+544(SB)/4, $0xbfab4fb0
-DATA ·constants<>+548(SB)/4, $0xbfab4fb0
-DATA ·constants<>+552(SB)/4, $0xbfab4fb0
-DATA ·constants<>+556(SB)/4, $0xbfab4fb0
-DATA ·constants<>+560(SB)/4, $0xbfab4fb0
-DATA ·constants<>+564(SB)/4, $0xbfab4fb0
-DATA ·constants<>+568(SB)/4, $0xbfab4fb0
-DATA ·constants<>+572(SB)/4, $0xbfab4fb0
-DATA ·constants<>+576(SB)/4, $0x3e7eae2f
-DATA ·constants<>+580(SB)/4, $0x3e7eae2f
-DATA ·constants<>+584(SB)/4, $0x3e7eae2f
-DATA ·constants<>+588(SB)/4, $0x3e7eae2f
-DATA ·constants<>+592(SB)/4, $0x3e7eae2f
-DATA ·constants<>+596(SB)/4, $0x3e7eae2f
-DATA ·constants<>+600(SB)/4, $0x3e7eae2f
-DATA ·constants<>+604(SB)/4, $0x3e7eae2f
-DATA ·constants<>+608(SB)/4, $0x3e9d29af
-DATA ·constants<>+612(SB)/4, $0x3e9d29af
-DATA ·constants<>+616(SB)/4, $0x3e9d29af
-DATA ·constants<>+620(SB)/4, $0x3e9d29af
-DATA ·constants<>+624(SB)/4, $0x3e9d29af
-DATA ·constants<>+628(SB)/4, $0x3e9d29af
-DATA ·constants<>+632(SB)/4, $0x3e9d29af
-DATA ·constants<>+636(SB)/4, $0x3e9d29af
-DATA ·constants<>+640(SB)/4, $0x3cc51ef0
-DATA ·constants<>+644(SB)/4, $0x3cc51ef0
-DATA ·constants<>+648(SB)/4, $0x3cc51ef0
-DATA ·constants<>+652(SB)/4, $0x3cc51ef0
-DATA ·constants<>+656(SB)/4, $0x3cc51ef0
-DATA ·constants<>+660(SB)/4, $0x3cc51ef0
-DATA ·constants<>+664(SB)/4, $0x3cc51ef0
-DATA ·constants<>+668(SB)/4, $0x3cc51ef0
-DATA ·constants<>+672(SB)/4, $0xbe12cde1
-DATA ·constants<>+676(SB)/4, $0xbe12cde1
-DATA ·constants<>+680(SB)/4, $0xbe12cde1
-DATA ·constants<>+684(SB)/4, $0xbe12cde1
-DATA ·constants<>+688(SB)/4, $0xbe12cde1
-DATA ·constants<>+692(SB)/4, $0xbe12cde1
-DATA ·constants<>+696(SB)/4, $0xbe12cde1
-DATA ·constants<>+700(SB)/4, $0xbe12cde1
-DATA ·constants<>+704(SB)/4, $0x3db8462f
-DATA ·constants<>+708(SB)/4, $0x3db8462f
-DATA ·constants<>+712(SB)/4, $0x3db8462f
-DATA ·constants<>+716(SB)/4, $0x3db8462f
-DATA ·constants<>+720(SB)/4, $0x3db8462f
-DATA ·constants<>+724(SB)/4, $0x3db8462f
-DATA ·constants<>+728(SB)/4, $0x3db8462f
-DATA ·constants<>+732(SB)/4, $0x3db8462f
-DATA ·constants<>+736(SB)/4, $0xbe74fc89
-DATA ·constants<>+740(SB)/4, $0xbe74fc89
-DATA ·constants<>+744(SB)/4, $0xbe74fc89
-DATA ·constants<>+748(SB)/4, $0xbe74fc89
-DATA ·constants<>+752(SB)/4, $0xbe74fc89
-DATA ·constants<>+756(SB)/4, $0xbe74fc89
-DATA ·constants<>+760(SB)/4, $0xbe74fc89
-DATA ·constants<>+764(SB)/4, $0xbe74fc89
-DATA ·constants<>+768(SB)/4, $0x3e7a3fca
-DATA ·constants<>+772(SB)/4, $0x3e7a3fca
-DATA ·constants<>+776(SB)/4, $0x3e7a3fca
-DATA ·constants<>+780(SB)/4, $0x3e7a3fca
-DATA ·constants<>+784(SB)/4, $0x3e7a3fca
-DATA ·constants<>+788(SB)/4, $0x3e7a3fca
-DATA ·constants<>+792(SB)/4, $0x3e7a3fca
-DATA ·constants<>+796(SB)/4, $0x3e7a3fca
-DATA ·constants<>+800(SB)/4, $0xbd9a7f47
-DATA ·constants<>+804(SB)/4, $0xbd9a7f47
-DATA ·constants<>+808(SB)/4, $0xbd9a7f47
-DATA ·constants<>+812(SB)/4, $0xbd9a7f47
-DATA ·constants<>+816(SB)/4, $0xbd9a7f47
-DATA ·constants<>+820(SB)/4, $0xbd9a7f47
-DATA ·constants<>+824(SB)/4, $0xbd9a7f47
-DATA ·constants<>+828(SB)/4, $0xbd9a7f47
-GLOBL ·constants<>(SB), RODATA|NOPTR, $832
+DATA ·constants<>+416(SB)/4, $0xc2fc0000
+DATA ·constants<>+420(SB)/4, $0xc2fc0000
+DATA ·constants<>+424(SB)/4, $0xc2fc0000
+DATA ·constants<>+428(SB)/4, $0xc2fc0000
+DATA ·constants<>+432(SB)/4, $0xc2fc0000
+DATA ·constants<>+436(SB)/4, $0xc2fc0000
+DATA ·constants<>+440(SB)/4, $0xc2fc0000
+DATA ·constants<>+444(SB)/4, $0xc2fc0000
+DATA ·constants<>+448(SB)/4, $0x3f31725d
+DATA ·constants<>+452(SB)/4, $0x3f31725d
+DATA ·constants<>+456(SB)/4, $0x3f31725d
+DATA ·constants<>+460(SB)/4, $0x3f31725d
+DATA ·constants<>+464(SB)/4, $0x3f31725d
+DATA ·constants<>+468(SB)/4, $0x3f31725d
+DATA ·constants<>+472(SB)/4, $0x3f31725d
+DATA ·constants<>+476(SB)/4, $0x3f31725d
+DATA ·constants<>+480(SB)/4, $0x3e75edb5
+DATA ·constants<>+484(SB)/4, $0x3e75edb5
+DATA ·constants<>+488(SB)/4, $0x3e75edb5
+DATA ·constants<>+492(SB)/4, $0x3e75edb5
+DATA ·constants<>+496(SB)/4, $0x3e75edb5
+DATA ·constants<>+500(SB)/4, $0x3e75edb5
+DATA ·constants<>+504(SB)/4, $0x3e75edb5
+DATA ·constants<>+508(SB)/4, $0x3e75edb5
+DATA ·constants<>+512(SB)/4, $0x3d648e08
+DATA ·constants<>+516(SB)/4, $0x3d648e08
+DATA ·constants<>+520(SB)/4, $0x3d648e08
+DATA ·constants<>+524(SB)/4, $0x3d648e08
+DATA ·constants<>+528(SB)/4, $0x3d648e08
+DATA ·constants<>+532(SB)/4, $0x3d648e08
+DATA ·constants<>+536(SB)/4, $0x3d648e08
+DATA ·constants<>+540(SB)/4, $0x3d648e08
+DATA ·constants<>+544(SB)/4, $0x3c13be0e
+DATA ·constants<>+548(SB)/4, $0x3c13be0e
+DATA ·constants<>+552(SB)/4, $0x3c13be0e
+DATA ·constants<>+556(SB)/4, $0x3c13be0e
+DATA ·constants<>+560(SB)/4, $0x3c13be0e
+DATA ·constants<>+564(SB)/4, $0x3c13be0e
+DATA ·constants<>+568(SB)/4, $0x3c13be0e
+DATA ·constants<>+572(SB)/4, $0x3c13be0e
+DATA ·constants<>+576(SB)/4, $0x3af4b489
+DATA ·constants<>+580(SB)/4, $0x3af4b489
+DATA ·constants<>+584(SB)/4, $0x3af4b489
+DATA ·constants<>+588(SB)/4, $0x3af4b489
+DATA ·constants<>+592(SB)/4, $0x3af4b489
+DATA ·constants<>+596(SB)/4, $0x3af4b489
+DATA ·constants<>+600(SB)/4, $0x3af4b489
+DATA ·constants<>+604(SB)/4, $0x3af4b489
+DATA ·constants<>+608(SB)/4, $0xbfd9db23
+DATA ·constants<>+612(SB)/4, $0xbfd9db23
+DATA ·constants<>+616(SB)/4, $0xbfd9db23
+DATA ·constants<>+620(SB)/4, $0xbfd9db23
+DATA ·constants<>+624(SB)/4, $0xbfd9db23
+DATA ·constants<>+628(SB)/4, $0xbfd9db23
+DATA ·constants<>+632(SB)/4, $0xbfd9db23
+DATA ·constants<>+636(SB)/4, $0xbfd9db23
+DATA ·constants<>+640(SB)/4, $0x41800000
+DATA ·constants<>+644(SB)/4, $0x41800000
+DATA ·constants<>+648(SB)/4, $0x41800000
+DATA ·constants<>+652(SB)/4, $0x41800000
+DATA ·constants<>+656(SB)/4, $0x41800000
+DATA ·constants<>+660(SB)/4, $0x41800000
+DATA ·constants<>+664(SB)/4, $0x41800000
+DATA ·constants<>+668(SB)/4, $0x41800000
+DATA ·constants<>+672(SB)/4, $0x40240000
+DATA ·constants<>+676(SB)/4, $0x40240000
+DATA ·constants<>+680(SB)/4, $0x40240000
+DATA ·constants<>+684(SB)/4, $0x40240000
+DATA ·constants<>+688(SB)/4, $0x40240000
+DATA ·constants<>+692(SB)/4, $0x40240000
+DATA ·constants<>+696(SB)/4, $0x40240000
+DATA ·constants<>+700(SB)/4, $0x40240000
+DATA ·constants<>+704(SB)/4, $0x3fa40000
+DATA ·constants<>+708(SB)/4, $0x3fa40000
+DATA ·constants<>+712(SB)/4, $0x3fa40000
+DATA ·constants<>+716(SB)/4, $0x3fa40000
+DATA ·constants<>+720(SB)/4, $0x3fa40000
+DATA ·constants<>+724(SB)/4, $0x3fa40000
+DATA ·constants<>+728(SB)/4, $0x3fa40000
+DATA ·constants<>+732(SB)/4, $0x3fa40000
+DATA ·constants<>+736(SB)/4, $0xbfab4fb0
+DATA ·constants<>+740(SB)/4, $0xbfab4fb0
+DATA ·constants<>+744(SB)/4, $0xbfab4fb0
+DATA ·constants<>+748(SB)/4, $0xbfab4fb0
+DATA ·constants<>+752(SB)/4, $0xbfab4fb0
+DATA ·constants<>+756(SB)/4, $0xbfab4fb0
+DATA ·constants<>+760(SB)/4, $0xbfab4fb0
+DATA ·constants<>+764(SB)/4, $0xbfab4fb0
+DATA ·constants<>+768(SB)/4, $0x3e7eae2f
+DATA ·constants<>+772(SB)/4, $0x3e7eae2f
+DATA ·constants<>+776(SB)/4, $0x3e7eae2f
+DATA ·constants<>+780(SB)/4, $0x3e7eae2f
+DATA ·constants<>+784(SB)/4, $0x3e7eae2f
+DATA ·constants<>+788(SB)/4, $0x3e7eae2f
+DATA ·constants<>+792(SB)/4, $0x3e7eae2f
+DATA ·constants<>+796(SB)/4, $0x3e7eae2f
+DATA ·constants<>+800(SB)/4, $0x3e9d29af
+DATA ·constants<>+804(SB)/4, $0x3e9d29af
+DATA ·constants<>+808(SB)/4, $0x3e9d29af
+DATA ·constants<>+812(SB)/4, $0x3e9d29af
+DATA ·constants<>+816(SB)/4, $0x3e9d29af
+DATA ·constants<>+820(SB)/4, $0x3e9d29af
+DATA ·constants<>+824(SB)/4, $0x3e9d29af
+DATA ·constants<>+828(SB)/4, $0x3e9d29af
+DATA ·constants<>+832(SB)/4, $0x3cc51ef0
+DATA ·constants<>+836(SB)/4, $0x3cc51ef0
+DATA ·constants<>+840(SB)/4, $0x3cc51ef0
+DATA ·constants<>+844(SB)/4, $0x3cc51ef0
+DATA ·constants<>+848(SB)/4, $0x3cc51ef0
+DATA ·constants<>+852(SB)/4, $0x3cc51ef0
+DATA ·constants<>+856(SB)/4, $0x3cc51ef0
+DATA ·constants<>+860(SB)/4, $0x3cc51ef0
+DATA ·constants<>+864(SB)/4, $0xbe12cde1
+DATA ·constants<>+868(SB)/4, $0xbe12cde1
+DATA ·constants<>+872(SB)/4, $0xbe12cde1
+DATA ·constants<>+876(SB)/4, $0xbe12cde1
+DATA ·constants<>+880(SB)/4, $0xbe12cde1
+DATA ·constants<>+884(SB)/4, $0xbe12cde1
+DATA ·constants<>+888(SB)/4, $0xbe12cde1
+DATA ·constants<>+892(SB)/4, $0xbe12cde1
+DATA ·constants<>+896(SB)/4, $0x3db8462f
+DATA ·constants<>+900(SB)/4, $0x3db8462f
+DATA ·constants<>+904(SB)/4, $0x3db8462f
+DATA ·constants<>+908(SB)/4, $0x3db8462f
+DATA ·constants<>+912(SB)/4, $0x3db8462f
+DATA ·constants<>+916(SB)/4, $0x3db8462f
+DATA ·constants<>+920(SB)/4, $0x3db8462f
+DATA ·constants<>+924(SB)/4, $0x3db8462f
+DATA ·constants<>+928(SB)/4, $0xbe74fc89
+DATA ·constants<>+932(SB)/4, $0xbe74fc89
+DATA ·constants<>+936(SB)/4, $0xbe74fc89
+DATA ·constants<>+940(SB)/4, $0xbe74fc89
+DATA ·constants<>+944(SB)/4, $0xbe74fc89
+DATA ·constants<>+948(SB)/4, $0xbe74fc89
+DATA ·constants<>+952(SB)/4, $0xbe74fc89
+DATA ·constants<>+956(SB)/4, $0xbe74fc89
+DATA ·constants<>+960(SB)/4, $0x3e7a3fca
+DATA ·constants<>+964(SB)/4, $0x3e7a3fca
+DATA ·constants<>+968(SB)/4, $0x3e7a3fca
+DATA ·constants<>+972(SB)/4, $0x3e7a3fca
+DATA ·constants<>+976(SB)/4, $0x3e7a3fca
+DATA ·constants<>+980(SB)/4, $0x3e7a3fca
+DATA ·constants<>+984(SB)/4, $0x3e7a3fca
+DATA ·constants<>+988(SB)/4, $0x3e7a3fca
+DATA ·constants<>+992(SB)/4, $0xbd9a7f47
+DATA ·constants<>+996(SB)/4, $0xbd9a7f47
+DATA ·constants<>+1000(SB)/4, $0xbd9a7f47
+DATA ·constants<>+1004(SB)/4, $0xbd9a7f47
+DATA ·constants<>+1008(SB)/4, $0xbd9a7f47
+DATA ·constants<>+1012(SB)/4, $0xbd9a7f47
+DATA ·constants<>+1016(SB)/4, $0xbd9a7f47
+DATA ·constants<>+1020(SB)/4, $0xbd9a7f47
+GLOBL ·constants<>(SB), RODATA|NOPTR, $1024
 
 DATA ·bits<>+0(SB)/4, $0x7fffffff
 DATA ·bits<>+4(SB)/4, $0x7fffffff
@@ -1057,37 +1312,3 @@ DATA ·bits<>+52(SB)/4, $0x0000007f
 DATA ·bits<>+56(SB)/4, $0x0000007f
 DATA ·bits<>+60(SB)/4, $0x0000007f
 GLOBL ·bits<>(SB), RODATA|NOPTR, $64
-
-DATA ·masks<>+0(SB)/4, $0xffffffff
-DATA ·masks<>+4(SB)/4, $0xffffffff
-DATA ·masks<>+8(SB)/4, $0xffffffff
-DATA ·masks<>+12(SB)/4, $0xffffffff
-DATA ·masks<>+16(SB)/4, $0xffffffff
-DATA ·masks<>+20(SB)/4, $0xffffffff
-DATA ·masks<>+24(SB)/4, $0xffffffff
-DATA ·masks<>+28(SB)/4, $0xffffffff
-DATA ·masks<>+32(SB)/4, $0xffffffff
-DATA ·masks<>+36(SB)/4, $0xffffffff
-DATA ·masks<>+40(SB)/4, $0xffffffff
-DATA ·masks<>+44(SB)/4, $0xffffffff
-DATA ·masks<>+48(SB)/4, $0xffffffff
-DATA ·masks<>+52(SB)/4, $0xffffffff
-DATA ·masks<>+56(SB)/4, $0xffffffff
-DATA ·masks<>+60(SB)/4, $0xffffffff
-DATA ·masks<>+64(SB)/4, $0x00000000
-DATA ·masks<>+68(SB)/4, $0x00000000
-DATA ·masks<>+72(SB)/4, $0x00000000
-DATA ·masks<>+76(SB)/4, $0x00000000
-DATA ·masks<>+80(SB)/4, $0x00000000
-DATA ·masks<>+84(SB)/4, $0x00000000
-DATA ·masks<>+88(SB)/4, $0x00000000
-DATA ·masks<>+92(SB)/4, $0x00000000
-DATA ·masks<>+96(SB)/4, $0x00000000
-DATA ·masks<>+100(SB)/4, $0x00000000
-DATA ·masks<>+104(SB)/4, $0x00000000
-DATA ·masks<>+108(SB)/4, $0x00000000
-DATA ·masks<>+112(SB)/4, $0x00000000
-DATA ·masks<>+116(SB)/4, $0x00000000
-DATA ·masks<>+120(SB)/4, $0x00000000
-DATA ·masks<>+124(SB)/4, $0x00000000
-GLOBL ·masks<>(SB), RODATA|NOPTR, $128

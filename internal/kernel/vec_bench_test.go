@@ -82,7 +82,6 @@ func BenchmarkElementwise(b *testing.B) {
 			{"gelu", 2 * n, Apply(out, x, GELU)},
 			{"quickgelu", 2 * n, Apply(out, x, QuickGELU)},
 			{"geglu", 3 * n / 2, GEGLU(out, x, s.N*s.Pixels, s.C/2)},
-			{"softmax", 2 * n, Softmax(out, x, s.N*s.Pixels, s.C)},
 			{"add", 3 * n, Add(out, x, y)},
 			{"addperchannel", 2 * n, AddPerChannel(out, x, y, s.N, s.Pixels, s.C)},
 			{"concat", 2 * n, Concat(out, s.N*s.Pixels, x, s.C/2, y, s.C/2)},
@@ -92,15 +91,17 @@ func BenchmarkElementwise(b *testing.B) {
 	}
 }
 
-// BenchmarkSoftmaxRow is the step of attention, on a row in the cache.
-func BenchmarkSoftmaxRow(b *testing.B) {
-	for _, n := range []int{77, 80, 256, 1024} {
-		row := make([]float32, n)
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
+// BenchmarkSoftmaxColumns is the step of attention, on scores in the cache.
+func BenchmarkSoftmaxColumns(b *testing.B) {
+	for _, keys := range []int{77, keyTile} {
+		scores := make([]float32, keys*panel)
+		most, sum, rescale := make([]float32, panel), make([]float32, panel), make([]float32, panel)
+		b.Run(fmt.Sprint(keys), func(b *testing.B) {
 			benchEveryISA(b, func(b *testing.B) {
 				for b.Loop() {
-					softmaxRow(row, 0.158, softmaxStart, 0)
+					softmaxColumns(scores, keys, most, sum, rescale)
 				}
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*keys*panel/lanes), "ns/vector")
 			})
 		})
 	}

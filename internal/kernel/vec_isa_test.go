@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -100,32 +101,65 @@ func TestGEGLUSameBytes(t *testing.T) {
 	}
 }
 
-func TestSoftmaxRowSameBytes(t *testing.T) {
+func TestSoftmaxColumnsSameBytes(t *testing.T) {
 	rng := rand.New(rand.NewPCG(6, 3))
-	step := func(scale, most, sum float32) func(in [][]float32) []float32 {
-		return func(in [][]float32) []float32 {
-			m, s, r := softmaxRow(in[0], scale, most, sum)
-			return []float32{m, s, r}
-		}
-	}
-	for _, n := range lengths() {
-		finite := randoms(rng, n)
+	for _, keys := range append(lengths()[:40], 77, keyTile) {
+		finite := randoms(rng, keys*panel)
 		for i := range finite {
 			finite[i] *= 40
 		}
-		masked := randoms(rng, n)
+		masked := randoms(rng, keys*panel)
 		for i := range masked {
 			if rng.IntN(3) > 0 {
 				masked[i] = float32(math.Inf(-1))
 			}
 		}
-		for _, x := range [][]float32{finite, masked, mixed(rng, n), make([]float32, n)} {
-			sameEverywhere(t, step(0.158, softmaxStart, 0), x)
-			sameEverywhere(t, step(1, 30, 5.5), x)
-			sameEverywhere(t, step(3, -1, 0.7), x)
-			for _, most := range awkward[:5] { // a first score may be any of them
-				sameEverywhere(t, step(0.158, most, 0), x)
+		zeros := make([]float32, keys*panel)
+		for i := range zeros {
+			zeros[i] = float32(math.Copysign(0, float64(rng.IntN(2)-1)))
+		}
+		for _, s := range [][]float32{finite, masked, mixed(rng, keys*panel), zeros} {
+			for _, cols := range []int{16, 32} {
+				start := slices.Repeat([]float32{softmaxStart}, cols)
+				for _, most := range [][]float32{start, randoms(rng, cols), mixed(rng, cols)} {
+					sameEverywhere(t, func(in [][]float32) []float32 {
+						softmaxColumns(in[0], keys, in[1], in[2], in[3])
+						return nil
+					}, s, most, randoms(rng, cols), make([]float32, cols))
+				}
 			}
+		}
+	}
+}
+
+// A sweep over all numbers: the exponential of each.
+func TestExp2SameBytes(t *testing.T) {
+	var s []float32
+	everyFloat32(400009, func(z float32) {
+		if !(z > 0) {
+			s = append(s, z)
+		}
+	})
+	for z := float32(-130); z < 0; z += 0x1.3p-7 {
+		s = append(s, z)
+	}
+	zeros := make([]float32, panel)
+	for ; len(s) >= panel; s = s[panel:] {
+		sameEverywhere(t, func(in [][]float32) []float32 {
+			softmaxColumns(in[0], 1, in[1], in[2], in[3])
+			return nil
+		}, s[:panel], zeros, zeros, zeros)
+	}
+}
+
+func TestScaleColumnsSameBytes(t *testing.T) {
+	rng := rand.New(rand.NewPCG(6, 7))
+	for _, rows := range []int{0, 1, 2, 3, 40, 77} {
+		for _, cols := range []int{16, 32} {
+			sameEverywhere(t, func(in [][]float32) []float32 {
+				scaleColumns(in[0], rows, in[1])
+				return nil
+			}, mixed(rng, rows*panel), mixed(rng, cols))
 		}
 	}
 }
@@ -199,12 +233,13 @@ func TestNormsSameBytes(t *testing.T) {
 
 // The padded copies stay on the stack.
 func TestRowsAllocateNothing(t *testing.T) {
-	x, y := make([]float32, 77), make([]float32, 77)
+	x, y, columns := make([]float32, 77), make([]float32, 77), make([]float32, 3*panel)
 	eachISA(t, func(t *testing.T) {
 		assert.Zero(t, testing.AllocsPerRun(10, func() {
 			activate(x, x, SiLU)
 			gegluRow(x, x, y)
-			softmaxRow(x, 1, softmaxStart, 0)
+			softmaxColumns(columns, 3, y[:16], y[16:32], y[32:48])
+			scaleColumns(columns, 3, y[:32])
 			addRow(x, x, y)
 			sum, _ := sumRow(x)
 			normaliseRow(x, x, float32(sum), 1, 0, y, y)
@@ -216,7 +251,7 @@ func TestPhasesAllocateNothing(t *testing.T) {
 	s := NormShape{N: 1, Pixels: 30, C: 40, Groups: 8}
 	x := make([]float32, s.Pixels*s.C)
 	phases := GroupNorm(x, x, s, x[:s.C], x[:s.C], 1e-5, SiLU, make([]float32, GroupNormWork(s)))
-	phases = append(phases, LayerNorm(x, x, s.Pixels, s.C, x[:s.C], x[:s.C], 1e-5), Softmax(x, x, s.Pixels, s.C))
+	phases = append(phases, LayerNorm(x, x, s.Pixels, s.C, x[:s.C], x[:s.C], 1e-5))
 	scratch := make([]float32, phases[1].Scratch)
 	eachISA(t, func(t *testing.T) {
 		require.Zero(t, testing.AllocsPerRun(10, func() {

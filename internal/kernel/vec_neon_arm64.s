@@ -21,10 +21,10 @@ TEXT ·siluNEON(SB), NOSPLIT, $0-24
 	VDUP R19, V22.S4
 	FMOVQ (R20), F23
 	VEOR V24.B16, V24.B16, V24.B16
-	FMOVQ 224(R20), F25
-	FMOVQ 240(R20), F26
+	FMOVQ 320(R20), F25
+	FMOVQ 336(R20), F26
 	FMOVQ 16(R20), F27
-	FMOVQ 208(R20), F28
+	FMOVQ 304(R20), F28
 
 elements:
 	FMOVQ.P 16(R1), F0
@@ -81,10 +81,10 @@ TEXT ·geluNEON(SB), NOSPLIT, $0-24
 	VDUP R19, V22.S4
 	FMOVQ (R20), F23
 	VEOR V24.B16, V24.B16, V24.B16
-	FMOVQ 224(R20), F25
-	FMOVQ 240(R20), F26
+	FMOVQ 320(R20), F25
+	FMOVQ 336(R20), F26
 	FMOVQ 16(R20), F27
-	FMOVQ 208(R20), F28
+	FMOVQ 304(R20), F28
 
 elements:
 	FMOVQ.P 16(R1), F0
@@ -94,24 +94,24 @@ elements:
 	WORD $0x4e3ad422 // fadd v2.4s, v1.4s, v26.4s
 	WORD $0x6e22fee2 // fdiv v2.4s, v23.4s, v2.4s
 	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
+	FMOVQ 496(R20), F7
+	FMOVQ 480(R20), F4
+	VFMLA V3.S4, V7.S4, V4.S4
+	FMOVQ 464(R20), F7
+	VFMLA V3.S4, V4.S4, V7.S4
+	FMOVQ 448(R20), F4
+	VFMLA V3.S4, V7.S4, V4.S4
+	FMOVQ 432(R20), F7
+	VFMLA V3.S4, V4.S4, V7.S4
+	FMOVQ 416(R20), F4
+	VFMLA V3.S4, V7.S4, V4.S4
 	FMOVQ 400(R20), F7
+	VFMLA V3.S4, V4.S4, V7.S4
 	FMOVQ 384(R20), F4
 	VFMLA V3.S4, V7.S4, V4.S4
 	FMOVQ 368(R20), F7
 	VFMLA V3.S4, V4.S4, V7.S4
 	FMOVQ 352(R20), F4
-	VFMLA V3.S4, V7.S4, V4.S4
-	FMOVQ 336(R20), F7
-	VFMLA V3.S4, V4.S4, V7.S4
-	FMOVQ 320(R20), F4
-	VFMLA V3.S4, V7.S4, V4.S4
-	FMOVQ 304(R20), F7
-	VFMLA V3.S4, V4.S4, V7.S4
-	FMOVQ 288(R20), F4
-	VFMLA V3.S4, V7.S4, V4.S4
-	FMOVQ 272(R20), F7
-	VFMLA V3.S4, V4.S4, V7.S4
-	FMOVQ 256(R20), F4
 	VFMLA V3.S4, V7.S4, V4.S4
 	WORD $0x6e22dc84 // fmul v4.4s, v4.4s, v2.4s
 	WORD $0x6e3bdc23 // fmul v3.4s, v1.4s, v27.4s
@@ -173,10 +173,10 @@ TEXT ·quickGELUNEON(SB), NOSPLIT, $0-24
 	VDUP R19, V22.S4
 	FMOVQ (R20), F23
 	VEOR V24.B16, V24.B16, V24.B16
-	FMOVQ 224(R20), F25
-	FMOVQ 240(R20), F26
+	FMOVQ 320(R20), F25
+	FMOVQ 336(R20), F26
 	FMOVQ 16(R20), F27
-	FMOVQ 208(R20), F28
+	FMOVQ 304(R20), F28
 
 elements:
 	FMOVQ.P 16(R1), F0
@@ -234,10 +234,10 @@ TEXT ·gegluNEON(SB), NOSPLIT, $0-32
 	VDUP R19, V22.S4
 	FMOVQ (R20), F23
 	VEOR V24.B16, V24.B16, V24.B16
-	FMOVQ 224(R20), F25
-	FMOVQ 240(R20), F26
+	FMOVQ 320(R20), F25
+	FMOVQ 336(R20), F26
 	FMOVQ 16(R20), F27
-	FMOVQ 208(R20), F28
+	FMOVQ 304(R20), F28
 
 elements:
 	FMOVQ.P 16(R2), F0
@@ -247,24 +247,24 @@ elements:
 	WORD $0x4e3ad422 // fadd v2.4s, v1.4s, v26.4s
 	WORD $0x6e22fee2 // fdiv v2.4s, v23.4s, v2.4s
 	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
+	FMOVQ 496(R20), F7
+	FMOVQ 480(R20), F4
+	VFMLA V3.S4, V7.S4, V4.S4
+	FMOVQ 464(R20), F7
+	VFMLA V3.S4, V4.S4, V7.S4
+	FMOVQ 448(R20), F4
+	VFMLA V3.S4, V7.S4, V4.S4
+	FMOVQ 432(R20), F7
+	VFMLA V3.S4, V4.S4, V7.S4
+	FMOVQ 416(R20), F4
+	VFMLA V3.S4, V7.S4, V4.S4
 	FMOVQ 400(R20), F7
+	VFMLA V3.S4, V4.S4, V7.S4
 	FMOVQ 384(R20), F4
 	VFMLA V3.S4, V7.S4, V4.S4
 	FMOVQ 368(R20), F7
 	VFMLA V3.S4, V4.S4, V7.S4
 	FMOVQ 352(R20), F4
-	VFMLA V3.S4, V7.S4, V4.S4
-	FMOVQ 336(R20), F7
-	VFMLA V3.S4, V4.S4, V7.S4
-	FMOVQ 320(R20), F4
-	VFMLA V3.S4, V7.S4, V4.S4
-	FMOVQ 304(R20), F7
-	VFMLA V3.S4, V4.S4, V7.S4
-	FMOVQ 288(R20), F4
-	VFMLA V3.S4, V7.S4, V4.S4
-	FMOVQ 272(R20), F7
-	VFMLA V3.S4, V4.S4, V7.S4
-	FMOVQ 256(R20), F4
 	VFMLA V3.S4, V7.S4, V4.S4
 	WORD $0x6e22dc84 // fmul v4.4s, v4.4s, v2.4s
 	WORD $0x6e3bdc23 // fmul v3.4s, v1.4s, v27.4s
@@ -355,273 +355,992 @@ elements:
 	CBNZ R3, elements
 	RET
 
-// func softmaxRowNEON(s *float32, tail *float32, n int, rest int, scale float32, max float32, sum float32) (newMax, newSum, rescale float32)
-TEXT ·softmaxRowNEON(SB), NOSPLIT, $0-60
+// func softmaxColumnsNEON(s *float32, keys int, most *float32, sum *float32, rescale *float32)
+TEXT ·softmaxColumnsNEON(SB), NOSPLIT, $0-40
 	MOVD s+0(FP), R0
-	MOVD tail+8(FP), R1
-	MOVD n+16(FP), R2
-	MOVD rest+24(FP), R3
+	MOVD keys+8(FP), R1
+	MOVD most+16(FP), R2
+	MOVD sum+24(FP), R3
+	MOVD rescale+32(FP), R4
 	MOVD $·constants<>+0(SB), R20
-	FMOVQ 32(R20), F16
-	FMOVQ 48(R20), F17
-	FMOVQ 64(R20), F18
-	FMOVQ 80(R20), F19
-	FMOVQ 96(R20), F20
-	FMOVQ 112(R20), F21
+	FMOVQ 208(R20), F31
 	MOVD $127, R19
-	VDUP R19, V22.S4
-	FMOVQ (R20), F23
-	FMOVS scale+32(FP), F4
-	VDUP V4.S[0], V4.S4
-	FMOVS max+36(FP), F8
-	VDUP V8.S[0], V8.S4
-	VMOV V8.B16, V9.B16
-	VMOV V8.B16, V10.B16
-	VMOV V8.B16, V11.B16
-	MOVD R0, R4
-	MOVD R2, R5
-	MOVD R3, R6
+	VDUP R19, V29.S4
+	VEOR V30.B16, V30.B16, V30.B16
+	FMOVQ (R2), F9
+	FMOVQ 16(R2), F10
+	FMOVQ 32(R2), F11
+	FMOVQ 48(R2), F12
+	FMOVQ (R2), F13
+	FMOVQ 16(R2), F14
+	FMOVQ 32(R2), F15
+	FMOVQ 48(R2), F16
+	FMOVQ (R2), F17
+	FMOVQ 16(R2), F18
+	FMOVQ 32(R2), F19
+	FMOVQ 48(R2), F20
+	FMOVQ (R2), F21
+	FMOVQ 16(R2), F22
+	FMOVQ 32(R2), F23
+	FMOVQ 48(R2), F24
+	MOVD R0, R5
+	SUB $4, R1, R6
+	TBNZ $63, R6, maxRest
 
 max:
-	CBZ R5, maxTail
-	FLDPQ.P 32(R4), (F0, F1)
-	FLDPQ.P 32(R4), (F2, F3)
-	WORD $0x6ea8e406 // fcmgt v6.4s, v0.4s, v8.4s
-	VBIT V6.B16, V0.B16, V8.B16
-	WORD $0x6ea9e426 // fcmgt v6.4s, v1.4s, v9.4s
-	VBIT V6.B16, V1.B16, V9.B16
-	WORD $0x6eaae446 // fcmgt v6.4s, v2.4s, v10.4s
-	VBIT V6.B16, V2.B16, V10.B16
-	WORD $0x6eabe466 // fcmgt v6.4s, v3.4s, v11.4s
-	VBIT V6.B16, V3.B16, V11.B16
-	SUB $16, R5
-	B max
+	FMOVQ (R5), F0
+	WORD $0x6ea9e404 // fcmgt v4.4s, v0.4s, v9.4s
+	VBIT V4.B16, V0.B16, V9.B16
+	FMOVQ 16(R5), F1
+	WORD $0x6eaae424 // fcmgt v4.4s, v1.4s, v10.4s
+	VBIT V4.B16, V1.B16, V10.B16
+	FMOVQ 32(R5), F2
+	WORD $0x6eabe444 // fcmgt v4.4s, v2.4s, v11.4s
+	VBIT V4.B16, V2.B16, V11.B16
+	FMOVQ 48(R5), F3
+	WORD $0x6eace464 // fcmgt v4.4s, v3.4s, v12.4s
+	VBIT V4.B16, V3.B16, V12.B16
+	FMOVQ 128(R5), F0
+	WORD $0x6eade404 // fcmgt v4.4s, v0.4s, v13.4s
+	VBIT V4.B16, V0.B16, V13.B16
+	FMOVQ 144(R5), F1
+	WORD $0x6eaee424 // fcmgt v4.4s, v1.4s, v14.4s
+	VBIT V4.B16, V1.B16, V14.B16
+	FMOVQ 160(R5), F2
+	WORD $0x6eafe444 // fcmgt v4.4s, v2.4s, v15.4s
+	VBIT V4.B16, V2.B16, V15.B16
+	FMOVQ 176(R5), F3
+	WORD $0x6eb0e464 // fcmgt v4.4s, v3.4s, v16.4s
+	VBIT V4.B16, V3.B16, V16.B16
+	FMOVQ 256(R5), F0
+	WORD $0x6eb1e404 // fcmgt v4.4s, v0.4s, v17.4s
+	VBIT V4.B16, V0.B16, V17.B16
+	FMOVQ 272(R5), F1
+	WORD $0x6eb2e424 // fcmgt v4.4s, v1.4s, v18.4s
+	VBIT V4.B16, V1.B16, V18.B16
+	FMOVQ 288(R5), F2
+	WORD $0x6eb3e444 // fcmgt v4.4s, v2.4s, v19.4s
+	VBIT V4.B16, V2.B16, V19.B16
+	FMOVQ 304(R5), F3
+	WORD $0x6eb4e464 // fcmgt v4.4s, v3.4s, v20.4s
+	VBIT V4.B16, V3.B16, V20.B16
+	FMOVQ 384(R5), F0
+	WORD $0x6eb5e404 // fcmgt v4.4s, v0.4s, v21.4s
+	VBIT V4.B16, V0.B16, V21.B16
+	FMOVQ 400(R5), F1
+	WORD $0x6eb6e424 // fcmgt v4.4s, v1.4s, v22.4s
+	VBIT V4.B16, V1.B16, V22.B16
+	FMOVQ 416(R5), F2
+	WORD $0x6eb7e444 // fcmgt v4.4s, v2.4s, v23.4s
+	VBIT V4.B16, V2.B16, V23.B16
+	FMOVQ 432(R5), F3
+	WORD $0x6eb8e464 // fcmgt v4.4s, v3.4s, v24.4s
+	VBIT V4.B16, V3.B16, V24.B16
+	ADD $512, R5
+	SUB $4, R6
+	TBZ $63, R6, max
 
-maxTail:
+maxRest:
+	ADD $4, R6
 	CBZ R6, maxEnd
-	MOVD R1, R4
-	MOVD R6, R5
-	MOVD ZR, R6
-	B max
+	FMOVQ (R5), F0
+	WORD $0x6ea9e404 // fcmgt v4.4s, v0.4s, v9.4s
+	VBIT V4.B16, V0.B16, V9.B16
+	FMOVQ 16(R5), F1
+	WORD $0x6eaae424 // fcmgt v4.4s, v1.4s, v10.4s
+	VBIT V4.B16, V1.B16, V10.B16
+	FMOVQ 32(R5), F2
+	WORD $0x6eabe444 // fcmgt v4.4s, v2.4s, v11.4s
+	VBIT V4.B16, V2.B16, V11.B16
+	FMOVQ 48(R5), F3
+	WORD $0x6eace464 // fcmgt v4.4s, v3.4s, v12.4s
+	VBIT V4.B16, V3.B16, V12.B16
+	ADD $128, R5
+	SUB $1, R6
+	CBZ R6, maxEnd
+	FMOVQ (R5), F0
+	WORD $0x6eade404 // fcmgt v4.4s, v0.4s, v13.4s
+	VBIT V4.B16, V0.B16, V13.B16
+	FMOVQ 16(R5), F1
+	WORD $0x6eaee424 // fcmgt v4.4s, v1.4s, v14.4s
+	VBIT V4.B16, V1.B16, V14.B16
+	FMOVQ 32(R5), F2
+	WORD $0x6eafe444 // fcmgt v4.4s, v2.4s, v15.4s
+	VBIT V4.B16, V2.B16, V15.B16
+	FMOVQ 48(R5), F3
+	WORD $0x6eb0e464 // fcmgt v4.4s, v3.4s, v16.4s
+	VBIT V4.B16, V3.B16, V16.B16
+	ADD $128, R5
+	SUB $1, R6
+	CBZ R6, maxEnd
+	FMOVQ (R5), F0
+	WORD $0x6eb1e404 // fcmgt v4.4s, v0.4s, v17.4s
+	VBIT V4.B16, V0.B16, V17.B16
+	FMOVQ 16(R5), F1
+	WORD $0x6eb2e424 // fcmgt v4.4s, v1.4s, v18.4s
+	VBIT V4.B16, V1.B16, V18.B16
+	FMOVQ 32(R5), F2
+	WORD $0x6eb3e444 // fcmgt v4.4s, v2.4s, v19.4s
+	VBIT V4.B16, V2.B16, V19.B16
+	FMOVQ 48(R5), F3
+	WORD $0x6eb4e464 // fcmgt v4.4s, v3.4s, v20.4s
+	VBIT V4.B16, V3.B16, V20.B16
+	ADD $128, R5
+	SUB $1, R6
 
 maxEnd:
-	WORD $0x6ea8e546 // fcmgt v6.4s, v10.4s, v8.4s
-	VBIT V6.B16, V10.B16, V8.B16
-	WORD $0x6ea9e566 // fcmgt v6.4s, v11.4s, v9.4s
-	VBIT V6.B16, V11.B16, V9.B16
-	WORD $0x6ea8e526 // fcmgt v6.4s, v9.4s, v8.4s
-	VBIT V6.B16, V9.B16, V8.B16
-	VEXT $8, V8.B16, V8.B16, V0.B16
-	WORD $0x6ea8e406 // fcmgt v6.4s, v0.4s, v8.4s
-	VBIT V6.B16, V0.B16, V8.B16
-	VDUP V8.S[1], V0.S4
-	WORD $0x6ea8e406 // fcmgt v6.4s, v0.4s, v8.4s
-	VBIT V6.B16, V0.B16, V8.B16
-	FMOVS F8, newMax+48(FP)
-	VDUP V8.S[0], V8.S4
-	WORD $0x6e24dd05 // fmul v5.4s, v8.4s, v4.4s
-	WORD $0x6ea0f8a5 // fneg v5.4s, v5.4s
+	WORD $0x6ea9e624 // fcmgt v4.4s, v17.4s, v9.4s
+	VBIT V4.B16, V17.B16, V9.B16
+	WORD $0x6eaae644 // fcmgt v4.4s, v18.4s, v10.4s
+	VBIT V4.B16, V18.B16, V10.B16
+	WORD $0x6eabe664 // fcmgt v4.4s, v19.4s, v11.4s
+	VBIT V4.B16, V19.B16, V11.B16
+	WORD $0x6eace684 // fcmgt v4.4s, v20.4s, v12.4s
+	VBIT V4.B16, V20.B16, V12.B16
+	WORD $0x6eade6a4 // fcmgt v4.4s, v21.4s, v13.4s
+	VBIT V4.B16, V21.B16, V13.B16
+	WORD $0x6eaee6c4 // fcmgt v4.4s, v22.4s, v14.4s
+	VBIT V4.B16, V22.B16, V14.B16
+	WORD $0x6eafe6e4 // fcmgt v4.4s, v23.4s, v15.4s
+	VBIT V4.B16, V23.B16, V15.B16
+	WORD $0x6eb0e704 // fcmgt v4.4s, v24.4s, v16.4s
+	VBIT V4.B16, V24.B16, V16.B16
+	WORD $0x6ea9e5a4 // fcmgt v4.4s, v13.4s, v9.4s
+	VBIT V4.B16, V13.B16, V9.B16
+	WORD $0x6eaae5c4 // fcmgt v4.4s, v14.4s, v10.4s
+	VBIT V4.B16, V14.B16, V10.B16
+	WORD $0x6eabe5e4 // fcmgt v4.4s, v15.4s, v11.4s
+	VBIT V4.B16, V15.B16, V11.B16
+	WORD $0x6eace604 // fcmgt v4.4s, v16.4s, v12.4s
+	VBIT V4.B16, V16.B16, V12.B16
+	WORD $0x4e3ed525 // fadd v5.4s, v9.4s, v30.4s
+	FMOVQ (R2), F0
+	FMOVQ F5, (R2)
+	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
+	WORD $0x6ea0e7e3 // fcmgt v3.4s, v31.4s, v0.4s
+	WORD $0x4e219802 // frintm v2.4s, v0.4s
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 288(R20), F4
+	FMOVQ 272(R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	FMOVQ 256(R20), F4
+	VFMLA V0.S4, V1.S4, V4.S4
+	FMOVQ 240(R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	FMOVQ 224(R20), F4
+	VFMLA V0.S4, V1.S4, V4.S4
+	FMOVQ (R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	WORD $0x4ea1b842 // fcvtzs v2.4s, v2.4s
+	VADD V29.S4, V2.S4, V2.S4
+	VSHL $23, V2.S4, V2.S4
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	VBIT V3.B16, V30.B16, V1.B16
+	FMOVQ F1, (R4)
+	WORD $0x4e3ed546 // fadd v6.4s, v10.4s, v30.4s
+	FMOVQ 16(R2), F0
+	FMOVQ F6, 16(R2)
+	WORD $0x4ea6d400 // fsub v0.4s, v0.4s, v6.4s
+	WORD $0x6ea0e7e3 // fcmgt v3.4s, v31.4s, v0.4s
+	WORD $0x4e219802 // frintm v2.4s, v0.4s
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 288(R20), F4
+	FMOVQ 272(R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	FMOVQ 256(R20), F4
+	VFMLA V0.S4, V1.S4, V4.S4
+	FMOVQ 240(R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	FMOVQ 224(R20), F4
+	VFMLA V0.S4, V1.S4, V4.S4
+	FMOVQ (R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	WORD $0x4ea1b842 // fcvtzs v2.4s, v2.4s
+	VADD V29.S4, V2.S4, V2.S4
+	VSHL $23, V2.S4, V2.S4
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	VBIT V3.B16, V30.B16, V1.B16
+	FMOVQ F1, 16(R4)
+	WORD $0x4e3ed567 // fadd v7.4s, v11.4s, v30.4s
+	FMOVQ 32(R2), F0
+	FMOVQ F7, 32(R2)
+	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
+	WORD $0x6ea0e7e3 // fcmgt v3.4s, v31.4s, v0.4s
+	WORD $0x4e219802 // frintm v2.4s, v0.4s
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 288(R20), F4
+	FMOVQ 272(R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	FMOVQ 256(R20), F4
+	VFMLA V0.S4, V1.S4, V4.S4
+	FMOVQ 240(R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	FMOVQ 224(R20), F4
+	VFMLA V0.S4, V1.S4, V4.S4
+	FMOVQ (R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	WORD $0x4ea1b842 // fcvtzs v2.4s, v2.4s
+	VADD V29.S4, V2.S4, V2.S4
+	VSHL $23, V2.S4, V2.S4
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	VBIT V3.B16, V30.B16, V1.B16
+	FMOVQ F1, 32(R4)
+	WORD $0x4e3ed588 // fadd v8.4s, v12.4s, v30.4s
+	FMOVQ 48(R2), F0
+	FMOVQ F8, 48(R2)
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6ea0e7e3 // fcmgt v3.4s, v31.4s, v0.4s
+	WORD $0x4e219802 // frintm v2.4s, v0.4s
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 288(R20), F4
+	FMOVQ 272(R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	FMOVQ 256(R20), F4
+	VFMLA V0.S4, V1.S4, V4.S4
+	FMOVQ 240(R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	FMOVQ 224(R20), F4
+	VFMLA V0.S4, V1.S4, V4.S4
+	FMOVQ (R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	WORD $0x4ea1b842 // fcvtzs v2.4s, v2.4s
+	VADD V29.S4, V2.S4, V2.S4
+	VSHL $23, V2.S4, V2.S4
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	VBIT V3.B16, V30.B16, V1.B16
+	FMOVQ F1, 48(R4)
+	VEOR V9.B16, V9.B16, V9.B16
+	VEOR V10.B16, V10.B16, V10.B16
+	VEOR V11.B16, V11.B16, V11.B16
 	VEOR V12.B16, V12.B16, V12.B16
 	VEOR V13.B16, V13.B16, V13.B16
 	VEOR V14.B16, V14.B16, V14.B16
 	VEOR V15.B16, V15.B16, V15.B16
-	MOVD R0, R4
-	MOVD R2, R5
-	MOVD R3, R6
+	VEOR V16.B16, V16.B16, V16.B16
+	VEOR V17.B16, V17.B16, V17.B16
+	VEOR V18.B16, V18.B16, V18.B16
+	VEOR V19.B16, V19.B16, V19.B16
+	VEOR V20.B16, V20.B16, V20.B16
+	VEOR V21.B16, V21.B16, V21.B16
+	VEOR V22.B16, V22.B16, V22.B16
+	VEOR V23.B16, V23.B16, V23.B16
+	VEOR V24.B16, V24.B16, V24.B16
+	MOVD R0, R5
+	SUB $4, R1, R6
+	TBNZ $63, R6, expRest
 
 exp:
-	CBZ R5, expTail
-	FMOVQ (R4), F3
-	VMOV V5.B16, V0.B16
-	VFMLA V4.S4, V3.S4, V0.S4
-	WORD $0x4eb1f400 // fmin v0.4s, v0.4s, v17.4s
-	WORD $0x4e30f400 // fmax v0.4s, v0.4s, v16.4s
-	VMOV V21.B16, V2.B16
-	VFMLA V18.S4, V0.S4, V2.S4
-	WORD $0x4eb5d443 // fsub v3.4s, v2.4s, v21.4s
-	VFMLA V19.S4, V3.S4, V0.S4
-	VFMLA V20.S4, V3.S4, V0.S4
-	FMOVQ 192(R20), F1
-	FMOVQ 176(R20), F3
-	VFMLA V0.S4, V1.S4, V3.S4
-	FMOVQ 160(R20), F1
-	VFMLA V0.S4, V3.S4, V1.S4
-	FMOVQ 144(R20), F3
-	VFMLA V0.S4, V1.S4, V3.S4
-	FMOVQ 128(R20), F1
-	VFMLA V0.S4, V3.S4, V1.S4
-	FMOVQ (R20), F3
-	VFMLA V0.S4, V1.S4, V3.S4
+	FMOVQ (R5), F0
+	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
+	WORD $0x6ea0e7e3 // fcmgt v3.4s, v31.4s, v0.4s
+	WORD $0x4e219802 // frintm v2.4s, v0.4s
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 288(R20), F4
+	FMOVQ 272(R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	FMOVQ 256(R20), F4
+	VFMLA V0.S4, V1.S4, V4.S4
+	FMOVQ 240(R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	FMOVQ 224(R20), F4
+	VFMLA V0.S4, V1.S4, V4.S4
 	FMOVQ (R20), F1
-	VFMLA V0.S4, V3.S4, V1.S4
-	VSUB V21.S4, V2.S4, V2.S4
-	WORD $0x4f3f0443 // sshr v3.4s, v2.4s, #1
-	VSUB V3.S4, V2.S4, V2.S4
-	VADD V22.S4, V3.S4, V3.S4
-	VSHL $23, V3.S4, V3.S4
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	VADD V22.S4, V2.S4, V2.S4
+	VFMLA V0.S4, V4.S4, V1.S4
+	WORD $0x4ea1b842 // fcvtzs v2.4s, v2.4s
+	VADD V29.S4, V2.S4, V2.S4
 	VSHL $23, V2.S4, V2.S4
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	FMOVQ.P F1, 16(R4)
+	VBIT V3.B16, V30.B16, V1.B16
+	FMOVQ F1, (R5)
+	WORD $0x4e21d529 // fadd v9.4s, v9.4s, v1.4s
+	FMOVQ 16(R5), F0
+	WORD $0x4ea6d400 // fsub v0.4s, v0.4s, v6.4s
+	WORD $0x6ea0e7e3 // fcmgt v3.4s, v31.4s, v0.4s
+	WORD $0x4e219802 // frintm v2.4s, v0.4s
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 288(R20), F4
+	FMOVQ 272(R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	FMOVQ 256(R20), F4
+	VFMLA V0.S4, V1.S4, V4.S4
+	FMOVQ 240(R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	FMOVQ 224(R20), F4
+	VFMLA V0.S4, V1.S4, V4.S4
+	FMOVQ (R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	WORD $0x4ea1b842 // fcvtzs v2.4s, v2.4s
+	VADD V29.S4, V2.S4, V2.S4
+	VSHL $23, V2.S4, V2.S4
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	VBIT V3.B16, V30.B16, V1.B16
+	FMOVQ F1, 16(R5)
+	WORD $0x4e21d54a // fadd v10.4s, v10.4s, v1.4s
+	FMOVQ 32(R5), F0
+	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
+	WORD $0x6ea0e7e3 // fcmgt v3.4s, v31.4s, v0.4s
+	WORD $0x4e219802 // frintm v2.4s, v0.4s
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 288(R20), F4
+	FMOVQ 272(R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	FMOVQ 256(R20), F4
+	VFMLA V0.S4, V1.S4, V4.S4
+	FMOVQ 240(R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	FMOVQ 224(R20), F4
+	VFMLA V0.S4, V1.S4, V4.S4
+	FMOVQ (R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	WORD $0x4ea1b842 // fcvtzs v2.4s, v2.4s
+	VADD V29.S4, V2.S4, V2.S4
+	VSHL $23, V2.S4, V2.S4
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	VBIT V3.B16, V30.B16, V1.B16
+	FMOVQ F1, 32(R5)
+	WORD $0x4e21d56b // fadd v11.4s, v11.4s, v1.4s
+	FMOVQ 48(R5), F0
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6ea0e7e3 // fcmgt v3.4s, v31.4s, v0.4s
+	WORD $0x4e219802 // frintm v2.4s, v0.4s
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 288(R20), F4
+	FMOVQ 272(R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	FMOVQ 256(R20), F4
+	VFMLA V0.S4, V1.S4, V4.S4
+	FMOVQ 240(R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	FMOVQ 224(R20), F4
+	VFMLA V0.S4, V1.S4, V4.S4
+	FMOVQ (R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	WORD $0x4ea1b842 // fcvtzs v2.4s, v2.4s
+	VADD V29.S4, V2.S4, V2.S4
+	VSHL $23, V2.S4, V2.S4
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	VBIT V3.B16, V30.B16, V1.B16
+	FMOVQ F1, 48(R5)
 	WORD $0x4e21d58c // fadd v12.4s, v12.4s, v1.4s
-	FMOVQ (R4), F3
-	VMOV V5.B16, V0.B16
-	VFMLA V4.S4, V3.S4, V0.S4
-	WORD $0x4eb1f400 // fmin v0.4s, v0.4s, v17.4s
-	WORD $0x4e30f400 // fmax v0.4s, v0.4s, v16.4s
-	VMOV V21.B16, V2.B16
-	VFMLA V18.S4, V0.S4, V2.S4
-	WORD $0x4eb5d443 // fsub v3.4s, v2.4s, v21.4s
-	VFMLA V19.S4, V3.S4, V0.S4
-	VFMLA V20.S4, V3.S4, V0.S4
-	FMOVQ 192(R20), F1
-	FMOVQ 176(R20), F3
-	VFMLA V0.S4, V1.S4, V3.S4
-	FMOVQ 160(R20), F1
-	VFMLA V0.S4, V3.S4, V1.S4
-	FMOVQ 144(R20), F3
-	VFMLA V0.S4, V1.S4, V3.S4
-	FMOVQ 128(R20), F1
-	VFMLA V0.S4, V3.S4, V1.S4
-	FMOVQ (R20), F3
-	VFMLA V0.S4, V1.S4, V3.S4
+	FMOVQ 128(R5), F0
+	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
+	WORD $0x6ea0e7e3 // fcmgt v3.4s, v31.4s, v0.4s
+	WORD $0x4e219802 // frintm v2.4s, v0.4s
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 288(R20), F4
+	FMOVQ 272(R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	FMOVQ 256(R20), F4
+	VFMLA V0.S4, V1.S4, V4.S4
+	FMOVQ 240(R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	FMOVQ 224(R20), F4
+	VFMLA V0.S4, V1.S4, V4.S4
 	FMOVQ (R20), F1
-	VFMLA V0.S4, V3.S4, V1.S4
-	VSUB V21.S4, V2.S4, V2.S4
-	WORD $0x4f3f0443 // sshr v3.4s, v2.4s, #1
-	VSUB V3.S4, V2.S4, V2.S4
-	VADD V22.S4, V3.S4, V3.S4
-	VSHL $23, V3.S4, V3.S4
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	VADD V22.S4, V2.S4, V2.S4
+	VFMLA V0.S4, V4.S4, V1.S4
+	WORD $0x4ea1b842 // fcvtzs v2.4s, v2.4s
+	VADD V29.S4, V2.S4, V2.S4
 	VSHL $23, V2.S4, V2.S4
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	FMOVQ.P F1, 16(R4)
+	VBIT V3.B16, V30.B16, V1.B16
+	FMOVQ F1, 128(R5)
 	WORD $0x4e21d5ad // fadd v13.4s, v13.4s, v1.4s
-	FMOVQ (R4), F3
-	VMOV V5.B16, V0.B16
-	VFMLA V4.S4, V3.S4, V0.S4
-	WORD $0x4eb1f400 // fmin v0.4s, v0.4s, v17.4s
-	WORD $0x4e30f400 // fmax v0.4s, v0.4s, v16.4s
-	VMOV V21.B16, V2.B16
-	VFMLA V18.S4, V0.S4, V2.S4
-	WORD $0x4eb5d443 // fsub v3.4s, v2.4s, v21.4s
-	VFMLA V19.S4, V3.S4, V0.S4
-	VFMLA V20.S4, V3.S4, V0.S4
-	FMOVQ 192(R20), F1
-	FMOVQ 176(R20), F3
-	VFMLA V0.S4, V1.S4, V3.S4
-	FMOVQ 160(R20), F1
-	VFMLA V0.S4, V3.S4, V1.S4
-	FMOVQ 144(R20), F3
-	VFMLA V0.S4, V1.S4, V3.S4
-	FMOVQ 128(R20), F1
-	VFMLA V0.S4, V3.S4, V1.S4
-	FMOVQ (R20), F3
-	VFMLA V0.S4, V1.S4, V3.S4
+	FMOVQ 144(R5), F0
+	WORD $0x4ea6d400 // fsub v0.4s, v0.4s, v6.4s
+	WORD $0x6ea0e7e3 // fcmgt v3.4s, v31.4s, v0.4s
+	WORD $0x4e219802 // frintm v2.4s, v0.4s
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 288(R20), F4
+	FMOVQ 272(R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	FMOVQ 256(R20), F4
+	VFMLA V0.S4, V1.S4, V4.S4
+	FMOVQ 240(R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	FMOVQ 224(R20), F4
+	VFMLA V0.S4, V1.S4, V4.S4
 	FMOVQ (R20), F1
-	VFMLA V0.S4, V3.S4, V1.S4
-	VSUB V21.S4, V2.S4, V2.S4
-	WORD $0x4f3f0443 // sshr v3.4s, v2.4s, #1
-	VSUB V3.S4, V2.S4, V2.S4
-	VADD V22.S4, V3.S4, V3.S4
-	VSHL $23, V3.S4, V3.S4
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	VADD V22.S4, V2.S4, V2.S4
+	VFMLA V0.S4, V4.S4, V1.S4
+	WORD $0x4ea1b842 // fcvtzs v2.4s, v2.4s
+	VADD V29.S4, V2.S4, V2.S4
 	VSHL $23, V2.S4, V2.S4
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	FMOVQ.P F1, 16(R4)
+	VBIT V3.B16, V30.B16, V1.B16
+	FMOVQ F1, 144(R5)
 	WORD $0x4e21d5ce // fadd v14.4s, v14.4s, v1.4s
-	FMOVQ (R4), F3
-	VMOV V5.B16, V0.B16
-	VFMLA V4.S4, V3.S4, V0.S4
-	WORD $0x4eb1f400 // fmin v0.4s, v0.4s, v17.4s
-	WORD $0x4e30f400 // fmax v0.4s, v0.4s, v16.4s
-	VMOV V21.B16, V2.B16
-	VFMLA V18.S4, V0.S4, V2.S4
-	WORD $0x4eb5d443 // fsub v3.4s, v2.4s, v21.4s
-	VFMLA V19.S4, V3.S4, V0.S4
-	VFMLA V20.S4, V3.S4, V0.S4
-	FMOVQ 192(R20), F1
-	FMOVQ 176(R20), F3
-	VFMLA V0.S4, V1.S4, V3.S4
-	FMOVQ 160(R20), F1
-	VFMLA V0.S4, V3.S4, V1.S4
-	FMOVQ 144(R20), F3
-	VFMLA V0.S4, V1.S4, V3.S4
-	FMOVQ 128(R20), F1
-	VFMLA V0.S4, V3.S4, V1.S4
-	FMOVQ (R20), F3
-	VFMLA V0.S4, V1.S4, V3.S4
+	FMOVQ 160(R5), F0
+	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
+	WORD $0x6ea0e7e3 // fcmgt v3.4s, v31.4s, v0.4s
+	WORD $0x4e219802 // frintm v2.4s, v0.4s
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 288(R20), F4
+	FMOVQ 272(R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	FMOVQ 256(R20), F4
+	VFMLA V0.S4, V1.S4, V4.S4
+	FMOVQ 240(R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	FMOVQ 224(R20), F4
+	VFMLA V0.S4, V1.S4, V4.S4
 	FMOVQ (R20), F1
-	VFMLA V0.S4, V3.S4, V1.S4
-	VSUB V21.S4, V2.S4, V2.S4
-	WORD $0x4f3f0443 // sshr v3.4s, v2.4s, #1
-	VSUB V3.S4, V2.S4, V2.S4
-	VADD V22.S4, V3.S4, V3.S4
-	VSHL $23, V3.S4, V3.S4
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	VADD V22.S4, V2.S4, V2.S4
+	VFMLA V0.S4, V4.S4, V1.S4
+	WORD $0x4ea1b842 // fcvtzs v2.4s, v2.4s
+	VADD V29.S4, V2.S4, V2.S4
 	VSHL $23, V2.S4, V2.S4
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	FMOVQ.P F1, 16(R4)
+	VBIT V3.B16, V30.B16, V1.B16
+	FMOVQ F1, 160(R5)
 	WORD $0x4e21d5ef // fadd v15.4s, v15.4s, v1.4s
-	SUB $16, R5
-	B exp
+	FMOVQ 176(R5), F0
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6ea0e7e3 // fcmgt v3.4s, v31.4s, v0.4s
+	WORD $0x4e219802 // frintm v2.4s, v0.4s
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 288(R20), F4
+	FMOVQ 272(R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	FMOVQ 256(R20), F4
+	VFMLA V0.S4, V1.S4, V4.S4
+	FMOVQ 240(R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	FMOVQ 224(R20), F4
+	VFMLA V0.S4, V1.S4, V4.S4
+	FMOVQ (R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	WORD $0x4ea1b842 // fcvtzs v2.4s, v2.4s
+	VADD V29.S4, V2.S4, V2.S4
+	VSHL $23, V2.S4, V2.S4
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	VBIT V3.B16, V30.B16, V1.B16
+	FMOVQ F1, 176(R5)
+	WORD $0x4e21d610 // fadd v16.4s, v16.4s, v1.4s
+	FMOVQ 256(R5), F0
+	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
+	WORD $0x6ea0e7e3 // fcmgt v3.4s, v31.4s, v0.4s
+	WORD $0x4e219802 // frintm v2.4s, v0.4s
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 288(R20), F4
+	FMOVQ 272(R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	FMOVQ 256(R20), F4
+	VFMLA V0.S4, V1.S4, V4.S4
+	FMOVQ 240(R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	FMOVQ 224(R20), F4
+	VFMLA V0.S4, V1.S4, V4.S4
+	FMOVQ (R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	WORD $0x4ea1b842 // fcvtzs v2.4s, v2.4s
+	VADD V29.S4, V2.S4, V2.S4
+	VSHL $23, V2.S4, V2.S4
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	VBIT V3.B16, V30.B16, V1.B16
+	FMOVQ F1, 256(R5)
+	WORD $0x4e21d631 // fadd v17.4s, v17.4s, v1.4s
+	FMOVQ 272(R5), F0
+	WORD $0x4ea6d400 // fsub v0.4s, v0.4s, v6.4s
+	WORD $0x6ea0e7e3 // fcmgt v3.4s, v31.4s, v0.4s
+	WORD $0x4e219802 // frintm v2.4s, v0.4s
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 288(R20), F4
+	FMOVQ 272(R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	FMOVQ 256(R20), F4
+	VFMLA V0.S4, V1.S4, V4.S4
+	FMOVQ 240(R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	FMOVQ 224(R20), F4
+	VFMLA V0.S4, V1.S4, V4.S4
+	FMOVQ (R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	WORD $0x4ea1b842 // fcvtzs v2.4s, v2.4s
+	VADD V29.S4, V2.S4, V2.S4
+	VSHL $23, V2.S4, V2.S4
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	VBIT V3.B16, V30.B16, V1.B16
+	FMOVQ F1, 272(R5)
+	WORD $0x4e21d652 // fadd v18.4s, v18.4s, v1.4s
+	FMOVQ 288(R5), F0
+	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
+	WORD $0x6ea0e7e3 // fcmgt v3.4s, v31.4s, v0.4s
+	WORD $0x4e219802 // frintm v2.4s, v0.4s
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 288(R20), F4
+	FMOVQ 272(R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	FMOVQ 256(R20), F4
+	VFMLA V0.S4, V1.S4, V4.S4
+	FMOVQ 240(R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	FMOVQ 224(R20), F4
+	VFMLA V0.S4, V1.S4, V4.S4
+	FMOVQ (R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	WORD $0x4ea1b842 // fcvtzs v2.4s, v2.4s
+	VADD V29.S4, V2.S4, V2.S4
+	VSHL $23, V2.S4, V2.S4
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	VBIT V3.B16, V30.B16, V1.B16
+	FMOVQ F1, 288(R5)
+	WORD $0x4e21d673 // fadd v19.4s, v19.4s, v1.4s
+	FMOVQ 304(R5), F0
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6ea0e7e3 // fcmgt v3.4s, v31.4s, v0.4s
+	WORD $0x4e219802 // frintm v2.4s, v0.4s
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 288(R20), F4
+	FMOVQ 272(R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	FMOVQ 256(R20), F4
+	VFMLA V0.S4, V1.S4, V4.S4
+	FMOVQ 240(R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	FMOVQ 224(R20), F4
+	VFMLA V0.S4, V1.S4, V4.S4
+	FMOVQ (R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	WORD $0x4ea1b842 // fcvtzs v2.4s, v2.4s
+	VADD V29.S4, V2.S4, V2.S4
+	VSHL $23, V2.S4, V2.S4
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	VBIT V3.B16, V30.B16, V1.B16
+	FMOVQ F1, 304(R5)
+	WORD $0x4e21d694 // fadd v20.4s, v20.4s, v1.4s
+	FMOVQ 384(R5), F0
+	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
+	WORD $0x6ea0e7e3 // fcmgt v3.4s, v31.4s, v0.4s
+	WORD $0x4e219802 // frintm v2.4s, v0.4s
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 288(R20), F4
+	FMOVQ 272(R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	FMOVQ 256(R20), F4
+	VFMLA V0.S4, V1.S4, V4.S4
+	FMOVQ 240(R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	FMOVQ 224(R20), F4
+	VFMLA V0.S4, V1.S4, V4.S4
+	FMOVQ (R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	WORD $0x4ea1b842 // fcvtzs v2.4s, v2.4s
+	VADD V29.S4, V2.S4, V2.S4
+	VSHL $23, V2.S4, V2.S4
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	VBIT V3.B16, V30.B16, V1.B16
+	FMOVQ F1, 384(R5)
+	WORD $0x4e21d6b5 // fadd v21.4s, v21.4s, v1.4s
+	FMOVQ 400(R5), F0
+	WORD $0x4ea6d400 // fsub v0.4s, v0.4s, v6.4s
+	WORD $0x6ea0e7e3 // fcmgt v3.4s, v31.4s, v0.4s
+	WORD $0x4e219802 // frintm v2.4s, v0.4s
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 288(R20), F4
+	FMOVQ 272(R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	FMOVQ 256(R20), F4
+	VFMLA V0.S4, V1.S4, V4.S4
+	FMOVQ 240(R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	FMOVQ 224(R20), F4
+	VFMLA V0.S4, V1.S4, V4.S4
+	FMOVQ (R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	WORD $0x4ea1b842 // fcvtzs v2.4s, v2.4s
+	VADD V29.S4, V2.S4, V2.S4
+	VSHL $23, V2.S4, V2.S4
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	VBIT V3.B16, V30.B16, V1.B16
+	FMOVQ F1, 400(R5)
+	WORD $0x4e21d6d6 // fadd v22.4s, v22.4s, v1.4s
+	FMOVQ 416(R5), F0
+	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
+	WORD $0x6ea0e7e3 // fcmgt v3.4s, v31.4s, v0.4s
+	WORD $0x4e219802 // frintm v2.4s, v0.4s
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 288(R20), F4
+	FMOVQ 272(R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	FMOVQ 256(R20), F4
+	VFMLA V0.S4, V1.S4, V4.S4
+	FMOVQ 240(R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	FMOVQ 224(R20), F4
+	VFMLA V0.S4, V1.S4, V4.S4
+	FMOVQ (R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	WORD $0x4ea1b842 // fcvtzs v2.4s, v2.4s
+	VADD V29.S4, V2.S4, V2.S4
+	VSHL $23, V2.S4, V2.S4
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	VBIT V3.B16, V30.B16, V1.B16
+	FMOVQ F1, 416(R5)
+	WORD $0x4e21d6f7 // fadd v23.4s, v23.4s, v1.4s
+	FMOVQ 432(R5), F0
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6ea0e7e3 // fcmgt v3.4s, v31.4s, v0.4s
+	WORD $0x4e219802 // frintm v2.4s, v0.4s
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 288(R20), F4
+	FMOVQ 272(R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	FMOVQ 256(R20), F4
+	VFMLA V0.S4, V1.S4, V4.S4
+	FMOVQ 240(R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	FMOVQ 224(R20), F4
+	VFMLA V0.S4, V1.S4, V4.S4
+	FMOVQ (R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	WORD $0x4ea1b842 // fcvtzs v2.4s, v2.4s
+	VADD V29.S4, V2.S4, V2.S4
+	VSHL $23, V2.S4, V2.S4
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	VBIT V3.B16, V30.B16, V1.B16
+	FMOVQ F1, 432(R5)
+	WORD $0x4e21d718 // fadd v24.4s, v24.4s, v1.4s
+	ADD $512, R5
+	SUB $4, R6
+	TBZ $63, R6, exp
 
-expTail:
+expRest:
+	ADD $4, R6
 	CBZ R6, expEnd
-	MOVD R1, R4
-	MOVD R6, R5
-	MOVD ZR, R6
-	B exp
+	FMOVQ (R5), F0
+	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
+	WORD $0x6ea0e7e3 // fcmgt v3.4s, v31.4s, v0.4s
+	WORD $0x4e219802 // frintm v2.4s, v0.4s
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 288(R20), F4
+	FMOVQ 272(R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	FMOVQ 256(R20), F4
+	VFMLA V0.S4, V1.S4, V4.S4
+	FMOVQ 240(R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	FMOVQ 224(R20), F4
+	VFMLA V0.S4, V1.S4, V4.S4
+	FMOVQ (R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	WORD $0x4ea1b842 // fcvtzs v2.4s, v2.4s
+	VADD V29.S4, V2.S4, V2.S4
+	VSHL $23, V2.S4, V2.S4
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	VBIT V3.B16, V30.B16, V1.B16
+	FMOVQ F1, (R5)
+	WORD $0x4e21d529 // fadd v9.4s, v9.4s, v1.4s
+	FMOVQ 16(R5), F0
+	WORD $0x4ea6d400 // fsub v0.4s, v0.4s, v6.4s
+	WORD $0x6ea0e7e3 // fcmgt v3.4s, v31.4s, v0.4s
+	WORD $0x4e219802 // frintm v2.4s, v0.4s
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 288(R20), F4
+	FMOVQ 272(R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	FMOVQ 256(R20), F4
+	VFMLA V0.S4, V1.S4, V4.S4
+	FMOVQ 240(R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	FMOVQ 224(R20), F4
+	VFMLA V0.S4, V1.S4, V4.S4
+	FMOVQ (R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	WORD $0x4ea1b842 // fcvtzs v2.4s, v2.4s
+	VADD V29.S4, V2.S4, V2.S4
+	VSHL $23, V2.S4, V2.S4
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	VBIT V3.B16, V30.B16, V1.B16
+	FMOVQ F1, 16(R5)
+	WORD $0x4e21d54a // fadd v10.4s, v10.4s, v1.4s
+	FMOVQ 32(R5), F0
+	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
+	WORD $0x6ea0e7e3 // fcmgt v3.4s, v31.4s, v0.4s
+	WORD $0x4e219802 // frintm v2.4s, v0.4s
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 288(R20), F4
+	FMOVQ 272(R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	FMOVQ 256(R20), F4
+	VFMLA V0.S4, V1.S4, V4.S4
+	FMOVQ 240(R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	FMOVQ 224(R20), F4
+	VFMLA V0.S4, V1.S4, V4.S4
+	FMOVQ (R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	WORD $0x4ea1b842 // fcvtzs v2.4s, v2.4s
+	VADD V29.S4, V2.S4, V2.S4
+	VSHL $23, V2.S4, V2.S4
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	VBIT V3.B16, V30.B16, V1.B16
+	FMOVQ F1, 32(R5)
+	WORD $0x4e21d56b // fadd v11.4s, v11.4s, v1.4s
+	FMOVQ 48(R5), F0
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6ea0e7e3 // fcmgt v3.4s, v31.4s, v0.4s
+	WORD $0x4e219802 // frintm v2.4s, v0.4s
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 288(R20), F4
+	FMOVQ 272(R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	FMOVQ 256(R20), F4
+	VFMLA V0.S4, V1.S4, V4.S4
+	FMOVQ 240(R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	FMOVQ 224(R20), F4
+	VFMLA V0.S4, V1.S4, V4.S4
+	FMOVQ (R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	WORD $0x4ea1b842 // fcvtzs v2.4s, v2.4s
+	VADD V29.S4, V2.S4, V2.S4
+	VSHL $23, V2.S4, V2.S4
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	VBIT V3.B16, V30.B16, V1.B16
+	FMOVQ F1, 48(R5)
+	WORD $0x4e21d58c // fadd v12.4s, v12.4s, v1.4s
+	ADD $128, R5
+	SUB $1, R6
+	CBZ R6, expEnd
+	FMOVQ (R5), F0
+	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
+	WORD $0x6ea0e7e3 // fcmgt v3.4s, v31.4s, v0.4s
+	WORD $0x4e219802 // frintm v2.4s, v0.4s
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 288(R20), F4
+	FMOVQ 272(R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	FMOVQ 256(R20), F4
+	VFMLA V0.S4, V1.S4, V4.S4
+	FMOVQ 240(R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	FMOVQ 224(R20), F4
+	VFMLA V0.S4, V1.S4, V4.S4
+	FMOVQ (R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	WORD $0x4ea1b842 // fcvtzs v2.4s, v2.4s
+	VADD V29.S4, V2.S4, V2.S4
+	VSHL $23, V2.S4, V2.S4
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	VBIT V3.B16, V30.B16, V1.B16
+	FMOVQ F1, (R5)
+	WORD $0x4e21d5ad // fadd v13.4s, v13.4s, v1.4s
+	FMOVQ 16(R5), F0
+	WORD $0x4ea6d400 // fsub v0.4s, v0.4s, v6.4s
+	WORD $0x6ea0e7e3 // fcmgt v3.4s, v31.4s, v0.4s
+	WORD $0x4e219802 // frintm v2.4s, v0.4s
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 288(R20), F4
+	FMOVQ 272(R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	FMOVQ 256(R20), F4
+	VFMLA V0.S4, V1.S4, V4.S4
+	FMOVQ 240(R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	FMOVQ 224(R20), F4
+	VFMLA V0.S4, V1.S4, V4.S4
+	FMOVQ (R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	WORD $0x4ea1b842 // fcvtzs v2.4s, v2.4s
+	VADD V29.S4, V2.S4, V2.S4
+	VSHL $23, V2.S4, V2.S4
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	VBIT V3.B16, V30.B16, V1.B16
+	FMOVQ F1, 16(R5)
+	WORD $0x4e21d5ce // fadd v14.4s, v14.4s, v1.4s
+	FMOVQ 32(R5), F0
+	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
+	WORD $0x6ea0e7e3 // fcmgt v3.4s, v31.4s, v0.4s
+	WORD $0x4e219802 // frintm v2.4s, v0.4s
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 288(R20), F4
+	FMOVQ 272(R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	FMOVQ 256(R20), F4
+	VFMLA V0.S4, V1.S4, V4.S4
+	FMOVQ 240(R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	FMOVQ 224(R20), F4
+	VFMLA V0.S4, V1.S4, V4.S4
+	FMOVQ (R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	WORD $0x4ea1b842 // fcvtzs v2.4s, v2.4s
+	VADD V29.S4, V2.S4, V2.S4
+	VSHL $23, V2.S4, V2.S4
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	VBIT V3.B16, V30.B16, V1.B16
+	FMOVQ F1, 32(R5)
+	WORD $0x4e21d5ef // fadd v15.4s, v15.4s, v1.4s
+	FMOVQ 48(R5), F0
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6ea0e7e3 // fcmgt v3.4s, v31.4s, v0.4s
+	WORD $0x4e219802 // frintm v2.4s, v0.4s
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 288(R20), F4
+	FMOVQ 272(R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	FMOVQ 256(R20), F4
+	VFMLA V0.S4, V1.S4, V4.S4
+	FMOVQ 240(R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	FMOVQ 224(R20), F4
+	VFMLA V0.S4, V1.S4, V4.S4
+	FMOVQ (R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	WORD $0x4ea1b842 // fcvtzs v2.4s, v2.4s
+	VADD V29.S4, V2.S4, V2.S4
+	VSHL $23, V2.S4, V2.S4
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	VBIT V3.B16, V30.B16, V1.B16
+	FMOVQ F1, 48(R5)
+	WORD $0x4e21d610 // fadd v16.4s, v16.4s, v1.4s
+	ADD $128, R5
+	SUB $1, R6
+	CBZ R6, expEnd
+	FMOVQ (R5), F0
+	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
+	WORD $0x6ea0e7e3 // fcmgt v3.4s, v31.4s, v0.4s
+	WORD $0x4e219802 // frintm v2.4s, v0.4s
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 288(R20), F4
+	FMOVQ 272(R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	FMOVQ 256(R20), F4
+	VFMLA V0.S4, V1.S4, V4.S4
+	FMOVQ 240(R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	FMOVQ 224(R20), F4
+	VFMLA V0.S4, V1.S4, V4.S4
+	FMOVQ (R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	WORD $0x4ea1b842 // fcvtzs v2.4s, v2.4s
+	VADD V29.S4, V2.S4, V2.S4
+	VSHL $23, V2.S4, V2.S4
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	VBIT V3.B16, V30.B16, V1.B16
+	FMOVQ F1, (R5)
+	WORD $0x4e21d631 // fadd v17.4s, v17.4s, v1.4s
+	FMOVQ 16(R5), F0
+	WORD $0x4ea6d400 // fsub v0.4s, v0.4s, v6.4s
+	WORD $0x6ea0e7e3 // fcmgt v3.4s, v31.4s, v0.4s
+	WORD $0x4e219802 // frintm v2.4s, v0.4s
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 288(R20), F4
+	FMOVQ 272(R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	FMOVQ 256(R20), F4
+	VFMLA V0.S4, V1.S4, V4.S4
+	FMOVQ 240(R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	FMOVQ 224(R20), F4
+	VFMLA V0.S4, V1.S4, V4.S4
+	FMOVQ (R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	WORD $0x4ea1b842 // fcvtzs v2.4s, v2.4s
+	VADD V29.S4, V2.S4, V2.S4
+	VSHL $23, V2.S4, V2.S4
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	VBIT V3.B16, V30.B16, V1.B16
+	FMOVQ F1, 16(R5)
+	WORD $0x4e21d652 // fadd v18.4s, v18.4s, v1.4s
+	FMOVQ 32(R5), F0
+	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
+	WORD $0x6ea0e7e3 // fcmgt v3.4s, v31.4s, v0.4s
+	WORD $0x4e219802 // frintm v2.4s, v0.4s
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 288(R20), F4
+	FMOVQ 272(R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	FMOVQ 256(R20), F4
+	VFMLA V0.S4, V1.S4, V4.S4
+	FMOVQ 240(R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	FMOVQ 224(R20), F4
+	VFMLA V0.S4, V1.S4, V4.S4
+	FMOVQ (R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	WORD $0x4ea1b842 // fcvtzs v2.4s, v2.4s
+	VADD V29.S4, V2.S4, V2.S4
+	VSHL $23, V2.S4, V2.S4
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	VBIT V3.B16, V30.B16, V1.B16
+	FMOVQ F1, 32(R5)
+	WORD $0x4e21d673 // fadd v19.4s, v19.4s, v1.4s
+	FMOVQ 48(R5), F0
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6ea0e7e3 // fcmgt v3.4s, v31.4s, v0.4s
+	WORD $0x4e219802 // frintm v2.4s, v0.4s
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 288(R20), F4
+	FMOVQ 272(R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	FMOVQ 256(R20), F4
+	VFMLA V0.S4, V1.S4, V4.S4
+	FMOVQ 240(R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	FMOVQ 224(R20), F4
+	VFMLA V0.S4, V1.S4, V4.S4
+	FMOVQ (R20), F1
+	VFMLA V0.S4, V4.S4, V1.S4
+	WORD $0x4ea1b842 // fcvtzs v2.4s, v2.4s
+	VADD V29.S4, V2.S4, V2.S4
+	VSHL $23, V2.S4, V2.S4
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	VBIT V3.B16, V30.B16, V1.B16
+	FMOVQ F1, 48(R5)
+	WORD $0x4e21d694 // fadd v20.4s, v20.4s, v1.4s
+	ADD $128, R5
+	SUB $1, R6
 
 expEnd:
-	WORD $0x4e2ed58c // fadd v12.4s, v12.4s, v14.4s
-	WORD $0x4e2fd5ad // fadd v13.4s, v13.4s, v15.4s
-	WORD $0x4e2dd58c // fadd v12.4s, v12.4s, v13.4s
-	VEXT $8, V12.B16, V12.B16, V0.B16
-	WORD $0x4e20d58c // fadd v12.4s, v12.4s, v0.4s
-	VDUP V12.S[1], V0.S4
-	WORD $0x4e20d58c // fadd v12.4s, v12.4s, v0.4s
-	FMOVS max+36(FP), F0
-	VDUP V0.S[0], V0.S4
+	WORD $0x4e31d529 // fadd v9.4s, v9.4s, v17.4s
+	WORD $0x4e32d54a // fadd v10.4s, v10.4s, v18.4s
+	WORD $0x4e33d56b // fadd v11.4s, v11.4s, v19.4s
+	WORD $0x4e34d58c // fadd v12.4s, v12.4s, v20.4s
+	WORD $0x4e35d5ad // fadd v13.4s, v13.4s, v21.4s
+	WORD $0x4e36d5ce // fadd v14.4s, v14.4s, v22.4s
+	WORD $0x4e37d5ef // fadd v15.4s, v15.4s, v23.4s
+	WORD $0x4e38d610 // fadd v16.4s, v16.4s, v24.4s
+	WORD $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
+	WORD $0x4e2ed54a // fadd v10.4s, v10.4s, v14.4s
+	WORD $0x4e2fd56b // fadd v11.4s, v11.4s, v15.4s
+	WORD $0x4e30d58c // fadd v12.4s, v12.4s, v16.4s
+	FMOVQ (R3), F0
+	FMOVQ (R4), F1
+	VFMLA V1.S4, V0.S4, V9.S4
+	FMOVQ F9, (R3)
+	FMOVQ 16(R3), F0
+	FMOVQ 16(R4), F1
+	VFMLA V1.S4, V0.S4, V10.S4
+	FMOVQ F10, 16(R3)
+	FMOVQ 32(R3), F0
+	FMOVQ 32(R4), F1
+	VFMLA V1.S4, V0.S4, V11.S4
+	FMOVQ F11, 32(R3)
+	FMOVQ 48(R3), F0
+	FMOVQ 48(R4), F1
+	VFMLA V1.S4, V0.S4, V12.S4
+	FMOVQ F12, 48(R3)
+	RET
+
+// func scaleColumnsNEON(x *float32, rows int, f *float32)
+TEXT ·scaleColumnsNEON(SB), NOSPLIT, $0-24
+	MOVD x+0(FP), R0
+	MOVD rows+8(FP), R1
+	MOVD f+16(FP), R2
+	FLDPQ.P 32(R2), (F4, F5)
+	FLDPQ.P 32(R2), (F6, F7)
+
+row:
+	FLDPQ (R0), (F0, F1)
+	FLDPQ 32(R0), (F2, F3)
 	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
-	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
-	WORD $0x4eb1f400 // fmin v0.4s, v0.4s, v17.4s
-	WORD $0x4e30f400 // fmax v0.4s, v0.4s, v16.4s
-	VMOV V21.B16, V2.B16
-	VFMLA V18.S4, V0.S4, V2.S4
-	WORD $0x4eb5d443 // fsub v3.4s, v2.4s, v21.4s
-	VFMLA V19.S4, V3.S4, V0.S4
-	VFMLA V20.S4, V3.S4, V0.S4
-	FMOVQ 192(R20), F1
-	FMOVQ 176(R20), F3
-	VFMLA V0.S4, V1.S4, V3.S4
-	FMOVQ 160(R20), F1
-	VFMLA V0.S4, V3.S4, V1.S4
-	FMOVQ 144(R20), F3
-	VFMLA V0.S4, V1.S4, V3.S4
-	FMOVQ 128(R20), F1
-	VFMLA V0.S4, V3.S4, V1.S4
-	FMOVQ (R20), F3
-	VFMLA V0.S4, V1.S4, V3.S4
-	FMOVQ (R20), F1
-	VFMLA V0.S4, V3.S4, V1.S4
-	VSUB V21.S4, V2.S4, V2.S4
-	WORD $0x4f3f0443 // sshr v3.4s, v2.4s, #1
-	VSUB V3.S4, V2.S4, V2.S4
-	VADD V22.S4, V3.S4, V3.S4
-	VSHL $23, V3.S4, V3.S4
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	VADD V22.S4, V2.S4, V2.S4
-	VSHL $23, V2.S4, V2.S4
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	FMOVS F1, rescale+56(FP)
-	FMOVS sum+40(FP), F0
-	VFMLA V0.S4, V1.S4, V12.S4
-	FMOVS F12, newSum+52(FP)
+	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
+	WORD $0x6e26dc42 // fmul v2.4s, v2.4s, v6.4s
+	WORD $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
+	FSTPQ (F0, F1), (R0)
+	FSTPQ (F2, F3), 32(R0)
+	ADD $128, R0
+	SUB $1, R1
+	CBNZ R1, row
 	RET
 
 // func sumChannelsNEON(sums *float64, squares *float64, x *float32, n int, pixels int, stride int)
@@ -923,10 +1642,10 @@ TEXT ·normaliseRowsNEON(SB), NOSPLIT, $0-64
 	VDUP R19, V22.S4
 	FMOVQ (R20), F23
 	VEOR V24.B16, V24.B16, V24.B16
-	FMOVQ 224(R20), F25
-	FMOVQ 240(R20), F26
+	FMOVQ 320(R20), F25
+	FMOVQ 336(R20), F26
 	FMOVQ 16(R20), F27
-	FMOVQ 208(R20), F28
+	FMOVQ 304(R20), F28
 
 row:
 	MOVD R0, R8
@@ -973,10 +1692,10 @@ TEXT ·normaliseRowsSiLUNEON(SB), NOSPLIT, $0-64
 	VDUP R19, V22.S4
 	FMOVQ (R20), F23
 	VEOR V24.B16, V24.B16, V24.B16
-	FMOVQ 224(R20), F25
-	FMOVQ 240(R20), F26
+	FMOVQ 320(R20), F25
+	FMOVQ 336(R20), F26
 	FMOVQ 16(R20), F27
-	FMOVQ 208(R20), F28
+	FMOVQ 304(R20), F28
 
 row:
 	MOVD R0, R8
@@ -1097,6 +1816,38 @@ elements:
 	CBNZ R2, elements
 	RET
 
+// func largestNEON(x *float32, n int) (max float32)
+TEXT ·largestNEON(SB), NOSPLIT, $0-20
+	MOVD x+0(FP), R0
+	MOVD n+8(FP), R1
+	VEOR V4.B16, V4.B16, V4.B16
+	VEOR V5.B16, V5.B16, V5.B16
+	VEOR V6.B16, V6.B16, V6.B16
+	VEOR V7.B16, V7.B16, V7.B16
+
+elements:
+	FLDPQ.P 32(R0), (F0, F1)
+	FLDPQ.P 32(R0), (F2, F3)
+	WORD $0x4ea0f800 // fabs v0.4s, v0.4s
+	VUMAX V0.S4, V4.S4, V4.S4
+	WORD $0x4ea0f821 // fabs v1.4s, v1.4s
+	VUMAX V1.S4, V5.S4, V5.S4
+	WORD $0x4ea0f842 // fabs v2.4s, v2.4s
+	VUMAX V2.S4, V6.S4, V6.S4
+	WORD $0x4ea0f863 // fabs v3.4s, v3.4s
+	VUMAX V3.S4, V7.S4, V7.S4
+	SUB $16, R1
+	CBNZ R1, elements
+	VUMAX V6.S4, V4.S4, V4.S4
+	VUMAX V7.S4, V5.S4, V5.S4
+	VUMAX V5.S4, V4.S4, V4.S4
+	VEXT $8, V4.B16, V4.B16, V5.B16
+	VUMAX V5.S4, V4.S4, V4.S4
+	VDUP V4.S[1], V5.S4
+	VUMAX V5.S4, V4.S4, V4.S4
+	FMOVS F4, max+16(FP)
+	RET
+
 DATA ·constants<>+0(SB)/4, $0x3f800000
 DATA ·constants<>+4(SB)/4, $0x3f800000
 DATA ·constants<>+8(SB)/4, $0x3f800000
@@ -1149,56 +1900,80 @@ DATA ·constants<>+192(SB)/4, $0x3ab511a9
 DATA ·constants<>+196(SB)/4, $0x3ab511a9
 DATA ·constants<>+200(SB)/4, $0x3ab511a9
 DATA ·constants<>+204(SB)/4, $0x3ab511a9
-DATA ·constants<>+208(SB)/4, $0xbfd9db23
-DATA ·constants<>+212(SB)/4, $0xbfd9db23
-DATA ·constants<>+216(SB)/4, $0xbfd9db23
-DATA ·constants<>+220(SB)/4, $0xbfd9db23
-DATA ·constants<>+224(SB)/4, $0x41800000
-DATA ·constants<>+228(SB)/4, $0x41800000
-DATA ·constants<>+232(SB)/4, $0x41800000
-DATA ·constants<>+236(SB)/4, $0x41800000
-DATA ·constants<>+240(SB)/4, $0x40240000
-DATA ·constants<>+244(SB)/4, $0x40240000
-DATA ·constants<>+248(SB)/4, $0x40240000
-DATA ·constants<>+252(SB)/4, $0x40240000
-DATA ·constants<>+256(SB)/4, $0x3fa40000
-DATA ·constants<>+260(SB)/4, $0x3fa40000
-DATA ·constants<>+264(SB)/4, $0x3fa40000
-DATA ·constants<>+268(SB)/4, $0x3fa40000
-DATA ·constants<>+272(SB)/4, $0xbfab4fb0
-DATA ·constants<>+276(SB)/4, $0xbfab4fb0
-DATA ·constants<>+280(SB)/4, $0xbfab4fb0
-DATA ·constants<>+284(SB)/4, $0xbfab4fb0
-DATA ·constants<>+288(SB)/4, $0x3e7eae2f
-DATA ·constants<>+292(SB)/4, $0x3e7eae2f
-DATA ·constants<>+296(SB)/4, $0x3e7eae2f
-DATA ·constants<>+300(SB)/4, $0x3e7eae2f
-DATA ·constants<>+304(SB)/4, $0x3e9d29af
-DATA ·constants<>+308(SB)/4, $0x3e9d29af
-DATA ·constants<>+312(SB)/4, $0x3e9d29af
-DATA ·constants<>+316(SB)/4, $0x3e9d29af
-DATA ·constants<>+320(SB)/4, $0x3cc51ef0
-DATA ·constants<>+324(SB)/4, $0x3cc51ef0
-DATA ·constants<>+328(SB)/4, $0x3cc51ef0
-DATA ·constants<>+332(SB)/4, $0x3cc51ef0
-DATA ·constants<>+336(SB)/4, $0xbe12cde1
-DATA ·constants<>+340(SB)/4, $0xbe12cde1
-DATA ·constants<>+344(SB)/4, $0xbe12cde1
-DATA ·constants<>+348(SB)/4, $0xbe12cde1
-DATA ·constants<>+352(SB)/4, $0x3db8462f
-DATA ·constants<>+356(SB)/4, $0x3db8462f
-DATA ·constants<>+360(SB)/4, $0x3db8462f
-DATA ·constants<>+364(SB)/4, $0x3db8462f
-DATA ·constants<>+368(SB)/4, $0xbe74fc89
-DATA ·constants<>+372(SB)/4, $0xbe74fc89
-DATA ·constants<>+376(SB)/4, $0xbe74fc89
-DATA ·constants<>+380(SB)/4, $0xbe74fc89
-DATA ·constants<>+384(SB)/4, $0x3e7a3fca
-DATA ·constants<>+388(SB)/4, $0x3e7a3fca
-DATA ·constants<>+392(SB)/4, $0x3e7a3fca
-DATA ·constants<>+396(SB)/4, $0x3e7a3fca
-DATA ·constants<>+400(SB)/4, $0xbd9a7f47
-DATA ·constants<>+404(SB)/4, $0xbd9a7f47
-DATA ·constants<>+408(SB)/4, $0xbd9a7f47
-DATA ·constants<>+412(SB)/4, $0xbd9a7f47
-GLOBL ·constants<>(SB), RODATA|NOPTR, $416
+DATA ·constants<>+208(SB)/4, $0xc2fc0000
+DATA ·constants<>+212(SB)/4, $0xc2fc0000
+DATA ·constants<>+216(SB)/4, $0xc2fc0000
+DATA ·constants<>+220(SB)/4, $0xc2fc0000
+DATA ·constants<>+224(SB)/4, $0x3f31725d
+DATA ·constants<>+228(SB)/4, $0x3f31725d
+DATA ·constants<>+232(SB)/4, $0x3f31725d
+DATA ·constants<>+236(SB)/4, $0x3f31725d
+DATA ·constants<>+240(SB)/4, $0x3e75edb5
+DATA ·constants<>+244(SB)/4, $0x3e75edb5
+DATA ·constants<>+248(SB)/4, $0x3e75edb5
+DATA ·constants<>+252(SB)/4, $0x3e75edb5
+DATA ·constants<>+256(SB)/4, $0x3d648e08
+DATA ·constants<>+260(SB)/4, $0x3d648e08
+DATA ·constants<>+264(SB)/4, $0x3d648e08
+DATA ·constants<>+268(SB)/4, $0x3d648e08
+DATA ·constants<>+272(SB)/4, $0x3c13be0e
+DATA ·constants<>+276(SB)/4, $0x3c13be0e
+DATA ·constants<>+280(SB)/4, $0x3c13be0e
+DATA ·constants<>+284(SB)/4, $0x3c13be0e
+DATA ·constants<>+288(SB)/4, $0x3af4b489
+DATA ·constants<>+292(SB)/4, $0x3af4b489
+DATA ·constants<>+296(SB)/4, $0x3af4b489
+DATA ·constants<>+300(SB)/4, $0x3af4b489
+DATA ·constants<>+304(SB)/4, $0xbfd9db23
+DATA ·constants<>+308(SB)/4, $0xbfd9db23
+DATA ·constants<>+312(SB)/4, $0xbfd9db23
+DATA ·constants<>+316(SB)/4, $0xbfd9db23
+DATA ·constants<>+320(SB)/4, $0x41800000
+DATA ·constants<>+324(SB)/4, $0x41800000
+DATA ·constants<>+328(SB)/4, $0x41800000
+DATA ·constants<>+332(SB)/4, $0x41800000
+DATA ·constants<>+336(SB)/4, $0x40240000
+DATA ·constants<>+340(SB)/4, $0x40240000
+DATA ·constants<>+344(SB)/4, $0x40240000
+DATA ·constants<>+348(SB)/4, $0x40240000
+DATA ·constants<>+352(SB)/4, $0x3fa40000
+DATA ·constants<>+356(SB)/4, $0x3fa40000
+DATA ·constants<>+360(SB)/4, $0x3fa40000
+DATA ·constants<>+364(SB)/4, $0x3fa40000
+DATA ·constants<>+368(SB)/4, $0xbfab4fb0
+DATA ·constants<>+372(SB)/4, $0xbfab4fb0
+DATA ·constants<>+376(SB)/4, $0xbfab4fb0
+DATA ·constants<>+380(SB)/4, $0xbfab4fb0
+DATA ·constants<>+384(SB)/4, $0x3e7eae2f
+DATA ·constants<>+388(SB)/4, $0x3e7eae2f
+DATA ·constants<>+392(SB)/4, $0x3e7eae2f
+DATA ·constants<>+396(SB)/4, $0x3e7eae2f
+DATA ·constants<>+400(SB)/4, $0x3e9d29af
+DATA ·constants<>+404(SB)/4, $0x3e9d29af
+DATA ·constants<>+408(SB)/4, $0x3e9d29af
+DATA ·constants<>+412(SB)/4, $0x3e9d29af
+DATA ·constants<>+416(SB)/4, $0x3cc51ef0
+DATA ·constants<>+420(SB)/4, $0x3cc51ef0
+DATA ·constants<>+424(SB)/4, $0x3cc51ef0
+DATA ·constants<>+428(SB)/4, $0x3cc51ef0
+DATA ·constants<>+432(SB)/4, $0xbe12cde1
+DATA ·constants<>+436(SB)/4, $0xbe12cde1
+DATA ·constants<>+440(SB)/4, $0xbe12cde1
+DATA ·constants<>+444(SB)/4, $0xbe12cde1
+DATA ·constants<>+448(SB)/4, $0x3db8462f
+DATA ·constants<>+452(SB)/4, $0x3db8462f
+DATA ·constants<>+456(SB)/4, $0x3db8462f
+DATA ·constants<>+460(SB)/4, $0x3db8462f
+DATA ·constants<>+464(SB)/4, $0xbe74fc89
+DATA ·constants<>+468(SB)/4, $0xbe74fc89
+DATA ·constants<>+472(SB)/4, $0xbe74fc89
+DATA ·constants<>+476(SB)/4, $0xbe74fc89
+DATA ·constants<>+480(SB)/4, $0x3e7a3fca
+DATA ·constants<>+484(SB)/4, $0x3e7a3fca
+DATA ·constants<>+488(SB)/4, $0x3e7a3fca
+DATA ·constants<>+492(SB)/4, $0x3e7a3fca
+DATA ·constants<>+496(SB)/4, $0xbd9a7f47
+DATA ·constants<>+500(SB)/4, $0xbd9a7f47
+DATA ·constants<>+504(SB)/4, $0xbd9a7f47
+DATA ·constants<>+508(SB)/4, $0xbd9a7f47
+GLOBL ·constants<>(SB), RODATA|NOPTR, $512

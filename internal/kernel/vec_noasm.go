@@ -8,10 +8,11 @@ func activate(dst, x []float32, act Activation) { activateGeneric(dst, x, act) }
 // gegluRow sets dst = x·gelu(gate).
 func gegluRow(dst, x, gate []float32) { gegluRowGeneric(dst, x, gate) }
 
-// softmaxRow is one step of the online softmax: see softmaxRowGeneric.
-func softmaxRow(s []float32, scale, max, sum float32) (newMax, newSum, rescale float32) {
-	return softmaxRowGeneric(s, scale, max, sum)
+func softmaxColumns(s []float32, keys int, most, sum, rescale []float32) {
+	softmaxColumnsGeneric(s, keys, most, sum, rescale)
 }
+
+func scaleColumns(x []float32, rows int, f []float32) { scaleColumnsGeneric(x, rows, f) }
 
 // addRow sets dst = a + b. dst may be a or b.
 func addRow(dst, a, b []float32) { addRowGeneric(dst, a, b) }

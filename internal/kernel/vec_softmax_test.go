@@ -3,94 +3,90 @@ package kernel
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 )
 
-// softmaxBound is relative to the largest weight, 1: the sum of n weights in
-// 16 lanes and a handful of roundings.
+// softmaxBound is relative to the largest weight, 1: the sum of n weights and
+// a handful of roundings.
 const softmaxBound = 1e-6
 
-func softmax64(s []float32, scale float64) []float64 {
+// softmax64 is the softmax, to base 2, of column q of s [keys][32].
+func softmax64(s []float32, keys, q int) []float64 {
 	most, sum := math.Inf(-1), 0.0
-	for _, v := range s {
-		most = max(most, scale*float64(v))
+	for key := range keys {
+		most = max(most, float64(s[key*panel+q]))
 	}
-	p := make([]float64, len(s))
-	for i, v := range s {
-		p[i] = math.Exp(scale*float64(v) - most)
-		sum += p[i]
+	p := make([]float64, keys)
+	for key := range p {
+		p[key] = math.Exp2(float64(s[key*panel+q]) - most)
+		sum += p[key]
 	}
-	for i := range p {
-		p[i] /= sum
+	for key := range p {
+		p[key] /= sum
 	}
 	return p
 }
 
 // The online softmax over pieces gives the softmax of the whole.
-func TestSoftmaxRowInPieces(t *testing.T) {
+func TestSoftmaxColumnsInPieces(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
-	const scale = 0.158
-	s := randoms(rng, 77)
-	for i := range s {
-		s[i] *= 20
+	const keys = 77
+	scores := randoms(rng, keys*panel)
+	for i := range scores {
+		scores[i] *= 10
 	}
-	want := softmax64(s, scale)
-	most, sum := float32(softmaxStart), float32(0)
-	for from := 0; from < len(s); from += 20 {
-		to := min(from+20, len(s))
-		var rescale float32
-		most, sum, rescale = softmaxRow(s[from:to], scale, most, sum)
-		scaleRow(s[:from], s[:from], rescale)
-	}
-	scaleRow(s, s, 1/sum)
-	requireClose(t, want, s, softmaxBound)
+	eachISA(t, func(t *testing.T) {
+		s := slices.Clone(scores)
+		most, sum, rescale := slices.Repeat([]float32{softmaxStart}, panel), make([]float32, panel), make([]float32, panel)
+		for from := 0; from < keys; from += 20 {
+			softmaxColumns(s[from*panel:], min(20, keys-from), most, sum, rescale)
+			scaleColumns(s, from, rescale)
+		}
+		for q := range panel {
+			var got []float32
+			for key := range keys {
+				got = append(got, s[key*panel+q]/sum[q])
+			}
+			requireClose(t, softmax64(scores, keys, q), got, softmaxBound)
+		}
+	})
 }
 
-func TestSoftmaxRowMasked(t *testing.T) {
+func TestSoftmaxColumnsMasked(t *testing.T) {
 	inf := float32(math.Inf(1))
-	row := []float32{-inf, -inf, -inf}
-	most, sum, rescale := softmaxRow(row, 0.5, softmaxStart, 0)
-	assert.Equal(t, []float32{0, 0, 0}, row)
-	assert.Equal(t, float32(softmaxStart), most)
-	assert.Zero(t, sum)
-	assert.Equal(t, float32(1), rescale)
-
-	row = []float32{3, -inf, 3}
-	most, sum, rescale = softmaxRow(row, 0.5, most, sum)
-	assert.Equal(t, []float32{1, 0, 1}, row)
-	assert.Equal(t, float32(3), most)
-	assert.Equal(t, float32(2), sum)
-	assert.Zero(t, rescale)
-}
-
-func TestSoftmax(t *testing.T) {
-	rng := rand.New(rand.NewPCG(1, 2))
-	const rows = 5
-	for _, n := range []int{1, 2, 15, 16, 17, 77, 1000} {
-		x := randoms(rng, rows*n)
-		out := make([]float32, len(x))
-		Serial(Softmax(out, x, rows, n))
-		for r := range rows {
-			requireClose(t, softmax64(x[r*n:][:n], 1), out[r*n:][:n], softmaxBound)
+	step := func(scores ...float32) (most, sum, rescale []float32, weights []float32) {
+		s := make([]float32, len(scores)*panel)
+		for i, x := range scores {
+			s[i*panel] = x
 		}
-	}
-}
-
-func TestSoftmaxEqualScores(t *testing.T) {
-	x := []float32{7, 7, 7, 7, 1e30, 1e30, 1e30, 1e30}
-	Serial(Softmax(x, x, 2, 4))
-	require.Equal(t, []float32{.25, .25, .25, .25, .25, .25, .25, .25}, x)
-}
-
-func TestSoftmaxNaN(t *testing.T) {
-	for _, bad := range []float64{math.NaN(), math.Inf(1)} {
-		x := []float32{1, float32(bad), 2}
-		Serial(Softmax(x, x, 1, 3))
-		for _, v := range x {
-			assert.True(t, v != v, "%v", bad)
+		most, sum, rescale = slices.Repeat([]float32{softmaxStart}, 16), make([]float32, 16), make([]float32, 16)
+		softmaxColumns(s, len(scores), most, sum, rescale)
+		for i := range scores {
+			weights = append(weights, s[i*panel])
 		}
+		return most[:1], sum[:1], rescale[:1], weights
 	}
+	eachISA(t, func(t *testing.T) {
+		most, sum, rescale, weights := step(-inf, -inf, -inf)
+		assert.Equal(t, []float32{0, 0, 0}, weights)
+		assert.Equal(t, []float32{softmaxStart}, most)
+		assert.Equal(t, []float32{0}, sum)
+		assert.Equal(t, []float32{1}, rescale)
+
+		most, sum, rescale, weights = step(3, -inf, 3)
+		assert.Equal(t, []float32{1, 0, 1}, weights)
+		assert.Equal(t, []float32{3}, most)
+		assert.Equal(t, []float32{2}, sum)
+		assert.Equal(t, []float32{0}, rescale)
+
+		_, _, _, weights = step(1e30, 1e30, 1e30)
+		assert.Equal(t, []float32{1, 1, 1}, weights)
+		for _, bad := range []float32{inf, float32(math.NaN())} {
+			_, sum, _, _ = step(1, bad, 2)
+			assert.True(t, sum[0] != sum[0], "%v", bad)
+		}
+	})
 }

@@ -23,7 +23,10 @@ func addAVX2(dst *float32, a *float32, b *float32, n int)
 func scaleAVX2(dst *float32, x *float32, n int, f float32)
 
 //go:noescape
-func softmaxRowAVX2(s *float32, n int, scale float32, max float32, sum float32) (newMax, newSum, rescale float32)
+func softmaxColumnsAVX2(s *float32, keys int, most *float32, sum *float32, rescale *float32)
+
+//go:noescape
+func scaleColumnsAVX2(x *float32, rows int, f *float32)
 
 //go:noescape
 func sumChannelsAVX2(sums *float64, squares *float64, x *float32, n int, pixels int, stride int)
@@ -65,7 +68,10 @@ func addAVX512(dst *float32, a *float32, b *float32, n int)
 func scaleAVX512(dst *float32, x *float32, n int, f float32)
 
 //go:noescape
-func softmaxRowAVX512(s *float32, n int, scale float32, max float32, sum float32) (newMax, newSum, rescale float32)
+func softmaxColumnsAVX512(s *float32, keys int, most *float32, sum *float32, rescale *float32)
+
+//go:noescape
+func scaleColumnsAVX512(x *float32, rows int, f *float32)
 
 //go:noescape
 func sumChannelsAVX512(sums *float64, squares *float64, x *float32, n int, pixels int, stride int)

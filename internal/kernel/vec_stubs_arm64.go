@@ -23,7 +23,10 @@ func addNEON(dst *float32, a *float32, b *float32, n int)
 func scaleNEON(dst *float32, x *float32, n int, f float32)
 
 //go:noescape
-func softmaxRowNEON(s *float32, tail *float32, n int, rest int, scale float32, max float32, sum float32) (newMax, newSum, rescale float32)
+func softmaxColumnsNEON(s *float32, keys int, most *float32, sum *float32, rescale *float32)
+
+//go:noescape
+func scaleColumnsNEON(x *float32, rows int, f *float32)
 
 //go:noescape
 func sumChannelsNEON(sums *float64, squares *float64, x *float32, n int, pixels int, stride int)
@@ -45,3 +48,6 @@ func widenHalvesNEON(dst *float32, src *uint16, n int)
 
 //go:noescape
 func narrowHalvesNEON(dst *uint16, src *float32, n int)
+
+//go:noescape
+func largestNEON(x *float32, n int) (max float32)

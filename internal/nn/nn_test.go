@@ -106,7 +106,7 @@ func TestModelRunErrors(t *testing.T) {
 	err = m.Run(context.Background(), 1, func() ([]*G.Node, []*G.Node, error) { return nil, nil, failed }, nil, nil)
 	assert.ErrorIs(t, err, failed)
 	require.NoError(t, m.Close())
-	assert.ErrorIs(t, m.Check(1, nil, ""), ErrClosed)
+	assert.ErrorIs(t, m.Check(1, nil, 0, ""), ErrClosed)
 }
 
 // numbers is a checkpoint whose tensors hold one number, everywhere.

@@ -57,6 +57,10 @@ func (f *File) Fadd2d(m, n, d V) { f.three("fadd", "2d", 0x4e60d400, m, n, d) }
 func (f *File) Fabs(n, d V) { f.two("fabs", "4s", "4s", 0x4ea0f800, n, d) }
 func (f *File) Fneg(n, d V) { f.two("fneg", "4s", "4s", 0x6ea0f800, n, d) }
 
+// Frintm rounds down to whole numbers, and Fcvtzs turns such into words.
+func (f *File) Frintm(n, d V) { f.two("frintm", "4s", "4s", 0x4e219800, n, d) }
+func (f *File) Fcvtzs(n, d V) { f.two("fcvtzs", "4s", "4s", 0x4ea1b800, n, d) }
+
 // Fcvtl2d widens the lower two float32s to float64, and Fcvtl2d2 the upper two.
 func (f *File) Fcvtl2d(n, d V)  { f.two("fcvtl", "2d", "2s", 0x0e617800, n, d) }
 func (f *File) Fcvtl2d2(n, d V) { f.two("fcvtl2", "2d", "4s", 0x4e617800, n, d) }

@@ -235,7 +235,7 @@ func stubs() []byte {
 	for _, t := range all {
 		t.kernelStubs(w)
 	}
-	fmt.Fprintf(w, "\n//go:noescape\nfunc transpose8AVX2(dst, src *float32, stride, blocks int)\n")
+	fmt.Fprintf(w, "\n//go:noescape\n%s\n", transposeSignature)
 	for _, t := range targets {
 		t.sumStubs(w)
 		w.WriteString(t.winogradStubs())

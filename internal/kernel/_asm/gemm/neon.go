@@ -34,7 +34,7 @@ func (t neon) write(dir string) error {
 	}
 	w := stubsFile()
 	t.kernelStubs(w)
-	fmt.Fprintf(w, "\n//go:noescape\nfunc transpose4NEON(dst, src *float32, stride, blocks int)\n")
+	fmt.Fprintf(w, "\n//go:noescape\n%s\n", transposeNEONSignature)
 	t.sumStubs(w)
 	w.WriteString(t.winogradStubs())
 	t.choices(w)
@@ -207,15 +207,20 @@ func (t neon) sum(f *asm.File, cols int) {
 	f.I("RET")
 }
 
+// transposeNEONSignature has strides in float32s.
+const transposeNEONSignature = "func transpose4NEON(dst *float32, dstStride int, src *float32, srcStride, blocks int)"
+
 // transpose writes the transposition of 4 rows in blocks of 4 columns.
 func (t neon) transpose(f *asm.File) {
-	dst, stride, blocks := asm.R(0), asm.R(5), asm.R(6)
-	row := func(i int) string { return asm.R(1 + i) }
-	f.Func("transpose4NEON", 0, 32, "func transpose4NEON(dst, src *float32, stride, blocks int)")
+	dst, dstStride, stride, blocks := asm.R(0), asm.R(1), asm.R(2), asm.R(3)
+	row := func(i int) string { return asm.R(4 + i) }
+	f.Func("transpose4NEON", 0, 40, transposeNEONSignature)
 	f.I("MOVD", asm.Arg("dst", 0), dst)
-	f.I("MOVD", asm.Arg("src", 8), row(0))
-	f.I("MOVD", asm.Arg("stride", 16), stride)
-	f.I("MOVD", asm.Arg("blocks", 24), blocks)
+	f.I("MOVD", asm.Arg("dstStride", 8), dstStride)
+	f.I("LSL", asm.Imm(2), dstStride)
+	f.I("MOVD", asm.Arg("src", 16), row(0))
+	f.I("MOVD", asm.Arg("srcStride", 24), stride)
+	f.I("MOVD", asm.Arg("blocks", 32), blocks)
 	for i := 1; i < 4; i++ {
 		f.I("ADD", asm.Shifted(stride, 2), row(i-1), row(i))
 	}
@@ -231,10 +236,10 @@ func (t neon) transpose(f *asm.File) {
 	zip(3, 1, 6, 7)
 	zip(6, 4, 0, 1)
 	zip(7, 5, 2, 3)
-	for i := range 4 {
-		f.I("FMOVQ", asm.V(i).F(), asm.Mem(dst, 4*32*i))
+	for i := range asm.V(4) {
+		f.I("FMOVQ", i.F(), asm.Mem(dst, 0))
+		f.I("ADD", dstStride, dst)
 	}
-	f.I("ADD", asm.Imm(4*32*4), dst)
 	f.I("SUB", asm.Imm(1), blocks)
 	f.I("CBNZ", blocks, "block")
 	f.I("RET")

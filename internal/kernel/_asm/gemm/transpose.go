@@ -2,21 +2,29 @@ package main
 
 import "sdgo/internal/kernel/_asm/asm"
 
+// transposeSignature has strides in float32s.
+const transposeSignature = "func transpose8AVX2(dst *float32, dstStride int, src *float32, srcStride, blocks int)"
+
 // transpose writes the transposition of 8 rows in blocks of 8 columns: packing
-// keys and weights is this and nothing else.
+// queries, values and weights is this and nothing else.
 func transpose(f *asm.File) {
-	const src, far, stride, stride3, dst, blocks = "AX", "BX", "CX", "DX", "SI", "DI"
-	f.Func("transpose8AVX2", 0, 32, "func transpose8AVX2(dst, src *float32, stride, blocks int)")
+	const src, far, stride, stride3, blocks = "AX", "BX", "CX", "DX", "DI"
+	const dst, dstFar, dstStride, dstStride3 = "SI", "R8", "R9", "R10"
+	f.Func("transpose8AVX2", 0, 40, transposeSignature)
 	f.I("MOVQ", asm.Arg("dst", 0), dst)
-	f.I("MOVQ", asm.Arg("src", 8), src)
-	f.I("MOVQ", asm.Arg("stride", 16), stride)
-	f.I("MOVQ", asm.Arg("blocks", 24), blocks)
-	f.I("SHLQ", asm.Imm(2), stride)
-	f.I("LEAQ", "("+stride+")("+stride+"*2)", stride3)
+	f.I("MOVQ", asm.Arg("dstStride", 8), dstStride)
+	f.I("MOVQ", asm.Arg("src", 16), src)
+	f.I("MOVQ", asm.Arg("srcStride", 24), stride)
+	f.I("MOVQ", asm.Arg("blocks", 32), blocks)
+	for _, s := range [][2]string{{stride, stride3}, {dstStride, dstStride3}} {
+		f.I("SHLQ", asm.Imm(2), s[0])
+		f.I("LEAQ", "("+s[0]+")("+s[0]+"*2)", s[1])
+	}
 	f.I("LEAQ", "("+src+")("+stride+"*4)", far)
 
 	f.Label("block")
-	row := func(base string, r, disp int) string {
+	f.I("LEAQ", "("+dst+")("+dstStride+"*4)", dstFar)
+	row := func(base string, r, disp int, stride, stride3 string) string {
 		switch r {
 		case 0:
 			return asm.Mem(base, disp)
@@ -28,8 +36,8 @@ func transpose(f *asm.File) {
 	for half := range 2 {
 		f.Comment("Columns of 4 rows in the lower and of the 4 others in the upper half.")
 		for r := range 4 {
-			f.I("VMOVUPS", row(src, r, 16*half), asm.X(r))
-			f.I("VINSERTF128", asm.Imm(1), row(far, r, 16*half), asm.Y(r), asm.Y(r))
+			f.I("VMOVUPS", row(src, r, 16*half, stride, stride3), asm.X(r))
+			f.I("VINSERTF128", asm.Imm(1), row(far, r, 16*half, stride, stride3), asm.Y(r), asm.Y(r))
 		}
 		f.I("VUNPCKLPS", asm.Y(1), asm.Y(0), asm.Y(4))
 		f.I("VUNPCKHPS", asm.Y(1), asm.Y(0), asm.Y(5))
@@ -40,12 +48,12 @@ func transpose(f *asm.File) {
 		f.I("VUNPCKLPD", asm.Y(7), asm.Y(5), asm.Y(2))
 		f.I("VUNPCKHPD", asm.Y(7), asm.Y(5), asm.Y(3))
 		for r := range 4 {
-			f.I("VMOVUPS", asm.Y(r), asm.Mem(dst, 4*32*(4*half+r)))
+			f.I("VMOVUPS", asm.Y(r), row([]string{dst, dstFar}[half], r, 0, dstStride, dstStride3))
 		}
 	}
 	f.I("ADDQ", asm.Imm(4*8), src)
 	f.I("ADDQ", asm.Imm(4*8), far)
-	f.I("ADDQ", asm.Imm(4*32*8), dst)
+	f.I("LEAQ", "("+dst+")("+dstStride+"*8)", dst)
 	f.I("DECQ", blocks)
 	f.I("JNZ", "block")
 	f.I("VZEROUPPER")

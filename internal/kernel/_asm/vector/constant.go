@@ -27,6 +27,13 @@ var constants = []struct {
 	{"expQ3", 0x1.123a6cp-07},
 	{"expQ4", 0x1.6a2352p-10},
 
+	{"exp2Min", -126},
+	{"exp2P1", 0x1.62e4bap-01},
+	{"exp2P2", 0x1.ebdb6ap-03},
+	{"exp2P3", 0x1.c91c1p-05},
+	{"exp2P4", 0x1.277c1cp-07},
+	{"exp2P5", 0x1.e96912p-10},
+
 	{"-quickGELUSlope", -1.702},
 	{"geluMax", 16},
 	{"geluK", 2.5625},
@@ -66,20 +73,13 @@ func (t *target) constantTable() {
 	t.Float32s("constants", table...)
 }
 
-// bitTables writes the bit patterns and, for AVX2, masks.
-func (t *target) bitTables() {
+// bitTable writes the bit patterns.
+func (t *target) bitTable() {
 	var bits []uint32
 	for _, w := range []uint32{absMask, exponentBias} {
 		bits = append(bits, slices.Repeat([]uint32{w}, t.repeat())...)
 	}
 	t.Uint32s("bits", bits...)
-	if !t.avx512() {
-		masks := make([]uint32, 2*lanes)
-		for i := range lanes {
-			masks[i] = ^uint32(0)
-		}
-		t.Uint32s("masks", masks...)
-	}
 }
 
 // C is the operand of a constant.

@@ -40,11 +40,12 @@ func main() {
 		t.activations()
 		t.sums()
 		t.softmax()
+		t.scaleColumns()
 		t.norms()
 		t.conversions()
 		t.grouped()
 		t.constantTable()
-		t.bitTables()
+		t.bitTable()
 		if err := t.Write(filepath.Join(dir, "vec_"+strings.ToLower(t.name)+"_amd64.s")); err != nil {
 			log.Fatal(err)
 		}

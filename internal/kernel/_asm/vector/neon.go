@@ -35,8 +35,10 @@ func writeNEON(dir string) error {
 	t.activations()
 	t.sums()
 	t.softmax()
+	t.scaleColumns()
 	t.norms()
 	t.conversions()
+	t.largest()
 	t.constantTable()
 	if err := t.Write(filepath.Join(dir, "vec_neon_arm64.s")); err != nil {
 		return err
@@ -58,17 +60,24 @@ func (t neon) constantTo(name string, v asm.V) {
 	panic("no constant " + name)
 }
 
+func (t neon) loadTable() { t.I("MOVD", "$"+t.constant("constants", 0), table) }
+
+// loadBias loads the bias of exponents.
+func (t neon) loadBias(v asm.V) {
+	bias := asm.R(19)
+	t.I("MOVD", asm.Imm(exponentBias), bias)
+	t.I("VDUP", bias, v.S4())
+}
+
 func (t neon) loadExp() {
-	t.I("MOVD", "$"+t.constant("constants", 0), table)
+	t.loadTable()
 	t.constantTo("expMin", neonExpMin)
 	t.constantTo("expMax", neonExpMax)
 	t.constantTo("log2e", neonLog2e)
 	t.constantTo("-ln2Hi", neonMinusLn2Hi)
 	t.constantTo("-ln2Lo", neonMinusLn2Lo)
 	t.constantTo("roundShift", neonRoundShift)
-	bias := asm.R(19)
-	t.I("MOVD", asm.Imm(exponentBias), bias)
-	t.I("VDUP", bias, neonBias.S4())
+	t.loadBias(neonBias)
 }
 
 func (t neon) loadAct() {

@@ -1,159 +1,219 @@
 package main
 
-import "sdgo/internal/kernel/_asm/asm"
+import (
+	"slices"
 
-// softmax writes one step of the online softmax by the steps of
-// softmaxRowGeneric. Rows are short, so this function takes any length: the
-// last, partial group of 16 is read and written under a mask.
+	"sdgo/internal/kernel/_asm/asm"
+)
+
+// rowBytes is a row of a panel: 32 float32s.
+const rowBytes = 4 * 32
+
+// exp2Constants live in registers from 31 down in AVX-512; AVX2, which has few,
+// takes them from memory.
+var exp2Constants = []string{"exp2Min", "one", "exp2P1", "exp2P2", "exp2P3", "exp2P4", "exp2P5"}
+
+func (t *target) loadExp2() {
+	for i, name := range exp2Constants {
+		if t.avx512() {
+			t.load(name, t.reg(31-i))
+		}
+	}
+}
+
+func (t *target) exp2C(name string) string {
+	if t.avx512() {
+		return t.reg(31 - slices.Index(exp2Constants, name))
+	}
+	return t.C(name)
+}
+
+// exp2 sets p = 2^z by the steps of the plain Go exp2, with z in register r
+// and p in r+1; it spoils r to r+3. Several such groups go in step, so that
+// the latency of one is the work of the others.
+func (t *target) exp2(groups ...int) {
+	const notLess, floor = 5, 9
+	each := func(op func(i int, z, p, n, mask string)) {
+		for i, r := range groups {
+			mask := t.reg(r + 3)
+			if t.avx512() {
+				mask = asm.K(1 + i)
+			}
+			op(i, t.reg(r), t.reg(r+1), t.reg(r+2), mask)
+		}
+	}
+	each(func(_ int, z, p, n, mask string) {
+		t.I("VCMPPS", asm.Imm(notLess), t.exp2C("exp2Min"), z, mask)
+		if t.avx512() {
+			t.I("VRNDSCALEPS", asm.Imm(floor), z, n)
+		} else {
+			t.I("VROUNDPS", asm.Imm(floor), z, n)
+		}
+	})
+	each(func(_ int, z, p, n, mask string) {
+		t.I("VSUBPS", n, z, z)
+		t.I("VMOVUPS", t.exp2C("exp2P5"), p)
+	})
+	for _, c := range []string{"exp2P4", "exp2P3", "exp2P2", "exp2P1", "one"} {
+		each(func(_ int, z, p, n, mask string) { t.I("VFMADD213PS", t.exp2C(c), z, p) })
+	}
+	each(func(_ int, z, p, n, mask string) {
+		if t.avx512() {
+			t.I("VSCALEFPS.Z", n, p, mask, p)
+			return
+		}
+		t.I("VCVTPS2DQ", n, n)
+		t.I("VPADDD", t.exponentBias(), n, n)
+		t.I("VPSLLD", asm.Imm(23), n, n)
+		t.I("VMULPS", n, p, p)
+		t.I("VANDPS", mask, p, p)
+	})
+}
+
+// atOnce is how many groups of exp2 there are registers for.
+func (t *target) atOnce() int {
+	if t.avx512() {
+		return 4
+	}
+	return 1
+}
+
+// softmax writes the steps of softmaxColumnsGeneric for 16 columns.
 func (t *target) softmax() {
-	t.begin("softmaxRow", []string{"newMax", "newSum", "rescale"},
-		pointer("s", "SI"), number("n", "CX"), float("scale"), float("max"), float("sum"))
-	const scaleArg, maxArg, sumArg = "scale+16(FP)", "max+20(FP)", "sum+24(FP)"
-
-	x, p, a, b := t.reg(0), t.reg(1), t.reg(2), t.reg(3)
-	scale, shift := t.reg(4), t.reg(5)
-	fill := t.reg(6)
-	var most, total, masks []string // 16 lanes each
-	for i := range lanes / t.width {
-		most = append(most, t.reg(7+i))
-		total = append(total, t.reg(9+i))
-		masks = append(masks, t.reg(11+i))
-	}
-	t.loadExp()
-	t.I("VBROADCASTSS", scaleArg, scale)
-	for _, m := range most {
-		t.I("VBROADCASTSS", maxArg, m)
-	}
-
-	t.I("MOVQ", "CX", "R8") // elements in whole groups
-	t.I("ANDQ", asm.Imm(-lanes), "R8")
-	t.I("ANDQ", asm.Imm(lanes-1), "CX")
-	t.tailMask(masks)
-
-	// whole runs body for each vector of the whole groups; partial for those
-	// of the last one. DX counts elements.
-	groups := func(label string, whole, partial func(i int, at string)) {
-		t.I("XORL", "DX", "DX")
-		t.Label(label)
-		t.I("CMPQ", "DX", "R8")
-		t.I("JGE", label+"Tail")
-		for i := range most {
-			whole(i, asm.MemIndex("SI", t.bytes()*i, "DX", 4))
+	t.begin("softmaxColumns", nil, pointer("s", "SI"), number("keys", "CX"),
+		pointer("most", "R8"), pointer("sum", "R9"), pointer("rescale", "R10"))
+	vecs := lanes / t.width
+	each := func(op func(i, at int)) {
+		for i := range vecs {
+			op(i, t.bytes()*i)
 		}
-		t.I("ADDQ", asm.Imm(lanes), "DX")
-		t.I("JMP", label)
-		t.Label(label + "Tail")
-		t.I("TESTQ", "CX", "CX")
-		t.I("JZ", label+"End")
-		for i := range most {
-			partial(i, asm.MemIndex("SI", t.bytes()*i, "DX", 4))
+	}
+	free := 4 * t.atOnce()
+	most := func(i int) string { return t.reg(free + i) }
+	chain := func(c, i int) string { return t.reg(free + 4 + c*vecs + i) } // of maxima, then of sums
+	fold := func(op string) {
+		for step := chains / 2; step > 0; step /= 2 {
+			for c := range step {
+				each(func(i, _ int) { t.I(op, chain(c, i), chain(c+step, i), chain(c, i)) })
+			}
 		}
-		t.Label(label + "End")
 	}
+	t.loadExp2()
 
-	groups("max", func(i int, at string) {
-		t.I("VMOVUPS", at, x)
-		t.I("VMAXPS", most[i], x, most[i])
-	}, func(i int, at string) {
-		t.loadMasked(at, masks[i], x, most[i])
-		t.I("VMAXPS", most[i], x, most[i])
-	})
-	t.fold("VMAXPS", most, p)
-	t.I("VMOVSS", asm.X(7), "newMax+32(FP)")
-
-	t.I("VMULSS", asm.X(4), asm.X(7), asm.X(5))
-	t.I("VBROADCASTSS", asm.X(5), shift)
-	t.I("VBROADCASTSS", asm.X(7), fill) // anything whose exp is not slow
-	for i := range total {
-		t.I("VXORPS", asm.X(9+i), asm.X(9+i), asm.X(9+i))
+	for c := range chains {
+		each(func(i, at int) { t.I("VMOVUPS", asm.Mem("R8", at), chain(c, i)) })
 	}
-	groups("exp", func(i int, at string) {
-		t.I("VMOVUPS", at, x)
-		t.I("VFMSUB213PS", shift, scale, x)
-		t.exp(p, x, a, b)
-		t.I("VMOVUPS", p, at)
-		t.I("VADDPS", p, total[i], total[i])
-	}, func(i int, at string) {
-		t.loadMasked(at, masks[i], x, fill)
-		t.I("VFMSUB213PS", shift, scale, x)
-		t.exp(p, x, a, b)
-		t.storeMasked(p, masks[i], at)
-		t.clearUnmasked(p, masks[i])
-		t.I("VADDPS", p, total[i], total[i])
+	t.keys("max", func(first, n int) {
+		for c := range n {
+			each(func(i, at int) {
+				t.I("VMOVUPS", asm.Mem("DI", c*rowBytes+at), t.reg(i))
+				t.I("VMAXPS", chain(first+c, i), t.reg(i), chain(first+c, i))
+			})
+		}
 	})
-	t.fold("VADDPS", total, p)
+	fold("VMAXPS")
+	each(func(i, at int) {
+		t.I("VXORPS", lowX(most(i)), lowX(most(i)), lowX(most(i)))
+		t.I("VADDPS", chain(0, i), most(i), most(i)) // of two zeros the positive one
+		z, p := t.reg(0), t.reg(1)
+		t.I("VMOVUPS", asm.Mem("R8", at), z)
+		t.I("VMOVUPS", most(i), asm.Mem("R8", at))
+		t.I("VSUBPS", most(i), z, z)
+		t.exp2(0)
+		t.I("VMOVUPS", p, asm.Mem("R10", at))
+	})
 
-	t.I("VBROADCASTSS", maxArg, x)
-	t.I("VMULPS", scale, x, x)
-	t.I("VSUBPS", shift, x, x)
-	t.exp(p, x, a, b)
-	t.I("VMOVSS", asm.X(1), "rescale+40(FP)")
-	t.I("VMOVSS", sumArg, asm.X(0))
-	t.I("VFMADD231SS", asm.X(0), asm.X(1), asm.X(9))
-	t.I("VMOVSS", asm.X(9), "newSum+36(FP)")
+	for c := range chains {
+		each(func(i, _ int) { t.I("VXORPS", lowX(chain(c, i)), lowX(chain(c, i)), lowX(chain(c, i))) })
+	}
+	t.keys("exp", func(first, n int) {
+		var scores []score
+		for c := range n {
+			each(func(i, at int) {
+				scores = append(scores, score{asm.Mem("DI", c*rowBytes+at), most(i), chain(first+c, i)})
+			})
+		}
+		t.weigh(scores)
+	})
+	fold("VADDPS")
+	each(func(i, at int) {
+		sum := t.reg(0)
+		t.I("VMOVUPS", asm.Mem("R9", at), sum)
+		t.I("VFMADD132PS", asm.Mem("R10", at), chain(0, i), sum)
+		t.I("VMOVUPS", sum, asm.Mem("R9", at))
+	})
 	t.end()
 }
 
-// fold combines the 16 lanes of the registers in halves, as sumLanes and
-// maxLanes do, into lane 0 of the first.
-func (t *target) fold(op string, regs []string, temp string) {
-	low := func(reg string) string { return "X" + reg[1:] }
-	first := regs[0]
-	high := regs[len(regs)-1]
-	if t.avx512() {
-		first, high = "Y"+first[1:], "Y"+temp[1:]
-		t.I("VEXTRACTF32X8", asm.Imm(1), regs[0], high)
-	}
-	t.I(op, first, high, first)
-	t.I("VEXTRACTF128", asm.Imm(1), first, low(temp))
-	t.I(op, low(first), low(temp), low(first))
-	for _, order := range []int{0b1110, 0b01} { // lanes 2 and 3, then lane 1
-		t.I("VPERMILPS", asm.Imm(order), low(first), low(temp))
-		t.I(op, low(first), low(temp), low(first))
+// score is a vector of scores in memory, and the registers of its maximum and
+// its sum.
+type score struct{ at, most, sum string }
+
+// weigh turns scores into weights and adds them up.
+func (t *target) weigh(scores []score) {
+	for some := range slices.Chunk(scores, t.atOnce()) {
+		var groups []int
+		for i, s := range some {
+			groups = append(groups, 4*i)
+			t.I("VMOVUPS", s.at, t.reg(4*i))
+			t.I("VSUBPS", s.most, t.reg(4*i), t.reg(4*i))
+		}
+		t.exp2(groups...)
+		for i, s := range some {
+			t.I("VMOVUPS", t.reg(4*i+1), s.at)
+			t.I("VADDPS", t.reg(4*i+1), s.sum, s.sum)
+		}
 	}
 }
 
-// clearUnmasked sets x to zero where the mask is off.
-func (t *target) clearUnmasked(x, mask string) {
-	if t.avx512() {
-		t.I("VMOVAPS.Z", x, "K1", x)
-		return
+// chains is the number of maxima and of sums of a column: key i belongs to
+// chain i%4, and the chains combine as (0+2)+(1+3).
+const chains = 4
+
+// keys is a loop over CX keys, with the row of the first of them in DI: body
+// is for n chains from the first on.
+func (t *target) keys(label string, body func(first, n int)) {
+	t.I("MOVQ", "SI", "DI")
+	t.I("MOVQ", "CX", "DX")
+	t.I("SUBQ", asm.Imm(chains), "DX")
+	t.I("JLT", label+"Rest")
+	t.Label(label)
+	body(0, chains)
+	t.I("ADDQ", asm.Imm(chains*rowBytes), "DI")
+	t.I("SUBQ", asm.Imm(chains), "DX")
+	t.I("JGE", label)
+	t.Label(label + "Rest")
+	t.I("ADDQ", asm.Imm(chains), "DX")
+	t.I("JZ", label+"End")
+	for c := range chains - 1 {
+		body(c, 1)
+		if c < chains-2 {
+			t.I("ADDQ", asm.Imm(rowBytes), "DI")
+			t.I("DECQ", "DX")
+			t.I("JZ", label+"End")
+		}
 	}
-	t.I("VANDPS", mask, x, x)
+	t.Label(label + "End")
 }
 
-// tailMask makes the mask of the first CX lanes, in K1 or in vectors.
-func (t *target) tailMask(masks []string) {
-	if t.avx512() {
-		t.I("MOVL", asm.Imm(1), "AX")
-		t.I("SHLL", "CX", "AX")
-		t.I("DECL", "AX")
-		t.I("KMOVW", "AX", "K1")
-		return
-	}
-	t.I("LEAQ", asm.Symbol("masks", 4*lanes), "AX")
-	t.I("SHLQ", asm.Imm(2), "CX")
-	t.I("SUBQ", "CX", "AX")
-	for i, m := range masks {
-		t.I("VMOVUPS", asm.Mem("AX", t.bytes()*i), m)
-	}
-}
+// lowX is the part of 128 bits of a register; writing it clears the rest.
+func lowX(reg string) string { return "X" + reg[1:] }
 
-// loadMasked fills x from memory, and from other where the mask is off.
-func (t *target) loadMasked(at, mask, x, other string) {
-	if t.avx512() {
-		t.I("VMOVAPS", other, x)
-		t.I("VMOVUPS", at, "K1", x)
-		return
+// scaleColumns writes x·f for 16 columns of a panel.
+func (t *target) scaleColumns() {
+	t.begin("scaleColumns", nil, pointer("x", "SI"), number("rows", "CX"), pointer("f", "R8"))
+	vecs := lanes / t.width
+	for i := range vecs {
+		t.I("VMOVUPS", asm.Mem("R8", t.bytes()*i), t.reg(i))
 	}
-	t.I("VMASKMOVPS", at, mask, x)
-	t.I("VBLENDVPS", mask, x, other, x)
-}
-
-func (t *target) storeMasked(x, mask, at string) {
-	if t.avx512() {
-		t.I("VMOVUPS", x, "K1", at)
-		return
+	t.Label("row")
+	for i := range vecs {
+		x := t.reg(vecs + i)
+		t.I("VMULPS", asm.Mem("SI", t.bytes()*i), t.reg(i), x)
+		t.I("VMOVUPS", x, asm.Mem("SI", t.bytes()*i))
 	}
-	t.I("VMASKMOVPS", x, mask, at)
+	t.I("ADDQ", asm.Imm(rowBytes), "SI")
+	t.I("DECQ", "CX")
+	t.I("JNZ", "row")
+	t.end()
 }
