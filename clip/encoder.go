@@ -54,11 +54,14 @@ type LoadOptions struct {
 	// Variant names the weight files, as in model.fp16.safetensors for "fp16".
 	// Empty means the files without a variant.
 	Variant string
+	// Precision is how weights are kept and what the factors of linear layers are:
+	// float32, float16, bfloat16 or int8. Empty means float32. See
+	// diffusion.LoadOptions.
+	Precision string
 	// Threads is the number of goroutines of a run. Zero means GOMAXPROCS.
 	Threads int
 	// MaxMemory limits the bytes of weights and intermediate values. Zero means
-	// the machine's memory. A limit may rule out faster algorithms that need more;
-	// their results differ in the last bits.
+	// the machine's memory.
 	MaxMemory int64
 	// Engine is set by the pipeline, whose models share one; else it is nil.
 	Engine *engine.Engine
@@ -91,6 +94,7 @@ func (e *TextEncoder) define(config []byte, p *nn.Params) (err error) {
 	if e.Config, err = ParseConfig(config); err != nil {
 		return err
 	}
+	p.Limit(kernel.BFloat16)
 	c := &e.Config
 	at := p
 	if p.Has("text_model.embeddings.token_embedding.weight") || !p.Has("embeddings.token_embedding.weight") {

@@ -41,6 +41,7 @@ func (r *run) network(extra [][]float32, cond *tensor.Dense) predictor {
 	input := engine.Tensor(make([]float32, texts*in*r.h*r.w), texts, in, r.h, r.w)
 	out := make([]float32, r.Images*texts*size)
 	return func(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
+		r.keeper.begin()
 		scale := float32(1 / math.Sqrt(sigma*sigma+1)) // to unit variance
 		for i := range r.Images {
 			data := input.Float32s()
@@ -53,7 +54,7 @@ func (r *run) network(extra [][]float32, cond *tensor.Dense) predictor {
 			for k := 1; k < texts; k++ {
 				copy(data[k*in*r.h*r.w:], data[:in*r.h*r.w])
 			}
-			y, err := r.UNet.Predict(ctx, unet.Input{
+			y, err := r.predict(ctx, i, unet.Input{
 				Latents: input, Timesteps: []float64{r.schedule.Timestep(sigma)}, Cond: cond,
 			})
 			if err != nil {
@@ -66,6 +67,14 @@ func (r *run) network(extra [][]float32, cond *tensor.Dense) predictor {
 		}
 		return out, nil
 	}
+}
+
+// predict runs the U-Net for image i.
+func (r *run) predict(ctx context.Context, i int, in unet.Input) (*tensor.Dense, error) {
+	if r.keeper != nil {
+		return r.keeper.predict(ctx, i, in)
+	}
+	return r.net.Predict(ctx, in)
 }
 
 // fromPrediction turns what the network predicts into the clean latents.

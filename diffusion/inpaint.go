@@ -23,6 +23,7 @@ func (p *Pipeline) Inpaint(ctx context.Context, prompt string, img, mask image.I
 	if err != nil {
 		return nil, err
 	}
+	defer r.close()
 	channels := p.VAE.Config.LatentChannels
 	trained := p.trainedToInpaint()
 	if !trained && p.UNet.Config.InChannels != channels {

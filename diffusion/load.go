@@ -22,6 +22,9 @@ type LoadOptions struct {
 	// Empty means the files without a variant.
 	Variant string
 
+	// Precision is how weights are kept and computed with. Empty means Float32.
+	Precision string
+
 	// Threads is the number of goroutines that compute. Zero means GOMAXPROCS.
 	// It does not change the result.
 	Threads int
@@ -30,9 +33,30 @@ type LoadOptions struct {
 	// calls together. A call that would need more returns an error, which says how
 	// much, before it allocates anything. Zero means the machine's memory. A limit
 	// may rule out faster algorithms that need more; their results differ in the
-	// last bits.
+	// last bits. Where it has no room for the VAE to work on a picture as a whole, it
+	// works by tiles, see Options.Tile.
 	MaxMemory int64
 }
+
+// The precisions of a model. With Float32 and Float16 a picture's bytes are the same
+// on every processor and for any number of threads; BFloat16 and Int8 promise the
+// same bytes on one kind of processor only.
+const (
+	// Float32 keeps weights and arithmetic in single precision.
+	Float32 = "float32"
+	// Float16 rounds the weights of linear layers and convolutions to half
+	// precision, which loses nothing of a checkpoint that is stored so. They take
+	// half the memory; the arithmetic is float32.
+	Float16 = "float16"
+	// BFloat16 also rounds the factors of linear layers and of attention to
+	// bfloat16; sums and all else stay float32, and convolutions are as with
+	// Float16. It is faster on processors with AVX-512 BF16.
+	BFloat16 = "bfloat16"
+	// Int8 is BFloat16 with the U-Net's linear layers in integers of 8 bits: the
+	// activations have a scale for each row, the weights one for each output. It
+	// takes the least memory and is the least exact.
+	Int8 = "int8"
+)
 
 // modelIndex is what we read of a pipeline's model_index.json.
 type modelIndex struct {
@@ -100,7 +124,7 @@ func LoadFS(fsys fs.FS, o *LoadOptions) (_ *Pipeline, err error) {
 	if p.Tokenizer, err = clip.LoadTokenizer(fsys, "tokenizer"); err != nil {
 		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}
-	c := &clip.LoadOptions{Variant: o.Variant, Engine: eng}
+	c := &clip.LoadOptions{Variant: o.Variant, Precision: o.Precision, Engine: eng}
 	if p.TextEncoder, err = clip.LoadTextEncoderFS(fsys, "text_encoder", c); err != nil {
 		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}

@@ -10,6 +10,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"sdgo/sampler"
+	"sdgo/unet"
 )
 
 // Options say how a picture is made. Nil, and the zero value, mean the defaults.
@@ -46,6 +47,14 @@ type Options struct {
 	//
 	// https://arxiv.org/abs/2404.07724
 	GuidanceInterval Interval
+
+	// Reuse spares most of the U-Net in some calls. The zero value does not, and
+	// pictures are exact.
+	Reuse Reuse
+
+	// TokenMerging makes the U-Net's self-attention cheaper. The zero value does
+	// not, and pictures are exact. Package unet says what the settings mean.
+	TokenMerging unet.TokenMerging
 
 	// Seed seeds the noise, as torch.Generator("cpu").manual_seed does. Image i of
 	// a call has the seed Seed+i, and is the picture that this seed gives alone.
@@ -105,14 +114,27 @@ type Options struct {
 	// the image, byte for byte.
 	KeepOutside bool
 
+	// Tile is the side in pixels of the overlapping tiles in which the VAE encodes
+	// and decodes a larger picture, a multiple of 32 (in general of four times the
+	// VAE's factor): it takes less memory, and the picture differs slightly from
+	// that of the whole. diffusers' enable_vae_tiling is the vae config's
+	// sample_size, mostly 512. Zero means whole pictures, and where
+	// LoadOptions.MaxMemory has no room for that, the largest of sample_size, its
+	// half and its quarter that fits. WholePicture means never by tiles.
+	Tile int
+
 	// OnStep is called after every step, on the goroutine of the call. An error
 	// from it ends the run and is returned.
 	OnStep func(Step) error
 
 	// Resume takes up a run that Step.Save saved, after that step. The call and
-	// its other options must be the same; the result then is, too.
+	// its other options must be the same; the result then is, too. It is an error if
+	// Reuse is not the same.
 	Resume []byte
 }
+
+// WholePicture as Options.Tile makes a call that does not fit into memory an error.
+const WholePicture = -1
 
 // Interval is a range of noise levels.
 type Interval struct{ Low, High float64 }
@@ -133,6 +155,10 @@ type Result struct {
 	// Truncated is the part of the prompt, and TruncatedNegative of the negative
 	// prompt, that did not fit into the text encoder's 77 tokens and had no effect.
 	Truncated, TruncatedNegative string
+
+	// Reused is how many of Timings.Calls left the deep part of the U-Net out, for
+	// each image. It is nil without Options.Reuse.
+	Reused []int
 
 	Timings Timings
 }
@@ -185,6 +211,10 @@ func (o *Options) withDefaults() (Options, error) {
 		return v, fmt.Errorf("diffusion: eta: have %v, want 0 to 1", v.Eta)
 	case !(v.Strength >= 0 && v.Strength <= 1) || math.IsNaN(v.Strength):
 		return v, fmt.Errorf("diffusion: strength: have %v, want above 0, to 1", v.Strength)
+	case v.Reuse.Interval < 0:
+		return v, fmt.Errorf("diffusion: reuse: have an interval of %d calls, want 1 or more, or 0 for none", v.Reuse.Interval)
+	case !(v.Reuse.Threshold >= 0) || math.IsInf(v.Reuse.Threshold, 0):
+		return v, fmt.Errorf("diffusion: reuse: have threshold %v, want a positive number, or 0 for none", v.Reuse.Threshold)
 	case v.ClipSkip < 0:
 		return v, fmt.Errorf("diffusion: clip skip: have %d, want 0 or more", v.ClipSkip)
 	}

@@ -51,10 +51,14 @@ type run struct {
 	begin    time.Time
 	schedule *scheduler.Schedule
 	sampler  sampler.Sampler
+	net      *unet.UNet    // the pipeline's, with token merging
+	keeper   *keeper       // nil without reuse
 	noise    []*stream     // of each image
 	cond     *tensor.Dense // [1 77 D], the prompt
 	both     *tensor.Dense // [2 77 D], the negative prompt first; nil without guidance
 	h, w     int           // size of the latents
+
+	encodeTile, decodeTile int // sides in pixels, or 0: whole
 }
 
 // TextToImage makes pictures of the prompt. Prompts are cut to 77 tokens; the
@@ -65,6 +69,7 @@ func (p *Pipeline) TextToImage(ctx context.Context, prompt string, o *Options) (
 	if err != nil {
 		return nil, err
 	}
+	defer r.close()
 	if err := p.checkPlain(); err != nil {
 		return nil, err
 	}
@@ -98,6 +103,7 @@ func (p *Pipeline) ImageToImage(ctx context.Context, prompt string, img image.Im
 	if err != nil {
 		return nil, err
 	}
+	defer r.close()
 	if err := p.checkPlain(); err != nil {
 		return nil, err
 	}
@@ -187,17 +193,52 @@ func (r *run) prepare(width, height int) error {
 	if r.sampler, err = solver(&r.Options, r.schedule); err != nil {
 		return err
 	}
-	batch := 1
+	if err := r.prepareUNet(); err != nil {
+		return fmt.Errorf("diffusion: %w", err)
+	}
+	r.decodeTile, err = r.tile(r.h, r.w, r.VAE.CheckDecode, r.VAE.CheckDecodeTiles, r.VAE.FitDecode)
+	return err
+}
+
+// tile chooses between the whole and tiles, for an input of the VAE of h×w, and
+// wants the memory for it.
+func (r *run) tile(h, w int, whole func(h, w int) error, tiles func(h, w, tile int) error, fit func(h, w int) (int, error)) (tile int, err error) {
+	switch r.Tile {
+	case WholePicture:
+		err = whole(h, w)
+	case 0:
+		tile, err = fit(h, w)
+	default:
+		tile, err = r.Tile, tiles(h, w, r.Tile)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("diffusion: %w", err)
+	}
+	return tile, nil
+}
+
+// prepareUNet wants the memory for the U-Net as the options change it.
+func (r *run) prepareUNet() error {
+	var err error
+	if r.net, err = r.UNet.WithTokenMerging(r.TokenMerging); err != nil {
+		return err
+	}
+	texts := 1 // side by side
 	if r.guided() {
-		batch = 2
+		texts = 2
 	}
-	if err := r.UNet.Check(batch, r.h, r.w, r.Tokenizer.MaxLength); err != nil {
-		return fmt.Errorf("diffusion: %w", err)
+	if !r.Reuse.on() {
+		return r.net.Check(texts, r.h, r.w, r.Tokenizer.MaxLength)
 	}
-	if err := r.VAE.CheckDecode(r.h, r.w); err != nil {
-		return fmt.Errorf("diffusion: %w", err)
+	r.keeper, err = r.newKeeper(texts)
+	return err
+}
+
+// close gives back what the run holds beside the model.
+func (r *run) close() {
+	if r.keeper != nil {
+		r.keeper.close()
 	}
-	return nil
 }
 
 // prepareImage does the same for a picture made from an image, and takes the
@@ -219,10 +260,8 @@ func (r *run) prepareImage(img image.Image, strength float64) error {
 	if err := r.prepare(img.Bounds().Dx(), img.Bounds().Dy()); err != nil {
 		return err
 	}
-	if err := r.VAE.CheckEncode(r.Height, r.Width); err != nil {
-		return fmt.Errorf("diffusion: %w", err)
-	}
-	return nil
+	r.encodeTile, err = r.tile(r.Height, r.Width, r.VAE.CheckEncode, r.VAE.CheckEncodeTiles, r.VAE.FitEncode)
+	return err
 }
 
 // guided says whether the unconditional half is computed. CFG++ needs it whatever
@@ -270,7 +309,14 @@ func (r *run) encode(ctx context.Context, ids []int, skip int) ([]float32, error
 // encodeImage maps an image [1 3 H W] to the distribution of its latents.
 func (r *run) encodeImage(ctx context.Context, x []float32) (*vae.Posterior, error) {
 	begin := time.Now()
-	posterior, err := r.VAE.Encode(ctx, engine.Tensor(x, 1, 3, r.Height, r.Width))
+	pixels := engine.Tensor(x, 1, 3, r.Height, r.Width)
+	encode := r.VAE.Encode
+	if r.encodeTile > 0 {
+		encode = func(ctx context.Context, x *tensor.Dense) (*vae.Posterior, error) {
+			return r.VAE.EncodeTiles(ctx, x, r.encodeTile)
+		}
+	}
+	posterior, err := encode(ctx, pixels)
 	if err != nil {
 		return nil, fmt.Errorf("diffusion: %w", err)
 	}
@@ -341,7 +387,11 @@ func (r *run) sample(ctx context.Context, x []float32, denoise sampler.Denoiser)
 		Forget: r.OnStep == nil, // only a Step can save the run
 	}
 	if r.Resume != nil {
-		if err := steps.Restore(r.Resume); err != nil {
+		saved, err := r.keeper.restore(r.Resume)
+		if err == nil {
+			err = steps.Restore(saved)
+		}
+		if err != nil {
 			return fmt.Errorf("diffusion: resume: %w", err)
 		}
 		if have, want := len(steps.X), len(x); have != want {
@@ -365,6 +415,7 @@ func (r *run) sample(ctx context.Context, x []float32, denoise sampler.Denoiser)
 			copy(x, step.X)
 		}
 	}
+	r.result.Reused = r.keeper.reused()
 	r.result.Timings.Sampling = time.Since(begin)
 	return nil
 }
@@ -379,9 +430,15 @@ func (r *run) finish(ctx context.Context, x []float32) (*Result, error) {
 	}
 	channels := r.VAE.Config.LatentChannels
 	size := channels * r.h * r.w
+	decode := r.VAE.Decode
+	if r.decodeTile > 0 {
+		decode = func(ctx context.Context, x *tensor.Dense) (*tensor.Dense, error) {
+			return r.VAE.DecodeTiles(ctx, x, r.decodeTile)
+		}
+	}
 	for i := range r.Images { // one by one: an image takes less memory in 8 bits
 		latents := engine.Tensor(x[i*size:(i+1)*size], 1, channels, r.h, r.w)
-		decoded, err := r.VAE.Decode(ctx, latents)
+		decoded, err := decode(ctx, latents)
 		if err != nil {
 			if ctx.Err() != nil {
 				return nil, ctx.Err()

@@ -425,6 +425,9 @@ func TestBadInput(t *testing.T) {
 		{text, Options{Height: -8}, "diffusion: size: have 128×-8 pixels"},
 		{text, Options{Width: 1 << 30}, "diffusion: size"},
 		{text, Options{Width: 1 << 16, Height: 1 << 16}, "more than the limit of"},
+		{text, Options{Width: 1 << 16, Height: 1 << 16, Tile: 64}, "more than the limit of"},
+		{text, Options{Tile: 48}, "tile: have 48 pixels, want a positive multiple of 32"},
+		{text, Options{Tile: -2}, "tile: have -2 pixels, want a positive multiple of 32"},
 		{text, Options{Schedule: "no such"}, "no such"},
 		{text, Options{Latents: nn.Tensor(2, 4, 8, 8), Width: 64, Height: 64}, "diffusion: latents: have [2 4 8 8] of float32, want contiguous [1 4 8 8]"},
 		{text, Options{Latents: latents, Width: 64, Height: 64}, "initial latents: element 3 is NaN"},
@@ -457,6 +460,42 @@ func TestMemoryLimit(t *testing.T) {
 	require.ErrorAs(t, err, &memory)
 	_, err = LoadFS(golden.Model(t, "tiny-sd15"), &LoadOptions{MaxMemory: 1000})
 	assert.ErrorContains(t, err, "more than the limit of 1000 bytes")
+}
+
+// By tiles the VAE needs less memory, of its own accord where the limit asks for
+// it. A picture of one tile is that of the whole.
+func TestTile(t *testing.T) {
+	p := load(t, "tiny-sd15-4blk", nil)
+	picture := func(p *Pipeline, tile, side int) (*image.NRGBA, error) {
+		r, err := p.TextToImage(t.Context(), prompt, &Options{Width: side, Height: side, Steps: 1, Tile: tile})
+		if err != nil {
+			return nil, err
+		}
+		return r.Images[0], nil
+	}
+	must := func(p *Pipeline, tile, side int) *image.NRGBA {
+		img, err := picture(p, tile, side)
+		require.NoError(t, err)
+		return img
+	}
+	whole := must(p, 0, 192)
+	assert.Equal(t, whole, must(p, WholePicture, 192))
+	assert.Equal(t, whole, must(p, 192, 192))
+	tiles := must(p, 128, 192)
+	assert.NotEqual(t, whole, tiles)
+
+	limited, err := LoadFS(golden.Model(t, "tiny-sd15-4blk"), &LoadOptions{MaxMemory: 18 << 20})
+	require.NoError(t, err)
+	defer limited.Close()
+	limited.VAE.Config.SampleSize = 128.0
+	assert.Equal(t, must(p, 0, 64), must(limited, 0, 64))
+	assert.Equal(t, tiles, must(limited, 0, 192))
+	_, err = picture(limited, WholePicture, 192)
+	assert.ErrorContains(t, err, "decoding to 192×192 pixels needs")
+
+	r, err := limited.ImageToImage(t.Context(), prompt, tiles, &Options{Steps: 2})
+	require.NoError(t, err)
+	assert.Equal(t, tiles.Bounds(), r.Images[0].Bounds())
 }
 
 // with returns a model's files with one replaced, or removed if data is nil.

@@ -15,11 +15,18 @@ type Step struct {
 	Step, Steps int     // steps done, counted from 1, and in all
 	Sigma       float64 // noise level of Latents
 
+	// Calls is the number of calls of the U-Net so far, for each image; guidance
+	// counts once. Reused is how many of them left its deep part out, by image; it
+	// is nil without Options.Reuse.
+	Calls  int
+	Reused []int
+
 	// Latents [N 4 H/8 W/8] is x₀ + Sigma·ε.
 	Latents *tensor.Dense
 
 	denoised []float32
 	run      *sampler.Run
+	keeper   *keeper
 }
 
 // report describes a step of the run to the caller.
@@ -27,7 +34,9 @@ func (r *run) report(steps *sampler.Run, s sampler.Step) Step {
 	return Step{
 		Step: s.Index, Steps: len(r.schedule.Timesteps), Sigma: s.Sigma,
 		Latents:  engine.Tensor(slices.Clone(s.X), r.Images, r.VAE.Config.LatentChannels, r.h, r.w),
-		denoised: s.Denoised, run: steps,
+		Calls:    s.Calls,
+		Reused:   r.keeper.reused(),
+		denoised: s.Denoised, run: steps, keeper: r.keeper,
 	}
 }
 
@@ -50,5 +59,12 @@ func (s Step) Preview() ([]*image.NRGBA, error) {
 }
 
 // Save returns the run up to this step as bytes for Options.Resume. Call it
-// during OnStep.
-func (s Step) Save() ([]byte, error) { return s.run.Save() }
+// during OnStep. With Options.Reuse they hold the features that are kept: tens of
+// megabytes an image at 512×512 pixels.
+func (s Step) Save() ([]byte, error) {
+	data, err := s.run.Save()
+	if err != nil {
+		return nil, err
+	}
+	return s.keeper.save(data)
+}

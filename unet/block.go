@@ -10,25 +10,35 @@ import (
 	"sdgo/internal/op"
 )
 
-// downBlock is one level on the way down. The output of each layer and of the
-// downsampler is kept as a skip.
-type downBlock struct {
-	path        string
-	resnets     []*resBlock
-	attentions  []*transformer // nil without attention
-	downsampler *nn.Conv2D     // nil at the lowest level
+// steering is what the layers read beside the latents.
+type steering struct {
+	temb    *G.Node // [N temb], through SiLU
+	cond    *G.Node // [N T D]
+	times   *G.Node // [N]
+	merging TokenMerging
 }
 
-func newDownBlock(p *nn.Params, c *Config, level int) *downBlock {
+// downLayer makes one skip on the way down: conv_in, or a residual block with its
+// transformer, or the convolution that leads to the next level.
+type downLayer struct {
+	conv      *nn.Conv2D // then the others are nil
+	resnet    *resBlock
+	attention *transformer // nil without attention
+	marks     []string     // names of the output, beside the layer's own
+}
+
+// newDownBlock returns the layers of one level on the way down.
+func newDownBlock(p *nn.Params, c *Config, level int) []*downLayer {
 	out := c.BlockOutChannels[level]
 	in := c.BlockOutChannels[max(level-1, 0)]
-	b := &downBlock{path: p.Path()}
+	var layers []*downLayer
 	for j := range c.LayersPerBlock.At(level) {
-		b.resnets = append(b.resnets, newResBlock(p.At("resnets.%d", j), c, in, out))
+		l := &downLayer{resnet: newResBlock(p.At("resnets.%d", j), c, in, out)}
 		if strings.HasPrefix(c.DownBlockTypes[level], "CrossAttn") {
-			b.attentions = append(b.attentions, newTransformer(p.At("attentions.%d", j), c, out, level,
-				c.TransformerLayersPerBlock.At(level), c.OnlyCrossAttention.At(level)))
+			l.attention = newTransformer(p.At("attentions.%d", j), c, out, level,
+				c.TransformerLayersPerBlock.At(level), c.OnlyCrossAttention.At(level))
 		}
+		layers = append(layers, l)
 		in = out
 	}
 	if level < len(c.BlockOutChannels)-1 {
@@ -36,27 +46,33 @@ func newDownBlock(p *nn.Params, c *Config, level int) *downBlock {
 		if c.DownsamplePadding == 0 {
 			pad = op.Padding{Bottom: 1, Right: 1}
 		}
-		b.downsampler = p.Conv("downsamplers.0.conv", out, out, 3, 2, pad)
+		layers = append(layers, &downLayer{
+			conv:  p.Conv("downsamplers.0.conv", out, out, 3, 2, pad),
+			marks: []string{p.Path() + ".downsamplers.0"},
+		})
 	}
-	return b
+	for j, l := range layers {
+		l.marks = append(l.marks, fmt.Sprintf("%s#%d", p.Path(), j+1))
+	}
+	last := layers[len(layers)-1]
+	last.marks = append(last.marks, p.Path())
+	return layers
 }
 
-// forward maps x [N H W in] to [N H/2 W/2 out], and appends to the skips.
-func (b *downBlock) forward(g *nn.Graph, x, temb, cond *G.Node, skips []*G.Node) (*G.Node, []*G.Node) {
-	for j, r := range b.resnets {
-		x = r.forward(g, x, temb)
-		if b.attentions != nil {
-			x = b.attentions[j].forward(g, x, cond)
-		}
-		skips = append(skips, x)
-		g.Mark(fmt.Sprintf("%s#%d", b.path, j+1), x)
+// forward maps x [N H W in] to [N H W out], or half that size.
+func (l *downLayer) forward(g *nn.Graph, x *G.Node, s steering) *G.Node {
+	if l.conv != nil {
+		x = l.conv.Forward(g, x)
+	} else {
+		x = l.resnet.forward(g, x, s.temb)
 	}
-	if b.downsampler != nil {
-		x = g.Mark(b.path+".downsamplers.0", b.downsampler.Forward(g, x))
-		skips = append(skips, x)
-		g.Mark(fmt.Sprintf("%s#%d", b.path, len(b.resnets)+1), x)
+	if l.attention != nil {
+		x = l.attention.forward(g, x, s)
 	}
-	return g.Mark(b.path, x), skips
+	for _, path := range l.marks {
+		g.Mark(path, x)
+	}
+	return x
 }
 
 // midBlock is the lowest level: resBlock, transformer, resBlock.
@@ -76,63 +92,67 @@ func newMidBlock(p *nn.Params, c *Config) *midBlock {
 }
 
 // forward maps x [N H W C] to [N H W C].
-func (b *midBlock) forward(g *nn.Graph, x, temb, cond *G.Node) *G.Node {
-	x = b.resnet0.forward(g, x, temb)
-	x = b.attention.forward(g, x, cond)
-	return g.Mark("mid_block", b.resnet1.forward(g, x, temb))
+func (b *midBlock) forward(g *nn.Graph, x *G.Node, s steering) *G.Node {
+	x = b.resnet0.forward(g, x, s.temb)
+	x = b.attention.forward(g, x, s)
+	return g.Mark("mid_block", b.resnet1.forward(g, x, s.temb))
 }
 
-// upBlock is one level on the way up. Each layer takes one skip.
-type upBlock struct {
-	path       string
-	resnets    []*resBlock
-	attentions []*transformer // nil without attention
-	upsampler  *nn.Conv2D     // nil at the highest level
+// upLayer takes one skip on the way up: a residual block with its transformer,
+// and the convolution to the level above if it is a level's last.
+type upLayer struct {
+	resnet    *resBlock
+	attention *transformer // nil without attention
+	last      bool         // of its level
+	upsampler *nn.Conv2D   // nil at the highest level and within a level
+	block     string       // the level's path
+	in        int          // channels that come from below
 }
 
-// newUpBlock returns up block i; the levels run backwards.
-func newUpBlock(p *nn.Params, c *Config, i int) *upBlock {
+// newUpBlock returns the layers of up block i; the levels run backwards.
+func newUpBlock(p *nn.Params, c *Config, i int) []*upLayer {
 	last := len(c.BlockOutChannels) - 1
 	level := last - i
 	out := c.BlockOutChannels[level]
 	in := c.BlockOutChannels[min(level+1, last)] // from the block before
 	below := c.BlockOutChannels[max(level-1, 0)] // the last skip is the next level's
-	b := &upBlock{path: p.Path()}
-	layers := c.LayersPerBlock.At(level) + 1
-	for j := range layers {
+	var layers []*upLayer
+	n := c.LayersPerBlock.At(level) + 1
+	for j := range n {
+		l := &upLayer{block: p.Path(), last: j == n-1, in: in}
 		skip := out
-		if j == layers-1 {
+		if l.last {
 			skip = below
 		}
-		b.resnets = append(b.resnets, newResBlock(p.At("resnets.%d", j), c, in+skip, out))
+		l.resnet = newResBlock(p.At("resnets.%d", j), c, in+skip, out)
 		if strings.HasPrefix(c.UpBlockTypes[i], "CrossAttn") {
-			b.attentions = append(b.attentions, newTransformer(p.At("attentions.%d", j), c, out, level,
-				c.TransformerLayersPerBlock.At(level), c.OnlyCrossAttention.At(level)))
+			l.attention = newTransformer(p.At("attentions.%d", j), c, out, level,
+				c.TransformerLayersPerBlock.At(level), c.OnlyCrossAttention.At(level))
 		}
+		if l.last && level > 0 {
+			l.upsampler = p.Conv3x3("upsamplers.0.conv", out, out)
+		}
+		layers = append(layers, l)
 		in = out
 	}
-	if level > 0 {
-		b.upsampler = p.Conv3x3("upsamplers.0.conv", out, out)
-	}
-	return b
+	return layers
 }
 
-// forward maps x [N H W in] to [N 2H 2W out], and takes its skips off the end.
-// It enlarges to the size of the next skip, which is odd where the way down
-// rounded up.
-func (b *upBlock) forward(g *nn.Graph, x, temb, cond *G.Node, skips []*G.Node) (*G.Node, []*G.Node) {
-	for j, r := range b.resnets {
-		last := len(skips) - 1
-		x = r.forward(g, g.Concat(x, skips[last]), temb)
-		skips = skips[:last]
-		if b.attentions != nil {
-			x = b.attentions[j].forward(g, x, cond)
-		}
+// forward maps x [N H W in] and the skip of its size to [N H W out], enlarged to
+// the size of next, the skip of the layer after it, where that is on another level:
+// an odd size where the way down rounded up.
+func (l *upLayer) forward(g *nn.Graph, x, skip, next *G.Node, s steering) *G.Node {
+	x = l.resnet.forward(g, g.Concat(x, skip), s.temb)
+	if l.attention != nil {
+		x = l.attention.forward(g, x, s)
 	}
-	if b.upsampler != nil {
-		size := g.Shape(skips[len(skips)-1])
-		x = b.upsampler.Forward(g, g.Upsample(x, size[1], size[2]))
-		x = g.Mark(b.path+".upsamplers.0", x)
+	if l.upsampler != nil {
+		size := g.Shape(next)
+		x = l.upsampler.Forward(g, g.Upsample(x, size[1], size[2]))
+		x = g.Mark(l.block+".upsamplers.0", x)
 	}
-	return g.Mark(b.path, x), skips
+	if l.last {
+		g.Mark(l.block, x)
+	}
+	return x
 }

@@ -27,7 +27,7 @@ func newResBlock(p *nn.Params, c *Config, in, out int) *resBlock {
 		path:  p.Path(),
 		norm1: p.GroupNorm("norm1", in, c.NormNumGroups, c.NormEps),
 		conv1: p.Conv3x3("conv1", in, out),
-		proj:  p.Linear("time_emb_proj", c.tembDim(), out),
+		proj:  p.Precise().Linear("time_emb_proj", c.tembDim(), out),
 		norm2: p.GroupNorm("norm2", out, c.NormNumGroups, c.NormEps),
 		conv2: p.Conv3x3("conv2", out, out),
 	}

@@ -23,8 +23,8 @@ func newTimeEmbedding(p *nn.Params, c *Config) *timeEmbedding {
 	in, out := c.BlockOutChannels[0], c.tembDim()
 	t := &timeEmbedding{
 		dim: in, flip: c.FlipSinToCos, shift: c.FreqShift,
-		linear1: p.Linear("time_embedding.linear_1", in, out),
-		linear2: p.Linear("time_embedding.linear_2", out, out),
+		linear1: p.Precise().Linear("time_embedding.linear_1", in, out),
+		linear2: p.Precise().Linear("time_embedding.linear_2", out, out),
 	}
 	if c.NumClassEmbeds != nil {
 		t.classes = p.Embedding("class_embedding", *c.NumClassEmbeds, out)

@@ -1,9 +1,12 @@
 package unet
 
 import (
+	"hash/crc32"
+
 	G "gorgonia.org/gorgonia"
 
 	"sdgo/internal/nn"
+	"sdgo/internal/op"
 )
 
 // transformer is the spatial transformer of Rombach et al. (2022), section 3.3
@@ -16,6 +19,7 @@ import (
 // https://arxiv.org/abs/2112.10752
 type transformer struct {
 	path            string
+	level           int
 	norm            *nn.GroupNorm
 	projIn, projOut layer
 	blocks          []*transformerBlock
@@ -31,7 +35,7 @@ type layer interface {
 const transformerNormEps = 1e-6
 
 func newTransformer(p *nn.Params, c *Config, channels, level, depth int, onlyCross bool) *transformer {
-	t := &transformer{path: p.Path(), norm: p.GroupNorm("norm", channels, c.NormNumGroups, transformerNormEps)}
+	t := &transformer{path: p.Path(), level: level, norm: p.GroupNorm("norm", channels, c.NormNumGroups, transformerNormEps)}
 	if c.UseLinearProjection {
 		t.projIn, t.projOut = p.Linear("proj_in", channels, channels), p.Linear("proj_out", channels, channels)
 	} else {
@@ -44,20 +48,25 @@ func newTransformer(p *nn.Params, c *Config, channels, level, depth int, onlyCro
 	return t
 }
 
-// forward maps x [N H W C] and cond [N T D] to [N H W C].
-func (t *transformer) forward(g *nn.Graph, x, cond *G.Node) *G.Node {
-	s := g.Shape(x)
+// forward maps x [N H W C] to [N H W C].
+func (t *transformer) forward(g *nn.Graph, x *G.Node, s steering) *G.Node {
+	shape := g.Shape(x)
+	merge := s.merging.tokens(t.level, shape[1], shape[2])
 	h := t.projIn.Forward(g, t.norm.Forward(g, x))
-	h = g.Reshape(h, s[0], s[1]*s[2], s[3]) // pixels are tokens
+	h = g.Reshape(h, shape[0], shape[1]*shape[2], shape[3]) // pixels are tokens
 	for _, b := range t.blocks {
-		h = b.forward(g, h, cond)
+		var match *op.TokenMatch
+		if merge > 0 && !b.onlyCross {
+			match = g.MatchTokens(h, s.times, shape[1], shape[2], merge, b.salt)
+		}
+		h = b.forward(g, h, s.cond, match)
 	}
-	h = t.projOut.Forward(g, g.Reshape(h, s[0], s[1], s[2], s[3]))
+	h = t.projOut.Forward(g, g.Reshape(h, shape...))
 	return g.Mark(t.path, g.Add(x, h))
 }
 
 // transformerBlock attends to the pixels, then to the text, then maps each token
-// by itself.
+// by itself. Tokens may be merged for the first attention.
 //
 //	x ─┬─ norm1 ─ attn1 ─ + ─┬─ norm2 ─ attn2 ─ + ─┬─ norm3 ─ proj ─ GEGLU ─ out ─ + ─
 //	   └──────────────────┘  └────────── cond ──┘  └───────────────────────────────┘
@@ -67,6 +76,7 @@ type transformerBlock struct {
 	attn1, attn2        *attention
 	proj, out           *nn.Linear
 	onlyCross           bool // attn1 attends to the text too
+	salt                uint32
 }
 
 const layerNormEps = 1e-5
@@ -86,17 +96,25 @@ func newTransformerBlock(p *nn.Params, d, heads, condDim int, onlyCross bool) *t
 		proj:      p.Linear("ff.net.0.proj", d, 2*4*d),
 		out:       p.Linear("ff.net.2", 4*d, d),
 		onlyCross: onlyCross,
+		salt:      crc32.ChecksumIEEE([]byte(p.Path())),
 	}
 }
 
-// forward maps x [N T C] and cond [N T' D] to [N T C].
-func (b *transformerBlock) forward(g *nn.Graph, x, cond *G.Node) *G.Node {
+// forward maps x [N T C] and cond [N T' D] to [N T C]. Match may be nil.
+func (b *transformerBlock) forward(g *nn.Graph, x, cond *G.Node, match *op.TokenMatch) *G.Node {
 	h := b.norm1.Forward(g, x)
+	if match != nil {
+		h = g.MergeTokens(match, h)
+	}
 	keys := h
 	if b.onlyCross {
 		keys = cond
 	}
-	x = g.Add(x, b.attn1.forward(g, h, keys))
+	h = b.attn1.forward(g, h, keys)
+	if match != nil {
+		h = g.UnmergeTokens(match, h)
+	}
+	x = g.Add(x, h)
 	x = g.Add(x, b.attn2.forward(g, b.norm2.Forward(g, x), cond))
 	h = g.Mark(b.path+".ff.net.0", g.GEGLU(b.proj.Forward(g, b.norm3.Forward(g, x))))
 	return g.Mark(b.path, g.Add(x, b.out.Forward(g, h)))

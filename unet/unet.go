@@ -33,12 +33,12 @@ type UNet struct {
 
 	model   *nn.Model
 	time    *timeEmbedding
-	convIn  *nn.Conv2D
-	downs   []*downBlock
-	mid     *midBlock // nil if the model has none
-	ups     []*upBlock
+	downs   []*downLayer // conv_in and what follows, one for each skip
+	mid     *midBlock    // nil if the model has none
+	ups     []*upLayer   // one for each skip, the last first
 	normOut *nn.GroupNorm
 	convOut *nn.Conv2D
+	merging TokenMerging
 }
 
 // LoadOptions say how a U-Net is loaded and run. The zero value is the default.
@@ -46,11 +46,14 @@ type LoadOptions struct {
 	// Variant names the weight files, as in diffusion_pytorch_model.fp16.safetensors
 	// for "fp16". Empty means the files without a variant.
 	Variant string
+	// Precision is how weights are kept and what the factors of linear layers are:
+	// float32, float16, bfloat16 or int8. Empty means float32. See
+	// diffusion.LoadOptions.
+	Precision string
 	// Threads is the number of goroutines of a run. Zero means GOMAXPROCS.
 	Threads int
 	// MaxMemory limits the bytes of weights and intermediate values. Zero means
-	// the machine's memory. A limit may rule out faster algorithms that need more;
-	// their results differ in the last bits.
+	// the machine's memory.
 	MaxMemory int64
 	// Engine is set by the pipeline, whose models share one; else it is nil.
 	Engine *engine.Engine
@@ -82,15 +85,15 @@ func (u *UNet) define(config []byte, p *nn.Params) (err error) {
 	c := &u.Config
 	first, levels := c.BlockOutChannels[0], len(c.BlockOutChannels)
 	u.time = newTimeEmbedding(p, c)
-	u.convIn = p.Conv("conv_in", c.InChannels, first, c.ConvInKernel, 1, op.Same(c.ConvInKernel/2))
+	u.downs = []*downLayer{{conv: p.Conv("conv_in", c.InChannels, first, c.ConvInKernel, 1, op.Same(c.ConvInKernel/2))}}
 	for i := range levels {
-		u.downs = append(u.downs, newDownBlock(p.At("down_blocks.%d", i), c, i))
+		u.downs = append(u.downs, newDownBlock(p.At("down_blocks.%d", i), c, i)...)
 	}
 	if c.MidBlockType != nil {
 		u.mid = newMidBlock(p.At("mid_block"), c)
 	}
 	for i := range levels {
-		u.ups = append(u.ups, newUpBlock(p.At("up_blocks.%d", i), c, i))
+		u.ups = append(u.ups, newUpBlock(p.At("up_blocks.%d", i), c, i)...)
 	}
 	u.normOut = p.GroupNorm("conv_norm_out", first, c.NormNumGroups, c.NormEps)
 	u.convOut = p.Conv("conv_out", first, c.OutChannels, c.ConvOutKernel, 1, op.Same(c.ConvOutKernel/2))
@@ -120,21 +123,11 @@ func (u *UNet) Build(g *G.ExprGraph, in Nodes) (*G.Node, error) {
 	return out, nil
 }
 
+// forward is the whole network: its three parts, cut anywhere.
 func (u *UNet) forward(g *nn.Graph, in Nodes) *G.Node {
-	temb := u.time.forward(g, in.Timesteps, in.ClassLabels)
-	x := u.convIn.Forward(g, g.ChannelsLast(in.Latents))
-	skips := []*G.Node{x}
-	for _, b := range u.downs {
-		x, skips = b.forward(g, x, temb, in.Cond, skips)
-	}
-	if u.mid != nil {
-		x = u.mid.forward(g, x, temb, in.Cond)
-	}
-	for _, b := range u.ups {
-		x, skips = b.forward(g, x, temb, in.Cond, skips)
-	}
-	x = g.Mark("conv_act", g.SiLU(u.normOut.Forward(g, x)))
-	return g.ChannelsFirst(u.convOut.Forward(g, x))
+	s := u.steer(g, in)
+	skips := u.head(g, in.Latents, s, 1)
+	return u.tail(g, skips, u.deep(g, skips[0], s, 1), s)
 }
 
 // Input is what one prediction is made from.
@@ -152,8 +145,17 @@ type Input struct {
 	ClassLabels []int
 }
 
-// shape is the key of a plan.
+// shape is the shape of a plan's inputs.
 type shape struct{ n, h, w, tokens int }
+
+// planKey names a plan: the part of the network, cut at a skip branch, or the
+// whole.
+type planKey struct {
+	shape
+	part    part
+	branch  int
+	merging TokenMerging
+}
 
 // Predict returns the prediction [N C H W], C being Config.OutChannels: the
 // noise, or the velocity, as the model was trained. It returns ctx's error soon
@@ -164,7 +166,7 @@ func (u *UNet) Predict(ctx context.Context, in Input) (*tensor.Dense, error) {
 		return nil, fmt.Errorf("unet: %w", err)
 	}
 	out := nn.Tensor(s.n, u.Config.OutChannels, s.h, s.w)
-	if err := u.model.Run(ctx, s, u.build(s), inputs, [][]float32{out.Float32s()}); err != nil {
+	if err := u.model.Run(ctx, u.key(s), u.build(s), inputs, [][]float32{out.Float32s()}); err != nil {
 		return nil, err
 	}
 	return out, nil
@@ -178,8 +180,11 @@ func (u *UNet) Check(n, h, w, tokens int) error {
 		return err
 	}
 	s := shape{n, h, w, tokens}
-	return u.model.Check(s, u.build(s), fmt.Sprintf("a prediction for latents [%d %d %d %d]", n, u.Config.InChannels, h, w))
+	return u.model.Check(u.key(s), u.build(s), 0, fmt.Sprintf("a prediction for latents [%d %d %d %d]", n, u.Config.InChannels, h, w))
 }
+
+// key is the key of the whole network's plan.
+func (u *UNet) key(s shape) planKey { return planKey{shape: s, merging: u.merging} }
 
 // build makes the graph for a shape.
 func (u *UNet) build(s shape) nn.Build {
@@ -187,12 +192,17 @@ func (u *UNet) build(s shape) nn.Build {
 		g := nn.NewGraph(G.NewGraph())
 		in := u.nodes(g, s)
 		out := u.forward(g, in)
-		inputs = []*G.Node{in.Latents, in.Timesteps, in.Cond}
-		if in.ClassLabels != nil {
-			inputs = append(inputs, in.ClassLabels)
-		}
-		return inputs, []*G.Node{out}, g.Err()
+		return in.list(), []*G.Node{out}, g.Err()
 	}
+}
+
+// list returns the nodes in the order of a plan's inputs.
+func (in Nodes) list() []*G.Node {
+	l := []*G.Node{in.Latents, in.Timesteps, in.Cond}
+	if in.ClassLabels != nil {
+		l = append(l, in.ClassLabels)
+	}
+	return l
 }
 
 // nodes adds the inputs of a shape to a graph.

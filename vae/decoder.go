@@ -31,7 +31,7 @@ func newDecoder(p *nn.Params, c *Config) *decoder {
 	last := len(ch) - 1
 	d := &decoder{convIn: at.Conv3x3("conv_in", c.LatentChannels, ch[last]), mid: newMidBlock(at.At("mid_block"), c)}
 	if c.UsePostQuantConv {
-		d.postQuant = p.Conv1x1("post_quant_conv", c.LatentChannels, c.LatentChannels)
+		d.postQuant = p.Precise().Conv1x1("post_quant_conv", c.LatentChannels, c.LatentChannels)
 	}
 	in := ch[last]
 	for i := range ch {

@@ -49,7 +49,7 @@ func newEncoder(p *nn.Params, c *Config) *encoder {
 	e.normOut = at.GroupNorm("conv_norm_out", last, c.NormNumGroups, normEps)
 	e.convOut = at.Conv3x3("conv_out", last, 2*c.LatentChannels)
 	if c.UseQuantConv {
-		e.quant = p.Conv1x1("quant_conv", 2*c.LatentChannels, 2*c.LatentChannels)
+		e.quant = p.Precise().Conv1x1("quant_conv", 2*c.LatentChannels, 2*c.LatentChannels)
 	}
 	return e
 }

@@ -13,6 +13,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"sdgo/internal/engine"
+	"sdgo/internal/kernel"
 	"sdgo/internal/nn"
 )
 
@@ -36,11 +37,14 @@ type LoadOptions struct {
 	// Variant names the weight files, as in diffusion_pytorch_model.fp16.safetensors
 	// for "fp16". Empty means the files without a variant.
 	Variant string
+	// Precision is how weights are kept and what the factors of linear layers are:
+	// float32, float16, bfloat16 or int8. Empty means float32. See
+	// diffusion.LoadOptions.
+	Precision string
 	// Threads is the number of goroutines of a run. Zero means GOMAXPROCS.
 	Threads int
 	// MaxMemory limits the bytes of weights and intermediate values. Zero means
-	// the machine's memory. A limit may rule out faster algorithms that need more;
-	// their results differ in the last bits.
+	// the machine's memory.
 	MaxMemory int64
 	// Engine is set by the pipeline, whose models share one; else it is nil.
 	Engine *engine.Engine
@@ -69,7 +73,8 @@ func (v *VAE) define(config []byte, p *nn.Params) (err error) {
 	if v.Config, err = ParseConfig(config); err != nil {
 		return err
 	}
-	if p.Has("encoder.conv_in.weight") {
+	p.Limit(kernel.BFloat16)
+	if p.Random() || p.Has("encoder.conv_in.weight") {
 		v.encoder = newEncoder(p, &v.Config)
 	}
 	v.decoder = newDecoder(p, &v.Config)
@@ -137,6 +142,11 @@ func (v *VAE) build(k key) nn.Build {
 // one at a time, so memory does not grow with N. It returns ctx's error soon
 // after ctx is done.
 func (v *VAE) Decode(ctx context.Context, latents *tensor.Dense) (*tensor.Dense, error) {
+	return v.decode(ctx, latents, 0)
+}
+
+// decode is Decode by tiles of tile×tile pixels; 0 means the whole.
+func (v *VAE) decode(ctx context.Context, latents *tensor.Dense, tile int) (*tensor.Dense, error) {
 	c := &v.Config
 	x, err := nn.Floats("vae: latents", latents, -1, c.LatentChannels, -1, -1)
 	if err != nil {
@@ -144,19 +154,17 @@ func (v *VAE) Decode(ctx context.Context, latents *tensor.Dense) (*tensor.Dense,
 	}
 	s, f := latents.Shape(), c.Factor()
 	n, h, w := s[0], s[2], s[3]
-	if err := v.CheckDecode(h, w); err != nil {
+	if err := v.checkDecode(h, w, tile); err != nil {
 		return nil, err
 	}
 	out := nn.Tensor(n, c.OutChannels, f*h, f*w)
 	size, outSize := len(x)/n, out.DataSize()/n
 	z := make([]float32, size)
-	k := key{true, 1, h, w}
 	for i := range n {
 		for j, v := range x[i*size : (i+1)*size] {
 			z[j] = v/float32(c.ScalingFactor) + float32(c.shift())
 		}
-		y := out.Float32s()[i*outSize : (i+1)*outSize]
-		if err := v.model.Run(ctx, k, v.build(k), [][]float32{z}, [][]float32{y}); err != nil {
+		if err := v.decodeImage(ctx, z, h, w, out.Float32s()[i*outSize:(i+1)*outSize], tile); err != nil {
 			return nil, err
 		}
 	}
@@ -165,14 +173,7 @@ func (v *VAE) Decode(ctx context.Context, latents *tensor.Dense) (*tensor.Dense,
 
 // CheckDecode reports as an error that decoding latents of h×w would not fit in
 // the memory allowed.
-func (v *VAE) CheckDecode(h, w int) error {
-	f := v.Config.Factor()
-	if err := nn.CheckSize("vae: image", v.Config.BlockOutChannels[0], f*h, f*w); err != nil {
-		return err
-	}
-	k := key{true, 1, h, w}
-	return v.model.Check(k, v.build(k), fmt.Sprintf("decoding to %d×%d pixels", f*w, f*h))
-}
+func (v *VAE) CheckDecode(h, w int) error { return v.checkDecode(h, w, 0) }
 
 // Posterior is the distribution of the latents of images: independent normals.
 type Posterior struct {
@@ -186,6 +187,11 @@ type Posterior struct {
 // their latents, [N 4 H/8 W/8]. Images are encoded one at a time. It returns
 // ctx's error soon after ctx is done, and ErrNoEncoder if there is none.
 func (v *VAE) Encode(ctx context.Context, images *tensor.Dense) (*Posterior, error) {
+	return v.encode(ctx, images, 0)
+}
+
+// encode is Encode by tiles of tile×tile pixels; 0 means the whole.
+func (v *VAE) encode(ctx context.Context, images *tensor.Dense, tile int) (*Posterior, error) {
 	if v.encoder == nil {
 		return nil, ErrNoEncoder
 	}
@@ -196,7 +202,7 @@ func (v *VAE) Encode(ctx context.Context, images *tensor.Dense) (*Posterior, err
 	}
 	s := images.Shape()
 	n, h, w := s[0], s[2], s[3]
-	if err := v.CheckEncode(h, w); err != nil {
+	if err := v.checkEncode(h, w, tile); err != nil {
 		return nil, err
 	}
 	f := c.Factor()
@@ -207,9 +213,8 @@ func (v *VAE) Encode(ctx context.Context, images *tensor.Dense) (*Posterior, err
 	}
 	size, half := len(x)/n, p.Mean.DataSize()/n
 	moments := make([]float32, 2*half)
-	k := key{false, 1, h, w}
 	for i := range n {
-		if err := v.model.Run(ctx, k, v.build(k), [][]float32{x[i*size : (i+1)*size]}, [][]float32{moments}); err != nil {
+		if err := v.encodeImage(ctx, x[i*size:(i+1)*size], h, w, moments, tile); err != nil {
 			return nil, err
 		}
 		copy(p.Mean.Float32s()[i*half:], moments[:half])
@@ -222,19 +227,7 @@ func (v *VAE) Encode(ctx context.Context, images *tensor.Dense) (*Posterior, err
 
 // CheckEncode reports as an error that encoding an image of h×w pixels would not
 // fit in the memory allowed, or that it is smaller than one latent cell.
-func (v *VAE) CheckEncode(h, w int) error {
-	if v.encoder == nil {
-		return ErrNoEncoder
-	}
-	if f := v.Config.Factor(); h < f || w < f {
-		return fmt.Errorf("vae: image: have %d×%d pixels, want at least %d×%d", w, h, f, f)
-	}
-	if err := nn.CheckSize("vae: image", v.Config.BlockOutChannels[0], h, w); err != nil {
-		return err
-	}
-	k := key{false, 1, h, w}
-	return v.model.Check(k, v.build(k), fmt.Sprintf("encoding %d×%d pixels", w, h))
-}
+func (v *VAE) CheckEncode(h, w int) error { return v.checkEncode(h, w, 0) }
 
 // Sample returns latents [N 4 H W], scaled to unit variance, for standard normal
 // noise of that many elements; noise nil gives the mean.

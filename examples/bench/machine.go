@@ -31,7 +31,7 @@ func peak(threads int) float64 {
 	var wg sync.WaitGroup
 	for t := range rates {
 		wg.Go(func() {
-			w := kernel.PackLinear(make([]float32, kernel.PackedLen(k, n)), make([]float32, k*n), n, k)
+			w := kernel.PackLinear(make([]float32, kernel.PackedLen(k, n, kernel.Float32)), make([]float32, k*n), n, k, kernel.Float32)
 			phase := kernel.Gemm(make([]float32, m*n), make([]float32, m*k), m, w, kernel.Epilogue{})
 			scratch := make([]float32, phase.Scratch)
 			runs, begin := 0, time.Now()

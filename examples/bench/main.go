@@ -31,9 +31,11 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	f.SetOutput(io.Discard)
 	var o options
 	f.StringVar(&o.model, "model", "sd15", "sd15 or sd21 with random weights, tinyscenes, or a `folder` in diffusers' layout")
-	f.StringVar(&o.precision, "precision", "float32", "`type` of the arithmetic: float32")
+	f.StringVar(&o.precision, "precision", "float32", "float32, float16, bfloat16 or int8: see diffusion.LoadOptions")
 	f.IntVar(&o.size, "size", 0, "side of the picture in `pixels` (default the model's)")
 	f.IntVar(&o.steps, "steps", 3, "`runs` of each part")
+	f.IntVar(&o.branch, "branch", 0, "also time a U-Net step that reuses the deep feature at this skip `branch`, 3 say (default none)")
+	f.Float64Var(&o.merge, "merge", 0, "`share` of tokens to merge before self-attention at full resolution, 0 to 0.75")
 	f.IntVar(&o.threads, "threads", 0, "goroutines that compute (default one for each processor)")
 	asJSON := f.Bool("json", false, "write JSON")
 	if err := f.Parse(args); err != nil {

@@ -24,6 +24,9 @@ func TestBench(t *testing.T) {
 	out.Reset()
 	require.NoError(t, run(t.Context(), []string{"-model", "tinyscenes", "-size", "32", "-steps", "1"}, &out))
 	assert.Contains(t, out.String(), "guided U-Net step, 4×4 latents: median")
+	out.Reset()
+	require.NoError(t, run(t.Context(), []string{"-model", "tinyscenes", "-size", "32", "-steps", "1", "-branch", "2", "-merge", "0.5"}, &out))
+	assert.Contains(t, out.String(), "4×4 latents, 0.5 of the tokens merged, deep part reused at branch 2: median")
 }
 
 func TestBadFlags(t *testing.T) {
@@ -32,7 +35,9 @@ func TestBadFlags(t *testing.T) {
 		{"-size 100", "-size: have 100"},
 		{"-steps 0", "-steps: have 0"},
 		{"-threads -1", "-threads: have -1"},
-		{"-precision int3", `-precision: have "int3", want float32`},
+		{"-precision int3", `-precision: have "int3", want float32, float16, bfloat16 or int8`},
+		{"-model tinyscenes -branch 6", "have skip branch 6, want 1 to 5"},
+		{"-model tinyscenes -merge 0.8", "token merging: have ratio 0.8"},
 		{"-nosuch", "flag provided but not defined: -nosuch"},
 		{"extra", `have argument "extra"`},
 	} {

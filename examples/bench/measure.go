@@ -10,9 +10,12 @@ import (
 	"sync"
 	"time"
 
+	"gorgonia.org/tensor"
+
 	"sdgo/clip"
 	"sdgo/internal/engine"
 	"sdgo/internal/kernel"
+	"sdgo/internal/nn"
 	"sdgo/internal/op"
 	"sdgo/unet"
 	"sdgo/vae"
@@ -21,12 +24,15 @@ import (
 type options struct {
 	model, precision     string
 	size, steps, threads int
+	branch               int // of a step that reuses a feature; 0: none
+	merge                float64
 }
 
 func (o *options) check() error {
+	if _, err := nn.ParsePrecision(o.precision); err != nil {
+		return fmt.Errorf("-%w", err)
+	}
 	switch {
-	case o.precision != "float32":
-		return fmt.Errorf("-precision: have %q, want float32", o.precision)
 	case o.size < 0 || o.size%8 != 0 || o.size > 1<<14:
 		return fmt.Errorf("-size: have %d, want a multiple of 8 to %d", o.size, 1<<14)
 	case o.steps < 1 || o.steps > 1000:
@@ -79,7 +85,11 @@ func measure(ctx context.Context, o options) (*report, error) {
 		threads = runtime.GOMAXPROCS(0)
 	}
 	r := &report{Model: o.model, ISA: kernel.ISA(), Threads: threads, Peak: peak(threads)}
-	for _, load := range []loader{loadText, loadUNet, loadVAE} {
+	loaders := []loader{loadText, loadUNet, loadVAE}
+	if o.branch != 0 {
+		loaders = []loader{loadText, loadUNet, loadShallow, loadVAE}
+	}
+	for _, load := range loaders {
 		p, err := measurePart(ctx, fsys, &o, load)
 		if err != nil {
 			return nil, err
@@ -108,7 +118,7 @@ func measurePart(ctx context.Context, fsys fs.FS, o *options, load loader) (part
 	}
 	defer eng.Close()
 	begin := time.Now()
-	name, run, end, err := load(fsys, &clip.LoadOptions{Engine: eng}, o)
+	name, run, end, err := load(fsys, &clip.LoadOptions{Precision: o.precision, Engine: eng}, o)
 	if err != nil {
 		return part{}, err
 	}
@@ -147,10 +157,15 @@ func loadText(fsys fs.FS, l *clip.LoadOptions, _ *options) (string, func(context
 	}, e, nil
 }
 
-func loadUNet(fsys fs.FS, l *clip.LoadOptions, o *options) (string, func(context.Context) error, io.Closer, error) {
-	u, err := unet.LoadFS(fsys, "unet", (*unet.LoadOptions)(l))
+// openUNet loads the U-Net and makes the input of a guided step.
+func openUNet(fsys fs.FS, l *clip.LoadOptions, o *options) (u *unet.UNet, in unet.Input, name string, err error) {
+	loaded, err := unet.LoadFS(fsys, "unet", (*unet.LoadOptions)(l))
 	if err != nil {
-		return "", nil, nil, err
+		return nil, in, "", err
+	}
+	if u, err = loaded.WithTokenMerging(unet.TokenMerging{Ratio: o.merge}); err != nil {
+		loaded.Close()
+		return nil, in, "", err
 	}
 	if o.size == 0 {
 		o.size = 512
@@ -159,15 +174,58 @@ func loadUNet(fsys fs.FS, l *clip.LoadOptions, o *options) (string, func(context
 		}
 	}
 	side := o.size / 8
-	in := unet.Input{
+	in = unet.Input{
 		Latents: noise(2, u.Config.InChannels, side, side), Timesteps: []float64{500},
 		Cond: noise(2, 77, u.Config.CrossAttentionDim.At(0)),
 	}
-	name := fmt.Sprintf("guided U-Net step, %d×%d latents", side, side)
+	name = fmt.Sprintf("guided U-Net step, %d×%d latents", side, side)
+	if o.merge > 0 {
+		name += fmt.Sprintf(", %g of the tokens merged", o.merge)
+	}
+	return u, in, name, nil
+}
+
+func loadUNet(fsys fs.FS, l *clip.LoadOptions, o *options) (string, func(context.Context) error, io.Closer, error) {
+	u, in, name, err := openUNet(fsys, l, o)
+	if err != nil {
+		return "", nil, nil, err
+	}
 	return name, func(ctx context.Context) error {
 		_, err := u.Predict(ctx, in)
 		return err
 	}, u, nil
+}
+
+// loadShallow is a step that reuses the deep feature of an earlier one.
+func loadShallow(fsys fs.FS, l *clip.LoadOptions, o *options) (string, func(context.Context) error, io.Closer, error) {
+	u, in, name, err := openUNet(fsys, l, o)
+	if err != nil {
+		return "", nil, nil, err
+	}
+	s, err := u.Split(o.branch, 2, o.size/8, o.size/8, 77)
+	if err != nil {
+		u.Close()
+		return "", nil, nil, err
+	}
+	feature := make([]float32, tensor.Shape(s.FeatureShape()).TotalSize())
+	return fmt.Sprintf("%s, deep part reused at branch %d", name, o.branch), func(ctx context.Context) error {
+		if err := s.Head(ctx, in); err != nil {
+			return err
+		}
+		_, err := s.Tail(ctx, feature)
+		return err
+	}, closers{s, u}, nil
+}
+
+// closers are closed in turn.
+type closers struct {
+	split *unet.Split
+	unet  *unet.UNet
+}
+
+func (c closers) Close() error {
+	c.split.Close()
+	return c.unet.Close()
 }
 
 func loadVAE(fsys fs.FS, l *clip.LoadOptions, o *options) (string, func(context.Context) error, io.Closer, error) {

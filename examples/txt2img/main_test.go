@@ -56,6 +56,34 @@ func TestDemoDefaults(t *testing.T) {
 	assert.NotEqual(t, clitest.ReadPNG(t, "one.png"), clitest.ReadPNG(t, "default.png"))
 }
 
+// Tiles change the picture a little, and a tile as large as the picture not at all.
+func TestTile(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for name, args := range map[string][]string{"whole.png": nil, "one.png": {"-tile", "64"}, "tiles.png": {"-tile", "32"}} {
+		status, _, stderr := clitest.Run(t.Context(), run, append(args, "-steps", "1", "-width", "64", "-height", "40", "-o", name, "a red house")...)
+		require.Equal(t, 0, status, stderr)
+	}
+	whole := clitest.ReadPNG(t, "whole.png")
+	assert.Equal(t, whole, clitest.ReadPNG(t, "one.png"))
+	tiles := clitest.ReadPNG(t, "tiles.png")
+	assert.NotEqual(t, whole, tiles)
+	assert.Equal(t, whole.Bounds(), tiles.Bounds())
+}
+
+// A run that spares U-Net calls says how many.
+func TestReuse(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for want, args := range map[string][]string{
+		" s (17 of 26 U-Net calls in part), decode ": {"-reuse", "3", "-reuse-branch", "1", "-merge", "0.5"},
+		" s (0 of 26 U-Net calls in part), decode ":  {"-step-cache", "1e-9"},
+		"25 steps [0-9.]+ s, decode ":                {"-reuse", "1"},
+	} {
+		status, _, stderr := clitest.Run(t.Context(), run, append(args, "-width", "16", "-height", "16", "a red house")...)
+		require.Equal(t, 0, status, stderr)
+		assert.Regexp(t, strings.NewReplacer("(", `\(`, ")", `\)`).Replace(want), stderr)
+	}
+}
+
 func TestTruncatedPrompt(t *testing.T) {
 	t.Chdir(t.TempDir())
 	status, _, stderr := clitest.Run(t.Context(), run, "-steps", "1", "-width", "8", "-height", "8", strings.Repeat("house ", 80)+"boat")
@@ -67,7 +95,7 @@ func TestHelp(t *testing.T) {
 	status, stdout, stderr := clitest.Run(t.Context(), run, "-help")
 	assert.Equal(t, 0, status)
 	assert.Empty(t, stderr)
-	for _, name := range []string{"model", "o", "negative", "steps", "guidance", "guidance-rescale", "seed", "width", "height", "n", "sampler", "schedule", "eta", "clip-skip", "threads"} {
+	for _, name := range []string{"model", "o", "negative", "steps", "guidance", "guidance-rescale", "seed", "width", "height", "n", "sampler", "schedule", "eta", "clip-skip", "tile", "reuse", "step-cache", "reuse-branch", "merge", "merge-levels", "threads"} {
 		assert.Contains(t, stdout, "  -"+name+" ")
 	}
 
@@ -99,6 +127,8 @@ func TestBadInput(t *testing.T) {
 		{"many steps", "steps: have 10000", []string{"x", "-steps", "10000"}},
 		{"no pictures", "-n: have 0", []string{"x", "-n", "0"}},
 		{"negative number of pictures", "-n: have -1", []string{"x", "-n", "-1"}},
+		{"no tile", "-tile: have 0, want more than 0", []string{"x", "-tile", "0"}},
+		{"odd tile", "tile: have 100 pixels, want a positive multiple of 32", []string{"x", "-tile", "100"}},
 		{"negative threads", "-threads: have -1", []string{"x", "-threads", "-1"}},
 		{"guidance NaN", "guidance: have NaN", []string{"x", "-guidance", "NaN"}},
 		{"guidance infinite", "guidance: have +Inf", []string{"x", "-guidance", "Inf"}},
@@ -106,6 +136,11 @@ func TestBadInput(t *testing.T) {
 		{"negative seed", "-seed", []string{"x", "-seed", "-1"}},
 		{"eta above 1", "eta: have 2", []string{"x", "-eta", "2", "-sampler", "ddim"}},
 		{"clip skip of all layers", "clip skip: have 2", []string{"x", "-clip-skip", "2"}},
+		{"negative interval", "reuse: have an interval of -1 calls", []string{"x", "-reuse", "-1"}},
+		{"step cache NaN", "reuse: have threshold NaN", []string{"x", "-step-cache", "NaN"}},
+		{"no such branch", "reuse: unet: have skip branch 6, want 1 to 5", []string{"x", "-reuse", "2", "-reuse-branch", "6"}},
+		{"merge all", "token merging: have ratio 0.8, want 0 to 0.75", []string{"x", "-merge", "0.8"}},
+		{"merge at many levels", "token merging: have 4 levels, want 1 to 3", []string{"x", "-merge", "0.5", "-merge-levels", "4"}},
 		{"no width", "-width: have 0", []string{"x", "-width", "0"}},
 		{"size no multiple of 8", "100×100", []string{"x", "-width", "100", "-height", "100"}},
 		{"size too large", "GiB", []string{"x", "-width", "65536", "-height", "65536"}},

@@ -17,8 +17,11 @@ import (
 	"sdgo/internal/op"
 )
 
-// idleLimit is how many bytes of arenas an engine keeps between runs.
-const idleLimit = 256 << 20
+// An engine keeps machines between runs, up to idleLimit bytes and idleMachines.
+const (
+	idleLimit    = 256 << 20
+	idleMachines = 32
+)
 
 // Options configure an engine. The zero value is the default.
 type Options struct {
@@ -65,12 +68,15 @@ func New(o *Options) (*Engine, error) {
 	return e, nil
 }
 
-// Check reports as a *MemoryError that a machine for the plan would not fit into
-// the engine's memory beside the weights.
-func (e *Engine) Check(p *Plan, what string) error {
+// Limited says whether the limit on memory is the caller's own, not the machine's.
+func (e *Engine) Limited() bool { return e.Memory.chosen }
+
+// Check reports as a *MemoryError that a machine for the plan, and extra bytes
+// that the caller needs, would not fit into the engine's memory beside the weights.
+func (e *Engine) Check(p *Plan, extra int64, what string) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.Memory.check(p.Bytes(), e.arenas, what)
+	return e.Memory.check(p.Bytes()+extra, e.arenas, what)
 }
 
 // acquire returns an idle machine of the plan or a new one. If other runs hold
@@ -100,13 +106,15 @@ func (e *Engine) tryAcquire(p *Plan) (*Machine, <-chan struct{}, error) {
 			return m, nil, nil
 		}
 	}
-	for len(e.idle) > 0 && (e.idleBytes+p.Bytes() > idleLimit || e.Memory.check(p.Bytes(), 0, "") != nil) {
-		e.drop(0)
+	for i := len(e.idle) - 1; i >= 0; i-- {
+		if e.idle[i].plan.dropped.Load() {
+			e.drop(i)
+		}
 	}
-	m, err := p.NewMachine(&e.Memory, e.threads)
+	m, err := e.newMachine(p)
 	if err == nil {
 		m.trace = e.trace
-		e.arenas += p.Bytes()
+		e.arenas += m.arenaBytes()
 		return m, nil, nil
 	}
 	var limit *MemoryError
@@ -116,9 +124,29 @@ func (e *Engine) tryAcquire(p *Plan) (*Machine, <-chan struct{}, error) {
 	return nil, nil, err
 }
 
+// newMachine returns a machine of the plan. If it and the idle ones are too many,
+// it takes over the arena of one that is large enough: plans that run in turn
+// would else wait for fresh pages each time. Failing that, it drops idle ones.
+func (e *Engine) newMachine(p *Plan) (*Machine, error) {
+	full := func() bool { return e.idleBytes+p.Bytes() > idleLimit || e.Memory.check(p.Bytes(), 0, "") != nil }
+	if full() {
+		for i, m := range e.idle {
+			if m.arenaBytes() >= p.Bytes() && m.arenaBytes() <= 2*p.Bytes() {
+				e.forget(i)
+				e.arenas -= m.arenaBytes()
+				return p.bind(m.arena, e.threads)
+			}
+		}
+	}
+	for len(e.idle) > 0 && full() {
+		e.drop(0)
+	}
+	return p.NewMachine(&e.Memory, e.threads)
+}
+
 // forget takes machine i off the idle ones.
 func (e *Engine) forget(i int) {
-	e.idleBytes -= e.idle[i].plan.Bytes()
+	e.idleBytes -= e.idle[i].bytes()
 	e.idle = slices.Delete(e.idle, i, i+1)
 }
 
@@ -130,20 +158,24 @@ func (e *Engine) drop(i int) {
 }
 
 func (e *Engine) close(m *Machine) {
-	e.arenas -= m.plan.Bytes()
+	e.arenas -= m.arenaBytes()
 	m.Close()
 }
 
-// release keeps the machine for the next run of its plan, unless it is large, and
-// wakes the runs that wait for memory.
+// release keeps the machine for the next run of its plan, unless it is large or
+// its plan is no longer cached, and wakes the runs that wait for memory. Machines
+// that were not used for longer give way.
 func (e *Engine) release(m *Machine) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.idleBytes+m.plan.Bytes() > idleLimit && len(e.idle) > 0 || m.plan.Bytes() > 4*idleLimit {
+	if m.plan.dropped.Load() || m.bytes() > 4*idleLimit {
 		e.close(m)
 	} else {
+		for len(e.idle) > 0 && (e.idleBytes+m.bytes() > idleLimit || len(e.idle) >= idleMachines) {
+			e.drop(0)
+		}
 		e.idle = append(e.idle, m)
-		e.idleBytes += m.plan.Bytes()
+		e.idleBytes += m.bytes()
 	}
 	close(e.released)
 	e.released = make(chan struct{})
@@ -214,6 +246,7 @@ func (c *Plans) Get(key any, build func() (inputs, outputs []*G.Node, err error)
 		c.plans = make(map[any]*Plan)
 	}
 	if len(c.used) == planLimit {
+		c.plans[c.used[0]].dropped.Store(true)
 		delete(c.plans, c.used[0])
 		c.used = c.used[1:]
 	}
@@ -227,18 +260,19 @@ func Tensor(data []float32, shape ...int) *tensor.Dense {
 	return tensor.New(tensor.WithShape(shape...), tensor.WithBacking(data))
 }
 
-// Forget drops the idle machines of the cached plans.
+// Forget empties the cache and drops the idle machines of its plans.
 func (e *Engine) Forget(c *Plans) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	for _, p := range c.plans {
+		p.dropped.Store(true)
+	}
+	c.plans, c.used = nil, nil
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for i := len(e.idle) - 1; i >= 0; i-- {
-		for _, p := range c.plans {
-			if e.idle[i].plan == p {
-				e.drop(i)
-				break
-			}
+		if e.idle[i].plan.dropped.Load() {
+			e.drop(i)
 		}
 	}
 }

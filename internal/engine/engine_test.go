@@ -204,12 +204,44 @@ func TestConcurrentRuns(t *testing.T) {
 	wg.Wait()
 }
 
+// Idle machines are few, and none outlives the cache of its plan.
+func TestIdle(t *testing.T) {
+	eng, err := engine.New(&engine.Options{Threads: 1})
+	require.NoError(t, err)
+	var plans engine.Plans
+	get := func(side int) *engine.Plan {
+		plan, err := plans.Get(side, func() (inputs, outputs []*G.Node, err error) {
+			g := G.NewGraph()
+			x := input(g, "x", side, 1024)
+			y, err := op.Add(x, x)
+			return []*G.Node{x}, []*G.Node{y}, err
+		})
+		require.NoError(t, err)
+		return plan
+	}
+	for side := 1; side < 100; side++ {
+		require.NoError(t, eng.Run(t.Context(), get(side), [][]float32{make([]float32, 1024*side)}, nil))
+	}
+	assert.LessOrEqual(t, eng.Memory.InUse(), 18*get(99).Bytes(), "machines of forgotten plans")
+
+	plan := get(1)
+	var wg sync.WaitGroup
+	for range 100 { // a burst
+		wg.Go(func() {
+			assert.NoError(t, eng.Run(t.Context(), plan, [][]float32{make([]float32, 1024)}, nil))
+		})
+	}
+	wg.Wait()
+	eng.Forget(&plans)
+	assert.Zero(t, eng.Memory.InUse())
+}
+
 func TestMemoryLimit(t *testing.T) {
 	plan := chain(t, 3, 16, 32)
 	eng, err := engine.New(&engine.Options{MaxMemory: plan.Bytes() - 1})
 	require.NoError(t, err)
 	var limit *engine.MemoryError
-	err = eng.Check(plan, "a picture")
+	err = eng.Check(plan, 0, "a picture")
 	require.ErrorAs(t, err, &limit)
 	assert.Equal(t, engine.MemoryError{What: "a picture", Need: plan.Bytes(), Limit: plan.Bytes() - 1}, *limit)
 	assert.Equal(t, "engine: a picture needs 65536 bytes beside the 0 bytes in use, more than the limit of 65535 bytes", err.Error())
@@ -220,7 +252,7 @@ func TestMemoryLimit(t *testing.T) {
 	eng, err = engine.New(&engine.Options{MaxMemory: plan.Bytes()})
 	require.NoError(t, err)
 	require.NoError(t, eng.Run(t.Context(), chain(t, 3, 8, 32), [][]float32{make([]float32, 8*8*32)}, nil))
-	assert.NoError(t, eng.Check(plan, "a picture"))
+	assert.NoError(t, eng.Check(plan, 0, "a picture"))
 	assert.NoError(t, eng.Run(t.Context(), plan, in, in))
 
 	// Runs that fit one at a time wait for each other.

@@ -33,6 +33,11 @@ func (p *Plan) NewMachine(memory *Memory, threads int) (*Machine, error) {
 	if err != nil {
 		return nil, err
 	}
+	return p.bind(arena, threads)
+}
+
+// bind binds the plan to an arena, which it takes over.
+func (p *Plan) bind(arena *Block, threads int) (_ *Machine, err error) {
 	m := &Machine{plan: p, arena: arena, threads: threads}
 	for _, s := range p.steps {
 		in := make([]op.Arg, len(s.inputs))
@@ -50,6 +55,16 @@ func (p *Plan) NewMachine(memory *Memory, threads int) (*Machine, error) {
 		m.jobs = append(m.jobs, jobs)
 	}
 	return m, nil
+}
+
+// arenaBytes is the memory of the arena: what the plan needs, or more if it was
+// another machine's before.
+func (m *Machine) arenaBytes() int64 { return 4 * int64(len(m.arena.Data)) }
+
+// bytes is the memory that the machine holds: the arena and the members' scratch,
+// which for a small arena may be larger.
+func (m *Machine) bytes() int64 {
+	return m.arenaBytes() + 4*int64(len(m.members))*int64(m.scratch)
 }
 
 // at returns a part of the arena.

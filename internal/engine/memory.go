@@ -66,6 +66,14 @@ func (m *Memory) Allowed() int64 {
 	return m.limit - m.used
 }
 
+// InUse returns the bytes that the engine holds: weights, and arenas of running and
+// idle machines.
+func (m *Memory) InUse() int64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.used
+}
+
 // reserve counts n more bytes as used, if they fit.
 func (m *Memory) reserve(n int64, what string) error {
 	m.mu.Lock()

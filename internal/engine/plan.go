@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"slices"
+	"sync/atomic"
 
 	G "gorgonia.org/gorgonia"
 
@@ -19,7 +20,8 @@ type Plan struct {
 	inputs, outputs []*G.Node
 	steps           []step
 	places          map[*G.Node]place
-	arena           int // float32s
+	arena           int         // float32s
+	dropped         atomic.Bool // no longer cached: its machines are not kept
 }
 
 // step is one operation to run.

@@ -159,18 +159,21 @@ func BenchmarkTile(b *testing.B) {
 
 func BenchmarkGemm(b *testing.B) {
 	for _, s := range [][3]int{
-		{8192, 320, 2560}, {2048, 640, 5120}, {512, 1280, 10240}, {4096, 320, 320},
-		{512, 5120, 1280}, {154, 768, 320}, {2, 320, 1280},
+		{8192, 320, 2560}, {2048, 640, 5120}, {512, 1280, 10240}, {4096, 320, 320}, {8192, 1280, 320},
+		{512, 5120, 1280}, {128, 1280, 1280}, {154, 768, 320}, {154, 768, 3072}, {2, 320, 1280},
 	} {
 		m, k, n := s[0], s[1], s[2]
-		b.Run(fmt.Sprintf("%dx%dx%d", m, k, n), func(b *testing.B) {
-			w := PackLinear(make([]float32, PackedLen(k, n)), randoms(benchRNG, k*n), n, k)
-			a, out := randoms(benchRNG, m*k), make([]float32, m*n)
-			ep := Epilogue{Bias: randoms(benchRNG, n)}
-			benchEachISA(b, func(b *testing.B) {
-				bench(b, 2*float64(m)*float64(k)*float64(n), Gemm(out, a, m, w, ep))
+		a, out := randoms(benchRNG, m*k), make([]float32, m*n)
+		ep := Epilogue{Bias: randoms(benchRNG, n)}
+		weight := randoms(benchRNG, k*n)
+		for _, format := range []Format{Float32, Float16, BFloat16, Int8} {
+			b.Run(fmt.Sprintf("%dx%dx%d/%v", m, k, n, format), func(b *testing.B) {
+				w := PackLinear(make([]float32, PackedLen(k, n, format)), weight, n, k, format)
+				benchEachISA(b, func(b *testing.B) {
+					bench(b, 2*float64(m)*float64(k)*float64(n), Gemm(out, a, m, w, ep))
+				})
 			})
-		})
+		}
 	}
 }
 
@@ -185,7 +188,7 @@ func BenchmarkConv2D(b *testing.B) {
 		b.Run(fmt.Sprintf("%d-%d@%d,stride=%d,up=%d", s.InC, s.OutC, s.H, s.Stride, s.UpH), func(b *testing.B) {
 			x, weight := s.data(benchRNG)
 			k := 9 * s.InC
-			w := PackConv(make([]float32, PackedLen(k, s.OutC)), weight, s.OutC, s.InC, 3, 3)
+			w := PackConv(make([]float32, PackedLen(k, s.OutC, Float32)), weight, s.OutC, s.InC, 3, 3, Float32)
 			pixels := s.N * s.OutH * s.OutW
 			out := make([]float32, pixels*s.OutC)
 			ep := Epilogue{Bias: randoms(benchRNG, s.OutC), Residual: randoms(benchRNG, len(out))}
@@ -217,11 +220,11 @@ func BenchmarkAttention(b *testing.B) {
 // BenchmarkWinograd counts the operations of the direct convolution.
 func BenchmarkWinograd(b *testing.B) {
 	for _, s := range []ConvShape{
-		same(2, 64, 64, 320, 320, 3), same(2, 32, 32, 640, 640, 3), same(2, 16, 16, 1280, 1280, 3), same(1, 256, 256, 128, 128, 3),
+		same(2, 64, 64, 320, 320, 3), same(2, 32, 32, 640, 640, 3), same(2, 16, 16, 1280, 1280, 3), same(2, 8, 8, 1280, 1280, 3), same(1, 256, 256, 128, 128, 3), same(1, 128, 128, 512, 512, 3),
 	} {
 		b.Run(fmt.Sprintf("%d-%d@%d", s.InC, s.OutC, s.H), func(b *testing.B) {
 			x, weight := s.data(benchRNG)
-			w := PackWinograd(make([]float32, WinogradLen(s.OutC, s.InC)), weight, s.OutC, s.InC)
+			w := PackConv(make([]float32, PackedLen(9*s.InC, s.OutC, Float32)), weight, s.OutC, s.InC, 3, 3, Float32)
 			pixels := s.N * s.OutH * s.OutW
 			out, work := make([]float32, pixels*s.OutC), make([]float32, WinogradWork(s))
 			ep := Epilogue{Bias: randoms(benchRNG, s.OutC), Residual: randoms(benchRNG, len(out))}
@@ -236,15 +239,15 @@ func BenchmarkWinograd(b *testing.B) {
 func BenchmarkPack(b *testing.B) {
 	const n = 1280
 	w := randoms(benchRNG, n*n*9)
-	dst := make([]float32, WinogradLen(n, n))
+	dst := make([]float32, PackedLen(9*n, n, Float32))
 	for _, p := range []struct {
 		name string
 		size int64
 		run  func()
 	}{
-		{"linear", n * n, func() { PackLinear(dst, w, n, n) }},
-		{"conv", n * n * 9, func() { PackConv(dst, w, n, n, 3, 3) }},
-		{"winograd", n * n * 9, func() { PackWinograd(dst, w, n, n) }},
+		{"linear", n * n, func() { PackLinear(dst, w, n, n, Float32) }},
+		{"conv", n * n * 9, func() { PackConv(dst, w, n, n, 3, 3, Float32) }},
+		{"conv, float16", n * n * 9, func() { PackConv(dst, w, n, n, 3, 3, Float16) }},
 	} {
 		b.Run(p.name, func(b *testing.B) {
 			b.SetBytes(4 * p.size)

@@ -3,6 +3,7 @@ package kernel
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -16,9 +17,15 @@ func same(n, h, w, in, out, kernel int) ConvShape {
 
 func runConv(t *testing.T, x, w []float32, s ConvShape, ep Epilogue) []float32 {
 	t.Helper()
+	return runConvIn(t, x, w, s, ep, Float32)
+}
+
+// runConvIn is runConv with weights in a format.
+func runConvIn(t *testing.T, x, w []float32, s ConvShape, ep Epilogue, format Format) []float32 {
+	t.Helper()
 	rng := rand.New(rand.NewPCG(uint64(s.H), uint64(s.W)))
 	k := s.KH * s.KW * s.InC
-	packed := PackConv(make([]float32, PackedLen(k, s.OutC)), w, s.OutC, s.InC, s.KH, s.KW)
+	packed := PackConv(make([]float32, PackedLen(k, s.OutC, format)), w, s.OutC, s.InC, s.KH, s.KW, format)
 	x, _ = guarded(x)
 	out, check := guarded(make([]float32, s.N*s.OutH*s.OutW*s.OutC))
 	runGuarded(t, rng, Conv2D(out, x, s, packed, ep)...)
@@ -80,6 +87,25 @@ func TestConv2DSameBytes(t *testing.T) {
 		withISA(isaGeneric, func() { want = runConv(t, x, w, s, ep) })
 		eachISA(t, func(t *testing.T) {
 			requireSame(t, want, runConv(t, x, w, s, ep))
+		})
+	}
+}
+
+// Weights in half precision are what they are rounded to, whatever the chunks that K
+// is cut into.
+func TestConv2DFloat16(t *testing.T) {
+	rng := rand.New(rand.NewPCG(19, 20))
+	for _, s := range []ConvShape{
+		same(1, 3, 4, 640, 40, 3), same(1, 2, 2, 333, 70, 3), same(1, 5, 5, 7, 100, 3), someShape(rng), someShape(rng),
+	} {
+		x, w := s.data(rng)
+		rounded := slices.Clone(w)
+		for i, v := range w {
+			rounded[i] = float16ToFloat32(float32ToFloat16(v))
+		}
+		ep := someEpilogue(rng, s.N*s.OutH*s.OutW, s.OutC)
+		eachISA(t, func(t *testing.T) {
+			requireSame(t, runConv(t, x, rounded, s, ep), runConvIn(t, x, w, s, ep, Float16))
 		})
 	}
 }
@@ -171,7 +197,7 @@ func TestConv2DBatch(t *testing.T) {
 func TestConv2DChecks(t *testing.T) {
 	s := same(1, 4, 4, 2, 3, 3)
 	x, w := s.data(rand.New(rand.NewPCG(27, 28)))
-	packed := PackConv(make([]float32, PackedLen(18, 3)), w, 3, 2, 3, 3)
+	packed := PackConv(make([]float32, PackedLen(18, 3, Float32)), w, 3, 2, 3, 3, Float32)
 	out := make([]float32, 48)
 	assert.PanicsWithValue(t, "kernel: conv2d: short input", func() { Conv2D(out, x[1:], s, packed, Epilogue{}) })
 	assert.PanicsWithValue(t, "kernel: product: short out", func() { Conv2D(out[1:], x, s, packed, Epilogue{}) })

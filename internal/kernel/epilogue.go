@@ -16,12 +16,27 @@ const (
 //
 // from left to right, each step rounded to float32. The zero value stores the
 // product as it is.
+//
+// With Gated the product is two halves of N/2 columns, a multiple of 32, which make
+// one output [M N/2], as [GEGLU] does:
+//
+//	out = (acc + Bias)₁ · gelu((acc + Bias)₂)
 type Epilogue struct {
 	Bias      []float32 // [N], or nil
 	PerSample []float32 // [samples N], or nil: row r uses sample r/Rows
 	Rows      int       // rows (pixels, tokens) of one sample, for PerSample
 	Act       Activation
 	Residual  []float32 // [M N], or nil; may be the same slice as out
+	Gated     bool      // without PerSample, Act and Residual
+}
+
+// halves is the number of panels that make one panel of the output, which has cols
+// columns if the product has n.
+func (ep *Epilogue) halves(n int) (halves, cols int) {
+	if ep.Gated {
+		return 2, n / 2
+	}
+	return 1, n
 }
 
 // check panics unless the slices cover an [m n] product.
@@ -35,11 +50,18 @@ func (ep *Epilogue) check(m, n int) {
 	if ep.Residual != nil && len(ep.Residual) < m*n {
 		panic("kernel: epilogue: short residual")
 	}
+	if ep.Gated && (n%(2*panel) != 0 || ep.PerSample != nil || ep.Act != None || ep.Residual != nil) {
+		panic("kernel: epilogue: gated columns must be two multiples of 32, with a bias alone")
+	}
 }
 
 // store finishes a tile [rows 32] of which cols columns count, and stores it
-// at (row, col) of out [M n]. It works in the tile.
+// at (row, col) of out [M n]. It works in the tile. Gated halves are two tiles.
 func (ep *Epilogue) store(out, tile []float32, n, row, rows, col, cols int) {
+	if ep.Gated {
+		ep.storeGated(out, tile, n, row, rows, col)
+		return
+	}
 	s := sum{src: tile, dst: out[row*n+col:], stride: n, cols: cols}
 	if ep.Bias != nil {
 		s.bias = ep.Bias[col:][:cols]
@@ -67,6 +89,20 @@ func (ep *Epilogue) store(out, tile []float32, n, row, rows, col, cols int) {
 		}
 		s.add()
 	}
+}
+
+// storeGated is store for a tile of each half, one after the other.
+func (ep *Epilogue) storeGated(out, tiles []float32, n, row, rows, col int) {
+	value, gate := tiles[:rows*panel], tiles[tileRows*panel:][:rows*panel]
+	if ep.Bias != nil {
+		s := sum{src: value, dst: value, bias: ep.Bias[col:][:panel], stride: panel, rows: rows, cols: panel}
+		s.add()
+		s.src, s.dst, s.bias = gate, gate, ep.Bias[n+col:][:panel]
+		s.add()
+	}
+	gegluRow(value, value, gate)
+	s := sum{src: value, dst: out[row*n+col:], stride: n, rows: rows, cols: panel}
+	s.add()
 }
 
 // sum is dst = src + bias + perSample + residual for some rows of a tile; what

@@ -10,6 +10,9 @@ func Gemm(out, a []float32, m int, w Packed, ep Epilogue) Phase {
 	if len(a) < m*w.K {
 		panic("kernel: gemm: short a")
 	}
+	if GroupOf(w.Format) > 1 {
+		return newGrouped(out, a, m, w, ep)
+	}
 	k := w.K
 	return newProduct(product{
 		out: out, a: a, m: m, w: w, ep: ep, taps: 1,
@@ -42,7 +45,9 @@ type product struct {
 
 	zero           []float32
 	k              int // K of a tap
-	panels, tiles  int
+	n              int // columns of out
+	halves         int // panels of w for a panel of out
+	panels, tiles  int // of out
 	groups, blocks int
 	chunks         []chunk
 }
@@ -60,12 +65,12 @@ const (
 
 func newProduct(p product) Phase {
 	p.ep.check(p.m, p.w.N)
-	if len(p.out) < p.m*p.w.N {
+	p.halves, p.n = p.ep.halves(p.w.N)
+	if len(p.out) < p.m*p.n {
 		panic("kernel: product: short out")
 	}
-	if len(p.w.Data) < PackedLen(p.w.K, p.w.N) {
-		panic("kernel: product: short weights")
-	}
+	p.w.Format.mustBe("product", Float32, Float16)
+	p.w.check("product")
 	if len(p.a) > math.MaxInt32 {
 		panic("kernel: product: input of more than 2^31 float32s")
 	}
@@ -78,11 +83,11 @@ func newProduct(p product) Phase {
 	p.k = p.w.K / p.taps
 	p.zero = make([]float32, p.k)
 	p.chunks = cut(p.taps, p.k)
-	p.panels, p.tiles = ceilDiv(p.w.N, panel), ceilDiv(p.m, tileRows)
+	p.panels, p.tiles = ceilDiv(p.n, panel), ceilDiv(p.m, tileRows)
 
-	perGroup := max(1, groupFloats*len(p.chunks)/(p.w.K*panel))
+	perGroup := max(1, groupFloats*len(p.chunks)/(p.w.K*panel*p.halves))
 	p.groups = ceilDiv(p.panels, perGroup)
-	work := tileRows * p.w.K * panel * ceilDiv(p.panels, p.groups) // of a tile
+	work := tileRows * p.w.K * panel * p.halves * ceilDiv(p.panels, p.groups) // of a tile
 	p.blocks = ceilDiv(p.tiles, max(1, taskOps/work))
 	if p.blocks*p.groups < minTasks {
 		p.groups = min(p.panels, ceilDiv(minTasks, p.blocks))
@@ -90,12 +95,25 @@ func newProduct(p product) Phase {
 	if p.blocks*p.groups < minTasks {
 		p.blocks = min(p.tiles, ceilDiv(minTasks, p.groups))
 	}
-	tiles := ceilDiv(p.tiles, p.blocks)
+	tiles, panels := ceilDiv(p.tiles, p.blocks), ceilDiv(p.panels, p.groups)
 	return Phase{
 		Tasks:   p.blocks * p.groups,
-		Scratch: p.sums(tiles, ceilDiv(p.panels, p.groups))*tileRows*panel + tiles*p.taps*tileRows,
+		Scratch: p.sums(tiles, panels)*tileRows*panel + tiles*p.taps*tileRows + p.wide(panels),
 		Run:     p.run,
 	}
+}
+
+// wide is the number of float32s for a group's weights in one chunk, unless they
+// are used where they are.
+func (p *product) wide(panels int) int {
+	if p.w.Format == Float32 {
+		return 0
+	}
+	most := 0
+	for _, c := range p.chunks {
+		most = max(most, c.taps*c.k)
+	}
+	return panels * p.halves * most * panel
 }
 
 // cut divides K evenly into chunks of about chunkK.
@@ -120,9 +138,9 @@ func cut(taps, k int) []chunk {
 // sums is how many tiles of sums a task keeps at once.
 func (p *product) sums(tiles, panels int) int {
 	if len(p.chunks) == 1 {
-		return 1
+		return p.halves
 	}
-	return tiles * panels
+	return tiles * panels * p.halves
 }
 
 // run does one task. Tasks that follow each other share a group of panels.
@@ -132,6 +150,7 @@ func (p *product) run(task int, scratch []float32) {
 	left, right := p.panels*group/p.groups, p.panels*(group+1)/p.groups
 	sums := p.sums(last-first, right-left) * tileRows * panel
 	c, offsets := scratch[:sums], int32s(scratch[sums:])
+	wide := scratch[len(scratch)-p.wide(right-left):]
 	for i := range last - first {
 		row, rows := p.rows(first + i)
 		p.locate(offsets[i*p.taps*tileRows:], row, rows)
@@ -141,40 +160,70 @@ func (p *product) run(task int, scratch []float32) {
 	for n, chunk := range p.chunks {
 		t.taps, t.k, t.add = chunk.taps, chunk.k, n > 0
 		t.a = p.a[chunk.first:]
+		p.widen(wide, left, right, chunk)
 		at := 0 // in c
 		for i := range last - first {
 			row, rows := p.rows(first + i)
 			t.rows = rows
 			t.offsets = offsets[(i*p.taps+chunk.tap)*tileRows:][:chunk.taps*tileRows]
 			for col := left; col < right; col++ {
-				cols := min(panel, p.w.N-col*panel)
+				cols := min(panel, p.n-col*panel)
 				t.narrow = cols <= panel/2
-				t.b = p.w.Data[(col*p.w.K+chunk.tap*p.k+chunk.first)*panel:][:chunk.taps*chunk.k*panel]
-				t.c = c[at:][:tileRows*panel]
-				if n < len(p.chunks)-1 {
-					p.nextWeights(&t, col, p.chunks[n+1], i, last-first)
-				} else {
-					t.out, t.stride = p.out[row*p.w.N+col*panel:], p.w.N
-					p.nextRows(&t, offsets[i*p.taps*tileRows:(last-first)*p.taps*tileRows], col-left, right-left)
+				for half := range p.halves {
+					t.b = p.weights(wide, left, right, col, half, chunk)
+					t.c = c[at+half*tileRows*panel:][:tileRows*panel]
+					if n < len(p.chunks)-1 {
+						p.nextWeights(&t, col+half*p.panels, p.chunks[n+1], i, last-first)
+					} else {
+						t.out, t.stride = p.out[row*p.n+col*panel:], p.n
+						p.nextRows(&t, offsets[i*p.taps*tileRows:(last-first)*p.taps*tileRows], col-left, right-left)
+					}
+					multiply(&t)
 				}
-				multiply(&t)
 				if n == len(p.chunks)-1 {
-					p.ep.store(p.out, t.c, p.w.N, row, rows, col*panel, cols)
+					p.ep.store(p.out, c[at:], p.n, row, rows, col*panel, cols)
 				}
 				if len(p.chunks) > 1 {
-					at += tileRows * panel
+					at += p.halves * tileRows * panel
 				}
 			}
 		}
 	}
 }
 
+// widen converts the weights of the panels [left, right) in a chunk of K, if they
+// are not float32: those of the first half, then those of the second.
+func (p *product) widen(wide []float32, left, right int, c chunk) {
+	if len(wide) == 0 {
+		return
+	}
+	n := c.taps * c.k * panel
+	for half := range p.halves {
+		for col := left; col < right; col++ {
+			src := halves(p.w.Data)[p.row(col+half*p.panels, c)*panel:]
+			widenHalves(wide[(half*(right-left)+col-left)*n:][:n], src)
+		}
+	}
+}
+
+// weights returns those of a panel in a chunk of K.
+func (p *product) weights(wide []float32, left, right, col, half int, c chunk) []float32 {
+	n := c.taps * c.k * panel
+	if len(wide) > 0 {
+		return wide[(half*(right-left)+col-left)*n:][:n]
+	}
+	return p.w.Data[p.row(col+half*p.panels, c)*panel:][:n]
+}
+
+// row returns where the weights of a panel in a chunk of K begin, in rows of 32.
+func (p *product) row(col int, c chunk) int { return col*p.w.K + c.tap*p.k + c.first }
+
 // nextWeights makes tile i of n fetch its share of the panel's next chunk.
 // Without this the first tile of a chunk would wait for memory.
 func (p *product) nextWeights(t *tile, col int, c chunk, i, n int) {
-	t.step = ceilDiv(4*panel, n)
-	at := (col*p.w.K+c.tap*p.k+c.first)*panel + i*t.taps*t.k*t.step/4
-	t.next = p.w.Data[min(at, len(p.w.Data)-1):]
+	row := p.row(col, c) * panel * p.w.Format.size() / 4
+	t.step = ceilDiv(panel*p.w.Format.size(), n)
+	t.next = p.w.Data[min(row+i*t.taps*t.k*t.step/4, len(p.w.Data)-1):]
 }
 
 // nextRows makes panel i of n fetch its share of the next tile's rows, which

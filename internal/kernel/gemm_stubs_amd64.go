@@ -95,6 +95,150 @@ func tile11x32AVX512(t *tile)
 func tile12x32AVX512(t *tile)
 
 //go:noescape
+func tile1x16BF16(t *tile)
+
+//go:noescape
+func tile2x16BF16(t *tile)
+
+//go:noescape
+func tile3x16BF16(t *tile)
+
+//go:noescape
+func tile4x16BF16(t *tile)
+
+//go:noescape
+func tile5x16BF16(t *tile)
+
+//go:noescape
+func tile6x16BF16(t *tile)
+
+//go:noescape
+func tile7x16BF16(t *tile)
+
+//go:noescape
+func tile8x16BF16(t *tile)
+
+//go:noescape
+func tile9x16BF16(t *tile)
+
+//go:noescape
+func tile10x16BF16(t *tile)
+
+//go:noescape
+func tile11x16BF16(t *tile)
+
+//go:noescape
+func tile12x16BF16(t *tile)
+
+//go:noescape
+func tile1x32BF16(t *tile)
+
+//go:noescape
+func tile2x32BF16(t *tile)
+
+//go:noescape
+func tile3x32BF16(t *tile)
+
+//go:noescape
+func tile4x32BF16(t *tile)
+
+//go:noescape
+func tile5x32BF16(t *tile)
+
+//go:noescape
+func tile6x32BF16(t *tile)
+
+//go:noescape
+func tile7x32BF16(t *tile)
+
+//go:noescape
+func tile8x32BF16(t *tile)
+
+//go:noescape
+func tile9x32BF16(t *tile)
+
+//go:noescape
+func tile10x32BF16(t *tile)
+
+//go:noescape
+func tile11x32BF16(t *tile)
+
+//go:noescape
+func tile12x32BF16(t *tile)
+
+//go:noescape
+func tile1x16VNNI(t *tile)
+
+//go:noescape
+func tile2x16VNNI(t *tile)
+
+//go:noescape
+func tile3x16VNNI(t *tile)
+
+//go:noescape
+func tile4x16VNNI(t *tile)
+
+//go:noescape
+func tile5x16VNNI(t *tile)
+
+//go:noescape
+func tile6x16VNNI(t *tile)
+
+//go:noescape
+func tile7x16VNNI(t *tile)
+
+//go:noescape
+func tile8x16VNNI(t *tile)
+
+//go:noescape
+func tile9x16VNNI(t *tile)
+
+//go:noescape
+func tile10x16VNNI(t *tile)
+
+//go:noescape
+func tile11x16VNNI(t *tile)
+
+//go:noescape
+func tile12x16VNNI(t *tile)
+
+//go:noescape
+func tile1x32VNNI(t *tile)
+
+//go:noescape
+func tile2x32VNNI(t *tile)
+
+//go:noescape
+func tile3x32VNNI(t *tile)
+
+//go:noescape
+func tile4x32VNNI(t *tile)
+
+//go:noescape
+func tile5x32VNNI(t *tile)
+
+//go:noescape
+func tile6x32VNNI(t *tile)
+
+//go:noescape
+func tile7x32VNNI(t *tile)
+
+//go:noescape
+func tile8x32VNNI(t *tile)
+
+//go:noescape
+func tile9x32VNNI(t *tile)
+
+//go:noescape
+func tile10x32VNNI(t *tile)
+
+//go:noescape
+func tile11x32VNNI(t *tile)
+
+//go:noescape
+func tile12x32VNNI(t *tile)
+
+//go:noescape
 func transpose8AVX2(dst *float32, dstStride int, src *float32, srcStride, blocks int)
 
 //go:noescape
@@ -110,6 +254,12 @@ func patchAVX2(p *patch)
 func unpatchAVX2(p *unpatch)
 
 //go:noescape
+func weightsF32AVX2(w *weights)
+
+//go:noescape
+func weightsF16AVX2(w *weights)
+
+//go:noescape
 func sum16AVX512(s *sum)
 
 //go:noescape
@@ -120,6 +270,12 @@ func patchAVX512(p *patch)
 
 //go:noescape
 func unpatchAVX512(p *unpatch)
+
+//go:noescape
+func weightsF32AVX512(w *weights)
+
+//go:noescape
+func weightsF16AVX512(w *weights)
 
 // tile16AVX2 runs a tile of 1 to 6 rows and 16 columns.
 func tile16AVX2(t *tile) {
@@ -196,5 +352,125 @@ func tile32AVX512(t *tile) {
 		tile11x32AVX512(t)
 	case 12:
 		tile12x32AVX512(t)
+	}
+}
+
+// tile16BF16 runs a tile of 1 to 12 rows and 16 columns.
+func tile16BF16(t *tile) {
+	switch t.rows {
+	case 1:
+		tile1x16BF16(t)
+	case 2:
+		tile2x16BF16(t)
+	case 3:
+		tile3x16BF16(t)
+	case 4:
+		tile4x16BF16(t)
+	case 5:
+		tile5x16BF16(t)
+	case 6:
+		tile6x16BF16(t)
+	case 7:
+		tile7x16BF16(t)
+	case 8:
+		tile8x16BF16(t)
+	case 9:
+		tile9x16BF16(t)
+	case 10:
+		tile10x16BF16(t)
+	case 11:
+		tile11x16BF16(t)
+	case 12:
+		tile12x16BF16(t)
+	}
+}
+
+// tile32BF16 runs a tile of 1 to 12 rows and 32 columns.
+func tile32BF16(t *tile) {
+	switch t.rows {
+	case 1:
+		tile1x32BF16(t)
+	case 2:
+		tile2x32BF16(t)
+	case 3:
+		tile3x32BF16(t)
+	case 4:
+		tile4x32BF16(t)
+	case 5:
+		tile5x32BF16(t)
+	case 6:
+		tile6x32BF16(t)
+	case 7:
+		tile7x32BF16(t)
+	case 8:
+		tile8x32BF16(t)
+	case 9:
+		tile9x32BF16(t)
+	case 10:
+		tile10x32BF16(t)
+	case 11:
+		tile11x32BF16(t)
+	case 12:
+		tile12x32BF16(t)
+	}
+}
+
+// tile16VNNI runs a tile of 1 to 12 rows and 16 columns.
+func tile16VNNI(t *tile) {
+	switch t.rows {
+	case 1:
+		tile1x16VNNI(t)
+	case 2:
+		tile2x16VNNI(t)
+	case 3:
+		tile3x16VNNI(t)
+	case 4:
+		tile4x16VNNI(t)
+	case 5:
+		tile5x16VNNI(t)
+	case 6:
+		tile6x16VNNI(t)
+	case 7:
+		tile7x16VNNI(t)
+	case 8:
+		tile8x16VNNI(t)
+	case 9:
+		tile9x16VNNI(t)
+	case 10:
+		tile10x16VNNI(t)
+	case 11:
+		tile11x16VNNI(t)
+	case 12:
+		tile12x16VNNI(t)
+	}
+}
+
+// tile32VNNI runs a tile of 1 to 12 rows and 32 columns.
+func tile32VNNI(t *tile) {
+	switch t.rows {
+	case 1:
+		tile1x32VNNI(t)
+	case 2:
+		tile2x32VNNI(t)
+	case 3:
+		tile3x32VNNI(t)
+	case 4:
+		tile4x32VNNI(t)
+	case 5:
+		tile5x32VNNI(t)
+	case 6:
+		tile6x32VNNI(t)
+	case 7:
+		tile7x32VNNI(t)
+	case 8:
+		tile8x32VNNI(t)
+	case 9:
+		tile9x32VNNI(t)
+	case 10:
+		tile10x32VNNI(t)
+	case 11:
+		tile11x32VNNI(t)
+	case 12:
+		tile12x32VNNI(t)
 	}
 }

@@ -13,10 +13,17 @@ import (
 // runGemm returns a × wᵀ with guards around every buffer.
 func runGemm(t *testing.T, a, w []float32, m, n, k int, ep Epilogue) []float32 {
 	t.Helper()
+	return runGemmIn(t, a, w, m, n, k, ep, Float32)
+}
+
+// runGemmIn is runGemm with weights in a format.
+func runGemmIn(t *testing.T, a, w []float32, m, n, k int, ep Epilogue, format Format) []float32 {
+	t.Helper()
 	rng := rand.New(rand.NewPCG(uint64(m), uint64(n)))
-	packed := PackLinear(make([]float32, PackedLen(k, n)), w, n, k)
+	packed := PackLinear(make([]float32, PackedLen(k, n, format)), w, n, k, format)
 	a, _ = guarded(a)
-	out, check := guarded(make([]float32, m*n))
+	_, cols := ep.halves(n)
+	out, check := guarded(make([]float32, m*cols))
 	runGuarded(t, rng, Gemm(out, a, m, packed, ep))
 	check(t)
 	return out
@@ -79,6 +86,36 @@ func TestGemmSameBytes(t *testing.T) {
 	}
 }
 
+// Weights in half precision are what they are rounded to.
+func TestGemmFloat16(t *testing.T) {
+	rng := rand.New(rand.NewPCG(74, 75))
+	for _, s := range append(gemmShapes, struct{ m, n, k int }{29, 70, 2*chunkK + 5}) {
+		a, w := randoms(rng, s.m*s.k), randoms(rng, s.n*s.k)
+		rounded := make([]float32, len(w))
+		for i, v := range w {
+			rounded[i] = float16ToFloat32(float32ToFloat16(v))
+		}
+		eachISA(t, func(t *testing.T) {
+			requireSame(t, runGemm(t, a, rounded, s.m, s.n, s.k, Epilogue{}), runGemmIn(t, a, w, s.m, s.n, s.k, Epilogue{}, Float16))
+		})
+	}
+}
+
+// A gated product is the product and then GEGLU.
+func TestGemmGated(t *testing.T) {
+	rng := rand.New(rand.NewPCG(76, 77))
+	for _, s := range []struct{ m, n, k int }{{1, 64, 4}, {29, 192, 40}, {70, 128, 2*chunkK + 4}} {
+		a, w, bias := randoms(rng, s.m*s.k), randoms(rng, s.n*s.k), randoms(rng, s.n)
+		for _, format := range []Format{Float32, Float16, BFloat16, Int8} {
+			eachGrouping(t, func(t *testing.T) {
+				want := make([]float32, s.m*s.n/2)
+				Serial(GEGLU(want, runGemmIn(t, a, w, s.m, s.n, s.k, Epilogue{Bias: bias}, format), s.m, s.n/2))
+				requireSame(t, want, runGemmIn(t, a, w, s.m, s.n, s.k, Epilogue{Bias: bias, Gated: true}, format))
+			})
+		}
+	}
+}
+
 // A long K is cut into chunks, with the sums at rest between them: the chain of
 // an element must not notice.
 func TestGemmLongK(t *testing.T) {
@@ -113,7 +150,7 @@ func TestGemmResidualInPlace(t *testing.T) {
 	const m, n, k = 30, 70, 20
 	rng := rand.New(rand.NewPCG(13, 14))
 	a, w, x := randoms(rng, m*k), randoms(rng, n*k), randoms(rng, m*n)
-	packed := PackLinear(make([]float32, PackedLen(k, n)), w, n, k)
+	packed := PackLinear(make([]float32, PackedLen(k, n, Float32)), w, n, k, Float32)
 	for act := None; act <= QuickGELU; act++ {
 		want := runGemm(t, a, w, m, n, k, Epilogue{Act: act, Residual: x})
 		eachISA(t, func(t *testing.T) {
@@ -150,7 +187,7 @@ func TestGemmSpecial(t *testing.T) {
 }
 
 func TestGemmChecks(t *testing.T) {
-	w := PackLinear(make([]float32, PackedLen(4, 5)), make([]float32, 20), 5, 4)
+	w := PackLinear(make([]float32, PackedLen(4, 5, Float32)), make([]float32, 20), 5, 4, Float32)
 	x, out := make([]float32, 12), make([]float32, 15)
 	assert.PanicsWithValue(t, "kernel: gemm: short a", func() { Gemm(out, x[:11], 3, w, Epilogue{}) })
 	assert.PanicsWithValue(t, "kernel: product: short out", func() { Gemm(out[:14], x, 3, w, Epilogue{}) })
@@ -159,6 +196,7 @@ func TestGemmChecks(t *testing.T) {
 		Gemm(out, x, 3, w, Epilogue{PerSample: x[:9], Rows: 2})
 	})
 	assert.PanicsWithValue(t, "kernel: epilogue: short residual", func() { Gemm(out, x, 3, w, Epilogue{Residual: x}) })
+	assert.Panics(t, func() { Gemm(out, x, 3, w, Epilogue{Gated: true}) }, "5 columns have no halves")
 	require.Zero(t, Gemm(out, x, 0, w, Epilogue{}).Tasks)
 }
 
@@ -169,7 +207,7 @@ func TestPartition(t *testing.T) {
 	large := same(1, 512, 512, 128, 128, 3)
 	for _, s := range []ConvShape{small, large} {
 		k := 9 * s.InC
-		w := Packed{K: k, N: s.OutC, Data: make([]float32, PackedLen(k, s.OutC))}
+		w := Packed{K: k, N: s.OutC, Data: make([]float32, PackedLen(k, s.OutC, Float32))}
 		phase := Conv2D(make([]float32, s.OutH*s.OutW*s.OutC), make([]float32, s.H*s.W*s.InC), s, w, Epilogue{})[0]
 		assert.GreaterOrEqual(t, phase.Tasks, minTasks)
 		assert.Less(t, phase.Scratch, 256<<10, "scratch of a worker")

@@ -18,7 +18,7 @@ func bestISA() instructionSet {
 	switch {
 	case x.HasAVX512F && x.HasAVX512BW && x.HasAVX512VL && x.HasAVX512DQ && x.HasFMA:
 		return isaAVX512
-	case x.HasAVX2 && x.HasFMA:
+	case x.HasAVX2 && x.HasFMA && x.HasF16C:
 		return isaAVX2
 	}
 	return isaGeneric

@@ -3,55 +3,84 @@ package kernel
 // panel is the number of columns of a weight matrix that lie together.
 const panel = 32
 
-// Packed is a weight matrix B [K N] in panels of 32 columns: Data is
-// [ceil(N/32)][K][32], zero padded. The kernels are a little faster if Data
-// starts at a multiple of 64 bytes.
+// Packed is a weight matrix B [K N] in panels of 32 columns, zero padded:
+// [ceil(N/32)][K][32], where numbers of less than 16 bits, and bfloat16, form groups
+// along K: see packGroups. The kernels are a little faster if Data starts at a
+// multiple of 64 bytes.
 type Packed struct {
-	K, N int
-	Data []float32
+	K, N   int
+	Format Format
+	Data   []float32 // the memory, whatever the format
 }
 
-// PackedLen is the number of float32s of a packed [K N] matrix.
-func PackedLen(k, n int) int { return ceilDiv(n, panel) * k * panel }
+// Panels says whether n columns are whole panels.
+func Panels(n int) bool { return n%panel == 0 }
+
+// PackedLen is the number of float32s that a packed [K N] matrix takes.
+func PackedLen(k, n int, format Format) int {
+	return ceilDiv(n, panel) * panelLen(k, format)
+}
+
+func (w *Packed) check(what string) {
+	if len(w.Data) < PackedLen(w.K, w.N, w.Format) {
+		panic("kernel: " + what + ": short weights")
+	}
+}
 
 // PackLinear packs a row-major [N K] matrix, as a checkpoint holds a linear
-// layer's weight [out in], into dst of PackedLen(k, n) float32s.
-func PackLinear(dst, w []float32, n, k int) Packed {
-	return PackConv(dst, w, n, k, 1, 1)
+// layer's weight [out in], into dst of PackedLen(k, n, format) float32s.
+func PackLinear(dst, w []float32, n, k int, format Format) Packed {
+	return PackConv(dst, w, n, k, 1, 1, format)
 }
 
 // PackConv packs a convolution's weight [Out In KH KW] into dst of
-// PackedLen(in*kh*kw, out) float32s. Its K runs over ky, kx and the input
-// channels, which are innermost.
-func PackConv(dst, w []float32, out, in, kh, kw int) Packed {
+// PackedLen(in*kh*kw, out, format) float32s. Its K runs over ky, kx and the input
+// channels, which are innermost. Formats in groups want it to be a multiple of
+// [GroupOf].
+func PackConv(dst, w []float32, out, in, kh, kw int, format Format) Packed {
 	taps := kh * kw
 	k := taps * in
 	if len(w) < out*k {
 		panic("kernel: pack: short weight")
 	}
-	if len(dst) < PackedLen(k, out) {
-		panic("kernel: pack: short destination")
+	p := Packed{K: k, N: out, Format: format, Data: dst}
+	p.check("pack")
+	if k%GroupOf(format) != 0 {
+		panic("kernel: pack: K is no multiple of the group")
 	}
-	dst = dst[:PackedLen(k, out)]
+	p.Data = dst[:PackedLen(k, out, format)]
 	var transposed []float32 // one panel [in taps 32]
 	if taps > 1 {
 		transposed = make([]float32, k*panel)
 	}
+	var wide []float32 // one panel, before it is rounded
+	if format != Float32 {
+		wide = make([]float32, k*panel)
+	}
 	for first := 0; first < out; first += panel {
-		block := dst[first*k:][:k*panel]
+		block := wide
+		if format == Float32 {
+			block = dst[first*k:][:k*panel]
+		}
 		cols := min(panel, out-first)
 		if taps == 1 {
 			transposePanel(block, w[first*k:], k, cols, k)
-			continue
-		}
-		transposePanel(transposed, w[first*k:], k, cols, k)
-		for i := range in {
-			for tap := range taps {
-				copy(block[(tap*in+i)*panel:][:panel], transposed[(i*taps+tap)*panel:])
+		} else {
+			transposePanel(transposed, w[first*k:], k, cols, k)
+			for i := range in {
+				for tap := range taps {
+					copy(block[(tap*in+i)*panel:][:panel], transposed[(i*taps+tap)*panel:])
+				}
 			}
 		}
+		switch format {
+		case Float16:
+			narrowHalves(halves(p.panel(first/panel)), block)
+		case BFloat16, Int8:
+			packGroups(&p, first/panel, block)
+		}
 	}
-	return Packed{K: k, N: out, Data: dst}
+	return p
 }
 
 func ceilDiv(a, b int) int { return (a + b - 1) / b }

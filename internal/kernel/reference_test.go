@@ -210,11 +210,11 @@ func TestPackLinear(t *testing.T) {
 	for i := range w {
 		w[i] = float32(i + 1)
 	}
-	dst, check := guarded(make([]float32, PackedLen(k, n)))
+	dst, check := guarded(make([]float32, PackedLen(k, n, Float32)))
 	for i := range dst {
 		dst[i] = guard
 	}
-	p := PackLinear(dst, w, n, k)
+	p := PackLinear(dst, w, n, k, Float32)
 	check(t)
 	require.Equal(t, 2*k*panel, len(p.Data))
 	for col := range 2 * panel {

@@ -1005,6 +1005,38 @@ elements:
 	VZEROUPPER
 	RET
 
+// func widenHalvesAVX2(dst *float32, src *uint16, n int)
+TEXT ·widenHalvesAVX2(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ n+16(FP), CX
+	XORL DX, DX
+
+elements:
+	VCVTPH2PS (SI)(DX*2), Y0
+	VMOVUPS Y0, (DI)(DX*4)
+	ADDQ $8, DX
+	CMPQ DX, CX
+	JLT elements
+	VZEROUPPER
+	RET
+
+// func narrowHalvesAVX2(dst *uint16, src *float32, n int)
+TEXT ·narrowHalvesAVX2(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ n+16(FP), CX
+	XORL DX, DX
+
+elements:
+	VMOVUPS (SI)(DX*4), Y0
+	VCVTPS2PH $0, Y0, (DI)(DX*2)
+	ADDQ $8, DX
+	CMPQ DX, CX
+	JLT elements
+	VZEROUPPER
+	RET
+
 DATA ·constants<>+0(SB)/4, $0x3f800000
 DATA ·constants<>+4(SB)/4, $0x3f800000
 DATA ·constants<>+8(SB)/4, $0x3f800000

@@ -705,6 +705,136 @@ elements:
 	VZEROUPPER
 	RET
 
+// func widenHalvesAVX512(dst *float32, src *uint16, n int)
+TEXT ·widenHalvesAVX512(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ n+16(FP), CX
+	XORL DX, DX
+
+elements:
+	VCVTPH2PS (SI)(DX*2), Z0
+	VMOVUPS Z0, (DI)(DX*4)
+	ADDQ $16, DX
+	CMPQ DX, CX
+	JLT elements
+	VZEROUPPER
+	RET
+
+// func narrowHalvesAVX512(dst *uint16, src *float32, n int)
+TEXT ·narrowHalvesAVX512(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ n+16(FP), CX
+	XORL DX, DX
+
+elements:
+	VMOVUPS (SI)(DX*4), Z0
+	VCVTPS2PH $0, Z0, (DI)(DX*2)
+	ADDQ $16, DX
+	CMPQ DX, CX
+	JLT elements
+	VZEROUPPER
+	RET
+
+// func roundBFloat16sAVX512(dst *uint16, src *float32, n int)
+TEXT ·roundBFloat16sAVX512(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ n+16(FP), CX
+	XORL DX, DX
+
+elements:
+	VMOVUPS (SI)(DX*4), Z0
+	LONG $0x487ef262; WORD $0xc072 // VCVTNEPS2BF16 Z0, Z0
+	VMOVDQU Y0, (DI)(DX*2)
+	ADDQ $16, DX
+	CMPQ DX, CX
+	JLT elements
+	VZEROUPPER
+	RET
+
+// func largestAVX512(x *float32, n int) (max float32)
+TEXT ·largestAVX512(SB), NOSPLIT, $0-20
+	MOVQ x+0(FP), SI
+	MOVQ n+8(FP), CX
+	MOVL $2147483647, AX
+	VPBROADCASTD AX, Z1
+	VPXORD Z2, Z2, Z2
+	XORL DX, DX
+
+elements:
+	VPANDD (SI)(DX*4), Z1, Z0
+	VPMAXUD Z0, Z2, Z2
+	ADDQ $16, DX
+	CMPQ DX, CX
+	JLT elements
+	VEXTRACTI64X4 $1, Z2, Y0
+	VPMAXUD Y0, Y2, Y2
+	VEXTRACTI128 $1, Y2, X0
+	VPMAXUD X0, X2, X2
+	VPSHUFD $14, X2, X0
+	VPMAXUD X0, X2, X2
+	VPSHUFD $1, X2, X0
+	VPMAXUD X0, X2, X2
+	VMOVSS X2, max+16(FP)
+	VZEROUPPER
+	RET
+
+// func quantiseAVX512(dst *uint8, src *float32, n int, inverse float32)
+TEXT ·quantiseAVX512(SB), NOSPLIT, $0-28
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ n+16(FP), CX
+	VBROADCASTSS inverse+24(FP), Z1
+	MOVL $128, AX
+	VPBROADCASTD AX, Z2
+	XORL DX, DX
+
+elements:
+	VMULPS (SI)(DX*4), Z1, Z0
+	VCVTPS2DQ Z0, Z0
+	VPADDD Z2, Z0, Z0
+	VPMOVDB Z0, (DI)(DX*1)
+	ADDQ $16, DX
+	CMPQ DX, CX
+	JLT elements
+	VZEROUPPER
+	RET
+
+// func dequantiseAVX512(c *float32, scales *float32, corrections *int32, rowScales *float32, rows int)
+TEXT ·dequantiseAVX512(SB), NOSPLIT, $0-40
+	MOVQ c+0(FP), DI
+	MOVQ scales+8(FP), SI
+	MOVQ corrections+16(FP), BX
+	MOVQ rowScales+24(FP), R8
+	MOVQ rows+32(FP), CX
+	VMOVUPS (SI), Z4
+	VMOVUPS 64(SI), Z5
+	VMOVDQU32 (BX), Z6
+	VMOVDQU32 64(BX), Z7
+
+row:
+	VBROADCASTSS (R8), Z2
+	VMOVDQU32 (DI), Z0
+	VPSUBD Z6, Z0, Z0
+	VCVTDQ2PS Z0, Z0
+	VMULPS Z4, Z0, Z0
+	VMULPS Z2, Z0, Z0
+	VMOVUPS Z0, (DI)
+	VMOVDQU32 64(DI), Z1
+	VPSUBD Z7, Z1, Z1
+	VCVTDQ2PS Z1, Z1
+	VMULPS Z5, Z1, Z1
+	VMULPS Z2, Z1, Z1
+	VMOVUPS Z1, 64(DI)
+	ADDQ $128, DI
+	ADDQ $4, R8
+	DECQ CX
+	JNZ row
+	VZEROUPPER
+	RET
+
 DATA ·constants<>+0(SB)/4, $0x3f800000
 DATA ·constants<>+4(SB)/4, $0x3f000000
 DATA ·constants<>+8(SB)/4, $0xc2d00000

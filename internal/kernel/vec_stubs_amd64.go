@@ -44,6 +44,12 @@ func normaliseRowsSiLUAVX2(dst *float32, x *float32, mean *float32, scale *float
 func normaliseRowAVX2(dst *float32, x *float32, gamma *float32, beta *float32, n int, mean float32, scale float32, shift float32)
 
 //go:noescape
+func widenHalvesAVX2(dst *float32, src *uint16, n int)
+
+//go:noescape
+func narrowHalvesAVX2(dst *uint16, src *float32, n int)
+
+//go:noescape
 func siluAVX512(dst *float32, x *float32, n int)
 
 //go:noescape
@@ -81,3 +87,21 @@ func normaliseRowsSiLUAVX512(dst *float32, x *float32, mean *float32, scale *flo
 
 //go:noescape
 func normaliseRowAVX512(dst *float32, x *float32, gamma *float32, beta *float32, n int, mean float32, scale float32, shift float32)
+
+//go:noescape
+func widenHalvesAVX512(dst *float32, src *uint16, n int)
+
+//go:noescape
+func narrowHalvesAVX512(dst *uint16, src *float32, n int)
+
+//go:noescape
+func roundBFloat16sAVX512(dst *uint16, src *float32, n int)
+
+//go:noescape
+func largestAVX512(x *float32, n int) (max float32)
+
+//go:noescape
+func quantiseAVX512(dst *uint8, src *float32, n int, inverse float32)
+
+//go:noescape
+func dequantiseAVX512(c *float32, scales *float32, corrections *int32, rowScales *float32, rows int)

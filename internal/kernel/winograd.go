@@ -1,5 +1,7 @@
 package kernel
 
+import "unsafe"
+
 // A Winograd convolution F(4×4, 3×3): a tile of 4×4 outputs takes 36
 // multiplications a channel instead of 144. With the 6×6 patch d under it and
 // the kernel g,
@@ -30,72 +32,57 @@ const (
 	winProduct = winA2 * winB2
 )
 
-// WinogradWeights is a transformed 3×3 kernel: Data is
-// [36][ceil(Out/32)][In][32], four times the size of the kernel.
-type WinogradWeights struct {
-	In, Out int
-	Data    []float32
+// weights is one call of the transform of 3×3 kernels: for some input channels
+// of a panel, dst[point][channel][32] = G g Gᵀ of the nine taps g.
+//
+// It is done anew in every run: a vector of weights takes some 50 cycles, and the
+// products with it 18 for each tile, so that it costs a few percent and no
+// memory, which four times the size of every kernel would.
+type weights struct {
+	src      unsafe.Pointer // [9][tap] weights of the layer's format, of which channels*32 are read
+	dst      []float32      // [36][stride], of which channels*32 are written
+	tap      int            // weights from one tap to the next
+	stride   int
+	channels int
 }
 
-// WinogradLen is the number of float32s of a transformed kernel.
-func WinogradLen(out, in int) int { return winPoints * PackedLen(in, out) }
-
-// PackWinograd transforms [Out In 3 3] into dst of WinogradLen(out, in)
-// float32s. It computes in float64.
-func PackWinograd(dst, w []float32, out, in int) WinogradWeights {
-	if len(w) < out*in*9 {
-		panic("kernel: winograd: short weight")
-	}
-	if len(dst) < WinogradLen(out, in) {
-		panic("kernel: winograd: short destination")
-	}
-	dst = dst[:WinogradLen(out, in)]
-	point := PackedLen(in, out)
-	var u [winPoints]float64
-	for first := 0; first < out; first += panel {
-		cols := min(panel, out-first)
-		for i := range in {
-			at := (first/panel*in + i) * panel
-			for j := range cols {
-				transformKernel(&u, w[((first+j)*in+i)*9:][:9])
-				for p, v := range u {
-					dst[p*point+at+j] = float32(v)
-				}
-			}
-			for p := range winPoints {
-				clear(dst[p*point+at+cols:][:panel-cols])
+func weightsGeneric(w *weights, format Format) {
+	n := w.channels * panel
+	var taps [9]float32
+	for i := range n {
+		for t := range taps {
+			taps[t] = format.at(w.src, t*w.tap+i)
+		}
+		var half [3][winPatch]float32
+		for x := range half {
+			half[x] = winKernel(taps[x], taps[3+x], taps[6+x])
+		}
+		for y := range winPatch {
+			for x, v := range winKernel(half[0][y], half[1][y], half[2][y]) {
+				w.dst[(y*winPatch+x)*w.stride+i] = v
 			}
 		}
 	}
-	return WinogradWeights{In: in, Out: out, Data: dst}
 }
 
-// transformKernel is u = G g Gᵀ.
-func transformKernel(u *[winPoints]float64, g []float32) {
-	var half [3][winPatch]float64
-	for i := range 3 {
-		winKernel(half[i][:], float64(g[i]), float64(g[3+i]), float64(g[6+i]))
-	}
-	for y := range winPatch {
-		winKernel(u[y*winPatch:][:winPatch], half[0][y], half[1][y], half[2][y])
-	}
-}
+// The rows of G are (1, p, p²) over the product of the distances of the point p to
+// the other finite ones.
+const (
+	winScale0 = 1 / winProduct
+	winScaleA = 1 / (2 * winA2 * (winA2 - winB2))
+	winScaleB = 1 / (2 * winB2 * (winB2 - winA2))
+)
 
-// winKernel is a row of G g. A row of G is (1, p, p²) over the product of the
-// distances of the point p to the other finite ones.
-func winKernel(u []float64, g0, g1, g2 float64) {
-	const (
-		scale0 = 1 / winProduct
-		scaleA = 1 / (2 * winA2 * (winA2 - winB2))
-		scaleB = 1 / (2 * winB2 * (winB2 - winA2))
-	)
-	evenA, oddA := g0+float64(winA2*g2), float64(winA*g1)
-	evenB, oddB := g0+float64(winB2*g2), float64(winB*g1)
-	_ = u[5]
-	u[0] = g0 * scale0
-	u[1], u[2] = (evenA+oddA)*scaleA, (evenA-oddA)*scaleA
-	u[3], u[4] = (evenB+oddB)*scaleB, (evenB-oddB)*scaleB
-	u[5] = g2
+// winKernel is a row of G g.
+func winKernel(g0, g1, g2 float32) [winPatch]float32 {
+	evenA := fma32(winScaleA*winA2, g2, float32(winScaleA*g0))
+	evenB := fma32(winScaleB*winB2, g2, float32(winScaleB*g0))
+	return [winPatch]float32{
+		winScale0 * g0,
+		fma32(winScaleA*winA, g1, evenA), fma32(-winScaleA*winA, g1, evenA),
+		fma32(winScaleB*winB, g1, evenB), fma32(-winScaleB*winB, g1, evenB),
+		g2,
+	}
 }
 
 // winInput is a row of Bᵀ d.

@@ -23,3 +23,19 @@ func transformProducts(p *unpatch) {
 		unpatchGeneric(p)
 	}
 }
+
+func transformWeights(w *weights, format Format) {
+	half := format == Float16
+	switch {
+	case isa == isaAVX512 && half:
+		weightsF16AVX512(w)
+	case isa == isaAVX512:
+		weightsF32AVX512(w)
+	case isa == isaAVX2 && half:
+		weightsF16AVX2(w)
+	case isa == isaAVX2:
+		weightsF32AVX2(w)
+	default:
+		weightsGeneric(w, format)
+	}
+}

@@ -855,6 +855,488 @@ channels:
 	VZEROUPPER
 	RET
 
+// func weightsF32AVX2(w *weights)
+TEXT ·weightsF32AVX2(SB), NOSPLIT, $576-8
+	MOVQ w+0(FP), DI
+	MOVQ weights_tap(DI), AX
+	IMULQ $4, AX
+	MOVQ weights_src(DI), R8
+	LEAQ (AX)(AX*2), SI
+	LEAQ (R8)(SI*1), R9
+	LEAQ (R8)(SI*2), R10
+	MOVQ weights_dst(DI), BX
+	MOVQ weights_stride(DI), CX
+	SHLQ $2, CX
+	MOVQ weights_channels(DI), DX
+	IMULQ $4, DX
+
+vectors:
+	VMOVUPS (R8), Y0
+	VMOVUPS (R9), Y1
+	VMOVUPS (R10), Y2
+	VMULPS ·winograd<>+384(SB), Y0, Y3
+	VMOVUPS Y3, half-576(SP)
+	VMULPS ·winograd<>+416(SB), Y0, Y4
+	VFMADD231PS ·winograd<>+480(SB), Y2, Y4
+	VMOVAPS Y4, Y6
+	VFMADD231PS ·winograd<>+448(SB), Y1, Y4
+	VMOVUPS Y4, half-544(SP)
+	VFNMADD231PS ·winograd<>+448(SB), Y1, Y6
+	VMOVUPS Y6, half-512(SP)
+	VMULPS ·winograd<>+512(SB), Y0, Y5
+	VFMADD231PS ·winograd<>+576(SB), Y2, Y5
+	VMOVAPS Y5, Y3
+	VFMADD231PS ·winograd<>+544(SB), Y1, Y5
+	VMOVUPS Y5, half-480(SP)
+	VFNMADD231PS ·winograd<>+544(SB), Y1, Y3
+	VMOVUPS Y3, half-448(SP)
+	VMOVUPS Y2, half-416(SP)
+	VMOVUPS (R8)(AX*1), Y0
+	VMOVUPS (R9)(AX*1), Y1
+	VMOVUPS (R10)(AX*1), Y2
+	VMULPS ·winograd<>+384(SB), Y0, Y3
+	VMOVUPS Y3, half-384(SP)
+	VMULPS ·winograd<>+416(SB), Y0, Y4
+	VFMADD231PS ·winograd<>+480(SB), Y2, Y4
+	VMOVAPS Y4, Y6
+	VFMADD231PS ·winograd<>+448(SB), Y1, Y4
+	VMOVUPS Y4, half-352(SP)
+	VFNMADD231PS ·winograd<>+448(SB), Y1, Y6
+	VMOVUPS Y6, half-320(SP)
+	VMULPS ·winograd<>+512(SB), Y0, Y5
+	VFMADD231PS ·winograd<>+576(SB), Y2, Y5
+	VMOVAPS Y5, Y3
+	VFMADD231PS ·winograd<>+544(SB), Y1, Y5
+	VMOVUPS Y5, half-288(SP)
+	VFNMADD231PS ·winograd<>+544(SB), Y1, Y3
+	VMOVUPS Y3, half-256(SP)
+	VMOVUPS Y2, half-224(SP)
+	VMOVUPS (R8)(AX*2), Y0
+	VMOVUPS (R9)(AX*2), Y1
+	VMOVUPS (R10)(AX*2), Y2
+	VMULPS ·winograd<>+384(SB), Y0, Y3
+	VMOVUPS Y3, half-192(SP)
+	VMULPS ·winograd<>+416(SB), Y0, Y4
+	VFMADD231PS ·winograd<>+480(SB), Y2, Y4
+	VMOVAPS Y4, Y6
+	VFMADD231PS ·winograd<>+448(SB), Y1, Y4
+	VMOVUPS Y4, half-160(SP)
+	VFNMADD231PS ·winograd<>+448(SB), Y1, Y6
+	VMOVUPS Y6, half-128(SP)
+	VMULPS ·winograd<>+512(SB), Y0, Y5
+	VFMADD231PS ·winograd<>+576(SB), Y2, Y5
+	VMOVAPS Y5, Y3
+	VFMADD231PS ·winograd<>+544(SB), Y1, Y5
+	VMOVUPS Y5, half-96(SP)
+	VFNMADD231PS ·winograd<>+544(SB), Y1, Y3
+	VMOVUPS Y3, half-64(SP)
+	VMOVUPS Y2, half-32(SP)
+	MOVQ BX, SI
+	VMOVUPS half-576(SP), Y0
+	VMOVUPS half-384(SP), Y1
+	VMOVUPS half-192(SP), Y2
+	VMULPS ·winograd<>+384(SB), Y0, Y3
+	VMOVUPS Y3, (SI)
+	ADDQ CX, SI
+	VMULPS ·winograd<>+416(SB), Y0, Y4
+	VFMADD231PS ·winograd<>+480(SB), Y2, Y4
+	VMOVAPS Y4, Y6
+	VFMADD231PS ·winograd<>+448(SB), Y1, Y4
+	VMOVUPS Y4, (SI)
+	ADDQ CX, SI
+	VFNMADD231PS ·winograd<>+448(SB), Y1, Y6
+	VMOVUPS Y6, (SI)
+	ADDQ CX, SI
+	VMULPS ·winograd<>+512(SB), Y0, Y5
+	VFMADD231PS ·winograd<>+576(SB), Y2, Y5
+	VMOVAPS Y5, Y3
+	VFMADD231PS ·winograd<>+544(SB), Y1, Y5
+	VMOVUPS Y5, (SI)
+	ADDQ CX, SI
+	VFNMADD231PS ·winograd<>+544(SB), Y1, Y3
+	VMOVUPS Y3, (SI)
+	ADDQ CX, SI
+	VMOVUPS Y2, (SI)
+	ADDQ CX, SI
+	VMOVUPS half-544(SP), Y0
+	VMOVUPS half-352(SP), Y1
+	VMOVUPS half-160(SP), Y2
+	VMULPS ·winograd<>+384(SB), Y0, Y3
+	VMOVUPS Y3, (SI)
+	ADDQ CX, SI
+	VMULPS ·winograd<>+416(SB), Y0, Y4
+	VFMADD231PS ·winograd<>+480(SB), Y2, Y4
+	VMOVAPS Y4, Y6
+	VFMADD231PS ·winograd<>+448(SB), Y1, Y4
+	VMOVUPS Y4, (SI)
+	ADDQ CX, SI
+	VFNMADD231PS ·winograd<>+448(SB), Y1, Y6
+	VMOVUPS Y6, (SI)
+	ADDQ CX, SI
+	VMULPS ·winograd<>+512(SB), Y0, Y5
+	VFMADD231PS ·winograd<>+576(SB), Y2, Y5
+	VMOVAPS Y5, Y3
+	VFMADD231PS ·winograd<>+544(SB), Y1, Y5
+	VMOVUPS Y5, (SI)
+	ADDQ CX, SI
+	VFNMADD231PS ·winograd<>+544(SB), Y1, Y3
+	VMOVUPS Y3, (SI)
+	ADDQ CX, SI
+	VMOVUPS Y2, (SI)
+	ADDQ CX, SI
+	VMOVUPS half-512(SP), Y0
+	VMOVUPS half-320(SP), Y1
+	VMOVUPS half-128(SP), Y2
+	VMULPS ·winograd<>+384(SB), Y0, Y3
+	VMOVUPS Y3, (SI)
+	ADDQ CX, SI
+	VMULPS ·winograd<>+416(SB), Y0, Y4
+	VFMADD231PS ·winograd<>+480(SB), Y2, Y4
+	VMOVAPS Y4, Y6
+	VFMADD231PS ·winograd<>+448(SB), Y1, Y4
+	VMOVUPS Y4, (SI)
+	ADDQ CX, SI
+	VFNMADD231PS ·winograd<>+448(SB), Y1, Y6
+	VMOVUPS Y6, (SI)
+	ADDQ CX, SI
+	VMULPS ·winograd<>+512(SB), Y0, Y5
+	VFMADD231PS ·winograd<>+576(SB), Y2, Y5
+	VMOVAPS Y5, Y3
+	VFMADD231PS ·winograd<>+544(SB), Y1, Y5
+	VMOVUPS Y5, (SI)
+	ADDQ CX, SI
+	VFNMADD231PS ·winograd<>+544(SB), Y1, Y3
+	VMOVUPS Y3, (SI)
+	ADDQ CX, SI
+	VMOVUPS Y2, (SI)
+	ADDQ CX, SI
+	VMOVUPS half-480(SP), Y0
+	VMOVUPS half-288(SP), Y1
+	VMOVUPS half-96(SP), Y2
+	VMULPS ·winograd<>+384(SB), Y0, Y3
+	VMOVUPS Y3, (SI)
+	ADDQ CX, SI
+	VMULPS ·winograd<>+416(SB), Y0, Y4
+	VFMADD231PS ·winograd<>+480(SB), Y2, Y4
+	VMOVAPS Y4, Y6
+	VFMADD231PS ·winograd<>+448(SB), Y1, Y4
+	VMOVUPS Y4, (SI)
+	ADDQ CX, SI
+	VFNMADD231PS ·winograd<>+448(SB), Y1, Y6
+	VMOVUPS Y6, (SI)
+	ADDQ CX, SI
+	VMULPS ·winograd<>+512(SB), Y0, Y5
+	VFMADD231PS ·winograd<>+576(SB), Y2, Y5
+	VMOVAPS Y5, Y3
+	VFMADD231PS ·winograd<>+544(SB), Y1, Y5
+	VMOVUPS Y5, (SI)
+	ADDQ CX, SI
+	VFNMADD231PS ·winograd<>+544(SB), Y1, Y3
+	VMOVUPS Y3, (SI)
+	ADDQ CX, SI
+	VMOVUPS Y2, (SI)
+	ADDQ CX, SI
+	VMOVUPS half-448(SP), Y0
+	VMOVUPS half-256(SP), Y1
+	VMOVUPS half-64(SP), Y2
+	VMULPS ·winograd<>+384(SB), Y0, Y3
+	VMOVUPS Y3, (SI)
+	ADDQ CX, SI
+	VMULPS ·winograd<>+416(SB), Y0, Y4
+	VFMADD231PS ·winograd<>+480(SB), Y2, Y4
+	VMOVAPS Y4, Y6
+	VFMADD231PS ·winograd<>+448(SB), Y1, Y4
+	VMOVUPS Y4, (SI)
+	ADDQ CX, SI
+	VFNMADD231PS ·winograd<>+448(SB), Y1, Y6
+	VMOVUPS Y6, (SI)
+	ADDQ CX, SI
+	VMULPS ·winograd<>+512(SB), Y0, Y5
+	VFMADD231PS ·winograd<>+576(SB), Y2, Y5
+	VMOVAPS Y5, Y3
+	VFMADD231PS ·winograd<>+544(SB), Y1, Y5
+	VMOVUPS Y5, (SI)
+	ADDQ CX, SI
+	VFNMADD231PS ·winograd<>+544(SB), Y1, Y3
+	VMOVUPS Y3, (SI)
+	ADDQ CX, SI
+	VMOVUPS Y2, (SI)
+	ADDQ CX, SI
+	VMOVUPS half-416(SP), Y0
+	VMOVUPS half-224(SP), Y1
+	VMOVUPS half-32(SP), Y2
+	VMULPS ·winograd<>+384(SB), Y0, Y3
+	VMOVUPS Y3, (SI)
+	ADDQ CX, SI
+	VMULPS ·winograd<>+416(SB), Y0, Y4
+	VFMADD231PS ·winograd<>+480(SB), Y2, Y4
+	VMOVAPS Y4, Y6
+	VFMADD231PS ·winograd<>+448(SB), Y1, Y4
+	VMOVUPS Y4, (SI)
+	ADDQ CX, SI
+	VFNMADD231PS ·winograd<>+448(SB), Y1, Y6
+	VMOVUPS Y6, (SI)
+	ADDQ CX, SI
+	VMULPS ·winograd<>+512(SB), Y0, Y5
+	VFMADD231PS ·winograd<>+576(SB), Y2, Y5
+	VMOVAPS Y5, Y3
+	VFMADD231PS ·winograd<>+544(SB), Y1, Y5
+	VMOVUPS Y5, (SI)
+	ADDQ CX, SI
+	VFNMADD231PS ·winograd<>+544(SB), Y1, Y3
+	VMOVUPS Y3, (SI)
+	ADDQ CX, SI
+	VMOVUPS Y2, (SI)
+	ADDQ $32, R8
+	ADDQ $32, R9
+	ADDQ $32, R10
+	ADDQ $32, BX
+	DECQ DX
+	JNZ vectors
+	VZEROUPPER
+	RET
+
+// func weightsF16AVX2(w *weights)
+TEXT ·weightsF16AVX2(SB), NOSPLIT, $576-8
+	MOVQ w+0(FP), DI
+	MOVQ weights_tap(DI), AX
+	IMULQ $2, AX
+	MOVQ weights_src(DI), R8
+	LEAQ (AX)(AX*2), SI
+	LEAQ (R8)(SI*1), R9
+	LEAQ (R8)(SI*2), R10
+	MOVQ weights_dst(DI), BX
+	MOVQ weights_stride(DI), CX
+	SHLQ $2, CX
+	MOVQ weights_channels(DI), DX
+	IMULQ $4, DX
+
+vectors:
+	VCVTPH2PS (R8), Y0
+	VCVTPH2PS (R9), Y1
+	VCVTPH2PS (R10), Y2
+	VMULPS ·winograd<>+384(SB), Y0, Y3
+	VMOVUPS Y3, half-576(SP)
+	VMULPS ·winograd<>+416(SB), Y0, Y4
+	VFMADD231PS ·winograd<>+480(SB), Y2, Y4
+	VMOVAPS Y4, Y6
+	VFMADD231PS ·winograd<>+448(SB), Y1, Y4
+	VMOVUPS Y4, half-544(SP)
+	VFNMADD231PS ·winograd<>+448(SB), Y1, Y6
+	VMOVUPS Y6, half-512(SP)
+	VMULPS ·winograd<>+512(SB), Y0, Y5
+	VFMADD231PS ·winograd<>+576(SB), Y2, Y5
+	VMOVAPS Y5, Y3
+	VFMADD231PS ·winograd<>+544(SB), Y1, Y5
+	VMOVUPS Y5, half-480(SP)
+	VFNMADD231PS ·winograd<>+544(SB), Y1, Y3
+	VMOVUPS Y3, half-448(SP)
+	VMOVUPS Y2, half-416(SP)
+	VCVTPH2PS (R8)(AX*1), Y0
+	VCVTPH2PS (R9)(AX*1), Y1
+	VCVTPH2PS (R10)(AX*1), Y2
+	VMULPS ·winograd<>+384(SB), Y0, Y3
+	VMOVUPS Y3, half-384(SP)
+	VMULPS ·winograd<>+416(SB), Y0, Y4
+	VFMADD231PS ·winograd<>+480(SB), Y2, Y4
+	VMOVAPS Y4, Y6
+	VFMADD231PS ·winograd<>+448(SB), Y1, Y4
+	VMOVUPS Y4, half-352(SP)
+	VFNMADD231PS ·winograd<>+448(SB), Y1, Y6
+	VMOVUPS Y6, half-320(SP)
+	VMULPS ·winograd<>+512(SB), Y0, Y5
+	VFMADD231PS ·winograd<>+576(SB), Y2, Y5
+	VMOVAPS Y5, Y3
+	VFMADD231PS ·winograd<>+544(SB), Y1, Y5
+	VMOVUPS Y5, half-288(SP)
+	VFNMADD231PS ·winograd<>+544(SB), Y1, Y3
+	VMOVUPS Y3, half-256(SP)
+	VMOVUPS Y2, half-224(SP)
+	VCVTPH2PS (R8)(AX*2), Y0
+	VCVTPH2PS (R9)(AX*2), Y1
+	VCVTPH2PS (R10)(AX*2), Y2
+	VMULPS ·winograd<>+384(SB), Y0, Y3
+	VMOVUPS Y3, half-192(SP)
+	VMULPS ·winograd<>+416(SB), Y0, Y4
+	VFMADD231PS ·winograd<>+480(SB), Y2, Y4
+	VMOVAPS Y4, Y6
+	VFMADD231PS ·winograd<>+448(SB), Y1, Y4
+	VMOVUPS Y4, half-160(SP)
+	VFNMADD231PS ·winograd<>+448(SB), Y1, Y6
+	VMOVUPS Y6, half-128(SP)
+	VMULPS ·winograd<>+512(SB), Y0, Y5
+	VFMADD231PS ·winograd<>+576(SB), Y2, Y5
+	VMOVAPS Y5, Y3
+	VFMADD231PS ·winograd<>+544(SB), Y1, Y5
+	VMOVUPS Y5, half-96(SP)
+	VFNMADD231PS ·winograd<>+544(SB), Y1, Y3
+	VMOVUPS Y3, half-64(SP)
+	VMOVUPS Y2, half-32(SP)
+	MOVQ BX, SI
+	VMOVUPS half-576(SP), Y0
+	VMOVUPS half-384(SP), Y1
+	VMOVUPS half-192(SP), Y2
+	VMULPS ·winograd<>+384(SB), Y0, Y3
+	VMOVUPS Y3, (SI)
+	ADDQ CX, SI
+	VMULPS ·winograd<>+416(SB), Y0, Y4
+	VFMADD231PS ·winograd<>+480(SB), Y2, Y4
+	VMOVAPS Y4, Y6
+	VFMADD231PS ·winograd<>+448(SB), Y1, Y4
+	VMOVUPS Y4, (SI)
+	ADDQ CX, SI
+	VFNMADD231PS ·winograd<>+448(SB), Y1, Y6
+	VMOVUPS Y6, (SI)
+	ADDQ CX, SI
+	VMULPS ·winograd<>+512(SB), Y0, Y5
+	VFMADD231PS ·winograd<>+576(SB), Y2, Y5
+	VMOVAPS Y5, Y3
+	VFMADD231PS ·winograd<>+544(SB), Y1, Y5
+	VMOVUPS Y5, (SI)
+	ADDQ CX, SI
+	VFNMADD231PS ·winograd<>+544(SB), Y1, Y3
+	VMOVUPS Y3, (SI)
+	ADDQ CX, SI
+	VMOVUPS Y2, (SI)
+	ADDQ CX, SI
+	VMOVUPS half-544(SP), Y0
+	VMOVUPS half-352(SP), Y1
+	VMOVUPS half-160(SP), Y2
+	VMULPS ·winograd<>+384(SB), Y0, Y3
+	VMOVUPS Y3, (SI)
+	ADDQ CX, SI
+	VMULPS ·winograd<>+416(SB), Y0, Y4
+	VFMADD231PS ·winograd<>+480(SB), Y2, Y4
+	VMOVAPS Y4, Y6
+	VFMADD231PS ·winograd<>+448(SB), Y1, Y4
+	VMOVUPS Y4, (SI)
+	ADDQ CX, SI
+	VFNMADD231PS ·winograd<>+448(SB), Y1, Y6
+	VMOVUPS Y6, (SI)
+	ADDQ CX, SI
+	VMULPS ·winograd<>+512(SB), Y0, Y5
+	VFMADD231PS ·winograd<>+576(SB), Y2, Y5
+	VMOVAPS Y5, Y3
+	VFMADD231PS ·winograd<>+544(SB), Y1, Y5
+	VMOVUPS Y5, (SI)
+	ADDQ CX, SI
+	VFNMADD231PS ·winograd<>+544(SB), Y1, Y3
+	VMOVUPS Y3, (SI)
+	ADDQ CX, SI
+	VMOVUPS Y2, (SI)
+	ADDQ CX, SI
+	VMOVUPS half-512(SP), Y0
+	VMOVUPS half-320(SP), Y1
+	VMOVUPS half-128(SP), Y2
+	VMULPS ·winograd<>+384(SB), Y0, Y3
+	VMOVUPS Y3, (SI)
+	ADDQ CX, SI
+	VMULPS ·winograd<>+416(SB), Y0, Y4
+	VFMADD231PS ·winograd<>+480(SB), Y2, Y4
+	VMOVAPS Y4, Y6
+	VFMADD231PS ·winograd<>+448(SB), Y1, Y4
+	VMOVUPS Y4, (SI)
+	ADDQ CX, SI
+	VFNMADD231PS ·winograd<>+448(SB), Y1, Y6
+	VMOVUPS Y6, (SI)
+	ADDQ CX, SI
+	VMULPS ·winograd<>+512(SB), Y0, Y5
+	VFMADD231PS ·winograd<>+576(SB), Y2, Y5
+	VMOVAPS Y5, Y3
+	VFMADD231PS ·winograd<>+544(SB), Y1, Y5
+	VMOVUPS Y5, (SI)
+	ADDQ CX, SI
+	VFNMADD231PS ·winograd<>+544(SB), Y1, Y3
+	VMOVUPS Y3, (SI)
+	ADDQ CX, SI
+	VMOVUPS Y2, (SI)
+	ADDQ CX, SI
+	VMOVUPS half-480(SP), Y0
+	VMOVUPS half-288(SP), Y1
+	VMOVUPS half-96(SP), Y2
+	VMULPS ·winograd<>+384(SB), Y0, Y3
+	VMOVUPS Y3, (SI)
+	ADDQ CX, SI
+	VMULPS ·winograd<>+416(SB), Y0, Y4
+	VFMADD231PS ·winograd<>+480(SB), Y2, Y4
+	VMOVAPS Y4, Y6
+	VFMADD231PS ·winograd<>+448(SB), Y1, Y4
+	VMOVUPS Y4, (SI)
+	ADDQ CX, SI
+	VFNMADD231PS ·winograd<>+448(SB), Y1, Y6
+	VMOVUPS Y6, (SI)
+	ADDQ CX, SI
+	VMULPS ·winograd<>+512(SB), Y0, Y5
+	VFMADD231PS ·winograd<>+576(SB), Y2, Y5
+	VMOVAPS Y5, Y3
+	VFMADD231PS ·winograd<>+544(SB), Y1, Y5
+	VMOVUPS Y5, (SI)
+	ADDQ CX, SI
+	VFNMADD231PS ·winograd<>+544(SB), Y1, Y3
+	VMOVUPS Y3, (SI)
+	ADDQ CX, SI
+	VMOVUPS Y2, (SI)
+	ADDQ CX, SI
+	VMOVUPS half-448(SP), Y0
+	VMOVUPS half-256(SP), Y1
+	VMOVUPS half-64(SP), Y2
+	VMULPS ·winograd<>+384(SB), Y0, Y3
+	VMOVUPS Y3, (SI)
+	ADDQ CX, SI
+	VMULPS ·winograd<>+416(SB), Y0, Y4
+	VFMADD231PS ·winograd<>+480(SB), Y2, Y4
+	VMOVAPS Y4, Y6
+	VFMADD231PS ·winograd<>+448(SB), Y1, Y4
+	VMOVUPS Y4, (SI)
+	ADDQ CX, SI
+	VFNMADD231PS ·winograd<>+448(SB), Y1, Y6
+	VMOVUPS Y6, (SI)
+	ADDQ CX, SI
+	VMULPS ·winograd<>+512(SB), Y0, Y5
+	VFMADD231PS ·winograd<>+576(SB), Y2, Y5
+	VMOVAPS Y5, Y3
+	VFMADD231PS ·winograd<>+544(SB), Y1, Y5
+	VMOVUPS Y5, (SI)
+	ADDQ CX, SI
+	VFNMADD231PS ·winograd<>+544(SB), Y1, Y3
+	VMOVUPS Y3, (SI)
+	ADDQ CX, SI
+	VMOVUPS Y2, (SI)
+	ADDQ CX, SI
+	VMOVUPS half-416(SP), Y0
+	VMOVUPS half-224(SP), Y1
+	VMOVUPS half-32(SP), Y2
+	VMULPS ·winograd<>+384(SB), Y0, Y3
+	VMOVUPS Y3, (SI)
+	ADDQ CX, SI
+	VMULPS ·winograd<>+416(SB), Y0, Y4
+	VFMADD231PS ·winograd<>+480(SB), Y2, Y4
+	VMOVAPS Y4, Y6
+	VFMADD231PS ·winograd<>+448(SB), Y1, Y4
+	VMOVUPS Y4, (SI)
+	ADDQ CX, SI
+	VFNMADD231PS ·winograd<>+448(SB), Y1, Y6
+	VMOVUPS Y6, (SI)
+	ADDQ CX, SI
+	VMULPS ·winograd<>+512(SB), Y0, Y5
+	VFMADD231PS ·winograd<>+576(SB), Y2, Y5
+	VMOVAPS Y5, Y3
+	VFMADD231PS ·winograd<>+544(SB), Y1, Y5
+	VMOVUPS Y5, (SI)
+	ADDQ CX, SI
+	VFNMADD231PS ·winograd<>+544(SB), Y1, Y3
+	VMOVUPS Y3, (SI)
+	ADDQ CX, SI
+	VMOVUPS Y2, (SI)
+	ADDQ $16, R8
+	ADDQ $16, R9
+	ADDQ $16, R10
+	ADDQ $32, BX
+	DECQ DX
+	JNZ vectors
+	VZEROUPPER
+	RET
+
 DATA ·winograd<>+0(SB)/4, $0x3f400000
 DATA ·winograd<>+4(SB)/4, $0x3f400000
 DATA ·winograd<>+8(SB)/4, $0x3f400000
@@ -951,4 +1433,60 @@ DATA ·winograd<>+368(SB)/4, $0x3fa20000
 DATA ·winograd<>+372(SB)/4, $0x3fa20000
 DATA ·winograd<>+376(SB)/4, $0x3fa20000
 DATA ·winograd<>+380(SB)/4, $0x3fa20000
-GLOBL ·winograd<>(SB), RODATA|NOPTR, $384
+DATA ·winograd<>+384(SB)/4, $0x3f4a4588
+DATA ·winograd<>+388(SB)/4, $0x3f4a4588
+DATA ·winograd<>+392(SB)/4, $0x3f4a4588
+DATA ·winograd<>+396(SB)/4, $0x3f4a4588
+DATA ·winograd<>+400(SB)/4, $0x3f4a4588
+DATA ·winograd<>+404(SB)/4, $0x3f4a4588
+DATA ·winograd<>+408(SB)/4, $0x3f4a4588
+DATA ·winograd<>+412(SB)/4, $0x3f4a4588
+DATA ·winograd<>+416(SB)/4, $0xbf06d905
+DATA ·winograd<>+420(SB)/4, $0xbf06d905
+DATA ·winograd<>+424(SB)/4, $0xbf06d905
+DATA ·winograd<>+428(SB)/4, $0xbf06d905
+DATA ·winograd<>+432(SB)/4, $0xbf06d905
+DATA ·winograd<>+436(SB)/4, $0xbf06d905
+DATA ·winograd<>+440(SB)/4, $0xbf06d905
+DATA ·winograd<>+444(SB)/4, $0xbf06d905
+DATA ·winograd<>+448(SB)/4, $0xbeca4588
+DATA ·winograd<>+452(SB)/4, $0xbeca4588
+DATA ·winograd<>+456(SB)/4, $0xbeca4588
+DATA ·winograd<>+460(SB)/4, $0xbeca4588
+DATA ·winograd<>+464(SB)/4, $0xbeca4588
+DATA ·winograd<>+468(SB)/4, $0xbeca4588
+DATA ·winograd<>+472(SB)/4, $0xbeca4588
+DATA ·winograd<>+476(SB)/4, $0xbeca4588
+DATA ·winograd<>+480(SB)/4, $0xbe97b426
+DATA ·winograd<>+484(SB)/4, $0xbe97b426
+DATA ·winograd<>+488(SB)/4, $0xbe97b426
+DATA ·winograd<>+492(SB)/4, $0xbe97b426
+DATA ·winograd<>+496(SB)/4, $0xbe97b426
+DATA ·winograd<>+500(SB)/4, $0xbe97b426
+DATA ·winograd<>+504(SB)/4, $0xbe97b426
+DATA ·winograd<>+508(SB)/4, $0xbe97b426
+DATA ·winograd<>+512(SB)/4, $0x3e06d905
+DATA ·winograd<>+516(SB)/4, $0x3e06d905
+DATA ·winograd<>+520(SB)/4, $0x3e06d905
+DATA ·winograd<>+524(SB)/4, $0x3e06d905
+DATA ·winograd<>+528(SB)/4, $0x3e06d905
+DATA ·winograd<>+532(SB)/4, $0x3e06d905
+DATA ·winograd<>+536(SB)/4, $0x3e06d905
+DATA ·winograd<>+540(SB)/4, $0x3e06d905
+DATA ·winograd<>+544(SB)/4, $0x3e4a4588
+DATA ·winograd<>+548(SB)/4, $0x3e4a4588
+DATA ·winograd<>+552(SB)/4, $0x3e4a4588
+DATA ·winograd<>+556(SB)/4, $0x3e4a4588
+DATA ·winograd<>+560(SB)/4, $0x3e4a4588
+DATA ·winograd<>+564(SB)/4, $0x3e4a4588
+DATA ·winograd<>+568(SB)/4, $0x3e4a4588
+DATA ·winograd<>+572(SB)/4, $0x3e4a4588
+DATA ·winograd<>+576(SB)/4, $0x3e97b426
+DATA ·winograd<>+580(SB)/4, $0x3e97b426
+DATA ·winograd<>+584(SB)/4, $0x3e97b426
+DATA ·winograd<>+588(SB)/4, $0x3e97b426
+DATA ·winograd<>+592(SB)/4, $0x3e97b426
+DATA ·winograd<>+596(SB)/4, $0x3e97b426
+DATA ·winograd<>+600(SB)/4, $0x3e97b426
+DATA ·winograd<>+604(SB)/4, $0x3e97b426
+GLOBL ·winograd<>(SB), RODATA|NOPTR, $608

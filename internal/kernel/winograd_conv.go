@@ -1,6 +1,9 @@
 package kernel
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Winograd says whether [Winograd] can do the convolution: 3×3 with stride 1
 // and a multiple of 16 input channels.
@@ -11,16 +14,22 @@ func (s ConvShape) Winograd() bool {
 // WinogradWork returns the float32s of shared work space of [Winograd].
 func WinogradWork(s ConvShape) int {
 	w := newWinograd(s)
-	return winPoints * w.pointStride()
+	return winPoints * (w.round*s.InC + 16*len(w.chunks))
 }
 
 // Winograd is [Conv2D] for shapes that s.Winograd() accepts. It needs a third
 // of the time, at a relative error of about 1e-6 instead of 2e-7.
-func Winograd(out, x []float32, s ConvShape, w WinogradWeights, ep Epilogue, work []float32) []Phase {
+//
+// It has rounds of two phases: the first transforms the input under some tiles, the
+// second multiplies. A task of the second takes a panel of outputs and, chunk by
+// chunk of the input channels, transforms the weights and multiplies them with its
+// tiles; chunk and sums stay in the second-level cache.
+func Winograd(out, x []float32, s ConvShape, w Packed, ep Epilogue, work []float32) []Phase {
+	w.Format.mustBe("winograd", Float32, Float16)
 	switch {
 	case !s.Winograd():
 		panic("kernel: winograd: not 3×3 with stride 1 and a multiple of 16 channels")
-	case w.In != s.InC || w.Out != s.OutC:
+	case w.K != 9*s.InC || w.N != s.OutC:
 		panic("kernel: winograd: weights of another shape")
 	case len(x) < s.N*s.H*s.W*s.InC:
 		panic("kernel: winograd: short input")
@@ -31,6 +40,7 @@ func Winograd(out, x []float32, s ConvShape, w WinogradWeights, ep Epilogue, wor
 	case len(work) < WinogradWork(s):
 		panic("kernel: winograd: short work space")
 	}
+	w.check("winograd")
 	ep.check(s.N*s.OutH*s.OutW, s.OutC)
 
 	a := newWinograd(s)
@@ -42,7 +52,6 @@ func Winograd(out, x []float32, s ConvShape, w WinogradWeights, ep Epilogue, wor
 	for first := 0; first < a.tiles; first += a.round {
 		n := min(a.round, a.tiles-first)
 		blocks := ceilDiv(n, winBlock)
-		groups := ceilDiv(ceilDiv(s.OutC, panel), a.group)
 		phases = append(phases,
 			Phase{
 				Tasks:   ceilDiv(n, winTask),
@@ -52,11 +61,12 @@ func Winograd(out, x []float32, s ConvShape, w WinogradWeights, ep Epilogue, wor
 				},
 			},
 			Phase{
-				Tasks:   blocks * groups,
-				Scratch: winPoints*(winBlock*a.group*panel+16) + winRun*16*panel + winPoints*16 + tileRows,
+				Tasks: blocks * ceilDiv(s.OutC, panel),
+				Scratch: winPoints*(ceilDiv(n, blocks)*panel+16) + winPoints*(slices.Max(a.chunks)*panel+16) +
+					winRun*16*panel + winPoints*16 + tileRows,
 				Run: func(task int, scratch []float32) {
-					group, block := task/blocks, task%blocks
-					a.multiply(first, n*block/blocks, n*(block+1)/blocks, group, scratch)
+					p, block := task/blocks, task%blocks
+					a.multiply(first, n*block/blocks, n*(block+1)/blocks, p, scratch)
 				},
 			})
 	}
@@ -66,44 +76,45 @@ func Winograd(out, x []float32, s ConvShape, w WinogradWeights, ep Epilogue, wor
 type winograd struct {
 	ConvShape
 	out, x, zero, work    []float32
-	w                     WinogradWeights
+	w                     Packed
 	ep                    Epilogue
 	ys, xs                []int32
 	tilesY, tilesX, tiles int
-	round                 int // tiles that are transformed together
-	group                 int // panels of one task
+	round                 int   // tiles that are transformed together
+	chunks                []int // input channels that are multiplied together
 }
 
 const (
 	winTask  = 8       // tiles that one task transforms
-	winBlock = 72      // tiles that one task multiplies
-	winGroup = 2       // most panels of outputs that one task computes
+	winBlock = 96      // tiles that one task multiplies
+	winChunk = 128     // most input channels of a chunk
 	winRun   = 8       // tiles side by side that are stored together
-	winWork  = 8 << 20 // float32s of transformed input at once
+	winWork  = 2 << 20 // float32s of transformed input at once
 )
 
 func newWinograd(s ConvShape) *winograd {
 	a := &winograd{ConvShape: s, tilesY: ceilDiv(s.OutH, winTile), tilesX: ceilDiv(s.OutW, winTile)}
 	a.tiles = s.N * a.tilesY * a.tilesX
-	a.group = 1
-	if s.InC <= 640 { // otherwise the work is enough
-		a.group = winGroup
+	a.round = ceilDiv(a.tiles, ceilDiv(a.tiles, max(winBlock, winWork/(winPoints*s.InC))))
+	n := ceilDiv(s.InC, winChunk)
+	for i := range n { // vectors of 16 channels, evenly
+		a.chunks = append(a.chunks, (s.InC/16*(i+1)/n-s.InC/16*i/n)*16)
 	}
-	a.round = min(a.tiles, max(winBlock, winWork/(winPoints*s.InC)/winBlock*winBlock))
 	return a
 }
 
-// pointStride is the distance of the 36 matrices [round InC] in the work
-// space, off the powers of two, which share cache sets.
-func (a *winograd) pointStride() int { return a.round*a.InC + 16 }
+// matrices returns the 36 matrices [round channels] of the chunk that begins at a
+// channel, in the work space, and the distance between them: off the powers of two,
+// which share cache sets.
+func (a *winograd) matrices(chunk, channel int) (v []float32, stride int) {
+	stride = a.round*a.chunks[chunk] + 16
+	return a.work[winPoints*(a.round*channel+16*chunk):][:winPoints*stride], stride
+}
 
 // transform writes the patches of the tiles [from, to) of a round.
 func (a *winograd) transform(first, from, to int, scratch []float32) {
 	offsets := int32s(scratch[:winPoints])
-	p := patch{
-		x: a.x, zero: a.zero, offsets: offsets, temp: scratch[winPoints:],
-		stride: a.pointStride(), channels: a.InC,
-	}
+	p := patch{offsets: offsets, temp: scratch[winPoints:]}
 	for t := from; t < to; t++ {
 		n, y, x := a.position(first + t)
 		image := int32(n * a.H * a.W * a.InC)
@@ -116,8 +127,14 @@ func (a *winograd) transform(first, from, to int, scratch []float32) {
 				offsets[i*winPatch+j] = at
 			}
 		}
-		p.dst = a.work[t*a.InC:]
-		transformPatch(&p)
+		channel := 0
+		for i, channels := range a.chunks {
+			var v []float32
+			v, p.stride = a.matrices(i, channel)
+			p.x, p.zero, p.dst, p.channels = a.x[channel:], a.zero, v[t*channels:], channels
+			transformPatch(&p)
+			channel += channels
+		}
 	}
 }
 
@@ -126,68 +143,66 @@ func (a *winograd) position(tile int) (n, y, x int) {
 	return tile / (a.tilesX * a.tilesY), tile / a.tilesX % a.tilesY * winTile, tile % a.tilesX * winTile
 }
 
-// multiply computes a group of panels of the tiles [from, to) of a round.
-func (a *winograd) multiply(first, from, to, group int, scratch []float32) {
-	left, right := group*a.group, min((group+1)*a.group, ceilDiv(a.OutC, panel))
-	cols := (right - left) * panel
-	stride := (to-from)*cols + 16
-	products, rest := scratch[:winPoints*stride], scratch[winPoints*stride:]
-	pixels, rest := rest[:winRun*16*panel], rest[winRun*16*panel:]
-	temp, rest := rest[:winPoints*16], rest[winPoints*16:]
-	offsets := int32s(rest[:tileRows])
-	for r := range offsets {
-		offsets[r] = int32(r * a.InC)
+// multiply computes panel p of the tiles [from, to) of a round.
+func (a *winograd) multiply(first, from, to, p int, scratch []float32) {
+	cut := func(n int) (x []float32) {
+		x, scratch = scratch[:n], scratch[n:]
+		return x
 	}
+	sumStride := (to-from)*panel + 16
+	sums := cut(winPoints * sumStride)
+	uStride := slices.Max(a.chunks)*panel + 16
+	u := cut(winPoints * uStride)
+	pixels := cut(winRun * 16 * panel)
+	temp := cut(winPoints * 16)
+	offsets := int32s(cut(tileRows))
 
 	rowTiles := ceilDiv(to-from, tileRows)
-	panels := ceilDiv(a.OutC, panel)
-	t := tile{zero: a.zero, offsets: offsets, taps: 1, k: a.InC, ldc: cols}
-	for point := range winPoints {
-		v := a.work[point*a.pointStride()+from*a.InC:]
-		for i := range rowTiles {
-			row, last := (to-from)*i/rowTiles, (to-from)*(i+1)/rowTiles
-			t.a, t.rows = v[row*a.InC:], last-row
-			for p := left; p < right; p++ {
-				t.b = a.w.Data[(point*panels+p)*a.InC*panel:][:a.InC*panel]
-				t.c = products[point*stride+row*cols+(p-left)*panel:]
-				a.fetch(&t, point, from+row, p, p-left, i, rowTiles)
+	cols := min(panel, a.OutC-p*panel)
+	t := tile{zero: a.zero, offsets: offsets, taps: 1, ldc: panel, narrow: cols <= panel/2}
+	channel := 0
+	for i, channels := range a.chunks {
+		transformWeights(&weights{
+			src: a.w.at(p*a.w.K + channel), dst: u,
+			tap: a.InC * panel, stride: uStride, channels: channels,
+		}, a.w.Format)
+		v, stride := a.matrices(i, channel)
+		for r := range offsets {
+			offsets[r] = int32(r * channels)
+		}
+		t.k, t.add, t.step = channels, i > 0, 4*tileRows
+		for point := range winPoints {
+			t.b = u[point*uStride:][:channels*panel]
+			for j := range rowTiles {
+				row, last := (to-from)*j/rowTiles, (to-from)*(j+1)/rowTiles
+				at := point*stride + (from+row)*channels
+				t.a, t.rows = v[at:], last-row
+				t.c = sums[point*sumStride+row*panel:]
+				// Fetch the next rows, which are of the next point after the last tile.
+				if at += t.rows * channels; j == rowTiles-1 {
+					at += stride - (to-from)*channels
+				}
+				t.next = v[min(at, len(v)-1):]
 				multiply(&t)
 			}
 		}
+		channel += channels
 	}
 
-	u := unpatch{temp: temp, stride: stride}
+	s := unpatch{temp: temp, stride: sumStride}
 	for i := 0; i < to-from; {
 		n, y, x := a.position(first + from + i)
 		run := min(winRun, to-from-i, a.tilesX-x/winTile) // tiles side by side
-		u.row = run * winTile * panel
-		for p := left; p < right; p++ {
-			for j := range run {
-				u.src = products[(i+j)*cols+(p-left)*panel:]
-				u.dst = pixels[j*winTile*panel:]
-				transformProducts(&u)
-			}
-			for dy := range min(winTile, a.OutH-y) {
-				row := (n*a.OutH+y+dy)*a.OutW + x
-				a.ep.store(a.out, pixels[dy*u.row:], a.OutC, row, min(run*winTile, a.OutW-x), p*panel, min(panel, a.OutC-p*panel))
-			}
+		s.row = run * winTile * panel
+		for j := range run {
+			s.src = sums[(i+j)*panel:]
+			s.dst = pixels[j*winTile*panel:]
+			transformProducts(&s)
+		}
+		for dy := range min(winTile, a.OutH-y) {
+			row := (n*a.OutH+y+dy)*a.OutW + x
+			a.ep.store(a.out, pixels[dy*s.row:], a.OutC, row, min(run*winTile, a.OutW-x), p*panel, cols)
 		}
 		i += run
 	}
-}
-
-// fetch makes tile i of n prefetch what the next point needs: the rows of the
-// input in the first of several panels, the weights in the others.
-func (a *winograd) fetch(t *tile, point, row, p, nth, i, n int) {
-	if nth == 0 && a.group > 1 {
-		t.step = 4 * tileRows
-		t.next = a.work[min(len(a.work)-1, (point+1)*a.pointStride()+row*a.InC):]
-		return
-	}
-	if nth > 0 { // and those of the first
-		p, n = p-1, ceilDiv(n, 2)
-	}
-	t.step = ceilDiv(4*panel, n)
-	at := ((point+1)*ceilDiv(a.OutC, panel)+p)*a.InC*panel + i*a.InC*t.step/4
-	t.next = a.w.Data[min(len(a.w.Data)-1, at):]
 }

@@ -5,3 +5,5 @@ package kernel
 func transformPatch(p *patch) { patchGeneric(p) }
 
 func transformProducts(p *unpatch) { unpatchGeneric(p) }
+
+func transformWeights(w *weights, format Format) { weightsGeneric(w, format) }

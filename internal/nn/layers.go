@@ -41,7 +41,7 @@ type Conv2D struct {
 // Conv returns the convolution called name, of k×k pixels.
 func (p *Params) Conv(name string, in, out, k, stride int, pad op.Padding) *Conv2D {
 	at := p.At("%s", name)
-	return &Conv2D{at.Path(), at.filter("weight", out, in, k, stride), at.vector("bias", out), stride, pad}
+	return &Conv2D{at.Path(), at.filter("weight", out, in, k), at.vector("bias", out), stride, pad}
 }
 
 // Conv3x3 returns the 3×3 convolution called name, which keeps the size.

@@ -21,6 +21,7 @@ import (
 // own type with the same fields.
 type LoadOptions struct {
 	Variant   string
+	Precision string
 	Threads   int
 	MaxMemory int64
 	Engine    *engine.Engine
@@ -79,11 +80,14 @@ func NewModel(name string, src Source, o LoadOptions, define func(p *Params) err
 		}
 		m.eng, m.owns = eng, true
 	}
-	p := NewParams(name, src)
+	format, err := ParsePrecision(o.Precision)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	p := NewParams(name, src, format)
 	if err := define(p); err != nil {
 		return nil, err
 	}
-	var err error
 	m.weights, err = p.Load(name, m.eng)
 	return m, err
 }
@@ -119,18 +123,36 @@ func (m *Model) Run(ctx context.Context, key any, build Build, inputs, outputs [
 	return nil
 }
 
-// Check reports as an error that a run with the key would not fit in memory.
-func (m *Model) Check(key any, build Build, what string) error {
+// Limited says whether the caller limited the memory.
+func (m *Model) Limited() bool { return m.eng.Limited() }
+
+// Check reports as an error that a run with the key, and extra bytes that the
+// caller needs beside it, would not fit in memory.
+func (m *Model) Check(key any, build Build, extra int64, what string) error {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	plan, err := m.plan(key, build)
 	if err != nil {
 		return err
 	}
-	if err := m.eng.Check(plan, what); err != nil {
+	if err := m.eng.Check(plan, extra, what); err != nil {
 		return fmt.Errorf("%s: %w", m.name, err)
 	}
 	return nil
+}
+
+// Alloc returns n float32s that count towards the model's limit of memory.
+func (m *Model) Alloc(n int, what string) (*engine.Block, error) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if m.closed {
+		return nil, fmt.Errorf("%s: %w", m.name, ErrClosed)
+	}
+	block, err := m.eng.Memory.Alloc(n, what)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", m.name, err)
+	}
+	return block, nil
 }
 
 // Build makes a graph and returns its inputs and outputs.

@@ -4,13 +4,14 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	G "gorgonia.org/gorgonia"
 
-	"sdgo/internal/engine"
+	"sdgo/internal/kernel"
 )
 
 // memory is a checkpoint in memory.
@@ -105,46 +106,69 @@ func TestModelRunErrors(t *testing.T) {
 	err = m.Run(context.Background(), 1, func() ([]*G.Node, []*G.Node, error) { return nil, nil, failed }, nil, nil)
 	assert.ErrorIs(t, err, failed)
 	require.NoError(t, m.Close())
-	assert.ErrorIs(t, m.Check(1, nil, ""), ErrClosed)
+	assert.ErrorIs(t, m.Check(1, nil, 0, ""), ErrClosed)
 }
 
-// shapes is a checkpoint without numbers.
-type shapes map[string][]int
+// numbers is a checkpoint whose tensors hold one number, everywhere.
+type numbers map[string]float32
 
-func (s shapes) Shape(name string) ([]int, bool)         { x, ok := s[name]; return x, ok }
-func (s shapes) View(string) []float32                   { return nil }
-func (s shapes) Float32s(name string, _ []float32) error { return fmt.Errorf("no numbers of %s", name) }
-func (s shapes) Release(string)                          {}
-func (s shapes) Close() error                            { return nil }
-
-// Winograd's convolution goes to the layers with the smallest weights, as far as
-// a share of the memory or the caller's limit allows.
-func TestChooseWinograd(t *testing.T) {
-	src := shapes{}
-	widths := []int{64, 128, 320, 640, 1280, 1920}
-	for _, n := range widths {
-		src[fmt.Sprintf("conv%d.weight", n)] = []int{n, n, 3, 3}
-		src[fmt.Sprintf("conv%d.bias", n)] = []int{n}
+func (c numbers) Shape(name string) ([]int, bool) {
+	shape, ok := map[string][]int{
+		"linear.weight": {40, 8}, "odd.weight": {40, 7}, "exact.weight": {40, 8}, "conv.weight": {40, 8, 3, 3},
+		"point.weight": {40, 8, 1, 1},
+	}[name]
+	if strings.HasSuffix(name, ".bias") {
+		return []int{40}, true
 	}
-	choose := func(limit int64) (chosen []int) {
-		p := NewParams("net", src)
-		for _, n := range widths {
-			p.Conv3x3(fmt.Sprintf("conv%d", n), n, n)
-		}
-		require.Empty(t, p.problems)
-		eng, err := engine.New(&engine.Options{MaxMemory: limit})
+	return shape, ok
+}
+func (c numbers) View(string) []float32 { return nil }
+func (c numbers) Float32s(name string, dst []float32) error {
+	for i := range dst {
+		dst[i] = c[name]
+	}
+	return nil
+}
+func (c numbers) Release(string) {}
+func (c numbers) Close() error   { return nil }
+
+// The precision of a model, and what of it each layer can have: convolutions of
+// several pixels, odd widths and layers that are to be precise keep float32 factors,
+// and weights too large for half precision stay float32.
+func TestFormats(t *testing.T) {
+	const f32, f16, bf16, i8 = kernel.Float32, kernel.Float16, kernel.BFloat16, kernel.Int8
+	tests := []struct {
+		precision                       string
+		linear, odd, exact, conv, point kernel.Format
+	}{
+		{"", f32, f32, f32, f32, f32},
+		{"float16", f16, f16, f16, f32, f16},
+		{"BF16", bf16, f16, f16, f32, bf16},
+		{"int8", i8, f16, f16, f32, i8},
+	}
+	for _, tt := range tests {
+		src := numbers{"linear.weight": 1, "odd.weight": 1, "exact.weight": 2, "conv.weight": 65505, "point.weight": 3}
+		var linear, odd, exact *Linear
+		var conv, point *Conv2D
+		m, err := NewModel("net", src, LoadOptions{Precision: tt.precision}, func(p *Params) error {
+			linear, odd, exact = p.Linear("linear", 8, 40), p.Linear("odd", 7, 40), p.Precise().Linear("exact", 8, 40)
+			conv, point = p.Conv3x3("conv", 8, 40), p.Conv1x1("point", 8, 40)
+			return nil
+		})
 		require.NoError(t, err)
-		p.chooseWinograd(eng)
-		for _, w := range p.params {
-			if w.winograd {
-				chosen = append(chosen, w.shape[0])
-			}
+		for what, x := range map[string]struct {
+			w    *Param
+			want kernel.Format
+		}{
+			"linear": {linear.weight, tt.linear}, "odd": {odd.weight, tt.odd}, "exact": {exact.weight, tt.exact},
+			"conv": {conv.weight, tt.conv}, "point": {point.weight, tt.point},
+		} {
+			assert.Equal(t, x.want, x.w.format, "%s: %s", tt.precision, what)
 		}
-		return chosen
+		require.NoError(t, m.Close())
 	}
-	assert.Equal(t, []int{128, 320, 640, 1280}, choose(0)) // 1920 would cost 398 MB more
-	assert.Equal(t, []int{128, 320}, choose(300<<20))
-	assert.Empty(t, choose(202<<20))
+	_, err := NewModel("net", numbers{}, LoadOptions{Precision: "int3"}, func(*Params) error { return nil })
+	assert.EqualError(t, err, `net: precision: have "int3", want float32, float16, bfloat16 or int8`)
 }
 
 func TestNotFinite(t *testing.T) {

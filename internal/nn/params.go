@@ -2,7 +2,6 @@ package nn
 
 import (
 	"fmt"
-	"math"
 	"runtime"
 	"slices"
 	"strings"
@@ -36,16 +35,20 @@ type Param struct {
 	model string
 	key   string
 	shape tensor.Shape
-	pack  func(dst, w []float32) kernel.Packed // nil: used as it is
-	size  int                                  // float32s when packed
-
-	// transform, if not nil, is what packs the weight for Winograd's convolution
-	// instead.
-	transform     func(dst, w []float32) kernel.WinogradWeights
-	transformSize int
-	winograd      bool // chosen
+	// A weight of kernels of taps pixels is packed for the matrix product. Others,
+	// with taps 0, are used as they are.
+	taps, in, out int
+	format        kernel.Format
 
 	value *op.Weight
+}
+
+// size is the float32s that the parameter takes when it is loaded.
+func (p *Param) size() int {
+	if p.taps == 0 {
+		return p.shape.TotalSize()
+	}
+	return kernel.PackedLen(p.taps*p.in, p.out, p.format)
 }
 
 func (p *Param) name() string { return p.model + "/" + p.key }
@@ -54,12 +57,14 @@ func (p *Param) name() string { return p.model + "/" + p.key }
 // gathers what is wrong, so that all of it is reported together.
 type Params struct {
 	*checkpoint
-	prefix string
+	prefix  string
+	precise bool
 }
 
 // checkpoint is what all Params of one model share.
 type checkpoint struct {
 	model    string
+	format   kernel.Format // of matrices
 	src      Source
 	params   []*Param
 	problems []string
@@ -67,14 +72,28 @@ type checkpoint struct {
 
 var models atomic.Int64 // numbers the models, so that their nodes' names differ
 
-// NewParams returns the parameters of src for a model called name.
-func NewParams(name string, src Source) *Params {
-	return &Params{checkpoint: &checkpoint{model: fmt.Sprintf("%s%d", name, models.Add(1)), src: src}}
+// NewParams returns the parameters of src for a model called name, whose matrices
+// shall have a format.
+func NewParams(name string, src Source, format kernel.Format) *Params {
+	return &Params{checkpoint: &checkpoint{model: fmt.Sprintf("%s%d", name, models.Add(1)), format: format, src: src}}
 }
+
+// Precise returns p for layers whose factors stay float32 whatever the model's
+// precision: their weights alone are rounded, to half precision.
+func (p *Params) Precise() *Params {
+	return &Params{checkpoint: p.checkpoint, prefix: p.prefix, precise: true}
+}
+
+// Limit makes the model's precision no less than that of a format: integers are for
+// the U-Net, whose work is worth it.
+func (p *Params) Limit(format kernel.Format) { p.format = min(p.format, format) }
+
+// storage is the format of weights whose factors stay float32.
+func (p *Params) storage() kernel.Format { return min(p.format, kernel.Float16) }
 
 // At returns the parameters below a module.
 func (p *Params) At(format string, args ...any) *Params {
-	return &Params{checkpoint: p.checkpoint, prefix: p.path(fmt.Sprintf(format, args...))}
+	return &Params{checkpoint: p.checkpoint, prefix: p.path(fmt.Sprintf(format, args...)), precise: p.precise}
 }
 
 // path returns the full path of a module or key.
@@ -109,7 +128,7 @@ func (p *Params) tensor(name string, shape tensor.Shape, others ...tensor.Shape)
 	if !shape.Eq(tensor.Shape(have)) && !slices.ContainsFunc(others, func(s tensor.Shape) bool { return s.Eq(tensor.Shape(have)) }) {
 		p.problems = append(p.problems, fmt.Sprintf("%s: have shape %v, want %v", key, have, []int(shape)))
 	}
-	w := &Param{model: p.model, key: key, shape: shape, size: shape.TotalSize()}
+	w := &Param{model: p.model, key: key, shape: shape}
 	p.params = append(p.params, w)
 	return w
 }
@@ -123,14 +142,12 @@ func (p *Params) Table(name string, rows, d int) *Param { return p.tensor(name, 
 // matrix returns a parameter [out in] that is packed for the matrix product.
 func (p *Params) matrix(name string, out, in int) *Param {
 	w := p.tensor(name, tensor.Shape{out, in}, tensor.Shape{out, in, 1, 1})
-	w.size = kernel.PackedLen(in, out)
-	w.pack = func(dst, src []float32) kernel.Packed { return kernel.PackLinear(dst, src, out, in) }
+	p.packed(w, out, in, 1)
 	return w
 }
 
-// filter returns a parameter [out in k k] that is packed for convolution with a
-// stride.
-func (p *Params) filter(name string, out, in, k, stride int) *Param {
+// filter returns a parameter [out in k k] that is packed for convolution.
+func (p *Params) filter(name string, out, in, k int) *Param {
 	shape := tensor.Shape{out, in, k, k}
 	var w *Param
 	if k == 1 {
@@ -138,13 +155,17 @@ func (p *Params) filter(name string, out, in, k, stride int) *Param {
 	} else {
 		w = p.tensor(name, shape)
 	}
-	w.size = kernel.PackedLen(k*k*in, out)
-	w.pack = func(dst, src []float32) kernel.Packed { return kernel.PackConv(dst, src, out, in, k, k) }
-	if shape := (kernel.ConvShape{InC: in, KH: k, KW: k, Stride: stride}); shape.Winograd() && min(in, out) >= winogradChannels {
-		w.transformSize = kernel.WinogradLen(out, in)
-		w.transform = func(dst, src []float32) kernel.WinogradWeights { return kernel.PackWinograd(dst, src, out, in) }
-	}
+	p.packed(w, out, in, k*k)
 	return w
+}
+
+// packed makes w a weight that is packed. Convolutions of several pixels stay
+// float32: Winograd's takes no more time than a direct one in bfloat16.
+func (p *Params) packed(w *Param, out, in, taps int) {
+	w.out, w.in, w.taps, w.format = out, in, taps, p.format
+	if p.precise || taps > 1 || in%kernel.GroupOf(p.format) != 0 {
+		w.format = p.storage()
+	}
 }
 
 // WeightsError lists everything that is wrong with a checkpoint's tensors, in
@@ -163,8 +184,28 @@ func (e *WeightsError) Error() string {
 
 // Weights hold the memory of a model's parameters.
 type Weights struct {
-	src   Source
-	block *engine.Block
+	src    Source
+	memory *engine.Memory
+
+	mu     sync.Mutex
+	blocks []*engine.Block
+}
+
+// alloc adds memory for a weight that is too large for its format.
+func (w *Weights) alloc(n int) (*engine.Block, error) {
+	block, err := w.memory.Alloc(n, "a weight beyond the range of float16")
+	if err == nil {
+		w.mu.Lock()
+		w.blocks = append(w.blocks, block)
+		w.mu.Unlock()
+	}
+	return block, err
+}
+
+func (w *Weights) free() {
+	for _, b := range w.blocks {
+		b.Free()
+	}
 }
 
 // Load reads and packs all parameters that were asked for. It takes over the
@@ -173,21 +214,20 @@ func (p *Params) Load(name string, eng *engine.Engine) (*Weights, error) {
 	if len(p.problems) > 0 {
 		return nil, &WeightsError{name, p.problems}
 	}
-	p.chooseWinograd(eng)
 	total := 0
 	offsets := make([]int, len(p.params))
 	for i, w := range p.params {
 		offsets[i] = -1
-		if w.pack != nil || p.src.View(w.key) == nil {
+		if w.taps > 0 || p.src.View(w.key) == nil {
 			offsets[i] = total
-			total += (w.size + 15) / 16 * 16
+			total += (w.size() + 15) / 16 * 16
 		}
 	}
 	block, err := eng.Memory.Alloc(total, "the weights of the "+name)
 	if err != nil {
 		return nil, err
 	}
-	ws := &Weights{src: p.src, block: block}
+	ws := &Weights{src: p.src, memory: &eng.Memory, blocks: []*engine.Block{block}}
 
 	errs := make([]error, len(p.params))
 	var next atomic.Int64
@@ -203,7 +243,7 @@ func (p *Params) Load(name string, eng *engine.Engine) (*Weights, error) {
 				w := p.params[i]
 				var dst []float32
 				if offsets[i] >= 0 {
-					dst = block.Data[offsets[i] : offsets[i]+w.size : offsets[i]+w.size]
+					dst = block.Data[offsets[i]:][:w.size():w.size()]
 				}
 				buf, errs[i] = w.load(ws, dst, buf)
 			}
@@ -217,48 +257,10 @@ func (p *Params) Load(name string, eng *engine.Engine) (*Weights, error) {
 		}
 	}
 	if problems != nil {
-		block.Free()
+		ws.free()
 		return nil, &WeightsError{name, problems}
 	}
 	return ws, nil
-}
-
-// Winograd's convolution takes a third of the time for four times the memory of
-// the weight. It is for layers of at least winogradChannels in models of at least
-// winogradModel bytes, and may cost a quarter of the weights' memory.
-const (
-	winogradChannels = 128
-	winogradModel    = 64 << 20
-	winogradShare    = 4
-	winogradLeast    = 256 << 20 // bytes it may cost in any model
-)
-
-// chooseWinograd decides which convolutions are Winograd's. Layers with small
-// weights come first, and of equal ones those that were defined last, on the way
-// up: they work on the largest images. The choice depends on the
-// model and the caller's limit on memory, never on the machine, as the last bits
-// of the result depend on it.
-func (p *Params) chooseWinograd(eng *engine.Engine) {
-	var total int64
-	var candidates []*Param
-	for _, w := range p.params {
-		total += 4 * int64(w.size)
-		if w.transform != nil {
-			candidates = append(candidates, w)
-		}
-	}
-	if total < winogradModel {
-		return
-	}
-	budget := min(max(total/winogradShare, winogradLeast), (eng.Memory.Allowed()-total)/winogradShare)
-	slices.Reverse(candidates)
-	slices.SortStableFunc(candidates, func(a, b *Param) int { return a.size - b.size })
-	for _, w := range candidates {
-		if budget -= 4 * int64(w.transformSize-w.size); budget < 0 {
-			return
-		}
-		w.winograd, w.size = true, w.transformSize
-	}
 }
 
 // load reads one parameter into dst, or leaves it where it is if dst is nil. It
@@ -267,7 +269,7 @@ func (w *Param) load(ws *Weights, dst, buf []float32) ([]float32, error) {
 	data := ws.src.View(w.key)
 	if data == nil {
 		into := dst
-		if w.pack != nil {
+		if w.taps > 0 {
 			buf = slices.Grow(buf[:0], w.shape.TotalSize())[:w.shape.TotalSize()]
 			into = buf
 		}
@@ -276,16 +278,25 @@ func (w *Param) load(ws *Weights, dst, buf []float32) ([]float32, error) {
 		}
 		data = into
 	}
-	if i := notFinite(data); i >= 0 {
+	most := kernel.Largest(data)
+	if most-most != 0 {
+		i := notFinite(data)
 		return buf, fmt.Errorf("%s: element %d is %v, want finite numbers", w.key, i, data[i])
 	}
 	arg := op.Arg{Data: data}
-	switch {
-	case w.winograd:
-		arg = op.Arg{Winograd: w.transform(dst, data)}
-		ws.src.Release(w.key)
-	case w.pack != nil:
-		arg = op.Arg{Packed: w.pack(dst, data)}
+	if w.taps > 0 {
+		if w.format == kernel.Float16 && most > kernel.MaxFloat16 {
+			block, err := ws.alloc(kernel.PackedLen(w.taps*w.in, w.out, kernel.Float32))
+			if err != nil {
+				return buf, fmt.Errorf("%s: %w", w.key, err)
+			}
+			dst, w.format = block.Data, kernel.Float32
+		}
+		k := w.shape[len(w.shape)-1]
+		if w.taps == 1 {
+			k = 1
+		}
+		arg = op.Arg{Packed: kernel.PackConv(dst, data, w.out, w.in, k, k, w.format)}
 		ws.src.Release(w.key)
 	}
 	w.value = op.NewWeight(w.shape, arg, ws)
@@ -294,31 +305,12 @@ func (w *Param) load(ws *Weights, dst, buf []float32) ([]float32, error) {
 
 // notFinite returns the index of the first NaN or infinity, or -1.
 func notFinite(x []float32) int {
-	// An exponent of ones carries into the sign, so that most numbers need no
-	// branch of their own.
-	const exponent, carry, sign = 0x7f800000, 1 << 23, 1 << 31
-	const block = 1024
-	for begin := 0; begin < len(x); begin += block {
-		part := x[begin:min(begin+block, len(x))]
-		var any uint32
-		for _, v := range part {
-			any |= math.Float32bits(v)&exponent + carry
-		}
-		if any&sign == 0 {
-			continue
-		}
-		for i, v := range part {
-			if math.Float32bits(v)&exponent == exponent {
-				return begin + i
-			}
-		}
-	}
-	return -1
+	return slices.IndexFunc(x, func(v float32) bool { return v-v != 0 })
 }
 
 // Close gives the memory back and closes the checkpoint. No graph may use the
 // weights after it.
 func (w *Weights) Close() error {
-	w.block.Free()
+	w.free()
 	return w.src.Close()
 }

@@ -59,3 +59,10 @@ func (r *randomWeights) Float32s(name string, dst []float32) error {
 	}
 	return nil
 }
+
+// Random says whether the weights are random, so that the checkpoint has whatever
+// is asked for.
+func (p *Params) Random() bool {
+	_, ok := p.src.(*randomWeights)
+	return ok
+}

@@ -19,8 +19,12 @@ func Same(n int) Padding { return Padding{n, n, n, n} }
 type conv2d struct {
 	s        kernel.ConvShape
 	ep       epilogue
-	winograd bool // the weight is transformed for that
+	winograd bool // the algorithm
 }
+
+// winogradChannels is from how many channels on Winograd's convolution is faster
+// than the direct one.
+const winogradChannels = 128
 
 // Conv2D convolves x [N H W in] with weight [out in KH KW] and adds bias [out]
 // (or nil), giving [N H' W' out].
@@ -42,11 +46,7 @@ func Conv2D(x, weight, bias *G.Node, stride int, pad Padding) (*G.Node, error) {
 		return nil, fmt.Errorf("op: conv2d: have x %v and weight %v, want x [N H W %d] no smaller than the kernel", []int(xs), []int(ws), ws[1])
 	}
 	k := conv2d{s: s, ep: epilogue{rows: s.OutH * s.OutW}}
-	if w, ok := weight.Value().(*Weight); ok && w.arg.Winograd.Data != nil {
-		if k.winograd = s.Winograd(); !k.winograd {
-			return nil, fmt.Errorf("op: conv2d: have a weight transformed for 3×3 pixels and stride 1, want %d×%d and %d", s.KH, s.KW, stride)
-		}
-	}
+	k.winograd = s.Winograd() && min(s.InC, s.OutC) >= winogradChannels
 	children := []*G.Node{x, weight}
 	if bias != nil {
 		if err := checkShape("conv2d", "bias", bias, s.OutC); err != nil {
@@ -77,7 +77,7 @@ func (k conv2d) InPlace(i int) bool { return k.ep.inPlace(i) }
 func (k conv2d) Fuse(next Kernel, arg int) (Kernel, bool) {
 	ep, ok := k.ep.fuse(next, arg)
 	k.ep = ep
-	return k, ok
+	return k, ok && !ep.gated
 }
 
 // FuseInput enlarges the image while it is read, so that it is never stored.
@@ -92,11 +92,9 @@ func (k conv2d) FuseInput(prev Kernel, arg int) (Kernel, bool) {
 
 func (k conv2d) Phases(out []float32, in []Arg, work []float32) []kernel.Phase {
 	s := k.s
+	w := in[1].packed(s.OutC, s.InC, s.KH, s.KW)
 	if k.winograd {
-		return kernel.Winograd(out, in[0].Data, s, in[1].Winograd, k.ep.bind(in[2:]), work)
+		return kernel.Winograd(out, in[0].Data, s, w, k.ep.bind(in[2:]), work)
 	}
-	w := in[1].matrix(s.KH*s.KW*s.InC, s.OutC, func(dst, w []float32) kernel.Packed {
-		return kernel.PackConv(dst, w, s.OutC, s.InC, s.KH, s.KW)
-	})
 	return kernel.Conv2D(out, in[0].Data, s, w, k.ep.bind(in[2:]))
 }

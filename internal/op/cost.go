@@ -24,6 +24,8 @@ func CostOf(k Kernel) Cost {
 	case attention:
 		s := k.s
 		return Cost{"attention", 4 * float64(s.Batch*s.Heads*s.HeadDim) * float64(s.Queries) * float64(s.Keys)}
+	case matchTokens:
+		return Cost{"token matching", 2 * float64(k.s.N*k.s.C) * float64(k.s.Tokens()) * float64(k.s.Destinations())}
 	case groupNorm, layerNorm:
 		return Cost{Kind: "norm"}
 	case add, addPerChannel, activation, geglu:

@@ -86,6 +86,9 @@ func GEGLU(x *G.Node) (*G.Node, error) {
 	return apply(geglu{shape.TotalSize() / shape[last], shape[last]}, shape, x)
 }
 
+// panels says whether a matrix product can do it: its halves are whole panels.
+func (k geglu) panels() bool { return kernel.Panels(k.inner) }
+
 func (k geglu) String() string { return fmt.Sprintf("geglu %d×%d", k.rows, k.inner) }
 func (k geglu) Work() int      { return 0 }
 

@@ -13,11 +13,20 @@ type epilogue struct {
 	rows                      int // rows (pixels, tokens) of one sample
 	bias, perSample, residual bool
 	act                       kernel.Activation
+	gated                     bool // the product's halves make one output
 }
 
 // fuse takes the kernel that follows into the epilogue, if its place is free.
 func (e epilogue) fuse(next Kernel, arg int) (epilogue, bool) {
+	if e.gated {
+		return e, false
+	}
 	switch next := next.(type) {
+	case geglu:
+		if e.perSample || e.act != kernel.None || e.residual || !next.panels() {
+			return e, false
+		}
+		e.gated = true
 	case addPerChannel:
 		if arg != 0 || e.perSample || e.act != kernel.None || e.residual || next.pixels != e.rows {
 			return e, false
@@ -41,7 +50,7 @@ func (e epilogue) fuse(next Kernel, arg int) (epilogue, bool) {
 
 // bind takes the epilogue's inputs, which follow the operand and the weight.
 func (e epilogue) bind(in []Arg) kernel.Epilogue {
-	k := kernel.Epilogue{Rows: e.rows, Act: e.act}
+	k := kernel.Epilogue{Rows: e.rows, Act: e.act, Gated: e.gated}
 	next := func(use bool) []float32 {
 		if !use {
 			return nil
@@ -71,7 +80,7 @@ func (e epilogue) String() string {
 	for _, part := range []struct {
 		name string
 		on   bool
-	}{{"bias", e.bias}, {"perSample", e.perSample}, {"act", e.act != kernel.None}, {"residual", e.residual}} {
+	}{{"bias", e.bias}, {"perSample", e.perSample}, {"act", e.act != kernel.None}, {"residual", e.residual}, {"geglu", e.gated}} {
 		if part.on {
 			b.WriteString("+" + part.name)
 		}

@@ -50,8 +50,6 @@ func (k linear) Fuse(next Kernel, arg int) (Kernel, bool) {
 }
 
 func (k linear) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {
-	w := in[1].matrix(k.in, k.out, func(dst, w []float32) kernel.Packed {
-		return kernel.PackLinear(dst, w, k.out, k.in)
-	})
+	w := in[1].packed(k.out, k.in, 1, 1)
 	return []kernel.Phase{kernel.Gemm(out, in[0].Data, k.m, w, k.ep.bind(in[2:]))}
 }

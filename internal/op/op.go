@@ -62,11 +62,10 @@ type InputFuser interface {
 	FuseInput(prev Kernel, arg int) (Kernel, bool)
 }
 
-// Arg is an input of a kernel: numbers, or a weight packed or transformed for it.
+// Arg is an input of a kernel: numbers, or a weight packed for it.
 type Arg struct {
-	Data     []float32
-	Packed   kernel.Packed
-	Winograd kernel.WinogradWeights
+	Data   []float32
+	Packed kernel.Packed
 }
 
 // Op makes a gorgonia Op of a Kernel. It runs on any machine: gorgonia's own
@@ -163,12 +162,13 @@ func ArgOf(v G.Value) (Arg, error) {
 	}
 }
 
-// matrix returns the argument packed; pack is used if it is not yet.
-func (a Arg) matrix(k, n int, pack func(dst, w []float32) kernel.Packed) kernel.Packed {
+// packed returns a weight [out in k k] packed, which is done here if it is not yet.
+func (a Arg) packed(out, in, kh, kw int) kernel.Packed {
 	if a.Packed.Data != nil {
 		return a.Packed
 	}
-	return pack(make([]float32, kernel.PackedLen(k, n)), a.Data)
+	dst := make([]float32, kernel.PackedLen(kh*kw*in, out, kernel.Float32))
+	return kernel.PackConv(dst, a.Data, out, in, kh, kw, kernel.Float32)
 }
 
 // shapes reports the children's shapes and checks their ranks.

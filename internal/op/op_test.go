@@ -3,6 +3,7 @@ package op_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -147,43 +148,37 @@ func TestBadValues(t *testing.T) {
 	assert.ErrorContains(t, err, "op: embed 1 of 3×2")
 }
 
-// A weight transformed for Winograd's convolution gives what the weight itself
+// With many channels a convolution is Winograd's, which gives what the direct one
 // gives, but for rounding.
-func TestWinogradWeight(t *testing.T) {
-	const channels, tolerance = 32, 1e-5
+func TestConv2DAlgorithm(t *testing.T) {
+	const h, w, tolerance = 5, 7, 1e-5
 	r := rand.New(rand.NewPCG(3, 3))
-	fill := func(n int) []float32 {
-		x := make([]float32, n)
+	fill := func(shape ...int) *tensor.Dense {
+		x := make([]float32, tensor.Shape(shape).TotalSize())
 		for i := range x {
 			x[i] = float32(r.NormFloat64())
 		}
-		return x
+		return tensor.New(tensor.WithShape(shape...), tensor.WithBacking(x))
 	}
-	numbers := fill(channels * channels * 9)
-	transformed := kernel.PackWinograd(make([]float32, kernel.WinogradLen(channels, channels)), numbers, channels, channels)
-	shape := tensor.Shape{channels, channels, 3, 3}
-	convolve := func(w G.Value, stride int) ([]float32, error) {
-		g := G.NewGraph()
-		in := G.NewTensor(g, tensor.Float32, 4, G.WithShape(1, 5, 7, channels), G.WithName("x"))
-		weight := G.NewTensor(g, tensor.Float32, 4, G.WithShape(shape...), G.WithName("w"), G.WithValue(w))
-		n, err := op.Conv2D(in, weight, nil, stride, op.Same(1))
-		if err != nil {
-			return nil, err
-		}
-		x := tensor.New(tensor.WithShape(1, 5, 7, channels), tensor.WithBacking(fillFrom(numbers, 5*7*channels)))
-		v, err := n.Op().Do(x, w)
+	for _, tt := range []struct {
+		in, out, stride int
+		winograd        bool
+	}{{128, 128, 1, true}, {128, 128, 2, false}, {64, 128, 1, false}, {128, 64, 1, false}, {132, 128, 1, false}} {
+		x, weight := fill(1, h, w, tt.in), fill(tt.out, tt.in, 3, 3)
+		n := nodes(x.Shape(), weight.Shape())
+		y, err := op.Conv2D(n[0], n[1], nil, tt.stride, op.Same(1))
 		require.NoError(t, err)
-		return v.Data().([]float32), nil
-	}
-	want, err := convolve(tensor.New(tensor.WithShape(shape...), tensor.WithBacking(numbers)), 1)
-	require.NoError(t, err)
-	fast := op.NewWeight(shape, op.Arg{Winograd: transformed}, nil)
-	got, err := convolve(fast, 1)
-	require.NoError(t, err)
-	golden.Close(t, want, got, tolerance, "winograd")
-	assert.NotEqual(t, want, got)
-	_, err = convolve(fast, 2)
-	assert.ErrorContains(t, err, "transformed for 3×3 pixels and stride 1, want 3×3 and 2")
-}
+		got, err := y.Op().Do(x, weight)
+		require.NoError(t, err)
+		assert.Equal(t, tt.winograd, strings.HasPrefix(y.Op().String(), "winograd"), y.Op())
 
-func fillFrom(x []float32, n int) []float32 { return append([]float32(nil), x[:n]...) }
+		s := kernel.ConvShape{
+			N: 1, H: h, W: w, InC: tt.in, OutC: tt.out, KH: 3, KW: 3, Stride: tt.stride, PadTop: 1, PadLeft: 1,
+			OutH: y.Shape()[1], OutW: y.Shape()[2],
+		}
+		packed := kernel.PackConv(make([]float32, kernel.PackedLen(9*tt.in, tt.out, kernel.Float32)), weight.Float32s(), tt.out, tt.in, 3, 3, kernel.Float32)
+		want := make([]float32, y.Shape().TotalSize())
+		kernel.Serial(kernel.Conv2D(want, x.Float32s(), s, packed, kernel.Epilogue{})...)
+		golden.Close(t, want, got.Data().([]float32), tolerance, y.Op().String())
+	}
+}

@@ -10,9 +10,8 @@ import (
 )
 
 // Weight is the value of a parameter's node: numbers that several graphs share,
-// in the checkpoint's order, or packed or transformed for the kernel that reads
-// them. Its shape
-// is the checkpoint's.
+// in the checkpoint's order, or packed for the kernel that reads them. Its shape is
+// the checkpoint's.
 type Weight struct {
 	shape tensor.Shape
 	arg   Arg
@@ -25,11 +24,8 @@ func NewWeight(shape tensor.Shape, arg Arg, owner any) *Weight {
 }
 
 func (w *Weight) numbers() []float32 {
-	switch {
-	case w.arg.Packed.Data != nil:
+	if w.arg.Packed.Data != nil {
 		return w.arg.Packed.Data
-	case w.arg.Winograd.Data != nil:
-		return w.arg.Winograd.Data
 	}
 	return w.arg.Data
 }

@@ -58,6 +58,12 @@ func New(name, about string, stdout, stderr io.Writer) *Command {
 	c.StringVar(&o.Schedule, "schedule", "", "`name` of the noise levels, help to list them (default what the model's scheduler_config.json says)")
 	c.Float64Var(&o.Eta, "eta", 0, "fresh noise in the steps of ddim, 0 to 1 (default 0)")
 	c.IntVar(&o.ClipSkip, "clip-skip", 0, "leave out the last `layers` of the text encoder, as diffusers counts: 1 takes the layer before the last (default 0)")
+	c.IntVar(&o.Tile, "tile", 0, "side in `pixels` of the tiles in which the VAE works on larger pictures, a multiple of 32: less memory, a slightly different picture (default the whole)")
+	c.IntVar(&o.Reuse.Interval, "reuse", 0, "compute the deep part of the U-Net in every so many `calls` only, 3 say; faster and less exact (default in every call)")
+	c.Float64Var(&o.Reuse.Threshold, "step-cache", 0, "compute it only when the first layers have changed by this `share`, 0.2 say (default in every call)")
+	c.IntVar(&o.Reuse.Branch, "reuse-branch", 0, "skip `branch` above which the U-Net is computed in every call; 1 is the fastest and least exact (default the whole top level)")
+	c.Float64Var(&o.TokenMerging.Ratio, "merge", 0, "share of tokens to merge before self-attention, 0 to 0.75 (default 0)")
+	c.IntVar(&o.TokenMerging.Levels, "merge-levels", 0, "number of `levels`, from the top, that merge tokens (default 1)")
 	c.IntVar(&c.load.Threads, "threads", 0, "goroutines that compute (default one for each processor)")
 	return c
 }
@@ -87,7 +93,7 @@ func (c *Command) Parse(args []string) error {
 	}
 	given := map[string]bool{}
 	c.Visit(func(f *flag.Flag) { given[f.Name] = true })
-	for _, name := range []string{"steps", "width", "height", "n", "strength", "threads"} {
+	for _, name := range []string{"steps", "width", "height", "n", "strength", "threads", "tile"} {
 		// to the library a zero means the default
 		if f := c.Lookup(name); given[name] && (f.Value.String() == "0" || strings.HasPrefix(f.Value.String(), "-")) {
 			return fmt.Errorf("-%s: have %s, want more than 0", name, f.Value)

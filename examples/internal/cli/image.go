@@ -95,9 +95,21 @@ func (c *Command) Save(r *diffusion.Result) error {
 		return err
 	}
 	t := r.Timings
-	fmt.Fprintf(c.stderr, "%s: load %s, encode %s, %d steps %s, decode %s\n",
-		strings.Join(names, " "), seconds(c.loading), seconds(t.TextEncoder+t.VAEEncoder), c.progress.steps, seconds(t.Sampling), seconds(t.VAEDecoder))
+	fmt.Fprintf(c.stderr, "%s: load %s, encode %s, %d steps %s%s, decode %s\n",
+		strings.Join(names, " "), seconds(c.loading), seconds(t.TextEncoder+t.VAEEncoder), c.progress.steps, seconds(t.Sampling), reused(r), seconds(t.VAEDecoder))
 	return nil
+}
+
+// reused tells how many calls of the U-Net were not whole, over all images.
+func reused(r *diffusion.Result) string {
+	if r.Reused == nil {
+		return ""
+	}
+	sum := 0
+	for _, n := range r.Reused {
+		sum += n
+	}
+	return fmt.Sprintf(" (%d of %d U-Net calls in part)", sum, r.Timings.Calls*len(r.Reused))
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.2f s", d.Seconds()) }

@@ -42,6 +42,8 @@ func main() {
 		t.softmax()
 		t.scaleColumns()
 		t.norms()
+		t.conversions()
+		t.grouped()
 		t.constantTable()
 		if err := t.Write(filepath.Join(dir, "vec_"+strings.ToLower(t.name)+"_amd64.s")); err != nil {
 			log.Fatal(err)

@@ -1,0 +1,22 @@
+//go:build !amd64 || purego
+
+package kernel
+
+// grouping is what is in use of the instructions for groups: none.
+var grouping = bestGrouping()
+
+func bestGrouping() groups { return groups{} }
+
+func multiplyBF16(*tile) { panic("kernel: no bfloat16") }
+
+func multiplyInt8(*tile) { panic("kernel: no integers") }
+
+func roundBFloat16s(dst []uint16, src []float32) { roundBFloat16sGeneric(dst, src) }
+
+func Largest(x []float32) float32 { return largestGeneric(x) }
+
+func quantise(dst []uint8, src []float32, inverse float32) { quantiseGeneric(dst, src, inverse) }
+
+func dequantise(c []float32, w *Packed, col int, rowScales []float32, rows int) {
+	dequantiseGeneric(c, w, col, rowScales, rows)
+}

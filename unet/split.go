@@ -1,0 +1,321 @@
+package unet
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"sdgo/internal/engine"
+	"sdgo/internal/nn"
+)
+
+// Branches is the number of skip connections, and of layers that each way has:
+// conv_in, and the residual blocks and downsamplers below it.
+func (u *UNet) Branches() int { return len(u.downs) }
+
+// LevelBranch returns the skip branch below which nothing of the given level is
+// cut off, counted from 1 at the top: the last that this level's up block takes.
+func (u *UNet) LevelBranch(level int) (int, error) {
+	if levels := len(u.Config.BlockOutChannels); level < 1 || level >= levels {
+		return 0, fmt.Errorf("unet: have level %d, want 1 to %d", level, levels-1)
+	}
+	branch := 0
+	for i := range level {
+		branch += u.Config.LayersPerBlock.At(i) + 1
+	}
+	return branch, nil
+}
+
+// checkBranch wants a place where the network can be cut.
+func (u *UNet) checkBranch(branch int) error {
+	if most := len(u.downs) - 1; branch < 1 || branch > most {
+		return fmt.Errorf("have skip branch %d, want 1 to %d", branch, most)
+	}
+	return nil
+}
+
+// part is a part of the network.
+type part int
+
+const (
+	whole part = iota
+	head
+	deep
+	tail
+)
+
+// steer computes what the layers read beside the latents.
+func (u *UNet) steer(g *nn.Graph, in Nodes) steering {
+	return steering{
+		temb: u.time.forward(g, in.Timesteps, in.ClassLabels),
+		cond: in.Cond, times: in.Timesteps, merging: u.merging,
+	}
+}
+
+// head maps latents [N C H W] to the first branch skips, each [N H W C].
+func (u *UNet) head(g *nn.Graph, latents *G.Node, s steering, branch int) []*G.Node {
+	x := g.ChannelsLast(latents)
+	var skips []*G.Node
+	for _, l := range u.downs[:branch] {
+		x = l.forward(g, x, s)
+		skips = append(skips, x)
+	}
+	return skips
+}
+
+// deep maps the head's last skip to the feature that enters the tail.
+func (u *UNet) deep(g *nn.Graph, skip *G.Node, s steering, branch int) *G.Node {
+	x, skips := skip, []*G.Node{skip}
+	for _, l := range u.downs[branch:] {
+		x = l.forward(g, x, s)
+		skips = append(skips, x)
+	}
+	if u.mid != nil {
+		x = u.mid.forward(g, x, s)
+	}
+	return u.up(g, u.ups[:len(u.ups)-branch], x, skips, s)
+}
+
+// tail maps the head's skips and the feature to the prediction [N C H W].
+func (u *UNet) tail(g *nn.Graph, skips []*G.Node, feature *G.Node, s steering) *G.Node {
+	x := u.up(g, u.ups[len(u.ups)-len(skips):], feature, skips, s)
+	x = g.Mark("conv_act", g.SiLU(u.normOut.Forward(g, x)))
+	return g.ChannelsFirst(u.convOut.Forward(g, x))
+}
+
+// up runs layers of the way up, which take the skips from the last on.
+func (u *UNet) up(g *nn.Graph, layers []*upLayer, x *G.Node, skips []*G.Node, s steering) *G.Node {
+	for i, l := range layers {
+		at := len(skips) - 1 - i
+		x = l.forward(g, x, skips[at], skips[max(at-1, 0)], s)
+	}
+	return x
+}
+
+// BuildHead adds the first part of the U-Net, cut at a skip branch of 1 to
+// Branches()-1, to the graph g and returns its skips, each [N H W C]. See [Split].
+// BuildTail of the same branch and BuildDeep make the whole of it, with the bytes
+// that Build gives.
+func (u *UNet) BuildHead(g *G.ExprGraph, in Nodes, branch int) ([]*G.Node, error) {
+	var skips []*G.Node
+	_, err := u.buildPart(g, in, branch, func(b *nn.Graph, s steering) *G.Node {
+		skips = u.head(b, in.Latents, s, branch)
+		return nil
+	})
+	return skips, err
+}
+
+// BuildDeep adds the part below the branch: it maps the head's last skip to the
+// feature [N H W C] that enters the tail. It does not read in.Latents.
+func (u *UNet) BuildDeep(g *G.ExprGraph, in Nodes, skip *G.Node, branch int) (*G.Node, error) {
+	return u.buildPart(g, in, branch, func(b *nn.Graph, s steering) *G.Node { return u.deep(b, skip, s, branch) })
+}
+
+// BuildTail adds the last part and returns the prediction [N C H W]. The branch
+// is the number of skips. It does not read in.Latents.
+func (u *UNet) BuildTail(g *G.ExprGraph, in Nodes, skips []*G.Node, feature *G.Node) (*G.Node, error) {
+	return u.buildPart(g, in, len(skips), func(b *nn.Graph, s steering) *G.Node { return u.tail(b, skips, feature, s) })
+}
+
+func (u *UNet) buildPart(g *G.ExprGraph, in Nodes, branch int, forward func(*nn.Graph, steering) *G.Node) (*G.Node, error) {
+	if err := u.checkBranch(branch); err != nil {
+		return nil, fmt.Errorf("unet: %w", err)
+	}
+	b := nn.NewGraph(g)
+	out := forward(b, u.steer(b, in))
+	if err := b.Err(); err != nil {
+		return nil, fmt.Errorf("unet: %w", err)
+	}
+	return out, nil
+}
+
+// Split evaluates a U-Net in three parts, cut at a skip branch, so that the deep
+// part can be left out or its result changed:
+//
+//	latents ─ conv_in ─ … ─┬────── skips ──────┬─ … ─ conv_out ─ out
+//	             head      └──── deep part ────┘  feature   tail
+//
+// Branch b leaves the first b skips, and the layers of both ways that make and take
+// them, outside the deep part. The three in turn give the bytes that Predict gives.
+//
+// The deep part changes slowly from one timestep to the next, and is most of the
+// work. One goroutine may use a Split at a time; any number may share a U-Net.
+type Split struct {
+	u      *UNet
+	shape  shape
+	branch int
+
+	block        *engine.Block
+	skips        []*tensor.Dense
+	featureShape tensor.Shape
+	steering     [][]float32 // the inputs of the last Head beside the latents
+}
+
+// Split returns a Split at a skip branch, 1 to Branches()-1, for n samples of h×w
+// latents and the given number of tokens. It is an error if its parts would not
+// fit in the memory allowed.
+func (u *UNet) Split(branch, n, h, w, tokens int) (*Split, error) {
+	if err := u.checkBranch(branch); err != nil {
+		return nil, fmt.Errorf("unet: %w", err)
+	}
+	if err := nn.CheckSize("unet: latents", n, u.Config.BlockOutChannels[0], h, w); err != nil {
+		return nil, err
+	}
+	s := &Split{u: u, shape: shape{n, h, w, tokens}, branch: branch}
+	shapes, err := s.shapes()
+	if err != nil {
+		return nil, fmt.Errorf("unet: %w", err)
+	}
+	last := shapes[len(shapes)-1].Clone()
+	last[3] = u.ups[len(u.ups)-branch].in
+	s.featureShape = last
+	if err := s.alloc(shapes); err != nil {
+		return nil, err
+	}
+	for _, p := range []part{head, deep, tail} {
+		what := fmt.Sprintf("a part of a prediction for latents [%d %d %d %d]", n, u.Config.InChannels, h, w)
+		if err := u.model.Check(s.key(p), s.build(p), 0, what); err != nil {
+			s.Close()
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// shapes returns the shapes of the skips.
+func (s *Split) shapes() ([]tensor.Shape, error) {
+	g := nn.NewGraph(G.NewGraph())
+	in := s.u.nodes(g, s.shape)
+	var shapes []tensor.Shape
+	for _, n := range s.u.head(g, in.Latents, s.u.steer(g, in), s.branch) {
+		shapes = append(shapes, g.Shape(n).Clone())
+	}
+	return shapes, g.Err()
+}
+
+// alloc takes the memory of the skips.
+func (s *Split) alloc(shapes []tensor.Shape) error {
+	total := 0
+	for _, shape := range shapes {
+		total += shape.TotalSize()
+	}
+	var err error
+	if s.block, err = s.u.model.Alloc(total, "the skips of a divided prediction"); err != nil {
+		return err
+	}
+	rest := s.block.Data
+	for _, shape := range shapes {
+		n := shape.TotalSize()
+		s.skips = append(s.skips, engine.Tensor(rest[:n:n], shape...))
+		rest = rest[n:]
+	}
+	return nil
+}
+
+func (s *Split) key(p part) planKey {
+	return planKey{shape: s.shape, part: p, branch: s.branch, merging: s.u.merging}
+}
+
+// build makes the graph of a part. Its inputs are the latents, the skip or the
+// skips and the feature, and what steers.
+func (s *Split) build(p part) nn.Build {
+	return func() (inputs, outputs []*G.Node, err error) {
+		g := nn.NewGraph(G.NewGraph())
+		in := s.u.nodes(g, s.shape)
+		var skips []*G.Node
+		if p != head {
+			for i, t := range s.skips {
+				skips = append(skips, g.Input(fmt.Sprintf("skip%d", i), t.Shape()...))
+			}
+		}
+		steer := s.u.steer(g, in)
+		switch p {
+		case head:
+			inputs, outputs = []*G.Node{in.Latents}, s.u.head(g, in.Latents, steer, s.branch)
+		case deep:
+			skip := skips[len(skips)-1]
+			inputs, outputs = []*G.Node{skip}, []*G.Node{s.u.deep(g, skip, steer, s.branch)}
+		case tail:
+			feature := g.Input("feature", s.featureShape...)
+			inputs, outputs = append(slices.Clone(skips), feature), []*G.Node{s.u.tail(g, skips, feature, steer)}
+		}
+		return append(inputs, in.list()[1:]...), outputs, g.Err()
+	}
+}
+
+// Head computes the skips for the input, whose shape is the Split's. Deep and Tail
+// go on with the same input.
+func (s *Split) Head(ctx context.Context, in Input) error {
+	shape, inputs, err := s.u.inputs(in)
+	if err != nil {
+		return fmt.Errorf("unet: %w", err)
+	}
+	if shape != s.shape {
+		return fmt.Errorf("unet: split: have an input of %d×[%d %d] and %d tokens, want %d×[%d %d] and %d",
+			shape.n, shape.h, shape.w, shape.tokens, s.shape.n, s.shape.h, s.shape.w, s.shape.tokens)
+	}
+	s.steering = nil
+	for _, x := range inputs[1:] {
+		s.steering = append(s.steering, slices.Clone(x))
+	}
+	return s.u.model.Run(ctx, s.key(head), s.build(head), inputs, s.numbers())
+}
+
+// Skips returns the skips [N H W C] that Head computed, conv_in's first, in the
+// Split's own memory: hold the Split as long as they are used. Tail reads them,
+// and Deep the last one.
+func (s *Split) Skips() []*tensor.Dense { return s.skips }
+
+func (s *Split) numbers() [][]float32 {
+	var out [][]float32
+	for _, t := range s.skips {
+		out = append(out, t.Float32s())
+	}
+	return out
+}
+
+// Deep computes the feature that enters the tail, in the order of FeatureShape.
+func (s *Split) Deep(ctx context.Context, feature []float32) error {
+	if err := s.ready(feature); err != nil {
+		return err
+	}
+	inputs := append([][]float32{s.skips[len(s.skips)-1].Float32s()}, s.steering...)
+	return s.u.model.Run(ctx, s.key(deep), s.build(deep), inputs, [][]float32{feature})
+}
+
+// Tail returns the prediction [N C H W] for the skips and a feature.
+func (s *Split) Tail(ctx context.Context, feature []float32) (*tensor.Dense, error) {
+	if err := s.ready(feature); err != nil {
+		return nil, err
+	}
+	out := nn.Tensor(s.shape.n, s.u.Config.OutChannels, s.shape.h, s.shape.w)
+	inputs := append(append(s.numbers(), feature), s.steering...)
+	if err := s.u.model.Run(ctx, s.key(tail), s.build(tail), inputs, [][]float32{out.Float32s()}); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// ready wants a Head before, and a feature of the right length.
+func (s *Split) ready(feature []float32) error {
+	if s.steering == nil {
+		return fmt.Errorf("unet: split: have no skips yet, want a call of Head before")
+	}
+	if have, want := len(feature), s.featureShape.TotalSize(); have != want {
+		return fmt.Errorf("unet: split: have a feature of %d numbers, want %v", have, []int(s.featureShape))
+	}
+	return nil
+}
+
+// FeatureShape is the shape [N H W C] of the feature that enters the tail.
+func (s *Split) FeatureShape() []int { return slices.Clone(s.featureShape) }
+
+// Alloc returns memory for n float32s that counts towards the U-Net's limit, as
+// for features that are kept. Hold the block as long as its Data is used.
+func (s *Split) Alloc(n int, what string) (*engine.Block, error) { return s.u.model.Alloc(n, what) }
+
+// Close gives the memory of the skips back.
+func (s *Split) Close() { s.block.Free() }

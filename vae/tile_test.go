@@ -1,0 +1,174 @@
+package vae
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"sdgo/internal/golden"
+	"sdgo/internal/nn"
+	"sdgo/safetensors"
+)
+
+// testdata/gen.py made the goldens with diffusers. The picture is no whole number
+// of tiles, and the last tiles are slivers.
+func TestTileGoldens(t *testing.T) {
+	file, err := safetensors.OpenFS(os.DirFS("testdata"), "tiles.safetensors")
+	require.NoError(t, err)
+	defer file.Close()
+	values := func(name string) []float32 {
+		x, ok := file.Tensor(name)
+		require.True(t, ok, name)
+		v, err := x.Float32s()
+		require.NoError(t, err)
+		return v
+	}
+	v := load(t, golden.Model(t, "tiny-sd15-4blk"), "vae")
+	latents, image := nn.Tensor(2, 4, 9, 11), nn.Tensor(2, 3, 72, 88)
+	for i := range 2 { // each image of a batch is that one
+		copy(latents.Float32s()[i*4*9*11:], values("latent"))
+		copy(image.Float32s()[i*3*72*88:], values("image"))
+	}
+	for _, tile := range []int{32, 64} {
+		out, err := v.DecodeTiles(t.Context(), latents, tile)
+		require.NoError(t, err)
+		p, err := v.EncodeTiles(t.Context(), image, tile)
+		require.NoError(t, err)
+		for i := range 2 {
+			for _, c := range []struct {
+				name string
+				got  []float32
+			}{{"decoded", out.Float32s()}, {"mean", p.Mean.Float32s()}, {"logvar", p.LogVar.Float32s()}} {
+				name := fmt.Sprintf("%d.%s", tile, c.name)
+				golden.Close(t, values(name), c.got[i*len(c.got)/2:(i+1)*len(c.got)/2], tolerance, name)
+			}
+		}
+	}
+}
+
+// What tiles make of pixels one by one is what one run makes of them, whatever the
+// sizes: every pixel is there, and blending two equal values is no change.
+func TestTilesCover(t *testing.T) {
+	for _, factor := range []int{1, 2, 8} {
+		for _, h := range []int{4, 7, 8, 9, 21, 29} {
+			for _, w := range []int{4, 8, 13, 26} {
+				grow := tiling{in: 8, out: 8 * factor, inC: 2, outC: 2, h: h, w: w, scale: func(n int) int { return n * factor }}
+				x := make([]float32, 2*h*w)
+				for i := range x {
+					x[i] = float32(i)
+				}
+				y := make([]float32, len(x)*factor*factor)
+				require.NoError(t, grow.run(x, y, func(in []float32, h, w int, out []float32) error {
+					repeat(in, h, w, out, factor)
+					return nil
+				}))
+				want := make([]float32, len(y))
+				repeat(x, h, w, want, factor)
+				assert.InDeltaSlice(t, want, y, 1e-3, "%d×%d, factor %d", h, w, factor)
+
+				shrink := tiling{in: 8 * factor, out: 8, inC: 2, outC: 2, h: h*factor + factor/2, w: w * factor, scale: func(n int) int { return n / factor }}
+				big := make([]float32, 2*shrink.h*shrink.w)
+				for i := range big {
+					big[i] = float32(i)
+				}
+				z, wantZ := make([]float32, len(x)), make([]float32, len(x))
+				require.NoError(t, shrink.run(big, z, func(in []float32, h, w int, out []float32) error {
+					pick(in, h, w, out, factor)
+					return nil
+				}))
+				pick(big, shrink.h, shrink.w, wantZ, factor)
+				assert.InDeltaSlice(t, wantZ, z, 1e-2, "%d×%d, factor 1/%d", h, w, factor)
+			}
+		}
+	}
+}
+
+// repeat enlarges in [2 h w].
+func repeat(in []float32, h, w int, out []float32, factor int) {
+	for i := range out {
+		y, x, c := i/(w*factor)%(h*factor), i%(w*factor), i/(w*h*factor*factor)
+		out[i] = in[(c*h+y/factor)*w+x/factor]
+	}
+}
+
+// pick takes every factor-th pixel of in [2 h w].
+func pick(in []float32, h, w int, out []float32, factor int) {
+	oh, ow := h/factor, w/factor
+	for i := range out {
+		y, x, c := i/ow%oh, i%ow, i/(oh*ow)
+		out[i] = in[(c*h+y*factor)*w+x*factor]
+	}
+}
+
+// What fits into one tile is decoded whole.
+func TestOneTile(t *testing.T) {
+	v := load(t, golden.Model(t, "tiny-sd15"), "vae")
+	x := nn.Tensor(1, 4, 7, 4)
+	for i := range x.Float32s() {
+		x.Float32s()[i] = float32(math.Sin(float64(i)))
+	}
+	want, err := v.Decode(t.Context(), x)
+	require.NoError(t, err)
+	got, err := v.DecodeTiles(t.Context(), x, 64)
+	require.NoError(t, err)
+	assert.Equal(t, want.Float32s(), got.Float32s())
+	p, err := v.Encode(t.Context(), want)
+	require.NoError(t, err)
+	q, err := v.EncodeTiles(t.Context(), want, 64)
+	require.NoError(t, err)
+	assert.Equal(t, p.Mean.Float32s(), q.Mean.Float32s())
+}
+
+func TestFit(t *testing.T) {
+	fsys := golden.Model(t, "tiny-sd15") // its tiles are of 64 pixels
+	free := load(t, fsys, "vae")
+	tile, err := free.FitDecode(96, 96)
+	require.NoError(t, err)
+	assert.Zero(t, tile)
+	_, err = free.FitDecode(1<<14, 1<<14)
+	assert.ErrorContains(t, err, "more than the limit", "the machine's memory alone does not make tiles")
+	assert.Equal(t, 64, free.Config.TileSize())
+
+	v, err := LoadFS(golden.Model(t, "tiny-sd15-4blk"), "vae", &LoadOptions{MaxMemory: 32 << 20})
+	require.NoError(t, err)
+	defer v.Close()
+	v.Config.SampleSize = 256.0
+	for _, tt := range []struct{ side, tile int }{{16, 0}, {40, 256}, {64, 128}, {100, 128}} {
+		tile, err = v.FitDecode(tt.side, tt.side)
+		require.NoError(t, err)
+		assert.Equal(t, tt.tile, tile, "%d cells", tt.side)
+		assert.Equal(t, tile == 0, v.CheckDecode(tt.side, tt.side) == nil)
+	}
+	tile, err = v.FitEncode(512, 512)
+	require.NoError(t, err)
+	assert.Equal(t, 256, tile)
+	_, err = v.FitDecode(1024, 1024) // the picture alone is larger than the limit
+	assert.ErrorContains(t, err, "decoding to 8192×8192 pixels needs")
+	out, err := v.DecodeTiles(t.Context(), nn.Tensor(1, 4, 64, 20), 128)
+	require.NoError(t, err)
+	assert.Equal(t, []int{1, 3, 512, 160}, []int(out.Shape()))
+}
+
+func TestBadTiles(t *testing.T) {
+	v := load(t, golden.Model(t, "tiny-sd15"), "vae")
+	for _, tile := range []int{0, -32, 8, 100} {
+		want := fmt.Sprintf("vae: tile: have %d pixels, want a positive multiple of 32", tile)
+		_, err := v.DecodeTiles(t.Context(), nn.Tensor(1, 4, 8, 8), tile)
+		assert.EqualError(t, err, want)
+		_, err = v.EncodeTiles(t.Context(), nn.Tensor(1, 3, 64, 64), tile)
+		assert.EqualError(t, err, want)
+		assert.EqualError(t, v.CheckDecodeTiles(8, 8, tile), want)
+		assert.EqualError(t, v.CheckEncodeTiles(64, 64, tile), want)
+	}
+	assert.Error(t, v.CheckDecodeTiles(1<<20, 1<<20, 64))
+	assert.ErrorContains(t, v.CheckDecodeTiles(1<<15, 1<<15, 64), "decoding to 262144×262144 pixels by tiles of 64×64 needs")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := v.DecodeTiles(ctx, nn.Tensor(1, 4, 16, 16), 64)
+	assert.ErrorIs(t, err, context.Canceled)
+}
