@@ -104,12 +104,13 @@ func (a *attention) run(task int, scratch []float32) {
 		x, scratch = scratch[:n], scratch[n:]
 		return x
 	}
-	offsets, scores := int32s(cut(2*tileRows)), cut(a.step*panel)
+	scores, panels := cut(a.step*panel), cut((last-first)*a.panelLen()) // aligned if scratch is
+	offsets := int32s(cut(2 * tileRows))
 	score := tile{offsets: offsets[:tileRows], taps: 1, k: a.words(a.HeadDim), ldc: panel}
 	accumulate := tile{offsets: offsets[tileRows:], taps: 1, ldc: panel}
 
 	for i := first; i < last; i++ {
-		p := a.panel(scratch, i, i-first)
+		p := a.panel(panels, i, i-first)
 		a.load(&p, head)
 	}
 	for t := range a.tiles {
@@ -119,7 +120,7 @@ func (a *attention) run(task int, scratch []float32) {
 			score.offsets[r], accumulate.offsets[r] = int32(r*kStride), int32(r*a.valueWords)
 		}
 		for i := first; i < last; i++ {
-			p := a.panel(scratch, i, i-first)
+			p := a.panel(panels, i, i-first)
 			key := t * a.step
 			n := min(a.step, a.Keys-key)
 			if a.Causal {
@@ -129,7 +130,7 @@ func (a *attention) run(task int, scratch []float32) {
 				continue
 			}
 			score.a, score.b, score.c, score.narrow = k, p.q, scores, p.narrow()
-			score.rowsOf(n, kStride, a.native)
+			a.product(score, n, kStride)
 			if a.Causal {
 				mask(scores, p.first, key, n)
 			}
@@ -139,11 +140,11 @@ func (a *attention) run(task int, scratch []float32) {
 			}
 			accumulate.a, accumulate.b, accumulate.c, accumulate.narrow = v, scores, p.sums, p.narrow()
 			accumulate.k, accumulate.add = a.words(n), t > 0
-			accumulate.rowsOf(a.HeadDim, a.valueWords, a.native)
+			a.product(accumulate, a.HeadDim, a.valueWords)
 		}
 	}
 	for i := first; i < last; i++ {
-		p := a.panel(scratch, i, i-first)
+		p := a.panel(panels, i, i-first)
 		a.store(&p, head)
 	}
 }
@@ -160,10 +161,14 @@ func (a *attention) softmax(p *queryPanel, scores []float32, n int) {
 	}
 }
 
-// rowsOf runs a tile for any number of rows, which are stride apart in a: the
-// offsets hold for the first 12. The split is even. The words of native pairs are
-// multiplied as such.
-func (t tile) rowsOf(rows, stride int, native bool) {
+// longRow is the words of a head from which on fetching the next rows, if they follow,
+// is worth it: a panel of as many leaves no room for them in the first-level cache.
+const longRow = 256
+
+// product runs a tile for any number of rows, which are stride apart in t.a: the
+// offsets hold for the first 12. The split is even.
+func (a *attention) product(t tile, rows, stride int) {
+	fetch := a.words(a.HeadDim) >= longRow && stride < 2*t.k
 	tiles := ceilDiv(rows, tileRows)
 	few, more := rows/tiles, rows%tiles
 	for i := range tiles {
@@ -171,7 +176,10 @@ func (t tile) rowsOf(rows, stride int, native bool) {
 		if i < more {
 			t.rows++
 		}
-		if native {
+		if fetch {
+			t.next, t.step = t.a[min(t.rows*stride, len(t.a)-1):], 4*t.rows*stride/t.k
+		}
+		if a.native {
 			multiplyBF16(&t)
 		} else {
 			multiply(&t)

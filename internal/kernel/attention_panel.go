@@ -16,13 +16,13 @@ func (p *queryPanel) narrow() bool { return len(p.most) <= panel/2 }
 // panelLen is the float32s of a panel in a task's scratch.
 func (a *attention) panelLen() int { return (2*a.HeadDim + 3) * panel }
 
-// panel is panel i of the head, number n of those in scratch.
-func (a *attention) panel(scratch []float32, i, n int) queryPanel {
-	scratch = scratch[n*a.panelLen():][:a.panelLen()]
+// panel is panel i of the head, number n of those of the task.
+func (a *attention) panel(panels []float32, i, n int) queryPanel {
+	x := panels[n*a.panelLen():][:a.panelLen()]
 	size := a.HeadDim * panel
-	p := queryPanel{first: i * panel, n: min(panel, a.Queries-i*panel), q: scratch[:size], sums: scratch[size:][:size]}
-	columns, scratch := roundUp(p.n, panel/2), scratch[2*size:]
-	p.most, p.norm, p.rescale = scratch[:columns], scratch[panel:][:columns], scratch[2*panel:][:columns]
+	p := queryPanel{first: i * panel, n: min(panel, a.Queries-i*panel), q: x[:size], sums: x[size:][:size]}
+	columns, x := roundUp(p.n, panel/2), x[2*size:]
+	p.most, p.norm, p.rescale = x[:columns], x[panel:][:columns], x[2*panel:][:columns]
 	return p
 }
 
