@@ -260,7 +260,7 @@ func TestGuidanceInterval(t *testing.T) {
 func TestAllSamplers(t *testing.T) {
 	p := load(t, "tiny-sd15", nil)
 	for _, info := range sampler.Names() {
-		for _, schedule := range []string{"", "karras", "normal", "trailing"} {
+		for _, schedule := range []string{"", "karras", "normal", "trailing", "gits", "bong_tangent", "karras_exponential", "align_your_steps_32"} {
 			s, err := sampler.ByName(info.Name)
 			require.NoError(t, err)
 			o := &Options{Width: 16, Height: 16, Steps: 5, Seed: 1, Sampler: s, Schedule: schedule}

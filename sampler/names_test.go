@@ -185,7 +185,7 @@ func TestNamesElsewhere(t *testing.T) {
 
 // No alias means two samplers, but for the two that only punctuation tells apart.
 func TestAliasesAreUnique(t *testing.T) {
-	for _, info := range sampler.Names() {
+	for _, info := range append(sampler.Names(), sampler.Inverses()...) {
 		for _, name := range append([]string{info.Name}, info.Aliases...) {
 			found, err := sampler.Lookup(name)
 			require.NoError(t, err)

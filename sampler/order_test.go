@@ -327,6 +327,29 @@ func TestDPMSolverInverse(t *testing.T) {
 	assert.ErrorContains(t, sampler.DPMSolver{Inverse: true, SDE: true}.Sample(context.Background(), gaussian, []float32{1}, []float64{1, 2}, silence), "have SDE true")
 }
 
+// DPM-Solver++ backwards is diffusers' DPMSolverMultistepInverseScheduler: five steps
+// of Stable Diffusion's levels, with latents of unit variance at both ends.
+func TestDPMSolverInverseReference(t *testing.T) {
+	sigmas := []float64{0.0291675348, 0.57166636, 1.16439164, 2.27646399, 5.08776522, 14.6146469}
+	x, want := []float32{1.3, -0.4, 0.7}, []float64{0.168266671, -0.0535894336, 0.0930470115}
+	unit := func(sigma float64) float64 { return 1 / math.Sqrt(1+sigma*sigma) }
+	for i := range x {
+		x[i] /= float32(unit(sigmas[0]))
+	}
+	model := func(_ context.Context, x []float32, sigma float64) ([]float32, error) {
+		denoised := make([]float32, len(x))
+		for i, v := range x {
+			input := float64(v) * unit(sigma)
+			denoised[i] = float32(float64(v) - sigma*(input*0.3*math.Cos(math.Log(sigma))+0.1*math.Sin(input)))
+		}
+		return denoised, nil
+	}
+	require.NoError(t, sampler.DPMSolver{Inverse: true, LowerOrderFinal: true}.Sample(context.Background(), model, x, sigmas, nil))
+	for i := range x {
+		assert.InDelta(t, want[i], float64(x[i])*unit(sigmas[len(sigmas)-1]), 1e-5)
+	}
+}
+
 // RePaint calls the model as often as its comment says, and its jumps are those of
 // the reference: 7 levels by jumps of 3, at each of which it goes back once.
 func TestRePaintJumps(t *testing.T) {

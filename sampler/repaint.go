@@ -14,7 +14,9 @@ import (
 // It is for inpainting, with a Denoiser that puts the known part back, with noise of
 // the level, whenever it is called, as the pipeline's does for a model that was not
 // trained to inpaint. Such a one may use the same noise each time, where the paper
-// draws anew. Without a mask it is DDIM that corrects its own errors.
+// draws anew. On the way back up the noise is that between the levels, as in the
+// paper; diffusers adds that of the stride above. Without a mask it is DDIM that
+// corrects its own errors.
 //
 // With n steps it calls the denoiser n times and Jump·(Resamples−1) times more for
 // each whole Jump in n but the last: 205 times for 25 steps.

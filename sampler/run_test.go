@@ -60,10 +60,11 @@ func finish(t *testing.T, r *sampler.Run) (x []float32, steps []int) {
 // A run that is left after any step, in memory or through bytes, ends as one
 // that was not, and calls the model as often.
 func TestRunResume(t *testing.T) {
-	for _, info := range sampler.Names() {
-		t.Run(info.Name, func(t *testing.T) {
-			s, err := sampler.ByName(info.Name)
-			require.NoError(t, err)
+	samplers := all(t)
+	samplers["repaint with jumps"] = sampler.RePaint{Jump: 2, Resamples: 3}
+	samplers["restart with restarts"] = sampler.Restart{Times: 2, Steps: 2, Low: 0.3, High: 6}
+	for name, s := range samplers {
+		t.Run(name, func(t *testing.T) {
 			var calls int
 			whole := testRun(s, &calls)
 			want, steps := finish(t, whole)

@@ -413,17 +413,6 @@ func TestParseLabel(t *testing.T) {
 	}
 }
 
-// Every spelling of a name means one sampler.
-func TestNamesAreUnique(t *testing.T) {
-	for _, info := range sampler.Names() {
-		for _, name := range append([]string{info.Name}, info.Aliases...) {
-			found, err := sampler.Lookup(name)
-			require.NoError(t, err)
-			assert.Equal(t, info.Name, found.Name, name)
-		}
-	}
-}
-
 // Dynamic thresholding looks at each latent of the batch alone.
 func TestLimit(t *testing.T) {
 	x := []float32{1, -2, 3, 10, 0.1, 0.2, 0.3, 0.4}

@@ -23,8 +23,8 @@ import (
 //	x' = D + σ'·(x − u)/σ,
 //
 // where the plain step has D for u. It is the plain step from x + (D − u), which
-// is how the samplers with a field CFGPlusPlus do it, all in the form that ComfyUI
-// gave them. Where both estimates are equal it is the plain method, bit for bit.
+// is how the samplers of one call a step with a field CFGPlusPlus do it, all in the
+// form that ComfyUI gave them. Where both estimates are equal it is the plain method, bit for bit.
 //
 // The guidance scale is used as it is, as in ComfyUI. It acts at every step on the
 // clean latents alone, so it is far smaller than usual, 0.5 to 2; a scale of 1

@@ -11,6 +11,10 @@ import (
 // 8, in multistep form: a corrector uses each model call a second time to improve
 // the step that led to it.
 //
+// Other programs have it of third order with BH1, the published default: ComfyUI to
+// 0.001, and Stable Diffusion WebUI over levels of its own, evenly spaced in time and
+// down to the lowest of the training.
+//
 // A step to zero is of first order, where the estimate itself is exact. The
 // reference, diffusers, gives NaN there with BH1 and without LowerOrderFinal.
 //

@@ -181,6 +181,9 @@ func TestBadTiles(t *testing.T) {
 // has the bytes of the operations one by one, in less memory than its two largest
 // values take.
 func TestLargePicture(t *testing.T) {
+	if testing.Short() {
+		t.Skip("seconds of work for each operation by itself")
+	}
 	const side = 384 // cells
 	v := load(t, nn.Random{FS: fstest.MapFS{"config.json": {Data: []byte(`{"block_out_channels": [16, 32], "norm_num_groups": 4,
 		"down_block_types": ["DownEncoderBlock2D", "DownEncoderBlock2D"], "up_block_types": ["UpDecoderBlock2D", "UpDecoderBlock2D"],

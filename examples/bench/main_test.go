@@ -49,11 +49,25 @@ func TestTable(t *testing.T) {
 	assert.Regexp(t, "U-Net +64×64 +1 +[0-9.]+ ", out.String())
 }
 
+func TestPicture(t *testing.T) {
+	var out strings.Builder
+	require.NoError(t, run(t.Context(), []string{"-model", "tinyscenes", "-picture", "-size", "32", "-steps", "2", "-precision", "bfloat16", "-json"}, &out))
+	var r pictureReport
+	require.NoError(t, json.Unmarshal([]byte(out.String()), &r))
+	assert.Equal(t, 32, r.Width)
+	assert.Positive(t, r.Sampling)
+	out.Reset()
+	require.NoError(t, run(t.Context(), []string{"-model", "tinyscenes", "-picture", "-size", "32", "-steps", "1", "-max-memory", "100MB"}, &out))
+	assert.Contains(t, out.String(), "tinyscenes, float32, 32×32, 1 steps: load")
+	assert.ErrorContains(t, run(t.Context(), []string{"-model", "tinyscenes", "-picture", "-max-memory", "1MB"}, &out), "more than the limit of")
+}
+
 func TestBadFlags(t *testing.T) {
 	for _, tt := range []struct{ args, want string }{
-		{"-model nosuch", `-model: have "nosuch", want sd15, sd21, tinyscenes or a folder`},
+		{"-model nosuch", `-model: have "nosuch", want sd15, sd21, sdxl, tinyscenes or a folder`},
 		{"-size 100", "-size: have 100"},
 		{"-steps 0", "-steps: have 0"},
+		{"-max-memory lots", `have "lots", want bytes such as 3GB`},
 		{"-threads -1", "-threads: have -1"},
 		{"-precision int3", `-precision: have "int3", want float32, float16, bfloat16 or int8`},
 		{"-model tinyscenes -branch 6", "have skip branch 6, want 1 to 5"},

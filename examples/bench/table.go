@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"sdgo/clip"
+	"sdgo/examples/internal/models"
 	"sdgo/internal/engine"
 	"sdgo/internal/nn"
 	"sdgo/unet"
@@ -100,7 +101,7 @@ func (t *table) run(ctx context.Context, o *options, asJSON bool, stdout io.Writ
 // measureTable measures a call of the U-Net, and the VAE both ways, decoding by
 // tiles too.
 func measureTable(ctx context.Context, o *options, sizes [][2]int, batches []int) ([]row, error) {
-	fsys, err := open(o.model)
+	fsys, err := models.Open(o.model)
 	if err != nil {
 		return nil, err
 	}

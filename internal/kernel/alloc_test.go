@@ -16,14 +16,15 @@ func TestRunAllocatesNothing(t *testing.T) {
 	merge := MergeShape{N: 1, H: 6, W: 6, C: 16, Merge: 9}
 	ep := Epilogue{Bias: make([]float32, 40), PerSample: make([]float32, 200), Rows: 17, Act: GELU, Residual: x}
 	operations := map[string][]Phase{
-		"gemm":              {Gemm(x, x, 25, w, ep)},
-		"float16":           {Gemm(x, x, 25, half, ep)},
-		"conv2d":            Conv2D(x, x, conv, w, ep),
-		"winograd":          Winograd(x, x, conv, w, ep, make([]float32, WinogradWork(conv))),
-		"winograd, float16": Winograd(x, x, conv, half, ep, make([]float32, WinogradWork(conv))),
-		"match":             MatchTokens(x, x, x, merge, make([]float32, MatchTokensWork(merge))),
-		"merge":             {MergeTokens(x, x, make([]float32, 36), merge)},
-		"attention":         Attention(x, x, x, x, heads, make([]float32, AttentionWork(heads))),
+		"gemm":               {Gemm(x, x, 25, w, ep)},
+		"float16":            {Gemm(x, x, 25, half, ep)},
+		"conv2d":             Conv2D(x, x, conv, w, ep),
+		"winograd":           Winograd(x, x, conv, w, ep, make([]float32, WinogradWork(conv))),
+		"winograd, float16":  Winograd(x, x, conv, half, ep, make([]float32, WinogradWork(conv))),
+		"match":              MatchTokens(x, x, x, merge, make([]float32, MatchTokensWork(merge))),
+		"merge":              {MergeTokens(x, x, make([]float32, 36), merge)},
+		"attention":          Attention(x, x, x, x, heads, make([]float32, AttentionWork(heads))),
+		"attention, rounded": Attention(x, x, x, x, heads.rounded(), make([]float32, AttentionWork(heads.rounded()))),
 	}
 	for name, phases := range operations {
 		for _, p := range phases {

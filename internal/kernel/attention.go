@@ -1,7 +1,5 @@
 package kernel
 
-import "math"
-
 // AttentionShape describes scaled dot-product attention of tokens whose heads
 // lie side by side: token t of batch b starts at (b*tokens+t)*stride and its
 // head h at h*HeadDim after that, so q, k and v may be parts of one matrix.
@@ -10,35 +8,22 @@ type AttentionShape struct {
 	QStride, KStride, VStride, OutStride int     // float32s from token to token
 	Causal                               bool    // query i sees the keys 0 to i
 	Scale                                float32 // positive
+	// BFloat16 rounds the factors of both products to bfloat16, if HeadDim is even;
+	// scores, maxima and sums stay float32.
+	BFloat16 bool
 }
-
-// keyTile is the most keys of one softmax step: whole tiles of 12, whose scores
-// for 32 queries fit into the first-level cache.
-const keyTile = 22 * tileRows
 
 // AttentionWork returns the float32s of shared work space of [Attention].
 func AttentionWork(s AttentionShape) int {
 	if s.Keys == 0 {
 		return 0
 	}
-	tiles, step := s.keyTiles()
-	return s.Batch * s.Heads * tiles * s.HeadDim * valueStride(step)
+	p := s.layout()
+	return s.Batch * s.Heads * p.tiles * (p.keysLen() + p.valuesLen())
 }
-
-// keyTiles splits the keys evenly, but for the last tile, in steps of whole
-// tiles of 12.
-func (s AttentionShape) keyTiles() (tiles, step int) {
-	tiles = ceilDiv(s.Keys, keyTile)
-	step = roundUp(ceilDiv(s.Keys, tiles), tileRows)
-	return ceilDiv(s.Keys, step), step
-}
-
-// valueStride is the length of a row of transposed values: off the powers of
-// two, which share cache sets.
-func valueStride(keys int) int { return roundUp(keys, 16) + 16 }
 
 // Attention is softmax(q kᵀ · Scale) v for each head, in two phases: the first
-// transposes v into work, which has AttentionWork(s) float32s.
+// transposes v into work, which has AttentionWork(s) float32s, and rounds.
 //
 // Everything is computed transposed, with 32 queries side by side in the
 // vectors: the scores K·Qᵀ [keys][32], the softmax down the columns, and the
@@ -76,13 +61,13 @@ func Attention(out, q, k, v []float32, s AttentionShape, work []float32) []Phase
 		panic("kernel: attention: scale must be positive")
 	}
 
-	a := &attention{AttentionShape: s, out: out, q: q, k: k, v: v, values: work}
-	a.tiles, a.step = s.keyTiles()
-	a.vtStride = valueStride(a.step)
+	a := &attention{attentionLayout: s.layout(), out: out, q: q, k: k, v: v}
+	split := s.Batch * s.Heads * a.tiles * a.keysLen()
+	a.keys, a.values = work[:split], work[split:]
 	a.panels = ceilDiv(s.Queries, panel)
 	a.blocks = ceilDiv(a.panels, s.panelsOfTask())
 	return []Phase{
-		{Tasks: s.Batch * s.Heads * a.tiles, Run: a.pack},
+		{Tasks: s.Batch * s.Heads * a.tiles, Scratch: a.packScratch(), Run: a.pack},
 		{
 			Tasks:   s.Batch * s.Heads * a.blocks,
 			Scratch: ceilDiv(a.panels, a.blocks)*a.panelLen() + a.step*panel + 2*tileRows,
@@ -92,12 +77,11 @@ func Attention(out, q, k, v []float32, s AttentionShape, work []float32) []Phase
 }
 
 type attention struct {
-	AttentionShape
+	attentionLayout
 	out, q, k, v   []float32
-	values         []float32 // per head [tiles][HeadDim][vtStride]
-	tiles, step    int       // of keys
-	vtStride       int
-	panels, blocks int // of 32 queries, and tasks, of a head
+	keys           []float32 // if rounded, per head [tiles][step][keyWords]
+	values         []float32 // per head [tiles][HeadDim][valueWords]
+	panels, blocks int       // of 32 queries, and tasks, of a head
 }
 
 // panelsOfTask chooses the panels of queries of one task: many, because each
@@ -111,18 +95,6 @@ func (s AttentionShape) panelsOfTask() int {
 	return n
 }
 
-// from returns what begins at a token of a head, which counts over the batch.
-func (s AttentionShape) from(x []float32, head, tokens, token, stride int) []float32 {
-	return x[(head/s.Heads*tokens+token)*stride+head%s.Heads*s.HeadDim:]
-}
-
-// pack transposes the values of one tile of keys of one head.
-func (a *attention) pack(task int, _ []float32) {
-	head, key := task/a.tiles, task%a.tiles*a.step
-	v := a.from(a.v, head, a.Keys, key, a.VStride)
-	transpose(a.values[task*a.HeadDim*a.vtStride:], a.vtStride, v, a.VStride, min(a.step, a.Keys-key), a.HeadDim)
-}
-
 // run computes one block of panels: the tiles of keys are outermost, so that
 // one is read from the second-level cache for all panels but the first.
 func (a *attention) run(task int, scratch []float32) {
@@ -132,23 +104,24 @@ func (a *attention) run(task int, scratch []float32) {
 		x, scratch = scratch[:n], scratch[n:]
 		return x
 	}
+	scores, panels := cut(a.step*panel), cut((last-first)*a.panelLen()) // aligned if scratch is
 	offsets := int32s(cut(2 * tileRows))
-	for r := range tileRows {
-		offsets[r], offsets[tileRows+r] = int32(r*a.KStride), int32(r*a.vtStride)
-	}
-	score := tile{offsets: offsets[:tileRows], taps: 1, k: a.HeadDim, ldc: panel}
+	score := tile{offsets: offsets[:tileRows], taps: 1, k: a.words(a.HeadDim), ldc: panel}
 	accumulate := tile{offsets: offsets[tileRows:], taps: 1, ldc: panel}
-	scores := cut(a.step * panel)
 
 	for i := first; i < last; i++ {
-		p := a.panel(scratch, i, i-first)
+		p := a.panel(panels, i, i-first)
 		a.load(&p, head)
 	}
 	for t := range a.tiles {
-		key := t * a.step
-		k, v := a.from(a.k, head, a.Keys, key, a.KStride), a.values[(head*a.tiles+t)*a.HeadDim*a.vtStride:]
+		k, kStride := a.keyRows(head, t)
+		v := a.values[(head*a.tiles+t)*a.valuesLen():][:a.valuesLen()]
+		for r := range tileRows {
+			score.offsets[r], accumulate.offsets[r] = int32(r*kStride), int32(r*a.valueWords)
+		}
 		for i := first; i < last; i++ {
-			p := a.panel(scratch, i, i-first)
+			p := a.panel(panels, i, i-first)
+			key := t * a.step
 			n := min(a.step, a.Keys-key)
 			if a.Causal {
 				n = min(n, p.first+p.n-key)
@@ -157,80 +130,45 @@ func (a *attention) run(task int, scratch []float32) {
 				continue
 			}
 			score.a, score.b, score.c, score.narrow = k, p.q, scores, p.narrow()
-			score.rowsOf(n, a.KStride)
+			a.product(score, n, kStride)
 			if a.Causal {
 				mask(scores, p.first, key, n)
 			}
-			softmaxColumns(scores, n, p.most, p.norm, p.rescale)
+			a.softmax(&p, scores, n)
 			if t > 0 {
 				scaleColumns(p.sums, a.HeadDim, p.rescale)
 			}
 			accumulate.a, accumulate.b, accumulate.c, accumulate.narrow = v, scores, p.sums, p.narrow()
-			accumulate.k, accumulate.add = n, t > 0
-			accumulate.rowsOf(a.HeadDim, a.vtStride)
+			accumulate.k, accumulate.add = a.words(n), t > 0
+			a.product(accumulate, a.HeadDim, a.valueWords)
 		}
 	}
 	for i := first; i < last; i++ {
-		p := a.panel(scratch, i, i-first)
+		p := a.panel(panels, i, i-first)
 		a.store(&p, head)
 	}
 }
 
-// queryPanel is up to 32 queries of one head, the columns of what is computed.
-// Missing ones are zeros.
-type queryPanel struct {
-	first, n            int
-	q                   []float32 // [HeadDim][32], scaled to give scores in units of ln 2
-	sums                []float32 // [HeadDim][32]: Σ weight·v
-	most, norm, rescale []float32 // [16 or 32]: see softmaxColumns
-}
-
-func (p *queryPanel) narrow() bool { return len(p.most) <= panel/2 }
-
-// panelLen is the float32s of a panel in a task's scratch.
-func (a *attention) panelLen() int { return (2*a.HeadDim + 3) * panel }
-
-// panel is panel i of the head, number n of those in scratch.
-func (a *attention) panel(scratch []float32, i, n int) queryPanel {
-	scratch = scratch[n*a.panelLen():][:a.panelLen()]
-	size := a.HeadDim * panel
-	p := queryPanel{first: i * panel, n: min(panel, a.Queries-i*panel), q: scratch[:size], sums: scratch[size:][:size]}
-	columns, scratch := roundUp(p.n, panel/2), scratch[2*size:]
-	p.most, p.norm, p.rescale = scratch[:columns], scratch[panel:][:columns], scratch[2*panel:][:columns]
-	return p
-}
-
-// load reads a panel of queries.
-func (a *attention) load(p *queryPanel, head int) {
-	transposePanel(p.q, a.from(a.q, head, a.Queries, p.first, a.QStride), a.QStride, p.n, a.HeadDim)
-	scaleRow(p.q, p.q, float32(float64(a.Scale)*math.Log2E))
-	for i := range p.most {
-		p.most[i], p.norm[i] = softmaxStart, 0
+// softmax turns the scores of n keys into weights.
+func (a *attention) softmax(p *queryPanel, scores []float32, n int) {
+	if !a.pairs {
+		softmaxColumns(scores, n, p.most, p.norm, p.rescale)
+		return
+	}
+	softmaxPairs(scores, n, p.most, p.norm, p.rescale)
+	if !a.native {
+		widenPairs(scores, ceilDiv(n, 2), len(p.most))
 	}
 }
 
-// mask hides from query first+i the keys after it, of n from key on.
-func mask(scores []float32, first, key, n int) {
-	for r := max(0, first+1-key); r < n; r++ {
-		row := scores[r*panel:][:min(panel, key+r-first)]
-		for i := range row {
-			row[i] = float32(math.Inf(-1))
-		}
-	}
-}
+// longRow is the words of a head from which on fetching the next rows, if they follow,
+// is worth it: a panel of as many leaves no room for them in the first-level cache.
+const longRow = 256
 
-// store writes a panel's outputs.
-func (a *attention) store(p *queryPanel, head int) {
-	for i, sum := range p.norm {
-		p.norm[i] = 1 / sum
-	}
-	scaleColumns(p.sums, a.HeadDim, p.norm)
-	transpose(a.from(a.out, head, a.Queries, p.first, a.OutStride), a.OutStride, p.sums, panel, a.HeadDim, p.n)
-}
-
-// rowsOf runs a tile for any number of rows, which are stride apart in a: the
+// product runs a tile for any number of rows, which are stride apart in t.a: the
 // offsets hold for the first 12. The split is even.
-func (t tile) rowsOf(rows, stride int) {
+func (a *attention) product(t tile, rows, stride int) {
+	fetch := a.words(a.HeadDim) >= longRow && stride < 2*t.k
 	tiles := ceilDiv(rows, tileRows)
 	few, more := rows/tiles, rows%tiles
 	for i := range tiles {
@@ -238,11 +176,16 @@ func (t tile) rowsOf(rows, stride int) {
 		if i < more {
 			t.rows++
 		}
-		multiply(&t)
+		if fetch {
+			t.next, t.step = t.a[min(t.rows*stride, len(t.a)-1):], 4*t.rows*stride/t.k
+		}
+		if a.native {
+			multiplyBF16(&t)
+		} else {
+			multiply(&t)
+		}
 		if i < tiles-1 {
 			t.a, t.c = t.a[t.rows*stride:], t.c[t.rows*panel:]
 		}
 	}
 }
-
-func roundUp(n, to int) int { return ceilDiv(n, to) * to }

@@ -17,6 +17,12 @@ func dense(batch, heads, dim, queries, keys int, causal bool) AttentionShape {
 		QStride: d, KStride: d, VStride: d, OutStride: d, Causal: causal, Scale: float32(1 / math.Sqrt(float64(dim)))}
 }
 
+// rounded is the same attention in bfloat16.
+func (s AttentionShape) rounded() AttentionShape {
+	s.BFloat16 = true
+	return s
+}
+
 func (s AttentionShape) data(rng *rand.Rand) (q, k, v []float32) {
 	return randoms(rng, s.Batch*s.Queries*s.QStride), randoms(rng, s.Batch*s.Keys*s.KStride), randoms(rng, s.Batch*s.Keys*s.VStride)
 }

@@ -208,11 +208,15 @@ func BenchmarkAttention(b *testing.B) {
 	} {
 		b.Run(s.String(), func(b *testing.B) {
 			q, k, v := s.data(benchRNG)
-			out, work := make([]float32, len(q)), make([]float32, AttentionWork(s))
-			benchEachISA(b, func(b *testing.B) {
+			run := func(b *testing.B, s AttentionShape) {
+				out, work := make([]float32, len(q)), make([]float32, AttentionWork(s))
 				flops := 4 * float64(s.Batch) * float64(s.Heads) * float64(s.HeadDim) * float64(s.Queries) * float64(s.Keys)
 				bench(b, flops, Attention(out, q, k, v, s, work)...)
-			})
+			}
+			benchEachISA(b, func(b *testing.B) { run(b, s) })
+			if bestGrouping().bf16 {
+				b.Run("bf16", func(b *testing.B) { run(b, s.rounded()) })
+			}
 		})
 	}
 }

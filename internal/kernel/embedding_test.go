@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"os"
 	"testing"
 
@@ -15,12 +16,12 @@ import (
 func TestEmbed(t *testing.T) {
 	table := []float32{1, 2, 3, 4, 5, 6}
 	out := make([]float32, 8)
-	Serial(Embed(out, []float32{2, 0, 0, 1}, table, 4, 3, 2, nil, 0))
+	Serial(Embed(out, []float32{2, 0, 0, 1}, table, Float32, 4, 3, 2, nil, 0))
 	assert.Equal(t, []float32{5, 6, 1, 2, 1, 2, 3, 4}, out)
-	Serial(Embed(out, []float32{2, 0, 0, 1}, table, 4, 3, 2, []float32{10, 20, 30, 40}, 2))
+	Serial(Embed(out, []float32{2, 0, 0, 1}, table, Float32, 4, 3, 2, []float32{10, 20, 30, 40}, 2))
 	assert.Equal(t, []float32{15, 26, 31, 42, 11, 22, 33, 44}, out)
 	assert.PanicsWithValue(t, "kernel: embed: id out of range", func() {
-		Serial(Embed(out, []float32{3}, table, 1, 3, 2, nil, 0))
+		Serial(Embed(out, []float32{3}, table, Float32, 1, 3, 2, nil, 0))
 	})
 }
 
@@ -76,4 +77,23 @@ func TestTimestepsAtZero(t *testing.T) {
 	assert.Equal(t, []float32{0, 0, 1, 1, 0}, out)
 	Serial(Timesteps(out, []float32{0}, 1, 5, true, 0, 10000))
 	assert.Equal(t, []float32{1, 1, 0, 0, 0}, out)
+}
+
+// A table in half precision is what its numbers are rounded to.
+func TestEmbedFloat16(t *testing.T) {
+	const rows, vocab, d = 5, 7, 37
+	rng := rand.New(rand.NewPCG(90, 91))
+	table, pos, ids := randoms(rng, vocab*d), randoms(rng, rows*d), []float32{6, 0, 3, 3, 1}
+	half := make([]float32, TableLen(len(table), Float16))
+	StoreTable(half, table, Float16)
+	for i, v := range table {
+		table[i] = float16ToFloat32(float32ToFloat16(v))
+	}
+	eachISA(t, func(t *testing.T) {
+		for _, p := range [][]float32{nil, pos} {
+			want, got := make([]float32, rows*d), make([]float32, rows*d)
+			Serial(Embed(want, ids, table, Float32, rows, vocab, d, p, rows), Embed(got, ids, half, Float16, rows, vocab, d, p, rows))
+			requireSame(t, want, got)
+		}
+	})
 }

@@ -152,14 +152,8 @@ func (p *grouped) multiply(t *tile, col int, scales, part []float32) {
 // round writes a row of A as groups, or as float32s of the same values in the order of
 // the products, and returns its scale.
 func (p *grouped) round(dst, src []float32) float32 {
-	switch {
-	case p.w.Format == BFloat16 && p.native:
-		roundBFloat16s(halves(dst), src)
-		return 1
-	case p.w.Format == BFloat16:
-		for i, v := range src {
-			dst[i^1] = fromBFloat16(bfloat16(v))
-		}
+	if p.w.Format == BFloat16 {
+		roundPairs(dst, src, p.native)
 		return 1
 	}
 	scale, inverse := scaleOf(Largest(src))

@@ -37,14 +37,45 @@ func multiplyInt8(t *tile) {
 }
 
 func roundBFloat16s(dst []uint16, src []float32) {
-	dst = dst[:len(src)]
-	n := 0
-	if grouping.bf16 {
-		if n = whole(len(src)); n > 0 {
-			roundBFloat16sAVX512(&dst[0], &src[0], n)
-		}
+	if !grouping.bf16 {
+		roundBFloat16sGeneric(dst, src)
+		return
 	}
-	roundBFloat16sGeneric(dst[n:], src[n:])
+	dst = dst[:len(src)]
+	n := whole(len(src))
+	if n > 0 {
+		roundBFloat16sAVX512(&dst[0], &src[0], n)
+	}
+	if n < len(src) {
+		rest := pad(src[n:])
+		var rounded [lanes]uint16
+		roundBFloat16sAVX512(&rounded[0], &rest[0], lanes)
+		copy(dst[n:], rounded[:])
+	}
+}
+
+// softmaxPairs is softmaxColumns with weights in pairs: see softmaxPairsGeneric.
+func softmaxPairs(s []float32, keys int, most, sum, rescale []float32) {
+	if !grouping.bf16 || keys == 0 {
+		softmaxPairsGeneric(s, keys, most, sum, rescale)
+		return
+	}
+	_, sum, rescale = s[:(keys-1)*panel+len(most)], sum[:len(most)], rescale[:len(most)]
+	for i := 0; i+lanes <= len(most); i += lanes {
+		softmaxPairsAVX512(&s[i], keys, &most[i], &sum[i], &rescale[i])
+	}
+}
+
+// pairRows makes pairs of 16 or 32 columns of a panel [2·pairs][32].
+func pairRows(x []float32, pairs, columns int) {
+	if !grouping.bf16 || pairs == 0 {
+		pairRowsGeneric(x, pairs, columns)
+		return
+	}
+	_ = x[:(2*pairs-1)*panel+columns]
+	for i := 0; i+lanes <= columns; i += lanes {
+		pairRowsAVX512(&x[i], pairs)
+	}
 }
 
 // Largest is the largest magnitude in x, or NaN if there is one, or 0 if x is empty.

@@ -18,3 +18,9 @@ func quantise(dst []uint8, src []float32, inverse float32) { quantiseGeneric(dst
 func dequantise(c []float32, w *Packed, col int, rowScales []float32, rows int) {
 	dequantiseGeneric(c, w, col, rowScales, rows)
 }
+
+func softmaxPairs(s []float32, keys int, most, sum, rescale []float32) {
+	softmaxPairsGeneric(s, keys, most, sum, rescale)
+}
+
+func pairRows(x []float32, pairs, columns int) { pairRowsGeneric(x, pairs, columns) }

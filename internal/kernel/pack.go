@@ -84,3 +84,5 @@ func PackConv(dst, w []float32, out, in, kh, kw int, format Format) Packed {
 }
 
 func ceilDiv(a, b int) int { return (a + b - 1) / b }
+
+func roundUp(n, to int) int { return ceilDiv(n, to) * to }

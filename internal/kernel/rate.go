@@ -19,17 +19,20 @@ func init() {
 // call measures it, in some milliseconds.
 func Rate(format Format) float64 { return rates[format]() }
 
-// MeasureRate measures for that long.
+// MeasureRate measures for that long and takes the best run, for on a machine with
+// other work the mean says little.
 func MeasureRate(format Format, d time.Duration) float64 {
-	const m, k, n = 48, 512, 64
+	const m, k, n = 192, 320, 640
 	w := PackLinear(make([]float32, PackedLen(k, n, format)), make([]float32, n*k), n, k, format)
 	phase := Gemm(make([]float32, m*n), make([]float32, m*k), m, w, Epilogue{})
 	scratch := make([]float32, phase.Scratch)
-	runs, begin := 0, time.Now()
-	for ; time.Since(begin) < d; runs++ {
+	best := time.Hour
+	for begin := time.Now(); time.Since(begin) < d; {
+		start := time.Now()
 		for i := range phase.Tasks {
 			phase.Run(i, scratch)
 		}
+		best = min(best, time.Since(start))
 	}
-	return 2 * m * k * n * float64(runs) / time.Since(begin).Seconds()
+	return 2 * m * k * n / best.Seconds()
 }

@@ -96,13 +96,15 @@ func BenchmarkSoftmaxColumns(b *testing.B) {
 	for _, keys := range []int{77, keyTile} {
 		scores := make([]float32, keys*panel)
 		most, sum, rescale := make([]float32, panel), make([]float32, panel), make([]float32, panel)
+		run := func(b *testing.B, softmax func(s []float32, keys int, most, sum, rescale []float32)) {
+			for b.Loop() {
+				softmax(scores, keys, most, sum, rescale)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*keys*panel/lanes), "ns/vector")
+		}
 		b.Run(fmt.Sprint(keys), func(b *testing.B) {
-			benchEveryISA(b, func(b *testing.B) {
-				for b.Loop() {
-					softmaxColumns(scores, keys, most, sum, rescale)
-				}
-				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*keys*panel/lanes), "ns/vector")
-			})
+			benchEveryISA(b, func(b *testing.B) { run(b, softmaxColumns) })
+			b.Run("pairs", func(b *testing.B) { run(b, softmaxPairs) })
 		})
 	}
 }

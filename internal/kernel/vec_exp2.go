@@ -17,15 +17,17 @@ const (
 	exp2P3 = 0x1.c91c1p-05
 	exp2P4 = 0x1.277c1cp-07
 	exp2P5 = 0x1.e96912p-10
+
+	// The same with an error of 9e-5, where the result is rounded to bfloat16.
+	exp2C1 = 0x1.63e658p-01
+	exp2C2 = 0x1.d23794p-03
+	exp2C3 = 0x1.3baa9ap-04
 )
 
 // exp2 is 2^z for z ≤ 0, 0 below -126, and NaN for NaN.
 func exp2(z float32) float32 {
-	if z < exp2Min {
-		return 0
-	}
-	if z != z {
-		return z
+	if !(z >= exp2Min) {
+		return exp2Odd(z)
 	}
 	n := float32(math.Floor(float64(z)))
 	f := z - n
@@ -35,4 +37,25 @@ func exp2(z float32) float32 {
 	p = fma32(p, f, exp2P1)
 	p = fma32(p, f, 1)
 	return p * pow2(int32(n))
+}
+
+// exp2Coarse is exp2 with an error of 9e-5.
+func exp2Coarse(z float32) float32 {
+	if !(z >= exp2Min) {
+		return exp2Odd(z)
+	}
+	n := float32(math.Floor(float64(z)))
+	f := z - n
+	p := fma32(exp2C3, f, exp2C2)
+	p = fma32(p, f, exp2C1)
+	p = fma32(p, f, 1)
+	return p * pow2(int32(n))
+}
+
+// exp2Odd is the result for NaN or below the range.
+func exp2Odd(z float32) float32 {
+	if z != z {
+		return z
+	}
+	return 0
 }

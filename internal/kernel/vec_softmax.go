@@ -41,6 +41,17 @@ func softmaxColumnsGeneric(s []float32, keys int, most, sum, rescale []float32) 
 	}
 }
 
+// maxColumn is the largest of old and the numbers of column q.
+func maxColumn(s []float32, keys, q int, old float32) float32 {
+	newMax := old
+	for key := range keys {
+		if v := s[key*panel+q]; v > newMax {
+			newMax = v
+		}
+	}
+	return newMax + 0 // of two zeros the positive one, in whatever order they came
+}
+
 // scaleColumnsGeneric multiplies column i of x [rows][32] by f[i], for the 16
 // or 32 columns that f has.
 func scaleColumnsGeneric(x []float32, rows int, f []float32) {

@@ -74,6 +74,12 @@ func softmaxColumnsAVX512(s *float32, keys int, most *float32, sum *float32, res
 func scaleColumnsAVX512(x *float32, rows int, f *float32)
 
 //go:noescape
+func softmaxPairsAVX512(s *float32, keys int, most *float32, sum *float32, rescale *float32)
+
+//go:noescape
+func pairRowsAVX512(x *float32, pairs int)
+
+//go:noescape
 func sumChannelsAVX512(sums *float64, squares *float64, x *float32, n int, pixels int, stride int)
 
 //go:noescape

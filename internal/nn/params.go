@@ -46,7 +46,7 @@ type Param struct {
 // size is the float32s that the parameter takes when it is loaded.
 func (p *Param) size() int {
 	if p.taps == 0 {
-		return p.shape.TotalSize()
+		return kernel.TableLen(p.shape.TotalSize(), p.format)
 	}
 	return kernel.PackedLen(p.taps*p.in, p.out, p.format)
 }
@@ -135,8 +135,18 @@ func (p *Params) tensor(name string, shape tensor.Shape, others ...tensor.Shape)
 // vector returns a parameter [n] that kernels read as it is.
 func (p *Params) vector(name string, n int) *Param { return p.tensor(name, tensor.Shape{n}) }
 
+// largeTable is from how many numbers on a table is worth fewer bits.
+const largeTable = 1 << 20
+
 // Table returns a parameter [rows d] that is read row by row.
-func (p *Params) Table(name string, rows, d int) *Param { return p.tensor(name, tensor.Shape{rows, d}) }
+func (p *Params) Table(name string, rows, d int) *Param {
+	w := p.tensor(name, tensor.Shape{rows, d})
+	if rows*d >= largeTable {
+		w.lowest = kernel.Float16
+	}
+	w.format = min(p.format, w.lowest)
+	return w
+}
 
 // matrix returns a parameter [out in] that is packed for the matrix product.
 func (p *Params) matrix(name string, out, in int) *Param {
@@ -223,7 +233,9 @@ func (p *Params) check(name string) error {
 }
 
 // converts says whether a parameter takes memory of its own.
-func (p *Params) converts(w *Param) bool { return w.taps > 0 || p.src.View(w.key) == nil }
+func (p *Params) converts(w *Param) bool {
+	return w.taps > 0 || w.format != kernel.Float32 || p.src.View(w.key) == nil
+}
 
 // Load reads and packs all parameters that were asked for. It takes over the
 // source. Problems with the tensors are returned as a *WeightsError.
@@ -283,7 +295,7 @@ func (w *Param) load(ws *Weights, dst, buf []float32) ([]float32, error) {
 	data := ws.src.View(w.key)
 	if data == nil {
 		into := dst
-		if w.taps > 0 {
+		if w.taps > 0 || w.format != kernel.Float32 {
 			buf = slices.Grow(buf[:0], w.shape.TotalSize())[:w.shape.TotalSize()]
 			into = buf
 		}
@@ -297,21 +309,30 @@ func (w *Param) load(ws *Weights, dst, buf []float32) ([]float32, error) {
 		i := notFinite(data)
 		return buf, fmt.Errorf("%s: element %d is %v, want finite numbers", w.key, i, data[i])
 	}
-	arg := op.Arg{Data: data}
-	if w.taps > 0 {
-		if w.format == kernel.Float16 && most > kernel.MaxFloat16 {
-			block, err := ws.alloc(kernel.PackedLen(w.taps*w.in, w.out, kernel.Float32))
-			if err != nil {
-				return buf, fmt.Errorf("%s: %w", w.key, err)
-			}
-			dst, w.format = block.Data, kernel.Float32
+	if w.format == kernel.Float16 && most > kernel.MaxFloat16 {
+		w.format = kernel.Float32
+		block, err := ws.alloc(w.size())
+		if err != nil {
+			return buf, fmt.Errorf("%s: %w", w.key, err)
 		}
+		dst = block.Data
+	}
+	arg := op.Arg{Data: data}
+	switch {
+	case w.taps > 0:
 		k := w.shape[len(w.shape)-1]
 		if w.taps == 1 {
 			k = 1
 		}
 		arg = op.Arg{Packed: kernel.PackConv(dst, data, w.out, w.in, k, k, w.format)}
 		ws.src.Release(w.key)
+	case w.format != kernel.Float32:
+		kernel.StoreTable(dst, data, w.format)
+		arg = op.Arg{Data: dst, Format: w.format}
+		ws.src.Release(w.key)
+	case dst != nil && len(buf) > 0 && &data[0] == &buf[0]: // a table that had to stay
+		copy(dst, data)
+		arg.Data = dst
 	}
 	w.value.Set(arg, ws)
 	return buf, nil

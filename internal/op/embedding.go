@@ -44,7 +44,7 @@ func (k embed) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {
 	if k.positions {
 		pos = in[2].Data
 	}
-	return []kernel.Phase{kernel.Embed(out, in[0].Data, in[1].Data, k.rows, k.vocab, k.d, pos, k.tokens)}
+	return []kernel.Phase{kernel.Embed(out, in[0].Data, in[1].Data, in[1].Format, k.rows, k.vocab, k.d, pos, k.tokens)}
 }
 
 // gather picks one token of each sample.

@@ -72,6 +72,7 @@ type InputFuser interface {
 // Arg is an input of a kernel: numbers, or a weight packed for it.
 type Arg struct {
 	Data   []float32
+	Format kernel.Format // of the numbers in Data's memory
 	Packed kernel.Packed
 }
 

@@ -41,6 +41,10 @@ func main() {
 		t.sums()
 		t.softmax()
 		t.scaleColumns()
+		if t.avx512() {
+			t.softmaxPairs()
+			t.pairRows()
+		}
 		t.norms()
 		t.conversions()
 		t.grouped()

@@ -9,29 +9,45 @@ import (
 // rowBytes is a row of a panel: 32 float32s.
 const rowBytes = 4 * 32
 
-// exp2Constants live in registers from 31 down in AVX-512; AVX2, which has few,
-// takes them from memory.
-var exp2Constants = []string{"exp2Min", "one", "exp2P1", "exp2P2", "exp2P3", "exp2P4", "exp2P5"}
+// polynomial lists the constants of 2^f, the highest power first.
+type polynomial []string
 
-func (t *target) loadExp2() {
-	for i, name := range exp2Constants {
-		if t.avx512() {
-			t.load(name, t.reg(31-i))
-		}
+var (
+	fine   = polynomial{"exp2P5", "exp2P4", "exp2P3", "exp2P2", "exp2P1", "one"}
+	coarse = polynomial{"exp2C3", "exp2C2", "exp2C1", "one"}
+)
+
+// loadExp2 fills the registers that hold the constants of exp2 in AVX-512, from 31
+// down; AVX2, which has few, takes them from memory.
+func (t *target) loadExp2(p polynomial) {
+	if !t.avx512() {
+		return
+	}
+	t.load("exp2Min", t.reg(31))
+	for i, name := range p {
+		t.load(name, t.reg(30-i))
 	}
 }
 
-func (t *target) exp2C(name string) string {
+// exp2C is the operand of constant i of a polynomial.
+func (t *target) exp2C(p polynomial, i int) string {
 	if t.avx512() {
-		return t.reg(31 - slices.Index(exp2Constants, name))
+		return t.reg(30 - i)
 	}
-	return t.C(name)
+	return t.C(p[i])
+}
+
+func (t *target) exp2Min() string {
+	if t.avx512() {
+		return t.reg(31)
+	}
+	return t.C("exp2Min")
 }
 
 // exp2 sets p = 2^z by the steps of the plain Go exp2, with z in register r
 // and p in r+1; it spoils r to r+3. Several such groups go in step, so that
 // the latency of one is the work of the others.
-func (t *target) exp2(groups ...int) {
+func (t *target) exp2(poly polynomial, groups ...int) {
 	const notLess, floor = 5, 9
 	each := func(op func(i int, z, p, n, mask string)) {
 		for i, r := range groups {
@@ -43,7 +59,7 @@ func (t *target) exp2(groups ...int) {
 		}
 	}
 	each(func(_ int, z, p, n, mask string) {
-		t.I("VCMPPS", asm.Imm(notLess), t.exp2C("exp2Min"), z, mask)
+		t.I("VCMPPS", asm.Imm(notLess), t.exp2Min(), z, mask)
 		if t.avx512() {
 			t.I("VRNDSCALEPS", asm.Imm(floor), z, n)
 		} else {
@@ -52,10 +68,10 @@ func (t *target) exp2(groups ...int) {
 	})
 	each(func(_ int, z, p, n, mask string) {
 		t.I("VSUBPS", n, z, z)
-		t.I("VMOVUPS", t.exp2C("exp2P5"), p)
+		t.I("VMOVUPS", t.exp2C(poly, 0), p)
 	})
-	for _, c := range []string{"exp2P4", "exp2P3", "exp2P2", "exp2P1", "one"} {
-		each(func(_ int, z, p, n, mask string) { t.I("VFMADD213PS", t.exp2C(c), z, p) })
+	for c := 1; c < len(poly); c++ {
+		each(func(_ int, z, p, n, mask string) { t.I("VFMADD213PS", t.exp2C(poly, c), z, p) })
 	}
 	each(func(_ int, z, p, n, mask string) {
 		if t.avx512() {
@@ -78,70 +94,97 @@ func (t *target) atOnce() int {
 	return 1
 }
 
-// softmax writes the steps of softmaxColumnsGeneric for 16 columns.
-func (t *target) softmax() {
-	t.begin("softmaxColumns", nil, pointer("s", "SI"), number("keys", "CX"),
-		pointer("most", "R8"), pointer("sum", "R9"), pointer("rescale", "R10"))
-	vecs := lanes / t.width
-	each := func(op func(i, at int)) {
-		for i := range vecs {
-			op(i, t.bytes()*i)
-		}
-	}
-	free := 4 * t.atOnce()
-	most := func(i int) string { return t.reg(free + i) }
-	chain := func(c, i int) string { return t.reg(free + 4 + c*vecs + i) } // of maxima, then of sums
-	fold := func(op string) {
-		for step := chains / 2; step > 0; step /= 2 {
-			for c := range step {
-				each(func(i, _ int) { t.I(op, chain(c, i), chain(c+step, i), chain(c, i)) })
-			}
-		}
-	}
-	t.loadExp2()
+// columns are 16 columns of scores, one after the other down the panel at SI, in CX
+// rows. The state of the softmax is at R8 (maxima), R9 (sums) and R10 (rescale).
+type columns struct {
+	*target
+	poly polynomial
+}
 
-	for c := range chains {
-		each(func(i, at int) { t.I("VMOVUPS", asm.Mem("R8", at), chain(c, i)) })
+var columnParams = []param{pointer("s", "SI"), number("keys", "CX"),
+	pointer("most", "R8"), pointer("sum", "R9"), pointer("rescale", "R10")}
+
+// each calls op for the vectors of a row.
+func (c columns) each(op func(i, at int)) {
+	for i := range lanes / c.width {
+		op(i, c.bytes()*i)
 	}
-	t.keys("max", func(first, n int) {
-		for c := range n {
-			each(func(i, at int) {
-				t.I("VMOVUPS", asm.Mem("DI", c*rowBytes+at), t.reg(i))
-				t.I("VMAXPS", chain(first+c, i), t.reg(i), chain(first+c, i))
+}
+
+// most holds the new maxima, and chain the maxima and then the sums of each chain of
+// keys. Below them are the registers of exp2.
+func (c columns) most(i int) string { return c.reg(4*c.atOnce() + i) }
+func (c columns) chain(n, i int) string {
+	return c.reg(4*c.atOnce() + 4 + n*(lanes/c.width) + i)
+}
+
+// fold combines the chains.
+func (c columns) fold(op string) {
+	for step := chains / 2; step > 0; step /= 2 {
+		for n := range step {
+			c.each(func(i, _ int) { c.I(op, c.chain(n, i), c.chain(n+step, i), c.chain(n, i)) })
+		}
+	}
+}
+
+// maxima updates the maxima, leaves the new ones in registers and stores the factors
+// for what was computed under the old ones.
+func (c columns) maxima() {
+	c.loadExp2(c.poly)
+	for n := range chains {
+		c.each(func(i, at int) { c.I("VMOVUPS", asm.Mem("R8", at), c.chain(n, i)) })
+	}
+	c.keys("max", func(first, n int) {
+		for k := range n {
+			c.each(func(i, at int) {
+				c.I("VMOVUPS", asm.Mem("DI", k*rowBytes+at), c.reg(i))
+				c.I("VMAXPS", c.chain(first+k, i), c.reg(i), c.chain(first+k, i))
 			})
 		}
 	})
-	fold("VMAXPS")
-	each(func(i, at int) {
-		t.I("VXORPS", lowX(most(i)), lowX(most(i)), lowX(most(i)))
-		t.I("VADDPS", chain(0, i), most(i), most(i)) // of two zeros the positive one
-		z, p := t.reg(0), t.reg(1)
-		t.I("VMOVUPS", asm.Mem("R8", at), z)
-		t.I("VMOVUPS", most(i), asm.Mem("R8", at))
-		t.I("VSUBPS", most(i), z, z)
-		t.exp2(0)
-		t.I("VMOVUPS", p, asm.Mem("R10", at))
+	c.fold("VMAXPS")
+	c.each(func(i, at int) {
+		most := c.most(i)
+		c.I("VXORPS", lowX(most), lowX(most), lowX(most))
+		c.I("VADDPS", c.chain(0, i), most, most) // of two zeros the positive one
+		z, p := c.reg(0), c.reg(1)
+		c.I("VMOVUPS", asm.Mem("R8", at), z)
+		c.I("VMOVUPS", most, asm.Mem("R8", at))
+		c.I("VSUBPS", most, z, z)
+		c.exp2(c.poly, 0)
+		c.I("VMOVUPS", p, asm.Mem("R10", at))
 	})
-
-	for c := range chains {
-		each(func(i, _ int) { t.I("VXORPS", lowX(chain(c, i)), lowX(chain(c, i)), lowX(chain(c, i))) })
+	for n := range chains {
+		c.each(func(i, _ int) { c.I("VXORPS", lowX(c.chain(n, i)), lowX(c.chain(n, i)), lowX(c.chain(n, i))) })
 	}
-	t.keys("exp", func(first, n int) {
+}
+
+// sums folds the sums of the chains into those of the columns.
+func (c columns) sums() {
+	c.fold("VADDPS")
+	c.each(func(i, at int) {
+		sum := c.reg(0)
+		c.I("VMOVUPS", asm.Mem("R9", at), sum)
+		c.I("VFMADD132PS", asm.Mem("R10", at), c.chain(0, i), sum)
+		c.I("VMOVUPS", sum, asm.Mem("R9", at))
+	})
+}
+
+// softmax writes the steps of softmaxColumnsGeneric for 16 columns.
+func (t *target) softmax() {
+	t.begin("softmaxColumns", nil, columnParams...)
+	c := columns{t, fine}
+	c.maxima()
+	c.keys("exp", func(first, n int) {
 		var scores []score
-		for c := range n {
-			each(func(i, at int) {
-				scores = append(scores, score{asm.Mem("DI", c*rowBytes+at), most(i), chain(first+c, i)})
+		for k := range n {
+			c.each(func(i, at int) {
+				scores = append(scores, score{asm.Mem("DI", k*rowBytes+at), c.most(i), c.chain(first+k, i)})
 			})
 		}
 		t.weigh(scores)
 	})
-	fold("VADDPS")
-	each(func(i, at int) {
-		sum := t.reg(0)
-		t.I("VMOVUPS", asm.Mem("R9", at), sum)
-		t.I("VFMADD132PS", asm.Mem("R10", at), chain(0, i), sum)
-		t.I("VMOVUPS", sum, asm.Mem("R9", at))
-	})
+	c.sums()
 	t.end()
 }
 
@@ -158,7 +201,7 @@ func (t *target) weigh(scores []score) {
 			t.I("VMOVUPS", s.at, t.reg(4*i))
 			t.I("VSUBPS", s.most, t.reg(4*i), t.reg(4*i))
 		}
-		t.exp2(groups...)
+		t.exp2(fine, groups...)
 		for i, s := range some {
 			t.I("VMOVUPS", t.reg(4*i+1), s.at)
 			t.I("VADDPS", t.reg(4*i+1), s.sum, s.sum)

@@ -1,0 +1,169 @@
+package kernel
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// evenShapes are those whose products have pairs, with odd numbers of keys too.
+func evenShapes() (shapes []AttentionShape) {
+	more := []AttentionShape{
+		dense(1, 1, 2, 3, 1, false), dense(1, 2, 16, 40, 3, false), dense(1, 1, 40, 33, keyTile+1, false),
+		dense(1, 1, 10, 70, 70, true), dense(1, 1, 36, 5, 2*keyTile+31, false),
+	}
+	for _, s := range slices.Concat(attentionShapes, more) {
+		if s.HeadDim%2 == 0 {
+			shapes = append(shapes, s.rounded())
+		}
+	}
+	return shapes
+}
+
+func TestAttentionBFloat16AgainstFloat64(t *testing.T) {
+	eachGrouping(t, func(t *testing.T) {
+		for i, s := range evenShapes() {
+			t.Run(s.String(), func(t *testing.T) {
+				q, k, v := s.data(rand.New(rand.NewPCG(uint64(i), 60)))
+				requireClose(t, attention64(q, k, v, s), runAttention(t, q, k, v, s), bfloat16Error)
+			})
+		}
+	})
+}
+
+// Without the instruction float32 sums of rounded factors give the same, in the same
+// order.
+func TestAttentionBFloat16SameBytes(t *testing.T) {
+	for i, s := range evenShapes() {
+		q, k, v := s.data(rand.New(rand.NewPCG(uint64(i), 61)))
+		var want []float32
+		withGrouping(groups{}, func() {
+			withISA(isaGeneric, func() { want = runAttention(t, q, k, v, s) })
+		})
+		eachGrouping(t, func(t *testing.T) { requireSame(t, want, runAttention(t, q, k, v, s)) })
+	}
+}
+
+// An odd width has no pairs, and stays float32.
+func TestAttentionBFloat16Odd(t *testing.T) {
+	s := dense(1, 2, 33, 20, 50, false)
+	q, k, v := s.data(rand.New(rand.NewPCG(62, 63)))
+	eachGrouping(t, func(t *testing.T) {
+		requireSame(t, runAttention(t, q, k, v, s), runAttention(t, q, k, v, s.rounded()))
+	})
+}
+
+// Equal keys give the mean of the rounded values, whatever the query: the weights are
+// rounded before they are summed, so they add up to one.
+func TestAttentionBFloat16EqualKeys(t *testing.T) {
+	s := dense(1, 2, 40, 30, 77, false).rounded()
+	q, k, v := s.data(rand.New(rand.NewPCG(64, 65)))
+	for i := range k {
+		k[i] = k[i%s.KStride]
+	}
+	want := make([]float64, len(q))
+	for i := range want {
+		for j := range s.Keys {
+			want[i] += float64(fromBFloat16(bfloat16(v[j*s.VStride+i%s.VStride]))) / float64(s.Keys)
+		}
+	}
+	eachGrouping(t, func(t *testing.T) { requireClose(t, want, runAttention(t, q, k, v, s), 1e-6) })
+}
+
+// A NaN or an infinity in a query is a NaN in its output alone.
+func TestAttentionBFloat16Special(t *testing.T) {
+	s := dense(1, 1, 8, 40, 45, false).rounded()
+	q, k, v := s.data(rand.New(rand.NewPCG(66, 67)))
+	q[3*8+1], q[38*8] = float32(math.NaN()), float32(math.Inf(1))
+	eachGrouping(t, func(t *testing.T) {
+		for i, x := range runAttention(t, q, k, v, s) {
+			assert.Equal(t, i/8 == 3 || i/8 == 38, x != x, "at %d", i)
+		}
+	})
+}
+
+func TestSoftmaxPairsSameBytes(t *testing.T) {
+	rng := rand.New(rand.NewPCG(68, 69))
+	for keys := range 40 {
+		finite, odd := randoms(rng, keys*panel), mixed(rng, keys*panel)
+		for i := range finite {
+			finite[i] *= 40
+		}
+		for _, scores := range [][]float32{finite, odd} {
+			for _, columns := range []int{16, 32} {
+				most, sum := slices.Repeat([]float32{softmaxStart}, columns), randoms(rng, columns)
+				if keys%3 > 0 {
+					most = mixed(rng, columns)
+				}
+				samePairs(t, func(in [][]float32) {
+					softmaxPairs(in[0], keys, in[1], in[2], in[3])
+				}, scores, most, sum, make([]float32, columns))
+			}
+		}
+	}
+}
+
+func TestPairRowsSameBytes(t *testing.T) {
+	rng := rand.New(rand.NewPCG(70, 71))
+	for pairs := range 9 {
+		for _, columns := range []int{16, 32} {
+			samePairs(t, func(in [][]float32) { pairRows(in[0], pairs, columns) }, mixed(rng, 2*pairs*panel))
+		}
+	}
+}
+
+// samePairs wants the bytes of the plain code with and without the instructions. The
+// first input becomes pairs, which are compared by halves; what is NaN as float32 may
+// be no NaN as a pair.
+func samePairs(t *testing.T, run func(in [][]float32), inputs ...[]float32) {
+	t.Helper()
+	var want [][]float32
+	for _, g := range []groups{{}, bestGrouping()} {
+		var in [][]float32
+		var checks []func(*testing.T)
+		for _, x := range inputs {
+			copied, check := guarded(x)
+			in, checks = append(in, copied), append(checks, check)
+		}
+		withGrouping(g, func() { run(in) })
+		for _, check := range checks {
+			check(t)
+		}
+		var wide []float32
+		for _, h := range halves(in[0]) {
+			wide = append(wide, fromBFloat16(h))
+		}
+		in[0] = wide
+		if want == nil {
+			want = in
+		}
+		for i := range want {
+			requireSame(t, want[i], in[i])
+		}
+	}
+}
+
+func TestWidenPairs(t *testing.T) {
+	x := []float32{}
+	for i := range 6 * panel {
+		x = append(x, float32(i%200)) // exact as bfloat16
+	}
+	got := slices.Clone(x)
+	pairRowsGeneric(got, 3, panel)
+	widenPairs(got, 3, panel)
+	for r := range 6 {
+		require.Equal(t, x[r*panel:][:panel], got[(r^1)*panel:][:panel])
+	}
+}
+
+func TestExp2Coarse(t *testing.T) {
+	for z := float32(exp2Min); z <= 0; z += 0x1.9p-8 {
+		assert.InEpsilon(t, math.Exp2(float64(z)), exp2Coarse(z), 1e-4, "%v", z)
+	}
+	assert.Equal(t, float32(1), exp2Coarse(0))
+	assert.Zero(t, exp2Coarse(-127))
+}

@@ -1,0 +1,61 @@
+package kernel
+
+// A panel of pairs is [n/2][32][2] bfloat16, the right factor of a tile whose products
+// are of pairs: rows 2i and 2i+1 of a panel [n][32], rounded, side by side. It begins
+// where the panel of float32s did.
+
+// softmaxPairsGeneric is softmaxColumnsGeneric with weights that are rounded, in pairs
+// of keys; the sum is of what they are after that. A pair that lacks a key has a zero.
+func softmaxPairsGeneric(s []float32, keys int, most, sum, rescale []float32) {
+	pairs := halves(s)
+	for q, old := range most {
+		newMax := maxColumn(s, keys, q, old)
+		total := float32(0)
+		for key := 0; key < keys; key += 2 {
+			first, second := bfloat16(exp2Coarse(s[key*panel+q]-newMax)), uint16(0)
+			if key+1 < keys {
+				second = bfloat16(exp2Coarse(s[(key+1)*panel+q] - newMax))
+			}
+			pairs[key*panel+2*q], pairs[key*panel+2*q+1] = first, second
+			total += fromBFloat16(second)
+			total += fromBFloat16(first)
+		}
+		most[q], rescale[q] = newMax, exp2Coarse(old-newMax)
+		sum[q] = fma32(sum[q], rescale[q], total)
+	}
+}
+
+// pairRowsGeneric makes pairs of 16 or 32 columns of a panel [2·pairs][32].
+func pairRowsGeneric(x []float32, pairs, columns int) {
+	dst := halves(x)
+	for i := range pairs {
+		for c := range columns {
+			first, second := bfloat16(x[2*i*panel+c]), bfloat16(x[(2*i+1)*panel+c])
+			dst[2*(i*panel+c)], dst[2*(i*panel+c)+1] = first, second
+		}
+	}
+}
+
+// widenPairs makes a panel of float32s of the same values, for processors without the
+// instruction: the second of a pair comes first, as in its sum of products.
+func widenPairs(x []float32, pairs, columns int) {
+	src := halves(x)
+	for i := pairs - 1; i >= 0; i-- {
+		for c := range columns {
+			first, second := src[2*(i*panel+c)], src[2*(i*panel+c)+1]
+			x[2*i*panel+c], x[(2*i+1)*panel+c] = fromBFloat16(second), fromBFloat16(first)
+		}
+	}
+}
+
+// roundPairs writes an even number of elements as pairs of bfloat16 or, if not native,
+// as float32s of the same values with the second of a pair first.
+func roundPairs(dst, src []float32, native bool) {
+	if native {
+		roundBFloat16s(halves(dst)[:len(src)], src)
+		return
+	}
+	for i, v := range src {
+		dst[i^1] = fromBFloat16(bfloat16(v))
+	}
+}
