@@ -10,7 +10,6 @@ import (
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
-	"sdgo/internal/engine"
 	"sdgo/internal/kernel"
 	"sdgo/internal/nn"
 )
@@ -63,8 +62,8 @@ type LoadOptions struct {
 	// MaxMemory limits the bytes of weights and intermediate values. Zero means
 	// the machine's memory.
 	MaxMemory int64
-	// Engine is set by the pipeline, whose models share one; else it is nil.
-	Engine *engine.Engine
+	// Session is set by the pipeline, whose models share one; else it is nil.
+	Session *nn.Session
 }
 
 // LoadTextEncoder loads the text encoder in a folder with config.json and weights
@@ -240,6 +239,15 @@ func (e *TextEncoder) Encode(ctx context.Context, ids [][]int, clipSkip int) (*E
 		return nil, err
 	}
 	return out, nil
+}
+
+// Plan tells how n texts of a number of tokens are encoded.
+func (e *TextEncoder) Plan(n, tokens int) (*nn.Plan, error) {
+	if n < 1 || tokens < 1 || tokens > e.Config.MaxPositions {
+		return nil, fmt.Errorf("clip: have %d texts of %d tokens, want 1 or more of at most %d", n, tokens, e.Config.MaxPositions)
+	}
+	s := shape{n: n, tokens: tokens}
+	return e.model.Plan(s, e.build(s))
 }
 
 // end returns the position of the token that stands for the whole text. Configs

@@ -10,6 +10,7 @@ import (
 	"sdgo/clip"
 	"sdgo/internal/engine"
 	"sdgo/internal/loader"
+	"sdgo/internal/nn"
 	"sdgo/scheduler"
 	"sdgo/unet"
 	"sdgo/vae"
@@ -22,7 +23,10 @@ type LoadOptions struct {
 	// Empty means the files without a variant.
 	Variant string
 
-	// Precision is how weights are kept and computed with. Empty means Float32.
+	// Precision is how weights are kept and computed with: Float32, Float16, BFloat16
+	// or Int8. Empty means Float32 as far as MaxMemory allows: beyond it the largest
+	// layers are kept in half precision, and if that is not enough the largest linear
+	// layers as integers.
 	Precision string
 
 	// Threads is the number of goroutines that compute. Zero means GOMAXPROCS.
@@ -124,7 +128,9 @@ func LoadFS(fsys fs.FS, o *LoadOptions) (_ *Pipeline, err error) {
 	if p.Tokenizer, err = clip.LoadTokenizer(fsys, "tokenizer"); err != nil {
 		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}
-	c := &clip.LoadOptions{Variant: o.Variant, Precision: o.Precision, Engine: eng}
+	session := nn.NewSession(eng)
+	session.Hold()
+	c := &clip.LoadOptions{Variant: o.Variant, Precision: o.Precision, Session: session}
 	if p.TextEncoder, err = clip.LoadTextEncoderFS(fsys, "text_encoder", c); err != nil {
 		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}
@@ -138,7 +144,27 @@ func LoadFS(fsys fs.FS, o *LoadOptions) (_ *Pipeline, err error) {
 	if err = p.check(); err != nil {
 		return nil, err
 	}
+	most, least, err := p.values()
+	if err != nil {
+		return nil, fmt.Errorf("diffusion: load: %w", err)
+	}
+	if err = session.Load(most, least); err != nil {
+		return nil, fmt.Errorf("diffusion: load: %w", err)
+	}
 	return p, nil
+}
+
+// values returns the bytes of intermediate values for a picture of the default size,
+// decoded whole, and the least with which it can be made.
+func (p *Pipeline) values() (most, least int64, err error) {
+	plan, err := p.Plan(nil)
+	if err != nil {
+		return 0, 0, err
+	}
+	for _, part := range plan.Parts {
+		most = max(most, part.Values)
+	}
+	return most, plan.Parts[1].Values, nil
 }
 
 // New makes a pipeline of parts that were loaded one by one. The pipeline does

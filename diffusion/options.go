@@ -48,12 +48,12 @@ type Options struct {
 	// https://arxiv.org/abs/2404.07724
 	GuidanceInterval Interval
 
-	// Reuse spares most of the U-Net in some calls. The zero value does not, and
-	// pictures are exact.
+	// Reuse spares most of the U-Net in some of its calls. The zero value does not,
+	// and pictures are exact.
 	Reuse Reuse
 
 	// TokenMerging makes the U-Net's self-attention cheaper. The zero value does
-	// not, and pictures are exact. Package unet says what the settings mean.
+	// not, and pictures are exact.
 	TokenMerging unet.TokenMerging
 
 	// Seed seeds the noise, as torch.Generator("cpu").manual_seed does. Image i of

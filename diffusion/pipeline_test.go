@@ -207,7 +207,7 @@ func TestConcurrentSamplers(t *testing.T) {
 		return &Options{Width: 32, Height: 32, Steps: 5, Seed: uint64(i), Sampler: s}
 	}
 	var wg sync.WaitGroup
-	got := make([]*Result, 32)
+	got := make([]*Result, max(32, len(names)))
 	for i := range got {
 		wg.Go(func() {
 			var err error
@@ -273,6 +273,34 @@ func TestAllSamplers(t *testing.T) {
 				assert.Len(t, r.Images, 1)
 			}
 		}
+	}
+}
+
+// A name's own options stand against those of the config of its class; a name that
+// is the class has the config's.
+func TestNamedOptions(t *testing.T) {
+	for name, want := range map[string]sampler.Sampler{
+		"dpmpp_3m":  sampler.DPMSolver{Order: 3},
+		"unipc_bh2": sampler.UniPC{Order: 3, LowerOrderFinal: true, End: 0.001},
+		"unipc_2":   sampler.UniPC{Order: 1, BH1: true},
+		"pndm":      sampler.PNDM{},
+	} {
+		s, err := sampler.ByName(name)
+		require.NoError(t, err)
+		have, err := solver(&Options{Sampler: s}, &scheduler.Schedule{Solver: scheduler.Solver{Class: classOf(s), Order: 1, Type: "bh1", PRK: true}})
+		require.NoError(t, err)
+		assert.Equal(t, want, have, name)
+	}
+}
+
+// A sampler from an image to noise is refused.
+func TestInverseSampler(t *testing.T) {
+	p := load(t, "tiny-sd15", nil)
+	for _, info := range sampler.Inverses() {
+		s, err := sampler.ByName(info.Name)
+		require.NoError(t, err)
+		_, err = p.TextToImage(t.Context(), prompt, &Options{Width: 16, Height: 16, Steps: 2, Sampler: s})
+		assert.ErrorContains(t, err, "have one that goes from an image to noise", info.Name)
 	}
 }
 
@@ -484,7 +512,7 @@ func TestTile(t *testing.T) {
 	tiles := must(p, 128, 192)
 	assert.NotEqual(t, whole, tiles)
 
-	limited, err := LoadFS(golden.Model(t, "tiny-sd15-4blk"), &LoadOptions{MaxMemory: 18 << 20})
+	limited, err := LoadFS(golden.Model(t, "tiny-sd15-4blk"), &LoadOptions{Precision: Float32, MaxMemory: 18 << 20})
 	require.NoError(t, err)
 	defer limited.Close()
 	limited.VAE.Config.SampleSize = 128.0

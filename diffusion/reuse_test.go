@@ -266,6 +266,23 @@ func TestBadReuse(t *testing.T) {
 	assert.EqualError(t, err, "diffusion: unet: token merging: have ratio 0.9, want 0 to 0.75")
 }
 
+// Inpainting of both kinds spares calls, too.
+func TestReuseInpaint(t *testing.T) {
+	img, mask := picture(t, "input.png"), picture(t, "mask.png")
+	for _, model := range []string{"tiny-sd15", "tiny-inpaint"} {
+		p := load(t, model, nil)
+		o := quick(2)
+		o.Reuse = Reuse{Interval: 1}
+		exact, err := p.Inpaint(t.Context(), prompt, img, mask, o)
+		require.NoError(t, err)
+		o.Reuse.Interval = 2
+		r, err := p.Inpaint(t.Context(), prompt, img, mask, o)
+		require.NoError(t, err)
+		assert.Equal(t, []int{1}, r.Reused)
+		assert.NotEqual(t, exact.Images, r.Images)
+	}
+}
+
 // What a run keeps counts, and goes back when it ends, however it ends.
 func TestReuseMemory(t *testing.T) {
 	p, err := LoadFS(golden.Model(t, "tiny-sd15"), &LoadOptions{MaxMemory: 64 << 20})

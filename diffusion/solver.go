@@ -1,6 +1,7 @@
 package diffusion
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -13,9 +14,19 @@ import (
 // gets: those of k-diffusion, ending at zero.
 const customClass = "EulerDiscreteScheduler"
 
+var errInverse = errors.New("diffusion: sampler: have one that goes from an image to noise, want one that goes from noise to an image")
+
 // levels returns the noise levels that the options ask for: those of the
 // scheduler config, under the class that suits the sampler.
 func (p *Pipeline) levels(config *scheduler.Config, o *Options) (*scheduler.Schedule, error) {
+	switch s := o.Sampler.(type) {
+	case sampler.DDIMInverse:
+		return nil, errInverse
+	case sampler.DPMSolver:
+		if s.Inverse {
+			return nil, errInverse
+		}
+	}
 	if o.Sampler != nil {
 		class := classOf(o.Sampler)
 		own, err := config.As(class)
@@ -82,6 +93,18 @@ func classOf(s sampler.Sampler) string {
 	return customClass
 }
 
+// isOfClass says whether a sampler is the one that a scheduler class runs, as its
+// name gives it, so that the class's own, with the config's options, stands for it.
+func isOfClass(s, fromClass sampler.Sampler, class string) bool {
+	info, plain := named(s)
+	own, err := sampler.Lookup(class)
+	if err != nil || reflect.TypeOf(fromClass) != reflect.TypeOf(s) || !reflect.DeepEqual(s, plain) {
+		return false
+	}
+	_, rungeKutta := s.(sampler.PNDM) // of PLMS's class too
+	return info.Name == own.Name || rungeKutta
+}
+
 // solver returns the sampler for the levels: the config's if the options have
 // none. A sampler as its name gives it is completed by what its class knows of
 // the levels, which DDIM, PLMS, LCM and others step by.
@@ -103,9 +126,7 @@ func solver(o *Options, s *scheduler.Schedule) (sampler.Sampler, error) {
 		return nil, fmt.Errorf("diffusion: %w", err)
 	}
 	chosen := o.Sampler
-	_, plain := named(chosen)
-	sameType := reflect.TypeOf(fromClass) == reflect.TypeOf(chosen)
-	if chosen == nil || isDDIM || sameType && reflect.DeepEqual(chosen, plain) && !sampler.NeedsUncond(chosen) {
+	if chosen == nil || isDDIM || isOfClass(chosen, fromClass, config.Class) {
 		chosen = fromClass
 	}
 	if ddim, ok := chosen.(sampler.DDIM); ok {

@@ -21,13 +21,8 @@ type DDIMInverse struct {
 
 // Sample implements [Sampler], but for the order of sigmas.
 func (s DDIMInverse) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, _ Noise) error {
-	if len(sigmas) < 2 {
-		return fmt.Errorf("sampler: ddim_inverse: have %d sigmas, want at least 2", len(sigmas))
-	}
-	for i, sigma := range sigmas {
-		if !(sigma >= 0) || math.IsInf(sigma, 1) || i > 0 && sigma <= sigmas[i-1] {
-			return fmt.Errorf("sampler: ddim_inverse: sigma %d is %g, want finite levels that rise from 0 or more", i, sigma)
-		}
+	if err := checkRising("ddim_inverse", sigmas); err != nil {
+		return err
 	}
 	denoise, err := checked("ddim_inverse", denoise, x)
 	if err != nil {
@@ -48,6 +43,19 @@ func (s DDIMInverse) Sample(ctx context.Context, denoise Denoiser, x []float32, 
 		}
 		slope(d, seen, denoised, at)
 		addScaled(x, x, next-sigma, d)
+	}
+	return nil
+}
+
+// checkRising wants finite levels that rise, the first possibly zero.
+func checkRising(name string, sigmas []float64) error {
+	if len(sigmas) < 2 {
+		return fmt.Errorf("sampler: %s: have %d sigmas, want at least 2", name, len(sigmas))
+	}
+	for i, sigma := range sigmas {
+		if !(sigma >= 0) || math.IsInf(sigma, 1) || i > 0 && sigma <= sigmas[i-1] {
+			return fmt.Errorf("sampler: %s: sigma %d is %g, want finite levels that rise from 0 or more", name, i, sigma)
+		}
 	}
 	return nil
 }

@@ -14,9 +14,9 @@ type DPMPP2SAncestral struct {
 	Eta    *float64 // share of noise that is fresh, 0 to 1. Nil means 1
 	SNoise float64  // scale of the fresh noise. Zero means 1
 
-	// CFGPlusPlus steps along the unconditional estimate, that at the start
-	// of the step; see [Uncond]. ComfyUI takes the guided estimate at the start and
-	// the unconditional one in the middle.
+	// CFGPlusPlus makes the step of the unconditional estimates alone, and adds the
+	// difference of the estimates at its start in the end, as ComfyUI does; see
+	// [Uncond].
 	CFGPlusPlus bool
 }
 
@@ -30,7 +30,7 @@ func (s DPMPP2SAncestral) Sample(ctx context.Context, denoise Denoiser, x []floa
 		return err
 	}
 	denoise, plus := withCFGPlusPlus(denoise, s.CFGPlusPlus)
-	middle, fresh := make([]float32, len(x)), make([]float32, len(x))
+	middle, fresh, guide := make([]float32, len(x)), make([]float32, len(x)), make([]float32, len(x))
 	for i := range len(sigmas) - 1 {
 		sigma := sigmas[i]
 		down, up := ancestralStep(sigma, sigmas[i+1], eta)
@@ -38,18 +38,23 @@ func (s DPMPP2SAncestral) Sample(ctx context.Context, denoise Denoiser, x []floa
 		if err != nil {
 			return stepError(i, sigma, err)
 		}
-		plus.shift(x, denoised)
+		if s.CFGPlusPlus {
+			addScaled(guide, denoised, -1, plus.or(denoised))
+		}
 		if down > 0 {
 			mid := math.Sqrt(sigma * down) // the middle in λ = −log σ
-			eulerStep(middle, x, denoised, sigma, mid)
+			eulerStep(middle, x, plus.or(denoised), sigma, mid)
 			if denoised, err = denoise(ctx, middle, mid); err != nil {
 				return stepError(i, mid, err)
 			}
 		}
-		eulerStep(x, x, denoised, sigma, down)
+		eulerStep(x, x, plus.or(denoised), sigma, down)
 		if up > 0 {
 			noise(fresh)
 			addScaled(x, x, up*orOne(s.SNoise), fresh)
+		}
+		if s.CFGPlusPlus {
+			addScaled(x, x, 1, guide)
 		}
 	}
 	return nil

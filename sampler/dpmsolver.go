@@ -27,11 +27,15 @@ type DPMSolver struct {
 	LowerOrderFinal bool    // the last step is of order 1, the one before it of at most 2
 	EulerAtFinal    bool    // the last step is of order 1
 	SNoise          float64 // scale of the noise of SDE. Zero means 1
+
+	// Inverse runs from clean latents to the noise that makes them, over positive
+	// levels that rise: diffusers' DPMSolverMultistepInverseScheduler. Not with SDE.
+	Inverse bool
 }
 
 // Sample implements [Sampler].
 func (s DPMSolver) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
-	denoise, err := begin("dpmsolver", denoise, x, sigmas)
+	denoise, err := s.begin(denoise, x, sigmas)
 	if err != nil {
 		return err
 	}
@@ -80,6 +84,20 @@ func (s DPMSolver) Sample(ctx context.Context, denoise Denoiser, x []float32, si
 		}
 	}
 	return nil
+}
+
+// begin is that of all samplers, and for Inverse wants levels of the other order.
+func (s DPMSolver) begin(denoise Denoiser, x []float32, sigmas []float64) (Denoiser, error) {
+	if !s.Inverse {
+		return begin("dpmsolver", denoise, x, sigmas)
+	}
+	if err := checkRising("dpmsolver inverse", sigmas); err != nil {
+		return nil, err
+	}
+	if s.SDE || sigmas[0] == 0 {
+		return nil, fmt.Errorf("sampler: dpmsolver inverse: have SDE %v and levels from %g, want no SDE and positive levels", s.SDE, sigmas[0])
+	}
+	return checked("dpmsolver inverse", denoise, x)
 }
 
 // coefficients returns those of step i: x' = cx·x + Σ c[k]·m[k] + up·noise, where

@@ -3,6 +3,7 @@ package sampler
 import (
 	"context"
 	"fmt"
+	"math"
 )
 
 // EulerLateChurn is [Euler] with churn as diffusers' EulerDiscreteScheduler has
@@ -10,7 +11,9 @@ import (
 // for one at the higher level.
 type EulerLateChurn struct {
 	Churn      Churn
-	Prediction string // what is kept of the model's output: "epsilon" (the default), "v_prediction" or "sample"
+	Prediction string  // what is kept of the model's output: "epsilon" (the default), "v_prediction" or "sample"
+	SigmaData  float64 // of a model with the preconditioning of Karras et al. (2022), table 1; zero for others
+	Steps      int     // over which the churn is spread: those of the whole schedule in a tail of it. Zero means the run's
 }
 
 // Sample implements [Sampler]. It draws noise only at steps that add some.
@@ -23,6 +26,7 @@ func (s EulerLateChurn) Sample(ctx context.Context, denoise Denoiser, x []float3
 		return err
 	}
 	steps := len(sigmas) - 1
+	spread := max(s.Steps, steps)
 	fresh, estimate := make([]float32, len(x)), make([]float32, len(x))
 	for i := range steps {
 		sigma := sigmas[i]
@@ -30,7 +34,7 @@ func (s EulerLateChurn) Sample(ctx context.Context, denoise Denoiser, x []float3
 		if err != nil {
 			return stepError(i, sigma, err)
 		}
-		gamma := s.Churn.gamma(sigma, steps)
+		gamma := s.Churn.gamma(sigma, spread)
 		if gamma == 0 {
 			eulerStep(x, x, denoised, sigma, sigmas[i+1])
 			continue
@@ -38,13 +42,19 @@ func (s EulerLateChurn) Sample(ctx context.Context, denoise Denoiser, x []float3
 		noise(fresh)
 		scale(fresh, liftNoise(sigma, gamma)*orOne(s.Churn.SNoise), fresh)
 		lifted := sigma * (1 + gamma)
-		switch s.Prediction {
-		case "", "epsilon": // D = x̂ − σ̂·ε
+		switch prediction := s.Prediction; {
+		case s.SigmaData > 0: // D = c_skip(σ̂)·x̂ + c_out(σ̂)·output
+			data := s.SigmaData * s.SigmaData
+			skip, liftedSkip := data/(sigma*sigma+data), data/(lifted*lifted+data)
+			out := (1 + gamma) * math.Sqrt(liftedSkip/skip) // c_out(σ̂)/c_out(σ)
+			mix(estimate, liftedSkip-out*skip, x, out, denoised)
+			addScaled(estimate, estimate, liftedSkip, fresh)
+		case prediction == "", prediction == "epsilon": // D = x̂ − σ̂·ε
 			mix(estimate, -gamma, x, 1+gamma, denoised)
 			addScaled(estimate, estimate, 1, fresh)
-		case "v_prediction": // D = x̂/(1+σ²) − σ/√(1+σ²)·v
+		case prediction == "v_prediction": // D = x̂/(1+σ²) − σ/√(1+σ²)·v
 			addScaled(estimate, denoised, 1/(1+sigma*sigma), fresh)
-		case "sample":
+		case prediction == "sample":
 			copy(estimate, denoised)
 		default:
 			return fmt.Errorf("sampler: euler_late_churn: prediction: have %q, want epsilon, v_prediction or sample", s.Prediction)

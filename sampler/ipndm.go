@@ -9,16 +9,18 @@ import (
 // σ: Adams-Bashforth of rising order from the first step. A step to zero takes the
 // estimate itself.
 //
-// Variable computes the coefficients for the uneven steps that there are, and not
-// for even ones; it is known as iPNDM_v and differs from [LMS] on the step to zero
-// only. The code that made it known has two slips in these coefficients, so that
-// they do not sum to one; ours are right, and pictures differ from its by them.
+// Variable is iPNDM_v, whose coefficients are meant for the uneven steps that there
+// are. They are those of the code that made it known, and that everyone runs, with
+// its two slips: the correction of third order has a bracket in the wrong place, and
+// the oldest slope the ratio of the wrong two steps, so that the coefficients of
+// fourth order add up to one for steps of even ratio only. [LMS] has the right ones.
 //
 // The scheduler class IPNDMScheduler of diffusers is not among scheduler.Classes: it
 // runs this method on levels of its own that begin at infinity, where it multiplies
 // the model's output by zero and so loses its estimate of x₀.
 //
 // https://arxiv.org/abs/2204.13902
+// https://github.com/zju-pi/diff-sampler
 type IPNDM struct {
 	Order    int // 1 to 4. Zero means 4
 	Variable bool
@@ -53,11 +55,43 @@ func (s IPNDM) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas
 		case known == 1:
 			eulerStep(x, x, denoised, sigma, next)
 		case s.Variable:
-			combine(x, 1, lmsCoefficients(sigmas, i, known), slopes)
+			c := ipndmCoefficients(sigmas, i, known)
+			for k := range c {
+				c[k] *= next - sigma
+			}
+			combine(x, 1, c, slopes)
 		default:
 			adamsBashforth(mean, slopes[:known])
 			addScaled(x, x, next-sigma, mean)
 		}
 	}
 	return nil
+}
+
+// ipndmCoefficients returns the weights of the slopes at levels i, i−1, … for uneven
+// steps, for order 2 to 4: see the slips in the comment of [IPNDM].
+func ipndmCoefficients(sigmas []float64, i, order int) []float64 {
+	h, h1 := sigmas[i+1]-sigmas[i], sigmas[i]-sigmas[i-1]
+	c := []float64{1 + h/(2*h1), -h / (2 * h1)}
+	if order == 2 {
+		return c
+	}
+	h2 := sigmas[i-1] - sigmas[i-2]
+	a := h1 / h2
+	third := (1 - h*h/(3*h1*(h1+h2))) / 2
+	c = append(c, a*third)
+	c[0] += third
+	c[1] -= (1 + a) * third
+	if order == 3 {
+		return c
+	}
+	h3 := sigmas[i-2] - sigmas[i-3]
+	b := h1 * (h1 + h2) / (h2 * (h2 + h3))
+	fourth := ((1-h/(3*(h+h1)))/2 + (1-h/(2*(h+h1)))*h/(6*(h+h1+h2))) *
+		h * (h + h1) * (h + h1 + h2) / (h1 * (h1 + h2) * (h1 + h2 + h3))
+	c = append(c, -b*a*fourth)
+	c[0] += fourth
+	c[1] -= (1 + a + b) * fourth
+	c[2] += (a + b*(1+h2/h3)) * fourth
+	return c
 }

@@ -3,15 +3,21 @@ package sampler
 import "strings"
 
 // schedules are the endings by which labels of other programs name a schedule, and
-// its name in package scheduler. The longest comes first.
+// its name in package scheduler. Of endings that end alike the longer comes first.
 var schedules = []struct{ ending, name string }{
+	{"karrasexponential", "karras_exponential"},
+	{"alignyourstepsgits", "align_your_steps_gits"},
+	{"alignyoursteps32", "align_your_steps_32"},
+	{"alignyoursteps11", "align_your_steps"},
 	{"linearquadratic", "linear_quadratic"},
-	{"alignyoursteps", "ays"},
+	{"alignyoursteps", "align_your_steps"},
 	{"polyexponential", "exponential"},
 	{"exponential", "exponential"},
 	{"ddimuniform", "ddim_uniform"},
 	{"sgmuniform", "sgm_uniform"},
-	{"kloptimal", "kl_optimal"},
+	{"bongtangent", "bong_tangent"},
+	{"smoothstep", "smoothstep"},
+	{"kloptimal", "kl_optimal_open"},
 	{"automatic", "normal"},
 	{"betasigma", "beta_sigma"},
 	{"discrete", "normal"},
@@ -26,7 +32,8 @@ var schedules = []struct{ ending, name string }{
 	{"laplace", "laplace"},
 	{"turbo", "turbo"},
 	{"ddim", "ddim_uniform"},
-	{"beta", "beta"},
+	{"beta", "beta_sigma"},
+	{"gits", "gits"},
 	{"ays", "ays"},
 	{"lcm", "lcm"},
 	{"vp", "vp"},
@@ -37,6 +44,10 @@ var schedules = []struct{ ending, name string }{
 // ParseLabel reads a label that names a sampler and perhaps a schedule, such as
 // "DPM++ 2M SDE Karras" or "k_dpmpp_2m_ka". The schedule is a name for
 // scheduler.Config's ScheduleNamed, or empty.
+//
+// Labels with both are Stable Diffusion WebUI's, and so are the meanings of their
+// schedules where programs differ: "Beta" is beta_sigma, and "KL Optimal" is
+// kl_optimal_open, while ScheduleNamed has ComfyUI's "beta" and "kl_optimal".
 func ParseLabel(label string) (info Info, schedule string, err error) {
 	if info, err = Lookup(label); err == nil {
 		return info, "", nil

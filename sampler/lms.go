@@ -8,7 +8,13 @@ import (
 
 // LMS is the linear multistep method of k-diffusion: Adams-Bashforth for uneven
 // steps in σ. The slopes of the last Order levels are interpolated by a
-// polynomial, which is integrated over the step.
+// polynomial, which is integrated over the step, that to zero too. (ComfyUI takes the
+// estimate there.)
+//
+// A run over the end of a schedule begins anew with order 1. diffusers'
+// LMSDiscreteScheduler takes the order by the number of the step in the whole
+// schedule and drops the slopes that it does not have, so that its first three steps
+// of image-to-image are too long or too short.
 type LMS struct {
 	Order int // 1 to 4. Zero means 4
 }

@@ -25,13 +25,16 @@ var namesElsewhere = map[string]map[string]string{
 		"dpmpp_sde":            `DPMSolverSDEScheduler`,
 		"ddim":                 `DDIMScheduler|DDIMParallelScheduler`,
 		"ddpm":                 `DDPMScheduler|DDPMParallelScheduler`,
-		"deis":                 `DEISMultistepScheduler`,
+		"deis_2":               `DEISMultistepScheduler`,
 		"ipndm":                `IPNDMScheduler`,
 		"plms":                 `PNDMScheduler`,
 		"lcm":                  `LCMScheduler`,
 		"tcd":                  `TCDScheduler`,
 		"sa_solver_2":          `SASolverScheduler`,
-		"unipc":                `UniPCMultistepScheduler`,
+		"unipc_2":              `UniPCMultistepScheduler`,
+		"repaint":              `RePaintScheduler`,
+		"ddim_inverse":         `DDIMInverseScheduler`,
+		"dpmpp_2m_inverse":     `DPMSolverMultistepInverseScheduler`,
 	},
 	"k-diffusion": {
 		"euler":              `sample_euler`,
@@ -56,12 +59,14 @@ var namesElsewhere = map[string]map[string]string{
 		"dpmpp_2s_ancestral":     `dpm++2s_a`,
 		"dpmpp_2m":               `dpm++2m|dpm++ 2m|k_dpmpp_2m`,
 		"ipndm":                  `ipndm`,
-		"ipndm_v":                `ipndm_v`,
+		"dpmpp_2m_v2":            `dpm++2mv2`,
+		"ipndm_v":                `ipndm_v`, // whose third and fourth order are ipndm's there
 		"lcm":                    `lcm`,
 		"ddim":                   `ddim`,
 		"ddim/trailing":          `ddim_trailing`,
 		"tcd":                    `tcd`,
 		"res_multistep":          `res_multistep|res multistep|k_res_multistep`,
+		"res_2s":                 `res_2s|res 2s|k_res_2s`,
 		"er_sde":                 `er_sde`,
 		"euler_cfg_pp":           `euler_cfg_pp|k_euler_cfg_pp`,
 		"euler_ancestral_cfg_pp": `euler_a_cfg_pp|k_euler_a_cfg_pp`, // there the second is not ancestral, by mistake
@@ -134,8 +139,14 @@ var namesElsewhere = map[string]map[string]string{
 		"sa_solver":                      `sa_solver`,
 		"sa_solver_pece":                 `sa_solver_pece`,
 		"ddim":                           `ddim`,
-		"unipc_bh1":                      `uni_pc`,
-		"unipc":                          `uni_pc_bh2`,
+		"unipc":                          `uni_pc`,
+		"unipc_bh2":                      `uni_pc_bh2`,
+		"heunpp2":                        `heunpp2`,
+		"exp_heun_2_x0":                  `exp_heun_2_x0`,
+		"exp_heun_2_x0_sde":              `exp_heun_2_x0_sde`,
+		"seeds_2":                        `seeds_2`,
+		"seeds_3":                        `seeds_3`,
+		"cfgpp_ud10_ab":                  `cfgpp_ud10_ab`,
 	},
 	"sd-scripts and others": {
 		"ddim": `ddim`, "pndm": `pndm`, "dpmpp_2m": `dpmsolver_multistep|dpmsolver++`, "dpm2_ancestral": `k_dpm_2_ancestral`,
@@ -144,11 +155,9 @@ var namesElsewhere = map[string]map[string]string{
 
 // Names that are not there, and why.
 var notHere = map[string]string{
-	"flow matching, for transformers":       `FlowMatchEulerDiscreteScheduler FlowMatchHeunDiscreteScheduler FlowMatchLCMScheduler FlowMapEulerDiscreteScheduler LTXEulerAncestralRFScheduler SCMScheduler`,
-	"other kinds of model":                  `CMStochasticIterativeScheduler ScoreSdeVeScheduler ScoreSdeVpScheduler KarrasVeScheduler UnCLIPScheduler VQDiffusionScheduler AmusedScheduler BlockRefinementScheduler ConsistencyDecoderScheduler DDPMWuerstchenScheduler DiscreteDDIMScheduler EntropyBoundScheduler MiniMaxH3Scheduler`,
-	"video and audio":                       `CogVideoXDDIMScheduler CogVideoXDPMScheduler CosineDPMSolverMultistepScheduler HeliosScheduler HeliosDMDScheduler`,
-	"not a way to make pictures from noise": `DDIMInverseScheduler DPMSolverMultistepInverseScheduler RePaintScheduler`, // the first is the type DDIMInverse
-	"exotic":                                `heunpp2 exp_heun_2_x0 exp_heun_2_x0_sde seeds_2 seeds_3 cfgpp_ud10_ab dpm++2mv2 res_2s k_res_2s`,
+	"flow matching, for transformers": `FlowMatchEulerDiscreteScheduler FlowMatchHeunDiscreteScheduler FlowMatchLCMScheduler FlowMapEulerDiscreteScheduler LTXEulerAncestralRFScheduler SCMScheduler`,
+	"other kinds of model":            `CMStochasticIterativeScheduler ScoreSdeVeScheduler ScoreSdeVpScheduler KarrasVeScheduler UnCLIPScheduler VQDiffusionScheduler AmusedScheduler BlockRefinementScheduler ConsistencyDecoderScheduler DDPMWuerstchenScheduler DiscreteDDIMScheduler EntropyBoundScheduler MiniMaxH3Scheduler`,
+	"video and audio":                 `ar_video CogVideoXDDIMScheduler CogVideoXDPMScheduler CosineDPMSolverMultistepScheduler HeliosScheduler HeliosDMDScheduler`,
 }
 
 func TestNamesElsewhere(t *testing.T) {

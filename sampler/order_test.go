@@ -94,6 +94,8 @@ func TestOrder(t *testing.T) {
 		{"singlestep 2 epsilon", sampler.DPMSinglestep{Epsilon: true}, 2},
 		{"deis 2", sampler.DEIS{}, 2},
 		{"deis 3", sampler.DEIS{Order: 3}, 3},
+		{"deis 2 over time", sampler.DEIS{Time: true}, 2},
+		{"deis 3 over time", sampler.DEIS{Order: 3, Time: true}, 3},
 		{"unipc 1", sampler.UniPC{Order: 1}, 2}, // the corrector adds one
 		{"unipc 2", sampler.UniPC{}, 3},
 		{"unipc 3", sampler.UniPC{Order: 3}, 4},
@@ -104,8 +106,16 @@ func TestOrder(t *testing.T) {
 		{"sa_solver 1 2", sampler.SASolver{PredictorOrder: 1, Tau: ode}, 2}, // the corrector has the order of its estimates
 		{"sa_solver 2 2 simple", sampler.SASolver{SimpleOrder2: true, Tau: ode}, 2},
 		{"ipndm", sampler.IPNDM{}, 2}, // its coefficients are those of even steps in σ
-		{"ipndm_v order 3", sampler.IPNDM{Order: 3, Variable: true}, 3},
+		{"ipndm_v order 2", sampler.IPNDM{Order: 2, Variable: true}, 2},
+		{"ipndm_v", sampler.IPNDM{Variable: true}, 2.6}, // on the way to 3: see its comment
 		{"res_multistep", sampler.ResMultistep{}, 2},
+		{"res_2s", sampler.Res2S{}, 2},
+		{"exp_heun_2_x0", sampler.SEEDS2{Eta: new(float64), R: 1, Phi2: true}, 2},
+		{"seeds_2 eta 0", sampler.SEEDS2{Eta: new(float64)}, 2},
+		{"seeds_2 eta 0 phi_2", sampler.SEEDS2{Eta: new(float64), R: 0.4, Phi2: true}, 2},
+		{"repaint without resampling", sampler.RePaint{Resamples: 1}, 1},
+		{"heunpp2", sampler.HeunPP2{}, 1},
+		{"dpmpp_2m_v2", sampler.DPMPP2MV2{}, 2}, // on even steps in λ, as these are
 		{"gradient_estimation", sampler.GradientEstimation{}, 1},
 		{"restart without restarts", sampler.Restart{}, 2},
 		{"heun", sampler.Heun{}, 2},
@@ -145,6 +155,32 @@ func TestSinglestepOrderThree(t *testing.T) {
 	}
 }
 
+// Three stages make a step of order three, until rounding shows at about 1e-6.
+func TestSEEDS3Order(t *testing.T) {
+	s := sampler.SEEDS3{Eta: new(float64)}
+	e1, e2 := gaussianError(t, s, 24), gaussianError(t, s, 48)
+	assert.InDelta(t, 3, math.Log2(e1/e2), 0.3, "errors %g and %g", e1, e2)
+}
+
+// The sampler of CFG++ that has no plain twin changes the slope s by σ/10·ds/dσ
+// along the path. Without guidance that ODE has a closed solution on Gaussian data,
+// x ∝ (1 + σ²)/√(1 + 0.9·σ²), to which it converges with order one.
+func TestCFGPlusPlusAdamsOrder(t *testing.T) {
+	unguided := func(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
+		denoised, err := gaussian(context.Background(), x, sigma)
+		sampler.UncondFrom(ctx).Set(denoised)
+		return denoised, err
+	}
+	var errors [2]float64
+	for i, steps := range []int{48, 96} {
+		x := []float32{40}
+		require.NoError(t, sampler.CFGPlusPlusAdams{}.Sample(context.Background(), unguided, x, logLevels(40, 0.1, steps), nil))
+		solution := func(sigma float64) float64 { return (1 + sigma*sigma) / math.Sqrt(1+0.9*sigma*sigma) }
+		errors[i] = math.Abs(float64(x[0])/40/solution(0.1)*solution(40) - 1)
+	}
+	assert.InDelta(t, 1, math.Log2(errors[0]/errors[1]), 0.2, "%v", errors)
+}
+
 // Samplers that add noise must end with the data's mean and variance.
 func TestStochasticMoments(t *testing.T) {
 	half := 0.5
@@ -164,6 +200,16 @@ func TestStochasticMoments(t *testing.T) {
 		{"sde-dpm order 2", sampler.DPMSolver{SDE: true, Epsilon: true}},
 		{"res_multistep", sampler.ResMultistep{Eta: 1}},
 		{"res_multistep eta 0.5", sampler.ResMultistep{Eta: 0.5}},
+		{"res_2s eta 1", sampler.Res2S{Eta: 1}},
+		{"res_2s eta 0.5", sampler.Res2S{Eta: 0.5}},
+		{"seeds_2", sampler.SEEDS2{}},
+		{"seeds_2 eta 0.5", sampler.SEEDS2{Eta: &half, R: 0.4, Phi2: true}},
+		{"exp_heun_2_x0_sde", sampler.SEEDS2{R: 1, Phi2: true}},
+		{"seeds_3", sampler.SEEDS3{}},
+		{"seeds_3 eta 0.5", sampler.SEEDS3{Eta: &half}},
+		{"heunpp2 churn", sampler.HeunPP2{Churn: sampler.Churn{S: 10}}},
+		{"repaint", sampler.RePaint{Resamples: 3}},
+		{"repaint eta 1", sampler.RePaint{Jump: 20, Resamples: 2, Eta: 1}},
 		{"er_sde", sampler.ERSDE{}},
 		{"er_sde 1", sampler.ERSDE{Stages: 1}},
 		{"sa_solver", sampler.SASolver{Tau: constant(1)}},
@@ -259,4 +305,40 @@ func TestDDIMInverse(t *testing.T) {
 	for _, bad := range [][]float64{{1}, {2, 1}, {1, 1}, {-1, 1}, {0, math.Inf(1)}} {
 		assert.Error(t, sampler.DDIMInverse{}.Sample(context.Background(), gaussian, []float32{1}, bad, nil))
 	}
+}
+
+// DPM-Solver++ backwards and then forwards comes back with an error of its order.
+func TestDPMSolverInverse(t *testing.T) {
+	for order := 1; order <= 2; order++ {
+		var errors [2]float64
+		for k, steps := range []int{50, 100} {
+			sigmas := logLevels(10, 0.05, steps)
+			x := []float32{5, -3}
+			require.NoError(t, sampler.DPMSolver{Order: order}.Sample(context.Background(), gaussian, x, sigmas, nil))
+			slices.Reverse(sigmas)
+			require.NoError(t, sampler.DPMSolver{Order: order, Inverse: true}.Sample(context.Background(), gaussian, x, sigmas, nil))
+			errors[k] = math.Abs(float64(x[0])/5 - 1)
+		}
+		assert.InDelta(t, order, math.Log2(errors[0]/errors[1]), 0.3, "order %d: %v", order, errors)
+	}
+	for _, bad := range [][]float64{{1}, {2, 1}, {1, 1}, {-1, 1}, {0, 1}, {1, math.Inf(1)}} {
+		assert.Error(t, sampler.DPMSolver{Inverse: true}.Sample(context.Background(), gaussian, []float32{1}, bad, nil))
+	}
+	assert.ErrorContains(t, sampler.DPMSolver{Inverse: true, SDE: true}.Sample(context.Background(), gaussian, []float32{1}, []float64{1, 2}, silence), "have SDE true")
+}
+
+// RePaint calls the model as often as its comment says, and its jumps are those of
+// the reference: 7 levels by jumps of 3, at each of which it goes back once.
+func TestRePaintJumps(t *testing.T) {
+	var seen []float64
+	denoise := func(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
+		seen = append(seen, sigma)
+		return gaussian(ctx, x, sigma)
+	}
+	require.NoError(t, sampler.RePaint{Jump: 3, Resamples: 2}.Sample(context.Background(), denoise, []float32{1}, []float64{7, 6, 5, 4, 3, 2, 1, 0}, silence))
+	assert.Equal(t, []float64{7, 6, 5, 4, 6, 5, 4, 3, 2, 1, 3, 2, 1}, seen)
+
+	seen = nil
+	require.NoError(t, sampler.RePaint{}.Sample(context.Background(), denoise, []float32{1}, logLevels(10, 0.1, 25), silence))
+	assert.Len(t, seen, 205)
 }

@@ -2,8 +2,10 @@ package sampler_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -221,6 +223,8 @@ func TestRestoreUncond(t *testing.T) {
 	assert.NoError(t, testRun(s, new(int)).Restore(state))
 }
 
+// Bytes that are no state are an error, even with the right checksum, and no state
+// that is taken breaks a run.
 func FuzzRestore(f *testing.F) {
 	run := testRun(sampler.Euler{}, new(int))
 	for range run.Steps(context.Background()) {
@@ -232,5 +236,16 @@ func FuzzRestore(f *testing.F) {
 	f.Add([]byte("sdgo-run"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		_ = testRun(sampler.Euler{}, new(int)).Restore(data)
+		body := data[:max(0, len(data)-sha256.Size)]
+		sum := sha256.Sum256(body)
+		run := testRun(sampler.Euler{}, new(int))
+		if run.Restore(append(slices.Clone(body), sum[:]...)) != nil {
+			return
+		}
+		for step, err := range run.Steps(t.Context()) {
+			if err == nil && len(step.X) != len(run.X) {
+				t.Errorf("have %d values, want %d", len(step.X), len(run.X))
+			}
+		}
 	})
 }

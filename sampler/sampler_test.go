@@ -92,6 +92,15 @@ func TestBadOptions(t *testing.T) {
 		"restart: have -1 times":         sampler.Restart{Times: -1},
 		"res_multistep: eta: have 2":     sampler.ResMultistep{Eta: 2},
 		"lms: order: have 5":             sampler.LMS{Order: 5},
+		"res_2s: eta: have -1":           sampler.Res2S{Eta: -1},
+		"seeds_2: eta: have 1.5":         sampler.SEEDS2{Eta: &eta},
+		"seeds_3: eta: have 1.5":         sampler.SEEDS3{Eta: &eta},
+		"seeds_2: r: have 2":             sampler.SEEDS2{R: 2},
+		"heunpp2: churn: have -1":        sampler.HeunPP2{Churn: sampler.Churn{S: -1}},
+		"repaint: eta: have NaN":         sampler.RePaint{Eta: math.NaN()},
+		"have 1 resamples by jumps of -": sampler.RePaint{Jump: -1, Resamples: 1},
+		"have 1001 resamples by jumps":   sampler.RePaint{Resamples: 1001},
+		"unipc: end: have NaN":           sampler.UniPC{End: math.NaN()},
 		"unipc: order: have 4":           sampler.UniPC{Order: 4},
 		"deis: order: have -2":           sampler.DEIS{Order: -2},
 		"have order 2, SDE true":         sampler.DPMSinglestep{SDE: true, Epsilon: true},
@@ -108,7 +117,8 @@ func TestBadOptions(t *testing.T) {
 		assert.ErrorContains(t, err, want)
 	}
 	for _, s := range []sampler.Sampler{sampler.EulerAncestral{}, sampler.DDIM{Eta: 0.1}, sampler.ERSDE{}, sampler.ResMultistep{Eta: 1}, sampler.Restart{Times: 1, Low: 0.3, High: 5}, sampler.DPMSolver{SDE: true},
-		sampler.LCM{}, sampler.DDPM{}, sampler.TCD{Gamma: 0.1}, sampler.Euler{Churn: sampler.Churn{S: 1}}, sampler.DPMPPSDE{}, sampler.DPMSinglestep{SDE: true}} {
+		sampler.LCM{}, sampler.DDPM{}, sampler.TCD{Gamma: 0.1}, sampler.Euler{Churn: sampler.Churn{S: 1}}, sampler.DPMPPSDE{}, sampler.DPMSinglestep{SDE: true},
+		sampler.SEEDS2{}, sampler.SEEDS3{}, sampler.Res2S{Eta: 1}, sampler.RePaint{Jump: 2}, sampler.HeunPP2{Churn: sampler.Churn{S: 1}}} {
 		assert.ErrorContains(t, s.Sample(context.Background(), gaussian, []float32{1}, levels(s), nil), "have no Noise")
 	}
 }
@@ -226,6 +236,8 @@ func TestSameMethod(t *testing.T) {
 		"gradient estimation, gamma 1":         {sampler.GradientEstimation{Gamma: 1}, sampler.Euler{}},
 		"iPNDM order 1":                        {sampler.IPNDM{Order: 1}, sampler.Euler{}},
 		"restart below 20 steps":               {sampler.Restart{}, sampler.Heun{}},
+		"res_2s is SEEDS":                      {sampler.Res2S{}, sampler.SEEDS2{Eta: new(float64), Phi2: true}},
+		"repaint of few steps is DDIM":         {sampler.RePaint{Eta: 0.5}, sampler.DDIM{Eta: 0.5}},
 		"SDE-DPM++ order 1":                    {sampler.DPMSolver{Order: 1, SDE: true}, sampler.EulerAncestral{}},
 	}
 	for name, pair := range pairs {
@@ -280,13 +292,21 @@ func TestNamed(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, sampler.PLMS{VPrediction: true}, s)
 
+	s, err = sampler.Named("pndm", config("PNDMScheduler", `, "prediction_type": "v_prediction"`))
+	require.NoError(t, err)
+	assert.Equal(t, sampler.PNDM{VPrediction: true}, s)
+
 	s, err = sampler.Named("dpm++ 2m", config("DPMSolverMultistepScheduler", `, "solver_order": 3`))
 	require.NoError(t, err)
 	assert.Equal(t, sampler.DPMPP2M{}, s, "the name says order 2")
 
 	s, err = sampler.Named("unipc_bh1", config("UniPCMultistepScheduler", ""))
 	require.NoError(t, err)
-	assert.Equal(t, sampler.UniPC{BH1: true, LowerOrderFinal: true}, s)
+	assert.Equal(t, sampler.UniPC{Order: 3, BH1: true, LowerOrderFinal: true, End: 0.001}, s)
+
+	s, err = sampler.Named("unipc_2", config("UniPCMultistepScheduler", `, "solver_order": 3, "lower_order_final": false`))
+	require.NoError(t, err)
+	assert.Equal(t, sampler.UniPC{Order: 3}, s)
 
 	s, err = sampler.Named("ddim", config("EulerDiscreteScheduler", ""))
 	require.NoError(t, err)
@@ -304,6 +324,54 @@ func TestNamed(t *testing.T) {
 	assert.Error(t, err)
 }
 
+// Churn as diffusers' schedulers have it: with EDM's preconditioning, over the end of
+// a schedule, and over levels of which it counts one more. The model's output is a
+// quarter of its input and all noise is one half.
+func TestChurnOfConfigs(t *testing.T) {
+	for name, tt := range map[string]struct {
+		config   string
+		steps    int
+		strength float64
+		churn    float64
+		start    float64   // zero means that of the schedule
+		want     []float64 // state after each step
+	}{
+		"EDM":      {`{"_class_name": "EDMEulerScheduler"}`, 3, 1, 2, 0, []float64{2.8013534545898438, 0.2162773609161377, 0.21758627891540527}},
+		"tail":     {`{"_class_name": "EulerDiscreteScheduler", "timestep_spacing": "trailing"}`, 4, 0.5, 1, 2, []float64{2.8176820278167725, 2.5675883293151855}},
+		"one more": {`{"_class_name": "EulerDiscreteScheduler", "interpolation_type": "log_linear"}`, 4, 1, 1, 20, []float64{66.6526107788086, 52.85220718383789, 41.79154968261719, 40.53681564331055}},
+	} {
+		c, err := scheduler.ParseConfig([]byte(tt.config))
+		require.NoError(t, err)
+		s, err := c.Schedule(tt.steps)
+		require.NoError(t, err)
+		s, err = s.Tail(tt.strength)
+		require.NoError(t, err)
+		s.Solver.Churn = tt.churn
+		if name == "EDM" {
+			s.Solver.SNoise = 1.01
+		}
+		run, err := sampler.FromSolver(sampler.Solver(s.Solver))
+		require.NoError(t, err)
+		x := []float32{float32(tt.start)}
+		if tt.start == 0 {
+			x[0] = float32(s.InitNoiseSigma)
+		}
+		var states []float64
+		quarter := func(_ context.Context, x []float32, sigma float64) ([]float32, error) {
+			states = append(states, float64(x[0]))
+			output := float64(x[0]) / math.Sqrt(1+sigma*sigma) / 4
+			if data := s.SigmaData; data > 0 {
+				norm := math.Sqrt(sigma*sigma + data*data)
+				return []float32{float32(data*data/(norm*norm)*float64(x[0]) + sigma*data/norm*float64(x[0])/norm/4)}, nil
+			}
+			return []float32{float32(float64(x[0]) - sigma*output)}, nil
+		}
+		require.NoError(t, run.Sample(t.Context(), quarter, x, s.Sigmas, func(dst []float32) { dst[0] = 0.5 }))
+		states = append(states[1:], float64(x[0]))
+		assert.InEpsilonSlice(t, tt.want, states, 1e-5, name)
+	}
+}
+
 func TestParseLabel(t *testing.T) {
 	for label, want := range map[string][2]string{
 		"DPM++ 2M SDE Karras":  {"dpmpp_2m_sde", "karras"},
@@ -314,7 +382,20 @@ func TestParseLabel(t *testing.T) {
 		"Euler SGM Uniform":    {"euler", "sgm_uniform"},
 		"DDIM":                 {"ddim", ""},
 		"dpm++ 2m exponential": {"dpmpp_2m", "exponential"},
-		"Restart Beta":         {"restart", "beta"},
+		"Restart Beta":         {"restart", "beta_sigma"},
+		"DPM++ 2M Beta":        {"dpmpp_2m", "beta_sigma"},
+		"Euler KL Optimal":     {"euler", "kl_optimal_open"},
+
+		"Euler a Align Your Steps":           {"euler_ancestral", "align_your_steps"},
+		"DPM++ 2M SDE Align Your Steps 11":   {"dpmpp_2m_sde", "align_your_steps"},
+		"DPM++ 2M Align Your Steps 32":       {"dpmpp_2m", "align_your_steps_32"},
+		"DPM++ 3M SDE Align Your Steps GITS": {"dpmpp_3m_sde", "align_your_steps_gits"},
+		"Heun Karras Exponential":            {"heun", "karras_exponential"},
+		"Euler a Exponential":                {"euler_ancestral", "exponential"},
+		"UniPC Simple":                       {"unipc", "simple"},
+		"seeds_2 bong_tangent":               {"seeds_2", "bong_tangent"},
+		"res_2s smoothstep":                  {"res_2s", "smoothstep"},
+		"deis gits":                          {"deis", "gits"},
 	} {
 		info, schedule, err := sampler.ParseLabel(label)
 		require.NoError(t, err, label)

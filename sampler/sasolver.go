@@ -12,8 +12,8 @@ import (
 // a second time, with the same noise, to improve the step that led to it.
 //
 // With τ = 0 it solves the ODE, with τ = 1 the usual reverse SDE. It draws noise
-// for every step, whether τ is 0 there or not, as diffusers does. A step to zero
-// takes the estimate itself.
+// for every step, whether τ is 0 there or not, as diffusers does, unless Tau.AtEnd
+// is set. A step to zero takes the estimate itself.
 //
 // https://arxiv.org/abs/2309.05019
 type SASolver struct {
@@ -24,6 +24,7 @@ type SASolver struct {
 	Epsilon         bool    // combine estimates of the noise, not of x₀
 	PECE            bool    // evaluate the corrected state too: up to two calls a step
 	LowerOrderFinal bool    // lower the orders towards the end
+	LowerOrderZero  bool    // the same, but only if the run ends at zero (ComfyUI)
 
 	// SimpleOrder2 integrates the linear term of two estimates of x₀ as h²/2, not
 	// exactly: the same order of convergence, and what the authors and diffusers do.
@@ -36,7 +37,11 @@ type SASolver struct {
 type Tau struct {
 	Value     *float64 // τ between the two levels. Nil means 1
 	Low, High float64  // the levels, both included. Both zero mean the default; High zero means no bound
-	AtEnd     bool     // a step has the τ of the level where it ends (ComfyUI), not where it starts
+
+	// AtEnd is how ComfyUI does it: a step has the τ of the level where it ends, not
+	// where it starts, the levels are those of timesteps 799.2 and 199.8, and no
+	// noise is drawn for a step whose τ is 0.
+	AtEnd bool
 
 	// Func, if not nil, replaces the above: τ at a level.
 	Func func(sigma float64) float64 `json:"-"`
@@ -45,8 +50,11 @@ type Tau struct {
 	Steps []float64
 }
 
-// The levels of Stable Diffusion at timesteps 200 and 800.
-const tauLow, tauHigh = 0.5716, 5.1111
+// The levels of Stable Diffusion at timesteps 200 and 800, and at 199.8 and 799.2.
+const (
+	tauLow, tauHigh           = 0.5716, 5.1111
+	tauLowAtEnd, tauHighAtEnd = 0.5711894035339355, 5.092410087585449
+)
 
 // list returns τ for each step.
 func (t Tau) list(sigmas []float64) ([]float64, error) {
@@ -57,7 +65,11 @@ func (t Tau) list(sigmas []float64) ([]float64, error) {
 		if t.Value != nil {
 			value = *t.Value
 		}
-		if low == 0 && high == 0 {
+		switch {
+		case low != 0 || high != 0:
+		case t.AtEnd:
+			low, high = tauLowAtEnd, tauHighAtEnd
+		default:
 			low, high = tauLow, tauHigh
 		}
 		for i := range steps {
@@ -133,7 +145,7 @@ func (s SASolver) Sample(ctx context.Context, denoise Denoiser, x []float32, sig
 		}
 
 		copy(start, x) // predict
-		if noise != nil {
+		if noise != nil && (taus[i] > 0 || !s.Tau.AtEnd) {
 			noise(fresh)
 		}
 		cx, c, up := s.adams(sigma, next, back(sigmas, i, predictor), taus[i])
@@ -175,11 +187,11 @@ func (s SASolver) estimate(dst, x, denoised []float32, sigma float64) {
 }
 
 // orders returns how many estimates the predictor and the corrector use at level
-// i: all that there are, and with LowerOrderFinal fewer towards the end. A last
+// i: all that there are, and where the orders are lowered fewer towards the end. A last
 // step to zero has no use for either and does not count.
 func (s SASolver) orders(i, steps int, toZero bool) (predictor, corrector int) {
 	predictor, corrector = min(s.PredictorOrder, i+1), min(s.CorrectorOrder, i+1)
-	if s.LowerOrderFinal {
+	if s.LowerOrderFinal || s.LowerOrderZero && toZero {
 		left, spare := steps-i, 2
 		if toZero {
 			left, spare = left-1, 1

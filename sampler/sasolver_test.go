@@ -47,6 +47,7 @@ func TestTau(t *testing.T) {
 		tau  sampler.Tau
 		want []float64 // of the steps but the last
 	}{
+		{"at end, at the bounds", sampler.Tau{AtEnd: true, Low: 0.6, High: 2}, []float64{0, 1, 1, 0}},
 		{"default", sampler.Tau{}, []float64{0, 1, 1, 1}},
 		{"at end", sampler.Tau{AtEnd: true}, []float64{1, 1, 1, 0}},
 		{"interval", sampler.Tau{Value: &half, Low: 2, High: 5}, []float64{0, half, half, 0}},
@@ -75,7 +76,14 @@ func TestTau(t *testing.T) {
 				dst[0] = 1
 			}))
 			assert.Zero(t, x[0])
-			assert.Equal(t, 4, drawn, "noise is drawn for every step but that to zero")
+			draws := 4 // for every step but that to zero
+			if tt.tau.AtEnd {
+				draws = 0
+				for _, tau := range tt.want {
+					draws += int(tau)
+				}
+			}
+			assert.Equal(t, draws, drawn, "draws of noise")
 		})
 	}
 }

@@ -23,10 +23,11 @@ type Solver struct {
 	LowerOrderFinal  bool   // already decided for the number of steps, where that matters
 	EulerAtFinal     bool
 	EndsAtZero       bool
-	PRK              bool   // PNDM begins with Runge-Kutta steps
-	Stochastic       bool   // flow matching: fresh noise at every step
-	Variance         string // variance_type of DDPM
-	DisableCorrector []int  // steps of the whole schedule that UniPC does not correct
+	PRK              bool    // PNDM begins with Runge-Kutta steps
+	Stochastic       bool    // flow matching: fresh noise at every step
+	SigmaData        float64 // of EDM's preconditioning; 0 is none
+	Variance         string  // variance_type of DDPM
+	DisableCorrector []int   // steps of the whole schedule that UniPC does not correct
 
 	// Bounds on the estimate of the clean latents.
 	Clip     float64 // to ±Clip; 0 is no bound
@@ -75,7 +76,7 @@ var byClass = map[string]func(Solver) Sampler{
 		if s.Churn == 0 {
 			return Euler{}
 		}
-		return EulerLateChurn{Churn{S: s.Churn, TMin: s.ChurnMin, TMax: s.ChurnMax, SNoise: s.SNoise}, s.Prediction}
+		return lateChurn(s)
 	},
 	"EulerAncestralDiscreteScheduler": func(s Solver) Sampler { return EulerAncestral{SNoise: s.SNoise} },
 	"LMSDiscreteScheduler":            func(s Solver) Sampler { return LMS{Order: s.Order} },
@@ -93,7 +94,7 @@ var byClass = map[string]func(Solver) Sampler{
 		if s.Churn == 0 {
 			return Euler{}
 		}
-		return EulerLateChurn{Churn{S: s.Churn, TMin: s.ChurnMin, TMax: s.ChurnMax, SNoise: s.SNoise}, s.Prediction}
+		return lateChurn(s)
 	},
 	"EDMDPMSolverMultistepScheduler": multistepDPM,
 	"DPMSolverMultistepScheduler":    multistepDPM,
@@ -132,6 +133,15 @@ var byClass = map[string]func(Solver) Sampler{
 		}
 		return UniPC{Order: s.Order, BH1: s.Type == "bh1", Epsilon: s.Epsilon, LowerOrderFinal: s.LowerOrderFinal, DisableCorrector: disabled}
 	},
+}
+
+func lateChurn(s Solver) Sampler {
+	return EulerLateChurn{
+		Churn:      Churn{S: s.Churn, TMin: s.ChurnMin, TMax: s.ChurnMax, SNoise: s.SNoise},
+		Prediction: s.Prediction,
+		SigmaData:  s.SigmaData,
+		Steps:      s.Steps,
+	}
 }
 
 func multistepDPM(s Solver) Sampler {
@@ -174,7 +184,8 @@ func Named(name string, s Solver) (Sampler, error) {
 		return nil, err
 	}
 	own, err := Lookup(s.Class)
-	if build := byClass[s.Class]; err == nil && build != nil && own.Name == info.Name && reflect.TypeOf(build(s)) == reflect.TypeOf(info.sampler) {
+	isOwn := err == nil && own.Name == info.Name || s.PRK && info.Class == s.Class // PNDM is of PLMS's class
+	if build := byClass[s.Class]; isOwn && build != nil && reflect.TypeOf(build(s)) == reflect.TypeOf(info.sampler) {
 		return FromSolver(s)
 	}
 	if d, ok := info.sampler.(DDIM); ok { // with CFG++, or on the levels of another class

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 )
 
 // UniPC is the unified predictor-corrector of Zhao et al. (2023), Algorithms 5 to
@@ -20,6 +21,10 @@ type UniPC struct {
 	Epsilon          bool  // combine estimates of the noise, not of x₀
 	LowerOrderFinal  bool  // lower the order towards the end
 	DisableCorrector []int // steps, counted from 0, that are not corrected
+
+	// End is the level at which a run to zero ends instead: ComfyUI's 0.001, below
+	// the levels of a run. Zero means zero.
+	End float64
 }
 
 // Sample implements [Sampler].
@@ -34,12 +39,18 @@ func (s UniPC) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas
 	if s.Order < 1 || s.Order > 3 {
 		return fmt.Errorf("sampler: unipc: order: have %d, want 1 to 3", s.Order)
 	}
+	if !(s.End >= 0) || math.IsInf(s.End, 1) {
+		return fmt.Errorf("sampler: unipc: end: have %g, want a number from 0", s.End)
+	}
 	uncorrected := map[int]bool{}
 	for _, i := range s.DisableCorrector {
 		uncorrected[i] = true
 	}
 
 	steps := len(sigmas) - 1
+	if sigmas[steps] == 0 && s.End < sigmas[steps-1] {
+		sigmas = append(slices.Clone(sigmas[:steps]), s.End)
+	}
 	estimates := newHistory(s.Order+1, len(x)) // one more than a step uses, for the corrector
 	start := make([]float32, len(x))           // of the last step
 	order := 0                                 // of the last step

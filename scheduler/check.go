@@ -146,8 +146,6 @@ func (c *Config) checkSolver(bad func(string, any, string) error, oneOf func(str
 			err = bad("shift_terminal", *c.ShiftTerminal, "null without use_flow_sigmas")
 		case len(c.SolverP) > 0 && string(c.SolverP) != "null":
 			err = bad("solver_p", string(c.SolverP), "null: another scheduler as predictor is not implemented")
-		case c.Thresholding && !c.PredictX0:
-			err = bad("thresholding", true, "false with predict_x0 false")
 		}
 	case "FlowMatchEulerDiscreteScheduler":
 		if t := c.ShiftTerminal; t != nil && !(*t > 0 && *t < 1) {

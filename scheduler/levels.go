@@ -77,6 +77,11 @@ func klOptimal(low, high float64, n int) []float64 {
 	return sigmas
 }
 
+// klOptimalOpen goes on to the lowest level, and to no zero.
+func klOptimalOpen(t *table, steps int) ([]float64, error) {
+	return klOptimal(t.min(), t.max(), steps+1), nil
+}
+
 // The levels that Sabour et al. (2024) found for ten steps.
 //
 // https://research.nvidia.com/labs/toronto-ai/AlignYourSteps/
@@ -88,16 +93,25 @@ var (
 // alignYourSteps interpolates the levels in log σ to another number of steps. The
 // last of them gives way to zero, so that ten steps are the published ones.
 func alignYourSteps(levels []float64) func(*table, int) ([]float64, error) {
-	return func(_ *table, steps int) ([]float64, error) {
-		sigmas := make([]float64, steps)
-		for i := range sigmas {
-			at := evenly(0, float64(len(levels)-1), i, steps+1)
-			low := min(int(at), len(levels)-2)
-			w := at - float64(low)
-			sigmas[i] = math.Exp((1-w)*math.Log(levels[low]) + w*math.Log(levels[low+1]))
-		}
-		return sigmas, nil
+	return func(_ *table, steps int) ([]float64, error) { return logLinear(levels, steps+1)[:steps], nil }
+}
+
+// logLinear interpolates levels in log σ to another number of them.
+func logLinear(levels []float64, n int) []float64 {
+	sigmas := make([]float64, n)
+	for i := range sigmas {
+		at := evenly(0, float64(len(levels)-1), i, n)
+		low := min(int(at), len(levels)-2)
+		w := at - float64(low)
+		sigmas[i] = math.Exp((1-w)*math.Log(levels[low]) + w*math.Log(levels[low+1]))
 	}
+	return sigmas
+}
+
+// thenZero interpolates levels in log σ to the number of steps: the lowest stays, and
+// zero comes after it. Stable Diffusion WebUI's way with such tables.
+func thenZero(levels []float64) func(*table, int) ([]float64, error) {
+	return func(_ *table, steps int) ([]float64, error) { return logLinear(levels, steps), nil }
 }
 
 // lcmLevels are those of a latent consistency model that was distilled on 50
@@ -150,7 +164,8 @@ func vpLevels(_ *table, steps int) ([]float64, error) {
 }
 
 // laplace has log σ at the quantiles of a Laplace distribution of mean 0 and scale
-// 1/2, within the ends: Hang et al. (2024).
+// 1/2, within the ends: Hang et al. (2024). ComfyUI's node repeats the ends where the
+// distribution reaches beyond them, and ends at the lowest level.
 //
 // https://arxiv.org/abs/2407.03297
 func laplace(low, high float64, n int) []float64 {
@@ -169,6 +184,70 @@ func laplace(low, high float64, n int) []float64 {
 		}
 	}
 	return sigmas
+}
+
+// smoothstepLevels has its timesteps where a cubic without slope at its ends puts
+// them, rounded.
+func smoothstepLevels(t *table, steps int) ([]float64, error) {
+	var sigmas []float64
+	for i := range steps {
+		u := 1 - float64(i)/float64(steps)
+		sigma := t.sigmas[int(math.Round(u*u*(3-2*u)*float64(len(t.sigmas)-1)))]
+		if i == 0 || sigma < sigmas[len(sigmas)-1] { // many steps round to one level
+			sigmas = append(sigmas, sigma)
+		}
+	}
+	return sigmas, nil
+}
+
+// bongTangent is RES4LYF's schedule: an arctangent from the highest level to the
+// middle of both, and another one on to the lowest, each steepest at 3/5 of the steps.
+// stable-diffusion.cpp, which is followed here, takes the ends of the model for its
+// ends, and puts zero in the place of the last level.
+//
+// https://github.com/ClownsharkBatwing/RES4LYF
+func bongTangent(low, high float64, n int) []float64 {
+	points := n + 2
+	first := points * 3 / 5 // points on the first curve, with the middle
+	slope := 0.2 / (float64(points) / 40)
+	middle := low + (high-low)/2
+	sigmas := arctangent(high, middle, slope, float64(first), first)
+	sigmas = append(sigmas[:len(sigmas)-1], arctangent(middle, low, slope, 0, points-first)...)
+	return sigmas[:n]
+}
+
+// arctangent lists n values from start to end on an arctangent of the index, whose
+// steepest point has the index pivot.
+func arctangent(start, end, slope, pivot float64, n int) []float64 {
+	values := make([]float64, n)
+	at := func(i int) float64 { return math.Atan(slope * (pivot - float64(i))) }
+	for i := range values {
+		values[i] = start
+		if n > 1 {
+			values[i] = end + (start-end)*(at(i)-at(n-1))/(at(0)-at(n-1))
+		}
+	}
+	return values
+}
+
+// karrasExponential is Stable Diffusion WebUI's: Karras levels from 1.1 times the
+// highest level, with a share of exponential ones that falls from 0.3 to 0 on the way
+// to the zero, which is then left out, so that there is one step less; levels below
+// 1.5 times the lowest are lowered by a tenth.
+func karrasExponential(t *table, steps int) ([]float64, error) {
+	if steps < 2 {
+		return nil, fmt.Errorf("scheduler: karras_exponential: steps: have %d, want at least 2, as it has one step less", steps)
+	}
+	low, high := t.min(), t.max()*1.1
+	sigmas, straight := karras(low, high, karrasRho, steps), exponential(low, high, steps)
+	for i := range sigmas {
+		w := 0.3 * (1 - float64(i)/float64(steps))
+		sigmas[i] = (1-w)*sigmas[i] + w*straight[i]
+		if sigmas[i] < 1.5*low {
+			sigmas[i] *= 0.9
+		}
+	}
+	return sigmas, nil
 }
 
 // linearQuadraticLevels is ComfyUI's reading of the schedule of Genmo's Mochi: the

@@ -35,6 +35,7 @@ func multistepSchedule(c *Config, t *table, steps int) (*Schedule, error) {
 	}
 	if curve != nil {
 		sigmas = curve
+		ts = make([]float64, steps)
 		for i, sigma := range sigmas {
 			ts[i] = whole(t.timestep(sigma))
 		}
@@ -43,7 +44,7 @@ func multistepSchedule(c *Config, t *table, steps int) (*Schedule, error) {
 			sigmas = append(sigmas, t.sigma(timestep))
 		}
 	}
-	if ts[steps-1] < 0 {
+	if len(ts) == 0 || ts[len(ts)-1] < 0 {
 		return nil, fmt.Errorf("scheduler: %s: steps: have %d, want at most %d after lambda_min_clipped = %g",
 			c.Class, steps, last, *c.LambdaMinClipped)
 	}
@@ -54,8 +55,8 @@ func multistepSchedule(c *Config, t *table, steps int) (*Schedule, error) {
 			final = curve[steps-1] // the last level again
 		}
 	}
-	if final < sigmas[steps-1]*(1+1e-6) { // a curve may end a rounding below its end
-		final = min(final, sigmas[steps-1])
+	if lowest := sigmas[len(sigmas)-1]; final < lowest*(1+1e-6) { // a curve may end a rounding below its end
+		final = min(final, lowest)
 	}
 	return &Schedule{Timesteps: ts, Sigmas: roundSigmas(sigmas, final)}, nil
 }

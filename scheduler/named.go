@@ -21,6 +21,8 @@ type Info struct {
 	// levels lists the sigmas of a run from the training levels, down to but
 	// without a final zero. Classes without the flag use it.
 	levels func(t *table, steps int) ([]float64, error)
+	// open says that the last of levels is where the run ends: no zero follows.
+	open bool
 }
 
 // Kept in the order in which they are listed to a user.
@@ -38,11 +40,19 @@ var named = []Info{
 	{Name: "ddim_uniform", Description: "every so many training levels from the second (ComfyUI); may be a step longer", Aliases: []string{"ddim"}, levels: ddimUniformLevels},
 	{Name: "beta", Description: "times crowded at both ends by a Beta distribution (Lee et al. 2024); may be shorter", levels: betaTimeLevels},
 	{Name: "kl_optimal", Description: "evenly spaced in arctan σ (Sabour et al. 2024)", levels: betweenEnds(klOptimal)},
-	{Name: "ays", Description: "Align Your Steps for Stable Diffusion v1 (Sabour et al. 2024)", Aliases: []string{"align_your_steps"}, levels: alignYourSteps(aysSD1)},
+	{Name: "kl_optimal_open", Description: "the same to σ_min and not to zero (WebUI's KL Optimal)", levels: klOptimalOpen, open: true},
+	{Name: "ays", Description: "Align Your Steps for Stable Diffusion v1 (Sabour et al. 2024)", Aliases: []string{"align_your_steps_scheduler"}, levels: alignYourSteps(aysSD1)},
 	{Name: "ays_sdxl", Description: "Align Your Steps for SDXL", levels: alignYourSteps(aysSDXL)},
+	{Name: "align_your_steps", Description: "Align Your Steps for Stable Diffusion v1, then zero (WebUI)", Aliases: []string{"align_your_steps_11", "ays_11"}, levels: thenZero(webUI11)},
+	{Name: "align_your_steps_32", Description: "the same from a table of 32 levels (WebUI)", Aliases: []string{"ays_32"}, levels: thenZero(webUI32)},
+	{Name: "align_your_steps_gits", Description: "of the curvature of paths, then zero (WebUI)", Aliases: []string{"ays_gits"}, levels: thenZero(webUIGITS)},
+	{Name: "gits", Description: "of the curvature of paths, for Stable Diffusion v1 (Chen et al. 2024)", levels: gitsLevels},
 	{Name: "lcm", Description: "for latent consistency models, at most 50 steps", levels: lcmLevels},
 	{Name: "turbo", Description: "for SD-Turbo, at most 10 steps", Aliases: []string{"sd_turbo"}, levels: turboLevels},
 	{Name: "vp", Description: "of a continuous variance-preserving process, to σ 152 (k-diffusion)", levels: vpLevels},
+	{Name: "smoothstep", Description: "times crowded at both ends by a cubic (stable-diffusion.cpp); may be shorter", levels: smoothstepLevels},
+	{Name: "bong_tangent", Description: "sigmas by two arctangents (RES4LYF, stable-diffusion.cpp)", levels: betweenEnds(bongTangent)},
+	{Name: "karras_exponential", Description: "karras with some of exponential, one step shorter and not to zero (WebUI)", levels: karrasExponential, open: true},
 	{Name: "laplace", Description: "log σ by a Laplace distribution (Hang et al. 2024)", levels: betweenEnds(laplace)},
 	{Name: "linear_quadratic", Description: "linear, then quadratic in σ (ComfyUI)", levels: linearQuadraticLevels},
 }
@@ -62,8 +72,13 @@ func Names() []Info { return slices.Clone(named) }
 // levels and not of all training levels. All others list sigmas between training
 // levels, as k-diffusion and ComfyUI do, and then zero.
 //
-// "beta" has two meanings: ComfyUI's chooses timesteps, which is "beta" here, and
-// diffusers' and WebUI's chooses sigmas, which is "beta_sigma".
+// Names that programs use for different levels are ComfyUI's here, and those of
+// stable-diffusion.cpp, which follows it. WebUI means by "beta", which chooses
+// timesteps, what is "beta_sigma" here and use_beta_sigmas in diffusers, and by
+// "kl_optimal" what is "kl_optimal_open" here; a label with a sampler in it, as only
+// WebUI writes them, gets these (see sampler.ParseLabel). "align_your_steps" is
+// WebUI's name alone: ComfyUI's node and stable-diffusion.cpp have "ays", which ends
+// otherwise. "polyexponential" is k-diffusion's with its default ρ of 1.
 func (c *Config) ScheduleNamed(name string, steps int) (*Schedule, error) {
 	if name == "" {
 		return c.Schedule(steps)
@@ -110,7 +125,10 @@ func (c *Config) ScheduleNamed(name string, steps int) (*Schedule, error) {
 	if err != nil {
 		return nil, err
 	}
-	return other.list(t, append(sigmas, 0))
+	if !info.open {
+		sigmas = append(sigmas, 0)
+	}
+	return other.list(t, sigmas)
 }
 
 // Custom is a schedule of the caller's own noise levels: positive and decreasing,

@@ -122,6 +122,9 @@ func TestNamedSchedules(t *testing.T) {
 				continue
 			}
 			for _, steps := range []int{1, 2, 9, 10} {
+				if steps == 1 && info.Name == "karras_exponential" {
+					continue // it is a step shorter
+				}
 				s, err := c.ScheduleNamed(info.Name, steps)
 				require.NoError(t, err, "%s %s %d", class, info.Name, steps)
 				require.Len(t, s.Sigmas, len(s.Timesteps)+1)
@@ -132,6 +135,25 @@ func TestNamedSchedules(t *testing.T) {
 					assert.True(t, timestep >= 0 && timestep <= 999, "%s %s: timestep %g", class, info.Name, timestep)
 				}
 			}
+		}
+	}
+}
+
+// The schedules of other programs by their names have their levels.
+func TestProgramLevels(t *testing.T) {
+	data, err := os.ReadFile("testdata/programs.json")
+	require.NoError(t, err)
+	var cases map[string][]float64
+	require.NoError(t, json.Unmarshal(data, &cases))
+	require.Len(t, cases, 43)
+	c := stableDiffusion(t, "EulerDiscreteScheduler")
+	for label, want := range cases {
+		name, count, _ := strings.Cut(label, ".")
+		n, err := strconv.Atoi(count)
+		require.NoError(t, err)
+		s, err := c.ScheduleNamed(name, n)
+		if assert.NoError(t, err, label) {
+			assertRelative(t, label, want, s.Sigmas, 1e-6)
 		}
 	}
 }
@@ -173,7 +195,7 @@ func TestNamedLevels(t *testing.T) {
 		_, err := c.ScheduleNamed(bad, 4)
 		assert.ErrorContains(t, err, fmt.Sprintf("have %q, want one of %s, ", bad, nearest))
 	}
-	for name, steps := range map[string]int{"turbo": 11, "lcm": 51, "normal": 1001, "karras": 0} {
+	for name, steps := range map[string]int{"karras_exponential": 1, "gits": 0, "turbo": 11, "lcm": 51, "normal": 1001, "karras": 0} {
 		_, err := c.ScheduleNamed(name, steps)
 		assert.Error(t, err, name)
 	}
@@ -260,17 +282,20 @@ func TestNamesElsewhere(t *testing.T) {
 		"WebUI": {
 			"automatic": "normal", "uniform": "normal", "karras": "karras", "exponential": "exponential", "polyexponential": "exponential",
 			"sgm_uniform": "sgm_uniform", "SGMUniform": "sgm_uniform", "SGM Uniform": "sgm_uniform", "kl_optimal": "kl_optimal", "KL Optimal": "kl_optimal",
-			"align_your_steps": "ays", "Align Your Steps": "ays", "simple": "simple", "normal": "normal", "ddim": "ddim_uniform", "turbo": "turbo",
-			"beta": "beta", // WebUI means what is beta_sigma here: see ScheduleNamed
+			"align_your_steps": "align_your_steps", "Align Your Steps": "align_your_steps", "align_your_steps_11": "align_your_steps", "Align Your Steps 11": "align_your_steps",
+			"align_your_steps_32": "align_your_steps_32", "Align Your Steps 32": "align_your_steps_32", "align_your_steps_GITS": "align_your_steps_gits", "Align Your Steps GITS": "align_your_steps_gits",
+			"karras_exponential": "karras_exponential", "Karras Exponential": "karras_exponential", "simple": "simple", "normal": "normal", "ddim": "ddim_uniform", "turbo": "turbo",
+			"beta": "beta", // WebUI means what is beta_sigma here, and kl_optimal_open by kl_optimal: see ScheduleNamed
 		},
 		"ComfyUI": {
 			"simple": "simple", "sgm_uniform": "sgm_uniform", "karras": "karras", "exponential": "exponential", "ddim_uniform": "ddim_uniform",
 			"beta": "beta", "normal": "normal", "linear_quadratic": "linear_quadratic", "kl_optimal": "kl_optimal",
-			"Polyexponential": "exponential", "Laplace": "laplace", "SDTurbo": "turbo", "VP": "vp", "AlignYourSteps": "ays",
+			"Polyexponential": "exponential", "Laplace": "laplace", "SDTurbo": "turbo", "VP": "vp", "AlignYourStepsScheduler": "ays", "GITS": "gits",
 		},
 		"stable-diffusion.cpp": {
 			"discrete": "normal", "normal": "normal", "karras": "karras", "exponential": "exponential", "ays": "ays",
 			"sgm_uniform": "sgm_uniform", "simple": "simple", "kl_optimal": "kl_optimal", "lcm": "lcm", "beta": "beta",
+			"gits": "gits", "smoothstep": "smoothstep", "bong_tangent": "bong_tangent",
 		},
 		"diffusers": {
 			"linspace": "linspace", "leading": "leading", "trailing": "trailing", "use_karras_sigmas": "karras",
@@ -285,8 +310,9 @@ func TestNamesElsewhere(t *testing.T) {
 		}
 	}
 	for why, list := range map[string]string{
-		"for flow matching and video":     "logit_normal flux flux2 ltx2",
-		"tables or searches of few users": "gits align_your_steps_GITS align_your_steps_11 align_your_steps_32 OptimalSteps smoothstep bong_tangent karras_exponential",
+		"for flow matching and video":                   "logit_normal flux flux2 ltx2",
+		"tables of levels up to 1, for flow matching":   "OptimalSteps",
+		"made from a list of the user's: Config.Custom": "ManualSigmas",
 	} {
 		for _, name := range strings.Fields(list) {
 			_, err := lookup(name)

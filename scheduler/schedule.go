@@ -153,6 +153,9 @@ func (s *Schedule) Tail(strength float64) (*Schedule, error) {
 		return nil, fmt.Errorf("scheduler: strength: have %g, want 1 with skip_prk_steps false: Runge-Kutta steps have no tail", strength)
 	}
 	skip := (s.steps - keep) * s.Order
+	if skip >= len(s.Timesteps) { // a clipped schedule is shorter than asked for
+		return nil, fmt.Errorf("scheduler: strength: have %g of %d levels, which leaves no step to run", strength, len(s.Timesteps))
+	}
 	tail := *s
 	tail.Timesteps = slices.Clone(s.Timesteps[skip:])
 	tail.Sigmas = slices.Clone(s.Sigmas[skip:])

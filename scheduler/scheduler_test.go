@@ -2,6 +2,7 @@ package scheduler_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
 	"os"
 	"testing"
@@ -144,9 +145,35 @@ func TestScheduleRefuses(t *testing.T) {
 	_, err = flat.Schedule(1000)
 	assert.ErrorContains(t, err, "want a lower one")
 
-	clipped := parse(t, `{"_class_name": "DPMSolverMultistepScheduler", "timestep_spacing": "trailing", "lambda_min_clipped": 4}`)
+	clipped := parse(t, `{"_class_name": "DPMSolverMultistepScheduler", "timestep_spacing": "trailing", "lambda_min_clipped": 20}`)
 	_, err = clipped.Schedule(10)
 	assert.ErrorContains(t, err, "lambda_min_clipped")
+}
+
+// Trailing strides of the whole range are fewer in one that lambda_min_clipped cuts.
+func TestClippedTrailing(t *testing.T) {
+	for _, tt := range []struct {
+		lambda float64
+		steps  int
+		want   []float64 // of diffusers
+	}{
+		{-2, 16, []float64{628, 565, 503, 441, 378, 315, 253, 191, 128, 65, 3}},
+		{4, 10, []float64{1}},
+		{-5.1, 3, []float64{999, 666, 332}},
+	} {
+		c := parse(t, fmt.Sprintf(`{"_class_name": "DPMSolverMultistepScheduler", "timestep_spacing": "trailing", "lambda_min_clipped": %g}`, tt.lambda))
+		s, err := c.Schedule(tt.steps)
+		require.NoError(t, err)
+		assert.Equal(t, tt.want, s.Timesteps)
+		assert.Len(t, s.Sigmas, len(tt.want)+1)
+		tail, err := s.Tail(0.5) // of the 16 steps asked for, 8 are left, and so on
+		if len(tt.want) <= tt.steps/2 {
+			assert.ErrorContains(t, err, "leaves no step")
+			continue
+		}
+		require.NoError(t, err)
+		assert.Equal(t, tt.want[(tt.steps+1)/2:], tail.Timesteps)
+	}
 }
 
 func TestTail(t *testing.T) {

@@ -13,10 +13,11 @@ type Solver struct {
 	LowerOrderFinal  bool   // already decided for the number of steps, where that matters
 	EulerAtFinal     bool
 	EndsAtZero       bool
-	PRK              bool   // PNDM begins with Runge-Kutta steps
-	Stochastic       bool   // flow matching: fresh noise at every step
-	Variance         string // variance_type of DDPM
-	DisableCorrector []int  // steps of the whole schedule that UniPC does not correct
+	PRK              bool    // PNDM begins with Runge-Kutta steps
+	Stochastic       bool    // flow matching: fresh noise at every step
+	SigmaData        float64 // of EDM's preconditioning; 0 is none
+	Variance         string  // variance_type of DDPM
+	DisableCorrector []int   // steps of the whole schedule that UniPC does not correct
 
 	// Bounds on the estimate of the clean latents.
 	Clip     float64 // to ±Clip; 0 is no bound
@@ -67,6 +68,12 @@ func (c *Config) solver(schedule *Schedule, t *table) Solver {
 		Timesteps:        schedule.Timesteps,
 		TimestepScaling:  c.TimestepScaling,
 	}
+	if c.InterpolationType == "log_linear" && len(c.curveFlags()) == 0 {
+		s.Steps++ // diffusers' list has a level more, over which churn is spread
+	}
+	if c.edm() {
+		s.SigmaData = c.SigmaData
+	}
 	switch c.Class {
 	case "DPMSolverMultistepScheduler", "EDMDPMSolverMultistepScheduler", "DEISMultistepScheduler":
 		s.LowerOrderFinal = c.LowerOrderFinal && calls < fewSteps
@@ -80,6 +87,7 @@ func (c *Config) solver(schedule *Schedule, t *table) Solver {
 		s.Variance = *c.VarianceType
 	}
 	switch {
+	case c.Thresholding && c.Class == "UniPCMultistepScheduler" && !c.PredictX0: // of no effect, as in diffusers
 	case c.Thresholding:
 		s.Quantile, s.MaxValue = c.DynamicThresholdingRatio, c.SampleMaxValue
 	case c.ClipSample:

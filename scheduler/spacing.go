@@ -50,7 +50,8 @@ func (c *Config) spacedTimesteps(steps int, round bool) ([]float64, error) {
 }
 
 // multistepTimesteps is [Config.spacedTimesteps] for the multistep solvers, which
-// divide the range up to last into one interval more and drop its end.
+// divide the range up to last into one interval more and drop its end. There are
+// fewer than steps of them for trailing where last is not the training's.
 func (c *Config) multistepTimesteps(steps, last int) ([]float64, error) {
 	ts := make([]float64, steps)
 	switch c.TimestepSpacing {
@@ -64,8 +65,10 @@ func (c *Config) multistepTimesteps(steps, last int) ([]float64, error) {
 		for i := range ts {
 			ts[steps-1-i] = float64((i+1)*ratio + c.StepsOffset)
 		}
-	case "trailing":
-		trailing(ts, float64(last), float64(c.NumTrainTimesteps)/float64(steps))
+	case "trailing": // strides of the whole range, fewer of which fit into a clipped one
+		stride := float64(c.NumTrainTimesteps) / float64(steps)
+		ts = ts[:min(int(math.Ceil(float64(last)/stride)), steps)]
+		trailing(ts, float64(last), stride)
 	default:
 		return nil, fmt.Errorf("scheduler: timestep_spacing: have %q, want one of linspace, leading, trailing", c.TimestepSpacing)
 	}

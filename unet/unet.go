@@ -11,7 +11,6 @@ import (
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
-	"sdgo/internal/engine"
 	"sdgo/internal/nn"
 	"sdgo/internal/op"
 )
@@ -55,8 +54,8 @@ type LoadOptions struct {
 	// MaxMemory limits the bytes of weights and intermediate values. Zero means
 	// the machine's memory.
 	MaxMemory int64
-	// Engine is set by the pipeline, whose models share one; else it is nil.
-	Engine *engine.Engine
+	// Session is set by the pipeline, whose models share one; else it is nil.
+	Session *nn.Session
 }
 
 // Load loads the U-Net in a folder with config.json and weights in safetensors,
@@ -181,6 +180,16 @@ func (u *UNet) Check(n, h, w, tokens int) error {
 	}
 	s := shape{n, h, w, tokens}
 	return u.model.Check(u.key(s), u.build(s), 0, fmt.Sprintf("a prediction for latents [%d %d %d %d]", n, u.Config.InChannels, h, w))
+}
+
+// Plan tells how a prediction for n samples of h×w latents and the given number of
+// tokens is computed.
+func (u *UNet) Plan(n, h, w, tokens int) (*nn.Plan, error) {
+	if err := nn.CheckSize("unet: latents", n, u.Config.BlockOutChannels[0], h, w); err != nil {
+		return nil, err
+	}
+	s := shape{n, h, w, tokens}
+	return u.model.Plan(u.key(s), u.build(s))
 }
 
 // key is the key of the whole network's plan.

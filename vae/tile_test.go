@@ -6,10 +6,14 @@ import (
 	"math"
 	"os"
 	"testing"
+	"testing/fstest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
 
+	"sdgo/internal/engine"
 	"sdgo/internal/golden"
 	"sdgo/internal/nn"
 	"sdgo/safetensors"
@@ -171,4 +175,39 @@ func TestBadTiles(t *testing.T) {
 	cancel()
 	_, err := v.DecodeTiles(ctx, nn.Tensor(1, 4, 16, 16), 64)
 	assert.ErrorIs(t, err, context.Canceled)
+}
+
+// A picture so large that normalisation and convolution go through it by stripes
+// has the bytes of the operations one by one, in less memory than its two largest
+// values take.
+func TestLargePicture(t *testing.T) {
+	const side = 384 // cells
+	v := load(t, nn.Random{FS: fstest.MapFS{"config.json": {Data: []byte(`{"block_out_channels": [16, 32], "norm_num_groups": 4,
+		"down_block_types": ["DownEncoderBlock2D", "DownEncoderBlock2D"], "up_block_types": ["UpDecoderBlock2D", "UpDecoderBlock2D"],
+		"mid_block_add_attention": false}`)}}}, ".")
+	latents := nn.Tensor(1, 4, side, side)
+	for i := range latents.Float32s() {
+		latents.Float32s()[i] = float32(math.Sin(float64(i * i)))
+	}
+	out, err := v.Decode(t.Context(), latents)
+	require.NoError(t, err)
+
+	g := G.NewGraph()
+	in := G.NewTensor(g, tensor.Float32, 4, G.WithShape(1, 4, side, side), G.WithName("latents"))
+	y, err := v.BuildDecoder(g, in)
+	require.NoError(t, err)
+	z := nn.Tensor(1, 4, side, side)
+	for i, x := range latents.Float32s() {
+		z.Float32s()[i] = x / float32(v.Config.ScalingFactor)
+	}
+	require.NoError(t, G.Let(in, z))
+	m := G.NewTapeMachine(g)
+	defer m.Close()
+	require.NoError(t, m.RunAll())
+	require.Equal(t, y.Value().Data(), any(out.Float32s()))
+
+	plan, err := engine.NewPlan([]*G.Node{in}, []*G.Node{y})
+	require.NoError(t, err)
+	image := int64(4 * 4 * side * side)            // bytes of a channel
+	assert.Less(t, plan.Bytes(), (16+32+32)*image) // without stripes two more
 }

@@ -12,7 +12,6 @@ import (
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
-	"sdgo/internal/engine"
 	"sdgo/internal/kernel"
 	"sdgo/internal/nn"
 )
@@ -46,8 +45,8 @@ type LoadOptions struct {
 	// MaxMemory limits the bytes of weights and intermediate values. Zero means
 	// the machine's memory.
 	MaxMemory int64
-	// Engine is set by the pipeline, whose models share one; else it is nil.
-	Engine *engine.Engine
+	// Session is set by the pipeline, whose models share one; else it is nil.
+	Session *nn.Session
 }
 
 // Load loads the VAE in a folder with config.json and weights in safetensors, as
@@ -135,6 +134,16 @@ func (v *VAE) build(k key) nn.Build {
 		out := forward(g, in)
 		return []*G.Node{in}, []*G.Node{out}, g.Err()
 	}
+}
+
+// DecodePlan tells how latents [1 C h w] are decoded.
+func (v *VAE) DecodePlan(h, w int) (*nn.Plan, error) {
+	f := v.Config.Factor()
+	if err := nn.CheckSize("vae: image", v.Config.BlockOutChannels[0], f*h, f*w); err != nil {
+		return nil, err
+	}
+	k := key{true, 1, h, w}
+	return v.model.Plan(k, v.build(k))
 }
 
 // Decode maps latents [N 4 H W], scaled to unit variance as samplers work on

@@ -23,32 +23,25 @@ func noise(shape ...int) *tensor.Dense {
 	return tensor.New(tensor.WithShape(shape...), tensor.WithBacking(x))
 }
 
-// peak measures the GFLOP/s of the matrix kernel on operands that stay in cache,
-// with all threads at once.
+// peak measures the GFLOP/s of the float32 matrix kernel on operands that stay in
+// cache, with all threads at once: the best of some short measurements, for on a
+// machine with other work the mean says little.
 func peak(threads int) float64 {
-	const m, k, n, atLeast = 48, 512, 64, 200 * time.Millisecond
-	rates := make([]float64, threads)
-	var wg sync.WaitGroup
-	for t := range rates {
-		wg.Go(func() {
-			w := kernel.PackLinear(make([]float32, kernel.PackedLen(k, n, kernel.Float32)), make([]float32, k*n), n, k, kernel.Float32)
-			phase := kernel.Gemm(make([]float32, m*n), make([]float32, m*k), m, w, kernel.Epilogue{})
-			scratch := make([]float32, phase.Scratch)
-			runs, begin := 0, time.Now()
-			for ; time.Since(begin) < atLeast; runs++ {
-				for i := range phase.Tasks {
-					phase.Run(i, scratch)
-				}
-			}
-			rates[t] = float64(runs) * 2 * m * k * n / time.Since(begin).Seconds() / 1e9
-		})
+	best := 0.0
+	for range 10 {
+		rates := make([]float64, threads)
+		var wg sync.WaitGroup
+		for t := range rates {
+			wg.Go(func() { rates[t] = kernel.MeasureRate(kernel.Float32, 20*time.Millisecond) })
+		}
+		wg.Wait()
+		total := 0.0
+		for _, r := range rates {
+			total += r
+		}
+		best = max(best, total)
 	}
-	wg.Wait()
-	total := 0.0
-	for _, r := range rates {
-		total += r
-	}
-	return total
+	return best / 1e9
 }
 
 // peakMemory returns the most memory that the process had, in bytes, where the

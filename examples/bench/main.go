@@ -12,6 +12,9 @@ import (
 	"io"
 	"os"
 	"os/signal"
+
+	"sdgo/examples/internal/cli"
+	"sdgo/examples/internal/models"
 )
 
 func main() {
@@ -30,13 +33,19 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.SetOutput(io.Discard)
 	var o options
-	f.StringVar(&o.model, "model", "sd15", "sd15 or sd21 with random weights, tinyscenes, or a `folder` in diffusers' layout")
+	f.StringVar(&o.model, "model", "sd15", models.Help)
 	f.StringVar(&o.precision, "precision", "float32", "float32, float16, bfloat16 or int8: see diffusion.LoadOptions")
 	f.IntVar(&o.size, "size", 0, "side of the picture in `pixels` (default the model's)")
 	f.IntVar(&o.steps, "steps", 3, "`runs` of each part")
 	f.IntVar(&o.branch, "branch", 0, "also time a U-Net step that reuses the deep feature at this skip `branch`, 3 say (default none)")
 	f.Float64Var(&o.merge, "merge", 0, "`share` of tokens to merge before self-attention at full resolution, 0 to 0.75")
 	f.IntVar(&o.threads, "threads", 0, "goroutines that compute (default one for each processor)")
+	table := tableFlags(f)
+	f.Func("max-memory", "limit on weights and values in `bytes`, such as 3GB, with -picture (default the machine's memory)", func(s string) (err error) {
+		o.maxMemory, err = cli.Bytes(s)
+		return err
+	})
+	wantPicture := f.Bool("picture", false, "make a picture with all parts, in -steps steps, and report its time and the process's memory")
 	asJSON := f.Bool("json", false, "write JSON")
 	if err := f.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -50,6 +59,12 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	}
 	if err := o.check(); err != nil {
 		return err
+	}
+	if *wantPicture {
+		return picture(ctx, &o, *asJSON, stdout)
+	}
+	if table.wanted() {
+		return table.run(ctx, &o, *asJSON, stdout)
 	}
 	r, err := measure(ctx, o)
 	if err != nil {

@@ -29,15 +29,54 @@ func TestBench(t *testing.T) {
 	assert.Contains(t, out.String(), "4×4 latents, 0.5 of the tokens merged, deep part reused at branch 2: median")
 }
 
+func TestTable(t *testing.T) {
+	var out strings.Builder
+	require.NoError(t, run(t.Context(), []string{"-model", "tinyscenes", "-sizes", "64,72x88", "-batches", "1,2", "-steps", "1", "-json"}, &out))
+	var rows []row
+	require.NoError(t, json.Unmarshal([]byte(out.String()), &rows))
+	require.Len(t, rows, 4*4, "four parts of each size and batch")
+	bytes := map[row]int64{}
+	for _, r := range rows {
+		assert.Positive(t, r.Seconds)
+		assert.Positive(t, r.Memory)
+		bytes[row{Part: r.Part, Width: r.Width, Height: r.Height, Batch: r.Batch}] = r.Memory
+	}
+	for _, part := range []string{"VAE decode", "VAE encode"} { // one image at a time
+		assert.Equal(t, bytes[row{Part: part, Width: 72, Height: 88, Batch: 1}], bytes[row{Part: part, Width: 72, Height: 88, Batch: 2}])
+	}
+	out.Reset()
+	require.NoError(t, run(t.Context(), []string{"-model", "tinyscenes", "-sizes", "64", "-steps", "1"}, &out))
+	assert.Regexp(t, "U-Net +64×64 +1 +[0-9.]+ ", out.String())
+}
+
+func TestPicture(t *testing.T) {
+	var out strings.Builder
+	require.NoError(t, run(t.Context(), []string{"-model", "tinyscenes", "-picture", "-size", "32", "-steps", "2", "-precision", "bfloat16", "-json"}, &out))
+	var r pictureReport
+	require.NoError(t, json.Unmarshal([]byte(out.String()), &r))
+	assert.Equal(t, 32, r.Width)
+	assert.Positive(t, r.Sampling)
+	out.Reset()
+	require.NoError(t, run(t.Context(), []string{"-model", "tinyscenes", "-picture", "-size", "32", "-steps", "1", "-max-memory", "100MB"}, &out))
+	assert.Contains(t, out.String(), "tinyscenes, float32, 32×32, 1 steps: load")
+	assert.ErrorContains(t, run(t.Context(), []string{"-model", "tinyscenes", "-picture", "-max-memory", "1MB"}, &out), "more than the limit of")
+}
+
 func TestBadFlags(t *testing.T) {
 	for _, tt := range []struct{ args, want string }{
-		{"-model nosuch", `-model: have "nosuch", want sd15, sd21, tinyscenes or a folder`},
+		{"-model nosuch", `-model: have "nosuch", want sd15, sd21, sdxl, tinyscenes or a folder`},
 		{"-size 100", "-size: have 100"},
 		{"-steps 0", "-steps: have 0"},
+		{"-max-memory lots", `have "lots", want bytes such as 3GB`},
 		{"-threads -1", "-threads: have -1"},
 		{"-precision int3", `-precision: have "int3", want float32, float16, bfloat16 or int8`},
 		{"-model tinyscenes -branch 6", "have skip branch 6, want 1 to 5"},
 		{"-model tinyscenes -merge 0.8", "token merging: have ratio 0.8"},
+		{"-sizes 100", `-sizes: have "100", want sides such as 512 or 512x768, multiples of 8`},
+		{"-sizes 64x", `-sizes: have "64x"`},
+		{"-sizes 64x0", `-sizes: have "64x0"`},
+		{"-sizes 64 -batches 0", `-batches: have "0", want numbers from 1 to 64`},
+		{"-batches 2", "-batches: want -sizes, too"},
 		{"-nosuch", "flag provided but not defined: -nosuch"},
 		{"extra", `have argument "extra"`},
 	} {

@@ -13,6 +13,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"sdgo/clip"
+	"sdgo/examples/internal/models"
 	"sdgo/internal/engine"
 	"sdgo/internal/kernel"
 	"sdgo/internal/nn"
@@ -26,6 +27,7 @@ type options struct {
 	size, steps, threads int
 	branch               int // of a step that reuses a feature; 0: none
 	merge                float64
+	maxMemory            int64
 }
 
 func (o *options) check() error {
@@ -45,12 +47,13 @@ func (o *options) check() error {
 
 // report is what was measured.
 type report struct {
-	Model   string  `json:"model"`
-	ISA     string  `json:"isa"`
-	Threads int     `json:"threads"`
-	Peak    float64 `json:"peak_gflops"` // of the matrix kernel on operands in cache, all threads
-	Parts   []part  `json:"parts"`
-	Memory  int64   `json:"peak_memory_bytes"` // of the process; 0 if not known
+	Model     string  `json:"model"`
+	Precision string  `json:"precision"`
+	ISA       string  `json:"isa"`
+	Threads   int     `json:"threads"`
+	Peak      float64 `json:"peak_gflops"` // of the float32 matrix kernel on operands in cache, all threads
+	Parts     []part  `json:"parts"`
+	Memory    int64   `json:"peak_memory_bytes"` // of the process; 0 if not known
 }
 
 // part is one of the models.
@@ -76,7 +79,7 @@ type loader func(fsys fs.FS, l *clip.LoadOptions, o *options) (name string, run 
 
 // measure loads the parts one after the other and runs each.
 func measure(ctx context.Context, o options) (*report, error) {
-	fsys, err := open(o.model)
+	fsys, err := models.Open(o.model)
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +87,7 @@ func measure(ctx context.Context, o options) (*report, error) {
 	if threads == 0 {
 		threads = runtime.GOMAXPROCS(0)
 	}
-	r := &report{Model: o.model, ISA: kernel.ISA(), Threads: threads, Peak: peak(threads)}
+	r := &report{Model: o.model, Precision: o.precision, ISA: kernel.ISA(), Threads: threads, Peak: peak(threads)}
 	loaders := []loader{loadText, loadUNet, loadVAE}
 	if o.branch != 0 {
 		loaders = []loader{loadText, loadUNet, loadShallow, loadVAE}
@@ -118,7 +121,7 @@ func measurePart(ctx context.Context, fsys fs.FS, o *options, load loader) (part
 	}
 	defer eng.Close()
 	begin := time.Now()
-	name, run, end, err := load(fsys, &clip.LoadOptions{Precision: o.precision, Engine: eng}, o)
+	name, run, end, err := load(fsys, &clip.LoadOptions{Precision: o.precision, Session: nn.NewSession(eng)}, o)
 	if err != nil {
 		return part{}, err
 	}

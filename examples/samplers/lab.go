@@ -145,7 +145,11 @@ func deterministic(info sampler.Info) bool {
 	if err != nil {
 		return false
 	}
-	sigmas, err := suit(s, []float64{16, 8, 4, 2, 1, 0.5})
+	var levels []float64 // enough for samplers that go back up
+	for i := range 20 {
+		levels = append(levels, 16*math.Pow(0.8, float64(i)))
+	}
+	sigmas, err := suit(s, levels)
 	if err != nil {
 		return false
 	}

@@ -2,9 +2,11 @@ package tinyscenes_test
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"gorgonia.org/tensor"
 
@@ -32,6 +34,9 @@ func readReuse(t *testing.T) func(name string) *tensor.Dense {
 
 // DeepCache in diffusers gives the same latents, at every branch that it can name.
 func TestDeepCache(t *testing.T) {
+	if testing.Short() {
+		t.Skip("many steps")
+	}
 	read := readReuse(t)
 	pipe, err := diffusion.LoadFS(tinyscenes.FS, nil)
 	require.NoError(t, err)
@@ -61,4 +66,54 @@ func TestTokenMerging(t *testing.T) {
 		require.NoError(t, err)
 		golden.Close(t, read(fmt.Sprintf("merge.%d.%v", m.Levels, m.Ratio)).Float32s(), out.Float32s(), 1e-5, fmt.Sprintf("%+v", m))
 	}
+}
+
+// The settings that the README recommends stay close to the exact pictures. The
+// limits are about 5 dB below the worst picture of go run ./examples/internal/deviation.
+func TestDeviation(t *testing.T) {
+	if testing.Short() {
+		t.Skip("many steps")
+	}
+	pipe, err := diffusion.LoadFS(tinyscenes.FS, nil)
+	require.NoError(t, err)
+	defer pipe.Close()
+	for _, tt := range []struct {
+		name    string
+		reuse   diffusion.Reuse
+		merging unet.TokenMerging
+		reused  bool
+		limit   float64 // PSNR in dB
+	}{
+		{"interval 2, branch 1", diffusion.Reuse{Interval: 2, Branch: 1}, unet.TokenMerging{}, true, 42},
+		{"interval 3", diffusion.Reuse{Interval: 3}, unet.TokenMerging{}, true, 41},
+		{"threshold", diffusion.Reuse{Threshold: 0.1}, unet.TokenMerging{}, true, 38},
+		{"merging", diffusion.Reuse{}, unet.TokenMerging{Ratio: 0.5}, false, 36},
+		{"both", diffusion.Reuse{Interval: 2}, unet.TokenMerging{Ratio: 0.25}, true, 39},
+	} {
+		for _, prompt := range []string{"a red house on a green hill under a yellow sun", "clouds over a white tower on a green hill"} {
+			o := &diffusion.Options{Steps: tinyscenes.Steps, Guidance: tinyscenes.Guidance, Seed: 1}
+			exact, err := pipe.TextToImage(t.Context(), prompt, o)
+			require.NoError(t, err)
+			o.Reuse, o.TokenMerging = tt.reuse, tt.merging
+			r, err := pipe.TextToImage(t.Context(), prompt, o)
+			require.NoError(t, err)
+			db := psnr(r.Images[0].Pix, exact.Images[0].Pix)
+			t.Logf("%s, %s: %.1f dB, reused in %v of %d calls", tt.name, prompt, db, r.Reused, r.Timings.Calls)
+			assert.Greater(t, db, tt.limit, "%s, %s", tt.name, prompt)
+			assert.Less(t, db, 80., "%s: the setting changed nothing", tt.name)
+			if tt.reused {
+				assert.Greater(t, r.Reused[0], r.Timings.Calls/3, tt.name)
+			}
+		}
+	}
+}
+
+// psnr is the peak signal-to-noise ratio of the bytes of two opaque pictures.
+func psnr(a, b []byte) float64 {
+	var sum float64
+	for i, v := range a {
+		d := float64(v) - float64(b[i])
+		sum += d * d
+	}
+	return 10 * math.Log10(255*255/(sum/float64(len(a)*3/4)))
 }

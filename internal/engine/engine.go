@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -66,6 +67,14 @@ func New(o *Options) (*Engine, error) {
 		e.Memory.limit = machineMemory()
 	}
 	return e, nil
+}
+
+// Threads is the number of goroutines of a run.
+func (e *Engine) Threads() int {
+	if e.threads == 0 {
+		return runtime.GOMAXPROCS(0)
+	}
+	return e.threads
 }
 
 // Limited says whether the limit on memory is the caller's own, not the machine's.

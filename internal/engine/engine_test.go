@@ -234,6 +234,9 @@ func TestIdle(t *testing.T) {
 	wg.Wait()
 	eng.Forget(&plans)
 	assert.Zero(t, eng.Memory.InUse())
+	assert.GreaterOrEqual(t, eng.Memory.Peak(), get(99).Bytes())
+	eng.Memory.ResetPeak()
+	assert.Zero(t, eng.Memory.Peak())
 }
 
 func TestMemoryLimit(t *testing.T) {
@@ -269,6 +272,28 @@ func TestMemoryLimit(t *testing.T) {
 	assert.ErrorContains(t, err, "have -1 threads")
 	_, err = engine.New(&engine.Options{MaxMemory: -1})
 	assert.ErrorContains(t, err, "have a memory limit of -1 bytes")
+}
+
+// Where the memory is short, plans that run in turn use one arena, and compute what
+// they compute alone.
+func TestPlansInTurn(t *testing.T) {
+	plans := []*engine.Plan{chain(t, 3, 16, 32), chain(t, 5, 15, 32), chain(t, 4, 8, 32), chain(t, 2, 16, 32)}
+	short, err := engine.New(&engine.Options{MaxMemory: plans[0].Bytes()})
+	require.NoError(t, err)
+	r := rand.New(rand.NewPCG(2, 3))
+	for range 3 {
+		for i, side := range []int{16, 15, 8, 16} {
+			in := [][]float32{random(r, side*side*32)}
+			want, got := [][]float32{make([]float32, len(in[0]))}, [][]float32{make([]float32, len(in[0]))}
+			alone, err := engine.New(nil)
+			require.NoError(t, err)
+			require.NoError(t, alone.Run(t.Context(), plans[i], in, want))
+			require.NoError(t, short.Run(t.Context(), plans[i], in, got))
+			require.Equal(t, want, got, "plan %d", i)
+		}
+	}
+	short.Close()
+	assert.Equal(t, plans[0].Bytes(), short.Memory.Allowed(), "memory was not given back")
 }
 
 // RunAll takes inputs from and gives outputs to the nodes.

@@ -11,6 +11,7 @@ import (
 type Memory struct {
 	mu     sync.Mutex
 	used   int64
+	peak   int64 // the most that was used since ResetPeak
 	limit  int64
 	chosen bool // the limit is the caller's, not the machine's
 }
@@ -74,6 +75,20 @@ func (m *Memory) InUse() int64 {
 	return m.used
 }
 
+// ResetPeak makes Peak begin anew.
+func (m *Memory) ResetPeak() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.peak = m.used
+}
+
+// Peak returns the most bytes that were in use at once since ResetPeak.
+func (m *Memory) Peak() int64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.peak
+}
+
 // reserve counts n more bytes as used, if they fit.
 func (m *Memory) reserve(n int64, what string) error {
 	m.mu.Lock()
@@ -81,6 +96,7 @@ func (m *Memory) reserve(n int64, what string) error {
 	err := m.fits(n, 0, what)
 	if err == nil {
 		m.used += n
+		m.peak = max(m.peak, m.used)
 	}
 	return err
 }

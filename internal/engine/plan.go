@@ -53,6 +53,30 @@ func NewPlan(inputs, outputs []*G.Node) (*Plan, error) {
 // Bytes is the memory that one machine of the plan needs.
 func (p *Plan) Bytes() int64 { return 4 * int64(p.arena) }
 
+// StepInfo describes a step of a plan.
+type StepInfo struct {
+	Kernel op.Kernel
+	Weight *op.Weight // the first that it reads, or nil
+	Name   string     // of that weight's node
+	Output int        // float32s
+}
+
+// Steps describes the steps in their order.
+func (p *Plan) Steps() []StepInfo {
+	var list []StepInfo
+	for _, s := range p.steps {
+		info := StepInfo{Kernel: s.kernel, Output: s.node.Shape().TotalSize()}
+		for _, n := range s.inputs {
+			if w, ok := n.Value().(*op.Weight); ok {
+				info.Weight, info.Name = w, n.Name()
+				break
+			}
+		}
+		list = append(list, info)
+	}
+	return list
+}
+
 // order lists the operations depth first from the outputs, which keeps the
 // lives of intermediate values short.
 func (p *Plan) order() error {
@@ -244,7 +268,7 @@ func (p *Plan) place() {
 }
 
 // overwritten returns the root of an input that step i may write over: it lies
-// in the arena, has the output's size, and nothing reads it later.
+// in the arena, has the output's size or may shrink, and nothing reads it later.
 func overwritten(s step, i int, rootOf func(*G.Node) *G.Node, buffer map[*G.Node]int, last map[*G.Node]int) (*G.Node, bool) {
 	k, ok := s.kernel.(op.InPlacer)
 	if !ok {
@@ -253,7 +277,11 @@ func overwritten(s step, i int, rootOf func(*G.Node) *G.Node, buffer map[*G.Node
 	for arg, in := range s.inputs {
 		r := rootOf(in)
 		_, inArena := buffer[r]
-		if !k.InPlace(arg) || !inArena || last[r] != i || r.Shape().TotalSize() != s.node.Shape().TotalSize() {
+		if !k.InPlace(arg) || !inArena || last[r] != i {
+			continue
+		}
+		have, want := r.Shape().TotalSize(), s.node.Shape().TotalSize()
+		if shrinker, ok := k.(op.Shrinker); have != want && !(ok && have > want && shrinker.Shrinks(arg)) {
 			continue
 		}
 		shared := false // another input may show the same memory

@@ -54,13 +54,6 @@ func GroupNorm(out, x []float32, s NormShape, gamma, beta []float32, eps float64
 		base := task / chunks * size
 		return base + first*s.C, base + min(s.Pixels, first+per)*s.C
 	}
-	statistics := Phase{
-		Tasks: s.N * chunks,
-		Run: func(task int, _ []float32) {
-			from, to := pixels(task)
-			s.statistics(work[task*s.partial():][:s.partial()], x[from:to])
-		},
-	}
 	width := roundUp(s.C, lanes)
 	normalise := Phase{
 		Tasks:   s.N * chunks,
@@ -72,7 +65,7 @@ func GroupNorm(out, x []float32, s NormShape, gamma, beta []float32, eps float64
 			normaliseRows(out[from:to], x[from:to], s.C, p, act)
 		},
 	}
-	return []Phase{statistics, normalise}
+	return []Phase{GroupNormStatistics(x, s, work), normalise}
 }
 
 // statistics stores the sums of x [pixels C] into the partial result of a

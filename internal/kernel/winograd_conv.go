@@ -89,7 +89,7 @@ const (
 	winBlock = 96      // tiles that one task multiplies
 	winChunk = 128     // most input channels of a chunk
 	winRun   = 8       // tiles side by side that are stored together
-	winWork  = 2 << 20 // float32s of transformed input at once
+	winWork  = 4 << 20 // float32s of transformed input at once
 )
 
 func newWinograd(s ConvShape) *winograd {

@@ -97,7 +97,7 @@ func TestWinogradBatch(t *testing.T) {
 // Large images are transformed in rounds, so the work space stays small.
 func TestWinogradRounds(t *testing.T) {
 	s := same(1, 512, 512, 128, 128, 3)
-	assert.Less(t, WinogradWork(s), 3<<20)
+	assert.Less(t, WinogradWork(s), 5<<20)
 	assert.Greater(t, newWinograd(s).tiles, newWinograd(s).round)
 
 	s = same(1, 40, 40, 3008, 1, 3)

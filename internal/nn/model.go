@@ -24,7 +24,7 @@ type LoadOptions struct {
 	Precision string
 	Threads   int
 	MaxMemory int64
-	Engine    *engine.Engine
+	Session   *Session
 }
 
 // ErrClosed is returned by a model that was closed.
@@ -36,7 +36,8 @@ type Model struct {
 	name    string
 	eng     *engine.Engine
 	owns    bool // the engine is this model's alone
-	weights *Weights
+	params  *Params
+	weights *Weights // nil until they are loaded
 	plans   engine.Plans
 
 	mu     sync.RWMutex // held for reading during a run
@@ -70,26 +71,35 @@ func open(fsys fs.FS, dir, base, variant string) (Source, error) {
 }
 
 // NewModel makes a model of the tensors of src, which it takes over if it
-// succeeds.
+// succeeds. The weights are loaded, unless the session holds that back.
 func NewModel(name string, src Source, o LoadOptions, define func(p *Params) error) (*Model, error) {
-	m := &Model{name: name, eng: o.Engine}
-	if m.eng == nil {
-		eng, err := engine.New(&engine.Options{Threads: o.Threads, MaxMemory: o.MaxMemory})
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
-		}
-		m.eng, m.owns = eng, true
-	}
 	format, err := ParsePrecision(o.Precision)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	p := NewParams(name, src, format)
-	if err := define(p); err != nil {
+	s := o.Session
+	m := &Model{name: name, owns: s == nil}
+	if s == nil {
+		eng, err := engine.New(&engine.Options{Threads: o.Threads, MaxMemory: o.MaxMemory})
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		s = NewSession(eng)
+	}
+	m.eng = s.Engine
+	m.params = NewParams(name, src, format)
+	m.params.fixed = o.Precision != ""
+	if err := define(m.params); err != nil {
 		return nil, err
 	}
-	m.weights, err = p.Load(name, m.eng)
-	return m, err
+	if err := m.params.check(name); err != nil {
+		return nil, err
+	}
+	s.models = append(s.models, m)
+	if s.held {
+		return m, nil
+	}
+	return m, s.Load()
 }
 
 // Close waits for calls in flight and gives the model's memory back. Every later
@@ -104,6 +114,9 @@ func (m *Model) Close() error {
 	m.eng.Forget(&m.plans)
 	if m.owns {
 		m.eng.Close()
+	}
+	if m.weights == nil { // not loaded
+		return m.params.src.Close()
 	}
 	return m.weights.Close()
 }

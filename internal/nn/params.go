@@ -37,8 +37,8 @@ type Param struct {
 	shape tensor.Shape
 	// A weight of kernels of taps pixels is packed for the matrix product. Others,
 	// with taps 0, are used as they are.
-	taps, in, out int
-	format        kernel.Format
+	taps, in, out  int
+	format, lowest kernel.Format // what it has, and the least exact that it may have
 
 	value *op.Weight
 }
@@ -65,6 +65,8 @@ type Params struct {
 type checkpoint struct {
 	model    string
 	format   kernel.Format // of matrices
+	fixed    bool          // the caller has chosen it
+	limit    kernel.Format // the least exact that matrices may have; 0: any
 	src      Source
 	params   []*Param
 	problems []string
@@ -86,10 +88,7 @@ func (p *Params) Precise() *Params {
 
 // Limit makes the model's precision no less than that of a format: integers are for
 // the U-Net, whose work is worth it.
-func (p *Params) Limit(format kernel.Format) { p.format = min(p.format, format) }
-
-// storage is the format of weights whose factors stay float32.
-func (p *Params) storage() kernel.Format { return min(p.format, kernel.Float16) }
+func (p *Params) Limit(format kernel.Format) { p.limit = format }
 
 // At returns the parameters below a module.
 func (p *Params) At(format string, args ...any) *Params {
@@ -123,12 +122,12 @@ func (p *Params) tensor(name string, shape tensor.Shape, others ...tensor.Shape)
 	have, ok := p.src.Shape(key)
 	if !ok {
 		p.problems = append(p.problems, fmt.Sprintf("%s: missing, want %v", key, []int(shape)))
-		return &Param{key: key, shape: shape}
+		return &Param{key: key, shape: shape, value: op.NewWeight(shape)}
 	}
 	if !shape.Eq(tensor.Shape(have)) && !slices.ContainsFunc(others, func(s tensor.Shape) bool { return s.Eq(tensor.Shape(have)) }) {
 		p.problems = append(p.problems, fmt.Sprintf("%s: have shape %v, want %v", key, have, []int(shape)))
 	}
-	w := &Param{model: p.model, key: key, shape: shape}
+	w := &Param{model: p.model, key: key, shape: shape, value: op.NewWeight(shape)}
 	p.params = append(p.params, w)
 	return w
 }
@@ -162,10 +161,17 @@ func (p *Params) filter(name string, out, in, k int) *Param {
 // packed makes w a weight that is packed. Convolutions of several pixels stay
 // float32: Winograd's takes no more time than a direct one in bfloat16.
 func (p *Params) packed(w *Param, out, in, taps int) {
-	w.out, w.in, w.taps, w.format = out, in, taps, p.format
-	if p.precise || taps > 1 || in%kernel.GroupOf(p.format) != 0 {
-		w.format = p.storage()
+	w.out, w.in, w.taps, w.lowest = out, in, taps, kernel.Int8
+	if p.limit != 0 {
+		w.lowest = p.limit
 	}
+	if p.precise || taps > 1 {
+		w.lowest = kernel.Float16
+	}
+	for in%kernel.GroupOf(w.lowest) != 0 {
+		w.lowest--
+	}
+	w.format = min(p.format, w.lowest)
 }
 
 // WeightsError lists everything that is wrong with a checkpoint's tensors, in
@@ -208,17 +214,25 @@ func (w *Weights) free() {
 	}
 }
 
+// check returns what is wrong with the tensors as a *WeightsError.
+func (p *Params) check(name string) error {
+	if len(p.problems) > 0 {
+		return &WeightsError{name, p.problems}
+	}
+	return nil
+}
+
+// converts says whether a parameter takes memory of its own.
+func (p *Params) converts(w *Param) bool { return w.taps > 0 || p.src.View(w.key) == nil }
+
 // Load reads and packs all parameters that were asked for. It takes over the
 // source. Problems with the tensors are returned as a *WeightsError.
 func (p *Params) Load(name string, eng *engine.Engine) (*Weights, error) {
-	if len(p.problems) > 0 {
-		return nil, &WeightsError{name, p.problems}
-	}
 	total := 0
 	offsets := make([]int, len(p.params))
 	for i, w := range p.params {
 		offsets[i] = -1
-		if w.taps > 0 || p.src.View(w.key) == nil {
+		if p.converts(w) {
 			offsets[i] = total
 			total += (w.size() + 15) / 16 * 16
 		}
@@ -299,7 +313,7 @@ func (w *Param) load(ws *Weights, dst, buf []float32) ([]float32, error) {
 		arg = op.Arg{Packed: kernel.PackConv(dst, data, w.out, w.in, k, k, w.format)}
 		ws.src.Release(w.key)
 	}
-	w.value = op.NewWeight(w.shape, arg, ws)
+	w.value.Set(arg, ws)
 	return buf, nil
 }
 

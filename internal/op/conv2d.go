@@ -91,10 +91,15 @@ func (k conv2d) FuseInput(prev Kernel, arg int) (Kernel, bool) {
 }
 
 func (k conv2d) Phases(out []float32, in []Arg, work []float32) []kernel.Phase {
+	return k.convolve(out, in[0].Data, in[1], k.ep.bind(in[2:]), work)
+}
+
+// convolve is the work for x and a weight.
+func (k conv2d) convolve(out, x []float32, weight Arg, ep kernel.Epilogue, work []float32) []kernel.Phase {
 	s := k.s
-	w := in[1].packed(s.OutC, s.InC, s.KH, s.KW)
+	w := weight.packed(s.OutC, s.InC, s.KH, s.KW)
 	if k.winograd {
-		return kernel.Winograd(out, in[0].Data, s, w, k.ep.bind(in[2:]), work)
+		return kernel.Winograd(out, x, s, w, ep, work)
 	}
-	return kernel.Conv2D(out, in[0].Data, s, w, k.ep.bind(in[2:]))
+	return kernel.Conv2D(out, x, s, w, ep)
 }

@@ -39,7 +39,10 @@ func (k groupNorm) String() string     { return fmt.Sprintf("groupnorm %v act %v
 func (k groupNorm) Work() int          { return kernel.GroupNormWork(k.s) }
 func (k groupNorm) InPlace(i int) bool { return i == 0 }
 
-func (k groupNorm) Fuse(next Kernel, _ int) (Kernel, bool) {
+func (k groupNorm) Fuse(next Kernel, arg int) (Kernel, bool) {
+	if conv, ok := next.(conv2d); ok && arg == 0 {
+		return newNormConv(k, conv)
+	}
 	a, ok := next.(activation)
 	if !ok || k.act != kernel.None {
 		return nil, false

@@ -43,6 +43,13 @@ type InPlacer interface {
 	InPlace(i int) bool
 }
 
+// A Shrinker can write its output over the beginning of input i though that is
+// larger.
+type Shrinker interface {
+	InPlacer
+	Shrinks(i int) bool
+}
+
 // A Fuser takes the operation that follows it into itself.
 type Fuser interface {
 	Kernel

@@ -18,10 +18,15 @@ type Weight struct {
 	owner any // keeps the memory alive as long as a graph holds the value
 }
 
-// NewWeight returns a value over the numbers of arg, which owner keeps alive.
-func NewWeight(shape tensor.Shape, arg Arg, owner any) *Weight {
-	return &Weight{shape: shape, arg: arg, owner: owner}
-}
+// NewWeight returns a value that has a shape but no numbers yet.
+func NewWeight(shape tensor.Shape) *Weight { return &Weight{shape: shape} }
+
+// Set gives the value its numbers, which owner keeps alive. It must come before the
+// first use of the value.
+func (w *Weight) Set(arg Arg, owner any) { w.arg, w.owner = arg, owner }
+
+// Arg returns the value as kernels want it.
+func (w *Weight) Arg() Arg { return w.arg }
 
 func (w *Weight) numbers() []float32 {
 	if w.arg.Packed.Data != nil {

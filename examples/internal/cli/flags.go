@@ -64,6 +64,11 @@ func New(name, about string, stdout, stderr io.Writer) *Command {
 	c.IntVar(&o.Reuse.Branch, "reuse-branch", 0, "skip `branch` above which the U-Net is computed in every call; 1 is the fastest and least exact (default the whole top level)")
 	c.Float64Var(&o.TokenMerging.Ratio, "merge", 0, "share of tokens to merge before self-attention, 0 to 0.75 (default 0)")
 	c.IntVar(&o.TokenMerging.Levels, "merge-levels", 0, "number of `levels`, from the top, that merge tokens (default 1)")
+	c.StringVar(&c.load.Precision, "precision", "", "float32, float16, bfloat16 or int8: how weights are kept and linear layers computed (default float32)")
+	c.Func("max-memory", "limit on weights and values in `bytes`, such as 3GB: what does not fit is kept in fewer bits (default the machine's memory)", func(s string) (err error) {
+		c.load.MaxMemory, err = Bytes(s)
+		return err
+	})
 	c.IntVar(&c.load.Threads, "threads", 0, "goroutines that compute (default one for each processor)")
 	return c
 }

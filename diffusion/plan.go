@@ -1,0 +1,70 @@
+package diffusion
+
+import (
+	"io"
+
+	"sdgo/internal/nn"
+)
+
+// Plan tells how a picture is computed: which algorithm and weights each layer has,
+// what memory it takes, and how long it should take on this machine.
+type Plan struct {
+	// Parts are the text encoder with both texts, a call of the U-Net for both, and
+	// the decoder of the VAE.
+	Parts []*PartPlan
+}
+
+// PartPlan is the plan of one model; StepPlan is one operation of it.
+type (
+	PartPlan = nn.Plan
+	StepPlan = nn.Step
+)
+
+// Plan returns the plan for a picture of o's size and guidance. Options may be nil.
+// It computes and allocates nothing of that size.
+func (p *Pipeline) Plan(o *Options) (*Plan, error) {
+	if o == nil {
+		o = &Options{}
+	}
+	texts := 2
+	if o.Guidance == 1 {
+		texts = 1
+	}
+	sized, factor := *o, p.VAE.Config.Factor()
+	width, height := p.defaultSize()
+	if err := sized.size(width, height, factor); err != nil {
+		return nil, err
+	}
+	h, w := sized.Height/factor, sized.Width/factor
+	plan := &Plan{}
+	for _, part := range []func() (*PartPlan, error){
+		func() (*PartPlan, error) { return p.TextEncoder.Plan(texts, p.Tokenizer.MaxLength) },
+		func() (*PartPlan, error) { return p.UNet.Plan(texts, h, w, p.Tokenizer.MaxLength) },
+		func() (*PartPlan, error) { return p.VAE.DecodePlan(h, w) },
+	} {
+		x, err := part()
+		if err != nil {
+			return nil, err
+		}
+		plan.Parts = append(plan.Parts, x)
+	}
+	return plan, nil
+}
+
+// WriteTo writes the plan as tables.
+func (p *Plan) WriteTo(w io.Writer) (n int64, err error) {
+	for i, part := range p.Parts {
+		if i > 0 {
+			if _, err := io.WriteString(w, "\n"); err != nil {
+				return n, err
+			}
+			n++
+		}
+		m, err := part.WriteTo(w)
+		n += m
+		if err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}

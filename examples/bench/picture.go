@@ -1,0 +1,58 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"sdgo/diffusion"
+	"sdgo/examples/internal/models"
+)
+
+// pictureReport is what a whole picture takes.
+type pictureReport struct {
+	Model     string  `json:"model"`
+	Precision string  `json:"precision"`
+	Width     int     `json:"width"`
+	Height    int     `json:"height"`
+	Steps     int     `json:"steps"`
+	Load      float64 `json:"load_s"`
+	Text      float64 `json:"text_encoder_s"`
+	Sampling  float64 `json:"sampling_s"`
+	Decode    float64 `json:"vae_decode_s"`
+	Memory    int64   `json:"peak_memory_bytes"` // of the process; 0 if not known
+}
+
+// picture loads a pipeline and makes one picture.
+func picture(ctx context.Context, o *options, asJSON bool, w io.Writer) error {
+	fsys, err := models.Open(o.model)
+	if err != nil {
+		return err
+	}
+	begin := time.Now()
+	pipe, err := diffusion.LoadFS(fsys, &diffusion.LoadOptions{Precision: o.precision, Threads: o.threads, MaxMemory: o.maxMemory})
+	if err != nil {
+		return err
+	}
+	defer pipe.Close()
+	r := &pictureReport{Model: o.model, Precision: o.precision, Steps: o.steps, Load: time.Since(begin).Seconds()}
+	result, err := pipe.TextToImage(ctx, "a lighthouse at dusk", &diffusion.Options{Width: o.size, Height: o.size, Steps: o.steps, Seed: 1})
+	if err != nil {
+		return err
+	}
+	size := result.Images[0].Bounds()
+	r.Width, r.Height = size.Dx(), size.Dy()
+	t := result.Timings
+	r.Text, r.Sampling, r.Decode = t.TextEncoder.Seconds(), t.Sampling.Seconds(), t.VAEDecoder.Seconds()
+	r.Memory = peakMemory()
+	if asJSON {
+		enc := json.NewEncoder(w)
+		enc.SetIndent("", "  ")
+		return enc.Encode(r)
+	}
+	_, err = fmt.Fprintf(w, "%s, %s, %d×%d, %d steps: load %.2f s, text %.3f s, sampling %.2f s, decode %.2f s; peak memory of the process %.2f GB\n",
+		r.Model, r.Precision, r.Width, r.Height, r.Steps, r.Load, r.Text, r.Sampling, r.Decode, float64(r.Memory)/1e9)
+	return err
+}

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"sdgo/clip"
+	"sdgo/examples/internal/models"
+	"sdgo/internal/engine"
+	"sdgo/internal/nn"
+	"sdgo/unet"
+	"sdgo/vae"
+)
+
+// table measures time and memory against size and batch.
+type table struct{ sizes, batches string }
+
+// tableFlags adds the table's flags.
+func tableFlags(f *flag.FlagSet) *table {
+	t := &table{}
+	f.StringVar(&t.sizes, "sizes", "", "`list` of sizes in pixels, such as 256,512x768, for a table of time and memory by size and batch")
+	f.StringVar(&t.batches, "batches", "", "`list` of batches for -sizes, such as 1,2,4 (default 1)")
+	return t
+}
+
+func (t *table) wanted() bool { return t.sizes != "" || t.batches != "" }
+
+// row is one line of the table.
+type row struct {
+	Part    string  `json:"part"`
+	Width   int     `json:"width"`
+	Height  int     `json:"height"`
+	Batch   int     `json:"batch"`
+	Seconds float64 `json:"s"`            // the best run
+	Memory  int64   `json:"memory_bytes"` // beside the weights
+}
+
+// parse reads the lists.
+func (t *table) parse() (sizes [][2]int, batches []int, err error) {
+	if t.sizes == "" {
+		return nil, nil, errors.New("-batches: want -sizes, too")
+	}
+	for s := range strings.SplitSeq(t.sizes, ",") {
+		w, h, both := strings.Cut(s, "x")
+		if !both {
+			h = w
+		}
+		width, err := strconv.Atoi(w)
+		height, err2 := strconv.Atoi(h)
+		if err != nil || err2 != nil || min(width, height) < 8 || max(width, height) > 1<<14 || width%8 != 0 || height%8 != 0 {
+			return nil, nil, fmt.Errorf("-sizes: have %q, want sides such as 512 or 512x768, multiples of 8 to %d", s, 1<<14)
+		}
+		sizes = append(sizes, [2]int{width, height})
+	}
+	if t.batches == "" {
+		return sizes, []int{1}, nil
+	}
+	for s := range strings.SplitSeq(t.batches, ",") {
+		n, err := strconv.Atoi(s)
+		if err != nil || n < 1 || n > 64 {
+			return nil, nil, fmt.Errorf("-batches: have %q, want numbers from 1 to 64", s)
+		}
+		batches = append(batches, n)
+	}
+	return sizes, batches, nil
+}
+
+// run measures and prints.
+func (t *table) run(ctx context.Context, o *options, asJSON bool, stdout io.Writer) error {
+	sizes, batches, err := t.parse()
+	if err != nil {
+		return err
+	}
+	rows, err := measureTable(ctx, o, sizes, batches)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		enc := json.NewEncoder(stdout)
+		enc.SetIndent("", "  ")
+		return enc.Encode(rows)
+	}
+	w := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "part\tpixels\tbatch\ts\tMB\ts per image and megapixel")
+	for _, r := range rows {
+		fmt.Fprintf(w, "%s\t%d×%d\t%d\t%.3f\t%.1f\t%.2f\n", r.Part, r.Width, r.Height, r.Batch, r.Seconds, float64(r.Memory)/1e6,
+			r.Seconds/float64(r.Batch)/(float64(r.Width*r.Height)/1e6))
+	}
+	return w.Flush()
+}
+
+// measureTable measures a call of the U-Net, and the VAE both ways, decoding by
+// tiles too.
+func measureTable(ctx context.Context, o *options, sizes [][2]int, batches []int) ([]row, error) {
+	fsys, err := models.Open(o.model)
+	if err != nil {
+		return nil, err
+	}
+	eng, err := engine.New(&engine.Options{Threads: o.threads})
+	if err != nil {
+		return nil, err
+	}
+	defer eng.Close()
+	l := &clip.LoadOptions{Precision: o.precision, Session: nn.NewSession(eng)}
+	u, err := unet.LoadFS(fsys, "unet", (*unet.LoadOptions)(l))
+	if err != nil {
+		return nil, err
+	}
+	defer u.Close()
+	v, err := vae.LoadFS(fsys, "vae", (*vae.LoadOptions)(l))
+	if err != nil {
+		return nil, err
+	}
+	defer v.Close()
+
+	factor, tile := v.Config.Factor(), v.Config.TileSize()
+	parts := []struct {
+		name string
+		run  func(n, h, w int) error // of the picture
+	}{
+		{"U-Net", func(n, h, w int) error {
+			_, err := u.Predict(ctx, unet.Input{
+				Latents: noise(n, u.Config.InChannels, h/factor, w/factor), Timesteps: []float64{500},
+				Cond: noise(n, 77, u.Config.CrossAttentionDim.At(0)),
+			})
+			return err
+		}},
+		{"VAE decode", func(n, h, w int) error {
+			_, err := v.Decode(ctx, noise(n, v.Config.LatentChannels, h/factor, w/factor))
+			return err
+		}},
+		{fmt.Sprintf("VAE decode, tiles of %d", tile), func(n, h, w int) error {
+			_, err := v.DecodeTiles(ctx, noise(n, v.Config.LatentChannels, h/factor, w/factor), tile)
+			return err
+		}},
+		{"VAE encode", func(n, h, w int) error {
+			_, err := v.Encode(ctx, noise(n, v.Config.InChannels, h, w))
+			return err
+		}},
+	}
+	var rows []row
+	for _, part := range parts {
+		for _, size := range sizes {
+			for _, batch := range batches {
+				eng.Close() // what is idle
+				weights := eng.Memory.InUse()
+				eng.Memory.ResetPeak()
+				r := row{Part: part.name, Width: size[0], Height: size[1], Batch: batch, Seconds: math.Inf(1)}
+				for range o.steps {
+					begin := time.Now()
+					if err := part.run(batch, r.Height, r.Width); err != nil {
+						return nil, err
+					}
+					r.Seconds = min(r.Seconds, time.Since(begin).Seconds())
+				}
+				r.Memory = eng.Memory.Peak() - weights
+				rows = append(rows, r)
+			}
+		}
+	}
+	return rows, nil
+}

@@ -1,0 +1,84 @@
+package nn
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"sdgo/internal/engine"
+	"sdgo/internal/kernel"
+)
+
+// Session is what the models of a pipeline share: the engine, and a limit on memory
+// that their weights are fitted to together.
+type Session struct {
+	Engine *engine.Engine
+
+	held   bool
+	models []*Model // not loaded yet
+}
+
+// NewSession returns a session of models that are loaded one by one.
+func NewSession(e *engine.Engine) *Session { return &Session{Engine: e} }
+
+// Hold keeps models from being loaded until Load is called.
+func (s *Session) Hold() { s.held = true }
+
+// Load loads the weights of the models. If the caller has limited the memory and has
+// not chosen a precision, weights that would not fit beside reserve bytes are kept in
+// half precision, the largest first; failing that, beside the least number of bytes
+// that runs need; and failing that, the largest linear layers as integers.
+func (s *Session) Load(reserve ...int64) error {
+	models := s.models
+	s.models, s.held = nil, false
+	var params []*Param
+	for _, m := range models {
+		if m.params.fixed {
+			continue
+		}
+		for _, w := range m.params.params {
+			if m.params.converts(w) {
+				params = append(params, w)
+			}
+		}
+	}
+	if allowed := s.Engine.Memory.Allowed(); allowed < math.MaxInt64 {
+		fit(params, allowed, reserve)
+	}
+	for _, m := range models {
+		var err error
+		if m.weights, err = m.params.Load(m.name, s.Engine); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fit lowers the formats of weights until they take no more than is allowed beside
+// the first of reserves, or the last.
+func fit(params []*Param, allowed int64, reserves []int64) {
+	if len(reserves) == 0 {
+		reserves = []int64{0}
+	}
+	most, least := reserves[0], reserves[len(reserves)-1]
+	var total int64
+	for _, w := range params {
+		total += 4 * int64(w.size())
+	}
+	lower := func(format kernel.Format, reserve int64) (fits bool) {
+		bySize := slices.Clone(params)
+		slices.SortStableFunc(bySize, func(a, b *Param) int { return cmp.Compare(b.size(), a.size()) })
+		for _, w := range bySize {
+			if total <= allowed-reserve {
+				return true
+			}
+			if w.format < format && format <= w.lowest {
+				total -= 4 * int64(w.size())
+				w.format = format
+				total += 4 * int64(w.size())
+			}
+		}
+		return total <= allowed-reserve
+	}
+	_ = lower(kernel.Float16, most) || lower(kernel.Float16, least) || lower(kernel.Int8, least)
+}

@@ -1,0 +1,138 @@
+package op
+
+import (
+	"fmt"
+
+	"sdgo/internal/kernel"
+)
+
+// stripesFrom is the size in float32s of an image from which normalisation and
+// convolution go through it together, by stripes.
+var stripesFrom = 8 << 20
+
+// stripe is about the number of float32s of a stripe of an image.
+const stripe = 4 << 20
+
+// normConv is group normalisation and a 3×3 convolution of what it gives. It goes
+// through a large image by stripes of rows, from the top to the bottom, so that the
+// normalised image is never stored. The bytes are those of one after the other:
+// the statistics are those of the whole image, and a row of the convolution is the
+// same in any stripe.
+//
+//	x       ─────────────────────────────
+//	         ↓ norm, activation     rows r-1 to r+S, two of them from the last stripe
+//	stripe          ───────────
+//	         ↓ convolution          rows r to r+S-1
+//	out     ─────────────────────────────
+type normConv struct {
+	norm groupNorm
+	conv conv2d
+	rows int // of a stripe
+}
+
+// newNormConv joins the two if the image is large enough for it.
+func newNormConv(norm groupNorm, conv conv2d) (Kernel, bool) {
+	s := conv.s
+	same := s.KH == 3 && s.KW == 3 && s.Stride == 1 && s.PadTop == 1 && s.PadLeft == 1 && s.OutH == s.H && s.OutW == s.W && s.UpH == 0
+	if !same || s.N*s.H*s.W*s.InC < stripesFrom || norm.s.Pixels != s.H*s.W || norm.s.N != s.N || norm.s.C != s.InC {
+		return nil, false
+	}
+	k := normConv{norm: norm, conv: conv, rows: stripeRows(conv)}
+	return k, k.rows+2 < s.H
+}
+
+// stripeRows is the height of a stripe: whole tiles of Winograd's convolution, as
+// many as it transforms together, or else about the size of stripe.
+func stripeRows(conv conv2d) int {
+	s := conv.s
+	tiles := stripe / 16 / s.InC
+	if conv.winograd {
+		tiles = (kernel.WinogradWork(s)/36 - 16) / s.InC
+	}
+	return 4 * max(1, tiles/((s.W+3)/4))
+}
+
+func (k normConv) String() string {
+	return fmt.Sprintf("%v, then %v by %d rows", k.norm, k.conv, k.rows)
+}
+
+// inStripe is the shape of the convolution of a stripe with n rows of output.
+func (k normConv) inStripe(first, n int) kernel.ConvShape {
+	s := k.conv.s
+	s.N, s.OutH = 1, n
+	s.PadTop = 0
+	if first == 0 {
+		s.PadTop = 1
+	}
+	s.H = min(first+n+1, k.conv.s.H) - max(first-1, 0)
+	return s
+}
+
+// parts are the sizes of the work space's parts: the statistics, a stripe with a
+// row above and one below, and what Winograd's convolution needs.
+func (k normConv) parts() (statistics, stripe, conv int) {
+	s := k.inStripe(k.rows, k.rows)
+	if k.conv.winograd {
+		conv = kernel.WinogradWork(s)
+	}
+	return (k.norm.Work() + 15) / 16 * 16, ((k.rows+2)*s.W*s.InC + 15) / 16 * 16, conv
+}
+
+func (k normConv) Work() int {
+	statistics, stripe, conv := k.parts()
+	return statistics + stripe + conv
+}
+
+// InPlace lets the output lie over x, whose rows are in the stripe before they are
+// overwritten, or over the residual.
+func (k normConv) InPlace(i int) bool { return i == 0 || k.conv.ep.inPlace(i-2) }
+
+// Shrinks says that x may be larger.
+func (k normConv) Shrinks(i int) bool { return i == 0 && k.conv.s.OutC <= k.conv.s.InC }
+
+func (k normConv) Fuse(next Kernel, arg int) (Kernel, bool) {
+	ep, ok := k.conv.ep.fuse(next, arg)
+	k.conv.ep = ep
+	return k, ok
+}
+
+func (k normConv) Phases(out []float32, in []Arg, work []float32) []kernel.Phase {
+	s := k.conv.s
+	x, gamma, beta, w := in[0].Data, in[1].Data, in[2].Data, in[3]
+	ep := k.conv.ep.bind(in[4:])
+	nStatistics, nStripe, _ := k.parts()
+	statistics, stripe, rest := work[:nStatistics], work[nStatistics:][:nStripe], work[nStatistics+nStripe:]
+	row, outRow := s.W*s.InC, s.W*s.OutC
+
+	phases := []kernel.Phase{kernel.GroupNormStatistics(x, k.norm.s, statistics)}
+	for n := range s.N {
+		for first := 0; first < s.H; first += k.rows {
+			// Row i of the stripe is row first-1+i of the image.
+			above, begin, have := 1, 1, 0 // at the top there is no row above
+			if first > 0 {
+				above, begin, have = 0, 2, first+1
+				phases = append(phases, kernel.Phase{Tasks: 1, Run: func(int, []float32) {
+					copy(stripe[:2*row], stripe[k.rows*row:])
+				}})
+			}
+			rows := min(k.rows, s.H-first)
+			if upto := min(first+rows+1, s.H); upto > have {
+				phases = append(phases, kernel.GroupNormPart(stripe[begin*row:], x, k.norm.s, n, have*s.W, upto*s.W, gamma, beta, k.norm.eps, k.norm.act, statistics))
+			}
+
+			part := ep
+			part.Rows = rows * s.W
+			if ep.PerSample != nil {
+				part.PerSample = ep.PerSample[n*s.OutC:][:s.OutC]
+			}
+			at := (n*s.H + first) * outRow
+			if ep.Residual != nil {
+				part.Residual = ep.Residual[at:]
+			}
+			conv := k.conv
+			conv.s = k.inStripe(first, rows)
+			phases = append(phases, conv.convolve(out[at:][:rows*outRow], stripe[above*row:], w, part, rest)...)
+		}
+	}
+	return phases
+}
