@@ -43,7 +43,7 @@ type block struct {
 	norm1, norm2 *nn.LayerNorm
 	q, k, v, out *nn.Linear
 	fc1, fc2     *nn.Linear
-	heads        int
+	heads        *nn.Attention
 	act          kernel.Activation
 }
 
@@ -123,7 +123,7 @@ func newBlock(p *nn.Params, c *Config) *block {
 		norm2: p.LayerNorm("layer_norm2", d, c.LayerNormEps),
 		fc1:   p.Linear("mlp.fc1", d, c.IntermediateSize),
 		fc2:   p.Linear("mlp.fc2", c.IntermediateSize, d),
-		heads: c.NumHeads,
+		heads: p.Attention(c.NumHeads, true),
 		act:   activations[c.HiddenAct],
 	}
 }
@@ -131,7 +131,7 @@ func newBlock(p *nn.Params, c *Config) *block {
 // forward maps x [N T D] to [N T D].
 func (b *block) forward(g *nn.Graph, x *G.Node) *G.Node {
 	h := b.norm1.Forward(g, x)
-	h = g.Attention(b.q.Forward(g, h), b.k.Forward(g, h), b.v.Forward(g, h), b.heads, true)
+	h = b.heads.Forward(g, b.q.Forward(g, h), b.k.Forward(g, h), b.v.Forward(g, h))
 	x = g.Add(x, b.out.Forward(g, h))
 	h = g.Activate(b.fc1.Forward(g, b.norm2.Forward(g, x)), b.act)
 	return g.Mark(b.path, g.Add(x, b.fc2.Forward(g, h)))

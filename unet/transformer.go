@@ -124,22 +124,22 @@ func (b *transformerBlock) forward(g *nn.Graph, x, cond *G.Node, match *op.Token
 type attention struct {
 	path         string
 	q, k, v, out *nn.Linear
-	heads        int
+	heads        *nn.Attention
 }
 
 func newAttention(p *nn.Params, d, keys, heads int) *attention {
 	return &attention{
 		path:  p.Path(),
+		heads: p.Attention(heads, false),
 		q:     p.LinearNoBias("to_q", d, d),
 		k:     p.LinearNoBias("to_k", keys, d),
 		v:     p.LinearNoBias("to_v", keys, d),
 		out:   p.Linear("to_out.0", d, d),
-		heads: heads,
 	}
 }
 
 // forward maps queries x [N T C] and keys [N T' D] to [N T C].
 func (a *attention) forward(g *nn.Graph, x, keys *G.Node) *G.Node {
-	h := g.Attention(a.q.Forward(g, x), a.k.Forward(g, keys), a.v.Forward(g, keys), a.heads, false)
+	h := a.heads.Forward(g, a.q.Forward(g, x), a.k.Forward(g, keys), a.v.Forward(g, keys))
 	return g.Mark(a.path, a.out.Forward(g, h))
 }

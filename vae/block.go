@@ -53,6 +53,7 @@ func (b *resBlock) forward(g *nn.Graph, x *G.Node) *G.Node {
 type attention struct {
 	path         string
 	norm         *nn.GroupNorm
+	heads        *nn.Attention
 	q, k, v, out *nn.Linear
 }
 
@@ -62,12 +63,13 @@ func newAttention(p *nn.Params, c *Config, channels int) *attention {
 		names = []string{"query", "key", "value", "proj_attn"}
 	}
 	return &attention{
-		path: p.Path(),
-		norm: p.GroupNorm("group_norm", channels, c.NormNumGroups, normEps),
-		q:    p.Linear(names[0], channels, channels),
-		k:    p.Linear(names[1], channels, channels),
-		v:    p.Linear(names[2], channels, channels),
-		out:  p.Linear(names[3], channels, channels),
+		path:  p.Path(),
+		norm:  p.GroupNorm("group_norm", channels, c.NormNumGroups, normEps),
+		heads: p.Attention(1, false),
+		q:     p.Linear(names[0], channels, channels),
+		k:     p.Linear(names[1], channels, channels),
+		v:     p.Linear(names[2], channels, channels),
+		out:   p.Linear(names[3], channels, channels),
 	}
 }
 
@@ -76,7 +78,7 @@ func (a *attention) forward(g *nn.Graph, x *G.Node) *G.Node {
 	s := g.Shape(x)
 	x = g.Reshape(x, s[0], s[1]*s[2], s[3]) // pixels are tokens
 	h := a.norm.Forward(g, x)
-	h = a.out.Forward(g, g.Attention(a.q.Forward(g, h), a.k.Forward(g, h), a.v.Forward(g, h), 1, false))
+	h = a.out.Forward(g, a.heads.Forward(g, a.q.Forward(g, h), a.k.Forward(g, h), a.v.Forward(g, h)))
 	return g.Mark(a.path, g.Reshape(g.Add(x, h), s...))
 }
 

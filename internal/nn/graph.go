@@ -120,11 +120,6 @@ func (g *Graph) Reshape(x *G.Node, shape ...int) *G.Node {
 	return g.try(func() (*G.Node, error) { return op.Reshape(x, shape...) })
 }
 
-// Attention maps queries, keys and values [N T D] to [N Tq D].
-func (g *Graph) Attention(q, k, v *G.Node, heads int, causal bool) *G.Node {
-	return g.try(func() (*G.Node, error) { return op.Attention(q, k, v, heads, causal) })
-}
-
 // ChannelsLast maps an image as callers have it, [N C H W], to [N H W C].
 func (g *Graph) ChannelsLast(x *G.Node) *G.Node {
 	return g.try(func() (*G.Node, error) { return op.ChannelsLast(x) })

@@ -3,6 +3,7 @@ package nn
 import (
 	G "gorgonia.org/gorgonia"
 
+	"sdgo/internal/kernel"
 	"sdgo/internal/op"
 )
 
@@ -97,6 +98,27 @@ func (p *Params) LayerNorm(name string, d int, eps float64) *LayerNorm {
 func (n *LayerNorm) Forward(g *Graph, x *G.Node) *G.Node {
 	gamma, beta := g.param(n.gamma), g.param(n.beta)
 	return g.Mark(n.path, g.try(func() (*G.Node, error) { return op.LayerNorm(x, gamma, beta, n.eps) }))
+}
+
+// Attention is scaled dot-product attention with several heads. It has no weights.
+type Attention struct {
+	heads           int
+	causal, rounded bool
+}
+
+// Attention returns the attention of a module, which computes as precisely as its
+// linear layers. With causal set a token attends to those up to itself alone.
+func (p *Params) Attention(heads int, causal bool) *Attention {
+	format := p.format
+	if p.limit != 0 {
+		format = min(format, p.limit)
+	}
+	return &Attention{heads: heads, causal: causal, rounded: format >= kernel.BFloat16}
+}
+
+// Forward maps queries, keys and values [N T D] to [N Tq D].
+func (a *Attention) Forward(g *Graph, q, k, v *G.Node) *G.Node {
+	return g.try(func() (*G.Node, error) { return op.Attention(q, k, v, a.heads, a.causal, a.rounded) })
 }
 
 // Embedding is a table of vectors.

@@ -20,8 +20,8 @@ type attention struct{ s kernel.AttentionShape }
 
 // Attention maps queries [N Tq D], keys [N Tk D] and values [N Tk D] to [N Tq D].
 // Head h owns the columns from h·D/heads on. With causal set, query i sees the
-// keys up to i.
-func Attention(q, k, v *G.Node, heads int, causal bool) (*G.Node, error) {
+// keys up to i; with rounded, the factors of both products are rounded to bfloat16.
+func Attention(q, k, v *G.Node, heads int, causal, rounded bool) (*G.Node, error) {
 	if err := checkRank("attention", q, 3); err != nil {
 		return nil, err
 	}
@@ -41,13 +41,17 @@ func Attention(q, k, v *G.Node, heads int, causal bool) (*G.Node, error) {
 	s := kernel.AttentionShape{
 		Batch: n, Heads: heads, HeadDim: d / heads, Queries: tq, Keys: tk,
 		QStride: d, KStride: d, VStride: d, OutStride: d,
-		Causal: causal, Scale: float32(1 / math.Sqrt(float64(d/heads))),
+		Causal: causal, BFloat16: rounded, Scale: float32(1 / math.Sqrt(float64(d/heads))),
 	}
 	return apply(attention{s}, tensor.Shape{n, tq, d}, q, k, v)
 }
 
 func (k attention) String() string {
-	return fmt.Sprintf("attention %d×%d heads×%d, %d×%d", k.s.Batch, k.s.Heads, k.s.HeadDim, k.s.Queries, k.s.Keys)
+	format := ""
+	if k.s.BFloat16 {
+		format = ", bfloat16"
+	}
+	return fmt.Sprintf("attention %d×%d heads×%d, %d×%d%s", k.s.Batch, k.s.Heads, k.s.HeadDim, k.s.Queries, k.s.Keys, format)
 }
 func (k attention) Work() int { return kernel.AttentionWork(k.s) }
 

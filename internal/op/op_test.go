@@ -81,7 +81,7 @@ func TestClosedForms(t *testing.T) {
 	// Equal keys share the attention evenly; the causal mask hides later ones.
 	x = nodes([]int{1, 3, 1}, []int{1, 3, 1}, []int{1, 3, 1})
 	for causal, want := range map[bool][]float32{false: {5, 5, 5}, true: {2, 3, 5}} {
-		y, err = op.Attention(x[0], x[1], x[2], 1, causal)
+		y, err = op.Attention(x[0], x[1], x[2], 1, causal, false)
 		require.NoError(t, err)
 		assert.InDeltaSlice(t, want, run(t, y, []float32{1, 2, 3}, []float32{7, 7, 7}, []float32{2, 4, 9}), 1e-6)
 	}
@@ -103,8 +103,8 @@ func TestShapeErrors(t *testing.T) {
 		{func() (*G.Node, error) { return op.GroupNorm(image, eight, eight, 3, 1e-5) }, "op: groupnorm: have 8 channels, want a multiple of the 3 groups"},
 		{func() (*G.Node, error) { return op.GroupNorm(image, five, eight, 2, 1e-5) }, "op: groupnorm: have gamma [5], want [8]"},
 		{func() (*G.Node, error) { return op.LayerNorm(tokens, eight, five, 1e-5) }, "op: layernorm: have beta [5], want [8]"},
-		{func() (*G.Node, error) { return op.Attention(tokens, tokens, image, 2, false) }, "op: attention: have values [2 3 5 8], want [2 15 8]"},
-		{func() (*G.Node, error) { return op.Attention(tokens, tokens, tokens, 3, false) }, "op: attention: have width 8 and 3 heads, want a multiple"},
+		{func() (*G.Node, error) { return op.Attention(tokens, tokens, image, 2, false, false) }, "op: attention: have values [2 3 5 8], want [2 15 8]"},
+		{func() (*G.Node, error) { return op.Attention(tokens, tokens, tokens, 3, false, false) }, "op: attention: have width 8 and 3 heads, want a multiple"},
 		{func() (*G.Node, error) { return op.AddPerChannel(image, five) }, "op: addPerChannel: have bias [5], want [2 8]"},
 		{func() (*G.Node, error) { return op.Concat(image, tokens) }, "op: concat: have [2 3 5 8] and [2 15 8]"},
 		{func() (*G.Node, error) { return op.Reshape(image, 7) }, "op: reshape: have x [2 3 5 8], want the size of [7]"},
