@@ -11,6 +11,9 @@ func (s ConvShape) Winograd() bool {
 	return s.KH == 3 && s.KW == 3 && s.Stride == 1 && s.InC%16 == 0
 }
 
+// WinogradTiles is the number of tiles of an image.
+func (s ConvShape) WinogradTiles() int { return ceilDiv(s.OutH, winTile) * ceilDiv(s.OutW, winTile) }
+
 // WinogradWork returns the float32s of shared work space of [Winograd].
 func WinogradWork(s ConvShape) int {
 	w := newWinograd(s)
@@ -170,7 +173,7 @@ func (a *winograd) multiply(first, from, to, p int, scratch []float32) {
 		for r := range offsets {
 			offsets[r] = int32(r * channels)
 		}
-		t.k, t.add, t.step = channels, i > 0, 4*tileRows
+		t.k, t.add = channels, i > 0
 		for point := range winPoints {
 			t.b = u[point*uStride:][:channels*panel]
 			for j := range rowTiles {
@@ -178,11 +181,14 @@ func (a *winograd) multiply(first, from, to, p int, scratch []float32) {
 				at := point*stride + (from+row)*channels
 				t.a, t.rows = v[at:], last-row
 				t.c = sums[point*sumStride+row*panel:]
-				// Fetch the next rows, which are of the next point after the last tile.
-				if at += t.rows * channels; j == rowTiles-1 {
-					at += stride - (to-from)*channels
+				if rowTiles == 1 {
+					a.nextWeights(&t, p, channel+channels, point)
+				} else { // the next rows, which are of the next point after the last tile
+					if at += t.rows * channels; j == rowTiles-1 {
+						at += stride - (to-from)*channels
+					}
+					t.next, t.step = v[min(at, len(v)-1):], 4*tileRows
 				}
-				t.next = v[min(at, len(v)-1):]
 				multiply(&t)
 			}
 		}
@@ -205,4 +211,16 @@ func (a *winograd) multiply(first, from, to, p int, scratch []float32) {
 		}
 		i += run
 	}
+}
+
+// nextWeights makes a tile fetch a share of the weights that are transformed next,
+// from a channel of panel p on: with few tiles, they come from memory. Four points
+// share a tap.
+func (a *winograd) nextWeights(t *tile, p, channel, point int) {
+	if channel == a.InC {
+		p, channel = p+1, 0
+	}
+	row := p*a.w.K + point/4*a.InC + channel + point%4*t.k/4
+	t.step = panel / 4 * a.w.Format.size()
+	t.next = a.w.Data[min(row*panel/4*a.w.Format.size(), len(a.w.Data)-1):]
 }

@@ -188,3 +188,42 @@ func TestNotFinite(t *testing.T) {
 		}
 	}
 }
+
+// The largest weights are the first to be lowered, no more than it takes, and none if
+// it would not help.
+func TestFit(t *testing.T) {
+	const f32, f16, i8 = kernel.Float32, kernel.Float16, kernel.Int8
+	const kb = 1 << 10
+	// 64, 32 and 16 KiB as float32; the first is a convolution.
+	weights := func() []*Param {
+		return []*Param{
+			{taps: 16, in: 32, out: 32, lowest: f16}, {taps: 1, in: 128, out: 64, lowest: i8}, {taps: 1, in: 64, out: 64, lowest: i8},
+		}
+	}
+	tests := []struct {
+		allowed  int64
+		reserves []int64
+		want     []kernel.Format
+	}{
+		{112 * kb, nil, []kernel.Format{f32, f32, f32}},
+		{80 * kb, nil, []kernel.Format{f16, f32, f32}},
+		{64 * kb, nil, []kernel.Format{f16, f16, f32}},
+		{56 * kb, nil, []kernel.Format{f16, f16, f16}},
+		{49 * kb, nil, []kernel.Format{f16, i8, f16}}, // 32 + 8.5 + 8
+		{45 * kb, nil, []kernel.Format{f16, i8, i8}},
+		{40 * kb, nil, []kernel.Format{f32, f32, f32}}, // never: the allocation says so
+		{100 * kb, []int64{20 * kb, 10 * kb}, []kernel.Format{f16, f32, f32}},
+		{100 * kb, []int64{50 * kb, 36 * kb}, []kernel.Format{f16, f16, f32}}, // tiles
+		{100 * kb, []int64{99 * kb, 51 * kb}, []kernel.Format{f16, i8, f16}},
+		{112 * kb, []int64{99 * kb, 98 * kb}, []kernel.Format{f32, f32, f32}}, // no such run can be
+	}
+	for _, tt := range tests {
+		params := weights()
+		fit(params, tt.allowed, tt.reserves)
+		var have []kernel.Format
+		for _, w := range params {
+			have = append(have, w.format)
+		}
+		assert.Equal(t, tt.want, have, "%d bytes, reserves %v", tt.allowed, tt.reserves)
+	}
+}

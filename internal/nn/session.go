@@ -55,21 +55,32 @@ func (s *Session) Load(reserve ...int64) error {
 }
 
 // fit lowers the formats of weights until they take no more than is allowed beside
-// the first of reserves, or the last.
+// the first of reserves, or the last, or alone if runs of that size cannot be.
 func fit(params []*Param, allowed int64, reserves []int64) {
 	if len(reserves) == 0 {
 		reserves = []int64{0}
 	}
 	most, least := reserves[0], reserves[len(reserves)-1]
+	_ = lower(params, allowed-most, kernel.Float16) ||
+		lower(params, allowed-least, kernel.Float16) || lower(params, allowed-least, kernel.Float16, kernel.Int8) ||
+		lower(params, allowed, kernel.Float16) || lower(params, allowed, kernel.Float16, kernel.Int8)
+}
+
+// lower gives weights the formats, the largest weights first and one format after the
+// other, until they take no more than is allowed. If they never would, it changes
+// nothing.
+func lower(params []*Param, allowed int64, formats ...kernel.Format) (fits bool) {
+	was := make([]kernel.Format, len(params))
 	var total int64
-	for _, w := range params {
+	for i, w := range params {
+		was[i] = w.format
 		total += 4 * int64(w.size())
 	}
-	lower := func(format kernel.Format, reserve int64) (fits bool) {
-		bySize := slices.Clone(params)
-		slices.SortStableFunc(bySize, func(a, b *Param) int { return cmp.Compare(b.size(), a.size()) })
+	bySize := slices.Clone(params)
+	slices.SortStableFunc(bySize, func(a, b *Param) int { return cmp.Compare(b.size(), a.size()) })
+	for _, format := range formats {
 		for _, w := range bySize {
-			if total <= allowed-reserve {
+			if total <= allowed {
 				return true
 			}
 			if w.format < format && format <= w.lowest {
@@ -78,7 +89,11 @@ func fit(params []*Param, allowed int64, reserves []int64) {
 				total += 4 * int64(w.size())
 			}
 		}
-		return total <= allowed-reserve
 	}
-	_ = lower(kernel.Float16, most) || lower(kernel.Float16, least) || lower(kernel.Int8, least)
+	if total > allowed {
+		for i, w := range params {
+			w.format = was[i]
+		}
+	}
+	return total <= allowed
 }

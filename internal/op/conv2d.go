@@ -22,9 +22,12 @@ type conv2d struct {
 	winograd bool // the algorithm
 }
 
-// winogradChannels is from how many channels on Winograd's convolution is faster
-// than the direct one.
-const winogradChannels = 128
+// Winograd's convolution is faster than the direct one from so many channels and
+// tiles of an image on. The batch does not count: it must not change the bytes.
+const (
+	winogradChannels = 128
+	winogradTiles    = 4
+)
 
 // Conv2D convolves x [N H W in] with weight [out in KH KW] and adds bias [out]
 // (or nil), giving [N H' W' out].
@@ -46,7 +49,7 @@ func Conv2D(x, weight, bias *G.Node, stride int, pad Padding) (*G.Node, error) {
 		return nil, fmt.Errorf("op: conv2d: have x %v and weight %v, want x [N H W %d] no smaller than the kernel", []int(xs), []int(ws), ws[1])
 	}
 	k := conv2d{s: s, ep: epilogue{rows: s.OutH * s.OutW}}
-	k.winograd = s.Winograd() && min(s.InC, s.OutC) >= winogradChannels
+	k.winograd = s.Winograd() && min(s.InC, s.OutC) >= winogradChannels && s.WinogradTiles() >= winogradTiles
 	children := []*G.Node{x, weight}
 	if bias != nil {
 		if err := checkShape("conv2d", "bias", bias, s.OutC); err != nil {
