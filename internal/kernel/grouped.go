@@ -38,6 +38,7 @@ const (
 	groupedFloats = 96 << 10  // words of a block's rows
 	groupedOps    = 120 << 20 // multiply-adds of a task: 0.25 ms at 500 GFLOP/s
 	groupedPanels = 8         // fewest panels of a task, which pay for rounding the rows
+	groupedTiles  = 4         // fewest tiles of a block, which pay for reading the weights
 )
 
 func newGrouped(out, a []float32, m int, w Packed, ep Epilogue) Phase {
@@ -66,6 +67,9 @@ func newGrouped(out, a []float32, m int, w Packed, ep Epilogue) Phase {
 	p.blocks = ceilDiv(p.tiles, max(1, groupedFloats/(p.words*tileRows)))
 	work := ceilDiv(p.tiles, p.blocks) * tileRows * w.K * w.N
 	p.groups = max(1, min(p.panels*halves/groupedPanels, ceilDiv(work, groupedOps)))
+	if p.blocks*p.groups < minTasks { // rather more blocks, whose rows are rounded once
+		p.blocks = max(p.blocks, min(p.tiles/groupedTiles, ceilDiv(minTasks, p.groups)))
+	}
 	if p.blocks*p.groups < minTasks {
 		p.groups = min(p.panels, ceilDiv(minTasks, p.blocks))
 	}
