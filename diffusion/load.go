@@ -42,9 +42,10 @@ type LoadOptions struct {
 	MaxMemory int64
 }
 
-// The precisions of a model. With Float32 and Float16 a picture's bytes are the same
-// on every processor and for any number of threads; BFloat16 and Int8 promise the
-// same bytes on one kind of processor only.
+// The precisions of a model. In each a picture's bytes are the same for any number of
+// threads and any batch, and with every instruction set. (The instruction for bfloat16
+// was seen on an AMD processor to be what the plain code does; another maker's has the
+// same description, and was not tried.)
 const (
 	// Float32 keeps weights and arithmetic in single precision.
 	Float32 = "float32"
@@ -54,7 +55,8 @@ const (
 	Float16 = "float16"
 	// BFloat16 also rounds the factors of linear layers and of attention to
 	// bfloat16; sums and all else stay float32, and convolutions are as with
-	// Float16. It is faster on processors with AVX-512 BF16.
+	// Float16. It is faster on processors with AVX-512 BF16, and slower than Float32
+	// on others.
 	BFloat16 = "bfloat16"
 	// Int8 is BFloat16 with the U-Net's linear layers in integers of 8 bits: the
 	// activations have a scale for each row, the weights one for each output. It
