@@ -35,10 +35,10 @@ type LoadOptions struct {
 
 	// MaxMemory limits the bytes that weights and intermediate values take in all
 	// calls together. A call that would need more returns an error, which says how
-	// much, before it allocates anything. Zero means the machine's memory. A limit
-	// may rule out faster algorithms that need more; their results differ in the
-	// last bits. Where it has no room for the VAE to work on a picture as a whole, it
-	// works by tiles, see Options.Tile.
+	// much, before it allocates anything. Zero means the machine's memory. Weights
+	// that would not fit are kept in fewer bits, see Precision, and where there is no
+	// room for the VAE to work on a picture as a whole it works by tiles, see
+	// Options.Tile.
 	MaxMemory int64
 }
 
