@@ -266,7 +266,9 @@ func (r *run) prepareImage(img image.Image, strength float64) error {
 
 // guided says whether the unconditional half is computed. CFG++ needs it whatever
 // the scale.
-func (r *run) guided() bool { return r.Guidance > 1 || sampler.NeedsUncond(r.sampler) }
+func (r *run) guided() bool { return guided(r.Guidance, r.sampler) }
+
+func guided(scale float64, s sampler.Sampler) bool { return scale > 1 || sampler.NeedsUncond(s) }
 
 // encodeText fills cond and both. As in diffusers, clip skip is for the prompt
 // alone: the negative prompt goes through all layers.

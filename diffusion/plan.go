@@ -27,7 +27,7 @@ func (p *Pipeline) Plan(o *Options) (*Plan, error) {
 		o = &Options{}
 	}
 	texts := 2
-	if o.Guidance == 1 {
+	if o.Guidance != 0 && !guided(o.Guidance, o.Sampler) {
 		texts = 1
 	}
 	sized, factor := *o, p.VAE.Config.Factor()

@@ -6,12 +6,15 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"sdgo/internal/engine"
 	"sdgo/internal/golden"
+	"sdgo/sampler"
+	"sdgo/unet"
 )
 
 func loadWith(t *testing.T, model string, o *LoadOptions) *Pipeline {
@@ -19,16 +22,6 @@ func loadWith(t *testing.T, model string, o *LoadOptions) *Pipeline {
 	require.NoError(t, err)
 	t.Cleanup(func() { p.Close() })
 	return p
-}
-
-// psnr is the peak signal-to-noise ratio in dB of the bytes of two opaque pictures.
-func psnr(a, b *image.NRGBA) float64 {
-	var sum float64
-	for i, v := range a.Pix {
-		d := float64(v) - float64(b.Pix[i])
-		sum += d * d
-	}
-	return 10 * math.Log10(255*255/(sum/float64(len(a.Pix)*3/4)))
 }
 
 // What the precisions cost models with random weights, whose pictures are noise: half
@@ -53,7 +46,7 @@ func TestPrecisionDeviation(t *testing.T) {
 				exact = r.Images[0]
 				continue
 			}
-			db := psnr(r.Images[0], exact)
+			db := golden.PSNR(r.Images[0].Pix, exact.Pix)
 			t.Logf("%s, %s: %.1f dB", tt.model, x.precision, db)
 			assert.Greater(t, db, x.limit, "%s, %s", tt.model, x.precision)
 		}
@@ -136,9 +129,29 @@ func TestPlan(t *testing.T) {
 		assert.Less(t, small.Parts[1+i].Values, large.Parts[1+i].Values)
 		assert.Positive(t, small.Parts[1+i].Time())
 	}
-	unguided, err := p.Plan(&Options{Width: 64, Height: 64, Guidance: 1})
+	for _, scale := range []float64{0.5, 1} {
+		unguided, err := p.Plan(&Options{Width: 64, Height: 64, Guidance: scale})
+		require.NoError(t, err)
+		assert.Less(t, unguided.Parts[1].Values, large.Parts[1].Values)
+	}
+	both, err := p.Plan(&Options{Width: 64, Height: 64, Guidance: 1, Sampler: sampler.Euler{CFGPlusPlus: true}})
 	require.NoError(t, err)
-	assert.Less(t, unguided.Parts[1].Values, large.Parts[1].Values)
+	assert.Equal(t, large.Parts[1].Values, both.Parts[1].Values)
+
+	_, err = p.UNet.Plan(0, 8, 8, 77)
+	assert.ErrorContains(t, err, "unet: latents: have shape [0 ")
+	assert.ErrorContains(t, p.UNet.Check(0, 8, 8, 77), "want sizes of 1 or more")
+
+	u, err := p.UNet.WithTokenMerging(unet.TokenMerging{Ratio: 0.5})
+	require.NoError(t, err)
+	merged, err := u.Plan(2, 8, 8, 77)
+	require.NoError(t, err)
+	assert.Positive(t, merged.Time())
+	assert.Less(t, merged.Time(), time.Minute)
+	for _, s := range merged.Steps {
+		assert.GreaterOrEqual(t, s.Time(), time.Duration(0), s.Operation)
+		assert.Less(t, s.Time(), time.Minute, s.Operation)
+	}
 	var b strings.Builder
 	n, err := small.WriteTo(&b)
 	require.NoError(t, err)

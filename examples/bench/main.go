@@ -41,10 +41,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	f.Float64Var(&o.merge, "merge", 0, "`share` of tokens to merge before self-attention at full resolution, 0 to 0.75")
 	f.IntVar(&o.threads, "threads", 0, "goroutines that compute (default one for each processor)")
 	table := tableFlags(f)
-	f.Func("max-memory", "limit on weights and values in `bytes`, such as 3GB, with -picture (default the machine's memory)", func(s string) (err error) {
-		o.maxMemory, err = cli.Bytes(s)
-		return err
-	})
+	cli.MemoryFlag(f, &o.maxMemory, ", with -picture")
 	wantPicture := f.Bool("picture", false, "make a picture with all parts, in -steps steps, and report its time and the process's memory")
 	asJSON := f.Bool("json", false, "write JSON")
 	if err := f.Parse(args); err != nil {

@@ -28,10 +28,7 @@ func run(args []string, stdout io.Writer) error {
 	var o diffusion.Options
 	model := f.String("model", "tinyscenes", models.Help)
 	f.StringVar(&load.Precision, "precision", "", "float32, float16, bfloat16 or int8 (default float32)")
-	f.Func("max-memory", "limit on weights and values in `bytes`, such as 3GB (default the machine's memory)", func(s string) (err error) {
-		load.MaxMemory, err = cli.Bytes(s)
-		return err
-	})
+	cli.MemoryFlag(f, &load.MaxMemory, "")
 	f.IntVar(&load.Threads, "threads", 0, "goroutines that compute (default one for each processor)")
 	f.IntVar(&o.Width, "width", 0, "width in pixels (default the model's)")
 	f.IntVar(&o.Height, "height", 0, "height in pixels (default the model's)")

@@ -9,6 +9,7 @@ import (
 
 	"sdgo/diffusion"
 	"sdgo/examples/tinyscenes"
+	"sdgo/internal/golden"
 )
 
 // What the precisions cost the demo model's pictures: half precision nothing, for it
@@ -45,7 +46,7 @@ func TestPrecision(t *testing.T) {
 	} {
 		worst, mean := math.Inf(1), 0.0
 		for i, pix := range draw(tt.precision) {
-			db := psnr(pix, exact[i])
+			db := golden.PSNR(pix, exact[i])
 			worst, mean = min(worst, db), mean+db/float64(len(prompts))
 		}
 		t.Logf("%s: mean %.1f dB, worst %.1f dB", tt.precision, mean, worst)

@@ -2,7 +2,6 @@ package tinyscenes_test
 
 import (
 	"fmt"
-	"math"
 	"os"
 	"testing"
 
@@ -97,7 +96,7 @@ func TestDeviation(t *testing.T) {
 			o.Reuse, o.TokenMerging = tt.reuse, tt.merging
 			r, err := pipe.TextToImage(t.Context(), prompt, o)
 			require.NoError(t, err)
-			db := psnr(r.Images[0].Pix, exact.Images[0].Pix)
+			db := golden.PSNR(r.Images[0].Pix, exact.Images[0].Pix)
 			t.Logf("%s, %s: %.1f dB, reused in %v of %d calls", tt.name, prompt, db, r.Reused, r.Timings.Calls)
 			assert.Greater(t, db, tt.limit, "%s, %s", tt.name, prompt)
 			assert.Less(t, db, 80., "%s: the setting changed nothing", tt.name)
@@ -106,14 +105,4 @@ func TestDeviation(t *testing.T) {
 			}
 		}
 	}
-}
-
-// psnr is the peak signal-to-noise ratio of the bytes of two opaque pictures.
-func psnr(a, b []byte) float64 {
-	var sum float64
-	for i, v := range a {
-		d := float64(v) - float64(b[i])
-		sum += d * d
-	}
-	return 10 * math.Log10(255*255/(sum/float64(len(a)*3/4)))
 }

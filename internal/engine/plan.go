@@ -56,7 +56,7 @@ func (p *Plan) Bytes() int64 { return 4 * int64(p.arena) }
 // StepInfo describes a step of a plan.
 type StepInfo struct {
 	Kernel op.Kernel
-	Weight *op.Weight // the first that it reads, or nil
+	Weight *op.Weight // the packed one that it reads, or else the first, or nil
 	Name   string     // of that weight's node
 	Output int        // float32s
 }
@@ -67,9 +67,9 @@ func (p *Plan) Steps() []StepInfo {
 	for _, s := range p.steps {
 		info := StepInfo{Kernel: s.kernel, Output: s.node.Shape().TotalSize()}
 		for _, n := range s.inputs {
-			if w, ok := n.Value().(*op.Weight); ok {
+			w, ok := n.Value().(*op.Weight)
+			if packed := ok && w.Arg().Packed.Data != nil; packed || ok && info.Weight == nil {
 				info.Weight, info.Name = w, n.Name()
-				break
 			}
 		}
 		list = append(list, info)

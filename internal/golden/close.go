@@ -62,3 +62,14 @@ func ChannelsFirst(x []float32, shape []int) []float32 {
 	}
 	return out
 }
+
+// PSNR is the peak signal-to-noise ratio in dB of the pixels, in RGBA, of two opaque
+// pictures.
+func PSNR(a, b []byte) float64 {
+	var sum float64
+	for i, v := range a {
+		d := float64(v) - float64(b[i])
+		sum += d * d
+	}
+	return 10 * math.Log10(255*255/(sum/float64(len(a)*3/4)))
+}

@@ -100,12 +100,8 @@ func (s AttentionShape) panelsOfTask() int {
 func (a *attention) run(task int, scratch []float32) {
 	head, block := task/a.blocks, task%a.blocks
 	first, last := a.panels*block/a.blocks, a.panels*(block+1)/a.blocks
-	cut := func(n int) (x []float32) {
-		x, scratch = scratch[:n], scratch[n:]
-		return x
-	}
-	scores, panels := cut(a.step*panel), cut((last-first)*a.panelLen()) // aligned if scratch is
-	offsets := int32s(cut(2 * tileRows))
+	scores, panels := take(&scratch, a.step*panel), take(&scratch, (last-first)*a.panelLen()) // aligned if scratch is
+	offsets := int32s(take(&scratch, 2*tileRows))
 	score := tile{offsets: offsets[:tileRows], taps: 1, k: a.words(a.HeadDim), ldc: panel}
 	accumulate := tile{offsets: offsets[tileRows:], taps: 1, ldc: panel}
 

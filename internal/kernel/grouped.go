@@ -90,16 +90,12 @@ func (p *grouped) scratch(tiles int) int {
 }
 
 func (p *grouped) run(task int, scratch []float32) {
-	cut := func(n int) (x []float32) {
-		x, scratch = scratch[:n], scratch[n:]
-		return x
-	}
 	group, block := task/p.blocks, task%p.blocks
 	first, last := p.tiles*block/p.blocks, p.tiles*(block+1)/p.blocks
 	left, right := p.panels*group/p.groups, p.panels*(group+1)/p.groups
 	from, to := p.m*first/p.tiles, p.m*last/p.tiles
-	sums, offsets := cut(p.halves*tileRows*panel), int32s(cut(tileRows))
-	rows, scales := cut((to-from)*p.words), cut(to-from)
+	sums, offsets := take(&scratch, p.halves*tileRows*panel), int32s(take(&scratch, tileRows))
+	rows, scales := take(&scratch, (to-from)*p.words), take(&scratch, to-from)
 	for r := from; r < to; r++ {
 		scales[r-from] = p.round(rows[(r-from)*p.words:][:p.words], p.a[r*p.w.K:][:p.w.K])
 	}
@@ -108,7 +104,7 @@ func (p *grouped) run(task int, scratch []float32) {
 	}
 	var wide, part []float32
 	if !p.native {
-		wide, part = cut(p.halves*p.w.K*panel), cut(tileRows*panel)
+		wide, part = take(&scratch, p.halves*p.w.K*panel), take(&scratch, tileRows*panel)
 	}
 
 	t := tile{offsets: offsets, taps: 1, k: p.words, ldc: panel, step: ceilDiv(4*panel, last-first)}

@@ -14,6 +14,13 @@ type Phase struct {
 	Run func(task int, scratch []float32)
 }
 
+// take cuts n float32s off the front of a task's scratch.
+func take(scratch *[]float32, n int) []float32 {
+	x := (*scratch)[:n]
+	*scratch = (*scratch)[n:]
+	return x
+}
+
 // Serial runs the phases on the calling goroutine.
 func Serial(phases ...Phase) {
 	for _, p := range phases {

@@ -65,7 +65,7 @@ func Winograd(out, x []float32, s ConvShape, w Packed, ep Epilogue, work []float
 			},
 			Phase{
 				Tasks: blocks * ceilDiv(s.OutC, panel),
-				Scratch: winPoints*(ceilDiv(n, blocks)*panel+16) + winPoints*(slices.Max(a.chunks)*panel+16) +
+				Scratch: winPoints*(ceilDiv(n, blocks)*panel+16) + winPoints*a.weightStride() +
 					winRun*16*panel + winPoints*16 + tileRows,
 				Run: func(task int, scratch []float32) {
 					p, block := task/blocks, task%blocks
@@ -114,6 +114,9 @@ func (a *winograd) matrices(chunk, channel int) (v []float32, stride int) {
 	return a.work[winPoints*(a.round*channel+16*chunk):][:winPoints*stride], stride
 }
 
+// weightStride is the distance from point to point of a chunk's transformed weights.
+func (a *winograd) weightStride() int { return slices.Max(a.chunks)*panel + 16 }
+
 // transform writes the patches of the tiles [from, to) of a round.
 func (a *winograd) transform(first, from, to int, scratch []float32) {
 	offsets := int32s(scratch[:winPoints])
@@ -148,17 +151,13 @@ func (a *winograd) position(tile int) (n, y, x int) {
 
 // multiply computes panel p of the tiles [from, to) of a round.
 func (a *winograd) multiply(first, from, to, p int, scratch []float32) {
-	cut := func(n int) (x []float32) {
-		x, scratch = scratch[:n], scratch[n:]
-		return x
-	}
 	sumStride := (to-from)*panel + 16
-	sums := cut(winPoints * sumStride)
-	uStride := slices.Max(a.chunks)*panel + 16
-	u := cut(winPoints * uStride)
-	pixels := cut(winRun * 16 * panel)
-	temp := cut(winPoints * 16)
-	offsets := int32s(cut(tileRows))
+	sums := take(&scratch, winPoints*sumStride)
+	uStride := a.weightStride()
+	u := take(&scratch, winPoints*uStride)
+	pixels := take(&scratch, winRun*16*panel)
+	temp := take(&scratch, winPoints*16)
+	offsets := int32s(take(&scratch, tileRows))
 
 	rowTiles := ceilDiv(to-from, tileRows)
 	cols := min(panel, a.OutC-p*panel)

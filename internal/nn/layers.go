@@ -109,11 +109,7 @@ type Attention struct {
 // Attention returns the attention of a module, which computes as precisely as its
 // linear layers. With causal set a token attends to those up to itself alone.
 func (p *Params) Attention(heads int, causal bool) *Attention {
-	format := p.format
-	if p.limit != 0 {
-		format = min(format, p.limit)
-	}
-	return &Attention{heads: heads, causal: causal, rounded: format >= kernel.BFloat16}
+	return &Attention{heads: heads, causal: causal, rounded: min(p.format, p.limit) >= kernel.BFloat16}
 }
 
 // Forward maps queries, keys and values [N T D] to [N Tq D].

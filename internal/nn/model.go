@@ -214,10 +214,14 @@ func Tensor(shape ...int) *tensor.Dense {
 // overflow.
 const maxElements = 1 << 40
 
-// CheckSize returns an error if a tensor of the shape would be absurdly large.
+// CheckSize returns an error if a tensor of the shape would be empty or absurdly
+// large.
 func CheckSize(what string, shape ...int) error {
 	total := 1.0
 	for _, n := range shape {
+		if n < 1 {
+			return fmt.Errorf("%s: have shape %v, want sizes of 1 or more", what, shape)
+		}
 		total *= float64(n)
 	}
 	if total > maxElements || math.IsNaN(total) {

@@ -97,6 +97,8 @@ func TestFloats(t *testing.T) {
 	assert.ErrorContains(t, err, "not contiguous")
 	assert.Error(t, CheckSize("x", 1<<30, 1<<30))
 	assert.NoError(t, CheckSize("x", 1<<10, 1<<10))
+	assert.EqualError(t, CheckSize("x", 0, 3), "x: have shape [0 3], want sizes of 1 or more")
+	assert.Error(t, CheckSize("x", 2, -1))
 }
 
 func TestModelRunErrors(t *testing.T) {

@@ -66,7 +66,7 @@ type checkpoint struct {
 	model    string
 	format   kernel.Format // of matrices
 	fixed    bool          // the caller has chosen it
-	limit    kernel.Format // the least exact that matrices may have; 0: any
+	limit    kernel.Format // the least exact that matrices may have
 	src      Source
 	params   []*Param
 	problems []string
@@ -77,7 +77,7 @@ var models atomic.Int64 // numbers the models, so that their nodes' names differ
 // NewParams returns the parameters of src for a model called name, whose matrices
 // shall have a format.
 func NewParams(name string, src Source, format kernel.Format) *Params {
-	return &Params{checkpoint: &checkpoint{model: fmt.Sprintf("%s%d", name, models.Add(1)), format: format, src: src}}
+	return &Params{checkpoint: &checkpoint{model: fmt.Sprintf("%s%d", name, models.Add(1)), format: format, limit: kernel.Int8, src: src}}
 }
 
 // Precise returns p for layers whose factors stay float32 whatever the model's
@@ -171,10 +171,7 @@ func (p *Params) filter(name string, out, in, k int) *Param {
 // packed makes w a weight that is packed. Convolutions of several pixels stay
 // float32: Winograd's takes no more time than a direct one in bfloat16.
 func (p *Params) packed(w *Param, out, in, taps int) {
-	w.out, w.in, w.taps, w.lowest = out, in, taps, kernel.Int8
-	if p.limit != 0 {
-		w.lowest = p.limit
-	}
+	w.out, w.in, w.taps, w.lowest = out, in, taps, p.limit
 	if p.precise || taps > 1 {
 		w.lowest = kernel.Float16
 	}
@@ -330,8 +327,8 @@ func (w *Param) load(ws *Weights, dst, buf []float32) ([]float32, error) {
 		kernel.StoreTable(dst, data, w.format)
 		arg = op.Arg{Data: dst, Format: w.format}
 		ws.src.Release(w.key)
-	case dst != nil && len(buf) > 0 && &data[0] == &buf[0]: // a table that had to stay
-		copy(dst, data)
+	case dst != nil:
+		copy(dst, data) // unless that is where they are
 		arg.Data = dst
 	}
 	w.value.Set(arg, ws)

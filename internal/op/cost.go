@@ -10,12 +10,14 @@ import (
 type Cost struct {
 	Kind  string  // "conv 3×3", "linear", "attention", …
 	FLOPs float64 // of the plain algorithm; a multiplication and an addition are two
+
+	format kernel.Format // of the factors, where no weight tells
 }
 
 // The share of the matrix kernel's rate in cache that kinds of operations reach in a
 // whole model; Winograd's convolution needs a quarter of the multiplications.
 var efficiency = map[string]float64{
-	"linear": 0.85, "conv 1×1": 0.85, "conv 3×3": 0.8, "conv 3×3, Winograd": 4 * 0.6, "attention": 0.7,
+	"linear": 0.85, "conv 1×1": 0.85, "conv 3×3": 0.8, "conv 3×3, Winograd": 4 * 0.6, "attention": 0.8, "token matching": 0.8,
 }
 
 // bandwidth is the bytes of output a second of operations without arithmetic of
@@ -27,7 +29,7 @@ const bandwidth = 20e9
 func (c Cost) Time(format kernel.Format, threads int, output int64) time.Duration {
 	seconds := float64(output) / bandwidth
 	if c.FLOPs > 0 {
-		seconds = c.FLOPs / (kernel.Rate(format) * float64(threads) * efficiency[c.Kind])
+		seconds = c.FLOPs / (kernel.Rate(max(format, c.format)) * float64(threads) * efficiency[c.Kind])
 	}
 	return time.Duration(seconds * 1e9)
 }
@@ -44,16 +46,20 @@ func CostOf(k Kernel) Cost {
 		if k.winograd {
 			kind = "conv 3×3, Winograd"
 		}
-		return Cost{kind, 2 * float64(k.s.N*k.s.OutH*k.s.OutW*k.s.OutC) * float64(k.s.KH*k.s.KW*k.s.InC)}
+		return Cost{Kind: kind, FLOPs: 2 * float64(k.s.N*k.s.OutH*k.s.OutW*k.s.OutC) * float64(k.s.KH*k.s.KW*k.s.InC)}
 	case normConv:
 		return CostOf(k.conv)
 	case linear:
-		return Cost{"linear", 2 * float64(k.m) * float64(k.in) * float64(k.out)}
+		return Cost{Kind: "linear", FLOPs: 2 * float64(k.m) * float64(k.in) * float64(k.out)}
 	case attention:
 		s := k.s
-		return Cost{"attention", 4 * float64(s.Batch*s.Heads*s.HeadDim) * float64(s.Queries) * float64(s.Keys)}
+		c := Cost{Kind: "attention", FLOPs: 4 * float64(s.Batch*s.Heads*s.HeadDim) * float64(s.Queries) * float64(s.Keys)}
+		if s.BFloat16 {
+			c.format = kernel.BFloat16
+		}
+		return c
 	case matchTokens:
-		return Cost{"token matching", 2 * float64(k.s.N*k.s.C) * float64(k.s.Tokens()) * float64(k.s.Destinations())}
+		return Cost{Kind: "token matching", FLOPs: 2 * float64(k.s.N*k.s.C) * float64(k.s.Tokens()) * float64(k.s.Destinations())}
 	case groupNorm, layerNorm:
 		return Cost{Kind: "norm"}
 	case add, addPerChannel, activation, geglu:

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"flag"
 	"fmt"
 	"strconv"
 	"strings"
@@ -26,4 +27,12 @@ func Bytes(s string) (int64, error) {
 		return 0, fmt.Errorf("have %q, want bytes such as 3GB", s)
 	}
 	return int64(v * factor), nil
+}
+
+// MemoryFlag adds the flag -max-memory, a number of bytes.
+func MemoryFlag(f *flag.FlagSet, limit *int64, what string) {
+	f.Func("max-memory", "limit on weights and values in `bytes`, such as 3GB"+what+" (default the machine's memory)", func(s string) (err error) {
+		*limit, err = Bytes(s)
+		return err
+	})
 }

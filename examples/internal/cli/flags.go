@@ -65,10 +65,7 @@ func New(name, about string, stdout, stderr io.Writer) *Command {
 	c.Float64Var(&o.TokenMerging.Ratio, "merge", 0, "share of tokens to merge before self-attention, 0 to 0.75 (default 0)")
 	c.IntVar(&o.TokenMerging.Levels, "merge-levels", 0, "number of `levels`, from the top, that merge tokens (default 1)")
 	c.StringVar(&c.load.Precision, "precision", "", "float32, float16, bfloat16 or int8: how weights are kept and linear layers computed (default float32)")
-	c.Func("max-memory", "limit on weights and values in `bytes`, such as 3GB: what does not fit is kept in fewer bits (default the machine's memory)", func(s string) (err error) {
-		c.load.MaxMemory, err = Bytes(s)
-		return err
-	})
+	MemoryFlag(c.FlagSet, &c.load.MaxMemory, ": what does not fit is kept in fewer bits")
 	c.IntVar(&c.load.Threads, "threads", 0, "goroutines that compute (default one for each processor)")
 	return c
 }
