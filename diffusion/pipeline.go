@@ -277,7 +277,7 @@ func (r *run) encodeText(ctx context.Context, prompt string) error {
 	begin := time.Now()
 	positive := r.Tokenizer.Encode(prompt)
 	r.result.Truncated = positive.TruncatedText
-	cond, err := r.encode(ctx, positive.IDs, r.ClipSkip)
+	cond, err := r.encode(ctx, positive, r.ClipSkip)
 	if err != nil {
 		return err
 	}
@@ -286,7 +286,7 @@ func (r *run) encodeText(ctx context.Context, prompt string) error {
 	if r.guided() {
 		negative := r.Tokenizer.Encode(r.NegativePrompt)
 		r.result.TruncatedNegative = negative.TruncatedText
-		uncond, err := r.encode(ctx, negative.IDs, 0)
+		uncond, err := r.encode(ctx, negative, 0)
 		if err != nil {
 			return err
 		}
@@ -297,8 +297,14 @@ func (r *run) encodeText(ctx context.Context, prompt string) error {
 }
 
 // encode returns the embedding [77 D] of one text.
-func (r *run) encode(ctx context.Context, ids []int, skip int) ([]float32, error) {
-	e, err := r.TextEncoder.Encode(ctx, [][]int{ids}, skip)
+func (r *run) encode(ctx context.Context, text clip.Encoding, skip int) ([]float32, error) {
+	var e *clip.Embeddings
+	var err error
+	if r.TextEncoder.Config.UseAttentionMask {
+		e, err = r.TextEncoder.EncodeMasked(ctx, [][]int{text.IDs}, [][]int{text.Mask}, skip)
+	} else {
+		e, err = r.TextEncoder.Encode(ctx, [][]int{text.IDs}, skip)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("diffusion: %w", err)
 	}
