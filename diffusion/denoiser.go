@@ -46,6 +46,7 @@ func (r *run) network(extra [][]float32, cond *tensor.Dense) predictor {
 	size := channels * r.h * r.w
 	input := engine.Tensor(make([]float32, texts*in*r.h*r.w), texts, in, r.h, r.w)
 	out := make([]float32, r.Images*texts*size)
+	guidance := r.guidanceCond()
 	return func(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
 		r.keeper.begin()
 		scale := float32(1 / math.Sqrt(sigma*sigma+1)) // to unit variance
@@ -61,7 +62,7 @@ func (r *run) network(extra [][]float32, cond *tensor.Dense) predictor {
 				copy(data[k*in*r.h*r.w:], data[:in*r.h*r.w])
 			}
 			y, err := r.predict(ctx, i, unet.Input{
-				Latents: input, Timesteps: []float64{r.schedule.Timestep(sigma)}, Cond: cond,
+				Latents: input, Timesteps: []float64{r.schedule.Timestep(sigma)}, Cond: cond, TimeCond: guidance,
 			})
 			if err != nil {
 				return nil, err

@@ -44,6 +44,10 @@ type Pipeline struct {
 	// it is.
 	Scheduler *scheduler.Config
 
+	// Warnings are what the model's files say that was not taken into account, such
+	// as keys of a config.json that are not known, one sentence each.
+	Warnings []string
+
 	engine *engine.Engine // nil if the parts are the caller's
 }
 
@@ -211,6 +215,9 @@ func (r *run) prepare(width, height int) error {
 	if r.sampler, err = solver(&r.Options, r.schedule); err != nil {
 		return err
 	}
+	if err := r.checkDistilled(); err != nil {
+		return err
+	}
 	if err := r.prepareUNet(); err != nil {
 		return fmt.Errorf("diffusion: %w", err)
 	}
@@ -284,12 +291,6 @@ func (r *run) prepareImage(img image.Image, strength float64) error {
 	r.encodeTile, err = r.tile(r.Height, r.Width, r.VAE.CheckEncode, r.VAE.CheckEncodeTiles, r.VAE.FitEncode)
 	return err
 }
-
-// guided says whether the unconditional half is computed. CFG++ needs it whatever
-// the scale.
-func (r *run) guided() bool { return guided(r.Guidance, r.sampler) }
-
-func guided(scale float64, s sampler.Sampler) bool { return scale > 1 || sampler.NeedsUncond(s) }
 
 // encodeText fills cond and both. As in diffusers, clip skip is for the prompt
 // alone: the negative prompt goes through all layers.
