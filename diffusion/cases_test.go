@@ -23,6 +23,7 @@ func TestFolders(t *testing.T) {
 	}{
 		{name: "class-name", steps: 4},
 		{name: "dpm-infinity", steps: 6},
+		{name: "lcm-time-cond", steps: 4, options: Options{Guidance: 8}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
