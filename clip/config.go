@@ -7,6 +7,7 @@ import (
 
 	"sdgo/internal/kernel"
 	"sdgo/internal/nn"
+	"sdgo/internal/pyjson"
 )
 
 // Config describes the structure of a CLIPTextModel. It decodes a checkpoint's
@@ -53,7 +54,7 @@ func ParseConfig(data []byte) (Config, error) {
 		*Config
 		EOS nn.Ints `json:"eos_token_id"` // one or a list
 	}{Config: &c}
-	if err := json.Unmarshal(data, &file); err != nil {
+	if err := pyjson.Unmarshal(data, &file); err != nil {
 		return c, fmt.Errorf("clip: config: %w", err)
 	}
 	if len(file.EOS) > 0 {
@@ -85,7 +86,7 @@ func textConfig(data []byte) ([]byte, error) {
 		ModelType *string         `json:"model_type"`
 		Text      json.RawMessage `json:"text_config"`
 	}
-	if err := json.Unmarshal(data, &whole); err != nil {
+	if err := pyjson.Unmarshal(data, &whole); err != nil {
 		return nil, err
 	}
 	if whole.ModelType == nil && whole.Text == nil || whole.ModelType != nil && *whole.ModelType != "clip" {

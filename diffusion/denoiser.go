@@ -2,6 +2,7 @@ package diffusion
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 
@@ -18,17 +19,22 @@ import (
 type predictor func(ctx context.Context, x []float32, sigma float64) ([]float32, error)
 
 // denoiser composes the network, guidance and the kind of prediction. Extra
-// [C H W] holds further input channels of each image, or is nil.
-func (r *run) denoiser(extra [][]float32) sampler.Denoiser {
+// [C H W] holds further input channels of each image, or is nil. What Wrap gets ends
+// with the run.
+func (r *run) denoiser(extra [][]float32) (sampler.Denoiser, error) {
 	predict := r.network(extra, r.cond)
 	if r.guided() {
 		predict = r.guide(r.network(extra, r.both), predict)
 	}
 	denoise := fromPrediction(r.schedule.Prediction, predict)
-	if r.Wrap != nil {
-		denoise = r.Wrap(denoise)
+	if r.Wrap == nil {
+		return denoise, nil
 	}
-	return denoise
+	denoise, r.endWrapped = sampler.Exclusive(denoise, r.Images*r.VAE.Config.LatentChannels*r.h*r.w)
+	if denoise = r.Wrap(denoise); denoise == nil {
+		return nil, errors.New("diffusion: wrap: have a nil Denoiser, want the one given or another")
+	}
+	return denoise, nil
 }
 
 // network calls the U-Net for one image after the other, so that neither memory

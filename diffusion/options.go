@@ -202,6 +202,8 @@ func (o *Options) withDefaults() (Options, error) {
 		v.Images = 1
 	}
 	switch {
+	case v.Sampler != nil && sampler.IsNil(v.Sampler):
+		return v, fmt.Errorf("diffusion: sampler: have a nil %T", v.Sampler)
 	case v.Images < 1 || v.Images > maxImages:
 		return v, fmt.Errorf("diffusion: images: have %d, want 1 to %d", v.Images, maxImages)
 	case v.Steps < 1 || v.Steps > 1000:
