@@ -112,8 +112,14 @@ type Options struct {
 	// MaskLuminance: the bright ones.
 	Mask MaskMode
 
-	// KeepOutside makes Inpaint return the pixels outside the mask as they were in
-	// the image, byte for byte.
+	// MaskCells says which cells of the latents an inpainting mask repaints. Zero
+	// means MaskCellsAny: those with any pixel of the mask.
+	MaskCells MaskCells
+
+	// KeepOutside makes Inpaint lay the image over the result by the mask's value:
+	// black gives the image's pixels byte for byte, white the result's, and gray mixes
+	// the two, so that a soft mask has no seam. It is apply_overlay of diffusers. An
+	// image of another size than the picture is resized first.
 	KeepOutside bool
 
 	// Tile is the side in pixels of the overlapping tiles in which the VAE encodes
@@ -230,6 +236,9 @@ func (o *Options) withDefaults() (Options, error) {
 
 // size replaces zeros in the size of the picture by the given one and checks it.
 func (o *Options) size(width, height, factor int) error {
+	if o.Width == 0 && width < factor || o.Height == 0 && height < factor {
+		return fmt.Errorf("diffusion: image: have %d×%d pixels, want at least %d×%d, or a width and height in the options", width, height, factor, factor)
+	}
 	if o.Width == 0 {
 		o.Width = width / factor * factor
 	}

@@ -121,13 +121,21 @@ func (p *Pipeline) ImageToImage(ctx context.Context, prompt string, img image.Im
 	if err := p.checkPlain(); err != nil {
 		return nil, err
 	}
-	if err := r.prepareImage(img, 0.8); err != nil {
+	original, err := newSource("image", img)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.prepareImage(original, 0.8); err != nil {
 		return nil, err
 	}
 	if err := r.encodeText(ctx, prompt); err != nil {
 		return nil, err
 	}
-	posterior, err := r.encodeImage(ctx, imageToTensor(img, r.Width, r.Height))
+	_, pixels, err := r.readImage(ctx, original)
+	if err != nil {
+		return nil, err
+	}
+	posterior, err := r.encodeImage(ctx, pixels)
 	if err != nil {
 		return nil, err
 	}
@@ -271,10 +279,7 @@ func (r *run) close() {
 
 // prepareImage does the same for a picture made from an image, and takes the
 // part of the schedule that the strength leaves.
-func (r *run) prepareImage(img image.Image, strength float64) error {
-	if err := checkImage("image", img); err != nil {
-		return err
-	}
+func (r *run) prepareImage(img *source, strength float64) error {
 	if !r.VAE.HasEncoder() {
 		return fmt.Errorf("diffusion: %w", ErrNoEncoder)
 	}
@@ -285,7 +290,7 @@ func (r *run) prepareImage(img image.Image, strength float64) error {
 	if r.schedule, err = r.schedule.Tail(r.Strength); err != nil {
 		return fmt.Errorf("diffusion: %w", err)
 	}
-	if err := r.prepare(img.Bounds().Dx(), img.Bounds().Dy()); err != nil {
+	if err := r.prepare(img.width, img.height); err != nil {
 		return err
 	}
 	r.encodeTile, err = r.tile(r.Height, r.Width, r.VAE.CheckEncode, r.VAE.CheckEncodeTiles, r.VAE.FitEncode)
@@ -334,6 +339,17 @@ func (r *run) encode(ctx context.Context, text clip.Encoding, skip int) ([]float
 		return nil, fmt.Errorf("diffusion: %w", err)
 	}
 	return x, nil
+}
+
+// readImage returns the image in the size of the picture, as pixels and as a
+// tensor [1 3 H W].
+func (r *run) readImage(ctx context.Context, img *source) (pixels, []float32, error) {
+	p, err := resize(ctx, img.rgb(ctx), r.Width, r.Height).collect()
+	if err != nil {
+		return pixels{}, nil, err
+	}
+	x, err := p.tensor(ctx)
+	return p, x, err
 }
 
 // encodeImage maps an image [1 3 H W] to the distribution of its latents.
@@ -478,7 +494,7 @@ func (r *run) finish(ctx context.Context, x []float32) (*Result, error) {
 		if err := checkFinite("vae decoder", decoded.Float32s()); err != nil {
 			return nil, fmt.Errorf("diffusion: %w", err)
 		}
-		images, err := tensorToImages(decoded.Float32s(), 1, r.Height, r.Width)
+		images, err := tensorToImages(ctx, decoded.Float32s(), 1, r.Height, r.Width)
 		if err != nil {
 			return nil, err
 		}
