@@ -14,8 +14,8 @@ import (
 func main() { cli.Main("inpaint", "repaints the masked part of an image", run) }
 
 func run(ctx context.Context, c *cli.Command, args []string) error {
-	path := c.String("image", "", "the image to repaint, a PNG, JPEG or GIF `file`")
-	maskPath := c.String("mask", "", "the mask, a `file` of the image's size")
+	path := c.File("image", "the image to repaint, a PNG, JPEG or GIF `file`")
+	maskPath := c.File("mask", "the mask, a `file` of the image's size")
 	c.Func("mask-mode", "which pixels of the mask are repainted: the bright ones (`luminance`, the default) or the transparent ones (alpha)", func(mode string) error {
 		for _, m := range []diffusion.MaskMode{diffusion.MaskLuminance, diffusion.MaskAlpha} {
 			if m.String() == mode {
@@ -27,7 +27,7 @@ func run(ctx context.Context, c *cli.Command, args []string) error {
 	})
 	c.BoolVar(&c.Options.KeepOutside, "keep-outside", false, "leave the pixels outside the mask as they are, byte for byte")
 	c.Float64Var(&c.Options.Strength, "strength", 0, "how much of the masked part is replaced by noise, above 0, to 1 (default 1)")
-	if err := c.Parse(args); err != nil {
+	if err := c.Parse(ctx, args); err != nil {
 		return err
 	}
 	img, err := cli.ReadImage("image", *path)
