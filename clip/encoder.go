@@ -179,6 +179,13 @@ func (e *TextEncoder) Build(g *G.ExprGraph, ids *G.Node, clipSkip int) (*G.Node,
 	return out, nil
 }
 
+// WeightNodes returns the nodes of the text encoder's weights in a graph that Build added to,
+// by the checkpoint's keys. Their values are the model's own, which all graphs
+// share; diffusion.Trainable gives a node numbers that may change.
+func (e *TextEncoder) WeightNodes(g *G.ExprGraph) map[string]*G.Node {
+	return e.model.WeightNodes(g)
+}
+
 // hidden maps ids [N T] to the normalised tokens [N T D] after all layers but the
 // last skip, and to those after all layers.
 func (e *TextEncoder) hidden(g *nn.Graph, ids *G.Node, skip int) (tokens, last *G.Node) {
