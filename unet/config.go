@@ -44,7 +44,7 @@ type Config struct {
 	TimeEmbeddingDim   *int    `json:"time_embedding_dim"`
 	TimeEmbeddingAct   any     `json:"time_embedding_act_fn"`
 	TimestepPostAct    any     `json:"timestep_post_act"`
-	TimeCondProjDim    any     `json:"time_cond_proj_dim"`
+	TimeCondProjDim    *int    `json:"time_cond_proj_dim"` // width of Input.TimeCond
 	ClassEmbedType     *string `json:"class_embed_type"`
 	NumClassEmbeds     *int    `json:"num_class_embeds"`
 	ProjectionInputDim any     `json:"projection_class_embeddings_input_dim"`
@@ -63,6 +63,9 @@ type Config struct {
 	ResnetTimeScaleShift string  `json:"resnet_time_scale_shift"`
 	ResnetOutScaleFactor float64 `json:"resnet_out_scale_factor"`
 	ResnetSkipTimeAct    bool    `json:"resnet_skip_time_act"`
+
+	// Warnings are the keys of the file that are not known, one sentence each.
+	Warnings []string `json:"-"`
 }
 
 // defaultConfig returns what a key that a config.json lacks means to diffusers.
@@ -83,13 +86,19 @@ func defaultConfig() Config {
 	}
 }
 
-// ParseConfig decodes a config.json. A key or value that is not supported is an
-// error that names it.
+// class is what diffusers calls the model.
+const class = "UNet2DConditionModel"
+
+// ParseConfig decodes a config.json. A value that is not supported, or a key of
+// another class, is an error that names it; a key that is not known at all is left out,
+// with a warning in the Config unless it is null or false.
 func ParseConfig(data []byte) (Config, error) {
 	c := defaultConfig()
-	if err := nn.DecodeConfig(data, &c); err != nil {
+	warnings, err := nn.DecodeConfig(data, class, &c)
+	if err != nil {
 		return c, fmt.Errorf("unet: config: %w", err)
 	}
+	c.Warnings = warnings
 	if err := c.validate(); err != nil {
 		return c, fmt.Errorf("unet: config: %w", err)
 	}
@@ -131,7 +140,7 @@ func (c *Config) validate() error {
 		nn.Want("time_embedding_dim", deref(c.TimeEmbeddingDim), c.TimeEmbeddingDim == nil || positive([]int{*c.TimeEmbeddingDim}), "a positive number or null"),
 		nn.Want("time_embedding_act_fn", c.TimeEmbeddingAct, c.TimeEmbeddingAct == nil, "null"),
 		nn.Want("timestep_post_act", c.TimestepPostAct, c.TimestepPostAct == nil, "null"),
-		nn.Want("time_cond_proj_dim", c.TimeCondProjDim, c.TimeCondProjDim == nil, "null"),
+		nn.Want("time_cond_proj_dim", deref(c.TimeCondProjDim), c.TimeCondProjDim == nil || positive([]int{*c.TimeCondProjDim}), "a positive number or null"),
 		nn.Want("class_embed_type", deref(c.ClassEmbedType), c.ClassEmbedType == nil, "null"),
 		nn.Want("num_class_embeds", deref(c.NumClassEmbeds), c.NumClassEmbeds == nil || positive([]int{*c.NumClassEmbeds}), "a positive number or null"),
 		nn.Want("class_embeddings_concat", c.ClassConcat, null(c.ClassConcat), "false"),

@@ -64,7 +64,7 @@ func TestFails(t *testing.T) {
 		{"image is no picture", "text.png: image: unknown format", []string{"x", "-image", "text.png"}},
 		{"image is cut off", "cut.png: ", []string{"x", "-image", "cut.png"}},
 		{"image is huge", "huge.png: ", []string{"x", "-image", "huge.png"}},
-		{"image below 8 pixels", "0×0", []string{"x", "-image", "small.png"}},
+		{"image below 8 pixels", "have 7×7 pixels, want at least 8×8", []string{"x", "-image", "small.png"}},
 		{"strength 2", "strength: have 2", []string{"x", "-image", "in.png", "-strength", "2"}},
 		{"strength NaN", "strength: have NaN", []string{"x", "-image", "in.png", "-strength", "NaN"}},
 		{"size no multiple of 8", "100×48", []string{"x", "-image", "in.png", "-width", "100"}},

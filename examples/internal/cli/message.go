@@ -15,6 +15,11 @@ const (
 	maxMessage  = 4000
 )
 
+// note tells the user something that is not wrong.
+func (c *Command) note(format string, args ...any) {
+	fmt.Fprintf(c.stderr, "%s: note: %s\n", c.Name(), fmt.Sprintf(format, args...))
+}
+
 // oneLine joins the lines of a message, such as the list of a model's missing
 // weights, and spells out what else would move a terminal's cursor.
 func oneLine(s string) string {

@@ -70,7 +70,7 @@ func (c *Command) Save(r *diffusion.Result) error {
 		{"prompt", r.Truncated}, {"negative prompt", r.TruncatedNegative},
 	} {
 		if cutOff.text != "" {
-			fmt.Fprintf(c.stderr, "note: the %s is too long for the text encoder; left out: %q\n", cutOff.what, cut(cutOff.text, maxText))
+			c.note("the %s is too long for the text encoder; left out: %q", cutOff.what, cut(cutOff.text, maxText))
 		}
 	}
 	names := c.names()

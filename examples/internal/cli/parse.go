@@ -46,7 +46,7 @@ func (c *Command) Parse(ctx context.Context, args []string) error {
 		return err
 	}
 	if c.random {
-		fmt.Fprintf(c.stderr, "note: seed %d, drawn at random\n", c.Options.Seed)
+		c.note("seed %d, drawn at random", c.Options.Seed)
 	}
 	return nil
 }

@@ -6,7 +6,6 @@ import (
 	"image"
 	_ "image/gif"
 	_ "image/jpeg"
-	_ "image/png"
 	"os"
 )
 
@@ -35,4 +34,16 @@ func ReadImage(name, path string) (image.Image, error) {
 		return nil, fmt.Errorf("-%s: %s: %w", name, path, err)
 	}
 	return img, nil
+}
+
+// ReadMask reads the mask for an image, and says so if it is stretched.
+func (c *Command) ReadMask(path string, img image.Image) (image.Image, error) {
+	mask, err := ReadImage("mask", path)
+	if err != nil {
+		return nil, err
+	}
+	if have, want := mask.Bounds().Size(), img.Bounds().Size(); have != want {
+		c.note("the mask has %d×%d pixels and is stretched over the image's %d×%d", have.X, have.Y, want.X, want.Y)
+	}
+	return mask, nil
 }
