@@ -26,8 +26,12 @@ func (p *Pipeline) Plan(o *Options) (*Plan, error) {
 	if o == nil {
 		o = &Options{}
 	}
+	chosen, err := pointedTo(o.Sampler)
+	if err != nil {
+		return nil, err
+	}
 	texts := 2
-	if o.Guidance != 0 && !guided(o.Guidance, o.Sampler) {
+	if o.Guidance != 0 && !guided(o.Guidance, chosen) {
 		texts = 1
 	}
 	sized, factor := *o, p.VAE.Config.Factor()
