@@ -64,20 +64,6 @@ const (
 	Int8 = "int8"
 )
 
-// modelIndex is what we read of a pipeline's model_index.json.
-type modelIndex struct {
-	Class string `json:"_class_name"`
-}
-
-// classes are the pipelines whose models we run. The task does not matter: any
-// of them does all that its U-Net can.
-var classes = map[string]bool{
-	"StableDiffusionPipeline":              true,
-	"StableDiffusionImg2ImgPipeline":       true,
-	"StableDiffusionInpaintPipeline":       true,
-	"StableDiffusionInpaintPipelineLegacy": true,
-}
-
 // Load loads the model in a folder in diffusers' layout: model_index.json and
 // the folders tokenizer, text_encoder, unet, vae and scheduler. Weights are in
 // safetensors. Options may be nil.
@@ -101,12 +87,8 @@ func LoadFS(fsys fs.FS, o *LoadOptions) (_ *Pipeline, err error) {
 	if o == nil {
 		o = &LoadOptions{}
 	}
-	var index modelIndex
-	if err := loader.ReadJSON(fsys, "model_index.json", &index); err != nil {
+	if _, err := readIndex(fsys); err != nil {
 		return nil, fmt.Errorf("diffusion: load: %w", err)
-	}
-	if !classes[index.Class] {
-		return nil, fmt.Errorf("diffusion: load: model_index.json: have a %q, want a StableDiffusionPipeline or its image-to-image and inpainting kinds", index.Class)
 	}
 
 	eng, err := engine.New(&engine.Options{Threads: o.Threads, MaxMemory: o.MaxMemory})

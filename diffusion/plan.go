@@ -30,9 +30,13 @@ func (p *Pipeline) Plan(o *Options) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	texts := 2
-	if o.Guidance != 0 && !guided(o.Guidance, chosen) {
-		texts = 1
+	scale := o.Guidance
+	if scale == 0 {
+		scale = defaultGuidance
+	}
+	texts := 1
+	if p.guided(scale, chosen) {
+		texts = 2
 	}
 	sized, factor := *o, p.VAE.Config.Factor()
 	width, height := p.defaultSize()
