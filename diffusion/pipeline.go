@@ -173,6 +173,9 @@ func (p *Pipeline) newRun(config *scheduler.Config, o *Options) (*run, error) {
 	if r.Options, err = o.withDefaults(); err != nil {
 		return nil, err
 	}
+	if r.Sampler, err = pointedTo(r.Sampler); err != nil {
+		return nil, err
+	}
 	if r.schedule, err = p.levels(config, &r.Options); err != nil {
 		return nil, err
 	}
