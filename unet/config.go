@@ -12,7 +12,8 @@ import (
 type Config struct {
 	InChannels       int      `json:"in_channels"`
 	OutChannels      int      `json:"out_channels"`
-	SampleSize       any      `json:"sample_size"` // size of the latents in training; informative
+	SampleSize       any      `json:"sample_size"` // of the latents in training; see Cells
+	DiffusersVersion any      `json:"_diffusers_version"`
 	BlockOutChannels []int    `json:"block_out_channels"`
 	DownBlockTypes   []string `json:"down_block_types"`
 	MidBlockType     *string  `json:"mid_block_type"`
