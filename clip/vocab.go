@@ -3,13 +3,16 @@ package clip
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"path"
 	"strings"
+
+	"sdgo/internal/loader"
+	"sdgo/internal/pyjson"
 )
 
 // maxTokenizerFile bounds what is read of one file; CLIP's largest has 2 MB.
@@ -32,9 +35,9 @@ type tokenizerFiles struct {
 // readTokenizerFiles reads tokenizer.json if there is one, else vocab.json and
 // merges.txt, and with them tokenizer_config.json, special_tokens_map.json and
 // added_tokens.json, which may be missing.
-func readTokenizerFiles(fsys fs.FS, dir string) (*tokenizerFiles, error) {
+func readTokenizerFiles(ctx context.Context, fsys fs.FS, dir string) (*tokenizerFiles, error) {
 	f := &tokenizerFiles{special: map[string]*fileToken{}, added: map[int]*fileToken{}}
-	r := folder{fsys, dir}
+	r := folder{ctx, fsys, dir}
 	ownTokens, err := f.readConfig(r)
 	if err != nil {
 		return nil, err
@@ -53,6 +56,7 @@ func readTokenizerFiles(fsys fs.FS, dir string) (*tokenizerFiles, error) {
 
 // folder reads the files of one folder.
 type folder struct {
+	ctx  context.Context
 	fsys fs.FS
 	dir  string
 }
@@ -60,17 +64,9 @@ type folder struct {
 func (f folder) path(name string) string { return path.Join(f.dir, name) }
 
 func (f folder) read(name string) ([]byte, error) {
-	file, err := f.fsys.Open(f.path(name))
+	data, err := loader.ReadFile(f.ctx, f.fsys, f.path(name), maxTokenizerFile)
 	if err != nil {
 		return nil, fmt.Errorf("clip: %w", err)
-	}
-	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, maxTokenizerFile+1))
-	if err != nil {
-		return nil, fmt.Errorf("clip: %s: %w", f.path(name), err)
-	}
-	if len(data) > maxTokenizerFile {
-		return nil, fmt.Errorf("clip: %s: have more than %d bytes", f.path(name), maxTokenizerFile)
 	}
 	return data, nil
 }
@@ -84,7 +80,7 @@ func (f folder) readJSON(name string, v any) (found bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	err = json.Unmarshal(data, v)
+	err = pyjson.Unmarshal(data, v)
 	var syntax *json.SyntaxError
 	var kind *json.UnmarshalTypeError
 	switch {

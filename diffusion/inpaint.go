@@ -82,11 +82,19 @@ func (p *Pipeline) Inpaint(ctx context.Context, prompt string, img, mask image.I
 		for i := range extra {
 			extra[i] = append(append(extra[i], cells...), masked[i*size:(i+1)*size]...)
 		}
-		if err := r.sample(ctx, x, r.denoiser(extra)); err != nil {
+		denoise, err := r.denoiser(extra)
+		if err != nil {
+			return nil, err
+		}
+		if err := r.sample(ctx, x, denoise); err != nil {
 			return nil, err
 		}
 	} else {
-		if err := r.sample(ctx, x, keepOutside(r.denoiser(nil), clean, noise, cells, r.schedule.Sigmas[0])); err != nil {
+		denoise, err := r.denoiser(nil)
+		if err != nil {
+			return nil, err
+		}
+		if err := r.sample(ctx, x, keepOutside(denoise, clean, noise, cells, r.schedule.Sigmas[0])); err != nil {
 			return nil, err
 		}
 		blend(x, cells, func(i int) float32 { return clean[i] / float32(r.schedule.FinalScale) })

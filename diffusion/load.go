@@ -1,6 +1,7 @@
 package diffusion
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -64,24 +65,21 @@ const (
 	Int8 = "int8"
 )
 
-// modelIndex is what we read of a pipeline's model_index.json.
-type modelIndex struct {
-	Class string `json:"_class_name"`
-}
-
-// classes are the pipelines whose models we run. The task does not matter: any
-// of them does all that its U-Net can.
-var classes = map[string]bool{
-	"StableDiffusionPipeline":              true,
-	"StableDiffusionImg2ImgPipeline":       true,
-	"StableDiffusionInpaintPipeline":       true,
-	"StableDiffusionInpaintPipelineLegacy": true,
-}
-
 // Load loads the model in a folder in diffusers' layout: model_index.json and
 // the folders tokenizer, text_encoder, unet, vae and scheduler. Weights are in
 // safetensors. Options may be nil.
+//
+// Weight files are mapped while they are loaded, and copied: when Load returns no file
+// is open or mapped, and what happens to the files later has no effect. A weight file
+// that another program cuts or writes to meanwhile is an error.
 func Load(path string, o *LoadOptions) (*Pipeline, error) {
+	return LoadContext(context.Background(), path, o)
+}
+
+// LoadContext is [Load] that returns ctx's error within 100 ms after ctx is done,
+// unless a single read of a file takes longer. It leaves no goroutine, file or mapping
+// behind.
+func LoadContext(ctx context.Context, path string, o *LoadOptions) (*Pipeline, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, fmt.Errorf("diffusion: load: %w", err)
@@ -89,7 +87,7 @@ func Load(path string, o *LoadOptions) (*Pipeline, error) {
 	if !info.IsDir() {
 		return nil, fmt.Errorf("diffusion: load %s: have a file, want a folder in diffusers' layout", path)
 	}
-	p, err := LoadFS(os.DirFS(path), o)
+	p, err := LoadFSContext(ctx, os.DirFS(path), o)
 	if err != nil {
 		return nil, fmt.Errorf("%w (in %s)", err, path)
 	}
@@ -97,16 +95,18 @@ func Load(path string, o *LoadOptions) (*Pipeline, error) {
 }
 
 // LoadFS is like [Load] for a file system whose root is the model's folder.
-func LoadFS(fsys fs.FS, o *LoadOptions) (_ *Pipeline, err error) {
+func LoadFS(fsys fs.FS, o *LoadOptions) (*Pipeline, error) {
+	return LoadFSContext(context.Background(), fsys, o)
+}
+
+// LoadFSContext is like [LoadContext] for a file system whose root is the model's
+// folder.
+func LoadFSContext(ctx context.Context, fsys fs.FS, o *LoadOptions) (_ *Pipeline, err error) {
 	if o == nil {
 		o = &LoadOptions{}
 	}
-	var index modelIndex
-	if err := loader.ReadJSON(fsys, "model_index.json", &index); err != nil {
+	if _, err := readIndex(ctx, fsys); err != nil {
 		return nil, fmt.Errorf("diffusion: load: %w", err)
-	}
-	if !classes[index.Class] {
-		return nil, fmt.Errorf("diffusion: load: model_index.json: have a %q, want a StableDiffusionPipeline or its image-to-image and inpainting kinds", index.Class)
 	}
 
 	eng, err := engine.New(&engine.Options{Threads: o.Threads, MaxMemory: o.MaxMemory})
@@ -120,26 +120,26 @@ func LoadFS(fsys fs.FS, o *LoadOptions) (_ *Pipeline, err error) {
 		}
 	}()
 	var config json.RawMessage
-	if err = loader.ReadJSON(fsys, "scheduler/scheduler_config.json", &config); err != nil {
+	if err = loader.ReadJSON(ctx, fsys, "scheduler/scheduler_config.json", &config); err != nil {
 		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}
 	schedule, err := scheduler.ParseConfig(config)
 	if err != nil {
 		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}
-	if p.Tokenizer, err = clip.LoadTokenizer(fsys, "tokenizer"); err != nil {
+	if p.Tokenizer, err = clip.LoadTokenizerContext(ctx, fsys, "tokenizer"); err != nil {
 		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}
 	session := nn.NewSession(eng)
 	session.Hold()
 	c := &clip.LoadOptions{Variant: o.Variant, Precision: o.Precision, Session: session}
-	if p.TextEncoder, err = clip.LoadTextEncoderFS(fsys, "text_encoder", c); err != nil {
+	if p.TextEncoder, err = clip.LoadTextEncoderFSContext(ctx, fsys, "text_encoder", c); err != nil {
 		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}
-	if p.UNet, err = unet.LoadFS(fsys, "unet", (*unet.LoadOptions)(c)); err != nil {
+	if p.UNet, err = unet.LoadFSContext(ctx, fsys, "unet", (*unet.LoadOptions)(c)); err != nil {
 		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}
-	if p.VAE, err = vae.LoadFS(fsys, "vae", (*vae.LoadOptions)(c)); err != nil {
+	if p.VAE, err = vae.LoadFSContext(ctx, fsys, "vae", (*vae.LoadOptions)(c)); err != nil {
 		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}
 	p.Scheduler = p.corrected(schedule)
@@ -150,7 +150,7 @@ func LoadFS(fsys fs.FS, o *LoadOptions) (_ *Pipeline, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}
-	if err = session.Load(most, least); err != nil {
+	if err = session.Load(ctx, most, least); err != nil {
 		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}
 	return p, nil

@@ -29,7 +29,9 @@ type Options struct {
 	// Guidance is the guidance scale of Ho and Salimans (2022), at most 1000.
 	// Zero means 7.5; one turns guidance off and halves the work. A sampler with
 	// CFG++ takes the same number as it is and wants it small, about 0.5 to 2; one
-	// is then a scale like any other.
+	// is then a scale like any other. A model that was distilled from guided ones
+	// (LCM's, whose U-Net has a time_cond_proj_dim) reads the scale as an input: every
+	// scale costs one half, and the negative prompt has no effect.
 	//
 	// https://arxiv.org/abs/2207.12598
 	Guidance float64
@@ -180,6 +182,9 @@ const (
 	maxSide     = 1 << 16 // pixels; the memory limit is far below its square
 )
 
+// defaultGuidance is the guidance scale of diffusers' pipelines.
+const defaultGuidance = 7.5
+
 // withDefaults returns the options with zeros replaced, or an error that names
 // the option that is wrong.
 func (o *Options) withDefaults() (Options, error) {
@@ -191,12 +196,14 @@ func (o *Options) withDefaults() (Options, error) {
 		v.Steps = 50
 	}
 	if v.Guidance == 0 {
-		v.Guidance = 7.5
+		v.Guidance = defaultGuidance
 	}
 	if v.Images == 0 {
 		v.Images = 1
 	}
 	switch {
+	case v.Sampler != nil && sampler.IsNil(v.Sampler):
+		return v, fmt.Errorf("diffusion: sampler: have a nil %T", v.Sampler)
 	case v.Images < 1 || v.Images > maxImages:
 		return v, fmt.Errorf("diffusion: images: have %d, want 1 to %d", v.Images, maxImages)
 	case v.Steps < 1 || v.Steps > 1000:

@@ -26,6 +26,10 @@ import (
 // It is safe for concurrent use: calls share the weights, and all else is their
 // own. The parts may be used alone too.
 //
+// A call's Denoiser, noise and Step end with it: who kept one gets an error. A panic
+// in a function or sampler of the caller's passes through to the caller, after what
+// the call held was given back.
+//
 // https://arxiv.org/abs/2112.10752
 type Pipeline struct {
 	Tokenizer   *clip.Tokenizer
@@ -39,6 +43,10 @@ type Pipeline struct {
 	// other values for mistakes of old files. A config set here later is taken as
 	// it is.
 	Scheduler *scheduler.Config
+
+	// Warnings are what the model's files say that was not taken into account, such
+	// as keys of a config.json that are not known, one sentence each.
+	Warnings []string
 
 	engine *engine.Engine // nil if the parts are the caller's
 }
@@ -59,6 +67,8 @@ type run struct {
 	h, w     int           // size of the latents
 
 	encodeTile, decodeTile int // sides in pixels, or 0: whole
+
+	endWrapped func() // ends the Denoiser that Wrap got; may be nil
 }
 
 // TextToImage makes pictures of the prompt. Prompts are cut to 77 tokens; the
@@ -87,7 +97,11 @@ func (p *Pipeline) TextToImage(ctx context.Context, prompt string, o *Options) (
 	for i := range x {
 		x[i] *= scale
 	}
-	if err := r.sample(ctx, x, r.denoiser(nil)); err != nil {
+	denoise, err := r.denoiser(nil)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.sample(ctx, x, denoise); err != nil {
 		return nil, err
 	}
 	return r.finish(ctx, x)
@@ -126,7 +140,11 @@ func (p *Pipeline) ImageToImage(ctx context.Context, prompt string, img image.Im
 		return nil, err
 	}
 	x := addNoise(clean, noise, r.schedule.Sigmas[0])
-	if err := r.sample(ctx, x, r.denoiser(nil)); err != nil {
+	denoise, err := r.denoiser(nil)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.sample(ctx, x, denoise); err != nil {
 		return nil, err
 	}
 	return r.finish(ctx, x)
@@ -153,7 +171,11 @@ func (p *Pipeline) newRun(config *scheduler.Config, o *Options) (*run, error) {
 	for i := range r.Images {
 		seed := r.Seed + uint64(i)
 		r.result.Seeds = append(r.result.Seeds, seed)
-		r.noise = append(r.noise, newStream(seed, r.NewNoise))
+		stream, err := newStream(seed, r.NewNoise)
+		if err != nil {
+			return nil, err
+		}
+		r.noise = append(r.noise, stream)
 	}
 	return r, nil
 }
@@ -191,6 +213,9 @@ func (r *run) prepare(width, height int) error {
 	r.h, r.w = r.Height/factor, r.Width/factor
 	var err error
 	if r.sampler, err = solver(&r.Options, r.schedule); err != nil {
+		return err
+	}
+	if err := r.checkDistilled(); err != nil {
 		return err
 	}
 	if err := r.prepareUNet(); err != nil {
@@ -234,8 +259,11 @@ func (r *run) prepareUNet() error {
 	return err
 }
 
-// close gives back what the run holds beside the model.
+// close gives back what the run holds beside the model, once nobody uses it.
 func (r *run) close() {
+	if r.endWrapped != nil {
+		r.endWrapped()
+	}
 	if r.keeper != nil {
 		r.keeper.close()
 	}
@@ -263,12 +291,6 @@ func (r *run) prepareImage(img image.Image, strength float64) error {
 	r.encodeTile, err = r.tile(r.Height, r.Width, r.VAE.CheckEncode, r.VAE.CheckEncodeTiles, r.VAE.FitEncode)
 	return err
 }
-
-// guided says whether the unconditional half is computed. CFG++ needs it whatever
-// the scale.
-func (r *run) guided() bool { return guided(r.Guidance, r.sampler) }
-
-func guided(scale float64, s sampler.Sampler) bool { return scale > 1 || sampler.NeedsUncond(s) }
 
 // encodeText fills cond and both. As in diffusers, clip skip is for the prompt
 // alone: the negative prompt goes through all layers.
@@ -409,7 +431,7 @@ func (r *run) sample(ctx context.Context, x []float32, denoise sampler.Denoiser)
 		}
 		r.result.Timings.Calls = step.Calls
 		if r.OnStep != nil {
-			if err := r.OnStep(r.report(steps, step)); err != nil {
+			if err := r.onStep(steps, step); err != nil {
 				return fmt.Errorf("diffusion: step %d: %w", step.Index, err)
 			}
 		}

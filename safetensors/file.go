@@ -82,7 +82,7 @@ func OpenFSContext(ctx context.Context, fsys fs.FS, name string) (*File, error) 
 
 // parse checks the header of m and lists its tensors.
 func parse(ctx context.Context, m *mapping) (*File, *FormatError) {
-	n, err := headerLength(m.data, int64(len(m.data)))
+	n, err := headerLength(m.data)
 	if err != nil {
 		return nil, err
 	}

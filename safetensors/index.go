@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"sdgo/internal/gitlfs"
 	"sdgo/internal/regular"
 )
 
@@ -110,10 +111,13 @@ func readIndex(ctx context.Context, fsys fs.FS, name string) ([]shard, error) {
 
 // parseIndex parses the JSON of an index.
 func parseIndex(ctx context.Context, src []byte) ([]shard, *FormatError) {
+	if gitlfs.IsPointer(src) {
+		return nil, &FormatError{Msg: gitlfs.ErrPointer.Error()}
+	}
 	if i := invalidUTF8(src); i >= 0 {
 		return nil, &FormatError{Offset: int64(i), Msg: "index: invalid UTF-8"}
 	}
-	p := &parser{ctx: ctx, src: src}
+	p := &parser{ctx: ctx, src: src, python: true}
 	var shards []shard
 	var sawMap bool
 	p.object("index", func(key string, at int) {

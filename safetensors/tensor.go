@@ -126,6 +126,23 @@ func (t Tensor) Float32sInto(dst []float32) error {
 	return nil
 }
 
+// Slice returns the n elements from number from on, in row-major order, as a tensor of
+// one dimension that shares t's data. It is an error if t has not so many, or if they
+// do not begin and end with a byte.
+func (t Tensor) Slice(from, n int) (Tensor, error) {
+	if from < 0 || n < 0 || n > t.Len()-from {
+		return Tensor{}, fmt.Errorf("safetensors: tensor %.200q: have elements 0 to %d (shape %v), want %d from %d on", t.Name, t.Len()-1, t.Shape, n, from)
+	}
+	bits := t.DType.Bits()
+	if from*bits%8 != 0 || n*bits%8 != 0 {
+		return Tensor{}, fmt.Errorf("safetensors: tensor %.200q: elements %d to %d of %v do not fill bytes", t.Name, from, from+n-1, t.DType)
+	}
+	t.Shape = []int{n}
+	t.begin += from * bits / 8
+	t.end = t.begin + n*bits/8
+	return t, nil
+}
+
 // Int64s returns the elements of an integer or BOOL tensor in new memory. Any
 // other type is an error, and so is a U64 beyond int64.
 func (t Tensor) Int64s() ([]int64, error) {

@@ -15,18 +15,19 @@ import (
 )
 
 func main() {
-	if err := run(os.Args[1:], os.Stdout); err != nil && !errors.Is(err, flag.ErrHelp) {
+	if err := run(os.Args[1:], os.Stdout, os.Stderr); err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintf(os.Stderr, "inspect: %v\n", err)
 		os.Exit(1)
 	}
 }
 
-func run(args []string, stdout io.Writer) error {
+func run(args []string, stdout, stderr io.Writer) error {
 	f := flag.NewFlagSet("inspect", flag.ContinueOnError)
 	f.SetOutput(io.Discard)
 	var load diffusion.LoadOptions
 	var o diffusion.Options
 	model := f.String("model", "tinyscenes", models.Help)
+	f.StringVar(&load.Variant, "variant", "", "`name` of the weight files, fp16 for model.fp16.safetensors (default the plain ones)")
 	f.StringVar(&load.Precision, "precision", "", "float32, float16, bfloat16 or int8 (default float32)")
 	cli.MemoryFlag(f, &load.MaxMemory, "")
 	f.IntVar(&load.Threads, "threads", 0, "goroutines that compute (default one for each processor)")
@@ -53,6 +54,7 @@ func run(args []string, stdout io.Writer) error {
 		return err
 	}
 	defer pipe.Close()
+	cli.PrintWarnings(stderr, "inspect", pipe)
 	plan, err := pipe.Plan(&o)
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"flag"
+	"io"
 	"strings"
 	"testing"
 
@@ -11,14 +12,14 @@ import (
 
 func TestInspect(t *testing.T) {
 	var out strings.Builder
-	require.NoError(t, run([]string{"-precision", "bf16"}, &out))
+	require.NoError(t, run([]string{"-precision", "bf16"}, &out, &out))
 	assert.Regexp(t, `(?m)^clip: weights .*, values .*, \d+ steps, about `, out.String())
 	assert.Regexp(t, `(?m)^unet: `, out.String())
 	assert.Regexp(t, `(?m)^vae: `, out.String())
 	assert.Regexp(t, `down_blocks\.0\.resnets\.0\.conv1 +conv 3×3/1 .* float16 `, out.String())
 	assert.Regexp(t, `ff\.net\.2 +linear .* bfloat16 `, out.String())
 	out.Reset()
-	require.ErrorIs(t, run([]string{"-help"}, &out), flag.ErrHelp)
+	require.ErrorIs(t, run([]string{"-help"}, &out, &out), flag.ErrHelp)
 	assert.Contains(t, out.String(), "-max-memory")
 }
 
@@ -30,6 +31,6 @@ func TestBadFlags(t *testing.T) {
 		{"-max-memory 1MB", "more than the limit of"},
 		{"extra", `have argument "extra"`},
 	} {
-		assert.ErrorContains(t, run(strings.Fields(tt.args), &strings.Builder{}), tt.want)
+		assert.ErrorContains(t, run(strings.Fields(tt.args), io.Discard, io.Discard), tt.want)
 	}
 }

@@ -56,11 +56,11 @@ func assemble(name string) (fs.FS, error) {
 		return m.(fs.FS), nil
 	}
 	m := make(fstest.MapFS)
-	if err := addTree(m, ".", name); err != nil {
+	if err := addTree(m, ".", path.Join("testdata/models", name)); err != nil {
 		return nil, err
 	}
 	for to, from := range shared[name] {
-		if err := addTree(m, to, from); err != nil {
+		if err := addTree(m, to, path.Join("testdata/models", from)); err != nil {
 			return nil, err
 		}
 	}
@@ -68,10 +68,8 @@ func assemble(name string) (fs.FS, error) {
 	return m, nil
 }
 
-// addTree copies a file or folder of testdata/models into m. A file whose name
-// ends in .gz is unpacked.
-func addTree(m fstest.MapFS, to, from string) error {
-	root := path.Join("testdata/models", from)
+// addTree copies a file or folder into m. A file whose name ends in .gz is unpacked.
+func addTree(m fstest.MapFS, to, root string) error {
 	return fs.WalkDir(files, root, func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err

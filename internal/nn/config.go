@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"sdgo/internal/pyjson"
+	"sdgo/internal/quote"
 )
 
 // DecodeConfig decodes a config.json into the struct that config points to,
@@ -14,8 +17,8 @@ import (
 // skipped; any other that the struct does not have is an error.
 func DecodeConfig(data []byte, config any) error {
 	var keys map[string]json.RawMessage
-	if err := json.Unmarshal(data, &keys); err != nil {
-		return err
+	if err := pyjson.Unmarshal(data, &keys); err != nil {
+		return quote.Error(err)
 	}
 	for k := range keys {
 		if strings.HasPrefix(k, "_") {
@@ -29,7 +32,7 @@ func DecodeConfig(data []byte, config any) error {
 	dec := json.NewDecoder(bytes.NewReader(known))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(config); err != nil {
-		return fmt.Errorf("%s", strings.TrimPrefix(err.Error(), "json: "))
+		return errors.New(quote.Cut(strings.TrimPrefix(err.Error(), "json: ")))
 	}
 	return nil
 }
@@ -85,7 +88,7 @@ func Want(key string, have any, ok bool, want string) string {
 	if ok {
 		return ""
 	}
-	return fmt.Sprintf("%s: have %v, want %s", key, have, want)
+	return fmt.Sprintf("%s: have %s, want %s", key, quote.Value(have), want)
 }
 
 // Verify returns an error that names all that is wrong.

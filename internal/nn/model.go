@@ -45,17 +45,17 @@ type Model struct {
 }
 
 // LoadModel loads the model in a folder: define decodes the config and asks
-// params for the weights.
-func LoadModel(name string, fsys fs.FS, dir, base string, o LoadOptions, define func(config []byte, p *Params) error) (*Model, error) {
+// params for the weights. It returns ctx's error soon after ctx is done.
+func LoadModel(ctx context.Context, name string, fsys fs.FS, dir, base string, o LoadOptions, define func(config []byte, p *Params) error) (*Model, error) {
 	var config json.RawMessage
-	if err := loader.ReadJSON(fsys, path.Join(dir, "config.json"), &config); err != nil {
+	if err := loader.ReadJSON(ctx, fsys, path.Join(dir, "config.json"), &config); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	src, err := open(fsys, dir, base, o.Variant)
+	src, err := open(ctx, fsys, dir, base, o.Variant)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	m, err := NewModel(name, src, o, func(p *Params) error { return define(config, p) })
+	m, err := NewModel(ctx, name, src, o, func(p *Params) error { return define(config, p) })
 	if err != nil {
 		src.Close()
 	}
@@ -63,16 +63,16 @@ func LoadModel(name string, fsys fs.FS, dir, base string, o LoadOptions, define 
 }
 
 // open opens the weights in a folder.
-func open(fsys fs.FS, dir, base, variant string) (Source, error) {
+func open(ctx context.Context, fsys fs.FS, dir, base, variant string) (Source, error) {
 	if _, ok := fsys.(Random); ok {
 		return &randomWeights{shapes: make(map[string][]int)}, nil
 	}
-	return loader.Open(fsys, dir, base, variant)
+	return loader.Open(ctx, fsys, dir, base, variant)
 }
 
 // NewModel makes a model of the tensors of src, which it takes over if it
 // succeeds. The weights are loaded, unless the session holds that back.
-func NewModel(name string, src Source, o LoadOptions, define func(p *Params) error) (*Model, error) {
+func NewModel(ctx context.Context, name string, src Source, o LoadOptions, define func(p *Params) error) (*Model, error) {
 	format, err := ParsePrecision(o.Precision)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
@@ -92,14 +92,14 @@ func NewModel(name string, src Source, o LoadOptions, define func(p *Params) err
 	if err := define(m.params); err != nil {
 		return nil, err
 	}
-	if err := m.params.check(name); err != nil {
+	if err := m.params.problems.err(name); err != nil {
 		return nil, err
 	}
 	s.models = append(s.models, m)
 	if s.held {
 		return m, nil
 	}
-	return m, s.Load()
+	return m, s.Load(ctx)
 }
 
 // Close waits for calls in flight and gives the model's memory back. Every later
@@ -118,7 +118,21 @@ func (m *Model) Close() error {
 	if m.weights == nil { // not loaded
 		return m.params.src.Close()
 	}
-	return m.weights.Close()
+	m.weights.Close()
+	return nil
+}
+
+// load loads the weights and closes the files that they came from.
+func (m *Model) load(ctx context.Context) error {
+	ws, err := m.params.Load(ctx, m.name, m.eng)
+	if err != nil {
+		return err
+	}
+	m.weights = ws
+	if err := m.params.src.Close(); err != nil {
+		return fmt.Errorf("%s: %w", m.name, err)
+	}
+	return nil
 }
 
 // Run computes the outputs of the graph that build makes, once for each key, for

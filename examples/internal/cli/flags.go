@@ -64,6 +64,7 @@ func New(name, about string, stdout, stderr io.Writer) *Command {
 	c.IntVar(&o.Reuse.Branch, "reuse-branch", 0, "skip `branch` above which the U-Net is computed in every call; 1 is the fastest and least exact (default the whole top level)")
 	c.Float64Var(&o.TokenMerging.Ratio, "merge", 0, "share of tokens to merge before self-attention, 0 to 0.75 (default 0)")
 	c.IntVar(&o.TokenMerging.Levels, "merge-levels", 0, "number of `levels`, from the top, that merge tokens (default 1)")
+	c.StringVar(&c.load.Variant, "variant", "", "`name` of the weight files, fp16 for model.fp16.safetensors; a part without such a file has its plain one (default the plain ones)")
 	c.StringVar(&c.load.Precision, "precision", "", "float32, float16, bfloat16 or int8: how weights are kept and linear layers computed (default float32)")
 	MemoryFlag(c.FlagSet, &c.load.MaxMemory, ": what does not fit is kept in fewer bits")
 	c.IntVar(&c.load.Threads, "threads", 0, "goroutines that compute (default one for each processor)")
@@ -152,12 +153,26 @@ func (c *Command) help() {
 	c.PrintDefaults()
 }
 
-// Load loads the model that the flags name.
-func (c *Command) Load() (*diffusion.Pipeline, error) {
+// Load loads the model that the flags name, and prints what the model's files had
+// that was not taken into account.
+func (c *Command) Load() (pipe *diffusion.Pipeline, err error) {
 	begin := time.Now()
 	defer func() { c.loading = time.Since(begin) }()
 	if c.model == "" {
-		return diffusion.LoadFS(tinyscenes.FS, &c.load)
+		pipe, err = diffusion.LoadFS(tinyscenes.FS, &c.load)
+	} else {
+		pipe, err = diffusion.Load(c.model, &c.load)
 	}
-	return diffusion.Load(c.model, &c.load)
+	if err != nil {
+		return nil, err
+	}
+	PrintWarnings(c.stderr, c.Name(), pipe)
+	return pipe, nil
+}
+
+// PrintWarnings prints a pipeline's warnings, one a line.
+func PrintWarnings(w io.Writer, command string, pipe *diffusion.Pipeline) {
+	for _, warning := range pipe.Warnings {
+		fmt.Fprintf(w, "%s: warning: %s\n", command, oneLine(warning))
+	}
 }
