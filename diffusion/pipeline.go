@@ -44,8 +44,8 @@ type Pipeline struct {
 	// it is.
 	Scheduler *scheduler.Config
 
-	// Warnings are what the model's files say that was not taken into account, such
-	// as keys of a config.json that are not known, one sentence each.
+	// Warnings are what the model's files say that [Load] did not take into account,
+	// such as keys of a config.json that are not known, one sentence each.
 	Warnings []string
 
 	engine *engine.Engine // nil if the parts are the caller's
@@ -121,13 +121,21 @@ func (p *Pipeline) ImageToImage(ctx context.Context, prompt string, img image.Im
 	if err := p.checkPlain(); err != nil {
 		return nil, err
 	}
-	if err := r.prepareImage(img, 0.8); err != nil {
+	original, err := newSource("image", img)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.prepareImage(original, 0.8); err != nil {
 		return nil, err
 	}
 	if err := r.encodeText(ctx, prompt); err != nil {
 		return nil, err
 	}
-	posterior, err := r.encodeImage(ctx, imageToTensor(img, r.Width, r.Height))
+	_, pixels, err := r.readImage(ctx, original)
+	if err != nil {
+		return nil, err
+	}
+	posterior, err := r.encodeImage(ctx, pixels)
 	if err != nil {
 		return nil, err
 	}
@@ -165,6 +173,9 @@ func (p *Pipeline) newRun(config *scheduler.Config, o *Options) (*run, error) {
 	if r.Options, err = o.withDefaults(); err != nil {
 		return nil, err
 	}
+	if r.Sampler, err = pointedTo(r.Sampler); err != nil {
+		return nil, err
+	}
 	if r.schedule, err = p.levels(config, &r.Options); err != nil {
 		return nil, err
 	}
@@ -180,28 +191,11 @@ func (p *Pipeline) newRun(config *scheduler.Config, o *Options) (*run, error) {
 	return r, nil
 }
 
-// defaultSize is the size of the pictures that the model was trained on:
-// sample_size cells for both sides, or a list of height and width.
+// defaultSize is the size of the pictures that the model was trained on.
 func (p *Pipeline) defaultSize() (width, height int) {
-	width, height = 64, 64
-	switch v := p.UNet.Config.SampleSize.(type) {
-	case float64:
-		width, height = cells(v, width), cells(v, height)
-	case []any:
-		if len(v) == 2 {
-			width, height = cells(v[1], width), cells(v[0], height)
-		}
-	}
+	height, width = p.UNet.Config.Cells()
 	factor := p.VAE.Config.Factor()
 	return factor * width, factor * height
-}
-
-// cells is the number v of a config, or missing if it is none that makes sense.
-func cells(v any, missing int) int {
-	if n, ok := v.(float64); ok && n >= 1 && n <= maxSide {
-		return int(n)
-	}
-	return missing
 }
 
 // prepare settles the size of the pictures and wants the memory for them.
@@ -271,10 +265,7 @@ func (r *run) close() {
 
 // prepareImage does the same for a picture made from an image, and takes the
 // part of the schedule that the strength leaves.
-func (r *run) prepareImage(img image.Image, strength float64) error {
-	if err := checkImage("image", img); err != nil {
-		return err
-	}
+func (r *run) prepareImage(img *source, strength float64) error {
 	if !r.VAE.HasEncoder() {
 		return fmt.Errorf("diffusion: %w", ErrNoEncoder)
 	}
@@ -285,7 +276,7 @@ func (r *run) prepareImage(img image.Image, strength float64) error {
 	if r.schedule, err = r.schedule.Tail(r.Strength); err != nil {
 		return fmt.Errorf("diffusion: %w", err)
 	}
-	if err := r.prepare(img.Bounds().Dx(), img.Bounds().Dy()); err != nil {
+	if err := r.prepare(img.width, img.height); err != nil {
 		return err
 	}
 	r.encodeTile, err = r.tile(r.Height, r.Width, r.VAE.CheckEncode, r.VAE.CheckEncodeTiles, r.VAE.FitEncode)
@@ -298,7 +289,7 @@ func (r *run) encodeText(ctx context.Context, prompt string) error {
 	begin := time.Now()
 	positive := r.Tokenizer.Encode(prompt)
 	r.result.Truncated = positive.TruncatedText
-	cond, err := r.encode(ctx, positive.IDs, r.ClipSkip)
+	cond, err := r.encode(ctx, positive, r.ClipSkip)
 	if err != nil {
 		return err
 	}
@@ -307,7 +298,7 @@ func (r *run) encodeText(ctx context.Context, prompt string) error {
 	if r.guided() {
 		negative := r.Tokenizer.Encode(r.NegativePrompt)
 		r.result.TruncatedNegative = negative.TruncatedText
-		uncond, err := r.encode(ctx, negative.IDs, 0)
+		uncond, err := r.encode(ctx, negative, 0)
 		if err != nil {
 			return err
 		}
@@ -318,8 +309,14 @@ func (r *run) encodeText(ctx context.Context, prompt string) error {
 }
 
 // encode returns the embedding [77 D] of one text.
-func (r *run) encode(ctx context.Context, ids []int, skip int) ([]float32, error) {
-	e, err := r.TextEncoder.Encode(ctx, [][]int{ids}, skip)
+func (r *run) encode(ctx context.Context, text clip.Encoding, skip int) ([]float32, error) {
+	var e *clip.Embeddings
+	var err error
+	if r.TextEncoder.Config.UseAttentionMask {
+		e, err = r.TextEncoder.EncodeMasked(ctx, [][]int{text.IDs}, [][]int{text.Mask}, skip)
+	} else {
+		e, err = r.TextEncoder.Encode(ctx, [][]int{text.IDs}, skip)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("diffusion: %w", err)
 	}
@@ -328,6 +325,17 @@ func (r *run) encode(ctx context.Context, ids []int, skip int) ([]float32, error
 		return nil, fmt.Errorf("diffusion: %w", err)
 	}
 	return x, nil
+}
+
+// readImage returns the image in the size of the picture, as pixels and as a
+// tensor [1 3 H W].
+func (r *run) readImage(ctx context.Context, img *source) (pixels, []float32, error) {
+	p, err := resize(ctx, img.rgb(ctx), r.Width, r.Height).collect()
+	if err != nil {
+		return pixels{}, nil, err
+	}
+	x, err := p.tensor(ctx)
+	return p, x, err
 }
 
 // encodeImage maps an image [1 3 H W] to the distribution of its latents.
@@ -472,7 +480,7 @@ func (r *run) finish(ctx context.Context, x []float32) (*Result, error) {
 		if err := checkFinite("vae decoder", decoded.Float32s()); err != nil {
 			return nil, fmt.Errorf("diffusion: %w", err)
 		}
-		images, err := tensorToImages(decoded.Float32s(), 1, r.Height, r.Width)
+		images, err := tensorToImages(ctx, decoded.Float32s(), 1, r.Height, r.Width)
 		if err != nil {
 			return nil, err
 		}
