@@ -86,7 +86,11 @@ func LoadContext(ctx context.Context, path string, o *LoadOptions) (*Pipeline, e
 		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}
 	if !info.IsDir() {
-		return nil, fmt.Errorf("diffusion: load %s: have a file, want a folder in diffusers' layout", path)
+		err := fmt.Errorf("diffusion: load %s: have a file, want a folder in diffusers' layout", path)
+		if singleFile(path) {
+			err = fmt.Errorf("%w: %s", err, convert)
+		}
+		return nil, err
 	}
 	p, err := LoadFSContext(ctx, os.DirFS(path), o)
 	if err != nil {
@@ -108,6 +112,9 @@ func LoadFSContext(ctx context.Context, fsys fs.FS, o *LoadOptions) (_ *Pipeline
 	}
 	index, err := readIndex(ctx, fsys)
 	if err != nil {
+		if what := describeFolder(fsys); what != "" && errors.Is(err, fs.ErrNotExist) {
+			err = fmt.Errorf("have %s, want that of a pipeline: %w", what, err)
+		}
 		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}
 
@@ -165,7 +172,7 @@ func loadScheduler(ctx context.Context, fsys fs.FS, x *index) (*scheduler.Config
 	if err := loader.ReadJSON(ctx, fsys, file, &config); err != nil {
 		return nil, err
 	}
-	class := strings.TrimPrefix(x.parts["scheduler"].class, "Flax")
+	class := strings.TrimPrefix(x.parts["scheduler"], "Flax")
 	c, err := scheduler.ParseClass(class, config)
 	if err != nil && class != "" {
 		return nil, fmt.Errorf("%s, as the %s that model_index.json names: %w", file, class, err)
@@ -230,6 +237,9 @@ func (p *Pipeline) check() error {
 	if have, want := p.UNet.Config.OutChannels, p.VAE.Config.LatentChannels; have != want {
 		return fmt.Errorf("diffusion: the U-Net writes %d channels (out_channels), the VAE reads %d (latent_channels)", have, want)
 	}
+	if err := p.checkInput(); err != nil {
+		return err
+	}
 	if p.UNet.Config.NumClassEmbeds != nil {
 		return fmt.Errorf("diffusion: the U-Net has class labels (num_class_embeds), which this pipeline does not give it")
 	}
@@ -240,6 +250,23 @@ func (p *Pipeline) check() error {
 		return fmt.Errorf("diffusion: the tokenizer writes %d tokens (model_max_length), the text encoder reads %d (max_position_embeddings)", have, want)
 	}
 	return nil
+}
+
+// checkInput wants the U-Net to read latents, or a mask and masked latents beside them.
+func (p *Pipeline) checkInput() error {
+	have, latents := p.UNet.Config.InChannels, p.VAE.Config.LatentChannels
+	what := ""
+	switch have {
+	case latents, 2*latents + 1:
+		return nil
+	case latents + 1:
+		what = ": this is a model for depth to image"
+	case latents + 3:
+		what = ": this is an upscaler, which reads a small image"
+	case 2 * latents:
+		what = ": this model reads another image's latents, as InstructPix2Pix, Zero123 and Marigold do"
+	}
+	return fmt.Errorf("diffusion: the U-Net reads %d channels (in_channels), want %d, the VAE's latents, or %d for inpainting%s", have, latents, 2*latents+1, what)
 }
 
 // Close waits for calls in flight and gives the model's memory back. Every later
