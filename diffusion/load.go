@@ -20,7 +20,8 @@ import (
 // LoadOptions say how a model is loaded and run. Nil, and the zero value, mean
 // the defaults.
 type LoadOptions struct {
-	// Variant names the weight files, as in model.fp16.safetensors for "fp16".
+	// Variant names the weight files, as in model.fp16.safetensors for "fp16". A part
+	// that has no such files has its plain ones; it is an error if no part has any.
 	// Empty means the files without a variant.
 	Variant string
 
@@ -119,14 +120,21 @@ func LoadFS(fsys fs.FS, o *LoadOptions) (_ *Pipeline, err error) {
 	}
 	session := nn.NewSession(eng)
 	session.Hold()
-	c := &clip.LoadOptions{Variant: o.Variant, Precision: o.Precision, Session: session}
-	if p.TextEncoder, err = clip.LoadTextEncoderFS(fsys, "text_encoder", c); err != nil {
+	variants, err := chooseVariants(fsys, o.Variant)
+	if err != nil {
 		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}
-	if p.UNet, err = unet.LoadFS(fsys, "unet", (*unet.LoadOptions)(c)); err != nil {
+	options := func(part string) clip.LoadOptions {
+		return clip.LoadOptions{Variant: variants[part], Precision: o.Precision, Session: session}
+	}
+	text, net, autoencoder := options("text_encoder"), unet.LoadOptions(options("unet")), vae.LoadOptions(options("vae"))
+	if p.TextEncoder, err = clip.LoadTextEncoderFS(fsys, "text_encoder", &text); err != nil {
 		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}
-	if p.VAE, err = vae.LoadFS(fsys, "vae", (*vae.LoadOptions)(c)); err != nil {
+	if p.UNet, err = unet.LoadFS(fsys, "unet", &net); err != nil {
+		return nil, fmt.Errorf("diffusion: load: %w", err)
+	}
+	if p.VAE, err = vae.LoadFS(fsys, "vae", &autoencoder); err != nil {
 		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}
 	p.Scheduler = p.corrected(schedule)
