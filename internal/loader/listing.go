@@ -8,6 +8,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"sdgo/internal/quote"
 )
 
 // listing is what a component's folder holds of weights.
@@ -83,9 +85,9 @@ func (l *listing) choose(variant string) ([]string, error) {
 	slices.Sort(names)
 	switch {
 	case len(names) > 0:
-		return nil, fmt.Errorf("no %s, have %s", want, strings.Join(names, ", "))
+		return nil, fmt.Errorf("no %s, have %s", want, quote.Lines(names, ", "))
 	case len(l.other) > 0:
-		return nil, fmt.Errorf("no %s, have %s: only safetensors files are read", want, strings.Join(l.other, ", "))
+		return nil, fmt.Errorf("no %s, have %s: only safetensors files are read", want, quote.Lines(l.other, ", "))
 	}
 	return nil, fmt.Errorf("no %s and no index of its shards: %w", want, fs.ErrNotExist)
 }

@@ -5,6 +5,7 @@ package loader
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -42,7 +43,7 @@ const transformers = "model"
 // taken, if there is just one. The error for missing weights lists the weight
 // files that are there; only safetensors are read, and it says so when there
 // are none of them.
-func Open(fsys fs.FS, dir, base, variant string) (*Weights, error) {
+func Open(ctx context.Context, fsys fs.FS, dir, base, variant string) (*Weights, error) {
 	found, err := list(fsys, dir, base)
 	if err != nil {
 		return nil, err
@@ -54,7 +55,7 @@ func Open(fsys fs.FS, dir, base, variant string) (*Weights, error) {
 	var missing error // of the first index
 	for _, name := range names {
 		w := &Weights{path: path.Join(dir, name)}
-		if w.file, err = openFile(fsys, w.path); err == nil {
+		if w.file, err = openFile(ctx, fsys, w.path); err == nil {
 			return w, nil
 		}
 		if !errors.Is(err, fs.ErrNotExist) {
@@ -66,11 +67,11 @@ func Open(fsys fs.FS, dir, base, variant string) (*Weights, error) {
 }
 
 // openFile opens a file or index.
-func openFile(fsys fs.FS, name string) (*safetensors.File, error) {
+func openFile(ctx context.Context, fsys fs.FS, name string) (*safetensors.File, error) {
 	if strings.HasSuffix(name, ".json") {
-		return safetensors.OpenIndexFS(fsys, name)
+		return safetensors.OpenIndexFSContext(ctx, fsys, name)
 	}
-	return safetensors.OpenFS(fsys, name)
+	return safetensors.OpenFSContext(ctx, fsys, name)
 }
 
 // Path returns the file or index that the weights came from, within the file
@@ -96,32 +97,32 @@ func (w *Weights) DType(name string) (safetensors.DType, bool) {
 	return t.DType, ok
 }
 
-// Float32s converts a tensor to float32 and stores it in dst, whose length must
-// be the number of elements. Types that cannot be converted are errors; see
-// [safetensors.Tensor.Float32sInto].
-func (w *Weights) Float32s(name string, dst []float32) error {
+// Float32s converts a part of a tensor to float32: as many elements as dst has room
+// for, from number from on. Types that cannot be converted are errors; see
+// [safetensors.Tensor.Float32sInto]. A part of the file that is no longer there is a
+// [*safetensors.FaultError].
+func (w *Weights) Float32s(name string, from int, dst []float32) error {
 	t, ok := w.file.Tensor(name)
 	if !ok {
-		return fmt.Errorf("loader: %s: no tensor %q", w.path, name)
+		return fmt.Errorf("loader: %s: no tensor %.200q", w.path, name)
 	}
-	if err := t.Float32sInto(dst); err != nil {
+	part, err := t.Slice(from, len(dst))
+	if err == nil {
+		err = part.Float32sInto(dst)
+	}
+	if err != nil {
 		return fmt.Errorf("loader: %s: %w", w.path, err)
 	}
 	return nil
 }
 
-// View returns the numbers of a float32 tensor as they lie in the file, or nil for
-// one that must be converted. They are valid until Close.
-func (w *Weights) View(name string) []float32 {
-	t, ok := w.file.Tensor(name)
-	if !ok || t.DType != safetensors.F32 {
-		return nil
+// Changed returns an error if a file is no longer what it was when it was opened, so
+// that what was read may be a mixture of two.
+func (w *Weights) Changed() error {
+	if err := w.file.Changed(); err != nil {
+		return fmt.Errorf("loader: %w", err)
 	}
-	x, err := t.Float32s()
-	if err != nil {
-		return nil
-	}
-	return x
+	return nil
 }
 
 // Release gives the memory of a mapped tensor back to the operating system
