@@ -19,7 +19,7 @@ import (
 func (p *Pipeline) Inpaint(ctx context.Context, prompt string, img, mask image.Image, o *Options) (*Result, error) {
 	config := *p.Scheduler
 	config.SkipPRKSteps = true // as diffusers does in this pipeline
-	r, err := p.newRun(&config, o)
+	r, err := p.newRun(inpaint, &config, o)
 	if err != nil {
 		return nil, err
 	}

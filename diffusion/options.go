@@ -13,7 +13,11 @@ import (
 	"sdgo/unet"
 )
 
-// Options say how a picture is made. Nil, and the zero value, mean the defaults.
+// Options say how a picture is made. Nil, and the zero value, mean the defaults. An
+// option that is for another task than the call's, or for another sampler, is an
+// error. What only tunes guidance (NegativePrompt, GuidanceRescale,
+// GuidanceInterval), reuse or merging (Branch, Levels) has no effect while that is
+// off, so that it can be switched on and off alone.
 type Options struct {
 	// NegativePrompt is what guidance leads away from.
 	NegativePrompt string
@@ -83,7 +87,8 @@ type Options struct {
 	DiscardPenultimate bool
 
 	// Sigmas are noise levels of the caller's own, decreasing, the last possibly
-	// zero; they take the place of Steps and Schedule. Nil means none.
+	// zero; they take the place of Steps and Schedule; Steps may only
+	// agree with their number. Nil means none.
 	Sigmas []float64
 
 	// Eta is the share of fresh noise in DDIM's steps, or TCD's gamma, 0 to 1. It
@@ -100,7 +105,8 @@ type Options struct {
 	Latents *tensor.Dense
 
 	// Strength is how much of the image is replaced by noise, in (0, 1]; it is for
-	// ImageToImage, where zero means 0.8, and Inpaint, where zero means 1.
+	// ImageToImage, where zero means 0.8, and Inpaint, where zero means 1, and an
+	// error in TextToImage.
 	Strength float64
 
 	// Wrap, if not nil, gets the Denoiser of the run, which has prediction and
@@ -109,11 +115,12 @@ type Options struct {
 	Wrap func(sampler.Denoiser) sampler.Denoiser
 
 	// Mask says which pixels of an inpainting mask are repainted. Zero means
-	// MaskLuminance: the bright ones.
+	// MaskLuminance: the bright ones. Other than zero it is an error in calls without
+	// a mask.
 	Mask MaskMode
 
 	// KeepOutside makes Inpaint return the pixels outside the mask as they were in
-	// the image, byte for byte.
+	// the image, byte for byte. It is an error in calls without a mask.
 	KeepOutside bool
 
 	// Tile is the side in pixels of the overlapping tiles in which the VAE encodes
@@ -191,6 +198,9 @@ func (o *Options) withDefaults() (Options, error) {
 	var v Options
 	if o != nil {
 		v = *o
+	}
+	if steps := len(v.Sigmas) - 1; v.Sigmas != nil && v.Steps != 0 && v.Steps != steps {
+		return v, fmt.Errorf("diffusion: steps: have %d beside %d sigmas, want 0 or %d", v.Steps, len(v.Sigmas), steps)
 	}
 	if v.Steps == 0 {
 		v.Steps = 50

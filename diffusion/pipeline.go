@@ -55,6 +55,7 @@ type Pipeline struct {
 type run struct {
 	*Pipeline
 	Options
+	task     task
 	result   Result
 	begin    time.Time
 	schedule *scheduler.Schedule
@@ -75,7 +76,7 @@ type run struct {
 // result says what was cut. Options may be nil. When ctx is done it returns
 // ctx's error within 100 ms, and leaves no goroutine behind.
 func (p *Pipeline) TextToImage(ctx context.Context, prompt string, o *Options) (*Result, error) {
-	r, err := p.newRun(p.Scheduler, o)
+	r, err := p.newRun(textToImage, p.Scheduler, o)
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +114,7 @@ func (p *Pipeline) TextToImage(ctx context.Context, prompt string, o *Options) (
 //
 // https://arxiv.org/abs/2108.01073
 func (p *Pipeline) ImageToImage(ctx context.Context, prompt string, img image.Image, o *Options) (*Result, error) {
-	r, err := p.newRun(p.Scheduler, o)
+	r, err := p.newRun(imageToImage, p.Scheduler, o)
 	if err != nil {
 		return nil, err
 	}
@@ -159,10 +160,13 @@ func (p *Pipeline) checkPlain() error {
 }
 
 // newRun checks the options and chooses the noise levels.
-func (p *Pipeline) newRun(config *scheduler.Config, o *Options) (*run, error) {
-	r := &run{Pipeline: p, begin: time.Now()}
+func (p *Pipeline) newRun(t task, config *scheduler.Config, o *Options) (*run, error) {
+	r := &run{Pipeline: p, task: t, begin: time.Now()}
 	var err error
 	if r.Options, err = o.withDefaults(); err != nil {
+		return nil, err
+	}
+	if err := r.checkTask(t); err != nil {
 		return nil, err
 	}
 	if r.schedule, err = p.levels(config, &r.Options); err != nil {
