@@ -618,6 +618,9 @@ func TestDefaultSize(t *testing.T) {
 	}
 }
 
+// pointer is what Git leaves of a large file where Git LFS is not installed.
+const pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:19da7aaa4b880e59d56843f1fcb4dd9b599c28a1d9d9af7c1143057c8ffae9f1\nsize 3438167540\n"
+
 func TestBadModels(t *testing.T) {
 	for _, tt := range []struct{ file, data, want string }{
 		{"model_index.json", "", "model_index.json"},
@@ -632,6 +635,11 @@ func TestBadModels(t *testing.T) {
 		{"unet/diffusion_pytorch_model.safetensors", "x", "diffusion_pytorch_model.safetensors"},
 		{"vae/config.json", `{"latent_channels": 8}`, "vae"},
 		{"text_encoder/model.safetensors", "", "model.safetensors"},
+		{"model_index.json", pointer, "model_index.json: this is a Git LFS pointer"},
+		{"tokenizer/vocab.json", pointer, "tokenizer/vocab.json: this is a Git LFS pointer"},
+		{"tokenizer/merges.txt", pointer, "tokenizer/merges.txt: this is a Git LFS pointer"},
+		{"vae/config.json", pointer, "vae/config.json: this is a Git LFS pointer"},
+		{"vae/diffusion_pytorch_model.safetensors", pointer, "vae/diffusion_pytorch_model.safetensors: offset 0: this is a Git LFS pointer"},
 	} {
 		var data []byte
 		if tt.data != "" {
