@@ -23,6 +23,9 @@ func TestFolders(t *testing.T) {
 	}{
 		{name: "class-name", steps: 4},
 		{name: "dpm-infinity", steps: 6},
+		{name: "te-proj", steps: 4},
+		{name: "clip-model", steps: 4},
+		{name: "attention-mask", steps: 4},
 		{name: "lcm-time-cond", steps: 4, options: Options{Guidance: 8}},
 	}
 	for _, tt := range tests {

@@ -145,6 +145,7 @@ func (c *pipelineCase) run(t *testing.T, p *Pipeline, group, prompt string, o *O
 	case "img2img":
 		result, err = p.ImageToImage(t.Context(), prompt, picture(t, "input.png"), o)
 	case "inpaint9", "inpaint_legacy4":
+		o.MaskCells = MaskCellsSample // as diffusers
 		result, err = p.Inpaint(t.Context(), prompt, picture(t, "input.png"), picture(t, "mask.png"), o)
 	default:
 		result, err = p.TextToImage(t.Context(), prompt, o)

@@ -119,8 +119,16 @@ type Options struct {
 	// a mask.
 	Mask MaskMode
 
-	// KeepOutside makes Inpaint return the pixels outside the mask as they were in
-	// the image, byte for byte. It is an error in calls without a mask.
+	// MaskCells says which cells of the latents an inpainting mask repaints. Zero
+	// means MaskCellsAny: those with any pixel of the mask. Other than zero it is an
+	// error in calls without a mask.
+	MaskCells MaskCells
+
+	// KeepOutside makes Inpaint lay the image over the result by the mask's value:
+	// black gives the image's pixels byte for byte, white the result's, and gray mixes
+	// the two, so that a soft mask has no seam. It is apply_overlay of diffusers. An
+	// image of another size than the picture is resized first. It is an error in calls
+	// without a mask.
 	KeepOutside bool
 
 	// Tile is the side in pixels of the overlapping tiles in which the VAE encodes
@@ -199,11 +207,11 @@ func (o *Options) withDefaults() (Options, error) {
 	if o != nil {
 		v = *o
 	}
-	if steps := len(v.Sigmas) - 1; v.Sigmas != nil && v.Steps != 0 && v.Steps != steps {
-		return v, fmt.Errorf("diffusion: steps: have %d beside %d sigmas, want 0 or %d", v.Steps, len(v.Sigmas), steps)
-	}
 	if v.Steps == 0 {
 		v.Steps = 50
+		if v.Sigmas != nil {
+			v.Steps = len(v.Sigmas) - 1
+		}
 	}
 	if v.Guidance == 0 {
 		v.Guidance = defaultGuidance
@@ -216,7 +224,7 @@ func (o *Options) withDefaults() (Options, error) {
 		return v, fmt.Errorf("diffusion: sampler: have a nil %T", v.Sampler)
 	case v.Images < 1 || v.Images > maxImages:
 		return v, fmt.Errorf("diffusion: images: have %d, want 1 to %d", v.Images, maxImages)
-	case v.Steps < 1 || v.Steps > 1000:
+	case v.Sigmas == nil && (v.Steps < 1 || v.Steps > 1000):
 		return v, fmt.Errorf("diffusion: steps: have %d, want 1 to 1000", v.Steps)
 	case !(v.Guidance >= 0 && v.Guidance <= maxGuidance):
 		return v, fmt.Errorf("diffusion: guidance: have %v, want 0 to %d", v.Guidance, maxGuidance)
@@ -240,6 +248,9 @@ func (o *Options) withDefaults() (Options, error) {
 
 // size replaces zeros in the size of the picture by the given one and checks it.
 func (o *Options) size(width, height, factor int) error {
+	if o.Width == 0 && width < factor || o.Height == 0 && height < factor {
+		return fmt.Errorf("diffusion: image: have %d×%d pixels, want at least %d×%d, or a width and height in the options", width, height, factor, factor)
+	}
 	if o.Width == 0 {
 		o.Width = width / factor * factor
 	}

@@ -8,6 +8,7 @@ package diffusion
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"image"
 	"time"
@@ -16,6 +17,7 @@ import (
 
 	"sdgo/clip"
 	"sdgo/internal/engine"
+	"sdgo/internal/nn"
 	"sdgo/sampler"
 	"sdgo/scheduler"
 	"sdgo/unet"
@@ -76,7 +78,7 @@ type run struct {
 // result says what was cut. Options may be nil. When ctx is done it returns
 // ctx's error within 100 ms, and leaves no goroutine behind.
 func (p *Pipeline) TextToImage(ctx context.Context, prompt string, o *Options) (*Result, error) {
-	r, err := p.newRun(textToImage, p.Scheduler, o)
+	r, err := p.newRun(ctx, textToImage, o)
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +116,7 @@ func (p *Pipeline) TextToImage(ctx context.Context, prompt string, o *Options) (
 //
 // https://arxiv.org/abs/2108.01073
 func (p *Pipeline) ImageToImage(ctx context.Context, prompt string, img image.Image, o *Options) (*Result, error) {
-	r, err := p.newRun(imageToImage, p.Scheduler, o)
+	r, err := p.newRun(ctx, imageToImage, o)
 	if err != nil {
 		return nil, err
 	}
@@ -122,13 +124,21 @@ func (p *Pipeline) ImageToImage(ctx context.Context, prompt string, img image.Im
 	if err := p.checkPlain(); err != nil {
 		return nil, err
 	}
-	if err := r.prepareImage(img, 0.8); err != nil {
+	original, err := newSource("image", img)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.prepareImage(original, 0.8); err != nil {
 		return nil, err
 	}
 	if err := r.encodeText(ctx, prompt); err != nil {
 		return nil, err
 	}
-	posterior, err := r.encodeImage(ctx, imageToTensor(img, r.Width, r.Height))
+	_, pixels, err := r.readImage(ctx, original)
+	if err != nil {
+		return nil, err
+	}
+	posterior, err := r.encodeImage(ctx, pixels)
 	if err != nil {
 		return nil, err
 	}
@@ -160,7 +170,17 @@ func (p *Pipeline) checkPlain() error {
 }
 
 // newRun checks the options and chooses the noise levels.
-func (p *Pipeline) newRun(t task, config *scheduler.Config, o *Options) (*run, error) {
+func (p *Pipeline) newRun(ctx context.Context, t task, o *Options) (*run, error) {
+	if err := p.ready(); err != nil {
+		return nil, err
+	}
+	if ctx == nil {
+		return nil, errors.New("diffusion: have a nil context")
+	}
+	config := *p.Scheduler
+	if t == inpaint {
+		config.SkipPRKSteps = true // as diffusers does in this pipeline
+	}
 	r := &run{Pipeline: p, task: t, begin: time.Now()}
 	var err error
 	if r.Options, err = o.withDefaults(); err != nil {
@@ -169,7 +189,7 @@ func (p *Pipeline) newRun(t task, config *scheduler.Config, o *Options) (*run, e
 	if err := r.checkTask(t); err != nil {
 		return nil, err
 	}
-	if r.schedule, err = p.levels(config, &r.Options); err != nil {
+	if r.schedule, err = p.levels(&config, &r.Options); err != nil {
 		return nil, err
 	}
 	for i := range r.Images {
@@ -275,10 +295,7 @@ func (r *run) close() {
 
 // prepareImage does the same for a picture made from an image, and takes the
 // part of the schedule that the strength leaves.
-func (r *run) prepareImage(img image.Image, strength float64) error {
-	if err := checkImage("image", img); err != nil {
-		return err
-	}
+func (r *run) prepareImage(img *source, strength float64) error {
 	if !r.VAE.HasEncoder() {
 		return fmt.Errorf("diffusion: %w", ErrNoEncoder)
 	}
@@ -289,7 +306,7 @@ func (r *run) prepareImage(img image.Image, strength float64) error {
 	if r.schedule, err = r.schedule.Tail(r.Strength); err != nil {
 		return fmt.Errorf("diffusion: %w", err)
 	}
-	if err := r.prepare(img.Bounds().Dx(), img.Bounds().Dy()); err != nil {
+	if err := r.prepare(img.width, img.height); err != nil {
 		return err
 	}
 	r.encodeTile, err = r.tile(r.Height, r.Width, r.VAE.CheckEncode, r.VAE.CheckEncodeTiles, r.VAE.FitEncode)
@@ -302,7 +319,7 @@ func (r *run) encodeText(ctx context.Context, prompt string) error {
 	begin := time.Now()
 	positive := r.Tokenizer.Encode(prompt)
 	r.result.Truncated = positive.TruncatedText
-	cond, err := r.encode(ctx, positive.IDs, r.ClipSkip)
+	cond, err := r.encode(ctx, positive, r.ClipSkip)
 	if err != nil {
 		return err
 	}
@@ -311,7 +328,7 @@ func (r *run) encodeText(ctx context.Context, prompt string) error {
 	if r.guided() {
 		negative := r.Tokenizer.Encode(r.NegativePrompt)
 		r.result.TruncatedNegative = negative.TruncatedText
-		uncond, err := r.encode(ctx, negative.IDs, 0)
+		uncond, err := r.encode(ctx, negative, 0)
 		if err != nil {
 			return err
 		}
@@ -322,8 +339,14 @@ func (r *run) encodeText(ctx context.Context, prompt string) error {
 }
 
 // encode returns the embedding [77 D] of one text.
-func (r *run) encode(ctx context.Context, ids []int, skip int) ([]float32, error) {
-	e, err := r.TextEncoder.Encode(ctx, [][]int{ids}, skip)
+func (r *run) encode(ctx context.Context, text clip.Encoding, skip int) ([]float32, error) {
+	var e *clip.Embeddings
+	var err error
+	if r.TextEncoder.Config.UseAttentionMask {
+		e, err = r.TextEncoder.EncodeMasked(ctx, [][]int{text.IDs}, [][]int{text.Mask}, skip)
+	} else {
+		e, err = r.TextEncoder.Encode(ctx, [][]int{text.IDs}, skip)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("diffusion: %w", err)
 	}
@@ -332,6 +355,17 @@ func (r *run) encode(ctx context.Context, ids []int, skip int) ([]float32, error
 		return nil, fmt.Errorf("diffusion: %w", err)
 	}
 	return x, nil
+}
+
+// readImage returns the image in the size of the picture, as pixels and as a
+// tensor [1 3 H W].
+func (r *run) readImage(ctx context.Context, img *source) (pixels, []float32, error) {
+	p, err := resize(ctx, img.rgb(ctx), r.Width, r.Height).collect()
+	if err != nil {
+		return pixels{}, nil, err
+	}
+	x, err := p.tensor(ctx)
+	return p, x, err
 }
 
 // encodeImage maps an image [1 3 H W] to the distribution of its latents.
@@ -381,10 +415,15 @@ func (r *run) initialNoise() ([]float32, error) {
 		return x, nil
 	}
 	want := tensor.Shape{r.Images, r.VAE.Config.LatentChannels, r.h, r.w}
-	if r.Latents.Dtype() != tensor.Float32 || !r.Latents.Shape().Eq(want) || r.Latents.RequiresIterator() {
-		return nil, fmt.Errorf("diffusion: latents: have %v of %v, want contiguous %v of float32", []int(r.Latents.Shape()), r.Latents.Dtype(), []int(want))
+	given, err := nn.Floats("", r.Latents, want...)
+	if err != nil {
+		kind := "nothing" // of a zero tensor
+		if t := r.Latents.Dtype(); t.Type != nil {
+			kind = t.Name()
+		}
+		return nil, fmt.Errorf("diffusion: latents: have %v of %s, want contiguous %v of float32", []int(r.Latents.Shape()), kind, []int(want))
 	}
-	copy(x, r.Latents.Float32s())
+	copy(x, given)
 	if err := checkFinite("initial latents", x); err != nil {
 		return nil, fmt.Errorf("diffusion: %w", err)
 	}
@@ -476,7 +515,7 @@ func (r *run) finish(ctx context.Context, x []float32) (*Result, error) {
 		if err := checkFinite("vae decoder", decoded.Float32s()); err != nil {
 			return nil, fmt.Errorf("diffusion: %w", err)
 		}
-		images, err := tensorToImages(decoded.Float32s(), 1, r.Height, r.Width)
+		images, err := tensorToImages(ctx, decoded.Float32s(), 1, r.Height, r.Width)
 		if err != nil {
 			return nil, err
 		}

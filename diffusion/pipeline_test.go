@@ -462,14 +462,16 @@ func TestBadInput(t *testing.T) {
 		{imageToImage(nil), Options{}, "image: have no image"},
 		{imageToImage(image.NewNRGBA(image.Rectangle{})), Options{}, "empty image"},
 		{imageToImage(white), Options{}, "image"},
-		{imageToImage(image.NewNRGBA(image.Rect(0, 0, 5, 64))), Options{}, "diffusion: size: have 0×64 pixels"},
+		{imageToImage(image.NewNRGBA(image.Rect(0, 0, 5, 64))), Options{}, "diffusion: image: have 5×64 pixels, want at least 8×8"},
 		{imageToImage(img), Options{Strength: 1.01}, "diffusion: strength: have 1.01, want above 0, to 1"},
 		{imageToImage(img), Options{Strength: -0.5}, "diffusion: strength: have -0.5"},
 		{imageToImage(img), Options{Strength: 0.01}, "strength"},
 		{inpaint(mask(64, 64, color.Black)), Options{}, ErrEmptyMask.Error()},
-		{inpaint(mask(32, 64, color.White)), Options{}, "diffusion: mask: have 32×64 pixels, want the image's 64×64"},
+		{imageToImage(image.NewNRGBA(image.Rect(0, 0, 7, 7))), Options{}, "diffusion: image: have 7×7 pixels, want at least 8×8"},
+		{imageToImage(image.NewNRGBA(image.Rect(0, 0, 7, 7))), Options{Width: 64}, "diffusion: image: have 7×7 pixels, want at least 8×8"},
 		{inpaint(nil), Options{}, "mask: have no image"},
 		{inpaint(mask(64, 64, color.White)), Options{Mask: 7}, "mask mode: have 7"},
+		{inpaint(mask(64, 64, color.White)), Options{MaskCells: 7}, "mask cells: have 7"},
 	} {
 		_, err := tt.call(t.Context(), &tt.o)
 		assert.ErrorContains(t, err, tt.want)

@@ -18,6 +18,8 @@ func (o *Options) checkTask(t task) error {
 		switch {
 		case o.Mask != 0:
 			return fmt.Errorf("diffusion: mask: have %v, want none: %s has no mask", o.Mask, t)
+		case o.MaskCells != 0:
+			return fmt.Errorf("diffusion: mask cells: have %v, want none: %s has no mask", o.MaskCells, t)
 		case o.KeepOutside:
 			return fmt.Errorf("diffusion: keep outside: have true, want false: %s has no mask", t)
 		}

@@ -118,7 +118,7 @@ func (u *UNet) loaded() error {
 }
 
 // Build adds the U-Net to the graph g and returns its prediction [N C H W]. The
-// graph runs on any gorgonia machine; see also diffusion.NewMachine.
+// graph runs on diffusion.NewMachine and on gorgonia.NewTapeMachine.
 func (u *UNet) Build(g *G.ExprGraph, in Nodes) (*G.Node, error) {
 	if err := u.checkNodes(g, in, true); err != nil {
 		return nil, err
@@ -129,6 +129,16 @@ func (u *UNet) Build(g *G.ExprGraph, in Nodes) (*G.Node, error) {
 		return nil, fmt.Errorf("unet: %w", err)
 	}
 	return out, nil
+}
+
+// WeightNodes returns the nodes of the U-Net's weights in a graph that Build added to,
+// by the checkpoint's keys. Their values are the model's own, which all graphs
+// share; diffusion.Trainable gives a node numbers that may change.
+func (u *UNet) WeightNodes(g *G.ExprGraph) map[string]*G.Node {
+	if u.loaded() != nil || g == nil {
+		return nil
+	}
+	return u.model.WeightNodes(g)
 }
 
 // forward is the whole network: its three parts, cut anywhere.

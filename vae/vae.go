@@ -145,6 +145,16 @@ func (v *VAE) BuildDecoder(g *G.ExprGraph, latents *G.Node) (*G.Node, error) {
 	return out, nil
 }
 
+// WeightNodes returns the nodes of the VAE's weights in a graph that BuildEncoder or BuildDecoder added to,
+// by the checkpoint's keys. Their values are the model's own, which all graphs
+// share; diffusion.Trainable gives a node numbers that may change.
+func (v *VAE) WeightNodes(g *G.ExprGraph) map[string]*G.Node {
+	if v.loaded() != nil || g == nil {
+		return nil
+	}
+	return v.model.WeightNodes(g)
+}
+
 // key is the key of a plan: one half of the model at one shape of its input.
 type key struct {
 	decode  bool
