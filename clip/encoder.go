@@ -82,7 +82,7 @@ func LoadTextEncoderFS(fsys fs.FS, dir string, o *LoadOptions) (*TextEncoder, er
 		o = &LoadOptions{}
 	}
 	e := &TextEncoder{alone: o.Session == nil}
-	model, err := nn.LoadModel("clip", fsys, dir, "model", nn.LoadOptions(*o), e.define)
+	model, err := nn.LoadModel(nn.Kind{Name: "clip", Base: "model"}, fsys, dir, nn.LoadOptions(*o), e.define)
 	if err != nil {
 		return nil, err
 	}

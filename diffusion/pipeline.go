@@ -46,8 +46,8 @@ type Pipeline struct {
 	// it is.
 	Scheduler *scheduler.Config
 
-	// Warnings are what the model's files say that was not taken into account, such
-	// as keys of a config.json that are not known, one sentence each.
+	// Warnings are what the model's files say that [Load] did not take into account,
+	// such as keys of a config.json that are not known, one sentence each.
 	Warnings []string
 
 	engine *engine.Engine // nil if the parts are the caller's
@@ -189,6 +189,9 @@ func (p *Pipeline) newRun(ctx context.Context, t task, o *Options) (*run, error)
 	if err := r.checkTask(t); err != nil {
 		return nil, err
 	}
+	if r.Sampler, err = pointedTo(r.Sampler); err != nil {
+		return nil, err
+	}
 	if r.schedule, err = p.levels(&config, &r.Options); err != nil {
 		return nil, err
 	}
@@ -204,28 +207,11 @@ func (p *Pipeline) newRun(ctx context.Context, t task, o *Options) (*run, error)
 	return r, nil
 }
 
-// defaultSize is the size of the pictures that the model was trained on:
-// sample_size cells for both sides, or a list of height and width.
+// defaultSize is the size of the pictures that the model was trained on.
 func (p *Pipeline) defaultSize() (width, height int) {
-	width, height = 64, 64
-	switch v := p.UNet.Config.SampleSize.(type) {
-	case float64:
-		width, height = cells(v, width), cells(v, height)
-	case []any:
-		if len(v) == 2 {
-			width, height = cells(v[1], width), cells(v[0], height)
-		}
-	}
+	height, width = p.UNet.Config.Cells()
 	factor := p.VAE.Config.Factor()
 	return factor * width, factor * height
-}
-
-// cells is the number v of a config, or missing if it is none that makes sense.
-func cells(v any, missing int) int {
-	if n, ok := v.(float64); ok && n >= 1 && n <= maxSide {
-		return int(n)
-	}
-	return missing
 }
 
 // prepare settles the size of the pictures and wants the memory for them.

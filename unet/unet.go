@@ -69,7 +69,7 @@ func LoadFS(fsys fs.FS, dir string, o *LoadOptions) (*UNet, error) {
 		o = &LoadOptions{}
 	}
 	u := &UNet{}
-	model, err := nn.LoadModel("unet", fsys, dir, "diffusion_pytorch_model", nn.LoadOptions(*o), u.define)
+	model, err := nn.LoadModel(nn.Kind{Name: "unet", Class: class, Base: "diffusion_pytorch_model"}, fsys, dir, nn.LoadOptions(*o), u.define)
 	if err != nil {
 		return nil, err
 	}
@@ -82,6 +82,7 @@ func (u *UNet) define(config []byte, p *nn.Params) (err error) {
 	if u.Config, err = ParseConfig(config); err != nil {
 		return err
 	}
+	p.Unknown(u.Config.Warnings)
 	c := &u.Config
 	first, levels := c.BlockOutChannels[0], len(c.BlockOutChannels)
 	u.time = newTimeEmbedding(p, c)

@@ -60,7 +60,7 @@ func LoadFS(fsys fs.FS, dir string, o *LoadOptions) (*VAE, error) {
 		o = &LoadOptions{}
 	}
 	v := &VAE{}
-	model, err := nn.LoadModel("vae", fsys, dir, "diffusion_pytorch_model", nn.LoadOptions(*o), v.define)
+	model, err := nn.LoadModel(nn.Kind{Name: "vae", Class: class, Base: "diffusion_pytorch_model"}, fsys, dir, nn.LoadOptions(*o), v.define)
 	if err != nil {
 		return nil, err
 	}
@@ -73,6 +73,7 @@ func (v *VAE) define(config []byte, p *nn.Params) (err error) {
 	if v.Config, err = ParseConfig(config); err != nil {
 		return err
 	}
+	p.Unknown(v.Config.Warnings)
 	p.Limit(kernel.BFloat16)
 	if p.Random() || p.Has("encoder.conv_in.weight") {
 		v.encoder = newEncoder(p, &v.Config)
