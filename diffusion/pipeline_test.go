@@ -631,7 +631,7 @@ func TestBadModels(t *testing.T) {
 	for _, tt := range []struct{ file, data, want string }{
 		{"model_index.json", "", "model_index.json"},
 		{"model_index.json", "{", "model_index.json"},
-		{"model_index.json", `{"_class_name": "StableDiffusionXLPipeline"}`, `have a "StableDiffusionXLPipeline", want a StableDiffusionPipeline`},
+		{"model_index.json", `{"_class_name": "StableDiffusionXLPipeline"}`, `have a "StableDiffusionXLPipeline", want a StableDiffusionPipeline or another with its parts: this is Stable Diffusion XL`},
 		{"scheduler/scheduler_config.json", "", "scheduler_config.json"},
 		{"model_index.json", `{"scheduler": ["diffusers", "NoSuchScheduler"]}`, "as the NoSuchScheduler that model_index.json names: "},
 		{"scheduler/scheduler_config.json", `{"_class_name": "DDIMScheduler", "beta_schedule": "no such"}`, "beta_schedule"},
