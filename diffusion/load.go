@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 
 	"sdgo/clip"
 	"sdgo/internal/engine"
@@ -73,7 +74,11 @@ func Load(path string, o *LoadOptions) (*Pipeline, error) {
 		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}
 	if !info.IsDir() {
-		return nil, fmt.Errorf("diffusion: load %s: have a file, want a folder in diffusers' layout", path)
+		err := fmt.Errorf("diffusion: load %s: have a file, want a folder in diffusers' layout", path)
+		if singleFile(path) {
+			err = fmt.Errorf("%w: %s", err, convert)
+		}
+		return nil, err
 	}
 	p, err := LoadFS(os.DirFS(path), o)
 	if err != nil {
@@ -87,7 +92,11 @@ func LoadFS(fsys fs.FS, o *LoadOptions) (_ *Pipeline, err error) {
 	if o == nil {
 		o = &LoadOptions{}
 	}
-	if _, err := readIndex(fsys); err != nil {
+	index, err := readIndex(fsys)
+	if err != nil {
+		if what := describeFolder(fsys); what != "" && errors.Is(err, fs.ErrNotExist) {
+			err = fmt.Errorf("have %s, want that of a pipeline: %w", what, err)
+		}
 		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}
 
@@ -101,11 +110,7 @@ func LoadFS(fsys fs.FS, o *LoadOptions) (_ *Pipeline, err error) {
 			p.Close()
 		}
 	}()
-	var config json.RawMessage
-	if err = loader.ReadJSON(fsys, "scheduler/scheduler_config.json", &config); err != nil {
-		return nil, fmt.Errorf("diffusion: load: %w", err)
-	}
-	schedule, err := scheduler.ParseConfig(config)
+	schedule, err := loadScheduler(fsys, index)
 	if err != nil {
 		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}
@@ -125,6 +130,10 @@ func LoadFS(fsys fs.FS, o *LoadOptions) (_ *Pipeline, err error) {
 		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}
 	p.Scheduler = p.corrected(schedule)
+	p.Warnings = append(p.Warnings, index.warnings...)
+	p.warn("scheduler/scheduler_config.json", schedule.Warnings)
+	p.warn("unet/config.json", p.UNet.Config.Warnings)
+	p.warn("vae/config.json", p.VAE.Config.Warnings)
 	if err = p.check(); err != nil {
 		return nil, err
 	}
@@ -136,6 +145,28 @@ func LoadFS(fsys fs.FS, o *LoadOptions) (_ *Pipeline, err error) {
 		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}
 	return p, nil
+}
+
+// loadScheduler reads the scheduler's config, whose class the index names.
+func loadScheduler(fsys fs.FS, x *index) (*scheduler.Config, error) {
+	const file = "scheduler/scheduler_config.json"
+	var config json.RawMessage
+	if err := loader.ReadJSON(fsys, file, &config); err != nil {
+		return nil, err
+	}
+	class := strings.TrimPrefix(x.parts["scheduler"], "Flax")
+	c, err := scheduler.ParseClass(class, config)
+	if err != nil && class != "" {
+		return nil, fmt.Errorf("%s, as the %s that model_index.json names: %w", file, class, err)
+	}
+	return c, err
+}
+
+// warn keeps the warnings of a file.
+func (p *Pipeline) warn(file string, warnings []string) {
+	for _, w := range warnings {
+		p.Warnings = append(p.Warnings, file+": "+w)
+	}
 }
 
 // values returns the bytes of intermediate values for a picture of the default size,
@@ -188,6 +219,9 @@ func (p *Pipeline) check() error {
 	if have, want := p.UNet.Config.OutChannels, p.VAE.Config.LatentChannels; have != want {
 		return fmt.Errorf("diffusion: the U-Net writes %d channels (out_channels), the VAE reads %d (latent_channels)", have, want)
 	}
+	if err := p.checkInput(); err != nil {
+		return err
+	}
 	if p.UNet.Config.NumClassEmbeds != nil {
 		return fmt.Errorf("diffusion: the U-Net has class labels (num_class_embeds), which this pipeline does not give it")
 	}
@@ -198,6 +232,23 @@ func (p *Pipeline) check() error {
 		return fmt.Errorf("diffusion: the tokenizer writes %d tokens (model_max_length), the text encoder reads %d (max_position_embeddings)", have, want)
 	}
 	return nil
+}
+
+// checkInput wants the U-Net to read latents, or a mask and masked latents beside them.
+func (p *Pipeline) checkInput() error {
+	have, latents := p.UNet.Config.InChannels, p.VAE.Config.LatentChannels
+	what := ""
+	switch have {
+	case latents, 2*latents + 1:
+		return nil
+	case latents + 1:
+		what = ": this is a model for depth to image"
+	case latents + 3:
+		what = ": this is an upscaler, which reads a small image"
+	case 2 * latents:
+		what = ": this model reads another image's latents, as InstructPix2Pix, Zero123 and Marigold do"
+	}
+	return fmt.Errorf("diffusion: the U-Net reads %d channels (in_channels), want %d, the VAE's latents, or %d for inpainting%s", have, latents, 2*latents+1, what)
 }
 
 // Close waits for calls in flight and gives the model's memory back. Every later

@@ -171,10 +171,8 @@ func openUNet(fsys fs.FS, l *clip.LoadOptions, o *options) (u *unet.UNet, in une
 		return nil, in, "", err
 	}
 	if o.size == 0 {
-		o.size = 512
-		if cells, ok := u.Config.SampleSize.(float64); ok {
-			o.size = 8 * int(cells)
-		}
+		cells, _ := u.Config.Cells()
+		o.size = 8 * cells
 	}
 	side := o.size / 8
 	in = unet.Input{

@@ -41,7 +41,23 @@ func TestOrientation(t *testing.T) {
 	}
 }
 
-func TestBadInput(t *testing.T) {
+func TestMisuse(t *testing.T) {
+	t.Chdir(t.TempDir())
+	clitest.WritePNG(t, "in.png", 64, 48, square, red)
+	tests := []struct {
+		name, message string
+		args          []string
+	}{
+		{"no image", "-image: have no file", []string{"x"}},
+		{"no prompt", "have no prompt", []string{"-image", "in.png"}},
+		{"strength 0", "-strength: have 0", []string{"x", "-image", "in.png", "-strength", "0"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) { clitest.Misused(t, run, tt.message, tt.args...) })
+	}
+}
+
+func TestFails(t *testing.T) {
 	t.Chdir(t.TempDir())
 	clitest.WritePNG(t, "in.png", 64, 48, square, red)
 	clitest.WritePNG(t, "small.png", 7, 7, square, red)
@@ -59,7 +75,6 @@ func TestBadInput(t *testing.T) {
 		name, message string
 		args          []string
 	}{
-		{"no image", "-image: have no file", []string{"x"}},
 		{"missing image", "-image: open missing.png", []string{"x", "-image", "missing.png"}},
 		{"image is a folder", "-image: folder: have a folder, want a file", []string{"x", "-image", "folder"}},
 		{"image of another format", "heic.jpg: diffusion: image: have a HEIF picture, want PNG, JPEG, GIF, WebP, BMP or TIFF", []string{"x", "-image", "heic.jpg"}},
@@ -67,8 +82,6 @@ func TestBadInput(t *testing.T) {
 		{"image is cut off", "cut.png: ", []string{"x", "-image", "cut.png"}},
 		{"image is huge", "huge.png: ", []string{"x", "-image", "huge.png"}},
 		{"image below 8 pixels", "have 7×7 pixels, want at least 8×8", []string{"x", "-image", "small.png"}},
-		{"no prompt", "have no prompt", []string{"-image", "in.png"}},
-		{"strength 0", "-strength: have 0", []string{"x", "-image", "in.png", "-strength", "0"}},
 		{"strength 2", "strength: have 2", []string{"x", "-image", "in.png", "-strength", "2"}},
 		{"strength NaN", "strength: have NaN", []string{"x", "-image", "in.png", "-strength", "NaN"}},
 		{"size no multiple of 8", "100×48", []string{"x", "-image", "in.png", "-width", "100"}},
