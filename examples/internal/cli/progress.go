@@ -90,7 +90,7 @@ func bar(step, steps int, left time.Duration, columns int) string {
 		line = timed
 	}
 	if len(line) > room {
-		return line[:room]
+		return ""
 	}
 	const frame = len("[] ")
 	width := min(barWidth, room-len(line)-frame)

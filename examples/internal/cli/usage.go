@@ -85,6 +85,9 @@ func explain(f *flag.FlagSet, args []string, err error) error {
 	name, _ := flagName(args[0])
 	known := f.Lookup(name)
 	if known == nil {
+		if !strings.Contains(err.Error(), "not defined") { // bad syntax
+			return misuse{err}
+		}
 		var names []string
 		f.VisitAll(func(f *flag.Flag) { names = append(names, f.Name) })
 		spelling.Sort(names, name, func(n string) []string { return []string{n} })

@@ -176,7 +176,7 @@ func load(done *work) (*diffusion.Pipeline, error) {
 		return nil, err
 	}
 	var config scheduler.Config
-	if err := loader.ReadJSON(tinyscenes.FS, "scheduler/scheduler_config.json", &config); err != nil {
+	if err := loader.ReadJSON(context.Background(), tinyscenes.FS, "scheduler/scheduler_config.json", &config); err != nil {
 		return nil, err
 	}
 	return diffusion.New(tokenizer, text, u, v, &config)
