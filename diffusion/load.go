@@ -112,7 +112,7 @@ func LoadFSContext(ctx context.Context, fsys fs.FS, o *LoadOptions) (_ *Pipeline
 	}
 	index, err := readIndex(ctx, fsys)
 	if err != nil {
-		if what := describeFolder(fsys); what != "" && errors.Is(err, fs.ErrNotExist) {
+		if what := describeFolder(ctx, fsys); what != "" && errors.Is(err, fs.ErrNotExist) {
 			err = fmt.Errorf("have %s, want that of a pipeline: %w", what, err)
 		}
 		return nil, fmt.Errorf("diffusion: load: %w", err)
