@@ -32,7 +32,8 @@ type Config struct {
 	// Architectures names the class that was saved.
 	Architectures []string `json:"architectures"`
 
-	// Warnings are the keys of the file that are not known, one sentence each.
+	// Warnings are what the model's files say that was not taken into account, such as
+	// keys that are not known, one sentence each.
 	Warnings []string `json:"-"`
 }
 
