@@ -7,11 +7,13 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"io"
 
 	"sdgo/diffusion"
 	"sdgo/examples/internal/cli"
 	"sdgo/examples/internal/models"
+	"sdgo/internal/nn"
 )
 
 func main() { cli.Program("inspect", run) }
@@ -34,6 +36,9 @@ func run(_ context.Context, args []string, stdout, stderr io.Writer) error {
 			cli.Help(stdout, f, "prints how a model would make a picture", "[flags]")
 		}
 		return err
+	}
+	if _, err := nn.ParsePrecision(load.Precision); err != nil {
+		return cli.Misuse(fmt.Errorf("-%w", err))
 	}
 
 	fsys, err := models.Open(*model)
