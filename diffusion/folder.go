@@ -1,6 +1,7 @@
 package diffusion
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io/fs"
@@ -13,13 +14,13 @@ import (
 
 // describeFolder says what a folder without a model_index.json is, or "" if nothing
 // tells. It is for error messages.
-func describeFolder(fsys fs.FS) string {
+func describeFolder(ctx context.Context, fsys fs.FS) string {
 	var config struct {
 		Class         json.RawMessage `json:"_class_name"`
 		Architectures []string        `json:"architectures"`
 		ModelType     string          `json:"model_type"`
 	}
-	if err := loader.ReadJSON(fsys, "config.json", &config); err == nil {
+	if err := loader.ReadJSON(ctx, fsys, "config.json", &config); err == nil {
 		class, _ := nn.ClassName(config.Class)
 		switch {
 		case class != "":

@@ -1,6 +1,7 @@
 package diffusion
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io/fs"
@@ -53,9 +54,9 @@ var telling = []struct{ part, word, what string }{
 }
 
 // readIndex reads model_index.json and wants the parts to be those that we run.
-func readIndex(fsys fs.FS) (*index, error) {
+func readIndex(ctx context.Context, fsys fs.FS) (*index, error) {
 	var keys map[string]json.RawMessage
-	if err := loader.ReadJSON(fsys, indexFile, &keys); err != nil {
+	if err := loader.ReadJSON(ctx, fsys, indexFile, &keys); err != nil {
 		return nil, err
 	}
 	x := &index{parts: make(map[string]string)}

@@ -1,6 +1,7 @@
 package diffusion
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -68,7 +69,18 @@ const (
 // Load loads the model in a folder in diffusers' layout: model_index.json and
 // the folders tokenizer, text_encoder, unet, vae and scheduler. Weights are in
 // safetensors. Options may be nil.
+//
+// Weight files are mapped while they are loaded, and copied: when Load returns no file
+// is open or mapped, and what happens to the files later has no effect. A weight file
+// that another program cuts or writes to meanwhile is an error.
 func Load(path string, o *LoadOptions) (*Pipeline, error) {
+	return LoadContext(context.Background(), path, o)
+}
+
+// LoadContext is [Load] that returns ctx's error within 100 ms after ctx is done,
+// unless a single read of a file takes longer. It leaves no goroutine, file or mapping
+// behind.
+func LoadContext(ctx context.Context, path string, o *LoadOptions) (*Pipeline, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, fmt.Errorf("diffusion: load: %w", err)
@@ -80,7 +92,7 @@ func Load(path string, o *LoadOptions) (*Pipeline, error) {
 		}
 		return nil, err
 	}
-	p, err := LoadFS(os.DirFS(path), o)
+	p, err := LoadFSContext(ctx, os.DirFS(path), o)
 	if err != nil {
 		return nil, fmt.Errorf("%w (in %s)", err, path)
 	}
@@ -88,13 +100,19 @@ func Load(path string, o *LoadOptions) (*Pipeline, error) {
 }
 
 // LoadFS is like [Load] for a file system whose root is the model's folder.
-func LoadFS(fsys fs.FS, o *LoadOptions) (_ *Pipeline, err error) {
+func LoadFS(fsys fs.FS, o *LoadOptions) (*Pipeline, error) {
+	return LoadFSContext(context.Background(), fsys, o)
+}
+
+// LoadFSContext is like [LoadContext] for a file system whose root is the model's
+// folder.
+func LoadFSContext(ctx context.Context, fsys fs.FS, o *LoadOptions) (_ *Pipeline, err error) {
 	if o == nil {
 		o = &LoadOptions{}
 	}
-	index, err := readIndex(fsys)
+	index, err := readIndex(ctx, fsys)
 	if err != nil {
-		if what := describeFolder(fsys); what != "" && errors.Is(err, fs.ErrNotExist) {
+		if what := describeFolder(ctx, fsys); what != "" && errors.Is(err, fs.ErrNotExist) {
 			err = fmt.Errorf("have %s, want that of a pipeline: %w", what, err)
 		}
 		return nil, fmt.Errorf("diffusion: load: %w", err)
@@ -110,23 +128,23 @@ func LoadFS(fsys fs.FS, o *LoadOptions) (_ *Pipeline, err error) {
 			p.Close()
 		}
 	}()
-	schedule, err := loadScheduler(fsys, index)
+	schedule, err := loadScheduler(ctx, fsys, index)
 	if err != nil {
 		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}
-	if p.Tokenizer, err = clip.LoadTokenizer(fsys, "tokenizer"); err != nil {
+	if p.Tokenizer, err = clip.LoadTokenizerContext(ctx, fsys, "tokenizer"); err != nil {
 		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}
 	session := nn.NewSession(eng)
 	session.Hold()
 	c := &clip.LoadOptions{Variant: o.Variant, Precision: o.Precision, Session: session}
-	if p.TextEncoder, err = clip.LoadTextEncoderFS(fsys, "text_encoder", c); err != nil {
+	if p.TextEncoder, err = clip.LoadTextEncoderFSContext(ctx, fsys, "text_encoder", c); err != nil {
 		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}
-	if p.UNet, err = unet.LoadFS(fsys, "unet", (*unet.LoadOptions)(c)); err != nil {
+	if p.UNet, err = unet.LoadFSContext(ctx, fsys, "unet", (*unet.LoadOptions)(c)); err != nil {
 		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}
-	if p.VAE, err = vae.LoadFS(fsys, "vae", (*vae.LoadOptions)(c)); err != nil {
+	if p.VAE, err = vae.LoadFSContext(ctx, fsys, "vae", (*vae.LoadOptions)(c)); err != nil {
 		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}
 	p.Scheduler = p.corrected(schedule)
@@ -141,17 +159,17 @@ func LoadFS(fsys fs.FS, o *LoadOptions) (_ *Pipeline, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}
-	if err = session.Load(most, least); err != nil {
+	if err = session.Load(ctx, most, least); err != nil {
 		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}
 	return p, nil
 }
 
 // loadScheduler reads the scheduler's config, whose class the index names.
-func loadScheduler(fsys fs.FS, x *index) (*scheduler.Config, error) {
+func loadScheduler(ctx context.Context, fsys fs.FS, x *index) (*scheduler.Config, error) {
 	const file = "scheduler/scheduler_config.json"
 	var config json.RawMessage
-	if err := loader.ReadJSON(fsys, file, &config); err != nil {
+	if err := loader.ReadJSON(ctx, fsys, file, &config); err != nil {
 		return nil, err
 	}
 	class := strings.TrimPrefix(x.parts["scheduler"], "Flax")

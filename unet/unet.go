@@ -64,11 +64,16 @@ func Load(dir string, o *LoadOptions) (*UNet, error) { return LoadFS(os.DirFS(di
 
 // LoadFS loads the U-Net in the folder dir of fsys. Options may be nil.
 func LoadFS(fsys fs.FS, dir string, o *LoadOptions) (*UNet, error) {
+	return LoadFSContext(context.Background(), fsys, dir, o)
+}
+
+// LoadFSContext is [LoadFS] that returns ctx's error soon after ctx is done.
+func LoadFSContext(ctx context.Context, fsys fs.FS, dir string, o *LoadOptions) (*UNet, error) {
 	if o == nil {
 		o = &LoadOptions{}
 	}
 	u := &UNet{}
-	model, err := nn.LoadModel(nn.Kind{Name: "unet", Class: class, Base: "diffusion_pytorch_model"}, fsys, dir, nn.LoadOptions(*o), u.define)
+	model, err := nn.LoadModel(ctx, nn.Kind{Name: "unet", Class: class, Base: "diffusion_pytorch_model"}, fsys, dir, nn.LoadOptions(*o), u.define)
 	if err != nil {
 		return nil, err
 	}

@@ -55,11 +55,16 @@ func Load(dir string, o *LoadOptions) (*VAE, error) { return LoadFS(os.DirFS(dir
 
 // LoadFS loads the VAE in the folder dir of fsys. Options may be nil.
 func LoadFS(fsys fs.FS, dir string, o *LoadOptions) (*VAE, error) {
+	return LoadFSContext(context.Background(), fsys, dir, o)
+}
+
+// LoadFSContext is [LoadFS] that returns ctx's error soon after ctx is done.
+func LoadFSContext(ctx context.Context, fsys fs.FS, dir string, o *LoadOptions) (*VAE, error) {
 	if o == nil {
 		o = &LoadOptions{}
 	}
 	v := &VAE{}
-	model, err := nn.LoadModel(nn.Kind{Name: "vae", Class: class, Base: "diffusion_pytorch_model"}, fsys, dir, nn.LoadOptions(*o), v.define)
+	model, err := nn.LoadModel(ctx, nn.Kind{Name: "vae", Class: class, Base: "diffusion_pytorch_model"}, fsys, dir, nn.LoadOptions(*o), v.define)
 	if err != nil {
 		return nil, err
 	}

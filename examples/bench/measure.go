@@ -106,10 +106,10 @@ func measure(ctx context.Context, o options) (*report, error) {
 func measurePart(ctx context.Context, fsys fs.FS, o *options, load loader) (part, error) {
 	var mu sync.Mutex
 	kinds := map[string]*kind{}
-	eng, err := engine.New(&engine.Options{Threads: o.threads, Trace: func(k op.Kernel, d time.Duration) {
+	eng, err := engine.New(&engine.Options{Threads: o.threads, Trace: func(done op.Operation, d time.Duration) {
 		mu.Lock()
 		defer mu.Unlock()
-		c := op.CostOf(k)
+		c := done.Cost()
 		if kinds[c.Kind] == nil {
 			kinds[c.Kind] = &kind{Name: c.Kind}
 		}

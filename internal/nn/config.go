@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"sdgo/internal/pyjson"
+	"sdgo/internal/quote"
 )
 
 // harmless are keys that say nothing of the structure: what an average of the weights
@@ -24,7 +25,7 @@ const harmless = "decay inv_gamma min_decay optimization_step power update_after
 func DecodeConfig(data []byte, class string, config any) (warnings []string, err error) {
 	var keys map[string]json.RawMessage
 	if err := pyjson.Unmarshal(data, &keys); err != nil {
-		return nil, err
+		return nil, quote.Error(err)
 	}
 	if err := checkClass(keys, class); err != nil {
 		return nil, err
@@ -131,7 +132,7 @@ func Want(key string, have any, ok bool, want string) string {
 	if ok {
 		return ""
 	}
-	return fmt.Sprintf("%s: have %v, want %s", key, have, want)
+	return fmt.Sprintf("%s: have %s, want %s", key, quote.Value(have), want)
 }
 
 // Verify returns an error that names all that is wrong.

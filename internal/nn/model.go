@@ -49,12 +49,12 @@ type Model struct {
 type Kind struct{ Name, Class, Base string }
 
 // LoadModel loads the model in a folder: define decodes the config and asks
-// params for the weights.
-func LoadModel(kind Kind, fsys fs.FS, dir string, o LoadOptions, define func(config []byte, p *Params) error) (*Model, error) {
+// params for the weights. It returns ctx's error soon after ctx is done.
+func LoadModel(ctx context.Context, kind Kind, fsys fs.FS, dir string, o LoadOptions, define func(config []byte, p *Params) error) (*Model, error) {
 	name, base := kind.Name, kind.Base
 	var keys map[string]json.RawMessage
 	file := path.Join(dir, "config.json")
-	if err := loader.ReadJSON(fsys, file, &keys); err != nil {
+	if err := loader.ReadJSON(ctx, fsys, file, &keys); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	if kind.Class != "" {
@@ -66,11 +66,11 @@ func LoadModel(kind Kind, fsys fs.FS, dir string, o LoadOptions, define func(con
 	if err != nil {
 		return nil, fmt.Errorf("%s: %s: %w", name, file, err)
 	}
-	src, err := open(fsys, dir, base, o.Variant)
+	src, err := open(ctx, fsys, dir, base, o.Variant)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	m, err := NewModel(name, src, o, func(p *Params) error { return define(config, p) })
+	m, err := NewModel(ctx, name, src, o, func(p *Params) error { return define(config, p) })
 	if err != nil {
 		src.Close()
 	}
@@ -78,16 +78,16 @@ func LoadModel(kind Kind, fsys fs.FS, dir string, o LoadOptions, define func(con
 }
 
 // open opens the weights in a folder.
-func open(fsys fs.FS, dir, base, variant string) (Source, error) {
+func open(ctx context.Context, fsys fs.FS, dir, base, variant string) (Source, error) {
 	if _, ok := fsys.(Random); ok {
 		return &randomWeights{shapes: make(map[string][]int)}, nil
 	}
-	return loader.Open(fsys, dir, base, variant)
+	return loader.Open(ctx, fsys, dir, base, variant)
 }
 
 // NewModel makes a model of the tensors of src, which it takes over if it
 // succeeds. The weights are loaded, unless the session holds that back.
-func NewModel(name string, src Source, o LoadOptions, define func(p *Params) error) (*Model, error) {
+func NewModel(ctx context.Context, name string, src Source, o LoadOptions, define func(p *Params) error) (*Model, error) {
 	format, err := ParsePrecision(o.Precision)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
@@ -114,7 +114,7 @@ func NewModel(name string, src Source, o LoadOptions, define func(p *Params) err
 	if s.held {
 		return m, nil
 	}
-	return m, s.Load()
+	return m, s.Load(ctx)
 }
 
 // Close waits for calls in flight and gives the model's memory back. Every later
@@ -133,7 +133,21 @@ func (m *Model) Close() error {
 	if m.weights == nil { // not loaded
 		return m.params.src.Close()
 	}
-	return m.weights.Close()
+	m.weights.Close()
+	return nil
+}
+
+// load loads the weights and closes the files that they came from.
+func (m *Model) load(ctx context.Context) error {
+	ws, err := m.params.Load(ctx, m.name, m.eng)
+	if err != nil {
+		return err
+	}
+	m.weights = ws
+	if err := m.params.src.Close(); err != nil {
+		return fmt.Errorf("%s: %w", m.name, err)
+	}
+	return nil
 }
 
 // Run computes the outputs of the graph that build makes, once for each key, for
