@@ -18,7 +18,7 @@ import (
 
 func main() { cli.Program("inspect", run) }
 
-func run(_ context.Context, args []string, stdout, stderr io.Writer) error {
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	f := flag.NewFlagSet("inspect", flag.ContinueOnError)
 	var load diffusion.LoadOptions
 	var o diffusion.Options
@@ -45,7 +45,7 @@ func run(_ context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	pipe, err := diffusion.LoadFS(fsys, &load)
+	pipe, err := diffusion.LoadFSContext(ctx, fsys, &load)
 	if err != nil {
 		return err
 	}
