@@ -23,9 +23,7 @@ import (
 //
 // https://arxiv.org/abs/2201.09865
 func (p *Pipeline) Inpaint(ctx context.Context, prompt string, img, mask image.Image, o *Options) (*Result, error) {
-	config := *p.Scheduler
-	config.SkipPRKSteps = true // as diffusers does in this pipeline
-	r, err := p.newRun(&config, o)
+	r, err := p.newRun(ctx, inpaint, o)
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ package diffusion
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"image"
 	"time"
@@ -16,6 +17,7 @@ import (
 
 	"sdgo/clip"
 	"sdgo/internal/engine"
+	"sdgo/internal/nn"
 	"sdgo/sampler"
 	"sdgo/scheduler"
 	"sdgo/unet"
@@ -55,6 +57,7 @@ type Pipeline struct {
 type run struct {
 	*Pipeline
 	Options
+	task     task
 	result   Result
 	begin    time.Time
 	schedule *scheduler.Schedule
@@ -75,7 +78,7 @@ type run struct {
 // result says what was cut. Options may be nil. When ctx is done it returns
 // ctx's error within 100 ms, and leaves no goroutine behind.
 func (p *Pipeline) TextToImage(ctx context.Context, prompt string, o *Options) (*Result, error) {
-	r, err := p.newRun(p.Scheduler, o)
+	r, err := p.newRun(ctx, textToImage, o)
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +116,7 @@ func (p *Pipeline) TextToImage(ctx context.Context, prompt string, o *Options) (
 //
 // https://arxiv.org/abs/2108.01073
 func (p *Pipeline) ImageToImage(ctx context.Context, prompt string, img image.Image, o *Options) (*Result, error) {
-	r, err := p.newRun(p.Scheduler, o)
+	r, err := p.newRun(ctx, imageToImage, o)
 	if err != nil {
 		return nil, err
 	}
@@ -167,16 +170,29 @@ func (p *Pipeline) checkPlain() error {
 }
 
 // newRun checks the options and chooses the noise levels.
-func (p *Pipeline) newRun(config *scheduler.Config, o *Options) (*run, error) {
-	r := &run{Pipeline: p, begin: time.Now()}
+func (p *Pipeline) newRun(ctx context.Context, t task, o *Options) (*run, error) {
+	if err := p.ready(); err != nil {
+		return nil, err
+	}
+	if ctx == nil {
+		return nil, errors.New("diffusion: have a nil context")
+	}
+	config := *p.Scheduler
+	if t == inpaint {
+		config.SkipPRKSteps = true // as diffusers does in this pipeline
+	}
+	r := &run{Pipeline: p, task: t, begin: time.Now()}
 	var err error
 	if r.Options, err = o.withDefaults(); err != nil {
+		return nil, wrong(err)
+	}
+	if err := r.checkTask(t); err != nil {
 		return nil, wrong(err)
 	}
 	if r.Sampler, err = pointedTo(r.Sampler); err != nil {
 		return nil, err
 	}
-	if r.schedule, err = p.levels(config, &r.Options); err != nil {
+	if r.schedule, err = p.levels(&config, &r.Options); err != nil {
 		return nil, wrong(err)
 	}
 	for i := range r.Images {
@@ -388,10 +404,15 @@ func (r *run) initialNoise() ([]float32, error) {
 		return x, nil
 	}
 	want := tensor.Shape{r.Images, r.VAE.Config.LatentChannels, r.h, r.w}
-	if r.Latents.Dtype() != tensor.Float32 || !r.Latents.Shape().Eq(want) || r.Latents.RequiresIterator() {
-		return nil, fmt.Errorf("diffusion: latents: have %v of %v, want contiguous %v of float32", []int(r.Latents.Shape()), r.Latents.Dtype(), []int(want))
+	given, err := nn.Floats("", r.Latents, want...)
+	if err != nil {
+		kind := "nothing" // of a zero tensor
+		if t := r.Latents.Dtype(); t.Type != nil {
+			kind = t.Name()
+		}
+		return nil, fmt.Errorf("diffusion: latents: have %v of %s, want contiguous %v of float32", []int(r.Latents.Shape()), kind, []int(want))
 	}
-	copy(x, r.Latents.Float32s())
+	copy(x, given)
 	if err := checkFinite("initial latents", x); err != nil {
 		return nil, fmt.Errorf("diffusion: %w", err)
 	}
