@@ -164,6 +164,7 @@ func LoadFSContext(ctx context.Context, fsys fs.FS, o *LoadOptions) (_ *Pipeline
 	p.Scheduler = p.corrected(schedule)
 	p.Warnings = append(p.Warnings, index.warnings...)
 	p.warn("scheduler/scheduler_config.json", schedule.Warnings)
+	p.warn("text_encoder/config.json", p.TextEncoder.Config.Warnings)
 	p.warn("unet/config.json", p.UNet.Config.Warnings)
 	p.warn("vae/config.json", p.VAE.Config.Warnings)
 	if err = p.check(); err != nil {
