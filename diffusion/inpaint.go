@@ -42,7 +42,7 @@ func (p *Pipeline) Inpaint(ctx context.Context, prompt string, img, mask image.I
 		return nil, err
 	}
 	if r.schedule.Steps() < 1 { // PNDM has a call left then, which diffusers makes in image-to-image alone
-		return nil, fmt.Errorf("diffusion: strength: have %g of %d steps, which leaves no step to run", r.Strength, r.Options.Steps)
+		return nil, wrong(fmt.Errorf("diffusion: strength: have %g of %d steps, which leaves no step to run", r.Strength, r.Options.Steps))
 	}
 	area, err := r.readArea(ctx, mask)
 	if err != nil {

@@ -21,7 +21,8 @@ import (
 // LoadOptions say how a model is loaded and run. Nil, and the zero value, mean
 // the defaults.
 type LoadOptions struct {
-	// Variant names the weight files, as in model.fp16.safetensors for "fp16".
+	// Variant names the weight files, as in model.fp16.safetensors for "fp16". A part
+	// that has no such files has its plain ones; it is an error if no part has any.
 	// Empty means the files without a variant.
 	Variant string
 
@@ -143,21 +144,29 @@ func LoadFSContext(ctx context.Context, fsys fs.FS, o *LoadOptions) (_ *Pipeline
 	}
 	session := nn.NewSession(eng)
 	session.Hold()
-	c := &clip.LoadOptions{Variant: o.Variant, Precision: o.Precision, Session: session}
-	if p.TextEncoder, err = clip.LoadTextEncoderFSContext(ctx, fsys, "text_encoder", c); err != nil {
+	variants, err := chooseVariants(fsys, o.Variant)
+	if err != nil {
 		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}
-	if p.UNet, err = unet.LoadFSContext(ctx, fsys, "unet", (*unet.LoadOptions)(c)); err != nil {
+	options := func(part string) clip.LoadOptions {
+		return clip.LoadOptions{Variant: variants[part], Precision: o.Precision, Session: session}
+	}
+	text, net, autoencoder := options("text_encoder"), unet.LoadOptions(options("unet")), vae.LoadOptions(options("vae"))
+	if p.TextEncoder, err = clip.LoadTextEncoderFSContext(ctx, fsys, "text_encoder", &text); err != nil {
 		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}
-	if p.VAE, err = vae.LoadFSContext(ctx, fsys, "vae", (*vae.LoadOptions)(c)); err != nil {
+	if p.UNet, err = unet.LoadFSContext(ctx, fsys, "unet", &net); err != nil {
+		return nil, fmt.Errorf("diffusion: load: %w", err)
+	}
+	if p.VAE, err = vae.LoadFSContext(ctx, fsys, "vae", &autoencoder); err != nil {
 		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}
 	p.Scheduler = p.corrected(schedule)
 	p.Warnings = append(p.Warnings, index.warnings...)
-	p.warn("scheduler/scheduler_config.json", schedule.Warnings)
-	p.warn("unet/config.json", p.UNet.Config.Warnings)
-	p.warn("vae/config.json", p.VAE.Config.Warnings)
+	p.warn("scheduler/scheduler_config.json: ", schedule.Warnings)
+	p.warn("text_encoder/", p.TextEncoder.Config.Warnings)
+	p.warn("unet/", p.UNet.Config.Warnings)
+	p.warn("vae/", p.VAE.Config.Warnings)
 	if err = p.check(); err != nil {
 		return nil, err
 	}
@@ -186,10 +195,10 @@ func loadScheduler(ctx context.Context, fsys fs.FS, x *index) (*scheduler.Config
 	return c, err
 }
 
-// warn keeps the warnings of a file.
-func (p *Pipeline) warn(file string, warnings []string) {
+// warn keeps the warnings of a file or folder.
+func (p *Pipeline) warn(prefix string, warnings []string) {
 	for _, w := range warnings {
-		p.Warnings = append(p.Warnings, file+": "+w)
+		p.Warnings = append(p.Warnings, prefix+w)
 	}
 }
 

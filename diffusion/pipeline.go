@@ -185,16 +185,16 @@ func (p *Pipeline) newRun(ctx context.Context, t task, o *Options) (*run, error)
 	r := &run{Pipeline: p, task: t, begin: time.Now()}
 	var err error
 	if r.Options, err = o.withDefaults(); err != nil {
-		return nil, err
+		return nil, wrong(err)
 	}
 	if err := r.checkTask(t); err != nil {
-		return nil, err
+		return nil, wrong(err)
 	}
 	if r.Sampler, err = pointedTo(r.Sampler); err != nil {
 		return nil, err
 	}
 	if r.schedule, err = p.levels(&config, &r.Options); err != nil {
-		return nil, err
+		return nil, wrong(err)
 	}
 	for i := range r.Images {
 		seed := r.Seed + uint64(i)
@@ -219,15 +219,18 @@ func (p *Pipeline) defaultSize() (width, height int) {
 func (r *run) prepare(width, height int) error {
 	factor := r.VAE.Config.Factor()
 	if err := r.size(width, height, factor); err != nil {
-		return err
+		return wrong(err)
+	}
+	if err := r.checkModelOptions(); err != nil {
+		return wrong(err)
 	}
 	r.h, r.w = r.Height/factor, r.Width/factor
 	var err error
 	if r.sampler, err = solver(&r.Options, r.schedule); err != nil {
-		return err
+		return wrong(err)
 	}
 	if err := r.checkDistilled(); err != nil {
-		return err
+		return wrong(err)
 	}
 	if err := r.prepareUNet(); err != nil {
 		return fmt.Errorf("diffusion: %w", err)
@@ -257,7 +260,7 @@ func (r *run) tile(h, w int, whole func(h, w int) error, tiles func(h, w, tile i
 func (r *run) prepareUNet() error {
 	var err error
 	if r.net, err = r.UNet.WithTokenMerging(r.TokenMerging); err != nil {
-		return err
+		return wrong(err)
 	}
 	texts := 1 // side by side
 	if r.guided() {
@@ -291,7 +294,7 @@ func (r *run) prepareImage(img *source, strength float64) error {
 	}
 	var err error
 	if r.schedule, err = r.schedule.Tail(r.Strength); err != nil {
-		return fmt.Errorf("diffusion: %w", err)
+		return fmt.Errorf("diffusion: %w", wrong(err))
 	}
 	if err := r.prepare(img.width, img.height); err != nil {
 		return err

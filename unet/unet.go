@@ -79,6 +79,7 @@ func LoadFSContext(ctx context.Context, fsys fs.FS, dir string, o *LoadOptions) 
 		return nil, err
 	}
 	u.model = model
+	u.Config.Warnings = append(u.Config.Warnings, model.Warnings()...)
 	return u, nil
 }
 
