@@ -72,7 +72,8 @@ type run struct {
 
 	encodeTile, decodeTile int // sides in pixels, or 0: whole
 
-	endWrapped func() // ends the Denoiser that Wrap got; may be nil
+	endWrapped func()            // ends the Denoiser that Wrap got; may be nil
+	noted      map[string]string // for a run that may be saved
 }
 
 // TextToImage makes pictures of the prompt. Prompts are cut to 77 tokens; the
@@ -185,16 +186,16 @@ func (p *Pipeline) newRun(ctx context.Context, t task, o *Options) (*run, error)
 	r := &run{Pipeline: p, task: t, begin: time.Now()}
 	var err error
 	if r.Options, err = o.withDefaults(); err != nil {
-		return nil, err
+		return nil, wrong(err)
 	}
 	if err := r.checkTask(t); err != nil {
-		return nil, err
+		return nil, wrong(err)
 	}
 	if r.Sampler, err = pointedTo(r.Sampler); err != nil {
 		return nil, err
 	}
 	if r.schedule, err = p.levels(&config, &r.Options); err != nil {
-		return nil, err
+		return nil, wrong(err)
 	}
 	for i := range r.Images {
 		seed := r.Seed + uint64(i)
@@ -219,15 +220,18 @@ func (p *Pipeline) defaultSize() (width, height int) {
 func (r *run) prepare(width, height int) error {
 	factor := r.VAE.Config.Factor()
 	if err := r.size(width, height, factor); err != nil {
-		return err
+		return wrong(err)
+	}
+	if err := r.checkModelOptions(); err != nil {
+		return wrong(err)
 	}
 	r.h, r.w = r.Height/factor, r.Width/factor
 	var err error
 	if r.sampler, err = solver(&r.Options, r.schedule); err != nil {
-		return err
+		return wrong(err)
 	}
 	if err := r.checkDistilled(); err != nil {
-		return err
+		return wrong(err)
 	}
 	if err := r.prepareUNet(); err != nil {
 		return fmt.Errorf("diffusion: %w", err)
@@ -257,7 +261,7 @@ func (r *run) tile(h, w int, whole func(h, w int) error, tiles func(h, w, tile i
 func (r *run) prepareUNet() error {
 	var err error
 	if r.net, err = r.UNet.WithTokenMerging(r.TokenMerging); err != nil {
-		return err
+		return wrong(err)
 	}
 	texts := 1 // side by side
 	if r.guided() {
@@ -291,7 +295,7 @@ func (r *run) prepareImage(img *source, strength float64) error {
 	}
 	var err error
 	if r.schedule, err = r.schedule.Tail(r.Strength); err != nil {
-		return fmt.Errorf("diffusion: %w", err)
+		return fmt.Errorf("diffusion: %w", wrong(err))
 	}
 	if err := r.prepare(img.width, img.height); err != nil {
 		return err
@@ -306,6 +310,7 @@ func (r *run) encodeText(ctx context.Context, prompt string) error {
 	begin := time.Now()
 	positive := r.Tokenizer.Encode(prompt)
 	r.result.Truncated = positive.TruncatedText
+	r.note("prompt", []byte(fmt.Sprint(positive.IDs)))
 	cond, err := r.encode(ctx, positive, r.ClipSkip)
 	if err != nil {
 		return err
@@ -315,6 +320,7 @@ func (r *run) encodeText(ctx context.Context, prompt string) error {
 	if r.guided() {
 		negative := r.Tokenizer.Encode(r.NegativePrompt)
 		r.result.TruncatedNegative = negative.TruncatedText
+		r.note("negative prompt", []byte(fmt.Sprint(negative.IDs)))
 		uncond, err := r.encode(ctx, negative, 0)
 		if err != nil {
 			return err
@@ -351,6 +357,7 @@ func (r *run) readImage(ctx context.Context, img *source) (pixels, []float32, er
 	if err != nil {
 		return pixels{}, nil, err
 	}
+	r.note("image", p.pix)
 	x, err := p.tensor(ctx)
 	return p, x, err
 }
@@ -446,17 +453,11 @@ func (r *run) sample(ctx context.Context, x []float32, denoise sampler.Denoiser)
 	begin := time.Now()
 	steps := &sampler.Run{Sampler: r.sampler, Denoise: denoise, Sigmas: r.schedule.Sigmas, X: x, Noise: r.samplingNoise(ctx),
 		Forget: r.OnStep == nil, // only a Step can save the run
+		Facts:  r.facts,
 	}
 	if r.Resume != nil {
-		saved, err := r.keeper.restore(r.Resume)
-		if err == nil {
-			err = steps.Restore(saved)
-		}
-		if err != nil {
-			return fmt.Errorf("diffusion: resume: %w", err)
-		}
-		if have, want := len(steps.X), len(x); have != want {
-			return fmt.Errorf("diffusion: resume: have a run of %d numbers, want %d", have, want)
+		if err := r.resume(steps); err != nil {
+			return err
 		}
 	}
 	for step, err := range steps.Steps(ctx) {
