@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"image"
+	"slices"
 
 	"sdgo/sampler"
 )
@@ -136,7 +137,12 @@ func (r *run) readArea(ctx context.Context, mask image.Image) (*area, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newArea(ctx, src, &r.Options, r.h, r.w)
+	a, err := newArea(ctx, src, &r.Options, r.h, r.w)
+	if err != nil {
+		return nil, err
+	}
+	r.note("mask", append(slices.Clone(a.mask), byte(a.choice)))
+	return a, nil
 }
 
 // maskedLatents draws latents [Images 4 h w] of the image with the area to

@@ -71,7 +71,8 @@ type run struct {
 
 	encodeTile, decodeTile int // sides in pixels, or 0: whole
 
-	endWrapped func() // ends the Denoiser that Wrap got; may be nil
+	endWrapped func()            // ends the Denoiser that Wrap got; may be nil
+	noted      map[string]string // for a run that may be saved
 }
 
 // TextToImage makes pictures of the prompt. Prompts are cut to 77 tokens; the
@@ -308,6 +309,7 @@ func (r *run) encodeText(ctx context.Context, prompt string) error {
 	begin := time.Now()
 	positive := r.Tokenizer.Encode(prompt)
 	r.result.Truncated = positive.TruncatedText
+	r.note("prompt", []byte(fmt.Sprint(positive.IDs)))
 	cond, err := r.encode(ctx, positive, r.ClipSkip)
 	if err != nil {
 		return err
@@ -317,6 +319,7 @@ func (r *run) encodeText(ctx context.Context, prompt string) error {
 	if r.guided() {
 		negative := r.Tokenizer.Encode(r.NegativePrompt)
 		r.result.TruncatedNegative = negative.TruncatedText
+		r.note("negative prompt", []byte(fmt.Sprint(negative.IDs)))
 		uncond, err := r.encode(ctx, negative, 0)
 		if err != nil {
 			return err
@@ -353,6 +356,7 @@ func (r *run) readImage(ctx context.Context, img *source) (pixels, []float32, er
 	if err != nil {
 		return pixels{}, nil, err
 	}
+	r.note("image", p.pix)
 	x, err := p.tensor(ctx)
 	return p, x, err
 }
@@ -441,17 +445,11 @@ func (r *run) sample(ctx context.Context, x []float32, denoise sampler.Denoiser)
 	begin := time.Now()
 	steps := &sampler.Run{Sampler: r.sampler, Denoise: denoise, Sigmas: r.schedule.Sigmas, X: x, Noise: r.samplingNoise(),
 		Forget: r.OnStep == nil, // only a Step can save the run
+		Facts:  r.facts,
 	}
 	if r.Resume != nil {
-		saved, err := r.keeper.restore(r.Resume)
-		if err == nil {
-			err = steps.Restore(saved)
-		}
-		if err != nil {
-			return fmt.Errorf("diffusion: resume: %w", err)
-		}
-		if have, want := len(steps.X), len(x); have != want {
-			return fmt.Errorf("diffusion: resume: have a run of %d numbers, want %d", have, want)
+		if err := r.resume(steps); err != nil {
+			return err
 		}
 	}
 	for step, err := range steps.Steps(ctx) {

@@ -116,6 +116,15 @@ func (u *UNet) Close() error {
 	return u.model.Close()
 }
 
+// Fingerprint is a short text that tells U-Nets apart by their weights and precision,
+// of which it reads a sample. It is empty for one that is closed.
+func (u *UNet) Fingerprint() string {
+	if u.loaded() != nil {
+		return ""
+	}
+	return u.model.Fingerprint()
+}
+
 // loaded wants a U-Net that a constructor made.
 func (u *UNet) loaded() error {
 	if u == nil || u.model == nil {
