@@ -180,10 +180,14 @@ func loadScheduler(ctx context.Context, fsys fs.FS, x *index) (*scheduler.Config
 	return c, err
 }
 
-// warn keeps the warnings of a file.
+// warn keeps the warnings of a file: the first 20, and how many there were.
 func (p *Pipeline) warn(file string, warnings []string) {
-	for _, w := range warnings {
+	const most = 20
+	for _, w := range warnings[:min(len(warnings), most)] {
 		p.Warnings = append(p.Warnings, file+": "+w)
+	}
+	if n := len(warnings); n > most {
+		p.Warnings = append(p.Warnings, fmt.Sprintf("%s: %d more like these", file, n-most))
 	}
 }
 

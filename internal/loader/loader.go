@@ -73,13 +73,13 @@ func list(fsys fs.FS, dir, base string) (*listing, error) {
 	l := &listing{files: make(map[string]string)}
 	for _, e := range entries {
 		name := e.Name()
-		if e.IsDir() {
-			continue
-		}
 		if variant, ok := variantOf(name, base); ok {
 			if have, ok := l.files[variant]; !ok || strings.HasSuffix(have, ".json") {
 				l.files[variant] = name
 			}
+			continue
+		}
+		if e.IsDir() {
 			continue
 		}
 		switch path.Ext(name) {
