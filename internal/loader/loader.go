@@ -4,14 +4,14 @@
 package loader
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
-	"slices"
 	"strings"
 
-	"sdgo/internal/quote"
 	"sdgo/safetensors"
 )
 
@@ -20,20 +20,27 @@ import (
 // system, until Close. Any number of goroutines may read; Close must come after
 // the last of them.
 type Weights struct {
-	path string // of the file or index, for error messages
-	file *safetensors.File
+	path    string // of the file or index, for error messages
+	file    *safetensors.File
+	warning string
 }
+
+// transformers is the base of the models of transformers; others are diffusers'.
+const transformers = "model"
 
 // Open opens the weights of a component in the folder dir of fsys. Base is
 // "diffusion_pytorch_model" (U-Net, VAE) or "model" (text encoder). Variant is
 // empty for the plain files, or names others, such as "fp16" or "bf16": only
-// those are taken then. A single file goes before an index of shards:
+// those are taken then.
 //
 //	base.safetensors          base.safetensors.index.json
 //	base.variant.safetensors  base.safetensors.index.variant.json
 //	                          base.variant.safetensors.index.json
+//	                          base.safetensors.variant.index.json
 //
-// With an empty variant and no plain files, the only variant in the folder is
+// Where there are both, an index goes before a single file, which an earlier save may
+// have left behind, unless shards of it are missing; for "model" the single file goes
+// first. With an empty variant and no plain files, the only variant in the folder is
 // taken, if there is just one. The error for missing weights lists the weight
 // files that are there; only safetensors are read, and it says so when there
 // are none of them.
@@ -42,102 +49,41 @@ func Open(ctx context.Context, fsys fs.FS, dir, base, variant string) (*Weights,
 	if err != nil {
 		return nil, err
 	}
-	name, err := found.choose(base, variant)
+	names, err := found.choose(variant)
 	if err != nil {
 		return nil, fmt.Errorf("loader: %s: %w", dir, err)
 	}
-	w := &Weights{path: path.Join(dir, name)}
-	if strings.HasSuffix(name, ".json") {
-		w.file, err = safetensors.OpenIndexFSContext(ctx, fsys, w.path)
-	} else {
-		w.file, err = safetensors.OpenFSContext(ctx, fsys, w.path)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("loader: %w", err)
-	}
-	return w, nil
-}
-
-// listing is what a component's folder holds of weights.
-type listing struct {
-	files map[string]string // variant to file or index
-	other []string          // weight files of other formats
-}
-
-// list looks through a component's folder.
-func list(fsys fs.FS, dir, base string) (*listing, error) {
-	entries, err := fs.ReadDir(fsys, dir)
-	if err != nil {
-		return nil, fmt.Errorf("loader: %w", err)
-	}
-	l := &listing{files: make(map[string]string)}
-	for _, e := range entries {
-		name := e.Name()
-		if variant, ok := variantOf(name, base); ok {
-			if have, ok := l.files[variant]; !ok || strings.HasSuffix(have, ".json") {
-				l.files[variant] = name
+	var missing error // of the first index
+	for _, name := range names {
+		w := &Weights{path: path.Join(dir, name)}
+		if w.file, err = openFile(ctx, fsys, w.path); err == nil {
+			if missing != nil {
+				w.warning = fmt.Sprintf("%s: files that it names are missing, %s was taken instead", names[0], name)
 			}
-			continue
+			return w, nil
 		}
-		if e.IsDir() {
-			continue
+		if !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("loader: %w", err)
 		}
-		switch path.Ext(name) {
-		case ".bin", ".ckpt", ".pt", ".pth", ".onnx", ".msgpack", ".h5", ".gguf":
-			l.other = append(l.other, name)
-		}
+		missing = cmp.Or(missing, err)
 	}
-	return l, nil
+	return nil, fmt.Errorf("loader: %w", missing)
 }
 
-// variantOf takes the name of a weight file or index apart. Of the numbered
-// shards it knows nothing: only an index leads to them.
-func variantOf(name, base string) (variant string, ok bool) {
-	rest, ok := strings.CutPrefix(name, base+".")
-	if !ok || strings.Contains(rest, "-of-") {
-		return "", false
+// openFile opens a file or index.
+func openFile(ctx context.Context, fsys fs.FS, name string) (*safetensors.File, error) {
+	if strings.HasSuffix(name, ".json") {
+		return safetensors.OpenIndexFSContext(ctx, fsys, name)
 	}
-	if v, ok := strings.CutPrefix(rest, "safetensors.index."); ok {
-		if v == "json" {
-			return "", true
-		}
-		return strings.CutSuffix(v, ".json")
-	}
-	rest = strings.TrimSuffix(rest, ".index.json")
-	if rest == "safetensors" {
-		return "", true
-	}
-	return strings.CutSuffix(rest, ".safetensors")
-}
-
-// choose picks the file or index of a variant.
-func (l *listing) choose(base, variant string) (string, error) {
-	if name, ok := l.files[variant]; ok {
-		return name, nil
-	}
-	var names []string
-	for _, name := range l.files {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	want := base + ".safetensors"
-	if variant != "" {
-		want = base + "." + variant + ".safetensors"
-	}
-	switch {
-	case variant == "" && len(names) == 1:
-		return names[0], nil
-	case len(names) > 0:
-		return "", fmt.Errorf("no %s, have %s", want, quote.Lines(names, ", "))
-	case len(l.other) > 0:
-		return "", fmt.Errorf("no %s, have %s: only safetensors files are read", want, quote.Lines(l.other, ", "))
-	}
-	return "", fmt.Errorf("no %s and no index of its shards: %w", want, fs.ErrNotExist)
+	return safetensors.OpenFSContext(ctx, fsys, name)
 }
 
 // Path returns the file or index that the weights came from, within the file
 // system they were opened from.
 func (w *Weights) Path() string { return w.path }
+
+// Warning says what was passed over to come to the weights, or is "".
+func (w *Weights) Warning() string { return w.warning }
 
 // Names returns the names of all tensors in the order of the files, which is
 // the fastest one to read them in.
