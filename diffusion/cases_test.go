@@ -23,6 +23,7 @@ func TestFolders(t *testing.T) {
 	}{
 		{name: "class-name", steps: 4},
 		{name: "dpm-infinity", steps: 6},
+		{name: "ti-multivector", steps: 4, prompt: "a photo of <cat-toy> on a hill"},
 		{name: "te-proj", steps: 4},
 		{name: "clip-model", steps: 4},
 		{name: "attention-mask", steps: 4},
