@@ -82,7 +82,7 @@ func LoadTextEncoderFS(fsys fs.FS, dir string, o *LoadOptions) (*TextEncoder, er
 		o = &LoadOptions{}
 	}
 	e := &TextEncoder{alone: o.Session == nil}
-	model, err := nn.LoadModel("clip", fsys, dir, "model", nn.LoadOptions(*o), e.define)
+	model, err := nn.LoadModel(nn.Kind{Name: "clip", Base: "model"}, fsys, dir, nn.LoadOptions(*o), e.define)
 	if err != nil {
 		return nil, err
 	}
@@ -177,6 +177,13 @@ func (e *TextEncoder) Build(g *G.ExprGraph, ids *G.Node, clipSkip int) (*G.Node,
 		return nil, fmt.Errorf("clip: %w", err)
 	}
 	return out, nil
+}
+
+// WeightNodes returns the nodes of the text encoder's weights in a graph that Build added to,
+// by the checkpoint's keys. Their values are the model's own, which all graphs
+// share; diffusion.Trainable gives a node numbers that may change.
+func (e *TextEncoder) WeightNodes(g *G.ExprGraph) map[string]*G.Node {
+	return e.model.WeightNodes(g)
 }
 
 // hidden maps ids [N T] to the normalised tokens [N T D] after all layers but the

@@ -9,13 +9,15 @@ import (
 	"strings"
 
 	"sdgo/internal/loader"
+	"sdgo/internal/nn"
 )
 
 // index is a pipeline's model_index.json: which class each part has. The pipeline's
 // own class says what task it was saved for, which does not matter here.
 type index struct {
-	class string // "" if there is none
-	parts map[string]partClass
+	class    string // "" if there is none
+	parts    map[string]partClass
+	warnings []string
 }
 
 // partClass is how model_index.json names a part: as [library, class], or as
@@ -51,7 +53,7 @@ func readIndex(fsys fs.FS) (*index, error) {
 	for key, raw := range keys {
 		if key == "_class_name" {
 			var err error
-			if x.class, err = className(raw); err != nil {
+			if x.class, err = nn.ClassName(raw); err != nil {
 				return nil, fmt.Errorf("%s: _class_name: %w", name, err)
 			}
 			continue
@@ -70,19 +72,6 @@ func readIndex(fsys fs.FS) (*index, error) {
 		}
 	}
 	return x, nil
-}
-
-// className reads a class name, or the [module, class] of a custom pipeline.
-func className(raw json.RawMessage) (string, error) {
-	var names []string
-	if json.Unmarshal(raw, &names) == nil && len(names) > 0 {
-		return names[len(names)-1], nil
-	}
-	var class *string
-	if err := json.Unmarshal(raw, &class); err != nil {
-		return "", fmt.Errorf("have %.40s, want a name or [module, name]", raw)
-	}
-	return text(class), nil
 }
 
 // check wants a part that is listed to have one of its classes.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 
 	"sdgo/clip"
 	"sdgo/internal/engine"
@@ -87,7 +88,8 @@ func LoadFS(fsys fs.FS, o *LoadOptions) (_ *Pipeline, err error) {
 	if o == nil {
 		o = &LoadOptions{}
 	}
-	if _, err := readIndex(fsys); err != nil {
+	index, err := readIndex(fsys)
+	if err != nil {
 		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}
 
@@ -101,11 +103,7 @@ func LoadFS(fsys fs.FS, o *LoadOptions) (_ *Pipeline, err error) {
 			p.Close()
 		}
 	}()
-	var config json.RawMessage
-	if err = loader.ReadJSON(fsys, "scheduler/scheduler_config.json", &config); err != nil {
-		return nil, fmt.Errorf("diffusion: load: %w", err)
-	}
-	schedule, err := scheduler.ParseConfig(config)
+	schedule, err := loadScheduler(fsys, index)
 	if err != nil {
 		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}
@@ -125,6 +123,10 @@ func LoadFS(fsys fs.FS, o *LoadOptions) (_ *Pipeline, err error) {
 		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}
 	p.Scheduler = p.corrected(schedule)
+	p.Warnings = append(p.Warnings, index.warnings...)
+	p.warn("scheduler/scheduler_config.json", schedule.Warnings)
+	p.warn("unet/config.json", p.UNet.Config.Warnings)
+	p.warn("vae/config.json", p.VAE.Config.Warnings)
 	if err = p.check(); err != nil {
 		return nil, err
 	}
@@ -136,6 +138,28 @@ func LoadFS(fsys fs.FS, o *LoadOptions) (_ *Pipeline, err error) {
 		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}
 	return p, nil
+}
+
+// loadScheduler reads the scheduler's config, whose class the index names.
+func loadScheduler(fsys fs.FS, x *index) (*scheduler.Config, error) {
+	const file = "scheduler/scheduler_config.json"
+	var config json.RawMessage
+	if err := loader.ReadJSON(fsys, file, &config); err != nil {
+		return nil, err
+	}
+	class := strings.TrimPrefix(x.parts["scheduler"].class, "Flax")
+	c, err := scheduler.ParseClass(class, config)
+	if err != nil && class != "" {
+		return nil, fmt.Errorf("%s, as the %s that model_index.json names: %w", file, class, err)
+	}
+	return c, err
+}
+
+// warn keeps the warnings of a file.
+func (p *Pipeline) warn(file string, warnings []string) {
+	for _, w := range warnings {
+		p.Warnings = append(p.Warnings, file+": "+w)
+	}
 }
 
 // values returns the bytes of intermediate values for a picture of the default size,

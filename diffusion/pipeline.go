@@ -44,8 +44,8 @@ type Pipeline struct {
 	// it is.
 	Scheduler *scheduler.Config
 
-	// Warnings are what the model's files say that was not taken into account, such
-	// as keys of a config.json that are not known, one sentence each.
+	// Warnings are what the model's files say that [Load] did not take into account,
+	// such as keys of a config.json that are not known, one sentence each.
 	Warnings []string
 
 	engine *engine.Engine // nil if the parts are the caller's

@@ -629,7 +629,7 @@ func TestBadModels(t *testing.T) {
 		{"model_index.json", "{", "model_index.json"},
 		{"model_index.json", `{"_class_name": "StableDiffusionXLPipeline"}`, `have a "StableDiffusionXLPipeline", want a StableDiffusionPipeline`},
 		{"scheduler/scheduler_config.json", "", "scheduler_config.json"},
-		{"scheduler/scheduler_config.json", `{"_class_name": "NoSuchScheduler"}`, "NoSuchScheduler"},
+		{"model_index.json", `{"scheduler": ["diffusers", "NoSuchScheduler"]}`, "as the NoSuchScheduler that model_index.json names: "},
 		{"scheduler/scheduler_config.json", `{"_class_name": "DDIMScheduler", "beta_schedule": "no such"}`, "beta_schedule"},
 		{"tokenizer/vocab.json", "", "vocab.json"},
 		{"tokenizer/merges.txt", "", "merges.txt"},

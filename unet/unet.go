@@ -68,7 +68,7 @@ func LoadFS(fsys fs.FS, dir string, o *LoadOptions) (*UNet, error) {
 		o = &LoadOptions{}
 	}
 	u := &UNet{}
-	model, err := nn.LoadModel("unet", fsys, dir, "diffusion_pytorch_model", nn.LoadOptions(*o), u.define)
+	model, err := nn.LoadModel(nn.Kind{Name: "unet", Class: class, Base: "diffusion_pytorch_model"}, fsys, dir, nn.LoadOptions(*o), u.define)
 	if err != nil {
 		return nil, err
 	}
@@ -81,6 +81,7 @@ func (u *UNet) define(config []byte, p *nn.Params) (err error) {
 	if u.Config, err = ParseConfig(config); err != nil {
 		return err
 	}
+	p.Unknown(u.Config.Warnings)
 	c := &u.Config
 	first, levels := c.BlockOutChannels[0], len(c.BlockOutChannels)
 	u.time = newTimeEmbedding(p, c)
@@ -113,7 +114,7 @@ type Nodes struct {
 }
 
 // Build adds the U-Net to the graph g and returns its prediction [N C H W]. The
-// graph runs on any gorgonia machine; see also diffusion.NewMachine.
+// graph runs on diffusion.NewMachine and on gorgonia.NewTapeMachine.
 func (u *UNet) Build(g *G.ExprGraph, in Nodes) (*G.Node, error) {
 	if err := u.checkNodes(in); err != nil {
 		return nil, err
@@ -125,6 +126,11 @@ func (u *UNet) Build(g *G.ExprGraph, in Nodes) (*G.Node, error) {
 	}
 	return out, nil
 }
+
+// WeightNodes returns the nodes of the U-Net's weights in a graph that Build added to,
+// by the checkpoint's keys. Their values are the model's own, which all graphs
+// share; diffusion.Trainable gives a node numbers that may change.
+func (u *UNet) WeightNodes(g *G.ExprGraph) map[string]*G.Node { return u.model.WeightNodes(g) }
 
 // checkNodes wants no input that the model does not take.
 func (u *UNet) checkNodes(in Nodes) error {

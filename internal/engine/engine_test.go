@@ -33,7 +33,8 @@ func random(r *rand.Rand, n int) []float32 {
 
 // weight adds a node that holds random numbers.
 func weight(g *G.ExprGraph, r *rand.Rand, name string, shape ...int) *G.Node {
-	v := engine.Tensor(random(r, tensor.Shape(shape).TotalSize()), shape...)
+	v := op.NewWeight(shape)
+	v.Set(op.Arg{Data: random(r, v.Size())}, nil)
 	return G.NewTensor(g, tensor.Float32, len(shape), G.WithShape(shape...), G.WithName(name), G.WithValue(v))
 }
 
@@ -318,6 +319,27 @@ func TestVM(t *testing.T) {
 	}
 }
 
+// Gorgonia's own operations run beside ours, on scalars too, and their errors are
+// the run's.
+func TestForeign(t *testing.T) {
+	g := G.NewGraph()
+	x, y := input(g, "x", 2, 3), input(g, "y", 2, 3)
+	sum, err := op.Add(x, y)
+	require.NoError(t, err)
+	loss := G.Must(G.Mul(G.NewConstant(float32(2)), G.Must(G.Sum(G.Must(G.Square(sum))))))
+	plan, err := engine.NewPlan([]*G.Node{x, y}, []*G.Node{loss, G.Must(G.Add(x, y))})
+	require.NoError(t, err)
+	eng, err := engine.New(nil)
+	require.NoError(t, err)
+	m, err := plan.NewMachine(&eng.Memory, 2)
+	require.NoError(t, err)
+	defer m.Close()
+	require.NoError(t, G.Let(x, engine.Tensor([]float32{1, 2, 3, 4, 5, 6}, 2, 3)))
+	require.NoError(t, G.Let(y, engine.Tensor([]float32{1, 1, 1, 1, 1, 1}, 2, 3)))
+	require.NoError(t, m.RunAll())
+	assert.Equal(t, float32(2*(4+9+16+25+36+49)), loss.Value().Data())
+}
+
 func TestBadGraphs(t *testing.T) {
 	g := G.NewGraph()
 	x, y := input(g, "x", 2, 3), input(g, "y", 2, 3)
@@ -329,9 +351,9 @@ func TestBadGraphs(t *testing.T) {
 	assert.EqualError(t, err, "engine: no outputs to compute")
 	_, err = engine.NewPlan([]*G.Node{sum}, []*G.Node{sum})
 	assert.ErrorContains(t, err, "want a node without an operation")
-	foreign := G.Must(G.Add(x, y))
-	_, err = engine.NewPlan([]*G.Node{x, y}, []*G.Node{foreign})
-	assert.ErrorContains(t, err, "none of sdgo's")
+	double := G.NewMatrix(g, tensor.Float64, G.WithShape(2, 3), G.WithName("double"))
+	_, err = engine.NewPlan([]*G.Node{double}, []*G.Node{G.Must(G.Square(double))})
+	assert.ErrorContains(t, err, "of float64, want float32")
 	_, err = op.Add(x, input(g, "z", 3, 2))
 	assert.EqualError(t, err, "op: add: have b [3 2], want [2 3]")
 }

@@ -79,7 +79,7 @@ func (m *Machine) arg(n *G.Node) (op.Arg, error) {
 	if p, ok := m.plan.places[n]; ok {
 		return op.Arg{Data: m.at(p)}, nil
 	}
-	return op.ArgOf(n.Value())
+	return leaf(n)
 }
 
 // Input returns the memory of input i. Fill it before every run: a run may
@@ -134,7 +134,7 @@ func (m *Machine) RunAll() error {
 		if n.Value() == nil {
 			return fmt.Errorf("engine: input %q has no value", n.Name())
 		}
-		arg, err := op.ArgOf(n.Value())
+		arg, err := argOf(n.Value())
 		if err != nil {
 			return fmt.Errorf("engine: input %q: %w", n.Name(), err)
 		}
@@ -147,7 +147,12 @@ func (m *Machine) RunAll() error {
 		return err
 	}
 	for i, n := range m.plan.outputs {
-		v := tensor.New(tensor.WithShape(n.Shape()...), tensor.WithBacking(m.Output(i)))
+		var v G.Value
+		if n.IsScalar() {
+			v = G.NewF32(m.Output(i)[0])
+		} else {
+			v = tensor.New(tensor.WithShape(n.Shape()...), tensor.WithBacking(m.Output(i)))
+		}
 		if err := G.UnsafeLet(n, v); err != nil {
 			return fmt.Errorf("engine: output %v: %w", n, err)
 		}

@@ -93,19 +93,9 @@ func (p *Plan) order() error {
 			return nil
 		}
 		seen[n] = true
-		if n.Op() == nil {
-			if n.Value() == nil {
-				return fmt.Errorf("engine: node %q has no value and is no input", n.Name())
-			}
-			_, err := op.ArgOf(n.Value())
-			if err != nil {
-				return fmt.Errorf("engine: node %q: %w", n.Name(), err)
-			}
-			return nil
-		}
-		o, ok := n.Op().(*op.Op)
-		if !ok {
-			return fmt.Errorf("engine: operation %v (%T) is none of sdgo's; run this graph on gorgonia.NewTapeMachine", n.Op(), n.Op())
+		if n.Op() == nil || n.Op().Arity() == 0 {
+			_, err := leaf(n)
+			return err
 		}
 		children := childrenOf(n)
 		for _, c := range children {
@@ -113,7 +103,11 @@ func (p *Plan) order() error {
 				return err
 			}
 		}
-		p.steps = append(p.steps, step{node: n, kernel: o.Kernel, inputs: children})
+		k, err := kernelOf(n, children)
+		if err != nil {
+			return err
+		}
+		p.steps = append(p.steps, step{node: n, kernel: k, inputs: children})
 		return nil
 	}
 	for _, n := range p.outputs {
@@ -122,6 +116,49 @@ func (p *Plan) order() error {
 		}
 	}
 	return nil
+}
+
+// leaf returns the value of a node that nothing computes: a weight, or a constant.
+func leaf(n *G.Node) (op.Arg, error) {
+	v := n.Value()
+	if constant, ok := n.Op().(interface{ Value() G.Value }); ok {
+		v = constant.Value()
+	}
+	if v == nil {
+		return op.Arg{}, fmt.Errorf("engine: node %q has no value and is no input", n.Name())
+	}
+	arg, err := argOf(v)
+	if err != nil {
+		return op.Arg{}, fmt.Errorf("engine: node %q: %w", n.Name(), err)
+	}
+	return arg, nil
+}
+
+// argOf is op.ArgOf for scalars, too.
+func argOf(v G.Value) (op.Arg, error) {
+	if f, ok := v.(*G.F32); ok {
+		return op.Arg{Data: []float32{f.Data().(float32)}}, nil
+	}
+	return op.ArgOf(v)
+}
+
+// kernelOf returns the kernel of a node's operation. A weight that is not one of a
+// model's is packed in every run.
+func kernelOf(n *G.Node, inputs []*G.Node) (op.Kernel, error) {
+	o, ok := n.Op().(*op.Op)
+	if !ok {
+		k, err := op.Foreign(n, inputs)
+		if err != nil {
+			return nil, fmt.Errorf("engine: %w", err)
+		}
+		return k, nil
+	}
+	if k, ok := o.Kernel.(op.Unpacker); ok {
+		if _, packed := inputs[1].Value().(*op.Weight); !packed {
+			return k.Unpacked(), nil
+		}
+	}
+	return o.Kernel, nil
 }
 
 // childrenOf returns the inputs of a node in order.

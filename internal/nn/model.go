@@ -44,12 +44,27 @@ type Model struct {
 	closed bool
 }
 
+// Kind is a kind of models: its name in errors, the class that a config.json must be
+// of, empty if any, and the name of its weight files.
+type Kind struct{ Name, Class, Base string }
+
 // LoadModel loads the model in a folder: define decodes the config and asks
 // params for the weights.
-func LoadModel(name string, fsys fs.FS, dir, base string, o LoadOptions, define func(config []byte, p *Params) error) (*Model, error) {
-	var config json.RawMessage
-	if err := loader.ReadJSON(fsys, path.Join(dir, "config.json"), &config); err != nil {
+func LoadModel(kind Kind, fsys fs.FS, dir string, o LoadOptions, define func(config []byte, p *Params) error) (*Model, error) {
+	name, base := kind.Name, kind.Base
+	var keys map[string]json.RawMessage
+	file := path.Join(dir, "config.json")
+	if err := loader.ReadJSON(fsys, file, &keys); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if kind.Class != "" {
+		if err := checkClass(keys, kind.Class); err != nil {
+			return nil, fmt.Errorf("%s: %s: %w", name, file, err)
+		}
+	}
+	config, err := json.Marshal(keys)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %s: %w", name, file, err)
 	}
 	src, err := open(fsys, dir, base, o.Variant)
 	if err != nil {

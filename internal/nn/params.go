@@ -70,6 +70,7 @@ type checkpoint struct {
 	src      Source
 	params   []*Param
 	problems []string
+	unknown  []string
 }
 
 var models atomic.Int64 // numbers the models, so that their nodes' names differ
@@ -221,8 +222,28 @@ func (w *Weights) free() {
 	}
 }
 
+// Unknown takes the warnings of [DecodeConfig]. Where there are any, tensors that were
+// not asked for are a problem: the keys that were left out stand for a structure.
+func (p *Params) Unknown(warnings []string) { p.unknown = warnings }
+
+// unused returns the tensors that were not asked for, if the source can list its own.
+func (p *Params) unused() []string {
+	src, ok := p.src.(interface{ Names() []string })
+	if !ok {
+		return nil
+	}
+	asked := make(map[string]bool)
+	for _, w := range p.params {
+		asked[w.key] = true
+	}
+	return slices.DeleteFunc(src.Names(), func(name string) bool { return asked[name] })
+}
+
 // check returns what is wrong with the tensors as a *WeightsError.
 func (p *Params) check(name string) error {
+	if unused := p.unused(); len(p.unknown) > 0 && len(unused) > 0 {
+		p.problems = append(p.problems, fmt.Sprintf("%.200s: have %d tensors that the config does not account for, though %s", unused[0], len(unused), p.unknown[0]))
+	}
 	if len(p.problems) > 0 {
 		return &WeightsError{name, p.problems}
 	}

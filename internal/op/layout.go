@@ -25,6 +25,11 @@ func (k reshape) String() string { return fmt.Sprintf("reshape %d", k.n) }
 func (k reshape) Work() int      { return 0 }
 func (k reshape) IsView()        {}
 
+func (k reshape) Derive(in []*G.Node, d *G.Node) ([]*G.Node, error) {
+	dx, err := Reshape(d, in[0].Shape()...)
+	return []*G.Node{dx}, err
+}
+
 func (k reshape) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {
 	return []kernel.Phase{{Tasks: 1, Run: func(int, []float32) { copy(out, in[0].Data) }}}
 }
@@ -47,6 +52,12 @@ func Concat(a, b *G.Node) (*G.Node, error) {
 func (k concat) String() string { return fmt.Sprintf("concat %d×(%d+%d)", k.rows, k.a, k.b) }
 func (k concat) Work() int      { return 0 }
 
+func (k concat) Derive(_ []*G.Node, d *G.Node) ([]*G.Node, error) {
+	var g grad
+	last := d.Dims() - 1
+	return []*G.Node{g.Slice(d, last, 0, k.a), g.Slice(d, last, k.a, k.b)}, g.err
+}
+
 func (k concat) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {
 	return []kernel.Phase{kernel.Concat(out, k.rows, in[0].Data, k.a, in[1].Data, k.b)}
 }
@@ -68,8 +79,28 @@ func (k upsample) String() string {
 }
 func (k upsample) Work() int { return 0 }
 
+func (k upsample) Derive(in []*G.Node, d *G.Node) ([]*G.Node, error) {
+	dx, err := apply(upsampleDerivative(k), in[0].Shape().Clone(), d)
+	return []*G.Node{dx}, err
+}
+
 func (k upsample) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {
 	return []kernel.Phase{kernel.Upsample(out, in[0].Data, k.n, k.h, k.w, k.c, k.outH, k.outW)}
+}
+
+// upsampleDerivative is the derivative of upsample by x, for the input d.
+type upsampleDerivative upsample
+
+func (k upsampleDerivative) String() string { return "derivative of " + upsample(k).String() }
+func (k upsampleDerivative) Work() int      { return 0 }
+
+func (k upsampleDerivative) Derive(_ []*G.Node, d *G.Node) ([]*G.Node, error) {
+	dx, err := Upsample(d, k.outH, k.outW)
+	return []*G.Node{dx}, err
+}
+
+func (k upsampleDerivative) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {
+	return []kernel.Phase{kernel.UpsampleDerivative(out, in[0].Data, k.n, k.h, k.w, k.c, k.outH, k.outW)}
 }
 
 // channelsLast and channelsFirst change the order of an image's dimensions.
@@ -104,6 +135,16 @@ func (k channelsFirst) String() string {
 }
 func (k channelsLast) Work() int  { return 0 }
 func (k channelsFirst) Work() int { return 0 }
+
+func (k channelsLast) Derive(_ []*G.Node, d *G.Node) ([]*G.Node, error) {
+	dx, err := ChannelsFirst(d)
+	return []*G.Node{dx}, err
+}
+
+func (k channelsFirst) Derive(_ []*G.Node, d *G.Node) ([]*G.Node, error) {
+	dx, err := ChannelsLast(d)
+	return []*G.Node{dx}, err
+}
 
 func (k channelsLast) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {
 	return []kernel.Phase{kernel.ToChannelsLast(out, in[0].Data, k.n, k.c, k.pixels)}

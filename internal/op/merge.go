@@ -97,6 +97,20 @@ func (k unmergeTokens) Fuse(next Kernel, _ int) (Kernel, bool) {
 	return k, true
 }
 
+// Discrete says that the match, whole numbers, has no derivative.
+func (k mergeTokens) Discrete(i int) bool   { return i == 1 }
+func (k unmergeTokens) Discrete(i int) bool { return i == 1 }
+
+func (k mergeTokens) Derive(in []*G.Node, d *G.Node) ([]*G.Node, error) {
+	dx, err := apply(mergeTokensDerivative(k), in[0].Shape().Clone(), d, in[1])
+	return []*G.Node{dx, nil}, err
+}
+
+func (k unmergeTokens) Derive(in []*G.Node, d *G.Node) ([]*G.Node, error) {
+	dy, err := apply(unmergeTokensDerivative{k.s}, in[0].Shape().Clone(), d, in[1])
+	return []*G.Node{dy, nil}, err
+}
+
 func (k matchTokens) Phases(out []float32, in []Arg, work []float32) []kernel.Phase {
 	return kernel.MatchTokens(out, in[0].Data, in[1].Data, k.s, work)
 }
@@ -111,4 +125,24 @@ func (k unmergeTokens) Phases(out []float32, in []Arg, _ []float32) []kernel.Pha
 		residual = in[2].Data
 	}
 	return []kernel.Phase{kernel.UnmergeTokens(out, in[0].Data, in[1].Data, residual, k.s)}
+}
+
+// mergeTokensDerivative and unmergeTokensDerivative are the derivatives by x and y, for
+// inputs d and the match.
+type (
+	mergeTokensDerivative   struct{ s kernel.MergeShape }
+	unmergeTokensDerivative struct{ s kernel.MergeShape }
+)
+
+func (k mergeTokensDerivative) String() string   { return mergeString("derivative of merge", k.s) }
+func (k unmergeTokensDerivative) String() string { return mergeString("derivative of unmerge", k.s) }
+func (k mergeTokensDerivative) Work() int        { return 0 }
+func (k unmergeTokensDerivative) Work() int      { return 0 }
+
+func (k mergeTokensDerivative) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {
+	return []kernel.Phase{kernel.MergeTokensDerivative(out, in[0].Data, in[1].Data, k.s)}
+}
+
+func (k unmergeTokensDerivative) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {
+	return []kernel.Phase{kernel.UnmergeTokensDerivative(out, in[0].Data, in[1].Data, k.s)}
 }

@@ -51,6 +51,10 @@ func (k groupNorm) Fuse(next Kernel, arg int) (Kernel, bool) {
 	return k, true
 }
 
+func (k groupNorm) Derive(in []*G.Node, d *G.Node) ([]*G.Node, error) {
+	return deriveNorm(normalize{k.s, k.eps}, in, d)
+}
+
 func (k groupNorm) Phases(out []float32, in []Arg, work []float32) []kernel.Phase {
 	return kernel.GroupNorm(out, in[0].Data, k.s, in[1].Data, in[2].Data, k.eps, k.act, work)
 }
@@ -77,6 +81,10 @@ func LayerNorm(x, gamma, beta *G.Node, eps float64) (*G.Node, error) {
 func (k layerNorm) String() string     { return fmt.Sprintf("layernorm %d×%d", k.rows, k.d) }
 func (k layerNorm) Work() int          { return 0 }
 func (k layerNorm) InPlace(i int) bool { return i == 0 }
+
+func (k layerNorm) Derive(in []*G.Node, d *G.Node) ([]*G.Node, error) {
+	return deriveNorm(normalize{kernel.NormShape{N: k.rows, Pixels: 1, C: k.d, Groups: 1}, k.eps}, in, d)
+}
 
 func (k layerNorm) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {
 	return []kernel.Phase{kernel.LayerNorm(out, in[0].Data, k.rows, k.d, in[1].Data, in[2].Data, k.eps)}

@@ -34,7 +34,7 @@ type normConv struct {
 func newNormConv(norm groupNorm, conv conv2d) (Kernel, bool) {
 	s := conv.s
 	same := s.KH == 3 && s.KW == 3 && s.Stride == 1 && s.PadTop == 1 && s.PadLeft == 1 && s.OutH == s.H && s.OutW == s.W && s.UpH == 0
-	if !same || s.N*s.H*s.W*s.InC < stripesFrom || norm.s.Pixels != s.H*s.W || norm.s.N != s.N || norm.s.C != s.InC {
+	if !same || conv.unpacked || s.N*s.H*s.W*s.InC < stripesFrom || norm.s.Pixels != s.H*s.W || norm.s.N != s.N || norm.s.C != s.InC {
 		return nil, false
 	}
 	k := normConv{norm: norm, conv: conv, rows: stripeRows(conv)}

@@ -69,6 +69,29 @@ type InputFuser interface {
 	FuseInput(prev Kernel, arg int) (Kernel, bool)
 }
 
+// A Differ knows its derivative.
+type Differ interface {
+	Kernel
+
+	// Derive returns the derivative of a loss by each input, made of other
+	// operations, for the derivative d by the output: nil for an input that
+	// Discrete names.
+	Derive(in []*G.Node, d *G.Node) ([]*G.Node, error)
+}
+
+// A Discreter has inputs without a derivative: token ids, or rows to pick.
+type Discreter interface {
+	Kernel
+	Discrete(i int) bool
+}
+
+// An Unpacker multiplies with input 1, a weight that is packed. Unpacked returns the
+// kernel that packs it in every run, because it is computed or may change.
+type Unpacker interface {
+	Kernel
+	Unpacked() Kernel
+}
+
 // Arg is an input of a kernel: numbers, or a weight packed for it.
 type Arg struct {
 	Data   []float32
@@ -128,6 +151,26 @@ func (o *Op) Do(inputs ...G.Value) (_ G.Value, err error) {
 	out := make([]float32, o.shape.TotalSize())
 	kernel.Serial(o.Phases(out, in, make([]float32, o.Work()))...)
 	return tensor.New(tensor.WithShape(o.shape...), tensor.WithBacking(out)), nil
+}
+
+// DiffWRT implements gorgonia.SDOp.
+func (o *Op) DiffWRT(inputs int) []bool {
+	wrt := make([]bool, inputs)
+	_, differs := o.Kernel.(Differ)
+	discrete, _ := o.Kernel.(Discreter)
+	for i := range wrt {
+		wrt[i] = differs && (discrete == nil || !discrete.Discrete(i))
+	}
+	return wrt
+}
+
+// SymDiff implements gorgonia.SDOp.
+func (o *Op) SymDiff(inputs G.Nodes, _, d *G.Node) (G.Nodes, error) {
+	k, ok := o.Kernel.(Differ)
+	if !ok {
+		return nil, fmt.Errorf("op: %v has no derivative", o)
+	}
+	return k.Derive(inputs, d)
 }
 
 // ReturnsPtr implements gorgonia.Op.
