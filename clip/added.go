@@ -36,20 +36,22 @@ type addedTokens struct {
 	byID            map[int]addedToken
 	ids             map[string]int
 	raw, normalized *matcher
-	several         map[int]bool // the tokens <t> beside which there is a <t>_1
+	several         map[int]string // the tokens <t>, as they are found, beside which there is a <t>_1
 }
 
 func newAddedTokens(byID map[int]addedToken, ids map[string]int) *addedTokens {
-	a := &addedTokens{byID: byID, ids: ids, several: map[int]bool{}}
+	a := &addedTokens{byID: byID, ids: ids, several: map[int]string{}}
 	var raw, normalized []pattern
 	for id, t := range byID {
+		text := a.pattern(t)
 		if t.Normalized {
-			normalized = append(normalized, pattern{text: a.pattern(t), token: t})
+			normalized = append(normalized, pattern{text: text, token: t})
 		} else {
-			raw = append(raw, pattern{text: a.pattern(t), token: t})
+			raw = append(raw, pattern{text: text, token: t})
 		}
-		if _, ok := ids[vector(t.Content, 1)]; ok {
-			a.several[id] = true
+		_, known := ids[text] // not with upper case: it is found in lower case
+		if _, ok := ids[vector(text, 1)]; known && ok {
+			a.several[id] = text
 		}
 	}
 	a.raw, a.normalized = newMatcher(raw), newMatcher(normalized)

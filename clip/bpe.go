@@ -125,6 +125,9 @@ type symbol struct {
 func (b *bpe) mergeWord(p *poll, ids []int, word string) []int {
 	symbols := make([]symbol, len(word))
 	for i := range symbols {
+		if p.stop() {
+			return ids
+		}
 		symbols[i] = symbol{b.symbols[word[i]], int32(i - 1), int32(i + 1)}
 	}
 	last := len(word) - 1
@@ -134,7 +137,7 @@ func (b *bpe) mergeWord(p *poll, ids []int, word string) []int {
 		m, ok := b.merges[[2]int32{symbols[at].id, symbols[symbols[at].next].id}]
 		return candidate{m, at}, ok
 	}
-	var queue mergeQueue
+	queue := make(mergeQueue, 0, len(word))
 	for i := range last {
 		if p.stop() {
 			return ids
@@ -170,7 +173,7 @@ func (b *bpe) mergeWord(p *poll, ids []int, word string) []int {
 			}
 		}
 	}
-	for i := int32(0); i >= 0; i = symbols[i].next {
+	for i := int32(0); i >= 0 && !p.stop(); i = symbols[i].next {
 		ids = append(ids, int(symbols[i].id))
 	}
 	return ids

@@ -21,7 +21,10 @@ type fileToken struct {
 func (t *fileToken) UnmarshalJSON(data []byte) error {
 	if len(data) > 0 && data[0] == '"' {
 		t.isText = true
-		return json.Unmarshal(data, &t.Content)
+		if err := json.Unmarshal(data, &t.Content); err != nil {
+			return err
+		}
+		return checkAdded(t.Content)
 	}
 	if len(data) == 0 || data[0] != '{' {
 		return fmt.Errorf("have %.80s, want a token: a text or an object", data)
@@ -44,7 +47,7 @@ func (t *fileToken) UnmarshalJSON(data []byte) error {
 	if fields.Normalized != nil {
 		t.Normalized = *fields.Normalized
 	}
-	return nil
+	return checkAdded(t.Content)
 }
 
 // extraTokens decodes a list of additional special tokens.
@@ -159,6 +162,9 @@ func (f *tokenizerFiles) readLegacyTokens(r folder) error {
 		special[t.Content] = true
 	}
 	for content, id := range ids {
+		if err := checkAdded(content); err != nil {
+			return fmt.Errorf("clip: %s: %w", r.path("added_tokens.json"), err)
+		}
 		if other, ok := f.added[id]; ok {
 			return fmt.Errorf("clip: %s: %.80q and %.80q have the same id %d", r.path("added_tokens.json"), min(other.Content, content), max(other.Content, content), id)
 		}

@@ -119,9 +119,6 @@ func (t *Tokenizer) addFileTokens(f *tokenizerFiles) error {
 	}
 	plain := make([]addedToken, len(tokens))
 	for i, s := range tokens {
-		if err := checkAdded(s.Content); err != nil {
-			return fmt.Errorf("clip: %s: %w", f.source, err)
-		}
 		plain[i] = s.addedToken
 	}
 	t.add(plain)

@@ -17,7 +17,7 @@ func vector(token string, i int) string { return fmt.Sprintf("%s_%d", token, i) 
 // first: it changes every "<t>" in the prompt to "<t> <t>_1 <t>_2", if <t>, <t>_1 and
 // <t>_2 are added tokens and the prompt has <t> as a token. That is
 // maybe_convert_prompt of diffusers' pipelines, and like there it is done to the text:
-// a "<T>" stays as it is, and a "<t>_1" beside a "<t>" has a "<t>" inside, which is
+// upper case stays as it is, and a "<t>_1" beside a "<t>" has a "<t>" inside, which is
 // changed. It returns ctx's error soon after ctx is done.
 //
 // Gal et al. (2022), section 3.
@@ -36,9 +36,9 @@ func (t *Tokenizer) Expand(ctx context.Context, prompt string) (string, error) {
 	var tokens []string
 	seen := map[int]bool{}
 	for _, id := range t.tokens(p, prompt) {
-		if t.added.several[id] && !seen[id] {
+		if token, ok := t.added.several[id]; ok && !seen[id] {
 			seen[id] = true
-			tokens = append(tokens, t.added.byID[id].Content)
+			tokens = append(tokens, token)
 		}
 	}
 	for _, token := range tokens {
