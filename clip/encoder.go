@@ -78,15 +78,22 @@ func LoadTextEncoder(dir string, o *LoadOptions) (*TextEncoder, error) {
 // LoadTextEncoderFS loads the text encoder in the folder dir of fsys. Options may
 // be nil.
 func LoadTextEncoderFS(fsys fs.FS, dir string, o *LoadOptions) (*TextEncoder, error) {
+	return LoadTextEncoderFSContext(context.Background(), fsys, dir, o)
+}
+
+// LoadTextEncoderFSContext is [LoadTextEncoderFS] that returns ctx's error soon after
+// ctx is done.
+func LoadTextEncoderFSContext(ctx context.Context, fsys fs.FS, dir string, o *LoadOptions) (*TextEncoder, error) {
 	if o == nil {
 		o = &LoadOptions{}
 	}
 	e := &TextEncoder{alone: o.Session == nil}
-	model, err := nn.LoadModel(nn.Kind{Name: "clip", Base: "model"}, fsys, dir, nn.LoadOptions(*o), e.define)
+	model, err := nn.LoadModel(ctx, nn.Kind{Name: "clip", Base: "model"}, fsys, dir, nn.LoadOptions(*o), e.define)
 	if err != nil {
 		return nil, err
 	}
 	e.model = model
+	e.Config.Warnings = append(e.Config.Warnings, model.Warnings()...)
 	return e, nil
 }
 

@@ -27,6 +27,8 @@ func TestFolders(t *testing.T) {
 		{name: "ema-keys", steps: 4},
 		{name: "index-scheduler", steps: 4},
 		{name: "new-keys", steps: 4},
+		{name: "old-sample-size", steps: 2},
+		{name: "stale-single", steps: 2},
 		{name: "ti-multivector", steps: 4, prompt: "a photo of <cat-toy> on a hill"},
 		{name: "te-proj", steps: 4},
 		{name: "clip-model", steps: 4},
@@ -59,6 +61,29 @@ func loadFolder(t testing.TB, fsys fs.FS, o *LoadOptions) *Pipeline {
 	return p
 }
 
+// Parts without the variant have their plain files.
+func TestVariantMixed(t *testing.T) {
+	const text, net, vae = "text_encoder/model", "unet/diffusion_pytorch_model", "vae/diffusion_pytorch_model"
+	model := golden.Folder(t, "variant-mixed")
+	for _, name := range []string{text, net} { // the plain files are those of fp16, and nothing in their place
+		model[name+".fp16.safetensors"] = model[name+".safetensors"]
+		model[name+".safetensors"] = &fstest.MapFile{Data: []byte("broken")}
+	}
+	p := loadFolder(t, model, &LoadOptions{Variant: "fp16"})
+	result, err := p.TextToImage(t.Context(), "a red house", &Options{Steps: 2, Seed: 1})
+	require.NoError(t, err)
+	golden.Close(t, golden.FolderLatents(t, "variant-mixed"), result.Latents.Float32s(), tolerance, "final latents")
+
+	delete(model, "unet/diffusion_pytorch_model.bf16.safetensors")
+	_, err = LoadFS(model, &LoadOptions{Variant: "bf16"})
+	assert.ErrorContains(t, err, `diffusion: load: variant: have "bf16", which no part has: there are fp16`)
+	_, err = LoadFS(golden.Folder(t, "stale-single"), &LoadOptions{Variant: "fp8"})
+	assert.ErrorContains(t, err, `variant: have "fp8", which no part has: there are bf16`)
+	delete(model, vae+".safetensors")
+	_, err = LoadFS(model, &LoadOptions{Variant: "fp16"})
+	assert.ErrorContains(t, err, "vae: loader: vae: no diffusion_pytorch_model.safetensors")
+}
+
 // setKeys returns the text of a JSON file with the given keys set; null takes a key out.
 func setKeys(t testing.TB, model fstest.MapFS, file string, keys map[string]string) *fstest.MapFile {
 	t.Helper()
@@ -80,12 +105,16 @@ func TestWarnings(t *testing.T) {
 	model := golden.Folder(t, "class-name")
 	assert.Empty(t, loadFolder(t, model, nil).Warnings)
 	model["scheduler/scheduler_config.json"] = setKeys(t, model, "scheduler/scheduler_config.json", map[string]string{"timestep_values": "[1]", "beta_shedule": `"linear"`})
+	model["text_encoder/config.json"] = setKeys(t, model, "text_encoder/config.json", map[string]string{"new_norm": "1", "num_beams": "1", "use_newer": "null"})
 	model["unet/config.json"] = setKeys(t, model, "unet/config.json", map[string]string{"use_new": "true", "decay": "0.999"})
+	model["unet/diffusion_pytorch_model.safetensors.index.json"] = &fstest.MapFile{Data: []byte(`{"weight_map": {"conv_in.bias": "none"}}`)}
 	model["vae/config.json"] = setKeys(t, model, "vae/config.json", map[string]string{"new_factor": "0.5", "newer": "false"})
 	p := loadFolder(t, model, nil)
 	assert.Equal(t, []string{
 		`scheduler/scheduler_config.json: the key "beta_shedule" is not known and was left out: have "linear"`,
+		`text_encoder/config.json: the key "new_norm" is not known and was left out: have 1`,
 		`unet/config.json: the key "use_new" is not known and was left out: have true`,
+		"unet/diffusion_pytorch_model.safetensors.index.json: files that it names are missing, diffusion_pytorch_model.safetensors was taken instead",
 		`vae/config.json: the key "new_factor" is not known and was left out: have 0.5`,
 	}, p.Warnings)
 	result, err := p.TextToImage(t.Context(), "a red house", &Options{Steps: 4, Seed: 1})
@@ -101,6 +130,7 @@ func TestSchedulerClass(t *testing.T) {
 		{pair("EulerDiscreteScheduler"), `"PNDMScheduler"`, "EulerDiscreteScheduler", ""},
 		{pair("EulerDiscreteScheduler"), "null", "EulerDiscreteScheduler", ""},
 		{pair("FlaxDDIMScheduler"), `"FlaxDDIMScheduler"`, "DDIMScheduler", ""},
+		{pair("PNDMScheduler"), `"DDIMScheduler"`, "PNDMScheduler", ""},
 		{pair("DDIMScheduler"), `"MyScheduler"`, "DDIMScheduler", ""},
 		{"null", `"EulerDiscreteScheduler"`, "EulerDiscreteScheduler", ""},
 		{"null", "null", "", "_class_name is missing"},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"image"
+	"slices"
 
 	"sdgo/sampler"
 )
@@ -23,9 +24,7 @@ import (
 //
 // https://arxiv.org/abs/2201.09865
 func (p *Pipeline) Inpaint(ctx context.Context, prompt string, img, mask image.Image, o *Options) (*Result, error) {
-	config := *p.Scheduler
-	config.SkipPRKSteps = true // as diffusers does in this pipeline
-	r, err := p.newRun(&config, o)
+	r, err := p.newRun(ctx, inpaint, o)
 	if err != nil {
 		return nil, err
 	}
@@ -41,6 +40,9 @@ func (p *Pipeline) Inpaint(ctx context.Context, prompt string, img, mask image.I
 	}
 	if err := r.prepareImage(original, 1); err != nil {
 		return nil, err
+	}
+	if r.schedule.Steps() < 1 { // PNDM has a call left then, which diffusers makes in image-to-image alone
+		return nil, wrong(fmt.Errorf("diffusion: strength: have %g of %d steps, which leaves no step to run", r.Strength, r.Options.Steps))
 	}
 	area, err := r.readArea(ctx, mask)
 	if err != nil {
@@ -135,7 +137,12 @@ func (r *run) readArea(ctx context.Context, mask image.Image) (*area, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newArea(ctx, src, &r.Options, r.h, r.w)
+	a, err := newArea(ctx, src, &r.Options, r.h, r.w)
+	if err != nil {
+		return nil, err
+	}
+	r.note("mask", append(slices.Clone(a.mask), byte(a.choice)))
+	return a, nil
 }
 
 // maskedLatents draws latents [Images 4 h w] of the image with the area to

@@ -13,7 +13,11 @@ import (
 	"sdgo/unet"
 )
 
-// Options say how a picture is made. Nil, and the zero value, mean the defaults.
+// Options say how a picture is made. Nil, and the zero value, mean the defaults. An
+// option that is for another task than the call's, or for another sampler, is an
+// error. What only tunes guidance (NegativePrompt, GuidanceRescale,
+// GuidanceInterval), reuse or merging (Branch, Levels) has no effect while that is
+// off, so that it can be switched on and off alone.
 type Options struct {
 	// NegativePrompt is what guidance leads away from.
 	NegativePrompt string
@@ -23,7 +27,10 @@ type Options struct {
 	// on, or that of the given image, rounded down to a multiple.
 	Width, Height int
 
-	// Steps is the number of sampling steps, 1 to 1000. Zero means 50.
+	// Steps is the number of sampling steps, 1 to 1000. Zero means 50. Noise levels
+	// may allow fewer, which the error then says: "leading" timesteps with
+	// steps_offset 1, which Stable Diffusion has, allow 999 (998 of DPM-Solver, DEIS,
+	// UniPC and SA-Solver), LCM and TCD their original_inference_steps.
 	Steps int
 
 	// Guidance is the guidance scale of Ho and Salimans (2022), at most 1000.
@@ -71,11 +78,21 @@ type Options struct {
 	Images int
 
 	// Sampler steps between the noise levels. Nil means what the model's scheduler
-	// config says.
+	// config says. The levels are those that the config gives under the scheduler
+	// class that suits the sampler, sampler.Info.Class for those with a name, with the
+	// config's clipping and thresholding as far as the class has them. A sampler as
+	// the name of its class gives it ("DPMSolverMultistepScheduler", "unipc_2") has the
+	// config's algorithm, order and solver type too. A pointer to one of package
+	// sampler's is as good as the sampler. One of the caller's own gets the levels of
+	// EulerDiscreteScheduler, or of the class that a method SchedulerClass() string
+	// of it names.
 	Sampler sampler.Sampler
 
-	// Schedule names the noise levels ("karras", "trailing", …; see package
-	// scheduler). Empty means what the model's scheduler config says.
+	// Schedule names the noise levels ("karras", "trailing", …; see ScheduleNamed of
+	// package scheduler's Config). Empty means what the model's scheduler config says.
+	// "karras", "exponential" and "beta_sigma" are diffusers' keys, whose levels in
+	// some classes lie between those of the spacing; sampler.ParseLabel gives for
+	// a label of WebUI's, such as "Euler Karras", the name of WebUI's levels.
 	Schedule string
 
 	// DiscardPenultimate takes the levels of one step more and leaves out the one
@@ -83,7 +100,8 @@ type Options struct {
 	DiscardPenultimate bool
 
 	// Sigmas are noise levels of the caller's own, decreasing, the last possibly
-	// zero; they take the place of Steps and Schedule. Nil means none.
+	// zero, 2 to 10,001 of them; they take the place of Steps and Schedule, of which
+	// only Steps may be set, to their number. Nil means none.
 	Sigmas []float64
 
 	// Eta is the share of fresh noise in DDIM's steps, or TCD's gamma, 0 to 1. It
@@ -100,7 +118,8 @@ type Options struct {
 	Latents *tensor.Dense
 
 	// Strength is how much of the image is replaced by noise, in (0, 1]; it is for
-	// ImageToImage, where zero means 0.8, and Inpaint, where zero means 1.
+	// ImageToImage, where zero means 0.8, and Inpaint, where zero means 1, and an
+	// error in TextToImage.
 	Strength float64
 
 	// Wrap, if not nil, gets the Denoiser of the run, which has prediction and
@@ -109,17 +128,20 @@ type Options struct {
 	Wrap func(sampler.Denoiser) sampler.Denoiser
 
 	// Mask says which pixels of an inpainting mask are repainted. Zero means
-	// MaskLuminance: the bright ones.
+	// MaskLuminance: the bright ones. Other than zero it is an error in calls without
+	// a mask.
 	Mask MaskMode
 
 	// MaskCells says which cells of the latents an inpainting mask repaints. Zero
-	// means MaskCellsAny: those with any pixel of the mask.
+	// means MaskCellsAny: those with any pixel of the mask. Other than zero it is an
+	// error in calls without a mask.
 	MaskCells MaskCells
 
 	// KeepOutside makes Inpaint lay the image over the result by the mask's value:
 	// black gives the image's pixels byte for byte, white the result's, and gray mixes
 	// the two, so that a soft mask has no seam. It is apply_overlay of diffusers. An
-	// image of another size than the picture is resized first.
+	// image of another size than the picture is resized first. It is an error in calls
+	// without a mask.
 	KeepOutside bool
 
 	// Tile is the side in pixels of the overlapping tiles in which the VAE encodes
@@ -137,7 +159,10 @@ type Options struct {
 
 	// Resume takes up a run that Step.Save saved, after that step. The call and
 	// its other options must be the same; the result then is, too. It is an error if
-	// Reuse is not the same.
+	// the saved run was made of another prompt, seed, size, image, mask, sampler,
+	// schedule, guidance or model, or of another number of images. How the picture is
+	// decoded (Tile, KeepOutside), Threads, and OnStep may differ; whether Wrap does
+	// cannot be told. Bytes that are cut, changed, or of an older version are errors.
 	Resume []byte
 }
 
@@ -200,6 +225,9 @@ func (o *Options) withDefaults() (Options, error) {
 	}
 	if v.Steps == 0 {
 		v.Steps = 50
+		if v.Sigmas != nil {
+			v.Steps = len(v.Sigmas) - 1
+		}
 	}
 	if v.Guidance == 0 {
 		v.Guidance = defaultGuidance
@@ -208,11 +236,9 @@ func (o *Options) withDefaults() (Options, error) {
 		v.Images = 1
 	}
 	switch {
-	case v.Sampler != nil && sampler.IsNil(v.Sampler):
-		return v, fmt.Errorf("diffusion: sampler: have a nil %T", v.Sampler)
 	case v.Images < 1 || v.Images > maxImages:
 		return v, fmt.Errorf("diffusion: images: have %d, want 1 to %d", v.Images, maxImages)
-	case v.Steps < 1 || v.Steps > 1000:
+	case v.Sigmas == nil && (v.Steps < 1 || v.Steps > 1000):
 		return v, fmt.Errorf("diffusion: steps: have %d, want 1 to 1000", v.Steps)
 	case !(v.Guidance >= 0 && v.Guidance <= maxGuidance):
 		return v, fmt.Errorf("diffusion: guidance: have %v, want 0 to %d", v.Guidance, maxGuidance)

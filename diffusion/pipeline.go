@@ -8,6 +8,7 @@ package diffusion
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"image"
 	"time"
@@ -16,6 +17,7 @@ import (
 
 	"sdgo/clip"
 	"sdgo/internal/engine"
+	"sdgo/internal/nn"
 	"sdgo/sampler"
 	"sdgo/scheduler"
 	"sdgo/unet"
@@ -55,6 +57,7 @@ type Pipeline struct {
 type run struct {
 	*Pipeline
 	Options
+	task     task
 	result   Result
 	begin    time.Time
 	schedule *scheduler.Schedule
@@ -68,14 +71,15 @@ type run struct {
 
 	encodeTile, decodeTile int // sides in pixels, or 0: whole
 
-	endWrapped func() // ends the Denoiser that Wrap got; may be nil
+	endWrapped func()            // ends the Denoiser that Wrap got; may be nil
+	noted      map[string]string // for a run that may be saved
 }
 
 // TextToImage makes pictures of the prompt. Prompts are cut to 77 tokens; the
 // result says what was cut. Options may be nil. When ctx is done it returns
 // ctx's error within 100 ms, and leaves no goroutine behind.
 func (p *Pipeline) TextToImage(ctx context.Context, prompt string, o *Options) (*Result, error) {
-	r, err := p.newRun(p.Scheduler, o)
+	r, err := p.newRun(ctx, textToImage, o)
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +117,7 @@ func (p *Pipeline) TextToImage(ctx context.Context, prompt string, o *Options) (
 //
 // https://arxiv.org/abs/2108.01073
 func (p *Pipeline) ImageToImage(ctx context.Context, prompt string, img image.Image, o *Options) (*Result, error) {
-	r, err := p.newRun(p.Scheduler, o)
+	r, err := p.newRun(ctx, imageToImage, o)
 	if err != nil {
 		return nil, err
 	}
@@ -167,14 +171,30 @@ func (p *Pipeline) checkPlain() error {
 }
 
 // newRun checks the options and chooses the noise levels.
-func (p *Pipeline) newRun(config *scheduler.Config, o *Options) (*run, error) {
-	r := &run{Pipeline: p, begin: time.Now()}
-	var err error
-	if r.Options, err = o.withDefaults(); err != nil {
+func (p *Pipeline) newRun(ctx context.Context, t task, o *Options) (*run, error) {
+	if err := p.ready(); err != nil {
 		return nil, err
 	}
-	if r.schedule, err = p.levels(config, &r.Options); err != nil {
+	if ctx == nil {
+		return nil, errors.New("diffusion: have a nil context")
+	}
+	config := *p.Scheduler
+	if t == inpaint {
+		config.SkipPRKSteps = true // as diffusers does in this pipeline
+	}
+	r := &run{Pipeline: p, task: t, begin: time.Now()}
+	var err error
+	if r.Options, err = o.withDefaults(); err != nil {
+		return nil, wrong(err)
+	}
+	if err := r.checkTask(t); err != nil {
+		return nil, wrong(err)
+	}
+	if r.Sampler, err = pointedTo(r.Sampler); err != nil {
 		return nil, err
+	}
+	if r.schedule, err = p.levels(&config, &r.Options); err != nil {
+		return nil, wrong(err)
 	}
 	for i := range r.Images {
 		seed := r.Seed + uint64(i)
@@ -188,43 +208,29 @@ func (p *Pipeline) newRun(config *scheduler.Config, o *Options) (*run, error) {
 	return r, nil
 }
 
-// defaultSize is the size of the pictures that the model was trained on:
-// sample_size cells for both sides, or a list of height and width.
+// defaultSize is the size of the pictures that the model was trained on.
 func (p *Pipeline) defaultSize() (width, height int) {
-	width, height = 64, 64
-	switch v := p.UNet.Config.SampleSize.(type) {
-	case float64:
-		width, height = cells(v, width), cells(v, height)
-	case []any:
-		if len(v) == 2 {
-			width, height = cells(v[1], width), cells(v[0], height)
-		}
-	}
+	height, width = p.UNet.Config.Cells()
 	factor := p.VAE.Config.Factor()
 	return factor * width, factor * height
-}
-
-// cells is the number v of a config, or missing if it is none that makes sense.
-func cells(v any, missing int) int {
-	if n, ok := v.(float64); ok && n >= 1 && n <= maxSide {
-		return int(n)
-	}
-	return missing
 }
 
 // prepare settles the size of the pictures and wants the memory for them.
 func (r *run) prepare(width, height int) error {
 	factor := r.VAE.Config.Factor()
 	if err := r.size(width, height, factor); err != nil {
-		return err
+		return wrong(err)
+	}
+	if err := r.checkModelOptions(); err != nil {
+		return wrong(err)
 	}
 	r.h, r.w = r.Height/factor, r.Width/factor
 	var err error
 	if r.sampler, err = solver(&r.Options, r.schedule); err != nil {
-		return err
+		return wrong(err)
 	}
 	if err := r.checkDistilled(); err != nil {
-		return err
+		return wrong(err)
 	}
 	if err := r.prepareUNet(); err != nil {
 		return fmt.Errorf("diffusion: %w", err)
@@ -254,7 +260,7 @@ func (r *run) tile(h, w int, whole func(h, w int) error, tiles func(h, w, tile i
 func (r *run) prepareUNet() error {
 	var err error
 	if r.net, err = r.UNet.WithTokenMerging(r.TokenMerging); err != nil {
-		return err
+		return wrong(err)
 	}
 	texts := 1 // side by side
 	if r.guided() {
@@ -288,7 +294,7 @@ func (r *run) prepareImage(img *source, strength float64) error {
 	}
 	var err error
 	if r.schedule, err = r.schedule.Tail(r.Strength); err != nil {
-		return fmt.Errorf("diffusion: %w", err)
+		return fmt.Errorf("diffusion: %w", wrong(err))
 	}
 	if err := r.prepare(img.width, img.height); err != nil {
 		return err
@@ -306,6 +312,7 @@ func (r *run) encodeText(ctx context.Context, prompt string) error {
 		return err
 	}
 	r.result.Truncated = positive.TruncatedText
+	r.note("prompt", []byte(fmt.Sprint(positive.IDs)))
 	cond, err := r.encode(ctx, positive, r.ClipSkip)
 	if err != nil {
 		return err
@@ -318,6 +325,7 @@ func (r *run) encodeText(ctx context.Context, prompt string) error {
 			return err
 		}
 		r.result.TruncatedNegative = negative.TruncatedText
+		r.note("negative prompt", []byte(fmt.Sprint(negative.IDs)))
 		uncond, err := r.encode(ctx, negative, 0)
 		if err != nil {
 			return err
@@ -375,6 +383,7 @@ func (r *run) readImage(ctx context.Context, img *source) (pixels, []float32, er
 	if err != nil {
 		return pixels{}, nil, err
 	}
+	r.note("image", p.pix)
 	x, err := p.tensor(ctx)
 	return p, x, err
 }
@@ -426,10 +435,15 @@ func (r *run) initialNoise() ([]float32, error) {
 		return x, nil
 	}
 	want := tensor.Shape{r.Images, r.VAE.Config.LatentChannels, r.h, r.w}
-	if r.Latents.Dtype() != tensor.Float32 || !r.Latents.Shape().Eq(want) || r.Latents.RequiresIterator() {
-		return nil, fmt.Errorf("diffusion: latents: have %v of %v, want contiguous %v of float32", []int(r.Latents.Shape()), r.Latents.Dtype(), []int(want))
+	given, err := nn.Floats("", r.Latents, want...)
+	if err != nil {
+		kind := "nothing" // of a zero tensor
+		if t := r.Latents.Dtype(); t.Type != nil {
+			kind = t.Name()
+		}
+		return nil, fmt.Errorf("diffusion: latents: have %v of %s, want contiguous %v of float32", []int(r.Latents.Shape()), kind, []int(want))
 	}
-	copy(x, r.Latents.Float32s())
+	copy(x, given)
 	if err := checkFinite("initial latents", x); err != nil {
 		return nil, fmt.Errorf("diffusion: %w", err)
 	}
@@ -458,17 +472,11 @@ func (r *run) sample(ctx context.Context, x []float32, denoise sampler.Denoiser)
 	begin := time.Now()
 	steps := &sampler.Run{Sampler: r.sampler, Denoise: denoise, Sigmas: r.schedule.Sigmas, X: x, Noise: r.samplingNoise(),
 		Forget: r.OnStep == nil, // only a Step can save the run
+		Facts:  r.facts,
 	}
 	if r.Resume != nil {
-		saved, err := r.keeper.restore(r.Resume)
-		if err == nil {
-			err = steps.Restore(saved)
-		}
-		if err != nil {
-			return fmt.Errorf("diffusion: resume: %w", err)
-		}
-		if have, want := len(steps.X), len(x); have != want {
-			return fmt.Errorf("diffusion: resume: have a run of %d numbers, want %d", have, want)
+		if err := r.resume(steps); err != nil {
+			return err
 		}
 	}
 	for step, err := range steps.Steps(ctx) {

@@ -465,7 +465,11 @@ func TestBadInput(t *testing.T) {
 		{imageToImage(image.NewNRGBA(image.Rect(0, 0, 5, 64))), Options{}, "diffusion: image: have 5×64 pixels, want at least 8×8"},
 		{imageToImage(img), Options{Strength: 1.01}, "diffusion: strength: have 1.01, want above 0, to 1"},
 		{imageToImage(img), Options{Strength: -0.5}, "diffusion: strength: have -0.5"},
-		{imageToImage(img), Options{Strength: 0.01}, "strength"},
+		{imageToImage(img), Options{Strength: 0.01, Sampler: sampler.Euler{}}, "strength: have 0.01 of 50 steps with 50 levels, which leaves no step"},
+		{inpaint(mask(64, 64, color.White)), Options{Strength: 0.01}, "strength: have 0.01 of 50 steps, which leaves no step"},
+		{text, Options{Sampler: (*sampler.Euler)(nil)}, "sampler: have a nil *sampler.Euler"},
+		{text, Options{Steps: 1000}, "; 999 steps would do"},
+		{text, Options{Steps: 1000, Sampler: sampler.Euler{}, Schedule: "karras_full", DiscardPenultimate: true}, "steps: have 1000, want at most 999 with DiscardPenultimate"},
 		{inpaint(mask(64, 64, color.Black)), Options{}, ErrEmptyMask.Error()},
 		{imageToImage(image.NewNRGBA(image.Rect(0, 0, 7, 7))), Options{}, "diffusion: image: have 7×7 pixels, want at least 8×8"},
 		{imageToImage(image.NewNRGBA(image.Rect(0, 0, 7, 7))), Options{Width: 64}, "diffusion: image: have 7×7 pixels, want at least 8×8"},
@@ -529,7 +533,7 @@ func TestTile(t *testing.T) {
 }
 
 // with returns a model's files with one replaced, or removed if data is nil.
-func with(t *testing.T, model, name string, data []byte) fs.FS {
+func with(t *testing.T, model, name string, data []byte) fstest.MapFS {
 	out := fstest.MapFS{}
 	require.NoError(t, fs.WalkDir(golden.Model(t, model), ".", func(path string, d fs.DirEntry, err error) error {
 		if err == nil && !d.IsDir() && path != name {
@@ -548,9 +552,13 @@ func with(t *testing.T, model, name string, data []byte) fs.FS {
 // Old scheduler configs say steps_offset 0 and clip_sample true, or leave them out,
 // which is the same; diffusers' pipelines take neither at its word.
 func TestOldSchedulerConfig(t *testing.T) {
+	unlisted := func(model fstest.MapFS) fstest.MapFS { // the config's own class counts
+		model["model_index.json"] = setKeys(t, model, "model_index.json", map[string]string{"scheduler": "null"})
+		return model
+	}
 	const file, old = "scheduler/scheduler_config.json", `{"_class_name": "DDIMScheduler", "beta_start": 0.00085,
 		"beta_end": 0.012, "beta_schedule": "scaled_linear", "set_alpha_to_one": false}`
-	p, err := LoadFS(with(t, "tiny-sd15", file, []byte(old)), nil)
+	p, err := LoadFS(unlisted(with(t, "tiny-sd15", file, []byte(old))), nil)
 	require.NoError(t, err)
 	defer p.Close()
 	assert.Equal(t, 1, p.Scheduler.StepsOffset)
@@ -580,7 +588,7 @@ func TestOldSchedulerConfig(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, want.Latents.Float32s(), got.Latents.Float32s())
 
-	inpaint, err := LoadFS(with(t, "tiny-inpaint", file, []byte(old)), nil)
+	inpaint, err := LoadFS(unlisted(with(t, "tiny-inpaint", file, []byte(old))), nil)
 	require.NoError(t, err)
 	defer inpaint.Close()
 	assert.Equal(t, 1, inpaint.Scheduler.StepsOffset)
@@ -627,7 +635,7 @@ func TestBadModels(t *testing.T) {
 	for _, tt := range []struct{ file, data, want string }{
 		{"model_index.json", "", "model_index.json"},
 		{"model_index.json", "{", "model_index.json"},
-		{"model_index.json", `{"_class_name": "StableDiffusionXLPipeline"}`, `have a "StableDiffusionXLPipeline", want a StableDiffusionPipeline`},
+		{"model_index.json", `{"_class_name": "StableDiffusionXLPipeline"}`, `have a "StableDiffusionXLPipeline", want a StableDiffusionPipeline or another with its parts: this is Stable Diffusion XL`},
 		{"scheduler/scheduler_config.json", "", "scheduler_config.json"},
 		{"model_index.json", `{"scheduler": ["diffusers", "NoSuchScheduler"]}`, "as the NoSuchScheduler that model_index.json names: "},
 		{"scheduler/scheduler_config.json", `{"_class_name": "DDIMScheduler", "beta_schedule": "no such"}`, "beta_schedule"},

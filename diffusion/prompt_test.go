@@ -14,17 +14,15 @@ import (
 	"sdgo/internal/golden"
 )
 
-// The tokens of a textual inversion stand for all its vectors in both prompts.
+// The tokens of a textual inversion stand for all its vectors in both prompts: the
+// last two find no place here.
 func TestVectorsInBothPrompts(t *testing.T) {
 	p := loadFolder(t, golden.Folder(t, "ti-multivector"), nil)
-	draw := func(prompt, negative string) []byte {
-		result, err := p.TextToImage(t.Context(), prompt, &Options{NegativePrompt: negative, Steps: 2, Width: 64, Height: 64})
-		require.NoError(t, err)
-		return result.Images[0].Pix
-	}
-	assert.Equal(t, draw("a <cat-toy> <cat-toy>_1 <cat-toy>_2 on a hill", "a dog"), draw("a <cat-toy> on a hill", "a dog"))
-	assert.Equal(t, draw("a dog", "a <cat-toy> <cat-toy>_1 <cat-toy>_2"), draw("a dog", "a <cat-toy>"))
-	assert.NotEqual(t, draw("a dog", "a <cat-toy>_2"), draw("a dog", "a <cat-toy>"))
+	prompt := strings.Repeat("a ", 74) + "<cat-toy>"
+	result, err := p.TextToImage(t.Context(), prompt, &Options{NegativePrompt: prompt, Steps: 1, Width: 64, Height: 64})
+	require.NoError(t, err)
+	assert.Equal(t, "<cat-toy>_1<cat-toy>_2", result.Truncated)
+	assert.Equal(t, "<cat-toy>_1<cat-toy>_2", result.TruncatedNegative)
 }
 
 // A token that the text encoder does not know is an error of the prompt with it.

@@ -37,6 +37,10 @@ type Run struct {
 	// Steps calls the model from the start again.
 	Forget bool
 
+	// Facts, if not nil, returns what else decides the run, by name: the prompt, say.
+	// They are saved, and Restore refuses a run with others.
+	Facts func() map[string]string
+
 	calls []call
 	step  int // steps yielded so far
 }

@@ -141,6 +141,10 @@ func init() { // the builders refer to the table, so it cannot be a plain litera
 	}
 }
 
+// curvesSpanAll says whether the curves of use_karras_sigmas and its kind lie between
+// the ends of all training levels, and not of the levels of timestep_spacing.
+func (cl class) curvesSpanAll() bool { return cl.variancePreserving && !cl.exact }
+
 // Classes returns the names of the scheduler classes that can be decoded.
 func Classes() []string { return slices.Sorted(maps.Keys(classes)) }
 

@@ -139,6 +139,9 @@ func NewConfig(class string) (*Config, error) { return newConfig(class, nil) }
 // were changed since, carry over where the class has them; the rest take its
 // defaults. It is how one checkpoint runs with another sampler.
 func (c *Config) As(class string) (*Config, error) {
+	if c == nil {
+		return nil, errNoConfig
+	}
 	given, err := c.explicit()
 	if err != nil {
 		return nil, err
@@ -148,6 +151,9 @@ func (c *Config) As(class string) (*Config, error) {
 
 // Keys returns the keys that the config's class reads, sorted.
 func (c *Config) Keys() []string {
+	if c == nil {
+		return nil
+	}
 	return slices.Sorted(maps.Keys(classes[c.Class].defaultKeys()))
 }
 

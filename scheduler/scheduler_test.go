@@ -175,7 +175,7 @@ func TestScheduleRefuses(t *testing.T) {
 		assert.ErrorContains(t, err, "want 1 to num_train_timesteps = 1000", steps)
 	}
 	_, err := c.Schedule(1000)
-	assert.ErrorContains(t, err, "reach timestep 1000, want 0 to 999", "leading with an offset")
+	assert.ErrorContains(t, err, "reach timestep 1000, want 0 to 999; 999 steps would do", "leading with an offset")
 
 	zero := parse(t, `{"_class_name": "DDIMScheduler", "rescale_betas_zero_snr": true, "timestep_spacing": "trailing"}`)
 	_, err = zero.Schedule(10)
@@ -184,6 +184,7 @@ func TestScheduleRefuses(t *testing.T) {
 	flat := parse(t, `{"_class_name": "DPMSolverMultistepScheduler", "timestep_spacing": "leading"}`)
 	_, err = flat.Schedule(1000)
 	assert.ErrorContains(t, err, "want a lower one")
+	assert.ErrorContains(t, err, "; 999 steps would do", "999 levels and one that is left out")
 
 	clipped := parse(t, `{"_class_name": "DPMSolverMultistepScheduler", "timestep_spacing": "trailing", "lambda_min_clipped": 20}`)
 	_, err = clipped.Schedule(10)
@@ -235,8 +236,17 @@ func TestTail(t *testing.T) {
 		_, err := full.Tail(strength)
 		assert.ErrorContains(t, err, "want more than 0 and at most 1")
 	}
-	_, err = full.Tail(0.05)
-	assert.ErrorContains(t, err, "leaves no step to run")
+	for _, class := range scheduler.Classes() {
+		if class == "PNDMScheduler" {
+			continue // TestPNDMTail
+		}
+		own, err := parse(t, sd15).As(class)
+		require.NoError(t, err)
+		full, err := own.Schedule(10)
+		require.NoError(t, err)
+		_, err = full.Tail(0.05)
+		assert.ErrorContains(t, err, "leaves no step to run", class)
+	}
 }
 
 func TestDiscardPenultimate(t *testing.T) {
@@ -302,6 +312,47 @@ func TestPNDMTail(t *testing.T) {
 	require.NotNil(t, tail.Solver.From)
 	assert.Equal(t, []float64{tail.Sigmas[0], full.Sigmas[0]}, tail.Solver.From[:2])
 	assert.Equal(t, []float64{tail.Sigmas[2], tail.Sigmas[0]}, tail.Solver.To[:2])
+
+	// the last call is left when no step is
+	tail, err = full.Tail(0.05)
+	require.NoError(t, err)
+	assert.Equal(t, []float64{1}, tail.Timesteps)
+	assert.Equal(t, full.Sigmas[10:], tail.Sigmas)
+	assert.Zero(t, tail.Steps())
+	one, err := parse(t, sd15).Schedule(1)
+	require.NoError(t, err)
+	_, err = one.Tail(0.5)
+	assert.ErrorContains(t, err, "leaves no step to run", "one step is one call")
+}
+
+// Nothing in the package panics on a value that no constructor made.
+func TestZeroValues(t *testing.T) {
+	for _, c := range []*scheduler.Config{nil, {}, {Class: "DDIMScheduler"}, {Class: "DDIMScheduler", NumTrainTimesteps: math.MaxInt, BetaSchedule: "linear"},
+		{Class: "EulerDiscreteScheduler", NumTrainTimesteps: 2, TrainedBetas: make([]float64, 3)}} {
+		_, err := c.Schedule(1)
+		assert.ErrorContains(t, err, "scheduler: ")
+		_, err = c.ScheduleNamed("karras", 1)
+		assert.ErrorContains(t, err, "scheduler: ")
+		_, err = c.Custom([]float64{1, 0})
+		assert.ErrorContains(t, err, "scheduler: ")
+		_, err = c.Betas()
+		assert.ErrorContains(t, err, "scheduler: ")
+		assert.Nil(t, c.AlphaBar())
+		if _, err = c.As("LMSDiscreteScheduler"); c == nil || c.NumTrainTimesteps > 0 {
+			assert.ErrorContains(t, err, "scheduler: ")
+		}
+		c.Keys()
+	}
+	for _, s := range []*scheduler.Schedule{nil, {}, {Timesteps: []float64{1, 2}}, {Sigmas: []float64{2, 1}}} {
+		_, err := s.DiscardPenultimate()
+		assert.ErrorContains(t, err, "scheduler: ")
+		assert.Zero(t, s.Steps())
+		assert.True(t, math.IsNaN(s.Timestep(3)))
+		for _, strength := range []float64{0.5, 1} {
+			_, err = s.Tail(strength)
+			assert.ErrorContains(t, err, "scheduler: ")
+		}
+	}
 }
 
 // Where DDIM's stride misses the next timestep, the schedule says where each step

@@ -12,7 +12,8 @@ import (
 type Config struct {
 	InChannels       int      `json:"in_channels"`
 	OutChannels      int      `json:"out_channels"`
-	SampleSize       any      `json:"sample_size"` // size of the latents in training; informative
+	SampleSize       any      `json:"sample_size"` // of the latents in training; see Cells
+	DiffusersVersion any      `json:"_diffusers_version"`
 	BlockOutChannels []int    `json:"block_out_channels"`
 	DownBlockTypes   []string `json:"down_block_types"`
 	MidBlockType     *string  `json:"mid_block_type"`
@@ -64,7 +65,8 @@ type Config struct {
 	ResnetOutScaleFactor float64 `json:"resnet_out_scale_factor"`
 	ResnetSkipTimeAct    bool    `json:"resnet_skip_time_act"`
 
-	// Warnings are the keys of the file that are not known, one sentence each.
+	// Warnings are what the model's files say that was not taken into account, such as
+	// keys that are not known, one sentence each.
 	Warnings []string `json:"-"`
 }
 

@@ -4,6 +4,7 @@ package unet
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -64,15 +65,21 @@ func Load(dir string, o *LoadOptions) (*UNet, error) { return LoadFS(os.DirFS(di
 
 // LoadFS loads the U-Net in the folder dir of fsys. Options may be nil.
 func LoadFS(fsys fs.FS, dir string, o *LoadOptions) (*UNet, error) {
+	return LoadFSContext(context.Background(), fsys, dir, o)
+}
+
+// LoadFSContext is [LoadFS] that returns ctx's error soon after ctx is done.
+func LoadFSContext(ctx context.Context, fsys fs.FS, dir string, o *LoadOptions) (*UNet, error) {
 	if o == nil {
 		o = &LoadOptions{}
 	}
 	u := &UNet{}
-	model, err := nn.LoadModel(nn.Kind{Name: "unet", Class: class, Base: "diffusion_pytorch_model"}, fsys, dir, nn.LoadOptions(*o), u.define)
+	model, err := nn.LoadModel(ctx, nn.Kind{Name: "unet", Class: class, Base: "diffusion_pytorch_model"}, fsys, dir, nn.LoadOptions(*o), u.define)
 	if err != nil {
 		return nil, err
 	}
 	u.model = model
+	u.Config.Warnings = append(u.Config.Warnings, model.Warnings()...)
 	return u, nil
 }
 
@@ -102,21 +109,34 @@ func (u *UNet) define(config []byte, p *nn.Params) (err error) {
 
 // Close waits for calls in flight and gives the memory back. Graphs made by
 // Build must not run after it.
-func (u *UNet) Close() error { return u.model.Close() }
+func (u *UNet) Close() error {
+	if u.loaded() != nil {
+		return nil
+	}
+	return u.model.Close()
+}
 
-// Nodes are the inputs of the U-Net in a graph, all float32.
-type Nodes struct {
-	Latents     *G.Node // [N C H W]
-	Timesteps   *G.Node // [N], 0..999, fractions allowed
-	Cond        *G.Node // [N T D]
-	ClassLabels *G.Node // [N 1] whole numbers; nil if the model has no classes
-	TimeCond    *G.Node // [N D], D being Config.TimeCondProjDim; nil for none
+// Fingerprint is a short text that tells U-Nets apart by their weights and precision,
+// of which it reads a sample. It is empty for one that is closed.
+func (u *UNet) Fingerprint() string {
+	if u.loaded() != nil {
+		return ""
+	}
+	return u.model.Fingerprint()
+}
+
+// loaded wants a U-Net that a constructor made.
+func (u *UNet) loaded() error {
+	if u == nil || u.model == nil {
+		return errors.New("unet: have a U-Net that was not loaded, want one from Load or LoadFS")
+	}
+	return nil
 }
 
 // Build adds the U-Net to the graph g and returns its prediction [N C H W]. The
 // graph runs on diffusion.NewMachine and on gorgonia.NewTapeMachine.
 func (u *UNet) Build(g *G.ExprGraph, in Nodes) (*G.Node, error) {
-	if err := u.checkNodes(in); err != nil {
+	if err := u.checkNodes(g, in, true); err != nil {
 		return nil, err
 	}
 	b := nn.NewGraph(g)
@@ -130,14 +150,11 @@ func (u *UNet) Build(g *G.ExprGraph, in Nodes) (*G.Node, error) {
 // WeightNodes returns the nodes of the U-Net's weights in a graph that Build added to,
 // by the checkpoint's keys. Their values are the model's own, which all graphs
 // share; diffusion.Trainable gives a node numbers that may change.
-func (u *UNet) WeightNodes(g *G.ExprGraph) map[string]*G.Node { return u.model.WeightNodes(g) }
-
-// checkNodes wants no input that the model does not take.
-func (u *UNet) checkNodes(in Nodes) error {
-	if in.TimeCond != nil && u.time.condProj == nil {
-		return fmt.Errorf("unet: time cond: have a node, want nil: the model takes no condition (time_cond_proj_dim)")
+func (u *UNet) WeightNodes(g *G.ExprGraph) map[string]*G.Node {
+	if u.loaded() != nil || g == nil {
+		return nil
 	}
-	return nil
+	return u.model.WeightNodes(g)
 }
 
 // forward is the whole network: its three parts, cut anywhere.
@@ -182,6 +199,9 @@ type planKey struct {
 // noise, or the velocity, as the model was trained. It returns ctx's error soon
 // after ctx is done.
 func (u *UNet) Predict(ctx context.Context, in Input) (*tensor.Dense, error) {
+	if err := u.loaded(); err != nil {
+		return nil, err
+	}
 	s, inputs, err := u.inputs(in)
 	if err != nil {
 		return nil, fmt.Errorf("unet: %w", err)
@@ -197,21 +217,35 @@ func (u *UNet) Predict(ctx context.Context, in Input) (*tensor.Dense, error) {
 // the given number of tokens would not fit in the memory allowed. It allocates
 // nothing of that size.
 func (u *UNet) Check(n, h, w, tokens int) error {
-	if err := nn.CheckSize("unet: latents", n, u.Config.BlockOutChannels[0], h, w); err != nil {
+	s, err := u.shape(n, h, w, tokens)
+	if err != nil {
 		return err
 	}
-	s := shape{n, h, w, tokens}
 	return u.model.Check(u.key(s), u.build(s), 0, fmt.Sprintf("a prediction for latents [%d %d %d %d]", n, u.Config.InChannels, h, w))
 }
 
 // Plan tells how a prediction for n samples of h×w latents and the given number of
 // tokens is computed.
 func (u *UNet) Plan(n, h, w, tokens int) (*nn.Plan, error) {
-	if err := nn.CheckSize("unet: latents", n, u.Config.BlockOutChannels[0], h, w); err != nil {
+	s, err := u.shape(n, h, w, tokens)
+	if err != nil {
 		return nil, err
 	}
-	s := shape{n, h, w, tokens}
 	return u.model.Plan(u.key(s), u.build(s))
+}
+
+// shape wants sizes that make sense.
+func (u *UNet) shape(n, h, w, tokens int) (shape, error) {
+	if err := u.loaded(); err != nil {
+		return shape{}, err
+	}
+	if err := nn.CheckSize("unet: latents", n, u.Config.BlockOutChannels[0], h, w); err != nil {
+		return shape{}, err
+	}
+	if err := nn.CheckSize("unet: cond", n, tokens, u.Config.CrossAttentionDim.At(0)); err != nil {
+		return shape{}, err
+	}
+	return shape{n, h, w, tokens}, nil
 }
 
 // key is the key of the whole network's plan.
@@ -225,34 +259,6 @@ func (u *UNet) build(s shape) nn.Build {
 		out := u.forward(g, in)
 		return in.list(), []*G.Node{out}, g.Err()
 	}
-}
-
-// list returns the nodes in the order of a plan's inputs.
-func (in Nodes) list() []*G.Node {
-	l := []*G.Node{in.Latents, in.Timesteps, in.Cond}
-	if in.ClassLabels != nil {
-		l = append(l, in.ClassLabels)
-	}
-	if in.TimeCond != nil {
-		l = append(l, in.TimeCond)
-	}
-	return l
-}
-
-// nodes adds the inputs of a shape to a graph.
-func (u *UNet) nodes(g *nn.Graph, s shape) Nodes {
-	in := Nodes{
-		Latents:   g.Input("latents", s.n, u.Config.InChannels, s.h, s.w),
-		Timesteps: g.Input("timesteps", s.n),
-		Cond:      g.Input("cond", s.n, s.tokens, u.Config.CrossAttentionDim.At(0)),
-	}
-	if u.time.classes != nil {
-		in.ClassLabels = g.Input("class_labels", s.n, 1)
-	}
-	if u.time.condProj != nil {
-		in.TimeCond = g.Input("time_cond", s.n, *u.Config.TimeCondProjDim)
-	}
-	return in
 }
 
 // inputs checks the input and lays it out for a plan of its shape.

@@ -24,6 +24,7 @@ import (
 
 type options struct {
 	model, precision     string
+	variant              string
 	size, steps, threads int
 	branch               int // of a step that reuses a feature; 0: none
 	merge                float64
@@ -106,10 +107,10 @@ func measure(ctx context.Context, o options) (*report, error) {
 func measurePart(ctx context.Context, fsys fs.FS, o *options, load loader) (part, error) {
 	var mu sync.Mutex
 	kinds := map[string]*kind{}
-	eng, err := engine.New(&engine.Options{Threads: o.threads, Trace: func(k op.Kernel, d time.Duration) {
+	eng, err := engine.New(&engine.Options{Threads: o.threads, Trace: func(done op.Operation, d time.Duration) {
 		mu.Lock()
 		defer mu.Unlock()
-		c := op.CostOf(k)
+		c := done.Cost()
 		if kinds[c.Kind] == nil {
 			kinds[c.Kind] = &kind{Name: c.Kind}
 		}
@@ -148,7 +149,8 @@ func measurePart(ctx context.Context, fsys fs.FS, o *options, load loader) (part
 	return p, nil
 }
 
-func loadText(fsys fs.FS, l *clip.LoadOptions, _ *options) (string, func(context.Context) error, io.Closer, error) {
+func loadText(fsys fs.FS, l *clip.LoadOptions, o *options) (string, func(context.Context) error, io.Closer, error) {
+	l.Variant = o.variantOf(fsys, "text_encoder", "model")
 	e, err := clip.LoadTextEncoderFS(fsys, "text_encoder", l)
 	if err != nil {
 		return "", nil, nil, err
@@ -162,6 +164,7 @@ func loadText(fsys fs.FS, l *clip.LoadOptions, _ *options) (string, func(context
 
 // openUNet loads the U-Net and makes the input of a guided step.
 func openUNet(fsys fs.FS, l *clip.LoadOptions, o *options) (u *unet.UNet, in unet.Input, name string, err error) {
+	l.Variant = o.variantOf(fsys, "unet", "diffusion_pytorch_model")
 	loaded, err := unet.LoadFS(fsys, "unet", (*unet.LoadOptions)(l))
 	if err != nil {
 		return nil, in, "", err
@@ -171,10 +174,8 @@ func openUNet(fsys fs.FS, l *clip.LoadOptions, o *options) (u *unet.UNet, in une
 		return nil, in, "", err
 	}
 	if o.size == 0 {
-		o.size = 512
-		if cells, ok := u.Config.SampleSize.(float64); ok {
-			o.size = 8 * int(cells)
-		}
+		cells, _ := u.Config.Cells()
+		o.size = 8 * cells
 	}
 	side := o.size / 8
 	in = unet.Input{
@@ -232,6 +233,7 @@ func (c closers) Close() error {
 }
 
 func loadVAE(fsys fs.FS, l *clip.LoadOptions, o *options) (string, func(context.Context) error, io.Closer, error) {
+	l.Variant = o.variantOf(fsys, "vae", "diffusion_pytorch_model")
 	v, err := vae.LoadFS(fsys, "vae", (*vae.LoadOptions)(l))
 	if err != nil {
 		return "", nil, nil, err

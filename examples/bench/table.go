@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"sdgo/clip"
+	"sdgo/examples/internal/cli"
 	"sdgo/examples/internal/models"
 	"sdgo/internal/engine"
 	"sdgo/internal/nn"
@@ -78,7 +79,7 @@ func (t *table) parse() (sizes [][2]int, batches []int, err error) {
 func (t *table) run(ctx context.Context, o *options, asJSON bool, stdout io.Writer) error {
 	sizes, batches, err := t.parse()
 	if err != nil {
-		return err
+		return cli.Misuse(err)
 	}
 	rows, err := measureTable(ctx, o, sizes, batches)
 	if err != nil {
@@ -111,11 +112,13 @@ func measureTable(ctx context.Context, o *options, sizes [][2]int, batches []int
 	}
 	defer eng.Close()
 	l := &clip.LoadOptions{Precision: o.precision, Session: nn.NewSession(eng)}
+	l.Variant = o.variantOf(fsys, "unet", "diffusion_pytorch_model")
 	u, err := unet.LoadFS(fsys, "unet", (*unet.LoadOptions)(l))
 	if err != nil {
 		return nil, err
 	}
 	defer u.Close()
+	l.Variant = o.variantOf(fsys, "vae", "diffusion_pytorch_model")
 	v, err := vae.LoadFS(fsys, "vae", (*vae.LoadOptions)(l))
 	if err != nil {
 		return nil, err

@@ -86,7 +86,23 @@ func TestThinMask(t *testing.T) {
 	assert.Greater(t, repainted, 100, "of 144")
 }
 
-func TestBadInput(t *testing.T) {
+// The orientation of the image and that of the mask count, each by itself.
+func TestOrientation(t *testing.T) {
+	write(t)
+	args := []string{"a blue house", "-steps", "2", "-keep-outside"}
+	status, _, stderr := clitest.Run(t.Context(), run, append(args, "-image", "in.png", "-mask", "mask.png", "-o", "want.png")...)
+	require.Equal(t, 0, status, stderr)
+	clitest.WriteTurned(t, "in.png", "turned.png", 3)
+	clitest.WriteTurned(t, "mask.png", "turnedmask.png", 6)
+	for _, files := range [][]string{{"turned.png", "mask.png"}, {"in.png", "turnedmask.png"}, {"turned.png", "turnedmask.png"}} {
+		status, _, stderr := clitest.Run(t.Context(), run, append(args, "-image", files[0], "-mask", files[1])...)
+		require.Equal(t, 0, status, stderr)
+		assert.NotContains(t, stderr, "note:")
+		require.Equal(t, clitest.ReadPNG(t, "want.png"), clitest.ReadPNG(t, "out.png"), "%v", files)
+	}
+}
+
+func TestMisuse(t *testing.T) {
 	write(t)
 	in := []string{"x", "-image", "in.png"}
 	tests := []struct {
@@ -95,15 +111,28 @@ func TestBadInput(t *testing.T) {
 	}{
 		{"no image", "-image: have no file", []string{"x", "-mask", "mask.png"}},
 		{"no mask", "-mask: have no file", in},
+		{"unknown mask cells", `invalid value "all" for flag -mask-cells: want any or sample`, append(in, "-mask", "mask.png", "-mask-cells", "all")},
+		{"unknown mask mode", "-mask-mode", append(in, "-mask", "mask.png", "-mask-mode", "red")},
+		{"strength 0", "-strength: have 0", append(in, "-mask", "mask.png", "-strength", "0")},
+		{"no prompt", "have no prompt", []string{"-image", "in.png", "-mask", "mask.png"}},
+		{"strength 2", "strength: have 2", append(in, "-mask", "mask.png", "-strength", "2")},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) { clitest.Misused(t, run, tt.message, tt.args...) })
+	}
+}
+
+func TestFails(t *testing.T) {
+	write(t)
+	in := []string{"x", "-image", "in.png"}
+	tests := []struct {
+		name, message string
+		args          []string
+	}{
 		{"missing mask", "-mask: open missing.png", append(in, "-mask", "missing.png")},
 		{"thin mask, sampled", "mask: have no pixel to repaint: MaskCellsSample", append(in, "-mask", "thin.png", "-mask-cells", "sample")},
 		{"all-black mask", "mask: have no pixel to repaint", append(in, "-mask", "black.png")},
 		{"opaque mask", "mask: have no pixel to repaint", append(in, "-mask", "mask.png", "-mask-mode", "alpha")},
-		{"unknown mask cells", `invalid value "all" for flag -mask-cells: want any or sample`, append(in, "-mask", "mask.png", "-mask-cells", "all")},
-		{"unknown mask mode", "-mask-mode", append(in, "-mask", "mask.png", "-mask-mode", "red")},
-		{"strength 0", "-strength: have 0", append(in, "-mask", "mask.png", "-strength", "0")},
-		{"strength 2", "strength: have 2", append(in, "-mask", "mask.png", "-strength", "2")},
-		{"no prompt", "have no prompt", []string{"-image", "in.png", "-mask", "mask.png"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) { clitest.Fails(t, run, tt.message, tt.args...) })

@@ -12,11 +12,11 @@ import (
 func main() { cli.Main("txt2img", "makes pictures of a prompt", run) }
 
 func run(ctx context.Context, c *cli.Command, args []string) error {
-	if err := c.Parse(args); err != nil {
+	if err := c.Parse(ctx, args); err != nil {
 		return err
 	}
 
-	pipe, err := c.Load()
+	pipe, err := c.Load(ctx)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,10 @@ package kernel
 // panel is the number of columns of a weight matrix that lie together.
 const panel = 32
 
+// PanelWidth is how many outputs of a weight lie together: as many, or a multiple of
+// them, can be packed by themselves into their place.
+const PanelWidth = panel
+
 // Packed is a weight matrix B [K N] in panels of 32 columns, zero padded:
 // [ceil(N/32)][K][32], where numbers of less than 16 bits, and bfloat16, form groups
 // along K: see packGroups. The kernels are a little faster if Data starts at a

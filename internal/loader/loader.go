@@ -4,10 +4,12 @@
 package loader
 
 import (
+	"cmp"
+	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
-	"slices"
 	"strings"
 
 	"sdgo/safetensors"
@@ -18,124 +20,70 @@ import (
 // system, until Close. Any number of goroutines may read; Close must come after
 // the last of them.
 type Weights struct {
-	path string // of the file or index, for error messages
-	file *safetensors.File
+	path    string // of the file or index, for error messages
+	file    *safetensors.File
+	warning string
 }
+
+// transformers is the base of the models of transformers; others are diffusers'.
+const transformers = "model"
 
 // Open opens the weights of a component in the folder dir of fsys. Base is
 // "diffusion_pytorch_model" (U-Net, VAE) or "model" (text encoder). Variant is
 // empty for the plain files, or names others, such as "fp16" or "bf16": only
-// those are taken then. A single file goes before an index of shards:
+// those are taken then.
 //
 //	base.safetensors          base.safetensors.index.json
 //	base.variant.safetensors  base.safetensors.index.variant.json
 //	                          base.variant.safetensors.index.json
+//	                          base.safetensors.variant.index.json
 //
-// With an empty variant and no plain files, the only variant in the folder is
+// Where there are both, an index goes before a single file, which an earlier save may
+// have left behind, unless shards of it are missing; for "model" the single file goes
+// first. With an empty variant and no plain files, the only variant in the folder is
 // taken, if there is just one. The error for missing weights lists the weight
 // files that are there; only safetensors are read, and it says so when there
 // are none of them.
-func Open(fsys fs.FS, dir, base, variant string) (*Weights, error) {
+func Open(ctx context.Context, fsys fs.FS, dir, base, variant string) (*Weights, error) {
 	found, err := list(fsys, dir, base)
 	if err != nil {
 		return nil, err
 	}
-	name, err := found.choose(base, variant)
+	names, err := found.choose(variant)
 	if err != nil {
 		return nil, fmt.Errorf("loader: %s: %w", dir, err)
 	}
-	w := &Weights{path: path.Join(dir, name)}
-	if strings.HasSuffix(name, ".json") {
-		w.file, err = safetensors.OpenIndexFS(fsys, w.path)
-	} else {
-		w.file, err = safetensors.OpenFS(fsys, w.path)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("loader: %w", err)
-	}
-	return w, nil
-}
-
-// listing is what a component's folder holds of weights.
-type listing struct {
-	files map[string]string // variant to file or index
-	other []string          // weight files of other formats
-}
-
-// list looks through a component's folder.
-func list(fsys fs.FS, dir, base string) (*listing, error) {
-	entries, err := fs.ReadDir(fsys, dir)
-	if err != nil {
-		return nil, fmt.Errorf("loader: %w", err)
-	}
-	l := &listing{files: make(map[string]string)}
-	for _, e := range entries {
-		name := e.Name()
-		if e.IsDir() {
-			continue
-		}
-		if variant, ok := variantOf(name, base); ok {
-			if have, ok := l.files[variant]; !ok || strings.HasSuffix(have, ".json") {
-				l.files[variant] = name
+	var missing error // of the first index
+	for _, name := range names {
+		w := &Weights{path: path.Join(dir, name)}
+		if w.file, err = openFile(ctx, fsys, w.path); err == nil {
+			if missing != nil {
+				w.warning = fmt.Sprintf("%s: files that it names are missing, %s was taken instead", names[0], name)
 			}
-			continue
+			return w, nil
 		}
-		switch path.Ext(name) {
-		case ".bin", ".ckpt", ".pt", ".pth", ".onnx", ".msgpack", ".h5", ".gguf":
-			l.other = append(l.other, name)
+		if !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("loader: %w", err)
 		}
+		missing = cmp.Or(missing, err)
 	}
-	return l, nil
+	return nil, fmt.Errorf("loader: %w", missing)
 }
 
-// variantOf takes the name of a weight file or index apart. Of the numbered
-// shards it knows nothing: only an index leads to them.
-func variantOf(name, base string) (variant string, ok bool) {
-	rest, ok := strings.CutPrefix(name, base+".")
-	if !ok || strings.Contains(rest, "-of-") {
-		return "", false
+// openFile opens a file or index.
+func openFile(ctx context.Context, fsys fs.FS, name string) (*safetensors.File, error) {
+	if strings.HasSuffix(name, ".json") {
+		return safetensors.OpenIndexFSContext(ctx, fsys, name)
 	}
-	if v, ok := strings.CutPrefix(rest, "safetensors.index."); ok {
-		if v == "json" {
-			return "", true
-		}
-		return strings.CutSuffix(v, ".json")
-	}
-	rest = strings.TrimSuffix(rest, ".index.json")
-	if rest == "safetensors" {
-		return "", true
-	}
-	return strings.CutSuffix(rest, ".safetensors")
-}
-
-// choose picks the file or index of a variant.
-func (l *listing) choose(base, variant string) (string, error) {
-	if name, ok := l.files[variant]; ok {
-		return name, nil
-	}
-	var names []string
-	for _, name := range l.files {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	want := base + ".safetensors"
-	if variant != "" {
-		want = base + "." + variant + ".safetensors"
-	}
-	switch {
-	case variant == "" && len(names) == 1:
-		return names[0], nil
-	case len(names) > 0:
-		return "", fmt.Errorf("no %s, have %s", want, strings.Join(names, ", "))
-	case len(l.other) > 0:
-		return "", fmt.Errorf("no %s, have %s: only safetensors files are read", want, strings.Join(l.other, ", "))
-	}
-	return "", fmt.Errorf("no %s and no index of its shards: %w", want, fs.ErrNotExist)
+	return safetensors.OpenFSContext(ctx, fsys, name)
 }
 
 // Path returns the file or index that the weights came from, within the file
 // system they were opened from.
 func (w *Weights) Path() string { return w.path }
+
+// Warning says what was passed over to come to the weights, or is "".
+func (w *Weights) Warning() string { return w.warning }
 
 // Names returns the names of all tensors in the order of the files, which is
 // the fastest one to read them in.
@@ -156,32 +104,32 @@ func (w *Weights) DType(name string) (safetensors.DType, bool) {
 	return t.DType, ok
 }
 
-// Float32s converts a tensor to float32 and stores it in dst, whose length must
-// be the number of elements. Types that cannot be converted are errors; see
-// [safetensors.Tensor.Float32sInto].
-func (w *Weights) Float32s(name string, dst []float32) error {
+// Float32s converts a part of a tensor to float32: as many elements as dst has room
+// for, from number from on. Types that cannot be converted are errors; see
+// [safetensors.Tensor.Float32sInto]. A part of the file that is no longer there is a
+// [*safetensors.FaultError].
+func (w *Weights) Float32s(name string, from int, dst []float32) error {
 	t, ok := w.file.Tensor(name)
 	if !ok {
-		return fmt.Errorf("loader: %s: no tensor %q", w.path, name)
+		return fmt.Errorf("loader: %s: no tensor %.200q", w.path, name)
 	}
-	if err := t.Float32sInto(dst); err != nil {
+	part, err := t.Slice(from, len(dst))
+	if err == nil {
+		err = part.Float32sInto(dst)
+	}
+	if err != nil {
 		return fmt.Errorf("loader: %s: %w", w.path, err)
 	}
 	return nil
 }
 
-// View returns the numbers of a float32 tensor as they lie in the file, or nil for
-// one that must be converted. They are valid until Close.
-func (w *Weights) View(name string) []float32 {
-	t, ok := w.file.Tensor(name)
-	if !ok || t.DType != safetensors.F32 {
-		return nil
+// Changed returns an error if a file is no longer what it was when it was opened, so
+// that what was read may be a mixture of two.
+func (w *Weights) Changed() error {
+	if err := w.file.Changed(); err != nil {
+		return fmt.Errorf("loader: %w", err)
 	}
-	x, err := t.Float32s()
-	if err != nil {
-		return nil
-	}
-	return x
+	return nil
 }
 
 // Release gives the memory of a mapped tensor back to the operating system

@@ -2,6 +2,7 @@ package loader_test
 
 import (
 	"bytes"
+	"fmt"
 	"io/fs"
 	"os"
 	"strings"
@@ -59,12 +60,16 @@ func TestOpen(t *testing.T) {
 		{"index", []string{base + ".safetensors.index.json"}, "", base + ".safetensors.index.json", -1},
 		{"index of a variant", []string{base + ".safetensors", base + ".safetensors.index.fp16.json"}, "fp16", base + ".safetensors.index.fp16.json", -1},
 		{"the other name of it", []string{base + ".safetensors", base + ".fp16.safetensors.index.json"}, "fp16", base + ".fp16.safetensors.index.json", -1},
-		{"file before index", []string{base + ".safetensors.index.json", base + ".safetensors"}, "", base + ".safetensors", 1},
+		{"an older name of it", []string{base + ".safetensors", base + ".safetensors.fp16.index.json"}, "fp16", base + ".safetensors.fp16.index.json", -1},
+		{"index before file", []string{base + ".safetensors", base + ".safetensors.index.json"}, "", base + ".safetensors.index.json", -1},
+		{"of a variant", []string{base + ".fp16.safetensors", base + ".safetensors.index.fp16.json", base + ".safetensors"}, "fp16", base + ".safetensors.index.fp16.json", -1},
+		{"today's name before older ones", []string{base + ".fp16.safetensors.index.json", base + ".safetensors.fp16.index.json", base + ".safetensors.index.fp16.json"}, "fp16", base + ".safetensors.index.fp16.json", -1},
+		{"only variant, with index", []string{base + ".fp16.safetensors", base + ".safetensors.index.fp16.json"}, "", base + ".safetensors.index.fp16.json", -1},
 		{"beside others", []string{base + ".bin", base + ".safetensors", "other.safetensors", base + "_ema.safetensors"}, "", base + ".safetensors", 1},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			w, err := loader.Open(folder(t, tt.files...), "unet", base, tt.variant)
+			w, err := loader.Open(t.Context(), folder(t, tt.files...), "unet", base, tt.variant)
 			require.NoError(t, err)
 			assert.Equal(t, "unet/"+tt.want, w.Path())
 			assert.Equal(t, []string{"w"}, w.Names())
@@ -78,16 +83,78 @@ func TestOpen(t *testing.T) {
 			assert.False(t, ok)
 
 			dst := make([]float32, 1)
-			require.NoError(t, w.Float32s("w", dst))
+			require.NoError(t, w.Float32s("w", 0, dst))
 			assert.Equal(t, tt.value, dst[0])
-			assert.ErrorContains(t, w.Float32s("v", dst), `no tensor "v"`)
-			assert.ErrorContains(t, w.Float32s("w", nil), "want 1")
+			assert.ErrorContains(t, w.Float32s("v", 0, dst), `no tensor "v"`)
+			assert.ErrorContains(t, w.Float32s("w", 0, make([]float32, 2)), "want 2 from 0 on")
+			assert.ErrorContains(t, w.Float32s("w", 1, dst), "want 1 from 1 on")
+			assert.NoError(t, w.Changed())
 			w.Release("w")
 			w.Release("v")
 			require.NoError(t, w.Close())
-			assert.ErrorIs(t, w.Float32s("w", dst), os.ErrClosed)
+			assert.ErrorIs(t, w.Float32s("w", 0, dst), os.ErrClosed)
 		})
 	}
+}
+
+// An index goes before a single file if all its shards are there; for the models of
+// transformers the single file goes first.
+func TestIndexOrFile(t *testing.T) {
+	for _, tt := range []struct {
+		name, base, variant string
+		shards              int // of 2
+		want                string
+	}{
+		{"whole", base, "", 2, ".safetensors.index.json"},
+		{"a shard missing", base, "", 1, ".safetensors"},
+		{"all missing", base, "", 0, ".safetensors"},
+		{"of a variant", base, "fp16", 2, ".safetensors.index.fp16.json"},
+		{"of a variant, a shard missing", base, "fp16", 1, ".fp16.safetensors"},
+		{"transformers", "model", "", 2, ".safetensors"},
+		{"transformers, variant", "model", "fp16", 2, ".fp16.safetensors"},
+	} {
+		file, index := tt.base+".safetensors", tt.base+".safetensors.index.json"
+		if tt.variant != "" {
+			file, index = tt.base+"."+tt.variant+".safetensors", tt.base+".safetensors.index."+tt.variant+".json"
+		}
+		fsys := fstest.MapFS{
+			"unet/" + file:  encode(t, "w", 1),
+			"unet/" + index: {Data: []byte(`{"weight_map":{"w":"shard-1.safetensors","v":"shard-2.safetensors"}}`)},
+		}
+		for i, name := range []string{"w", "v"}[:tt.shards] {
+			fsys[fmt.Sprintf("unet/shard-%d.safetensors", i+1)] = encode(t, name, -1)
+		}
+		w, err := loader.Open(t.Context(), fsys, "unet", tt.base, tt.variant)
+		require.NoError(t, err, tt.name)
+		assert.Equal(t, "unet/"+tt.base+tt.want, w.Path(), tt.name)
+		if tt.shards < 2 {
+			assert.Equal(t, index+": files that it names are missing, "+file+" was taken instead", w.Warning())
+		} else {
+			assert.Empty(t, w.Warning())
+		}
+		require.NoError(t, w.Close())
+
+		delete(fsys, "unet/"+file)
+		w, err = loader.Open(t.Context(), fsys, "unet", tt.base, tt.variant)
+		if tt.shards < 2 {
+			assert.ErrorIs(t, err, fs.ErrNotExist, tt.name)
+			assert.ErrorContains(t, err, index, tt.name)
+			continue
+		}
+		require.NoError(t, err, tt.name)
+		require.NoError(t, w.Close())
+	}
+
+	fsys := folder(t, base+".safetensors", base+".safetensors.index.json")
+	fsys["unet/"+base+".safetensors.index.json"].Data = []byte("{")
+	_, err := loader.Open(t.Context(), fsys, "unet", base, "")
+	assert.ErrorContains(t, err, "index.json", "a broken index is an error, not passed over")
+}
+
+func TestVariants(t *testing.T) {
+	variants, err := loader.Variants(folder(t, base+".fp16.safetensors", base+".safetensors", base+".safetensors.index.bf16.json", base+".bin", base+"-00001-of-00002.safetensors", base+".non_ema.fp16.safetensors"), "unet", base)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"", "bf16", "fp16", "non_ema.fp16"}, variants)
 }
 
 func TestOpenErrors(t *testing.T) {
@@ -108,24 +175,24 @@ func TestOpenErrors(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := loader.Open(folder(t, tt.files...), "unet", base, tt.variant)
+			_, err := loader.Open(t.Context(), folder(t, tt.files...), "unet", base, tt.variant)
 			assert.ErrorContains(t, err, "loader: unet: ")
 			assert.ErrorContains(t, err, tt.want)
 		})
 	}
-	_, err := loader.Open(fstest.MapFS{}, "unet", base, "")
+	_, err := loader.Open(t.Context(), fstest.MapFS{}, "unet", base, "")
 	assert.ErrorIs(t, err, fs.ErrNotExist)
 
 	for _, name := range []string{base + ".safetensors", base + ".safetensors.index.json"} {
 		cloned := folder(t, name)
 		cloned["unet/"+name].Data = []byte(pointer)
-		_, err = loader.Open(cloned, "unet", base, "")
+		_, err = loader.Open(t.Context(), cloned, "unet", base, "")
 		assert.ErrorContains(t, err, "unet/"+name+": offset 0: this is a Git LFS pointer")
 	}
 
 	broken := folder(t, base+".safetensors")
 	broken["unet/"+base+".safetensors"].Data[7]++
-	_, err = loader.Open(broken, "unet", base, "")
+	_, err = loader.Open(t.Context(), broken, "unet", base, "")
 	var formatErr *safetensors.FormatError
 	require.ErrorAs(t, err, &formatErr)
 	assert.Equal(t, "unet/"+base+".safetensors", formatErr.Name)
@@ -133,18 +200,18 @@ func TestOpenErrors(t *testing.T) {
 
 // The same weights from memory and from a mapped directory, in two precisions.
 func TestGoldenModel(t *testing.T) {
-	mem, err := loader.Open(golden.Model(t, "tiny-sd15"), "unet", base, "")
+	mem, err := loader.Open(t.Context(), golden.Model(t, "tiny-sd15"), "unet", base, "")
 	require.NoError(t, err)
 	defer mem.Close()
-	disk, err := loader.Open(os.DirFS(golden.ModelDir(t, "tiny-sd15")), "unet", base, "bf16")
+	disk, err := loader.Open(t.Context(), os.DirFS(golden.ModelDir(t, "tiny-sd15")), "unet", base, "bf16")
 	require.NoError(t, err)
 	defer disk.Close()
 	require.ElementsMatch(t, mem.Names(), disk.Names())
 	for _, name := range disk.Names() {
 		tensor, _ := mem.Tensor(name)
 		want, got := make([]float32, tensor.Len()), make([]float32, tensor.Len())
-		require.NoError(t, mem.Float32s(name, want))
-		require.NoError(t, disk.Float32s(name, got))
+		require.NoError(t, mem.Float32s(name, 0, want))
+		require.NoError(t, disk.Float32s(name, 0, got))
 		disk.Release(name)
 		golden.Close(t, want, got, 0x1p-8, name) // bfloat16 has 8 significant bits
 	}
@@ -159,20 +226,20 @@ func TestReadJSON(t *testing.T) {
 		"bad":   {Data: []byte("{\"a\":}")},
 		"more":  {Data: []byte("{} {}")},
 		"type":  {Data: []byte("{\"a\":\"x\"}")},
-		"large": {Data: bytes.Repeat([]byte(" "), 16<<20+1)},
+		"large": {Data: bytes.Repeat([]byte(" "), 1<<20+1)},
 		"kind":  {Data: []byte("{\"A\": -Infinity}")},
 		"git":   {Data: []byte(pointer)},
 	}
 	var v struct{ A int }
-	require.NoError(t, loader.ReadJSON(fsys, "good", &v))
+	require.NoError(t, loader.ReadJSON(t.Context(), fsys, "good", &v))
 	assert.Equal(t, 1, v.A)
 	for name, want := range map[string]string{
-		"bad": "offset 6", "more": "offset 4", "type": "string", "large": "more than 16777216 bytes", "none": "not exist",
+		"bad": "offset 6", "more": "offset 4", "type": "string", "large": "more than 1048576 bytes", "none": "not exist",
 		"kind": "-Infinity", "git": "Git LFS pointer",
 	} {
-		err := loader.ReadJSON(fsys, name, &v)
+		err := loader.ReadJSON(t.Context(), fsys, name, &v)
 		assert.ErrorContains(t, err, want)
 		assert.ErrorContains(t, err, name)
 	}
-	assert.ErrorIs(t, loader.ReadJSON(fsys, "none", &v), fs.ErrNotExist)
+	assert.ErrorIs(t, loader.ReadJSON(t.Context(), fsys, "none", &v), fs.ErrNotExist)
 }

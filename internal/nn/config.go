@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"sdgo/internal/pyjson"
+	"sdgo/internal/quote"
 )
 
 // harmless are keys that say nothing of the structure: what an average of the weights
@@ -24,11 +25,42 @@ const harmless = "decay inv_gamma min_decay optimization_step power update_after
 func DecodeConfig(data []byte, class string, config any) (warnings []string, err error) {
 	var keys map[string]json.RawMessage
 	if err := pyjson.Unmarshal(data, &keys); err != nil {
-		return nil, err
+		return nil, quote.Error(err)
 	}
 	if err := checkClass(keys, class); err != nil {
 		return nil, err
 	}
+	fields := fieldsOf(config)
+	for _, key := range slices.Sorted(maps.Keys(keys)) {
+		field, ok := fields[key]
+		if !ok {
+			continue
+		}
+		if err := json.Unmarshal(keys[key], field.Addr().Interface()); err != nil {
+			return nil, fmt.Errorf("%s: have %.80s, want %s", key, pyjson.Python(keys[key]), kindName(field.Type()))
+		}
+	}
+	return UnknownKeys(keys, config, ""), nil
+}
+
+// UnknownKeys returns the warnings of [DecodeConfig] for the keys of a config.json that
+// the struct that config points to does not have. More are keys that are harmless too,
+// separated by white space.
+func UnknownKeys(keys map[string]json.RawMessage, config any, more string) (warnings []string) {
+	fields, skip := fieldsOf(config), strings.Fields(harmless+" "+more)
+	for _, key := range slices.Sorted(maps.Keys(keys)) {
+		if _, ok := fields[key]; ok || strings.HasPrefix(key, "_") || slices.Contains(skip, key) {
+			continue
+		}
+		if w := pyjson.Unknown(key, keys[key]); w != "" {
+			warnings = append(warnings, "config.json: "+w)
+		}
+	}
+	return warnings
+}
+
+// fieldsOf returns the fields of the struct that config points to, by their keys.
+func fieldsOf(config any) map[string]reflect.Value {
 	fields := make(map[string]reflect.Value)
 	v := reflect.ValueOf(config).Elem()
 	for i := range v.NumField() {
@@ -36,23 +68,7 @@ func DecodeConfig(data []byte, class string, config any) (warnings []string, err
 			fields[key] = v.Field(i)
 		}
 	}
-	skip := strings.Fields(harmless)
-	for _, key := range slices.Sorted(maps.Keys(keys)) {
-		raw := keys[key]
-		field, ok := fields[key]
-		switch {
-		case ok:
-			if err := json.Unmarshal(raw, field.Addr().Interface()); err != nil {
-				return nil, fmt.Errorf("%s: have %.80s, want %s", key, pyjson.Python(raw), kindName(field.Type()))
-			}
-		case strings.HasPrefix(key, "_"), slices.Contains(skip, key):
-		default:
-			if w := pyjson.Unknown(key, raw); w != "" {
-				warnings = append(warnings, w)
-			}
-		}
-	}
-	return warnings, nil
+	return fields
 }
 
 // kindName says in the words of JSON what a field takes.
@@ -88,7 +104,7 @@ func (l *Ints) UnmarshalJSON(data []byte) error {
 	return unmarshalList((*[]int)(l), data)
 }
 
-// At returns element i, or the only one.
+// At returns element i, or the only one, or zero if there is none.
 func (l Ints) At(i int) int { return at(l, i) }
 
 // Bools is a list in JSON that may be written as one value for all.
@@ -99,12 +115,15 @@ func (l *Bools) UnmarshalJSON(data []byte) error {
 	return unmarshalList((*[]bool)(l), data)
 }
 
-// At returns element i, or the only one.
+// At returns element i, or the only one, or false if there is none.
 func (l Bools) At(i int) bool { return at(l, i) }
 
-func at[T any](l []T, i int) T {
+func at[T any](l []T, i int) (v T) {
 	if len(l) == 1 {
-		return l[0]
+		i = 0
+	}
+	if i < 0 || i >= len(l) { // of a config that was not loaded
+		return v
 	}
 	return l[i]
 }
@@ -131,7 +150,7 @@ func Want(key string, have any, ok bool, want string) string {
 	if ok {
 		return ""
 	}
-	return fmt.Sprintf("%s: have %v, want %s", key, have, want)
+	return fmt.Sprintf("%s: have %s, want %s", key, quote.Value(have), want)
 }
 
 // Verify returns an error that names all that is wrong.

@@ -17,25 +17,28 @@ var foreign = map[string]struct {
 	what string
 	keys string
 }{
-	"UNet2DModel":                      {"a U-Net without text", "add_attention attn_norm_num_groups downsample_type upsample_type"},
-	"UNet1DModel":                      {"a U-Net for signals", "downsample_each_block extra_in_channels out_block_type use_timestep_embedding"},
-	"UNet3DConditionModel":             {"a U-Net for video", ""},
-	"UNetMotionModel":                  {"a U-Net for video", "motion_max_seq_length motion_num_attention_heads use_motion_mid_block"},
-	"UNetSpatioTemporalConditionModel": {"a U-Net for video", "num_frames"},
-	"ControlNetModel":                  {"a network that steers a U-Net", "conditioning_channels conditioning_embedding_out_channels controlnet_conditioning_channel_order global_pool_conditions"},
-	"ControlNetUnionModel":             {"a network that steers a U-Net", "num_control_type"},
-	"UNetControlNetXSModel":            {"a U-Net and a network that steers it", "ctrl_block_out_channels"},
-	"T2IAdapter":                       {"a network that steers a U-Net", "adapter_type"},
-	"MotionAdapter":                    {"a part of a U-Net for video", "motion_layers_per_block"},
-	"VQModel":                          {"an autoencoder with a codebook", "lookup_from_codebook num_vq_embeddings vq_embed_dim"},
-	"AutoencoderTiny":                  {"a small autoencoder, TAESD", "encoder_block_out_channels num_encoder_blocks upsampling_scaling_factor"},
-	"AsymmetricAutoencoderKL":          {"an autoencoder with a larger decoder", "down_block_out_channels layers_per_down_block"},
-	"AutoencoderKLTemporalDecoder":     {"an autoencoder for video", ""},
-	"ConsistencyDecoderVAE":            {"an autoencoder whose decoder is a diffusion model", "decoder_down_block_types encoder_double_z"},
-	"PriorTransformer":                 {"a prior of unCLIP", "clip_embed_dim embedding_proj_dim"},
-	"Transformer2DModel":               {"a diffusion transformer", "num_embeds_ada_norm num_vector_embeds"},
-	"Kandinsky3UNet":                   {"the U-Net of Kandinsky 3", ""},
-	"StableCascadeUNet":                {"the U-Net of Stable Cascade", "block_types_per_layer"},
+	"UNet2DModel":                          {"a U-Net without text", "add_attention attn_norm_num_groups downsample_type upsample_type"},
+	"UNet1DModel":                          {"a U-Net for signals", "downsample_each_block extra_in_channels out_block_type use_timestep_embedding"},
+	"UNet3DConditionModel":                 {"a U-Net for video", ""},
+	"UNetMotionModel":                      {"a U-Net for video", "motion_max_seq_length motion_num_attention_heads use_motion_mid_block"},
+	"UNetSpatioTemporalConditionModel":     {"a U-Net for video", "num_frames"},
+	"ControlNetModel":                      {"a network that steers a U-Net", "conditioning_channels conditioning_embedding_out_channels controlnet_conditioning_channel_order global_pool_conditions"},
+	"ControlNetUnionModel":                 {"a network that steers a U-Net", "num_control_type"},
+	"UNetControlNetXSModel":                {"a U-Net and a network that steers it", "ctrl_block_out_channels"},
+	"T2IAdapter":                           {"a network that steers a U-Net", "adapter_type"},
+	"MotionAdapter":                        {"a part of a U-Net for video", "motion_layers_per_block"},
+	"VQModel":                              {"an autoencoder with a codebook", "lookup_from_codebook num_vq_embeddings vq_embed_dim"},
+	"AutoencoderTiny":                      {"a small autoencoder, TAESD", "encoder_block_out_channels num_encoder_blocks upsampling_scaling_factor"},
+	"AsymmetricAutoencoderKL":              {"an autoencoder with a larger decoder", "down_block_out_channels layers_per_down_block"},
+	"AutoencoderKLTemporalDecoder":         {"an autoencoder for video", ""},
+	"ConsistencyDecoderVAE":                {"an autoencoder whose decoder is a diffusion model", "decoder_down_block_types encoder_double_z"},
+	"OnnxRuntimeModel":                     {"a model for ONNX Runtime", ""},
+	"RobertaSeriesModelWithTransformation": {"the text encoder of AltDiffusion", ""},
+	"T5EncoderModel":                       {"another text encoder", ""},
+	"PriorTransformer":                     {"a prior of unCLIP", "clip_embed_dim embedding_proj_dim"},
+	"Transformer2DModel":                   {"a diffusion transformer", "num_embeds_ada_norm num_vector_embeds"},
+	"Kandinsky3UNet":                       {"the U-Net of Kandinsky 3", ""},
+	"StableCascadeUNet":                    {"the U-Net of Stable Cascade", "block_types_per_layer"},
 }
 
 // quantized is the key of weights that are not plain numbers.
@@ -48,7 +51,7 @@ func checkClass(keys map[string]json.RawMessage, want string) error {
 		return fmt.Errorf("_class_name: %w", err)
 	}
 	if have != "" && have != want && have != "Flax"+want {
-		return fmt.Errorf("have %s, want a %s", Describe(have), want)
+		return fmt.Errorf("have %s, want %s", Describe(have), Describe(want))
 	}
 	if raw, ok := keys[quantized]; ok && !pyjson.Empty(raw) {
 		return fmt.Errorf("%s: have quantized weights, want plain ones", quantized)
@@ -56,7 +59,7 @@ func checkClass(keys map[string]json.RawMessage, want string) error {
 	for _, class := range slices.Sorted(maps.Keys(foreign)) {
 		for key := range strings.FieldsSeq(foreign[class].keys) {
 			if raw, ok := keys[key]; ok && !pyjson.Empty(raw) {
-				return fmt.Errorf("%s: have a key of %s, want a %s", key, Describe(class), want)
+				return fmt.Errorf("%s: have a key of %s, want %s", key, Describe(class), Describe(want))
 			}
 		}
 	}

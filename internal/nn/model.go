@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
 	"path"
 	"sync"
 
@@ -40,6 +39,8 @@ type Model struct {
 	weights *Weights // nil until they are loaded
 	plans   engine.Plans
 
+	warnings []string
+
 	mu     sync.RWMutex // held for reading during a run
 	closed bool
 }
@@ -49,12 +50,15 @@ type Model struct {
 type Kind struct{ Name, Class, Base string }
 
 // LoadModel loads the model in a folder: define decodes the config and asks
-// params for the weights.
-func LoadModel(kind Kind, fsys fs.FS, dir string, o LoadOptions, define func(config []byte, p *Params) error) (*Model, error) {
+// params for the weights. It returns ctx's error soon after ctx is done.
+func LoadModel(ctx context.Context, kind Kind, fsys fs.FS, dir string, o LoadOptions, define func(config []byte, p *Params) error) (*Model, error) {
 	name, base := kind.Name, kind.Base
+	if fsys == nil {
+		return nil, fmt.Errorf("%s: have no file system to load from", name)
+	}
 	var keys map[string]json.RawMessage
 	file := path.Join(dir, "config.json")
-	if err := loader.ReadJSON(fsys, file, &keys); err != nil {
+	if err := loader.ReadJSON(ctx, fsys, file, &keys); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	if kind.Class != "" {
@@ -66,28 +70,35 @@ func LoadModel(kind Kind, fsys fs.FS, dir string, o LoadOptions, define func(con
 	if err != nil {
 		return nil, fmt.Errorf("%s: %s: %w", name, file, err)
 	}
-	src, err := open(fsys, dir, base, o.Variant)
+	src, err := open(ctx, fsys, dir, base, o.Variant)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	m, err := NewModel(name, src, o, func(p *Params) error { return define(config, p) })
+	m, err := NewModel(ctx, name, src, o, func(p *Params) error { return define(config, p) })
 	if err != nil {
 		src.Close()
+		return nil, err
 	}
-	return m, err
+	if w, ok := src.(interface{ Warning() string }); ok && w.Warning() != "" {
+		m.warnings = []string{w.Warning()}
+	}
+	return m, nil
 }
 
+// Warnings are what was passed over of the model's weight files, one sentence each.
+func (m *Model) Warnings() []string { return m.warnings }
+
 // open opens the weights in a folder.
-func open(fsys fs.FS, dir, base, variant string) (Source, error) {
+func open(ctx context.Context, fsys fs.FS, dir, base, variant string) (Source, error) {
 	if _, ok := fsys.(Random); ok {
 		return &randomWeights{shapes: make(map[string][]int)}, nil
 	}
-	return loader.Open(fsys, dir, base, variant)
+	return loader.Open(ctx, fsys, dir, base, variant)
 }
 
 // NewModel makes a model of the tensors of src, which it takes over if it
 // succeeds. The weights are loaded, unless the session holds that back.
-func NewModel(name string, src Source, o LoadOptions, define func(p *Params) error) (*Model, error) {
+func NewModel(ctx context.Context, name string, src Source, o LoadOptions, define func(p *Params) error) (*Model, error) {
 	format, err := ParsePrecision(o.Precision)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
@@ -114,7 +125,7 @@ func NewModel(name string, src Source, o LoadOptions, define func(p *Params) err
 	if s.held {
 		return m, nil
 	}
-	return m, s.Load()
+	return m, s.Load(ctx)
 }
 
 // Close waits for calls in flight and gives the model's memory back. Every later
@@ -133,12 +144,29 @@ func (m *Model) Close() error {
 	if m.weights == nil { // not loaded
 		return m.params.src.Close()
 	}
-	return m.weights.Close()
+	m.weights.Close()
+	return nil
+}
+
+// load loads the weights and closes the files that they came from.
+func (m *Model) load(ctx context.Context) error {
+	ws, err := m.params.Load(ctx, m.name, m.eng)
+	if err != nil {
+		return err
+	}
+	m.weights = ws
+	if err := m.params.src.Close(); err != nil {
+		return fmt.Errorf("%s: %w", m.name, err)
+	}
+	return nil
 }
 
 // Run computes the outputs of the graph that build makes, once for each key, for
 // the given inputs. It returns ctx's error soon after ctx is done.
 func (m *Model) Run(ctx context.Context, key any, build Build, inputs, outputs [][]float32) error {
+	if ctx == nil {
+		return fmt.Errorf("%s: have a nil context", m.name)
+	}
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	plan, err := m.plan(key, build)
@@ -197,50 +225,7 @@ func (m *Model) plan(key any, build Build) (*engine.Plan, error) {
 	return plan, nil
 }
 
-// Floats returns the numbers of a float32 tensor whose shape is want, where -1
-// stands for any size of 1 or more.
-func Floats(what string, t *tensor.Dense, want ...int) ([]float32, error) {
-	if t == nil {
-		return nil, fmt.Errorf("%s: have none, want a tensor %v", what, want)
-	}
-	shape := t.Shape()
-	ok := len(shape) == len(want)
-	for i := 0; ok && i < len(want); i++ {
-		ok = shape[i] == want[i] || want[i] == -1 && shape[i] > 0
-	}
-	if !ok {
-		return nil, fmt.Errorf("%s: have shape %v, want %v", what, []int(shape), want)
-	}
-	if t.Dtype() != tensor.Float32 {
-		return nil, fmt.Errorf("%s: have a tensor of %v, want float32", what, t.Dtype())
-	}
-	if !t.DataOrder().IsContiguous() || t.DataOrder().IsColMajor() || t.RequiresIterator() {
-		return nil, fmt.Errorf("%s: have a tensor that is not contiguous in row-major order", what)
-	}
-	return t.Float32s(), nil
-}
-
 // Tensor returns a new float32 tensor of zeros.
 func Tensor(shape ...int) *tensor.Dense {
 	return engine.Tensor(make([]float32, tensor.Shape(shape).TotalSize()), shape...)
-}
-
-// maxElements bounds a tensor that a caller asks for, so that sizes do not
-// overflow.
-const maxElements = 1 << 40
-
-// CheckSize returns an error if a tensor of the shape would be empty or absurdly
-// large.
-func CheckSize(what string, shape ...int) error {
-	total := 1.0
-	for _, n := range shape {
-		if n < 1 {
-			return fmt.Errorf("%s: have shape %v, want sizes of 1 or more", what, shape)
-		}
-		total *= float64(n)
-	}
-	if total > maxElements || math.IsNaN(total) {
-		return fmt.Errorf("%s: shape %v is too large", what, shape)
-	}
-	return nil
 }

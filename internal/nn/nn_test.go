@@ -18,16 +18,16 @@ import (
 type memory map[string][]float32
 
 func (m memory) Shape(name string) ([]int, bool) { x, ok := m[name]; return []int{len(x)}, ok }
-func (m memory) View(name string) []float32      { return m[name] }
 func (m memory) Release(string)                  {}
+func (m memory) Changed() error                  { return nil }
 func (m memory) Close() error                    { return nil }
-func (m memory) Float32s(name string, dst []float32) error {
-	copy(dst, m[name])
+func (m memory) Float32s(name string, from int, dst []float32) error {
+	copy(dst, m[name][from:])
 	return nil
 }
 
 func TestParamsReportAllProblems(t *testing.T) {
-	_, err := NewModel("net", memory{"norm.weight": make([]float32, 3)}, LoadOptions{}, func(p *Params) error {
+	_, err := NewModel(t.Context(), "net", memory{"norm.weight": make([]float32, 3)}, LoadOptions{}, func(p *Params) error {
 		p.At("norm").vector("weight", 4)
 		p.At("blocks.%d", 2).Linear("out", 2, 3)
 		return nil
@@ -54,7 +54,7 @@ func TestParamsOfTwoModels(t *testing.T) {
 	expr := G.NewGraph()
 	for i := range 2 {
 		var norm *LayerNorm
-		m, err := NewModel("net", memory{"norm.weight": {float32(i)}, "norm.bias": {0}}, LoadOptions{}, func(p *Params) error {
+		m, err := NewModel(t.Context(), "net", memory{"norm.weight": {float32(i)}, "norm.bias": {0}}, LoadOptions{}, func(p *Params) error {
 			norm = p.LayerNorm("norm", 1, 1e-5)
 			return nil
 		})
@@ -111,9 +111,9 @@ func TestUnknownKeys(t *testing.T) {
 		`{"_class_name": "Flaxx"}`:                                                         nil,
 		`{"decay": 0.9999, "inv_gamma": 1.0, "min_decay": 0.0, "optimization_step": 37000, "power": 0.6666666666666666, "update_after_step": 0, "use_ema_warmup": true}`: nil,
 		`{"widht": 1, "-": ["x"], "Width": NaN}`: {
-			`the key "-" is not known and was left out: have ["x"]`,
-			`the key "Width" is not known and was left out: have NaN`,
-			`the key "widht" is not known and was left out: have 1`,
+			`config.json: the key "-" is not known and was left out: have ["x"]`,
+			`config.json: the key "Width" is not known and was left out: have NaN`,
+			`config.json: the key "widht" is not known and was left out: have 1`,
 		},
 	} {
 		c := struct {
@@ -144,7 +144,7 @@ func TestFloats(t *testing.T) {
 }
 
 func TestModelRunErrors(t *testing.T) {
-	m, err := NewModel("net", memory{}, LoadOptions{}, func(*Params) error { return nil })
+	m, err := NewModel(t.Context(), "net", memory{}, LoadOptions{}, func(*Params) error { return nil })
 	require.NoError(t, err)
 	failed := fmt.Errorf("no graph")
 	err = m.Run(context.Background(), 1, func() ([]*G.Node, []*G.Node, error) { return nil, nil, failed }, nil, nil)
@@ -166,14 +166,14 @@ func (c numbers) Shape(name string) ([]int, bool) {
 	}
 	return shape, ok
 }
-func (c numbers) View(string) []float32 { return nil }
-func (c numbers) Float32s(name string, dst []float32) error {
+func (c numbers) Float32s(name string, from int, dst []float32) error {
 	for i := range dst {
 		dst[i] = c[name]
 	}
 	return nil
 }
 func (c numbers) Release(string) {}
+func (c numbers) Changed() error { return nil }
 func (c numbers) Close() error   { return nil }
 
 // The precision of a model, and what of it each layer can have: convolutions of
@@ -194,7 +194,7 @@ func TestFormats(t *testing.T) {
 		src := numbers{"linear.weight": 1, "odd.weight": 1, "exact.weight": 2, "conv.weight": 65505, "point.weight": 3}
 		var linear, odd, exact *Linear
 		var conv, point *Conv2D
-		m, err := NewModel("net", src, LoadOptions{Precision: tt.precision}, func(p *Params) error {
+		m, err := NewModel(t.Context(), "net", src, LoadOptions{Precision: tt.precision}, func(p *Params) error {
 			linear, odd, exact = p.Linear("linear", 8, 40), p.Linear("odd", 7, 40), p.Precise().Linear("exact", 8, 40)
 			conv, point = p.Conv3x3("conv", 8, 40), p.Conv1x1("point", 8, 40)
 			return nil
@@ -211,7 +211,7 @@ func TestFormats(t *testing.T) {
 		}
 		require.NoError(t, m.Close())
 	}
-	_, err := NewModel("net", numbers{}, LoadOptions{Precision: "int3"}, func(*Params) error { return nil })
+	_, err := NewModel(t.Context(), "net", numbers{}, LoadOptions{Precision: "int3"}, func(*Params) error { return nil })
 	assert.EqualError(t, err, `net: precision: have "int3", want float32, float16, bfloat16 or int8`)
 }
 

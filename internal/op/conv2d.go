@@ -19,16 +19,9 @@ func Same(n int) Padding { return Padding{n, n, n, n} }
 type conv2d struct {
 	s        kernel.ConvShape
 	ep       epilogue
-	winograd bool // the algorithm
+	winograd bool // the algorithm, which a target chooses
 	unpacked bool
 }
-
-// Winograd's convolution is faster than the direct one from so many channels and
-// tiles of an image on. The batch does not count: it must not change the bytes.
-const (
-	winogradChannels = 128
-	winogradTiles    = 4
-)
 
 // Conv2D convolves x [N H W in] with weight [out in KH KW] and adds bias [out]
 // (or nil), giving [N H' W' out].
@@ -50,7 +43,6 @@ func Conv2D(x, weight, bias *G.Node, stride int, pad Padding) (*G.Node, error) {
 		return nil, fmt.Errorf("op: conv2d: have x %v and weight %v, want x [N H W %d] no smaller than the kernel", []int(xs), []int(ws), ws[1])
 	}
 	k := conv2d{s: s, ep: epilogue{rows: s.OutH * s.OutW}}
-	k.winograd = s.Winograd() && min(s.InC, s.OutC) >= winogradChannels && s.WinogradTiles() >= winogradTiles
 	children := []*G.Node{x, weight}
 	if bias != nil {
 		if err := checkShape("conv2d", "bias", bias, s.OutC); err != nil {
@@ -70,6 +62,24 @@ func (k conv2d) String() string {
 	return fmt.Sprintf("%s %d×%d/%d %d×%d×%d×%d→%d×%d×%d%v", name, k.s.KH, k.s.KW, k.s.Stride,
 		k.s.N, k.s.H, k.s.W, k.s.InC, k.s.OutH, k.s.OutW, k.s.OutC, k.ep)
 }
+func (k conv2d) Cost() Cost {
+	c := Cost{Kind: "conv 1×1", share: 0.85}
+	c.FLOPs = 2 * float64(k.s.N*k.s.OutH*k.s.OutW*k.s.OutC) * float64(k.s.KH*k.s.KW*k.s.InC)
+	if k.s.KH > 1 {
+		c.Kind, c.share = "conv 3×3", 0.8
+	}
+	if k.winograd { // a quarter of the multiplications
+		c.Kind, c.share = "conv 3×3, Winograd", 4*0.6
+	}
+	return c
+}
+
+// Lower implements Lowerer.
+func (k conv2d) Lower(t Target) Operation {
+	k.winograd = t.Winograd(k.s)
+	return k
+}
+
 func (k conv2d) Work() int {
 	n := k.packedLen()
 	if k.winograd {
@@ -87,21 +97,21 @@ func (k conv2d) packedLen() int {
 	return (kernel.PackedLen(k.s.KH*k.s.KW*k.s.InC, k.s.OutC, kernel.Float32) + 15) / 16 * 16
 }
 
-func (k conv2d) Unpacked() Kernel {
+func (k conv2d) Unpacked() Operation {
 	k.unpacked = true
 	return k
 }
 
 func (k conv2d) InPlace(i int) bool { return k.ep.inPlace(i) }
 
-func (k conv2d) Fuse(next Kernel, arg int) (Kernel, bool) {
+func (k conv2d) Fuse(_ Target, next Operation, arg int) (Operation, bool) {
 	ep, ok := k.ep.fuse(next, arg)
 	k.ep = ep
 	return k, ok && !ep.gated
 }
 
 // FuseInput enlarges the image while it is read, so that it is never stored.
-func (k conv2d) FuseInput(prev Kernel, arg int) (Kernel, bool) {
+func (k conv2d) FuseInput(_ Target, prev Operation, arg int) (Operation, bool) {
 	up, ok := prev.(upsample)
 	if !ok || arg != 0 || k.s.UpH != 0 {
 		return nil, false

@@ -34,8 +34,10 @@ func (k dilate) String() string {
 func (k subsample) String() string {
 	return fmt.Sprintf("subsample %d×%d×%d×%d by %d", k.n, k.h, k.w, k.c, k.stride)
 }
-func (k dilate) Work() int    { return 0 }
-func (k subsample) Work() int { return 0 }
+func (k dilate) Work() int     { return 0 }
+func (k dilate) Cost() Cost    { return moving }
+func (k subsample) Work() int  { return 0 }
+func (k subsample) Cost() Cost { return moving }
 
 func (k dilate) Derive(_ []*G.Node, d *G.Node) ([]*G.Node, error) {
 	dx, err := apply(subsample(k), tensor.Shape{k.n, k.h, k.w, k.c}, d)

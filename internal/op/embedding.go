@@ -38,6 +38,7 @@ func Embed(ids, table, positions *G.Node) (*G.Node, error) {
 
 func (k embed) String() string { return fmt.Sprintf("embed %d of %d×%d", k.rows, k.vocab, k.d) }
 func (k embed) Work() int      { return 0 }
+func (k embed) Cost() Cost     { return moving }
 
 func (k embed) Discrete(i int) bool { return i == 0 }
 
@@ -67,6 +68,7 @@ type embedDerivative embed
 
 func (k embedDerivative) String() string { return "derivative of " + embed(k).String() }
 func (k embedDerivative) Work() int      { return 0 }
+func (k embedDerivative) Cost() Cost     { return moving }
 
 func (k embedDerivative) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {
 	return []kernel.Phase{kernel.EmbedDerivative(out, in[0].Data, in[1].Data, k.rows, k.vocab, k.d)}
@@ -89,6 +91,7 @@ func Gather(x, rows *G.Node) (*G.Node, error) {
 
 func (k gather) String() string { return fmt.Sprintf("gather %d of %d×%d", k.n, k.tokens, k.d) }
 func (k gather) Work() int      { return 0 }
+func (k gather) Cost() Cost     { return moving }
 
 func (k gather) Discrete(i int) bool { return i == 1 }
 
@@ -108,6 +111,7 @@ func (k scatter) String() string {
 	return fmt.Sprintf("scatter %d to %d×%d", k.n, k.tokens, k.d)
 }
 func (k scatter) Work() int           { return 0 }
+func (k scatter) Cost() Cost          { return moving }
 func (k scatter) Discrete(i int) bool { return i == 1 }
 
 func (k scatter) Derive(in []*G.Node, d *G.Node) ([]*G.Node, error) {
@@ -140,6 +144,7 @@ func Timesteps(t *G.Node, dim int, flip bool, shift float64) (*G.Node, error) {
 
 func (k timesteps) String() string { return fmt.Sprintf("timesteps %d→%d", k.n, k.dim) }
 func (k timesteps) Work() int      { return 0 }
+func (k timesteps) Cost() Cost     { return moving }
 
 func (k timesteps) Derive(in []*G.Node, d *G.Node) ([]*G.Node, error) {
 	dt, err := apply(timestepsDerivative(k), in[0].Shape().Clone(), in[0], d)
@@ -155,6 +160,7 @@ type timestepsDerivative timesteps
 
 func (k timestepsDerivative) String() string { return "derivative of " + timesteps(k).String() }
 func (k timestepsDerivative) Work() int      { return 0 }
+func (k timestepsDerivative) Cost() Cost     { return moving }
 
 func (k timestepsDerivative) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {
 	return []kernel.Phase{kernel.TimestepsDerivative(out, in[0].Data, in[1].Data, k.n, k.dim, k.flipSinToCos, k.shift, k.period)}

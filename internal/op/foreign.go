@@ -18,9 +18,9 @@ type foreign struct {
 	out    tensor.Shape
 }
 
-// Foreign returns a kernel that runs a node's operation, whatever it is. All values are
+// Foreign returns an operation that runs a node's operation, whatever it is. All values are
 // float32.
-func Foreign(n *G.Node, inputs []*G.Node) (Kernel, error) {
+func Foreign(n *G.Node, inputs []*G.Node) (Operation, error) {
 	k := foreign{op: n.Op(), out: n.Shape()}
 	for _, in := range append([]*G.Node{n}, inputs...) {
 		if in.Dtype() != tensor.Float32 {
@@ -44,6 +44,7 @@ func isSum(o G.Op) bool {
 
 func (k foreign) String() string { return fmt.Sprintf("gorgonia's %v", k.op) }
 func (k foreign) Work() int      { return 0 }
+func (k foreign) Cost() Cost     { return moving }
 
 func (k foreign) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {
 	return []kernel.Phase{{Tasks: 1, Run: func(int, []float32) {
@@ -53,13 +54,13 @@ func (k foreign) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {
 	}}}
 }
 
-// Failure is the panic of a kernel whose work can fail.
+// Failure is the panic of an operation whose work can fail.
 type Failure struct {
-	Kernel Kernel
-	Err    error
+	Operation Operation
+	Err       error
 }
 
-func (f *Failure) Error() string { return fmt.Sprintf("op: %v: %v", f.Kernel, f.Err) }
+func (f *Failure) Error() string { return fmt.Sprintf("op: %v: %v", f.Operation, f.Err) }
 func (f *Failure) Unwrap() error { return f.Err }
 
 func (k foreign) run(out []float32, in []Arg) error {

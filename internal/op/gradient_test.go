@@ -12,138 +12,12 @@ import (
 	"gorgonia.org/tensor"
 
 	"sdgo/internal/engine"
-	"sdgo/internal/kernel"
 	"sdgo/internal/op"
 )
 
 // gradientTolerance is relative to the largest derivative: the derivatives are float32,
 // and central differences with a step of 1e-5 in float64 are good to about 1e-9.
 const gradientTolerance = 2e-6
-
-// gradientCase is an operation with its float64 reference.
-type gradientCase struct {
-	name   string
-	shapes [][]int
-	fixed  map[int][]float32 // inputs without a derivative
-	make   func(in []*G.Node) (*G.Node, error)
-
-	// reference computes the output. Nil stands for the operation itself, which must
-	// be linear then.
-	reference func(in [][]float64) []float64
-}
-
-func gradientCases() []gradientCase {
-	one := func(f func(x *G.Node) (*G.Node, error)) func([]*G.Node) (*G.Node, error) {
-		return func(in []*G.Node) (*G.Node, error) { return f(in[0]) }
-	}
-	cases := []gradientCase{
-		{"linear", [][]int{{2, 3, 5}, {4, 5}, {4}}, nil,
-			func(in []*G.Node) (*G.Node, error) { return op.Linear(in[0], in[1], in[2]) }, refLinear(5, 4)},
-		{"linear without bias", [][]int{{7, 33}, {35, 33}}, nil,
-			func(in []*G.Node) (*G.Node, error) { return op.Linear(in[0], in[1], nil) }, refLinear(33, 35)},
-		{"attention", [][]int{{2, 3, 8}, {2, 19, 8}, {2, 19, 8}}, nil,
-			func(in []*G.Node) (*G.Node, error) { return op.Attention(in[0], in[1], in[2], 2, false, false) }, refAttention(2, 3, 19, 2, 4, false)},
-		{"causal attention", [][]int{{1, 18, 6}, {1, 18, 6}, {1, 18, 6}}, nil,
-			func(in []*G.Node) (*G.Node, error) { return op.Attention(in[0], in[1], in[2], 2, true, false) }, refAttention(1, 18, 18, 2, 3, true)},
-		{"group norm", [][]int{{2, 3, 2, 6}, {6}, {6}}, nil,
-			func(in []*G.Node) (*G.Node, error) { return op.GroupNorm(in[0], in[1], in[2], 3, 1e-5) }, refNorm(kernel.NormShape{N: 2, Pixels: 6, C: 6, Groups: 3})},
-		{"layer norm", [][]int{{2, 3, 5}, {5}, {5}}, nil,
-			func(in []*G.Node) (*G.Node, error) { return op.LayerNorm(in[0], in[1], in[2], 1e-5) }, refNorm(kernel.NormShape{N: 6, Pixels: 1, C: 5, Groups: 1})},
-		{"geglu", [][]int{{3, 10}}, nil, one(op.GEGLU), refGEGLU(3, 5)},
-		{"timesteps", [][]int{{3}}, nil,
-			one(func(x *G.Node) (*G.Node, error) { return op.Timesteps(x, 9, true, 1) }), refTimesteps(9)},
-		{"add", [][]int{{2, 3}, {2, 3}}, nil, func(in []*G.Node) (*G.Node, error) { return op.Add(in[0], in[1]) }, nil},
-		{"add to itself", [][]int{{2, 3}}, nil, func(in []*G.Node) (*G.Node, error) { return op.Add(in[0], in[0]) }, nil},
-		{"add per channel", [][]int{{2, 3, 2, 5}, {2, 5}}, nil, func(in []*G.Node) (*G.Node, error) { return op.AddPerChannel(in[0], in[1]) }, nil},
-		{"concat", [][]int{{2, 3}, {2, 5}}, nil, func(in []*G.Node) (*G.Node, error) { return op.Concat(in[0], in[1]) }, nil},
-		{"reshape", [][]int{{2, 6}}, nil, one(func(x *G.Node) (*G.Node, error) { return op.Reshape(x, 3, 4) }), nil},
-		{"upsample", [][]int{{2, 2, 3, 3}}, nil, one(func(x *G.Node) (*G.Node, error) { return op.Upsample(x, 5, 6) }), nil},
-		{"channels last", [][]int{{2, 3, 2, 2}}, nil, one(op.ChannelsLast), nil},
-		{"channels first", [][]int{{2, 3, 2, 2}}, nil, one(op.ChannelsFirst), nil},
-		{"embed", [][]int{{2, 3}, {7, 4}, {5, 4}}, map[int][]float32{0: {6, 0, 2, 2, 1, 6}},
-			func(in []*G.Node) (*G.Node, error) { return op.Embed(in[0], in[1], in[2]) }, nil},
-		{"gather", [][]int{{2, 3, 4}, {2}}, map[int][]float32{1: {2, 0}},
-			func(in []*G.Node) (*G.Node, error) { return op.Gather(in[0], in[1]) }, nil},
-		{"merge and unmerge tokens", [][]int{{2, 16, 3}, {2, 16, 3}, {2}}, map[int][]float32{1: randoms(96), 2: {7, 500}}, mergeBoth, nil},
-		{"permute", [][]int{{2, 3, 4, 5}}, nil, one(func(x *G.Node) (*G.Node, error) { return op.Permute(x, 2, 0, 3, 1) }), nil},
-		{"reverse", [][]int{{2, 6}}, nil, one(func(x *G.Node) (*G.Node, error) { return op.Reverse(x, 3) }), nil},
-		{"slice", [][]int{{2, 5, 3}}, nil, one(func(x *G.Node) (*G.Node, error) { return op.Slice(x, 1, 1, 3) }), nil},
-		{"pad", [][]int{{2, 3}}, nil, one(func(x *G.Node) (*G.Node, error) { return op.Pad(x, 0, 2, 7) }), nil},
-		{"dilate", [][]int{{2, 3, 2, 3}}, nil, one(func(x *G.Node) (*G.Node, error) { return op.Dilate(x, 3) }), nil},
-		{"sum pixels", [][]int{{2, 3, 2, 70}}, nil, one(op.SumPixels), nil},
-		{"unpack", [][]int{{5, 4}}, nil, one(op.Unpack), nil},
-		{"multiply", [][]int{{2, 3}, {2, 3}}, nil,
-			func(in []*G.Node) (*G.Node, error) { return op.Multiply(in[0], in[1]) },
-			func(in [][]float64) []float64 {
-				out := make([]float64, len(in[0]))
-				for i, v := range in[0] {
-					out[i] = v * in[1][i]
-				}
-				return out
-			}},
-		{"scale channels", [][]int{{2, 3, 4}, {4}}, nil,
-			func(in []*G.Node) (*G.Node, error) { return op.ScaleChannels(in[0], in[1]) },
-			func(in [][]float64) []float64 {
-				out := make([]float64, len(in[0]))
-				for i, v := range in[0] {
-					out[i] = v * in[1][i%4]
-				}
-				return out
-			}},
-	}
-	// The adjoints of linear operations are linear, too, and have derivatives of their
-	// own. Input 0 is the derivative d by the output here.
-	for _, c := range []struct {
-		name   string
-		d, x   []int
-		linear func(x *G.Node) (*G.Node, error)
-	}{
-		{"dilate", []int{2, 3, 3, 3}, []int{2, 2, 2, 3}, func(x *G.Node) (*G.Node, error) { return op.Dilate(x, 2) }},
-		{"sum pixels", []int{2, 5}, []int{2, 3, 5}, op.SumPixels},
-		{"upsample", []int{1, 5, 4, 2}, []int{1, 2, 3, 2}, func(x *G.Node) (*G.Node, error) { return op.Upsample(x, 5, 4) }},
-		{"permute", []int{4, 2, 3}, []int{2, 3, 4}, func(x *G.Node) (*G.Node, error) { return op.Permute(x, 2, 0, 1) }},
-	} {
-		cases = append(cases, gradientCase{"adjoint of " + c.name, [][]int{c.d}, nil, adjoint(c.linear, c.x), nil})
-	}
-	// The derivative by a convolution's weight goes through patches of x.
-	cases = append(cases, gradientCase{"derivative by a filter", [][]int{{2, 5, 4, 3}}, nil,
-		func(in []*G.Node) (*G.Node, error) {
-			weight, d := extra(in[0], "weight", 2, 3, 3, 3), extra(in[0], "d", 2, 3, 2, 2)
-			y, err := op.Conv2D(in[0], weight, nil, 2, op.Same(1))
-			if err != nil {
-				return nil, err
-			}
-			all, err := y.Op().(G.SDOp).SymDiff(G.Nodes{in[0], weight}, y, d)
-			return all[1], err
-		}, nil})
-	for act, f := range map[kernel.Activation]func(x float64) float64{
-		kernel.SiLU: silu64, kernel.GELU: gelu64, kernel.QuickGELU: func(x float64) float64 { return x / (1 + math.Exp(-1.702*x)) },
-	} {
-		cases = append(cases, gradientCase{fmt.Sprint("activation ", act), [][]int{{3, 7}}, nil,
-			one(func(x *G.Node) (*G.Node, error) { return op.Activate(x, act) }),
-			func(in [][]float64) []float64 {
-				out := make([]float64, len(in[0]))
-				for i, v := range in[0] {
-					out[i] = f(v)
-				}
-				return out
-			}})
-	}
-	for _, c := range []struct {
-		h, w, in, out, k, stride int
-		pad                      op.Padding
-	}{
-		{5, 6, 3, 4, 3, 1, op.Same(1)}, {4, 5, 5, 2, 1, 1, op.Padding{}}, {6, 7, 3, 4, 3, 2, op.Same(1)},
-		{6, 6, 3, 4, 3, 2, op.Padding{Bottom: 1, Right: 1}}, {5, 6, 128, 128, 3, 1, op.Same(1)},
-		{8, 8, 4, 3, 8, 8, op.Padding{}}, // patches, as of an image encoder
-	} {
-		shapes := [][]int{{2, c.h, c.w, c.in}, {c.out, c.in, c.k, c.k}, {c.out}}
-		cases = append(cases, gradientCase{fmt.Sprintf("conv2d %v", c), shapes, nil,
-			func(in []*G.Node) (*G.Node, error) { return op.Conv2D(in[0], in[1], in[2], c.stride, c.pad) },
-			refConv(c.h, c.w, c.in, c.out, c.k, c.stride, c.pad)})
-	}
-	return cases
-}
 
 // extra adds a node with values of its own to the graph of another.
 func extra(n *G.Node, name string, shape ...int) *G.Node {
@@ -170,24 +44,10 @@ func adjoint(linear func(x *G.Node) (*G.Node, error), shape []int) func([]*G.Nod
 	}
 }
 
-// mergeBoth merges the tokens of input 0 as those of input 1 are matched, and puts them
-// back.
-func mergeBoth(in []*G.Node) (*G.Node, error) {
-	match, err := op.MatchTokens(in[1], in[2], 4, 4, 9, 3)
-	if err != nil {
-		return nil, err
-	}
-	kept, err := match.Merge(in[0])
-	if err != nil {
-		return nil, err
-	}
-	return match.Unmerge(kept)
-}
-
 // Every operation's derivative is that of its float64 reference by central differences,
 // on our machine and, with the same bytes, on gorgonia's.
 func TestGradients(t *testing.T) {
-	for _, c := range gradientCases() {
+	for _, c := range operations() {
 		t.Run(c.name, func(t *testing.T) {
 			in := nodes(c.shapes...)
 			out, err := c.make(in)
@@ -238,7 +98,7 @@ func TestGradients(t *testing.T) {
 }
 
 // checkDifferences compares derivatives with central differences at some places.
-func checkDifferences(t *testing.T, c gradientCase, in []*G.Node, wrt G.Nodes, values [][]float32, factor []float32, got [][]float32) {
+func checkDifferences(t *testing.T, c operationCase, in []*G.Node, wrt G.Nodes, values [][]float32, factor []float32, got [][]float32) {
 	const places = 24
 	step := 1e-5
 	reference := c.reference
@@ -281,7 +141,7 @@ func checkDifferences(t *testing.T, c gradientCase, in []*G.Node, wrt G.Nodes, v
 }
 
 // operation computes an operation in float32.
-func operation(t *testing.T, c gradientCase, in []*G.Node, x [][]float64) []float64 {
+func operation(t *testing.T, c operationCase, in []*G.Node, x [][]float64) []float64 {
 	g := nodes(c.shapes...)
 	out, err := c.make(g)
 	require.NoError(t, err)

@@ -23,6 +23,7 @@ func Reshape(x *G.Node, shape ...int) (*G.Node, error) {
 
 func (k reshape) String() string { return fmt.Sprintf("reshape %d", k.n) }
 func (k reshape) Work() int      { return 0 }
+func (k reshape) Cost() Cost     { return moving }
 func (k reshape) IsView()        {}
 
 func (k reshape) Derive(in []*G.Node, d *G.Node) ([]*G.Node, error) {
@@ -51,6 +52,7 @@ func Concat(a, b *G.Node) (*G.Node, error) {
 
 func (k concat) String() string { return fmt.Sprintf("concat %d×(%d+%d)", k.rows, k.a, k.b) }
 func (k concat) Work() int      { return 0 }
+func (k concat) Cost() Cost     { return moving }
 
 func (k concat) Derive(_ []*G.Node, d *G.Node) ([]*G.Node, error) {
 	var g grad
@@ -77,7 +79,8 @@ func Upsample(x *G.Node, h, w int) (*G.Node, error) {
 func (k upsample) String() string {
 	return fmt.Sprintf("upsample %d×%d×%d×%d→%d×%d", k.n, k.h, k.w, k.c, k.outH, k.outW)
 }
-func (k upsample) Work() int { return 0 }
+func (k upsample) Work() int  { return 0 }
+func (k upsample) Cost() Cost { return moving }
 
 func (k upsample) Derive(in []*G.Node, d *G.Node) ([]*G.Node, error) {
 	dx, err := apply(upsampleDerivative(k), in[0].Shape().Clone(), d)
@@ -93,6 +96,7 @@ type upsampleDerivative upsample
 
 func (k upsampleDerivative) String() string { return "derivative of " + upsample(k).String() }
 func (k upsampleDerivative) Work() int      { return 0 }
+func (k upsampleDerivative) Cost() Cost     { return moving }
 
 func (k upsampleDerivative) Derive(_ []*G.Node, d *G.Node) ([]*G.Node, error) {
 	dx, err := Upsample(d, k.outH, k.outW)
@@ -133,8 +137,10 @@ func (k channelsLast) String() string {
 func (k channelsFirst) String() string {
 	return fmt.Sprintf("channelsFirst %v", [3]int{k.n, k.c, k.pixels})
 }
-func (k channelsLast) Work() int  { return 0 }
-func (k channelsFirst) Work() int { return 0 }
+func (k channelsLast) Work() int   { return 0 }
+func (k channelsLast) Cost() Cost  { return moving }
+func (k channelsFirst) Work() int  { return 0 }
+func (k channelsFirst) Cost() Cost { return moving }
 
 func (k channelsLast) Derive(_ []*G.Node, d *G.Node) ([]*G.Node, error) {
 	dx, err := ChannelsFirst(d)

@@ -44,15 +44,19 @@ func Linear(x, weight, bias *G.Node) (*G.Node, error) {
 func (k linear) String() string     { return fmt.Sprintf("linear %d×%d→%d%v", k.m, k.in, k.out, k.ep) }
 func (k linear) InPlace(i int) bool { return k.ep.inPlace(i) }
 
-func (k linear) Fuse(next Kernel, arg int) (Kernel, bool) {
+func (k linear) Fuse(_ Target, next Operation, arg int) (Operation, bool) {
 	ep, ok := k.ep.fuse(next, arg)
 	k.ep = ep
 	return k, ok
 }
 
-func (k linear) Unpacked() Kernel {
+func (k linear) Unpacked() Operation {
 	k.unpacked = true
 	return k
+}
+
+func (k linear) Cost() Cost {
+	return Cost{Kind: "linear", FLOPs: 2 * float64(k.m) * float64(k.in) * float64(k.out), share: 0.85}
 }
 
 func (k linear) Work() int {

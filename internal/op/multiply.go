@@ -21,6 +21,7 @@ func Multiply(a, b *G.Node) (*G.Node, error) {
 
 func (k multiply) String() string     { return fmt.Sprintf("multiply %d", k.n) }
 func (k multiply) Work() int          { return 0 }
+func (k multiply) Cost() Cost         { return elementwise }
 func (k multiply) InPlace(i int) bool { return true }
 
 func (k multiply) Derive(in []*G.Node, d *G.Node) ([]*G.Node, error) {
@@ -47,6 +48,7 @@ func ScaleChannels(x, scale *G.Node) (*G.Node, error) {
 
 func (k scaleChannels) String() string     { return fmt.Sprintf("scaleChannels %d×%d", k.pixels, k.c) }
 func (k scaleChannels) Work() int          { return 0 }
+func (k scaleChannels) Cost() Cost         { return elementwise }
 func (k scaleChannels) InPlace(i int) bool { return i == 0 }
 
 func (k scaleChannels) Derive(in []*G.Node, d *G.Node) ([]*G.Node, error) {

@@ -37,11 +37,12 @@ func GroupNorm(x, gamma, beta *G.Node, groups int, eps float64) (*G.Node, error)
 
 func (k groupNorm) String() string     { return fmt.Sprintf("groupnorm %v act %v", k.s, k.act) }
 func (k groupNorm) Work() int          { return kernel.GroupNormWork(k.s) }
+func (k groupNorm) Cost() Cost         { return normalising }
 func (k groupNorm) InPlace(i int) bool { return i == 0 }
 
-func (k groupNorm) Fuse(next Kernel, arg int) (Kernel, bool) {
+func (k groupNorm) Fuse(t Target, next Operation, arg int) (Operation, bool) {
 	if conv, ok := next.(conv2d); ok && arg == 0 {
-		return newNormConv(k, conv)
+		return newNormConv(t, k, conv)
 	}
 	a, ok := next.(activation)
 	if !ok || k.act != kernel.None {
@@ -80,6 +81,7 @@ func LayerNorm(x, gamma, beta *G.Node, eps float64) (*G.Node, error) {
 
 func (k layerNorm) String() string     { return fmt.Sprintf("layernorm %d×%d", k.rows, k.d) }
 func (k layerNorm) Work() int          { return 0 }
+func (k layerNorm) Cost() Cost         { return normalising }
 func (k layerNorm) InPlace(i int) bool { return i == 0 }
 
 func (k layerNorm) Derive(in []*G.Node, d *G.Node) ([]*G.Node, error) {

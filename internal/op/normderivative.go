@@ -27,6 +27,7 @@ func deriveNorm(k normalize, in []*G.Node, d *G.Node) ([]*G.Node, error) {
 
 func (k normalize) String() string { return fmt.Sprintf("normalize %v", k.s) }
 func (k normalize) Work() int      { return 0 }
+func (k normalize) Cost() Cost     { return normalising }
 
 func (k normalize) Derive(in []*G.Node, d *G.Node) ([]*G.Node, error) {
 	dx, err := apply(normDerivative(k), in[0].Shape().Clone(), in[0], d)
@@ -42,6 +43,7 @@ type normDerivative normalize
 
 func (k normDerivative) String() string     { return "derivative of " + normalize(k).String() }
 func (k normDerivative) Work() int          { return 0 }
+func (k normDerivative) Cost() Cost         { return normalising }
 func (k normDerivative) InPlace(i int) bool { return i == 1 }
 
 func (k normDerivative) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {

@@ -29,7 +29,9 @@ func (k patches) String() string {
 }
 func (k fold) String() string { return "fold " + patches(k).String() }
 func (k patches) Work() int   { return 0 }
+func (k patches) Cost() Cost  { return moving }
 func (k fold) Work() int      { return 0 }
+func (k fold) Cost() Cost     { return moving }
 
 func (k patches) Derive(_ []*G.Node, d *G.Node) ([]*G.Node, error) {
 	dx, err := apply(fold(k), tensor.Shape{k.s.N, k.s.H, k.s.W, k.s.InC}, d)

@@ -34,6 +34,7 @@ func Permute(x *G.Node, axes ...int) (*G.Node, error) {
 
 func (k permute) String() string { return fmt.Sprintf("permute %v %v", k.shape, k.axes) }
 func (k permute) Work() int      { return 0 }
+func (k permute) Cost() Cost     { return moving }
 
 func (k permute) Derive(_ []*G.Node, d *G.Node) ([]*G.Node, error) {
 	back := make([]int, len(k.axes))
@@ -63,6 +64,7 @@ func Reverse(x *G.Node, n int) (*G.Node, error) {
 
 func (k reverse) String() string { return fmt.Sprintf("reverse %d×%d", k.rows, k.n) }
 func (k reverse) Work() int      { return 0 }
+func (k reverse) Cost() Cost     { return moving }
 
 func (k reverse) Derive(_ []*G.Node, d *G.Node) ([]*G.Node, error) {
 	dx, err := Reverse(d, k.n)

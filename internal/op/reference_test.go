@@ -45,11 +45,13 @@ func refConv(h, w, in, out, k, stride int, pad op.Padding) func([][]float64) []f
 				sum := bias[o]
 				for tap := range k * k {
 					iy, ix := oy*stride-pad.Top+tap/k, ox*stride-pad.Left+tap%k
-					if iy < 0 || iy >= h || ix < 0 || ix >= w {
-						continue
-					}
+					outside := iy < 0 || iy >= h || ix < 0 || ix >= w
 					for c := range in {
-						sum += x[((s*h+iy)*w+ix)*in+c] * weight[(o*in+c)*k*k+tap]
+						v := 0.0
+						if !outside {
+							v = x[((s*h+iy)*w+ix)*in+c]
+						}
+						sum += v * weight[(o*in+c)*k*k+tap]
 					}
 				}
 				y = append(y, sum)
@@ -136,6 +138,73 @@ func refTimesteps(dim int) func([][]float64) []float64 {
 				f := math.Pow(10000, -float64(i)/float64(half-1))
 				y[r*dim+i], y[r*dim+half+i] = math.Cos(t*f), math.Sin(t*f)
 			}
+		}
+		return y
+	}
+}
+
+// refEach computes each output from its index, as many as input 0 has.
+func refEach(f func(in [][]float64, i int) float64) func([][]float64) []float64 {
+	return func(in [][]float64) []float64 {
+		y := make([]float64, len(in[0]))
+		for i := range y {
+			y[i] = f(in, i)
+		}
+		return y
+	}
+}
+
+// refPick takes each of n outputs from a place of input 0, or is zero where that is
+// negative.
+func refPick(n int, from func(i int) int) func([][]float64) []float64 {
+	return func(in [][]float64) []float64 {
+		y := make([]float64, n)
+		for i := range y {
+			if at := from(i); at >= 0 {
+				y[i] = in[0][at]
+			}
+		}
+		return y
+	}
+}
+
+func refConcat(a, b int) func([][]float64) []float64 {
+	return func(in [][]float64) []float64 {
+		var y []float64
+		for r := range len(in[0]) / a {
+			y = append(append(y, in[0][r*a:][:a]...), in[1][r*b:][:b]...)
+		}
+		return y
+	}
+}
+
+func refEmbed(tokens, d int) func([][]float64) []float64 {
+	return func(in [][]float64) []float64 {
+		var y []float64
+		for r, id := range in[0] {
+			for i := range d {
+				y = append(y, in[1][int(id)*d+i]+in[2][r%tokens*d+i])
+			}
+		}
+		return y
+	}
+}
+
+func refGather(tokens, d int) func([][]float64) []float64 {
+	return func(in [][]float64) []float64 {
+		var y []float64
+		for s, row := range in[1] {
+			y = append(y, in[0][(s*tokens+int(row))*d:][:d]...)
+		}
+		return y
+	}
+}
+
+func refSum(pixels, c int) func([][]float64) []float64 {
+	return func(in [][]float64) []float64 {
+		y := make([]float64, len(in[0])/pixels)
+		for i, v := range in[0] {
+			y[i/(pixels*c)*c+i%c] += v
 		}
 		return y
 	}

@@ -46,8 +46,10 @@ func (k slice) String() string {
 func (k pad) String() string {
 	return fmt.Sprintf("pad %d×%d×%d at %d of %d", k.rows, k.n, k.inner, k.first, k.size)
 }
-func (k slice) Work() int { return 0 }
-func (k pad) Work() int   { return 0 }
+func (k slice) Work() int  { return 0 }
+func (k slice) Cost() Cost { return moving }
+func (k pad) Work() int    { return 0 }
+func (k pad) Cost() Cost   { return moving }
 
 func (k slice) Derive(_ []*G.Node, d *G.Node) ([]*G.Node, error) {
 	dx, err := Pad(d, k.axis, k.first, k.size)

@@ -28,7 +28,9 @@ func SumPixels(x *G.Node) (*G.Node, error) {
 func (k sumPixels) String() string    { return fmt.Sprintf("sum %d×%d×%d", k.n, k.pixels, k.c) }
 func (k repeatPixels) String() string { return fmt.Sprintf("repeat %d×%d×%d", k.n, k.pixels, k.c) }
 func (k sumPixels) Work() int         { return 0 }
+func (k sumPixels) Cost() Cost        { return moving }
 func (k repeatPixels) Work() int      { return 0 }
+func (k repeatPixels) Cost() Cost     { return moving }
 
 func (k sumPixels) Derive(in []*G.Node, d *G.Node) ([]*G.Node, error) {
 	dx, err := apply(repeatPixels(k), in[0].Shape().Clone(), d)

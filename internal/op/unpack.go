@@ -24,6 +24,7 @@ func Unpack(w *G.Node) (*G.Node, error) {
 
 func (k unpack) String() string { return fmt.Sprintf("unpack %d×%d×%d", k.out, k.in, k.taps) }
 func (k unpack) Work() int      { return 0 }
+func (k unpack) Cost() Cost     { return moving }
 
 func (k unpack) Derive(in []*G.Node, d *G.Node) ([]*G.Node, error) { return []*G.Node{d}, nil }
 
