@@ -20,8 +20,8 @@ func TestUnknownKeys(t *testing.T) {
 		`}`: nil,
 		`, "new": null, "newer": false, "id2label": {"0": "LABEL_0"}, "top_p": 1.0, "decay": 0.999, "_note": NaN}`: nil,
 		`, "rope_theta": 1e4, "qk_norm": Infinity}`: {
-			`the key "qk_norm" is not known and was left out: have Infinity`,
-			`the key "rope_theta" is not known and was left out: have 1e4`,
+			`config.json: the key "qk_norm" is not known and was left out: have Infinity`,
+			`config.json: the key "rope_theta" is not known and was left out: have 1e4`,
 		},
 	} {
 		c, err := ParseConfig([]byte(published + more))

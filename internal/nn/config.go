@@ -53,7 +53,7 @@ func UnknownKeys(keys map[string]json.RawMessage, config any, more string) (warn
 			continue
 		}
 		if w := pyjson.Unknown(key, keys[key]); w != "" {
-			warnings = append(warnings, w)
+			warnings = append(warnings, "config.json: "+w)
 		}
 	}
 	return warnings
