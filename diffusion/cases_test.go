@@ -32,6 +32,7 @@ func TestFolders(t *testing.T) {
 		{name: "saved-singlestep", steps: 4},
 		{name: "saved-switched", steps: 4},
 		{name: "stale-single", steps: 2},
+		{name: "ti-multivector", steps: 4, prompt: "a photo of <cat-toy> on a hill"},
 		{name: "te-proj", steps: 4},
 		{name: "clip-model", steps: 4},
 		{name: "attention-mask", steps: 4},

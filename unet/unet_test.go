@@ -291,6 +291,12 @@ func TestUnknownKeys(t *testing.T) {
 	assert.EqualError(t, err, `unet: new.weight: have 1 tensors that the config does not account for, though config.json: the key "use_new" is not known and was left out: have true`)
 }
 
+func TestPipelineFolder(t *testing.T) {
+	_, err := LoadFS(golden.Model(t, "tiny-sd15"), ".", nil)
+	assert.ErrorContains(t, err, "unet: have the folder of a pipeline, want that of one model in it: ")
+	assert.ErrorIs(t, err, fs.ErrNotExist)
+}
+
 func TestBadConfig(t *testing.T) {
 	for _, tt := range []struct{ from, to, want string }{
 		{`"act_fn": "silu"`, `"act_fn": "mish"`, "unet: config: act_fn: have mish, want silu"},
