@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -53,6 +54,9 @@ func identity(s Sampler) string {
 
 // Save returns the run's state as bytes that [Run.Restore] takes.
 func (r *Run) Save() ([]byte, error) {
+	if r == nil || IsNil(r.Sampler) {
+		return nil, errors.New("sampler: save run: have no sampler")
+	}
 	if r.Forget {
 		return nil, fmt.Errorf("sampler: save run: have a run that forgets what was computed")
 	}
