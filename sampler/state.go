@@ -111,6 +111,9 @@ func (r *Run) checkFacts(saved map[string]string) string {
 // are a [*StateError], and the run stays as it was.
 func (r *Run) Restore(data []byte) error {
 	bad := func(format string, args ...any) error { return &StateError{fmt.Sprintf(format, args...)} }
+	if r == nil {
+		return bad("have a nil run to take it")
+	}
 	body := len(data) - sha256.Size
 	if body < len(stateMagic)+4 || !bytes.HasPrefix(data, []byte(stateMagic)) {
 		return bad("have %d bytes that do not begin with %q", len(data), stateMagic)
