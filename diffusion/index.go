@@ -11,6 +11,7 @@ import (
 
 	"sdgo/internal/loader"
 	"sdgo/internal/nn"
+	"sdgo/internal/regular"
 )
 
 const indexFile = "model_index.json"
@@ -26,7 +27,7 @@ type index struct {
 // ours are the parts that we run, with the classes that they may have. A part that
 // model_index.json does not list is taken from its folder.
 var ours = map[string][]string{
-	"tokenizer":    {"CLIPTokenizer", "CLIPTokenizerFast"},
+	"tokenizer":    {"CLIPTokenizer", "CLIPTokenizerFast", "PreTrainedTokenizerFast", "TokenizersBackend"},
 	"text_encoder": {"CLIPTextModel", "CLIPTextModelWithProjection", "CLIPModel"},
 	"unet":         {"UNet2DConditionModel"},
 	"vae":          {"AutoencoderKL"},
@@ -101,8 +102,8 @@ func isDir(fsys fs.FS, name string) bool {
 	if !fs.ValidPath(name) {
 		return false
 	}
-	info, err := fs.Stat(fsys, name)
-	return err == nil && info.IsDir()
+	mode, err := regular.Mode(fsys, name)
+	return err == nil && mode.IsDir()
 }
 
 // check says which parts are missing, or tell that this is another model.
