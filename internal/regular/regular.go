@@ -25,6 +25,9 @@ func (OS) Stat(name string) (fs.FileInfo, error) { return os.Stat(name) }
 // the file system can tell, if that is not a regular file. See
 // [Reader] about ctx.
 func Open(ctx context.Context, fsys fs.FS, name string) (fs.File, error) {
+	if ctx == nil || fsys == nil {
+		return nil, fmt.Errorf("%s: have a nil context or file system", name)
+	}
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
