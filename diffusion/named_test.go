@@ -124,6 +124,60 @@ func TestPNDMWithoutAStep(t *testing.T) {
 	assert.Less(t, difference, close)
 }
 
+// Noise of many pictures is drawn until ctx is done and not further: at the start, when
+// a run begins it anew, and between steps.
+func TestNoiseIsCancelled(t *testing.T) {
+	p := load(t, "tiny-sd15", nil)
+	const images = 20
+	for _, last := range []int{5, images + 5, 2*images + 5} {
+		ctx, cancel := context.WithCancel(t.Context())
+		draws := 0
+		o := &Options{Width: 8, Height: 8, Steps: 3, Images: images, Guidance: 1, Sampler: sampler.EulerAncestral{}}
+		o.NewNoise = func(seed uint64) sampler.Noise {
+			return func(dst []float32) {
+				if draws++; draws == last {
+					cancel()
+				}
+				sampler.NewTorch(seed).Normal(dst)
+			}
+		}
+		_, err := p.TextToImage(ctx, prompt, o)
+		assert.ErrorIs(t, err, context.Canceled)
+		assert.Equal(t, last, draws)
+	}
+}
+
+// A sampler by pointer is the sampler, and one that wraps another may name the class
+// whose levels it wants.
+func TestSamplerByPointer(t *testing.T) {
+	p := load(t, "tiny-sd15", nil)
+	steps := 0
+	o := &Options{Width: 16, Height: 16, Steps: 5, OnStep: func(s Step) error {
+		steps = s.Steps
+		return nil
+	}}
+	o.Sampler = sampler.PLMS{}
+	want, err := p.TextToImage(t.Context(), prompt, o)
+	require.NoError(t, err)
+	for _, s := range []sampler.Sampler{&sampler.PLMS{}, wrapped{sampler.PLMS{}}, &wrapped{sampler.PLMS{}}} {
+		o.Sampler = s
+		got, err := p.TextToImage(t.Context(), prompt, o)
+		require.NoError(t, err)
+		assert.Equal(t, want.Latents.Float32s(), got.Latents.Float32s(), "%T", s)
+		assert.Equal(t, 5, steps, "%T", s)
+	}
+	_, err = p.TextToImage(t.Context(), prompt, &Options{Sampler: unknownClass{}})
+	assert.ErrorContains(t, err, `have "NoSuchScheduler"`)
+}
+
+type wrapped struct{ sampler.Sampler }
+
+func (wrapped) SchedulerClass() string { return "PNDMScheduler" }
+
+type unknownClass struct{ sampler.Euler }
+
+func (unknownClass) SchedulerClass() string { return "NoSuchScheduler" }
+
 // Every label of Stable Diffusion WebUI's starts at the model's noisiest training
 // level and, but for those to which zero comes sooner, calls the model at its
 // cleanest; a class's own flags have diffusers' levels.

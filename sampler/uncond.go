@@ -2,6 +2,7 @@ package sampler
 
 import (
 	"context"
+	"errors"
 	"fmt"
 )
 
@@ -38,6 +39,9 @@ type uncondKey struct{}
 // UncondFrom returns where a model call shall leave its unconditional estimate, or
 // nil if its sampler does not want it.
 func UncondFrom(ctx context.Context) *Uncond {
+	if ctx == nil {
+		return nil
+	}
 	u, _ := ctx.Value(uncondKey{}).(*Uncond)
 	return u
 }
@@ -55,6 +59,9 @@ func (u *Uncond) Denoised() []float32 { return u.denoised }
 func WithUncond(denoise Denoiser) (Denoiser, *Uncond) {
 	u := &Uncond{}
 	return func(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
+		if denoise == nil || ctx == nil {
+			return nil, errors.New("sampler: have no Denoiser or a nil context")
+		}
 		u.denoised = nil
 		denoised, err := denoise(context.WithValue(ctx, uncondKey{}, u), x, sigma)
 		if err != nil {
