@@ -6,12 +6,14 @@ import (
 	"math"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"sdgo/sampler"
+	"sdgo/scheduler"
 )
 
 // seen is what a run yielded.
@@ -245,5 +247,51 @@ func TestZeroValues(t *testing.T) {
 	}
 	for _, err := range (&sampler.Run{}).Steps(t.Context()) {
 		assert.Error(t, err)
+	}
+}
+
+// A thousand steps end well with every sampler, on its class's levels where these allow
+// as many and on named ones.
+func TestThousandSteps(t *testing.T) {
+	sd, err := scheduler.ParseConfig([]byte(`{"_class_name": "PNDMScheduler", "beta_start": 0.00085, "beta_end": 0.012,
+		"beta_schedule": "scaled_linear", "skip_prk_steps": true, "set_alpha_to_one": false, "steps_offset": 1, "timestep_spacing": "leading"}`))
+	require.NoError(t, err)
+	for _, info := range sampler.Names() {
+		if testing.Short() && info.Name == "repaint" {
+			continue // ten thousand calls
+		}
+		config, err := sd.As(info.Class)
+		require.NoError(t, err)
+		config.SkipPRKSteps = info.Name != "pndm"
+		for schedule, steps := range map[string]int{"": 998, "karras_full": 1000, "normal": 1000} {
+			if strings.HasSuffix(info.Name, "lcm") || info.Name == "tcd" {
+				steps = 50
+			}
+			s, err := config.ScheduleNamed(schedule, steps)
+			if info.Name == "pndm" && schedule != "" {
+				assert.ErrorContains(t, err, "skip_prk_steps")
+				continue
+			}
+			require.NoError(t, err, "%s %q", info.Name, schedule)
+			chosen, err := sampler.Named(info.Name, sampler.Solver(s.Solver))
+			require.NoError(t, err)
+			run := &sampler.Run{Sampler: chosen, Sigmas: s.Sigmas, X: []float32{float32(s.InitNoiseSigma), -3}, Forget: true,
+				Noise: func() sampler.Noise { return sampler.NewTorch(1).Normal },
+				Denoise: func(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
+					estimate, err := gaussian(ctx, x, sigma)
+					if u := sampler.UncondFrom(ctx); u != nil {
+						u.Set(estimate)
+					}
+					return estimate, err
+				}}
+			var last sampler.Step
+			for step, err := range run.Steps(t.Context()) {
+				if !assert.NoError(t, err, "%s %q", info.Name, schedule) {
+					break
+				}
+				last = step
+			}
+			assert.Equal(t, steps, last.Index, "%s %q", info.Name, schedule)
+		}
 	}
 }
