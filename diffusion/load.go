@@ -69,7 +69,9 @@ const (
 
 // Load loads the model in a folder in diffusers' layout: model_index.json and
 // the folders tokenizer, text_encoder, unet, vae and scheduler. Weights are in
-// safetensors. Options may be nil.
+// safetensors. Options may be nil. Any pipeline with these parts is read, whatever class
+// it was saved as; the error for another says what it is. What the files say that is not
+// known is in [Pipeline].Warnings.
 //
 // Weight files are mapped while they are loaded, and copied: when Load returns no file
 // is open or mapped, and what happens to the files later has no effect. A weight file
@@ -195,10 +197,14 @@ func loadScheduler(ctx context.Context, fsys fs.FS, x *index) (*scheduler.Config
 	return c, err
 }
 
-// warn keeps the warnings of a file or folder.
+// warn keeps the warnings of a file or folder: the first 20, and how many follow.
 func (p *Pipeline) warn(prefix string, warnings []string) {
-	for _, w := range warnings {
+	const most = 20
+	for _, w := range warnings[:min(len(warnings), most)] {
 		p.Warnings = append(p.Warnings, prefix+w)
+	}
+	if n := len(warnings); n > most {
+		p.Warnings = append(p.Warnings, fmt.Sprintf("%s%d more like these", prefix, n-most))
 	}
 }
 
@@ -261,13 +267,7 @@ func (p *Pipeline) check() error {
 	if p.UNet.Config.NumClassEmbeds != nil {
 		return fmt.Errorf("diffusion: the U-Net has class labels (num_class_embeds), which this pipeline does not give it")
 	}
-	if have, want := p.Tokenizer.Size(), p.TextEncoder.Config.VocabSize; have > want {
-		return fmt.Errorf("diffusion: the tokenizer has %d tokens, the text encoder only %d (vocab_size)", have, want)
-	}
-	if have, want := p.Tokenizer.MaxLength, p.TextEncoder.Config.MaxPositions; have > want {
-		return fmt.Errorf("diffusion: the tokenizer writes %d tokens (model_max_length), the text encoder reads %d (max_position_embeddings)", have, want)
-	}
-	return nil
+	return p.checkLength()
 }
 
 // checkInput wants the U-Net to read latents, or a mask and masked latents beside them.

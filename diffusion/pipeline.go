@@ -76,9 +76,11 @@ type run struct {
 	noted      map[string]string // for a run that may be saved
 }
 
-// TextToImage makes pictures of the prompt. Prompts are cut to 77 tokens; the
-// result says what was cut. Options may be nil. When ctx is done it returns
-// ctx's error within 100 ms, and leaves no goroutine behind.
+// TextToImage makes pictures of the prompt. In it and in the negative prompt the
+// token of a textual inversion stands for all its vectors, see
+// clip.Tokenizer.Expand. Prompts are cut to 77 tokens; the result says what was cut.
+// Options may be nil. When ctx is done it returns ctx's error within 100 ms, and
+// leaves no goroutine behind.
 func (p *Pipeline) TextToImage(ctx context.Context, prompt string, o *Options) (*Result, error) {
 	r, err := p.newRun(ctx, textToImage, o)
 	if err != nil {
@@ -114,7 +116,11 @@ func (p *Pipeline) TextToImage(ctx context.Context, prompt string, o *Options) (
 
 // ImageToImage makes pictures of the prompt that keep the layout of an image: it
 // adds noise to the image's latents, as much as Options.Strength says, and takes
-// it away again (Meng et al. 2022). See TextToImage.
+// it away again (Meng et al. 2022). The image is resized to the size of the picture
+// with Lanczos' filter, and its transparency is ignored. It is read during the call, on
+// its goroutine, row by row, and must not change; one that panics or has fewer pixels
+// than its bounds say gives an error. DecodeImage reads one from a file. See
+// TextToImage.
 //
 // https://arxiv.org/abs/2108.01073
 func (p *Pipeline) ImageToImage(ctx context.Context, prompt string, img image.Image, o *Options) (*Result, error) {
@@ -308,7 +314,10 @@ func (r *run) prepareImage(img *source, strength float64) error {
 // alone: the negative prompt goes through all layers.
 func (r *run) encodeText(ctx context.Context, prompt string) error {
 	begin := time.Now()
-	positive := r.Tokenizer.Encode(prompt)
+	positive, err := r.tokens(ctx, "prompt", prompt)
+	if err != nil {
+		return err
+	}
 	r.result.Truncated = positive.TruncatedText
 	r.note("prompt", []byte(fmt.Sprint(positive.IDs)))
 	cond, err := r.encode(ctx, positive, r.ClipSkip)
@@ -318,7 +327,10 @@ func (r *run) encodeText(ctx context.Context, prompt string) error {
 	tokens, width := len(positive.IDs), r.TextEncoder.Config.HiddenSize
 	r.cond = engine.Tensor(cond, 1, tokens, width)
 	if r.guided() {
-		negative := r.Tokenizer.Encode(r.NegativePrompt)
+		negative, err := r.tokens(ctx, "negative prompt", r.NegativePrompt)
+		if err != nil {
+			return err
+		}
 		r.result.TruncatedNegative = negative.TruncatedText
 		r.note("negative prompt", []byte(fmt.Sprint(negative.IDs)))
 		uncond, err := r.encode(ctx, negative, 0)
@@ -329,6 +341,27 @@ func (r *run) encodeText(ctx context.Context, prompt string) error {
 	}
 	r.result.Timings.TextEncoder = time.Since(begin)
 	return nil
+}
+
+// tokens returns the ids of a prompt, in which the tokens of textual inversions stand
+// for all their vectors. What names the prompt.
+func (r *run) tokens(ctx context.Context, what, prompt string) (e clip.Encoding, err error) {
+	if prompt, err = r.Tokenizer.Expand(ctx, prompt); err == nil {
+		e, err = r.Tokenizer.EncodeContext(ctx, prompt)
+	}
+	if err != nil {
+		if ctx.Err() != nil {
+			return e, ctx.Err()
+		}
+		return e, fmt.Errorf("diffusion: %s: %w", what, err)
+	}
+	for _, id := range e.IDs {
+		if size := r.TextEncoder.Config.VocabSize; id >= size {
+			token, _ := r.Tokenizer.Token(id)
+			return e, fmt.Errorf("diffusion: %s: have token %.80q with id %d, which the text encoder does not know: it has embeddings of %d tokens (vocab_size)", what, token, id, size)
+		}
+	}
+	return e, nil
 }
 
 // encode returns the embedding [77 D] of one text.

@@ -39,6 +39,9 @@ func Limited(denoise Denoiser, limit Limit) Denoiser {
 		if err := limit.check("limit", len(x)); err != nil {
 			return nil, err
 		}
+		if denoise == nil || ctx == nil {
+			return nil, errors.New("sampler: limit: have no Denoiser, or a nil context")
+		}
 		denoised, err := denoise(ctx, x, sigma)
 		if err != nil {
 			return nil, err

@@ -48,11 +48,20 @@ func UncondFrom(ctx context.Context) *Uncond {
 
 // Set hands the estimate over. As with that of a Denoiser, the slice has x's
 // length and is the caller's again at the next call.
-func (u *Uncond) Set(denoised []float32) { u.denoised = denoised }
+func (u *Uncond) Set(denoised []float32) {
+	if u != nil {
+		u.denoised = denoised
+	}
+}
 
 // Denoised returns the estimate of the latest call, nil before the first. It is
 // valid until the next call, and not to be changed.
-func (u *Uncond) Denoised() []float32 { return u.denoised }
+func (u *Uncond) Denoised() []float32 {
+	if u == nil {
+		return nil
+	}
+	return u.denoised
+}
 
 // WithUncond wraps a Denoiser for a sampler that wants the unconditional estimate.
 // A call that ends without one, which one without guidance does, is an error.
@@ -60,7 +69,7 @@ func WithUncond(denoise Denoiser) (Denoiser, *Uncond) {
 	u := &Uncond{}
 	return func(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
 		if denoise == nil || ctx == nil {
-			return nil, errors.New("sampler: have no Denoiser or a nil context")
+			return nil, errors.New("sampler: unconditional estimate: have no Denoiser, or a nil context")
 		}
 		u.denoised = nil
 		denoised, err := denoise(context.WithValue(ctx, uncondKey{}, u), x, sigma)

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"sdgo/internal/pyjson"
+	"sdgo/internal/quote"
 )
 
 // Config is a diffusers scheduler_config.json. Its fields are the file's keys;
@@ -104,7 +105,8 @@ func ParseConfig(data []byte) (*Config, error) { return ParseClass("", data) }
 // names none: a pipeline's model_index.json says which scheduler it has, whatever class
 // saved the config. What the file's own class had by default is the default of the new
 // one. With an empty class it is ParseConfig.
-func ParseClass(class string, data []byte) (*Config, error) {
+func ParseClass(class string, data []byte) (_ *Config, err error) {
+	defer func() { err = quote.Error(err) }()
 	var given map[string]json.RawMessage
 	if err := pyjson.Unmarshal(data, &given); err != nil {
 		return nil, fmt.Errorf("scheduler: config: %w", err)
@@ -163,21 +165,17 @@ func newConfig(class string, given map[string]json.RawMessage) (*Config, error) 
 		return nil, fmt.Errorf("scheduler: _class_name: have %q, want one of %s", class, strings.Join(Classes(), ", "))
 	}
 	values := spec.defaultKeys()
-	var warnings []string
-	for _, key := range slices.Sorted(maps.Keys(given)) {
+	for key := range given {
 		if _, ok := values[key]; ok {
 			values[key] = given[key]
-			continue
-		}
-		if strings.HasPrefix(key, "_") || knownElsewhere(key) {
-			continue
-		}
-		if w := pyjson.Unknown(key, given[key]); w != "" {
-			warnings = append(warnings, w)
 		}
 	}
 
-	c := &Config{Class: class, Warnings: warnings, given: given}
+	c := &Config{Class: class, given: given}
+	c.Warnings = pyjson.Unknown(given, func(key string) bool {
+		_, ok := values[key]
+		return ok || strings.HasPrefix(key, "_") || knownElsewhere(key)
+	})
 	fields := c.fields()
 	for _, key := range slices.Sorted(maps.Keys(values)) {
 		raw := values[key]

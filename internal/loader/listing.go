@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"sdgo/internal/quote"
+	"sdgo/internal/regular"
 )
 
 // listing is what a component's folder holds of weights.
@@ -21,18 +22,18 @@ type listing struct {
 
 // list looks through a component's folder.
 func list(fsys fs.FS, dir, base string) (*listing, error) {
-	entries, err := fs.ReadDir(fsys, dir)
+	entries, err := regular.ReadDir(fsys, dir)
 	if err != nil {
 		return nil, fmt.Errorf("loader: %w", err)
 	}
 	l := &listing{base: base, files: make(map[string][]string)}
 	for _, e := range entries {
-		name := e.Name()
-		if e.IsDir() {
-			continue
-		}
+		name := e.Name() // opening refuses what is no file
 		if variant, ok := variantOf(name, base); ok {
 			l.files[variant] = append(l.files[variant], name)
+			continue
+		}
+		if e.IsDir() {
 			continue
 		}
 		switch path.Ext(name) {
