@@ -76,9 +76,11 @@ type run struct {
 	noted      map[string]string // for a run that may be saved
 }
 
-// TextToImage makes pictures of the prompt. Prompts are cut to 77 tokens; the
-// result says what was cut. Options may be nil. When ctx is done it returns
-// ctx's error within 100 ms, and leaves no goroutine behind.
+// TextToImage makes pictures of the prompt. In it and in the negative prompt the
+// token of a textual inversion stands for all its vectors, see
+// clip.Tokenizer.Expand. Prompts are cut to 77 tokens; the result says what was cut.
+// Options may be nil. When ctx is done it returns ctx's error within 100 ms, and
+// leaves no goroutine behind.
 func (p *Pipeline) TextToImage(ctx context.Context, prompt string, o *Options) (*Result, error) {
 	r, err := p.newRun(ctx, textToImage, o)
 	if err != nil {
@@ -114,7 +116,11 @@ func (p *Pipeline) TextToImage(ctx context.Context, prompt string, o *Options) (
 
 // ImageToImage makes pictures of the prompt that keep the layout of an image: it
 // adds noise to the image's latents, as much as Options.Strength says, and takes
-// it away again (Meng et al. 2022). See TextToImage.
+// it away again (Meng et al. 2022). The image is resized to the size of the picture
+// with Lanczos' filter, and its transparency is ignored. It is read during the call, on
+// its goroutine, row by row, and must not change; one that panics or has fewer pixels
+// than its bounds say gives an error. DecodeImage reads one from a file. See
+// TextToImage.
 //
 // https://arxiv.org/abs/2108.01073
 func (p *Pipeline) ImageToImage(ctx context.Context, prompt string, img image.Image, o *Options) (*Result, error) {
