@@ -250,6 +250,16 @@ func (e *TextEncoder) Plan(n, tokens int) (*nn.Plan, error) {
 	return e.model.Plan(s, e.build(s))
 }
 
+// Values returns the bytes of intermediate values of encoding n texts of a number of
+// tokens with clip skip.
+func (e *TextEncoder) Values(n, tokens, clipSkip int) (int64, error) {
+	if err := e.checkSkip(clipSkip); err != nil {
+		return 0, err
+	}
+	s := shape{n: n, tokens: tokens, skip: clipSkip}
+	return e.model.Values(s, e.build(s))
+}
+
 // end returns the position of the token that stands for the whole text. Configs
 // from before transformers 4.31 say eos_token_id 2, which is not the tokenizer's:
 // there it is the largest id; else the first end-of-text token, or 0.

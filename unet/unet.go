@@ -11,6 +11,7 @@ import (
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
+	"sdgo/internal/engine"
 	"sdgo/internal/nn"
 	"sdgo/internal/op"
 )
@@ -180,6 +181,22 @@ func (u *UNet) Check(n, h, w, tokens int) error {
 	}
 	s := shape{n, h, w, tokens}
 	return u.model.Check(u.key(s), u.build(s), 0, fmt.Sprintf("a prediction for latents [%d %d %d %d]", n, u.Config.InChannels, h, w))
+}
+
+// Values returns the bytes of intermediate values of a prediction for n samples of h×w
+// latents and the given number of tokens.
+func (u *UNet) Values(n, h, w, tokens int) (int64, error) {
+	if err := nn.CheckSize("unet: latents", n, u.Config.BlockOutChannels[0], h, w); err != nil {
+		return 0, err
+	}
+	s := shape{n, h, w, tokens}
+	return u.model.Values(u.key(s), u.build(s))
+}
+
+// Claim is for pipelines, which claim the memory of a whole call: predictions with a ctx
+// that carries the claim take turns of it.
+func (u *UNet) Claim(ctx context.Context, need engine.Need) (*engine.Claim, error) {
+	return u.model.Claim(ctx, need)
 }
 
 // Plan tells how a prediction for n samples of h×w latents and the given number of

@@ -3,12 +3,10 @@ package nn
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io/fs"
 	"math"
 	"path"
-	"sync"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -27,9 +25,6 @@ type LoadOptions struct {
 	Session   *Session
 }
 
-// ErrClosed is returned by a model that was closed.
-var ErrClosed = errors.New("the model is closed")
-
 // Model is what every model is made of: its weights, its plans by input shape
 // and the engine that runs them. It is safe for concurrent use.
 type Model struct {
@@ -39,9 +34,7 @@ type Model struct {
 	params  *Params
 	weights *Weights // nil until they are loaded
 	plans   engine.Plans
-
-	mu     sync.RWMutex // held for reading during a run
-	closed bool
+	calls   Gate
 }
 
 // LoadModel loads the model in a folder: define decodes the config and asks
@@ -102,30 +95,66 @@ func NewModel(name string, src Source, o LoadOptions, define func(p *Params) err
 	return m, s.Load()
 }
 
-// Close waits for calls in flight and gives the model's memory back. Every later
-// call returns an error.
+// Close waits for calls in flight and gives the model's memory back. Calls that begin
+// later return ErrClosed. Any number of Closes may run at once; each returns when the
+// model is closed.
 func (m *Model) Close() error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.closed {
-		return nil
+	return m.calls.Close("", func() error {
+		m.eng.Forget(&m.plans)
+		if m.owns {
+			m.eng.Close()
+		}
+		if m.weights == nil { // not loaded
+			return m.params.src.Close()
+		}
+		return m.weights.Close()
+	})
+}
+
+// insideKey marks a ctx whose runs belong to a call that has entered the model.
+type insideKey struct{ m *Model }
+
+// enter begins a call, or a run of one.
+func (m *Model) enter(ctx context.Context) (leave func(), err error) {
+	if ctx.Value(insideKey{m}) != nil {
+		return func() {}, nil
 	}
-	m.closed = true
-	m.eng.Forget(&m.plans)
-	if m.owns {
-		m.eng.Close()
+	if leave, err = m.calls.Enter(""); err != nil {
+		return nil, fmt.Errorf("%s: %w", m.name, err)
 	}
-	if m.weights == nil { // not loaded
-		return m.params.src.Close()
+	return leave, nil
+}
+
+// Begin begins a call with several runs, of which the one with the key is the largest,
+// and waits for its memory: need's, to which that of the run and What are added. Runs
+// with the ctx that it returns are the call's. Call end.
+func (m *Model) Begin(ctx context.Context, need engine.Need, key any, build Build) (_ context.Context, end func(), err error) {
+	leave, err := m.enter(ctx)
+	if err != nil {
+		return nil, nil, err
 	}
-	return m.weights.Close()
+	plan, err := m.plan(key, build)
+	if err != nil {
+		leave()
+		return nil, nil, err
+	}
+	need.Turn += plan.Bytes()
+	inner, endTurn, err := m.eng.Begin(context.WithValue(ctx, insideKey{m}, true), need, plan)
+	if err != nil {
+		leave()
+		return nil, nil, fmt.Errorf("%s: %w", m.name, err)
+	}
+	return inner, func() { endTurn(); leave() }, nil
 }
 
 // Run computes the outputs of the graph that build makes, once for each key, for
 // the given inputs. It returns ctx's error soon after ctx is done.
 func (m *Model) Run(ctx context.Context, key any, build Build, inputs, outputs [][]float32) error {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
+	leave, err := m.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	plan, err := m.plan(key, build)
 	if err != nil {
 		return err
@@ -136,14 +165,40 @@ func (m *Model) Run(ctx context.Context, key any, build Build, inputs, outputs [
 	return nil
 }
 
+// Claim claims memory for a call that makes runs and holds more beside them.
+func (m *Model) Claim(ctx context.Context, need engine.Need) (*engine.Claim, error) {
+	c, err := m.eng.Claim(ctx, need)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", m.name, err)
+	}
+	return c, nil
+}
+
+// Claimed says whether ctx carries a claim on the model's memory.
+func (m *Model) Claimed(ctx context.Context) bool { return m.eng.Claimed(ctx) }
+
 // Limited says whether the caller limited the memory.
 func (m *Model) Limited() bool { return m.eng.Limited() }
+
+// Values returns the bytes of intermediate values of a run with the key.
+func (m *Model) Values(key any, build Build) (int64, error) {
+	leave, err := m.enter(context.Background())
+	if err != nil {
+		return 0, err
+	}
+	defer leave()
+	plan, err := m.plan(key, build)
+	return plan.Bytes(), err
+}
 
 // Check reports as an error that a run with the key, and extra bytes that the
 // caller needs beside it, would not fit in memory.
 func (m *Model) Check(key any, build Build, extra int64, what string) error {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
+	leave, err := m.enter(context.Background())
+	if err != nil {
+		return err
+	}
+	defer leave()
 	plan, err := m.plan(key, build)
 	if err != nil {
 		return err
@@ -156,12 +211,12 @@ func (m *Model) Check(key any, build Build, extra int64, what string) error {
 
 // Alloc returns n float32s that count towards the model's limit of memory.
 func (m *Model) Alloc(n int, what string) (*engine.Block, error) {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	if m.closed {
-		return nil, fmt.Errorf("%s: %w", m.name, ErrClosed)
+	leave, err := m.enter(context.Background())
+	if err != nil {
+		return nil, err
 	}
-	block, err := m.eng.Memory.Alloc(n, what)
+	defer leave()
+	block, err := m.eng.Alloc(n, what)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", m.name, err)
 	}
@@ -172,9 +227,6 @@ func (m *Model) Alloc(n int, what string) (*engine.Block, error) {
 type Build = func() (inputs, outputs []*G.Node, err error)
 
 func (m *Model) plan(key any, build Build) (*engine.Plan, error) {
-	if m.closed {
-		return nil, fmt.Errorf("%s: %w", m.name, ErrClosed)
-	}
 	plan, err := m.plans.Get(key, build)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", m.name, err)

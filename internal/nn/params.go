@@ -2,7 +2,6 @@ package nn
 
 import (
 	"fmt"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -252,23 +251,30 @@ func (p *Params) Load(name string, eng *engine.Engine) (*Weights, error) {
 	}
 	ws := &Weights{src: p.src, memory: &eng.Memory, blocks: []*engine.Block{block}}
 
+	order, largest := p.loadOrder()
+	bufs, err := loadBuffers(eng, largest)
+	if err != nil {
+		ws.free()
+		return nil, err
+	}
 	errs := make([]error, len(p.params))
 	var next atomic.Int64
 	var workers sync.WaitGroup
-	for range runtime.GOMAXPROCS(0) {
+	for _, buf := range bufs {
 		workers.Go(func() {
-			var buf []float32
+			defer buf.Free()
 			for {
-				i := int(next.Add(1)) - 1
-				if i >= len(p.params) {
+				at := int(next.Add(1)) - 1
+				if at >= len(order) {
 					return
 				}
+				i := order[at]
 				w := p.params[i]
 				var dst []float32
 				if offsets[i] >= 0 {
 					dst = block.Data[offsets[i]:][:w.size():w.size()]
 				}
-				buf, errs[i] = w.load(ws, dst, buf)
+				errs[i] = w.load(ws, dst, buf.Data)
 			}
 		})
 	}
@@ -286,31 +292,73 @@ func (p *Params) Load(name string, eng *engine.Engine) (*Weights, error) {
 	return ws, nil
 }
 
-// load reads one parameter into dst, or leaves it where it is if dst is nil. It
-// returns buf, grown if need be.
-func (w *Param) load(ws *Weights, dst, buf []float32) ([]float32, error) {
+// loadOrder returns the parameters' indices, and how many float32s converting one takes
+// at most. Those that take the most come first, while little of the weights' own memory
+// is in use.
+func (p *Params) loadOrder() (order []int, largest int) {
+	sizes := make([]int, len(p.params))
+	for i, w := range p.params {
+		order = append(order, i)
+		sizes[i] = w.buffer(p.src)
+		largest = max(largest, sizes[i])
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return sizes[b] - sizes[a] })
+	return order, largest
+}
+
+// loadBuffers returns a buffer of the largest size for each goroutine that loads
+// weights: as many as the engine's, but no more than the memory has room for.
+func loadBuffers(eng *engine.Engine, largest int) ([]*engine.Block, error) {
+	count := int64(eng.Threads())
+	if largest > 0 {
+		count = min(max(eng.Memory.Free()/(4*int64(largest)), 1), count)
+	}
+	var bufs []*engine.Block
+	for range count {
+		buf, err := engine.Scratch(largest, "converting weights")
+		if err != nil && len(bufs) == 0 {
+			return nil, err
+		}
+		if err != nil {
+			break
+		}
+		bufs = append(bufs, buf)
+	}
+	return bufs, nil
+}
+
+// buffer is the float32s that loading the parameter takes beside its own.
+func (w *Param) buffer(src Source) int {
+	if w.taps == 0 && w.format == kernel.Float32 || src.View(w.key) != nil {
+		return 0
+	}
+	return w.shape.TotalSize()
+}
+
+// load reads one parameter into dst, or leaves it where it is if dst is nil. Buf is as
+// long as buffer says.
+func (w *Param) load(ws *Weights, dst, buf []float32) error {
 	data := ws.src.View(w.key)
 	if data == nil {
 		into := dst
-		if w.taps > 0 || w.format != kernel.Float32 {
-			buf = slices.Grow(buf[:0], w.shape.TotalSize())[:w.shape.TotalSize()]
-			into = buf
+		if n := w.buffer(ws.src); n > 0 {
+			into = buf[:n]
 		}
 		if err := ws.src.Float32s(w.key, into); err != nil {
-			return buf, fmt.Errorf("%s: %w", w.key, err)
+			return fmt.Errorf("%s: %w", w.key, err)
 		}
 		data = into
 	}
 	most := kernel.Largest(data)
 	if most-most != 0 {
 		i := notFinite(data)
-		return buf, fmt.Errorf("%s: element %d is %v, want finite numbers", w.key, i, data[i])
+		return fmt.Errorf("%s: element %d is %v, want finite numbers", w.key, i, data[i])
 	}
 	if w.format == kernel.Float16 && most > kernel.MaxFloat16 {
 		w.format = kernel.Float32
 		block, err := ws.alloc(w.size())
 		if err != nil {
-			return buf, fmt.Errorf("%s: %w", w.key, err)
+			return fmt.Errorf("%s: %w", w.key, err)
 		}
 		dst = block.Data
 	}
@@ -332,7 +380,7 @@ func (w *Param) load(ws *Weights, dst, buf []float32) ([]float32, error) {
 		arg.Data = dst
 	}
 	w.value.Set(arg, ws)
-	return buf, nil
+	return nil
 }
 
 // notFinite returns the index of the first NaN or infinity, or -1.
