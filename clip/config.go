@@ -1,11 +1,11 @@
 package clip
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"sdgo/internal/kernel"
 	"sdgo/internal/nn"
+	"sdgo/internal/pyjson"
 )
 
 // Config describes the structure of a CLIPTextModel. It decodes a checkpoint's
@@ -32,7 +32,7 @@ func ParseConfig(data []byte) (Config, error) {
 		MaxPositions: 77, HiddenAct: "quick_gelu", LayerNormEps: 1e-5, ProjectionDim: 512, EOSTokenID: 49407,
 		ModelType: "clip_text_model",
 	}
-	if err := json.Unmarshal(data, &c); err != nil {
+	if err := pyjson.Unmarshal(data, &c); err != nil {
 		return c, fmt.Errorf("clip: config: %w", err)
 	}
 	count := func(n, limit int) bool { return n >= 1 && n <= limit }

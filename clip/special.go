@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+
+	"sdgo/internal/pyjson"
 )
 
 // specialNames are the named tokens in the order in which they are added.
@@ -44,7 +46,7 @@ func (t *fileToken) UnmarshalJSON(data []byte) error {
 func (f *tokenizerFiles) readConfig(r folder) (ownTokens bool, err error) {
 	const name = "tokenizer_config.json"
 	var config struct {
-		MaxLength   *float64              `json:"model_max_length"`
+		MaxLength   *pyjson.Float         `json:"model_max_length"`
 		PaddingSide string                `json:"padding_side"`
 		Truncation  string                `json:"truncation_side"`
 		Added       map[string]*fileToken `json:"added_tokens_decoder"`
@@ -64,7 +66,7 @@ func (f *tokenizerFiles) readConfig(r folder) (ownTokens bool, err error) {
 	}
 	f.maxLength = defaultMaxLength
 	if config.MaxLength != nil {
-		f.maxLength = *config.MaxLength
+		f.maxLength = float64(*config.MaxLength)
 	}
 	f.extra = config.Extra
 	if err := f.readSpecial(r.path(name), fields, false); err != nil {

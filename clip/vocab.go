@@ -6,10 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"path"
 	"strings"
+
+	"sdgo/internal/loader"
+	"sdgo/internal/pyjson"
 )
 
 // maxTokenizerFile bounds what is read of one file; CLIP's largest has 2 MB.
@@ -60,17 +62,9 @@ type folder struct {
 func (f folder) path(name string) string { return path.Join(f.dir, name) }
 
 func (f folder) read(name string) ([]byte, error) {
-	file, err := f.fsys.Open(f.path(name))
+	data, err := loader.ReadFile(f.fsys, f.path(name), maxTokenizerFile)
 	if err != nil {
 		return nil, fmt.Errorf("clip: %w", err)
-	}
-	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, maxTokenizerFile+1))
-	if err != nil {
-		return nil, fmt.Errorf("clip: %s: %w", f.path(name), err)
-	}
-	if len(data) > maxTokenizerFile {
-		return nil, fmt.Errorf("clip: %s: have more than %d bytes", f.path(name), maxTokenizerFile)
 	}
 	return data, nil
 }
@@ -84,7 +78,7 @@ func (f folder) readJSON(name string, v any) (found bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	err = json.Unmarshal(data, v)
+	err = pyjson.Unmarshal(data, v)
 	var syntax *json.SyntaxError
 	var kind *json.UnmarshalTypeError
 	switch {

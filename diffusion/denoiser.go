@@ -2,6 +2,7 @@ package diffusion
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 
@@ -18,17 +19,22 @@ import (
 type predictor func(ctx context.Context, x []float32, sigma float64) ([]float32, error)
 
 // denoiser composes the network, guidance and the kind of prediction. Extra
-// [C H W] holds further input channels of each image, or is nil.
-func (r *run) denoiser(extra [][]float32) sampler.Denoiser {
+// [C H W] holds further input channels of each image, or is nil. What Wrap gets ends
+// with the run.
+func (r *run) denoiser(extra [][]float32) (sampler.Denoiser, error) {
 	predict := r.network(extra, r.cond)
 	if r.guided() {
 		predict = r.guide(r.network(extra, r.both), predict)
 	}
 	denoise := fromPrediction(r.schedule.Prediction, predict)
-	if r.Wrap != nil {
-		denoise = r.Wrap(denoise)
+	if r.Wrap == nil {
+		return denoise, nil
 	}
-	return denoise
+	denoise, r.endWrapped = sampler.Exclusive(denoise, r.Images*r.VAE.Config.LatentChannels*r.h*r.w)
+	if denoise = r.Wrap(denoise); denoise == nil {
+		return nil, errors.New("diffusion: wrap: have a nil Denoiser, want the one given or another")
+	}
+	return denoise, nil
 }
 
 // network calls the U-Net for one image after the other, so that neither memory
@@ -40,6 +46,7 @@ func (r *run) network(extra [][]float32, cond *tensor.Dense) predictor {
 	size := channels * r.h * r.w
 	input := engine.Tensor(make([]float32, texts*in*r.h*r.w), texts, in, r.h, r.w)
 	out := make([]float32, r.Images*texts*size)
+	guidance := r.guidanceCond()
 	return func(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
 		r.keeper.begin()
 		scale := float32(1 / math.Sqrt(sigma*sigma+1)) // to unit variance
@@ -55,7 +62,7 @@ func (r *run) network(extra [][]float32, cond *tensor.Dense) predictor {
 				copy(data[k*in*r.h*r.w:], data[:in*r.h*r.w])
 			}
 			y, err := r.predict(ctx, i, unet.Input{
-				Latents: input, Timesteps: []float64{r.schedule.Timestep(sigma)}, Cond: cond,
+				Latents: input, Timesteps: []float64{r.schedule.Timestep(sigma)}, Cond: cond, TimeCond: guidance,
 			})
 			if err != nil {
 				return nil, err

@@ -67,6 +67,7 @@ func (c *pipelineCase) options(i int) *Options {
 		NegativePrompt: c.Call.NegativePrompt.at(i), Width: c.Call.Width, Height: c.Call.Height, Steps: c.Call.Steps,
 		GuidanceRescale: c.Call.GuidanceRescale, Seed: c.Seed, Images: max(c.Call.Images, 1),
 		Eta: c.Call.Eta, ClipSkip: c.Call.ClipSkip, Strength: c.Call.Strength,
+		MaskCells: MaskCellsSample,
 	}
 	if c.Call.Guidance != nil {
 		o.Guidance = *c.Call.Guidance

@@ -2,10 +2,54 @@ package diffusion
 
 import (
 	"context"
+	"fmt"
 	"math"
 
+	"gorgonia.org/tensor"
+
+	"sdgo/internal/engine"
 	"sdgo/sampler"
+	"sdgo/unet"
 )
+
+// guided says whether the unconditional half is computed. CFG++ needs it whatever
+// the scale, and a U-Net that reads the scale never.
+func (p *Pipeline) guided(scale float64, s sampler.Sampler) bool {
+	return !p.distilled() && (scale > 1 || sampler.NeedsUncond(s))
+}
+
+func (r *run) guided() bool { return r.Pipeline.guided(r.Guidance, r.sampler) }
+
+// distilled says whether the U-Net reads the guidance scale (Meng et al. 2023), as
+// that of latent consistency models does.
+func (p *Pipeline) distilled() bool { return p.UNet.Config.TimeCondProjDim != nil }
+
+// checkDistilled wants nothing of a U-Net that reads the guidance scale for which
+// the unconditional half would have to be computed.
+func (r *run) checkDistilled() error {
+	const why = "of a model that reads the guidance scale (time_cond_proj_dim) there is no prediction without the prompt"
+	switch {
+	case !r.distilled():
+		return nil
+	case sampler.NeedsUncond(r.sampler):
+		return fmt.Errorf("diffusion: sampler: have one with CFG++, want one without: %s", why)
+	case r.GuidanceRescale != 0:
+		return fmt.Errorf("diffusion: guidance rescale: have %v, want 0: %s", r.GuidanceRescale, why)
+	case r.GuidanceInterval != Interval{}:
+		return fmt.Errorf("diffusion: guidance interval: have %v to %v, want none: %s", r.GuidanceInterval.Low, r.GuidanceInterval.High, why)
+	}
+	return nil
+}
+
+// guidanceCond returns the embedding [1 D] of the guidance scale for a U-Net that
+// reads it, else nil.
+func (r *run) guidanceCond() *tensor.Dense {
+	if !r.distilled() {
+		return nil
+	}
+	dim := *r.UNet.Config.TimeCondProjDim
+	return engine.Tensor(unet.GuidanceEmbedding(r.Guidance, dim), 1, dim)
+}
 
 // guide is classifier-free guidance (Ho and Salimans 2022), equation 6 in the
 // form of Stable Diffusion: uncond + g·(cond − uncond). Both predicts without and

@@ -2,6 +2,7 @@ package diffusion
 
 import (
 	"compress/gzip"
+	"context"
 	"encoding/json"
 	"image"
 	"image/color"
@@ -35,6 +36,38 @@ func fill(w, h int, c color.NRGBA) *image.NRGBA {
 	return img
 }
 
+// rows are the pixels read row by row.
+func (p pixels) rows() rows {
+	y, stride := 0, p.width*p.channels
+	return rows{p.width, p.height, p.channels, func(dst []uint8) error {
+		copy(dst, p.pix[y*stride:][:stride])
+		y++
+		return nil
+	}}
+}
+
+func resized(t testing.TB, p pixels, width, height int) pixels {
+	out, err := resize(context.Background(), p.rows(), width, height).collect()
+	require.NoError(t, err)
+	return out
+}
+
+// rgb returns an image's red, green and blue.
+func rgb(t testing.TB, img image.Image) pixels {
+	s, err := newSource("image", img)
+	require.NoError(t, err)
+	p, err := s.rgb(context.Background()).collect()
+	require.NoError(t, err)
+	return p
+}
+
+// tensorOf returns an image as [1 3 height width].
+func tensorOf(t testing.TB, img image.Image, width, height int) []float32 {
+	x, err := resized(t, rgb(t, img), width, height).tensor(context.Background())
+	require.NoError(t, err)
+	return x
+}
+
 func TestResizeAsPillow(t *testing.T) {
 	f, err := os.Open("testdata/resize.json.gz")
 	require.NoError(t, err)
@@ -51,7 +84,7 @@ func TestResizeAsPillow(t *testing.T) {
 	require.NoError(t, json.NewDecoder(z).Decode(&file))
 	require.NotEmpty(t, file.Cases)
 	for _, c := range file.Cases {
-		got := resize(pixels{c.Size[0], c.Size[1], len(c.Mode), c.Input}, c.To[0], c.To[1])
+		got := resized(t, pixels{c.Size[0], c.Size[1], len(c.Mode), c.Input}, c.To[0], c.To[1])
 		assert.Equal(t, c.Output, got.pix, "%s %v to %v", c.Mode, c.Size, c.To)
 		if c.Mode == "RGB" {
 			for i, want := range c.Gray {
@@ -67,7 +100,7 @@ func TestResizeKeepsAFlatImage(t *testing.T) {
 		for i := range p.pix {
 			p.pix[i] = []uint8{255, 77}[i%2]
 		}
-		for i, v := range resize(p, to[0], to[1]).pix {
+		for i, v := range resized(t, p, to[0], to[1]).pix {
 			require.Equal(t, []uint8{255, 77}[i%2], v, "%v", to)
 		}
 	}
@@ -75,7 +108,7 @@ func TestResizeKeepsAFlatImage(t *testing.T) {
 
 func TestImageToTensor(t *testing.T) {
 	img := readPNG(t, "testdata/input.png")
-	x := imageToTensor(img, 64, 64)
+	x := tensorOf(t, img, 64, 64)
 	require.Len(t, x, 3*64*64)
 	for y := range 64 {
 		for i := range 64 {
@@ -85,9 +118,9 @@ func TestImageToTensor(t *testing.T) {
 			}
 		}
 	}
-	images, err := tensorToImages(x, 1, 64, 64)
+	images, err := tensorToImages(t.Context(), x, 1, 64, 64)
 	require.NoError(t, err)
-	assert.Equal(t, rgbPixels(img), rgbPixels(images[0]), "there and back")
+	assert.Equal(t, rgb(t, img), rgb(t, images[0]), "there and back")
 	assert.True(t, images[0].Opaque())
 }
 
@@ -95,12 +128,12 @@ func TestImageToTensor(t *testing.T) {
 func TestImageTypes(t *testing.T) {
 	src := fill(6, 5, color.NRGBA{200, 100, 50, 255})
 	src.SetNRGBA(2, 3, color.NRGBA{1, 2, 3, 0}) // transparent, but not black
-	want := rgbPixels(src)
+	want := rgb(t, src)
 	assert.Equal(t, []uint8{1, 2, 3}, want.pix[3*(3*6+2):][:3], "alpha is dropped")
 
 	shifted := image.NewNRGBA(image.Rect(-7, 9, -1, 14))
 	copy(shifted.Pix, src.Pix)
-	assert.Equal(t, want, rgbPixels(shifted))
+	assert.Equal(t, want, rgb(t, shifted))
 
 	big := fill(20, 20, color.NRGBA{9, 9, 9, 9})
 	part := big.SubImage(image.Rect(3, 4, 9, 9)).(*image.NRGBA)
@@ -117,19 +150,19 @@ func TestImageTypes(t *testing.T) {
 		}
 	}
 	for _, img := range []image.Image{part, paletted, deep} {
-		assert.Equal(t, want, rgbPixels(img), "%T", img)
+		assert.Equal(t, want, rgb(t, img), "%T", img)
 	}
 
 	opaque := image.NewRGBA(image.Rect(0, 0, 1, 2))
 	opaque.SetRGBA(0, 0, color.RGBA{10, 20, 30, 255})
 	opaque.SetRGBA(0, 1, color.RGBA{10, 20, 30, 51}) // premultiplied by 1/5
-	assert.Equal(t, []uint8{10, 20, 30, 50, 100, 150}, rgbPixels(opaque).pix)
+	assert.Equal(t, []uint8{10, 20, 30, 50, 100, 150}, rgb(t, opaque).pix)
 	gray := image.NewGray(image.Rect(0, 0, 1, 1))
 	gray.SetGray(0, 0, color.Gray{99})
-	assert.Equal(t, []uint8{99, 99, 99}, rgbPixels(gray).pix)
+	assert.Equal(t, []uint8{99, 99, 99}, rgb(t, gray).pix)
 	jpeg := image.NewYCbCr(image.Rect(0, 0, 1, 1), image.YCbCrSubsampleRatio420)
 	jpeg.Y[0], jpeg.Cb[0], jpeg.Cr[0] = 150, 128, 128
-	assert.Equal(t, []uint8{150, 150, 150}, rgbPixels(jpeg).pix)
+	assert.Equal(t, []uint8{150, 150, 150}, rgb(t, jpeg).pix)
 }
 
 func TestToByte(t *testing.T) {
@@ -152,43 +185,17 @@ func TestToByte(t *testing.T) {
 func TestTensorToImagesShape(t *testing.T) {
 	x := make([]float32, 2*3*2*4)
 	x[3*2*4] = 1 // red of the first pixel of the second image
-	images, err := tensorToImages(x, 2, 2, 4)
+	images, err := tensorToImages(t.Context(), x, 2, 2, 4)
 	require.NoError(t, err)
 	require.Len(t, images, 2)
 	assert.Equal(t, image.Rect(0, 0, 4, 2), images[0].Rect)
 	assert.Equal(t, color.NRGBA{128, 128, 128, 255}, images[0].NRGBAAt(0, 0))
 	assert.Equal(t, color.NRGBA{255, 128, 128, 255}, images[1].NRGBAAt(0, 0))
 	for _, s := range [][3]int{{2, 2, 3}, {0, 2, 4}, {-2, -2, 4}} {
-		_, err = tensorToImages(x, s[0], s[1], s[2])
+		_, err = tensorToImages(t.Context(), x, s[0], s[1], s[2])
 		assert.ErrorContains(t, err, "have 48 values, want shape")
 	}
 }
-
-func TestCheckImage(t *testing.T) {
-	tests := []struct {
-		img  image.Image
-		want string
-	}{
-		{nil, "diffusion: image: have no image"},
-		{image.NewNRGBA(image.Rectangle{}), "have an empty image"},
-		{boundsOnly(image.Rect(0, 0, 1, 1<<15+1)), "want sides up to 32768 pixels"},
-		{boundsOnly(image.Rect(0, 0, 1<<15, 1<<15)), "have 32768×32768 pixels, want up to 268435456 in all"},
-		{boundsOnly{image.Pt(math.MinInt, 0), image.Pt(math.MaxInt, 1)}, "want sides"},
-		{boundsOnly{image.Pt(5, 0), image.Pt(-5, 3)}, "have an empty image"},
-		{image.NewUniform(color.Black), "want sides"},
-	}
-	for _, tt := range tests {
-		assert.ErrorContains(t, checkImage("image", tt.img), tt.want)
-	}
-	assert.NoError(t, checkImage("image", fill(1, 1, color.NRGBA{})))
-}
-
-// boundsOnly is an image that claims its bounds and has no pixels.
-type boundsOnly image.Rectangle
-
-func (b boundsOnly) ColorModel() color.Model { return color.NRGBAModel }
-func (b boundsOnly) Bounds() image.Rectangle { return image.Rectangle(b) }
-func (b boundsOnly) At(x, y int) color.Color { panic("no pixels") }
 
 // FuzzResize checks that any size gives an image, and that flat stays flat.
 func FuzzResize(f *testing.F) {
@@ -198,7 +205,7 @@ func FuzzResize(f *testing.F) {
 		for i := range p.pix {
 			p.pix[i] = v
 		}
-		out := resize(p, 1+int(toW), 1+int(toH))
+		out := resized(t, p, 1+int(toW), 1+int(toH))
 		require.Len(t, out.pix, (1+int(toW))*(1+int(toH)))
 		for _, got := range out.pix {
 			require.Equal(t, v, got)
@@ -209,6 +216,6 @@ func FuzzResize(f *testing.F) {
 func BenchmarkImageToTensor(b *testing.B) {
 	img := fill(1920, 1080, color.NRGBA{200, 100, 50, 255})
 	for b.Loop() {
-		imageToTensor(img, 512, 512)
+		tensorOf(b, img, 512, 512)
 	}
 }

@@ -8,10 +8,16 @@ import (
 	"sdgo/sampler"
 )
 
-// Inpaint makes pictures of the prompt that keep an image outside a mask of the
-// same size. Options.Mask says which pixels of the mask are repainted. A model
-// whose U-Net has 9 input channels was trained for this and sees the mask and
-// the masked image (Rombach et al. 2022, section 4.5); with a U-Net of 4 channels
+// Inpaint makes pictures of the prompt that keep an image outside a mask.
+// Options.Mask says which pixels of the mask are repainted, and Options.MaskCells
+// which cells of the latents that makes; outside these the picture is the image as
+// the VAE gives it back, or with Options.KeepOutside the image itself. Image and
+// mask are resized to the size of the picture, each by itself, so that a mask of
+// another size is stretched over the image. ErrEmptyMask says that there is nothing
+// to repaint.
+//
+// A model whose U-Net has 9 input channels was trained for this and sees the mask
+// and the masked image (Rombach et al. 2022, section 4.5); with a U-Net of 4 channels
 // the latents outside the mask are put back after every step (Lugmayr et al.
 // 2022, without resampling). See TextToImage.
 //
@@ -29,13 +35,14 @@ func (p *Pipeline) Inpaint(ctx context.Context, prompt string, img, mask image.I
 	if !trained && p.UNet.Config.InChannels != channels {
 		return nil, fmt.Errorf("diffusion: the U-Net has %d input channels, want %d, or %d for inpainting", p.UNet.Config.InChannels, channels, 2*channels+1)
 	}
-	if err := r.prepareImage(img, 1); err != nil {
+	original, err := newSource("image", img)
+	if err != nil {
 		return nil, err
 	}
-	if err := checkMask(mask, img, r.Mask); err != nil {
+	if err := r.prepareImage(original, 1); err != nil {
 		return nil, err
 	}
-	repaint, err := maskToTensor(mask, r.Mask, r.Width, r.Height)
+	area, err := r.readArea(ctx, mask)
 	if err != nil {
 		return nil, err
 	}
@@ -43,8 +50,10 @@ func (p *Pipeline) Inpaint(ctx context.Context, prompt string, img, mask image.I
 		return nil, err
 	}
 
-	pixels := imageToTensor(img, r.Width, r.Height)
-	cells := maskToLatents(repaint, r.Height, r.Width, r.h, r.w)
+	given, pixels, err := r.readImage(ctx, original)
+	if err != nil {
+		return nil, err
+	}
 	pure := r.Strength == 1 // start from noise alone
 	var clean []float32
 	if !trained || !pure {
@@ -72,7 +81,7 @@ func (p *Pipeline) Inpaint(ctx context.Context, prompt string, img, mask image.I
 
 	// The masked image is encoded for either kind of model: it takes noise from
 	// the stream of the seed, which later noise must follow.
-	masked, err := r.maskedLatents(ctx, pixels, repaint, trained)
+	masked, err := r.maskedLatents(ctx, pixels, area, trained)
 	if err != nil {
 		return nil, err
 	}
@@ -80,16 +89,24 @@ func (p *Pipeline) Inpaint(ctx context.Context, prompt string, img, mask image.I
 		extra := make([][]float32, r.Images)
 		size := len(masked) / r.Images
 		for i := range extra {
-			extra[i] = append(append(extra[i], cells...), masked[i*size:(i+1)*size]...)
+			extra[i] = append(append(extra[i], area.cells...), masked[i*size:(i+1)*size]...)
 		}
-		if err := r.sample(ctx, x, r.denoiser(extra)); err != nil {
+		denoise, err := r.denoiser(extra)
+		if err != nil {
+			return nil, err
+		}
+		if err := r.sample(ctx, x, denoise); err != nil {
 			return nil, err
 		}
 	} else {
-		if err := r.sample(ctx, x, keepOutside(r.denoiser(nil), clean, noise, cells, r.schedule.Sigmas[0])); err != nil {
+		denoise, err := r.denoiser(nil)
+		if err != nil {
 			return nil, err
 		}
-		blend(x, cells, func(i int) float32 { return clean[i] / float32(r.schedule.FinalScale) })
+		if err := r.sample(ctx, x, keepOutside(denoise, clean, noise, area.cells, r.schedule.Sigmas[0])); err != nil {
+			return nil, err
+		}
+		blend(x, area.cells, func(i int) float32 { return clean[i] / float32(r.schedule.FinalScale) })
 	}
 	result, err := r.finish(ctx, x)
 	if err != nil {
@@ -97,20 +114,42 @@ func (p *Pipeline) Inpaint(ctx context.Context, prompt string, img, mask image.I
 	}
 	if r.KeepOutside {
 		for _, out := range result.Images {
-			keepOutsideMask(out, img, repaint)
+			rows := given.opaque(ctx)
+			if original.width == r.Width && original.height == r.Height {
+				rows = original.nrgba(ctx)
+			}
+			if err := overlay(out, area.mask, rows); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return result, nil
 }
 
-// maskedLatents draws latents [Images 4 h w] of the image with the masked pixels
-// made grey. If they are not wanted it only draws the noise.
-func (r *run) maskedLatents(ctx context.Context, pixels, mask []float32, wanted bool) ([]float32, error) {
+// readArea reads the mask in the size of the picture.
+func (r *run) readArea(ctx context.Context, mask image.Image) (*area, error) {
+	if err := r.checkMask(); err != nil {
+		return nil, err
+	}
+	src, err := newSource("mask", mask)
+	if err != nil {
+		return nil, err
+	}
+	return newArea(ctx, src, &r.Options, r.h, r.w)
+}
+
+// maskedLatents draws latents [Images 4 h w] of the image with the area to
+// repaint made gray. If they are not wanted it only draws the noise.
+func (r *run) maskedLatents(ctx context.Context, pixels []float32, a *area, wanted bool) ([]float32, error) {
 	if !wanted {
 		r.drawNoise(make([]float32, r.Images*r.VAE.Config.LatentChannels*r.h*r.w))
 		return nil, nil
 	}
-	posterior, err := r.encodeImage(ctx, maskedImage(pixels, mask))
+	hidden, err := a.hide(ctx, pixels)
+	if err != nil {
+		return nil, err
+	}
+	posterior, err := r.encodeImage(ctx, hidden)
 	if err != nil {
 		return nil, err
 	}

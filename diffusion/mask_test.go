@@ -11,14 +11,20 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// areaOf is what a mask repaints in a picture of width × height with cells of 8×8.
+func areaOf(t testing.TB, mask image.Image, o Options) (*area, error) {
+	src, err := newSource("mask", mask)
+	require.NoError(t, err)
+	return newArea(t.Context(), src, &o, o.Height/8, o.Width/8)
+}
+
 // diffusers made of mask.png the mask channel of the U-Net's input.
 func TestMaskAsDiffusers(t *testing.T) {
 	mask := readPNG(t, "testdata/mask.png")
-	require.NoError(t, checkMask(mask, readPNG(t, "testdata/input.png"), MaskLuminance))
-	pixelMask, err := maskToTensor(mask, MaskLuminance, 64, 64)
+	got, err := areaOf(t, mask, Options{Width: 64, Height: 64, MaskCells: MaskCellsSample})
 	require.NoError(t, err)
-	for i, v := range pixelMask {
-		require.Equal(t, mask.(*image.Gray).Pix[i] == 255, v == 1)
+	for i, v := range got.mask {
+		require.Equal(t, mask.(*image.Gray).Pix[i] == 255, v == 255)
 	}
 	var golden struct {
 		LatentMask []float32 `json:"latent_mask"`
@@ -26,7 +32,47 @@ func TestMaskAsDiffusers(t *testing.T) {
 	data, err := os.ReadFile("testdata/inpaint9_mask.json")
 	require.NoError(t, err)
 	require.NoError(t, json.Unmarshal(data, &golden))
-	assert.Equal(t, golden.LatentMask, maskToLatents(pixelMask, 64, 64, 8, 8))
+	assert.Equal(t, golden.LatentMask, got.cells)
+}
+
+// box is a black mask with a white rectangle.
+func box(w, h int, r image.Rectangle) *image.Gray {
+	m := image.NewGray(image.Rect(0, 0, w, h))
+	for y := r.Min.Y; y < r.Max.Y; y++ {
+		for x := r.Min.X; x < r.Max.X; x++ {
+			m.SetGray(x, y, color.Gray{255})
+		}
+	}
+	return m
+}
+
+func TestMaskCells(t *testing.T) {
+	tests := []struct {
+		name        string
+		box         image.Rectangle
+		any, sample []float32 // of 3×2 cells; nil for ErrEmptyMask
+	}{
+		{"a pixel", image.Rect(12, 5, 13, 6), []float32{0, 1, 0, 0, 0, 0}, nil},
+		{"the sampled pixel", image.Rect(8, 0, 9, 1), []float32{0, 1, 0, 0, 0, 0}, []float32{0, 1, 0, 0, 0, 0}},
+		{"a line between the samples", image.Rect(10, 0, 13, 16), []float32{0, 1, 0, 0, 1, 0}, nil},
+		{"the last pixel", image.Rect(23, 15, 24, 16), []float32{0, 0, 0, 0, 0, 1}, nil},
+		{"whole cells", image.Rect(0, 0, 16, 8), []float32{1, 1, 0, 0, 0, 0}, []float32{1, 1, 0, 0, 0, 0}},
+		{"across an edge", image.Rect(7, 7, 10, 9), []float32{1, 1, 0, 1, 1, 0}, []float32{0, 0, 0, 0, 1, 0}},
+		{"none", image.Rectangle{}, nil, nil},
+	}
+	for _, tt := range tests {
+		for choice, want := range map[MaskCells][]float32{MaskCellsAny: tt.any, MaskCellsSample: tt.sample} {
+			got, err := areaOf(t, box(24, 16, tt.box), Options{Width: 24, Height: 16, MaskCells: choice})
+			if want == nil {
+				assert.ErrorIs(t, err, ErrEmptyMask, "%s, %v", tt.name, choice)
+				continue
+			}
+			require.NoError(t, err, "%s, %v", tt.name, choice)
+			assert.Equal(t, want, got.cells, "%s, %v", tt.name, choice)
+		}
+	}
+	_, err := areaOf(t, box(24, 16, image.Rect(9, 9, 12, 12)), Options{Width: 24, Height: 16, MaskCells: MaskCellsSample})
+	assert.EqualError(t, err, "diffusion: mask: have no pixel to repaint: MaskCellsSample looks at one in 64 and sees none of the 9 to repaint")
 }
 
 func TestMaskModes(t *testing.T) {
@@ -40,9 +86,14 @@ func TestMaskModes(t *testing.T) {
 		MaskLuminance: {0, 1, 1, 0, 0, 1}, // pure green has luminance 150
 		MaskAlpha:     {0, 0, 1, 1, 0, 0},
 	} {
-		got, err := maskToTensor(mask, mode, 6, 1)
+		src, err := newSource("mask", mask)
 		require.NoError(t, err)
-		assert.Equal(t, want, got, "%v", mode)
+		got, err := readMask(t.Context(), src, mode, 6, 1)
+		require.NoError(t, err)
+		a := &area{mask: got, width: 6}
+		for x, v := range want {
+			assert.Equal(t, v == 1, a.painted(x, 0), "%v, pixel %d", mode, x)
+		}
 	}
 }
 
@@ -51,63 +102,39 @@ func TestEmptyMask(t *testing.T) {
 		MaskLuminance: fill(9, 9, color.NRGBA{127, 127, 127, 0}),
 		MaskAlpha:     fill(9, 9, color.NRGBA{255, 255, 255, 255}),
 	} {
-		_, err := maskToTensor(mask, mode, 16, 8)
+		_, err := areaOf(t, mask, Options{Mask: mode, Width: 16, Height: 8})
 		assert.ErrorIs(t, err, ErrEmptyMask, "%v", mode)
 	}
 }
 
-func TestCheckMask(t *testing.T) {
-	img := fill(8, 8, color.NRGBA{})
-	assert.NoError(t, checkMask(fill(8, 8, color.NRGBA{}), img, MaskAlpha))
-	assert.EqualError(t, checkMask(fill(8, 9, color.NRGBA{}), img, MaskLuminance),
-		"diffusion: mask: have 8×9 pixels, want the image's 8×8")
-	assert.ErrorContains(t, checkMask(nil, img, MaskLuminance), "diffusion: mask: have no image")
-	assert.ErrorContains(t, checkMask(img, img, 7), "diffusion: mask mode: have 7")
+func TestMaskSettings(t *testing.T) {
+	assert.NoError(t, (&Options{Mask: MaskAlpha, MaskCells: MaskCellsSample}).checkMask())
+	assert.EqualError(t, (&Options{Mask: 7}).checkMask(), "diffusion: mask mode: have 7, want MaskLuminance or MaskAlpha")
+	assert.EqualError(t, (&Options{MaskCells: -1}).checkMask(), "diffusion: mask cells: have -1, want MaskCellsAny or MaskCellsSample")
 	assert.Equal(t, []string{"luminance", "alpha", "MaskMode(7)"},
 		[]string{MaskLuminance.String(), MaskAlpha.String(), MaskMode(7).String()})
+	assert.Equal(t, []string{"any", "sample", "MaskCells(7)"},
+		[]string{MaskCellsAny.String(), MaskCellsSample.String(), MaskCells(7).String()})
 }
 
-func TestNearest(t *testing.T) {
-	tests := []struct {
-		in, out int
-		want    []int
-	}{
-		{64, 8, []int{0, 8, 16, 24, 32, 40, 48, 56}},
-		{5, 3, []int{0, 1, 3}},
-		{2, 4, []int{0, 0, 1, 1}},
-		{1, 2, []int{0, 0}},
+// An inpainting model sees nothing of the cells that it is told to repaint, or with
+// MaskCellsSample nothing of the mask's pixels.
+func TestHide(t *testing.T) {
+	x := make([]float32, 3*16*16)
+	for i := range x {
+		x[i] = 1
 	}
-	for _, tt := range tests {
-		for i, want := range tt.want {
-			assert.Equal(t, want, nearest(i, tt.in, tt.out), "%d of %d to %d", i, tt.in, tt.out)
+	hole := image.Rect(6, 8, 9, 16) // in the lower cells, across their edge
+	for choice, hidden := range map[MaskCells]image.Rectangle{
+		MaskCellsAny:    image.Rect(0, 8, 16, 16),
+		MaskCellsSample: hole,
+	} {
+		a, err := areaOf(t, box(16, 16, hole), Options{Width: 16, Height: 16, MaskCells: choice})
+		require.NoError(t, err)
+		got, err := a.hide(t.Context(), x)
+		require.NoError(t, err)
+		for i, v := range got {
+			require.Equal(t, image.Pt(i%16, i/16%16).In(hidden), v == 0, "%v, value %d", choice, i)
 		}
 	}
-}
-
-func TestMaskedImage(t *testing.T) {
-	x := []float32{1, -1, 0.5, 0.25, -0.5, 1}
-	assert.Equal(t, []float32{1, 0, 0.5, 0, -0.5, 0}, maskedImage(x, []float32{0, 1}))
-}
-
-func TestKeepOutsideMask(t *testing.T) {
-	original := fill(4, 2, color.NRGBA{10, 20, 30, 40})
-	original.SetNRGBA(1, 0, color.NRGBA{1, 2, 3, 0})
-	mask := []float32{0, 0, 1, 1, 0, 1, 1, 0}
-	result := fill(4, 2, color.NRGBA{200, 200, 200, 255})
-	keepOutsideMask(result, original, mask)
-	for i, m := range mask {
-		want := color.NRGBA{200, 200, 200, 255}
-		if m == 0 {
-			want = original.NRGBAAt(i%4, i/4)
-		}
-		assert.Equal(t, want, result.NRGBAAt(i%4, i/4), "pixel %d", i)
-	}
-
-	// Another size: the pixels of imageToTensor.
-	img := readPNG(t, "testdata/input.png")
-	result = fill(32, 40, color.NRGBA{})
-	keepOutsideMask(result, img, make([]float32, 32*40))
-	want, err := tensorToImages(imageToTensor(img, 32, 40), 1, 40, 32)
-	require.NoError(t, err)
-	assert.Equal(t, want[0].Pix, result.Pix)
 }

@@ -1,6 +1,10 @@
 package diffusion
 
-import "sdgo/sampler"
+import (
+	"fmt"
+
+	"sdgo/sampler"
+)
 
 // stream is the noise of one image: everything that is random in its picture, in
 // the order in which diffusers draws it.
@@ -11,13 +15,15 @@ type stream struct {
 }
 
 // newStream returns the noise of a seed: torch's, unless the caller has its own.
-func newStream(seed uint64, own func(seed uint64) sampler.Noise) *stream {
+func newStream(seed uint64, own func(seed uint64) sampler.Noise) (*stream, error) {
 	s := &stream{begin: func() sampler.Noise { return sampler.NewTorch(seed).Normal }}
 	if own != nil {
 		s.begin = func() sampler.Noise { return own(seed) }
 	}
-	s.noise = s.begin()
-	return s
+	if s.noise = s.begin(); s.noise == nil {
+		return nil, fmt.Errorf("diffusion: NewNoise: have no noise for seed %d", seed)
+	}
+	return s, nil
 }
 
 // draw fills dst.
@@ -26,16 +32,21 @@ func (s *stream) draw(dst []float32) {
 	s.draws = append(s.draws, len(dst))
 }
 
-// rewind puts the stream where it was after the given draws.
-func (s *stream) rewind(draws []int) {
+// rewind puts the stream where it was after the given draws, if it begins again.
+func (s *stream) rewind(draws []int) (ok bool) {
 	s.noise, s.draws = s.begin(), nil
+	if s.noise == nil {
+		return false
+	}
 	for _, n := range draws {
 		s.draw(make([]float32, n))
 	}
+	return true
 }
 
 // samplingNoise returns a func that starts the noise of all images from where it
-// is now, so that a resumed run draws the same.
+// is now, so that a resumed run draws the same. It returns nil, which samplers
+// that add noise refuse, if that of an image does not begin again.
 func (r *run) samplingNoise() func() sampler.Noise {
 	begin := make([][]int, len(r.noise))
 	for i, s := range r.noise {
@@ -43,7 +54,9 @@ func (r *run) samplingNoise() func() sampler.Noise {
 	}
 	return func() sampler.Noise {
 		for i, s := range r.noise {
-			s.rewind(begin[i])
+			if !s.rewind(begin[i]) {
+				return nil
+			}
 		}
 		return r.drawNoise
 	}

@@ -29,7 +29,9 @@ type Options struct {
 	// Guidance is the guidance scale of Ho and Salimans (2022), at most 1000.
 	// Zero means 7.5; one turns guidance off and halves the work. A sampler with
 	// CFG++ takes the same number as it is and wants it small, about 0.5 to 2; one
-	// is then a scale like any other.
+	// is then a scale like any other. A model that was distilled from guided ones
+	// (LCM's, whose U-Net has a time_cond_proj_dim) reads the scale as an input: every
+	// scale costs one half, and the negative prompt has no effect.
 	//
 	// https://arxiv.org/abs/2207.12598
 	Guidance float64
@@ -110,8 +112,14 @@ type Options struct {
 	// MaskLuminance: the bright ones.
 	Mask MaskMode
 
-	// KeepOutside makes Inpaint return the pixels outside the mask as they were in
-	// the image, byte for byte.
+	// MaskCells says which cells of the latents an inpainting mask repaints. Zero
+	// means MaskCellsAny: those with any pixel of the mask.
+	MaskCells MaskCells
+
+	// KeepOutside makes Inpaint lay the image over the result by the mask's value:
+	// black gives the image's pixels byte for byte, white the result's, and gray mixes
+	// the two, so that a soft mask has no seam. It is apply_overlay of diffusers. An
+	// image of another size than the picture is resized first.
 	KeepOutside bool
 
 	// Tile is the side in pixels of the overlapping tiles in which the VAE encodes
@@ -180,6 +188,9 @@ const (
 	maxSide     = 1 << 16 // pixels; the memory limit is far below its square
 )
 
+// defaultGuidance is the guidance scale of diffusers' pipelines.
+const defaultGuidance = 7.5
+
 // withDefaults returns the options with zeros replaced, or an error that names
 // the option that is wrong.
 func (o *Options) withDefaults() (Options, error) {
@@ -191,12 +202,14 @@ func (o *Options) withDefaults() (Options, error) {
 		v.Steps = 50
 	}
 	if v.Guidance == 0 {
-		v.Guidance = 7.5
+		v.Guidance = defaultGuidance
 	}
 	if v.Images == 0 {
 		v.Images = 1
 	}
 	switch {
+	case v.Sampler != nil && sampler.IsNil(v.Sampler):
+		return v, fmt.Errorf("diffusion: sampler: have a nil %T", v.Sampler)
 	case v.Images < 1 || v.Images > maxImages:
 		return v, fmt.Errorf("diffusion: images: have %d, want 1 to %d", v.Images, maxImages)
 	case v.Steps < 1 || v.Steps > 1000:
@@ -223,6 +236,9 @@ func (o *Options) withDefaults() (Options, error) {
 
 // size replaces zeros in the size of the picture by the given one and checks it.
 func (o *Options) size(width, height, factor int) error {
+	if o.Width == 0 && width < factor || o.Height == 0 && height < factor {
+		return fmt.Errorf("diffusion: image: have %d×%d pixels, want at least %d×%d, or a width and height in the options", width, height, factor, factor)
+	}
 	if o.Width == 0 {
 		o.Width = width / factor * factor
 	}

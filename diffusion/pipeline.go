@@ -26,6 +26,10 @@ import (
 // It is safe for concurrent use: calls share the weights, and all else is their
 // own. The parts may be used alone too.
 //
+// A call's Denoiser, noise and Step end with it: who kept one gets an error. A panic
+// in a function or sampler of the caller's passes through to the caller, after what
+// the call held was given back.
+//
 // https://arxiv.org/abs/2112.10752
 type Pipeline struct {
 	Tokenizer   *clip.Tokenizer
@@ -63,6 +67,8 @@ type run struct {
 	h, w     int           // size of the latents
 
 	encodeTile, decodeTile int // sides in pixels, or 0: whole
+
+	endWrapped func() // ends the Denoiser that Wrap got; may be nil
 }
 
 // TextToImage makes pictures of the prompt. Prompts are cut to 77 tokens; the
@@ -91,7 +97,11 @@ func (p *Pipeline) TextToImage(ctx context.Context, prompt string, o *Options) (
 	for i := range x {
 		x[i] *= scale
 	}
-	if err := r.sample(ctx, x, r.denoiser(nil)); err != nil {
+	denoise, err := r.denoiser(nil)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.sample(ctx, x, denoise); err != nil {
 		return nil, err
 	}
 	return r.finish(ctx, x)
@@ -111,13 +121,21 @@ func (p *Pipeline) ImageToImage(ctx context.Context, prompt string, img image.Im
 	if err := p.checkPlain(); err != nil {
 		return nil, err
 	}
-	if err := r.prepareImage(img, 0.8); err != nil {
+	original, err := newSource("image", img)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.prepareImage(original, 0.8); err != nil {
 		return nil, err
 	}
 	if err := r.encodeText(ctx, prompt); err != nil {
 		return nil, err
 	}
-	posterior, err := r.encodeImage(ctx, imageToTensor(img, r.Width, r.Height))
+	_, pixels, err := r.readImage(ctx, original)
+	if err != nil {
+		return nil, err
+	}
+	posterior, err := r.encodeImage(ctx, pixels)
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +148,11 @@ func (p *Pipeline) ImageToImage(ctx context.Context, prompt string, img image.Im
 		return nil, err
 	}
 	x := addNoise(clean, noise, r.schedule.Sigmas[0])
-	if err := r.sample(ctx, x, r.denoiser(nil)); err != nil {
+	denoise, err := r.denoiser(nil)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.sample(ctx, x, denoise); err != nil {
 		return nil, err
 	}
 	return r.finish(ctx, x)
@@ -157,7 +179,11 @@ func (p *Pipeline) newRun(config *scheduler.Config, o *Options) (*run, error) {
 	for i := range r.Images {
 		seed := r.Seed + uint64(i)
 		r.result.Seeds = append(r.result.Seeds, seed)
-		r.noise = append(r.noise, newStream(seed, r.NewNoise))
+		stream, err := newStream(seed, r.NewNoise)
+		if err != nil {
+			return nil, err
+		}
+		r.noise = append(r.noise, stream)
 	}
 	return r, nil
 }
@@ -195,6 +221,9 @@ func (r *run) prepare(width, height int) error {
 	r.h, r.w = r.Height/factor, r.Width/factor
 	var err error
 	if r.sampler, err = solver(&r.Options, r.schedule); err != nil {
+		return err
+	}
+	if err := r.checkDistilled(); err != nil {
 		return err
 	}
 	if err := r.prepareUNet(); err != nil {
@@ -238,8 +267,11 @@ func (r *run) prepareUNet() error {
 	return err
 }
 
-// close gives back what the run holds beside the model.
+// close gives back what the run holds beside the model, once nobody uses it.
 func (r *run) close() {
+	if r.endWrapped != nil {
+		r.endWrapped()
+	}
 	if r.keeper != nil {
 		r.keeper.close()
 	}
@@ -247,10 +279,7 @@ func (r *run) close() {
 
 // prepareImage does the same for a picture made from an image, and takes the
 // part of the schedule that the strength leaves.
-func (r *run) prepareImage(img image.Image, strength float64) error {
-	if err := checkImage("image", img); err != nil {
-		return err
-	}
+func (r *run) prepareImage(img *source, strength float64) error {
 	if !r.VAE.HasEncoder() {
 		return fmt.Errorf("diffusion: %w", ErrNoEncoder)
 	}
@@ -261,18 +290,12 @@ func (r *run) prepareImage(img image.Image, strength float64) error {
 	if r.schedule, err = r.schedule.Tail(r.Strength); err != nil {
 		return fmt.Errorf("diffusion: %w", err)
 	}
-	if err := r.prepare(img.Bounds().Dx(), img.Bounds().Dy()); err != nil {
+	if err := r.prepare(img.width, img.height); err != nil {
 		return err
 	}
 	r.encodeTile, err = r.tile(r.Height, r.Width, r.VAE.CheckEncode, r.VAE.CheckEncodeTiles, r.VAE.FitEncode)
 	return err
 }
-
-// guided says whether the unconditional half is computed. CFG++ needs it whatever
-// the scale.
-func (r *run) guided() bool { return guided(r.Guidance, r.sampler) }
-
-func guided(scale float64, s sampler.Sampler) bool { return scale > 1 || sampler.NeedsUncond(s) }
 
 // encodeText fills cond and both. As in diffusers, clip skip is for the prompt
 // alone: the negative prompt goes through all layers.
@@ -310,6 +333,17 @@ func (r *run) encode(ctx context.Context, ids []int, skip int) ([]float32, error
 		return nil, fmt.Errorf("diffusion: %w", err)
 	}
 	return x, nil
+}
+
+// readImage returns the image in the size of the picture, as pixels and as a
+// tensor [1 3 H W].
+func (r *run) readImage(ctx context.Context, img *source) (pixels, []float32, error) {
+	p, err := resize(ctx, img.rgb(ctx), r.Width, r.Height).collect()
+	if err != nil {
+		return pixels{}, nil, err
+	}
+	x, err := p.tensor(ctx)
+	return p, x, err
 }
 
 // encodeImage maps an image [1 3 H W] to the distribution of its latents.
@@ -413,7 +447,7 @@ func (r *run) sample(ctx context.Context, x []float32, denoise sampler.Denoiser)
 		}
 		r.result.Timings.Calls = step.Calls
 		if r.OnStep != nil {
-			if err := r.OnStep(r.report(steps, step)); err != nil {
+			if err := r.onStep(steps, step); err != nil {
 				return fmt.Errorf("diffusion: step %d: %w", step.Index, err)
 			}
 		}
@@ -454,7 +488,7 @@ func (r *run) finish(ctx context.Context, x []float32) (*Result, error) {
 		if err := checkFinite("vae decoder", decoded.Float32s()); err != nil {
 			return nil, fmt.Errorf("diffusion: %w", err)
 		}
-		images, err := tensorToImages(decoded.Float32s(), 1, r.Height, r.Width)
+		images, err := tensorToImages(ctx, decoded.Float32s(), 1, r.Height, r.Width)
 		if err != nil {
 			return nil, err
 		}

@@ -462,14 +462,16 @@ func TestBadInput(t *testing.T) {
 		{imageToImage(nil), Options{}, "image: have no image"},
 		{imageToImage(image.NewNRGBA(image.Rectangle{})), Options{}, "empty image"},
 		{imageToImage(white), Options{}, "image"},
-		{imageToImage(image.NewNRGBA(image.Rect(0, 0, 5, 64))), Options{}, "diffusion: size: have 0×64 pixels"},
+		{imageToImage(image.NewNRGBA(image.Rect(0, 0, 5, 64))), Options{}, "diffusion: image: have 5×64 pixels, want at least 8×8"},
 		{imageToImage(img), Options{Strength: 1.01}, "diffusion: strength: have 1.01, want above 0, to 1"},
 		{imageToImage(img), Options{Strength: -0.5}, "diffusion: strength: have -0.5"},
 		{imageToImage(img), Options{Strength: 0.01}, "strength"},
 		{inpaint(mask(64, 64, color.Black)), Options{}, ErrEmptyMask.Error()},
-		{inpaint(mask(32, 64, color.White)), Options{}, "diffusion: mask: have 32×64 pixels, want the image's 64×64"},
+		{imageToImage(image.NewNRGBA(image.Rect(0, 0, 7, 7))), Options{}, "diffusion: image: have 7×7 pixels, want at least 8×8"},
+		{imageToImage(image.NewNRGBA(image.Rect(0, 0, 7, 7))), Options{Width: 64}, "diffusion: image: have 7×7 pixels, want at least 8×8"},
 		{inpaint(nil), Options{}, "mask: have no image"},
 		{inpaint(mask(64, 64, color.White)), Options{Mask: 7}, "mask mode: have 7"},
+		{inpaint(mask(64, 64, color.White)), Options{MaskCells: 7}, "mask cells: have 7"},
 	} {
 		_, err := tt.call(t.Context(), &tt.o)
 		assert.ErrorContains(t, err, tt.want)
@@ -618,6 +620,9 @@ func TestDefaultSize(t *testing.T) {
 	}
 }
 
+// pointer is what Git leaves of a large file where Git LFS is not installed.
+const pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:19da7aaa4b880e59d56843f1fcb4dd9b599c28a1d9d9af7c1143057c8ffae9f1\nsize 3438167540\n"
+
 func TestBadModels(t *testing.T) {
 	for _, tt := range []struct{ file, data, want string }{
 		{"model_index.json", "", "model_index.json"},
@@ -632,6 +637,11 @@ func TestBadModels(t *testing.T) {
 		{"unet/diffusion_pytorch_model.safetensors", "x", "diffusion_pytorch_model.safetensors"},
 		{"vae/config.json", `{"latent_channels": 8}`, "vae"},
 		{"text_encoder/model.safetensors", "", "model.safetensors"},
+		{"model_index.json", pointer, "model_index.json: this is a Git LFS pointer"},
+		{"tokenizer/vocab.json", pointer, "tokenizer/vocab.json: this is a Git LFS pointer"},
+		{"tokenizer/merges.txt", pointer, "tokenizer/merges.txt: this is a Git LFS pointer"},
+		{"vae/config.json", pointer, "vae/config.json: this is a Git LFS pointer"},
+		{"vae/diffusion_pytorch_model.safetensors", pointer, "vae/diffusion_pytorch_model.safetensors: offset 0: this is a Git LFS pointer"},
 	} {
 		var data []byte
 		if tt.data != "" {

@@ -26,9 +26,13 @@ func (p *Pipeline) Plan(o *Options) (*Plan, error) {
 	if o == nil {
 		o = &Options{}
 	}
-	texts := 2
-	if o.Guidance != 0 && !guided(o.Guidance, o.Sampler) {
-		texts = 1
+	scale := o.Guidance
+	if scale == 0 {
+		scale = defaultGuidance
+	}
+	texts := 1
+	if p.guided(scale, o.Sampler) {
+		texts = 2
 	}
 	sized, factor := *o, p.VAE.Config.Factor()
 	width, height := p.defaultSize()

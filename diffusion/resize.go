@@ -1,6 +1,9 @@
 package diffusion
 
-import "math"
+import (
+	"context"
+	"math"
+)
 
 // pixels is an 8-bit image of one or more interleaved channels, [H W C].
 type pixels struct {
@@ -12,7 +15,26 @@ func newPixels(width, height, channels int) pixels {
 	return pixels{width, height, channels, make([]uint8, width*height*channels)}
 }
 
-// resize returns p in another size, p itself if the size is the same. It is
+// rows is an image that is read row by row, from the top, so that a large photo
+// needs no copy: next sets dst [width channels] to the next row.
+type rows struct {
+	width, height, channels int
+	next                    func(dst []uint8) error
+}
+
+// collect reads all rows.
+func (r rows) collect() (pixels, error) {
+	p := newPixels(r.width, r.height, r.channels)
+	stride := r.width * r.channels
+	for y := range r.height {
+		if err := r.next(p.pix[y*stride:][:stride]); err != nil {
+			return pixels{}, err
+		}
+	}
+	return p, nil
+}
+
+// resize returns an image in another size, itself if the size is the same. It is
 // the Lanczos resampling of Pillow 13, bit for bit: a windowed sinc of three
 // lobes, stretched when the image shrinks so that it covers three pixels of the
 // result, along the rows and along the columns, in fixed point. Clipping between
@@ -20,55 +42,75 @@ func newPixels(width, height, channels int) pixels {
 // twice the pixels that the rows lose (Pillow before 13 always began with rows).
 //
 // Duchon (1979), Lanczos Filtering in One and Two Dimensions.
-func resize(p pixels, width, height int) pixels {
-	if lost := p.height - height; lost > 0 && lost > 2*(p.width-width) {
-		return resizeRows(resizeColumns(p, height), width)
+func resize(ctx context.Context, r rows, width, height int) rows {
+	if lost := r.height - height; lost > 0 && lost > 2*(r.width-width) {
+		return resizeRows(resizeColumns(ctx, r, height), width)
 	}
-	return resizeColumns(resizeRows(p, width), height)
+	return resizeColumns(ctx, resizeRows(r, width), height)
 }
 
-func resizeRows(p pixels, width int) pixels {
-	if width == p.width {
-		return p
+func resizeRows(r rows, width int) rows {
+	if width == r.width {
+		return r
 	}
-	taps := lanczosTaps(p.width, width)
-	out := newPixels(width, p.height, p.channels)
-	for y := range p.height {
-		row := p.pix[y*p.width*p.channels:][:p.width*p.channels]
+	taps := lanczosTaps(r.width, width)
+	row := make([]uint8, r.width*r.channels)
+	return rows{width, r.height, r.channels, func(dst []uint8) error {
+		if err := r.next(row); err != nil {
+			return err
+		}
 		for x, t := range taps {
-			for c := range p.channels {
+			for c := range r.channels {
 				sum := int32(tapRounding)
 				for i, w := range t.weights {
-					sum += w * int32(row[(t.first+i)*p.channels+c])
+					sum += w * int32(row[(t.first+i)*r.channels+c])
 				}
-				out.pix[(y*width+x)*p.channels+c] = clip8(sum)
+				dst[x*r.channels+c] = clip8(sum)
 			}
 		}
-	}
-	return out
+		return nil
+	}}
 }
 
-func resizeColumns(p pixels, height int) pixels {
-	if height == p.height {
-		return p
+// resizeColumns keeps as many rows as make one of the result.
+func resizeColumns(ctx context.Context, r rows, height int) rows {
+	if height == r.height {
+		return r
 	}
-	stride := p.width * p.channels
-	out := newPixels(p.width, height, p.channels)
+	taps := lanczosTaps(r.height, height)
+	kept := 0
+	for _, t := range taps {
+		kept = max(kept, len(t.weights))
+	}
+	stride := r.width * r.channels
+	ring := make([]uint8, kept*stride)
+	row := func(y int) []uint8 { return ring[y%kept*stride:][:stride] }
 	sums := make([]int32, stride)
-	for y, t := range lanczosTaps(p.height, height) {
+	y, read := 0, 0
+	return rows{r.width, height, r.channels, func(dst []uint8) error {
+		t := taps[y]
+		y++
+		for ; read < t.first+len(t.weights); read++ {
+			if err := r.next(row(read)); err != nil {
+				return err
+			}
+		}
 		for i := range sums {
 			sums[i] = tapRounding
 		}
 		for i, w := range t.weights {
-			for j, v := range p.pix[(t.first+i)*stride:][:stride] {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			for j, v := range row(t.first + i) {
 				sums[j] += w * int32(v)
 			}
 		}
 		for i, sum := range sums {
-			out.pix[y*stride+i] = clip8(sum)
+			dst[i] = clip8(sum)
 		}
-	}
-	return out
+		return nil
+	}}
 }
 
 // taps are the weights of the pixels from first on that make one pixel of the

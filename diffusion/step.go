@@ -1,8 +1,10 @@
 package diffusion
 
 import (
+	"errors"
 	"image"
 	"slices"
+	"sync"
 
 	"gorgonia.org/tensor"
 
@@ -10,7 +12,9 @@ import (
 	"sdgo/sampler"
 )
 
-// Step is the state of a run after a step.
+// Step is the state of a run after a step. Its fields, which are the caller's own,
+// may be kept; its methods may be called from any goroutine while OnStep runs, and
+// are an error after that.
 type Step struct {
 	Step, Steps int     // steps done, counted from 1, and in all
 	Sigma       float64 // noise level of Latents
@@ -24,47 +28,87 @@ type Step struct {
 	// Latents [N 4 H/8 W/8] is x₀ + Sigma·ε.
 	Latents *tensor.Dense
 
-	denoised []float32
-	run      *sampler.Run
-	keeper   *keeper
+	moment *moment
 }
 
-// report describes a step of the run to the caller.
-func (r *run) report(steps *sampler.Run, s sampler.Step) Step {
-	return Step{
+// moment is what a Step reads of its run, which waits meanwhile.
+type moment struct {
+	run      *run
+	steps    *sampler.Run
+	denoised []float32
+
+	mu   sync.RWMutex // held for reading while a method of the Step runs
+	over bool
+}
+
+// errOver is the error of a Step that was kept.
+var errOver = errors.New("diffusion: step: have one that is over, want a call during OnStep")
+
+// onStep reports a step of the run to the caller.
+func (r *run) onStep(steps *sampler.Run, s sampler.Step) error {
+	m := &moment{run: r, steps: steps, denoised: s.Denoised}
+	defer m.end()
+	return r.OnStep(Step{
 		Step: s.Index, Steps: len(r.schedule.Timesteps), Sigma: s.Sigma,
-		Latents:  engine.Tensor(slices.Clone(s.X), r.Images, r.VAE.Config.LatentChannels, r.h, r.w),
-		Calls:    s.Calls,
-		Reused:   r.keeper.reused(),
-		denoised: s.Denoised, run: steps, keeper: r.keeper,
+		Latents: engine.Tensor(slices.Clone(s.X), r.Images, r.VAE.Config.LatentChannels, r.h, r.w),
+		Calls:   s.Calls,
+		Reused:  r.keeper.reused(),
+		moment:  m,
+	})
+}
+
+// end waits for the methods that run and makes later ones an error.
+func (m *moment) end() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.over = true
+}
+
+// during calls f unless the step is over.
+func (m *moment) during(f func() error) error {
+	if m == nil {
+		return errOver
 	}
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if m.over {
+		return errOver
+	}
+	return f()
 }
 
 // Preview returns a small picture of each image, one pixel for each latent cell:
 // a linear guess at what the denoised latents show, made for Stable Diffusion 1.
-// It is an error if the latents have other than 4 channels. Call it during
-// OnStep.
-func (s Step) Preview() ([]*image.NRGBA, error) {
-	shape := s.Latents.Shape()
-	size := shape[1] * shape[2] * shape[3]
-	var out []*image.NRGBA
-	for i := range shape[0] {
-		img, err := previewImage(s.denoised[i*size:(i+1)*size], shape[2], shape[3], 1)
-		if err != nil {
-			return nil, err
+// It is an error if the latents have other than 4 channels, if the sampler has not
+// called the model yet, and once OnStep has returned.
+func (s Step) Preview() (images []*image.NRGBA, err error) {
+	err = s.moment.during(func() error {
+		r, denoised := s.moment.run, s.moment.denoised
+		if len(denoised) == 0 {
+			return errors.New("diffusion: preview: have no estimate: the sampler has not called the model")
 		}
-		out = append(out, img)
-	}
-	return out, nil
+		size := len(denoised) / r.Images
+		for i := range r.Images {
+			img, err := previewImage(denoised[i*size:(i+1)*size], r.h, r.w, 1)
+			if err != nil {
+				return err
+			}
+			images = append(images, img)
+		}
+		return nil
+	})
+	return images, err
 }
 
-// Save returns the run up to this step as bytes for Options.Resume. Call it
-// during OnStep. With Options.Reuse they hold the features that are kept: tens of
-// megabytes an image at 512×512 pixels.
-func (s Step) Save() ([]byte, error) {
-	data, err := s.run.Save()
-	if err != nil {
-		return nil, err
-	}
-	return s.keeper.save(data)
+// Save returns the run up to this step as bytes for Options.Resume. It is an error
+// once OnStep has returned. With Options.Reuse they hold the features that are kept:
+// tens of megabytes an image at 512×512 pixels.
+func (s Step) Save() (data []byte, err error) {
+	err = s.moment.during(func() error {
+		if data, err = s.moment.steps.Save(); err == nil {
+			data, err = s.moment.run.keeper.save(data)
+		}
+		return err
+	})
+	return data, err
 }

@@ -125,7 +125,7 @@ func load(f fs.File) (*mapping, error) {
 
 // parse checks the header of m and lists its tensors.
 func parse(m *mapping) (*File, *FormatError) {
-	n, err := headerLength(m.data, int64(len(m.data)))
+	n, err := headerLength(m.data)
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,8 @@ import (
 	"math/bits"
 	"slices"
 	"unicode/utf8"
+
+	"sdgo/internal/gitlfs"
 )
 
 const (
@@ -49,18 +51,21 @@ type entry struct {
 	at         int // where the header names it
 }
 
-// headerLength reads the length of the JSON header from the first bytes of a
-// file and checks it against the file's size.
-func headerLength(prefix []byte, size int64) (int, *FormatError) {
-	if len(prefix) < lengthSize {
-		return 0, &FormatError{Msg: fmt.Sprintf("have %d bytes, want at least %d", len(prefix), lengthSize)}
+// headerLength reads the length of the JSON header of a file and checks it against
+// the file's size.
+func headerLength(data []byte) (int, *FormatError) {
+	if len(data) < lengthSize {
+		return 0, &FormatError{Msg: fmt.Sprintf("have %d bytes, want at least %d", len(data), lengthSize)}
 	}
-	n := binary.LittleEndian.Uint64(prefix)
+	if gitlfs.IsPointer(data) {
+		return 0, &FormatError{Msg: gitlfs.ErrPointer.Error()}
+	}
+	n := binary.LittleEndian.Uint64(data)
 	if n > maxHeader {
 		return 0, &FormatError{Msg: fmt.Sprintf("header of %d bytes, want at most %d", n, maxHeader)}
 	}
-	if int64(n) > size-lengthSize {
-		return 0, &FormatError{Msg: fmt.Sprintf("header of %d bytes, but the file has %d after the length", n, size-lengthSize)}
+	if n > uint64(len(data)-lengthSize) {
+		return 0, &FormatError{Msg: fmt.Sprintf("header of %d bytes, but the file has %d after the length", n, len(data)-lengthSize)}
 	}
 	return int(n), nil
 }

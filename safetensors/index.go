@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"sdgo/internal/gitlfs"
 )
 
 // maxIndex bounds the size of an index file in bytes.
@@ -100,10 +102,13 @@ func readIndex(fsys fs.FS, name string) ([]shard, error) {
 
 // parseIndex parses the JSON of an index.
 func parseIndex(src []byte) ([]shard, *FormatError) {
+	if gitlfs.IsPointer(src) {
+		return nil, &FormatError{Msg: gitlfs.ErrPointer.Error()}
+	}
 	if i := invalidUTF8(src); i >= 0 {
 		return nil, &FormatError{Offset: int64(i), Msg: "index: invalid UTF-8"}
 	}
-	p := &parser{src: src}
+	p := &parser{src: src, python: true}
 	files := make(map[string]shard)
 	names := make(map[string]bool)
 	var sawMap bool

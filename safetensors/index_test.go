@@ -35,7 +35,7 @@ func shards(t *testing.T, index string) fstest.MapFS {
 	}
 }
 
-const goodIndex = `{"metadata":{"total_size":16},"weight_map":{"c":"m-2.safetensors","a":"m-1.safetensors","b":"m-1.safetensors"}}`
+const goodIndex = `{"metadata":{"total_size":16,"loss":NaN,"best":[-Infinity,Infinity]},"weight_map":{"c":"m-2.safetensors","a":"m-1.safetensors","b":"m-1.safetensors"}}`
 
 func TestIndex(t *testing.T) {
 	fsys := shards(t, goodIndex)
@@ -77,6 +77,8 @@ func TestIndexErrors(t *testing.T) {
 		{`{"weight_map":{}} x`, "nothing more"},
 		{"{\"weight_map\":{\"\xff\":\"m-1.safetensors\"}}", "UTF-8"},
 		{`{"weight_map":{"a":"m-1.safetensors","\u0061":"m-1.safetensors"}}`, `tensor "a" comes twice`},
+		{`{"x":Nan,"weight_map":{}}`, "have 'N', want a value"},
+		{`{"weight_map":{"a":NaN}}`, "want a string"},
 		{`{"weight_map":{"c":"m-1.safetensors"}}`, `tensor "c" is not in m-1.safetensors`},
 		{`{"weight_map":{"a":"m-3.safetensors"}}`, "file does not exist"},
 		{`{"weight_map":{"a":"m.index.json"}}`, "m.index.json: offset 0: header of"},

@@ -1,6 +1,7 @@
 package safetensors
 
 import (
+	"bytes"
 	"fmt"
 	"strconv"
 	"strings"
@@ -22,6 +23,8 @@ type parser struct {
 	base  int64 // offset of src in the file
 	depth int
 	err   *FormatError
+
+	python bool // Infinity, -Infinity and NaN, which Python writes, are values that can be skipped
 }
 
 // fail records an error at src[pos].
@@ -276,6 +279,7 @@ func (p *parser) skip(what string) {
 		return
 	}
 	switch c := p.next(); {
+	case p.python && p.notFinite():
 	case c == '{':
 		p.object(what, func(string, int) { p.skip(what) })
 	case c == '[':
@@ -296,6 +300,18 @@ func (p *parser) skip(what string) {
 		}
 		p.pos += len(word)
 	}
+}
+
+// notFinite reads one of Python's words for a float that is not a number, and reports
+// whether it did.
+func (p *parser) notFinite() bool {
+	for _, word := range []string{"-Infinity", "Infinity", "NaN"} {
+		if bytes.HasPrefix(p.src[p.pos:], []byte(word)) {
+			p.pos += len(word)
+			return true
+		}
+	}
+	return false
 }
 
 // null reads the word null if it stands here, and reports whether it did.

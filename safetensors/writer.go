@@ -7,12 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"unicode/utf8"
+
+	"sdgo/internal/atomicfile"
 )
 
 // Write writes a safetensors file to w, byte for byte as the official
@@ -155,46 +154,26 @@ func appendString(b []byte, s string) []byte {
 }
 
 // WriteFile writes a file as [Write] does, and atomically: a reader sees the
-// old content of path or the new one, never a part, also after a crash. It
-// writes a temporary file in the same directory, flushes it to the disk and
-// renames it. On an error before that last step nothing is left behind, and
-// what was at path is untouched. A symbolic link at path is replaced.
-func WriteFile(path string, tensors []Tensor, metadata map[string]string) (err error) {
-	f, err := createTemp(path)
+// old content of path or the new one, never a part, also after a crash. It is flushed
+// to the disk before it takes the old one's place. On an error before that last step
+// nothing is left behind, and what was at path is untouched; on Linux nothing is left
+// of a process that was killed, either. A symbolic link at path is followed. It is an
+// error if a directory, a device or anything but a regular file is there.
+func WriteFile(path string, tensors []Tensor, metadata map[string]string) error {
+	f, err := atomicfile.Create(path)
 	if err != nil {
 		return fmt.Errorf("safetensors: %w", err)
 	}
-	defer func() {
-		if err != nil {
-			f.Close() // a second Close does no harm
-			os.Remove(f.Name())
-		}
-	}()
+	defer f.Discard()
 	w := bufio.NewWriterSize(f, 1<<20)
 	if err := Write(w, tensors, metadata); err != nil {
 		return err
 	}
-	if err := errors.Join(w.Flush(), f.Sync(), f.Close()); err != nil {
+	if err := w.Flush(); err != nil {
 		return fmt.Errorf("safetensors: %w", err)
 	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return fmt.Errorf("safetensors: %w", err)
-	}
-	if err := syncDir(filepath.Dir(path)); err != nil {
+	if err := f.Commit(); err != nil {
 		return fmt.Errorf("safetensors: %w", err)
 	}
 	return nil
-}
-
-// createTemp creates a new file beside path. Unlike os.CreateTemp it leaves
-// the permissions to the umask, as a file made by os.Create has them.
-func createTemp(path string) (*os.File, error) {
-	for try := 0; ; try++ {
-		name := fmt.Sprintf("%s.%08x.tmp", path, rand.Uint32())
-		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-		if errors.Is(err, os.ErrExist) && try < 100 {
-			continue
-		}
-		return f, err
-	}
 }

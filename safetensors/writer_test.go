@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -172,6 +173,26 @@ func TestWriteFileRenameFails(t *testing.T) {
 	assertOnly(t, dir, "m")
 	assert.Error(t, safetensors.WriteFile(filepath.Join(dir, "none", "m"), nil, nil))
 	assertOnly(t, dir, "m")
+}
+
+// The longest name that file systems take will do, and a symbolic link stays one.
+func TestWriteFileNames(t *testing.T) {
+	t.Chdir(t.TempDir())
+	tensors := []safetensors.Tensor{float32Tensor(t, "a", nil, 1)}
+	long := strings.Repeat("m", 243) + ".safetensors"
+	require.NoError(t, safetensors.WriteFile(long, tensors, nil))
+	assertOnly(t, ".", long)
+	if err := os.Symlink(long, "link"); err != nil {
+		t.Skip(err) // Windows asks for a privilege
+	}
+	require.NoError(t, safetensors.WriteFile("link", nil, map[string]string{"k": "v"}))
+	f, err := safetensors.Open(long)
+	require.NoError(t, err)
+	assert.Equal(t, map[string]string{"k": "v"}, f.Metadata())
+	assert.NoError(t, f.Close())
+	info, err := os.Lstat("link")
+	require.NoError(t, err)
+	assert.NotZero(t, info.Mode()&os.ModeSymlink)
 }
 
 func assertOnly(t *testing.T, dir, want string) {

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"sdgo/internal/spelling"
 )
 
 // Info describes a sampler that has a name.
@@ -129,11 +131,24 @@ func Lookup(name string) (Info, error) {
 		}
 	}
 	var names []string
-	for _, info := range named {
+	for _, info := range Nearest(name) {
 		names = append(names, info.Name)
 	}
-	slices.SortStableFunc(names, func(a, b string) int { return distance(plain(a), key) - distance(plain(b), key) })
 	return Info{}, fmt.Errorf("sampler: name: have %q, want one of %s", name, strings.Join(names, ", "))
+}
+
+// Nearest is [Names] in another order: those first that name, which ByName does not
+// know, may have meant.
+func Nearest(name string) []Info {
+	list := Names()
+	spelling.Sort(list, plain(name), func(info Info) []string {
+		names := []string{plain(info.Name), plain(info.Class)}
+		for _, alias := range info.Aliases {
+			names = append(names, plain(alias))
+		}
+		return names
+	})
+	return list
 }
 
 // has says whether the name or an alias matches.
@@ -150,25 +165,4 @@ func plain(name string) string {
 		}
 		return -1
 	}, name)
-}
-
-// distance is the number of letters to insert, delete or replace between a and b.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -192,11 +192,12 @@ func TestAliasesAreUnique(t *testing.T) {
 			assert.Equal(t, info.Name, found.Name, name)
 		}
 	}
-	for name, nearest := range map[string]string{"eular": "euler", "dpmpp2n": "dpmpp_2m", "sa-solver pec": "sa_solver_pece", "Euler b": "euler", "k_huen": "heun"} {
+	for name, nearest := range map[string]string{"eular": "euler", "dpmpp2n": "dpmpp_2m", "sa-solver pec": "sa_solver_pece", "Euler b": "euler", "k_huen": "heun", "Eulr a": "euler_ancestral", "EulerDiscreteSchedulr": "euler"} {
 		_, err := sampler.Lookup(name)
 		if assert.Error(t, err) {
 			list := strings.Split(strings.SplitAfter(err.Error(), "want one of ")[1], ", ")
 			assert.Contains(t, list[:5], nearest, "%s: %v", name, list[:5])
+			assert.Equal(t, list[0], sampler.Nearest(name)[0].Name)
 		}
 	}
 }

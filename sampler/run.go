@@ -19,8 +19,10 @@ import (
 //		…
 //	}
 //
-// One goroutine may use a Run at a time. The record holds len(X) float32s for
-// each model call, and twice that with CFG++.
+// One goroutine may use a Run at a time. The Denoiser that the sampler gets is
+// [Exclusive] and ends with the loop. A panic of the sampler or of the Denoiser
+// passes through. The record holds len(X) float32s for each model call, and twice
+// that with CFG++.
 type Run struct {
 	Sampler Sampler
 	Denoise Denoiser
@@ -72,16 +74,15 @@ func (r *Run) Steps(ctx context.Context) iter.Seq2[Step, error] {
 }
 
 func (r *Run) run(ctx context.Context, yield func(Step, error) bool) error {
-	if r.Sampler == nil || len(r.Sigmas) < 2 {
+	if IsNil(r.Sampler) || len(r.Sigmas) < 2 {
 		return fmt.Errorf("sampler: run: have sampler %v and %d sigmas, want one and at least 2", r.Sampler, len(r.Sigmas))
 	}
-	w := &watch{Run: r, yield: yield}
-	x := slices.Clone(r.X)
-	var noise Noise
-	if r.Noise != nil {
-		noise = r.Noise()
+	if ctx == nil {
+		return errors.New("sampler: run: have a nil context")
 	}
-	err := r.Sampler.Sample(ctx, w.denoise, x, r.Sigmas, noise)
+	x := slices.Clone(r.X)
+	w := &watch{Run: r, yield: yield, noise: runNoise{n: len(x)}}
+	err := w.sample(ctx, x)
 	if w.left {
 		return errLeft
 	}
@@ -102,11 +103,32 @@ type watch struct {
 	done     int // calls of this Steps
 	denoised []float32
 	left     bool
+	noise    runNoise
+}
+
+// sample runs the sampler on x. What it was given ends with it, also if it panics.
+func (w *watch) sample(ctx context.Context, x []float32) error {
+	var draw Noise
+	if w.Noise != nil {
+		if w.noise.noise = w.Noise(); w.noise.noise != nil {
+			draw = w.noise.draw
+		}
+	}
+	defer w.noise.end()
+	denoise, end := Exclusive(w.denoise, len(x))
+	defer end()
+	if err := w.Sampler.Sample(ctx, denoise, x, slices.Clone(w.Sigmas), draw); err != nil {
+		return err
+	}
+	return w.noise.failed()
 }
 
 func (w *watch) denoise(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
 	if w.left { // a sampler that goes on after an error
 		return nil, errLeft
+	}
+	if err := w.noise.failed(); err != nil {
+		return nil, err
 	}
 	if w.done > 0 {
 		if i := slices.Index(w.Sigmas[w.level+1:], sigma); i >= 0 {
@@ -131,7 +153,7 @@ func (w *watch) denoise(ctx context.Context, x []float32, sigma float64) ([]floa
 		return c.denoised, nil
 	}
 	if w.Denoise == nil {
-		return nil, fmt.Errorf("sampler: run: have no Denoiser")
+		return nil, errors.New("sampler: run: have no Denoiser")
 	}
 	if w.Forget {
 		var err error

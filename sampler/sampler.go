@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"reflect"
 )
 
 // Denoiser estimates the clean latents from x = x₀ + σ·ε at noise level sigma.
@@ -28,6 +29,16 @@ type Sampler interface {
 	// It stops with ctx's error between model calls, and with a [*StepError]
 	// when the Denoiser fails or returns a value that is not finite.
 	Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error
+}
+
+// IsNil says whether there is no sampler: nil, or a nil pointer, through which the
+// methods of a value cannot be called.
+func IsNil(s Sampler) bool {
+	if s == nil {
+		return true
+	}
+	v := reflect.ValueOf(s)
+	return v.Kind() == reflect.Pointer && v.IsNil()
 }
 
 // StepError says where a run stopped.

@@ -78,7 +78,7 @@ func WithUncond(denoise Denoiser) (Denoiser, *Uncond) {
 // has a method NeedsUncond which says so.
 func NeedsUncond(s Sampler) bool {
 	n, ok := s.(interface{ NeedsUncond() bool })
-	return ok && n.NeedsUncond()
+	return ok && !IsNil(s) && n.NeedsUncond()
 }
 
 // cfgPlusPlus is what the samplers with that field share. Off, it is nil.

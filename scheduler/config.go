@@ -8,6 +8,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"sdgo/internal/pyjson"
 )
 
 // Config is a diffusers scheduler_config.json. Its fields are the file's keys;
@@ -93,7 +95,7 @@ type Config struct {
 // implement is an error that names it.
 func ParseConfig(data []byte) (*Config, error) {
 	var given map[string]json.RawMessage
-	if err := json.Unmarshal(quoteNonFinite(data), &given); err != nil {
+	if err := pyjson.Unmarshal(data, &given); err != nil {
 		return nil, fmt.Errorf("scheduler: config: %w", err)
 	}
 	var class string
@@ -148,7 +150,7 @@ func newConfig(class string, given map[string]json.RawMessage) (*Config, error) 
 			continue // nil
 		}
 		if err := json.Unmarshal(raw, fields[key].Addr().Interface()); err != nil {
-			return nil, fmt.Errorf("scheduler: %s: %s: have %.40s, want a value of type %s", class, key, raw, kindName(fields[key].Type()))
+			return nil, fmt.Errorf("scheduler: %s: %s: have %.40s, want a value of type %s", class, key, pyjson.Python(raw), kindName(fields[key].Type()))
 		}
 	}
 	return c, c.check()
@@ -202,34 +204,4 @@ func kindName(t reflect.Type) string {
 		return "list of " + kindName(t.Elem())
 	}
 	return t.Kind().String()
-}
-
-// quoteNonFinite puts quotes around the bare Infinity, -Infinity and NaN that
-// Python's json module writes and JSON does not have. They become "inf", "-inf"
-// and "nan".
-func quoteNonFinite(data []byte) []byte {
-	words := []struct{ bare, quoted string }{{"-Infinity", `"-inf"`}, {"Infinity", `"inf"`}, {"NaN", `"nan"`}}
-	var out []byte
-	inString := false
-scan:
-	for i := 0; i < len(data); i++ {
-		switch {
-		case inString && data[i] == '\\' && i+1 < len(data):
-			out = append(out, data[i], data[i+1])
-			i++
-			continue
-		case data[i] == '"':
-			inString = !inString
-		case !inString:
-			for _, w := range words {
-				if bytes.HasPrefix(data[i:], []byte(w.bare)) {
-					out = append(out, w.quoted...)
-					i += len(w.bare) - 1
-					continue scan
-				}
-			}
-		}
-		out = append(out, data[i])
-	}
-	return out
 }

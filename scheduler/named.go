@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"sdgo/internal/spelling"
 )
 
 // Info describes a schedule that has a name.
@@ -83,7 +85,7 @@ func (c *Config) ScheduleNamed(name string, steps int) (*Schedule, error) {
 	if name == "" {
 		return c.Schedule(steps)
 	}
-	info, err := lookup(name)
+	info, err := Lookup(name)
 	if err != nil {
 		return nil, err
 	}
@@ -188,7 +190,8 @@ func (c *Config) list(t *table, sigmas []float64) (*Schedule, error) {
 	return s, nil
 }
 
-func lookup(name string) (Info, error) {
+// Lookup returns the description of a named schedule.
+func Lookup(name string) (Info, error) {
 	key := plain(name)
 	for _, info := range named {
 		if plain(info.Name) == key || info.flag != "" && plain(info.flag) == key || slices.ContainsFunc(info.Aliases, func(a string) bool { return plain(a) == key }) {
@@ -196,11 +199,24 @@ func lookup(name string) (Info, error) {
 		}
 	}
 	var names []string
-	for _, info := range named {
+	for _, info := range Nearest(name) {
 		names = append(names, info.Name)
 	}
-	slices.SortStableFunc(names, func(a, b string) int { return distance(plain(a), key) - distance(plain(b), key) })
 	return Info{}, fmt.Errorf("scheduler: schedule: have %q, want one of %s", name, strings.Join(names, ", "))
+}
+
+// Nearest is [Names] in another order: those first that name, which ScheduleNamed
+// does not know, may have meant.
+func Nearest(name string) []Info {
+	list := Names()
+	spelling.Sort(list, plain(name), func(info Info) []string {
+		names := []string{plain(info.Name)}
+		for _, alias := range info.Aliases {
+			names = append(names, plain(alias))
+		}
+		return names
+	})
+	return list
 }
 
 // plain reduces a name to its lower-case letters and digits.
@@ -211,25 +227,4 @@ func plain(name string) string {
 		}
 		return -1
 	}, name)
-}
-
-// distance is the number of letters to insert, delete or replace between a and b.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -191,7 +191,7 @@ func TestNamedLevels(t *testing.T) {
 	assert.InEpsilon(t, 1, sigmas("laplace", 3)[1], 1e-6, "the median")
 	assertRelative(t, "linear_quadratic", []float64{1, 0.9875, 0.975, 0.725, 0}, scaled(sigmas("linear_quadratic", 4), 1/table.max()), 1e-6)
 
-	for bad, nearest := range map[string]string{"karass": "karras", "linespace": "linspace", "SGM unform": "sgm_uniform"} {
+	for bad, nearest := range map[string]string{"karass": "karras", "linespace": "linspace", "SGM unform": "sgm_uniform", "align your step scheduler": "ays"} {
 		_, err := c.ScheduleNamed(bad, 4)
 		assert.ErrorContains(t, err, fmt.Sprintf("have %q, want one of %s, ", bad, nearest))
 	}
@@ -303,7 +303,7 @@ func TestNamesElsewhere(t *testing.T) {
 		},
 	} {
 		for name, want := range names {
-			info, err := lookup(name)
+			info, err := Lookup(name)
 			if assert.NoError(t, err, program) {
 				assert.Equal(t, want, info.Name, "%s: %s", program, name)
 			}
@@ -315,7 +315,7 @@ func TestNamesElsewhere(t *testing.T) {
 		"made from a list of the user's: Config.Custom": "ManualSigmas",
 	} {
 		for _, name := range strings.Fields(list) {
-			_, err := lookup(name)
+			_, err := Lookup(name)
 			assert.ErrorContains(t, err, "want one of", "%s: %s", why, name)
 		}
 	}

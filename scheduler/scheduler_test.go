@@ -51,10 +51,11 @@ func TestParseConfig(t *testing.T) {
 func TestParseConfigRefuses(t *testing.T) {
 	for data, want := range map[string]string{
 		`{"_class_name": "EulerDiscreteScheduler"`: "unexpected end",
-		`[]`:                                 "cannot unmarshal",
-		`{}`:                                 "_class_name is missing",
-		`{"_class_name": 3}`:                 "_class_name: have 3, want a string",
-		`{"_class_name": "NoSuchScheduler"}`: `have "NoSuchScheduler", want one of DDIMScheduler, `,
+		`[]`:                 "cannot unmarshal",
+		`{}`:                 "_class_name is missing",
+		`{"_class_name": 3}`: "_class_name: have 3, want a string",
+		`{"_class_name": "DDIMScheduler", "sample_max_value": NaN}`:                                     "sample_max_value: have NaN, want a value of type number",
+		`{"_class_name": "NoSuchScheduler"}`:                                                            `have "NoSuchScheduler", want one of DDIMScheduler, `,
 		`{"_class_name": "DDIMScheduler", "beta_shedule": "linear"}`:                                    `unknown key "beta_shedule"`,
 		`{"_class_name": "DDIMScheduler", "beta_schedule": "cosine"}`:                                   `beta_schedule: have "cosine", want one of linear, scaled_linear`,
 		`{"_class_name": "DDIMScheduler", "beta_start": "small"}`:                                       `beta_start: have "small", want a value of type number`,

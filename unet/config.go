@@ -44,7 +44,7 @@ type Config struct {
 	TimeEmbeddingDim   *int    `json:"time_embedding_dim"`
 	TimeEmbeddingAct   any     `json:"time_embedding_act_fn"`
 	TimestepPostAct    any     `json:"timestep_post_act"`
-	TimeCondProjDim    any     `json:"time_cond_proj_dim"`
+	TimeCondProjDim    *int    `json:"time_cond_proj_dim"` // width of Input.TimeCond
 	ClassEmbedType     *string `json:"class_embed_type"`
 	NumClassEmbeds     *int    `json:"num_class_embeds"`
 	ProjectionInputDim any     `json:"projection_class_embeddings_input_dim"`
@@ -131,7 +131,7 @@ func (c *Config) validate() error {
 		nn.Want("time_embedding_dim", deref(c.TimeEmbeddingDim), c.TimeEmbeddingDim == nil || positive([]int{*c.TimeEmbeddingDim}), "a positive number or null"),
 		nn.Want("time_embedding_act_fn", c.TimeEmbeddingAct, c.TimeEmbeddingAct == nil, "null"),
 		nn.Want("timestep_post_act", c.TimestepPostAct, c.TimestepPostAct == nil, "null"),
-		nn.Want("time_cond_proj_dim", c.TimeCondProjDim, c.TimeCondProjDim == nil, "null"),
+		nn.Want("time_cond_proj_dim", deref(c.TimeCondProjDim), c.TimeCondProjDim == nil || positive([]int{*c.TimeCondProjDim}), "a positive number or null"),
 		nn.Want("class_embed_type", deref(c.ClassEmbedType), c.ClassEmbedType == nil, "null"),
 		nn.Want("num_class_embeds", deref(c.NumClassEmbeds), c.NumClassEmbeds == nil || positive([]int{*c.NumClassEmbeds}), "a positive number or null"),
 		nn.Want("class_embeddings_concat", c.ClassConcat, null(c.ClassConcat), "false"),

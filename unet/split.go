@@ -50,7 +50,7 @@ const (
 // steer computes what the layers read beside the latents.
 func (u *UNet) steer(g *nn.Graph, in Nodes) steering {
 	return steering{
-		temb: u.time.forward(g, in.Timesteps, in.ClassLabels),
+		temb: u.time.forward(g, in),
 		cond: in.Cond, times: in.Timesteps, merging: u.merging,
 	}
 }
@@ -123,6 +123,9 @@ func (u *UNet) BuildTail(g *G.ExprGraph, in Nodes, skips []*G.Node, feature *G.N
 func (u *UNet) buildPart(g *G.ExprGraph, in Nodes, branch int, forward func(*nn.Graph, steering) *G.Node) (*G.Node, error) {
 	if err := u.checkBranch(branch); err != nil {
 		return nil, fmt.Errorf("unet: %w", err)
+	}
+	if err := u.checkNodes(in); err != nil {
+		return nil, err
 	}
 	b := nn.NewGraph(g)
 	out := forward(b, u.steer(b, in))

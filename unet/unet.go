@@ -110,17 +110,29 @@ type Nodes struct {
 	Timesteps   *G.Node // [N], 0..999, fractions allowed
 	Cond        *G.Node // [N T D]
 	ClassLabels *G.Node // [N 1] whole numbers; nil if the model has no classes
+	TimeCond    *G.Node // [N D], D being Config.TimeCondProjDim; nil for none
 }
 
 // Build adds the U-Net to the graph g and returns its prediction [N C H W]. The
 // graph runs on any gorgonia machine; see also diffusion.NewMachine.
 func (u *UNet) Build(g *G.ExprGraph, in Nodes) (*G.Node, error) {
+	if err := u.checkNodes(in); err != nil {
+		return nil, err
+	}
 	b := nn.NewGraph(g)
 	out := u.forward(b, in)
 	if err := b.Err(); err != nil {
 		return nil, fmt.Errorf("unet: %w", err)
 	}
 	return out, nil
+}
+
+// checkNodes wants no input that the model does not take.
+func (u *UNet) checkNodes(in Nodes) error {
+	if in.TimeCond != nil && u.time.condProj == nil {
+		return fmt.Errorf("unet: time cond: have a node, want nil: the model takes no condition (time_cond_proj_dim)")
+	}
+	return nil
 }
 
 // forward is the whole network: its three parts, cut anywhere.
@@ -143,6 +155,10 @@ type Input struct {
 	// ClassLabels holds one label for each sample, for models that have classes
 	// (an upscaler's noise level); else it is nil.
 	ClassLabels []int
+	// TimeCond [N D], D being Config.TimeCondProjDim, is added to the embedding of
+	// the times, for models that have such a condition: mostly the guidance scale,
+	// see GuidanceEmbedding. With nil nothing is added.
+	TimeCond *tensor.Dense
 }
 
 // shape is the shape of a plan's inputs.
@@ -228,6 +244,9 @@ func (in Nodes) list() []*G.Node {
 	if in.ClassLabels != nil {
 		l = append(l, in.ClassLabels)
 	}
+	if in.TimeCond != nil {
+		l = append(l, in.TimeCond)
+	}
 	return l
 }
 
@@ -240,6 +259,9 @@ func (u *UNet) nodes(g *nn.Graph, s shape) Nodes {
 	}
 	if u.time.classes != nil {
 		in.ClassLabels = g.Input("class_labels", s.n, 1)
+	}
+	if u.time.condProj != nil {
+		in.TimeCond = g.Input("time_cond", s.n, *u.Config.TimeCondProjDim)
 	}
 	return in
 }
@@ -266,22 +288,51 @@ func (u *UNet) inputs(in Input) (s shape, inputs [][]float32, err error) {
 		times[i] = float32(in.Timesteps[min(i, len(in.Timesteps)-1)])
 	}
 	inputs = [][]float32{latents, times, cond}
-
-	if c.NumClassEmbeds == nil {
-		if in.ClassLabels != nil {
-			return s, nil, fmt.Errorf("class labels: have %v, want none: the model has no classes", in.ClassLabels)
+	for _, further := range []func(Input, int) ([]float32, error){u.classLabels, u.timeCond} {
+		x, err := further(in, s.n)
+		if err != nil {
+			return s, nil, err
 		}
-		return s, inputs, nil
+		if x != nil {
+			inputs = append(inputs, x)
+		}
 	}
-	if len(in.ClassLabels) != s.n {
-		return s, nil, fmt.Errorf("class labels: have %d, want %d", len(in.ClassLabels), s.n)
+	return s, inputs, nil
+}
+
+// classLabels returns the labels of n samples, or nil if the model has no classes.
+func (u *UNet) classLabels(in Input, n int) ([]float32, error) {
+	classes := u.Config.NumClassEmbeds
+	if classes == nil {
+		if in.ClassLabels != nil {
+			return nil, fmt.Errorf("class labels: have %v, want none: the model has no classes", in.ClassLabels)
+		}
+		return nil, nil
 	}
-	labels := make([]float32, s.n)
+	if len(in.ClassLabels) != n {
+		return nil, fmt.Errorf("class labels: have %d, want %d", len(in.ClassLabels), n)
+	}
+	labels := make([]float32, n)
 	for i, l := range in.ClassLabels {
-		if l < 0 || l >= *c.NumClassEmbeds {
-			return s, nil, fmt.Errorf("class labels: have %d, want 0 to %d", l, *c.NumClassEmbeds-1)
+		if l < 0 || l >= *classes {
+			return nil, fmt.Errorf("class labels: have %d, want 0 to %d", l, *classes-1)
 		}
 		labels[i] = float32(l)
 	}
-	return s, append(inputs, labels), nil
+	return labels, nil
+}
+
+// timeCond returns the condition of n samples, zeros for none, or nil if the model
+// takes none.
+func (u *UNet) timeCond(in Input, n int) ([]float32, error) {
+	dim := u.Config.TimeCondProjDim
+	switch {
+	case dim == nil && in.TimeCond != nil:
+		return nil, fmt.Errorf("time cond: have a tensor %v, want none: the model takes no condition (time_cond_proj_dim)", []int(in.TimeCond.Shape()))
+	case dim == nil:
+		return nil, nil
+	case in.TimeCond == nil:
+		return make([]float32, n**dim), nil
+	}
+	return nn.Floats("time cond", in.TimeCond, n, *dim)
 }

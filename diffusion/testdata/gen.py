@@ -1,9 +1,10 @@
-"""Writes resize.json.gz beside itself: Pillow's Lanczos resampling and gray conversion
-of random images. pip install pillow numpy"""
+"""Writes beside itself, of random images: resize.json.gz, Pillow's Lanczos resampling and
+gray conversion, and overlay.json.gz, an image laid over another by a gray mask as
+apply_overlay of diffusers' VaeImageProcessor does. pip install pillow numpy"""
 import base64, gzip, json
 from pathlib import Path
 import numpy as np, PIL
-from PIL import Image
+from PIL import Image, ImageOps
 
 r = np.random.default_rng(3)
 b64 = lambda im: base64.b64encode(im.tobytes()).decode()
@@ -17,5 +18,16 @@ for mode, size, to in (("RGB", (7, 5), (16, 24)), ("RGB", (40, 33), (16, 8)), ("
     im = Image.fromarray(a, mode)
     out = im.resize(to, Image.Resampling.LANCZOS)
     cases.append(dict(mode=mode, size=size, to=to, input=b64(im), output=b64(out), gray=b64(out.convert("L"))))
-with gzip.GzipFile(Path(__file__).parent / "resize.json.gz", "wb", mtime=0) as f:
-    f.write(json.dumps(dict(versions=dict(pillow=PIL.__version__, numpy=np.__version__), cases=cases)).encode())
+def write(name, **data):
+    with gzip.GzipFile(Path(__file__).parent / name, "wb", mtime=0) as f:
+        f.write(json.dumps(dict(versions=dict(pillow=PIL.__version__, numpy=np.__version__), **data)).encode())
+write("resize.json.gz", cases=cases)
+
+size = (64, 40)
+original, result = (Image.fromarray(r.integers(0, 256, (*size[::-1], 3), dtype=np.uint8)) for _ in range(2))
+mask = Image.fromarray(np.arange(size[0] * size[1], dtype=np.int64).reshape(size[::-1]).astype(np.uint8))  # every gray, ten times
+kept = Image.new("RGBa", size)
+kept.paste(original.convert("RGBA").convert("RGBa"), mask=ImageOps.invert(mask))
+out = result.convert("RGBA")
+out.alpha_composite(kept.convert("RGBA"))
+write("overlay.json.gz", size=size, original=b64(original), result=b64(result), mask=b64(mask), output=b64(out.convert("RGB")))

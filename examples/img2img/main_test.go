@@ -49,7 +49,7 @@ func TestBadInput(t *testing.T) {
 		{"image is no picture", "text.png: image: unknown format", []string{"x", "-image", "text.png"}},
 		{"image is cut off", "cut.png: ", []string{"x", "-image", "cut.png"}},
 		{"image is huge", "huge.png: ", []string{"x", "-image", "huge.png"}},
-		{"image below 8 pixels", "0×0", []string{"x", "-image", "small.png"}},
+		{"image below 8 pixels", "have 7×7 pixels, want at least 8×8", []string{"x", "-image", "small.png"}},
 		{"no prompt", "have no prompt", []string{"-image", "in.png"}},
 		{"strength 0", "-strength: have 0", []string{"x", "-image", "in.png", "-strength", "0"}},
 		{"strength 2", "strength: have 2", []string{"x", "-image", "in.png", "-strength", "2"}},

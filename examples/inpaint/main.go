@@ -6,6 +6,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"sdgo/diffusion"
 	"sdgo/examples/internal/cli"
@@ -15,17 +16,12 @@ func main() { cli.Main("inpaint", "repaints the masked part of an image", run) }
 
 func run(ctx context.Context, c *cli.Command, args []string) error {
 	path := c.String("image", "", "the image to repaint, a PNG, JPEG or GIF `file`")
-	maskPath := c.String("mask", "", "the mask, a `file` of the image's size")
-	c.Func("mask-mode", "which pixels of the mask are repainted: the bright ones (`luminance`, the default) or the transparent ones (alpha)", func(mode string) error {
-		for _, m := range []diffusion.MaskMode{diffusion.MaskLuminance, diffusion.MaskAlpha} {
-			if m.String() == mode {
-				c.Options.Mask = m
-				return nil
-			}
-		}
-		return fmt.Errorf("want luminance or alpha")
-	})
-	c.BoolVar(&c.Options.KeepOutside, "keep-outside", false, "leave the pixels outside the mask as they are, byte for byte")
+	maskPath := c.String("mask", "", "the mask, a `file`; stretched over the image if it has another size")
+	c.Func("mask-mode", "which pixels of the mask are repainted: the bright ones (`luminance`, the default) or the transparent ones (alpha)",
+		choose(&c.Options.Mask, diffusion.MaskLuminance, diffusion.MaskAlpha))
+	c.Func("mask-cells", "which cells of 8×8 pixels are repainted: those with `any` pixel of the mask (the default), or those where a sample, the pixel at the upper left, is of the mask, as in diffusers",
+		choose(&c.Options.MaskCells, diffusion.MaskCellsAny, diffusion.MaskCellsSample))
+	c.BoolVar(&c.Options.KeepOutside, "keep-outside", false, "leave the pixels outside the mask as they are, byte for byte, and mix them with the result where the mask is gray")
 	c.Float64Var(&c.Options.Strength, "strength", 0, "how much of the masked part is replaced by noise, above 0, to 1 (default 1)")
 	if err := c.Parse(args); err != nil {
 		return err
@@ -34,7 +30,7 @@ func run(ctx context.Context, c *cli.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	mask, err := cli.ReadImage("mask", *maskPath)
+	mask, err := c.ReadMask(*maskPath, img)
 	if err != nil {
 		return err
 	}
@@ -49,4 +45,19 @@ func run(ctx context.Context, c *cli.Command, args []string) error {
 		return err
 	}
 	return c.Save(result)
+}
+
+// choose sets a value to the choice with the name that a flag gives.
+func choose[T fmt.Stringer](value *T, choices ...T) func(string) error {
+	return func(name string) error {
+		var names []string
+		for _, choice := range choices {
+			if choice.String() == name {
+				*value = choice
+				return nil
+			}
+			names = append(names, choice.String())
+		}
+		return fmt.Errorf("want %s", strings.Join(names, " or "))
+	}
 }

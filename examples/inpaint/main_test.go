@@ -24,7 +24,8 @@ func write(t *testing.T) {
 	clitest.WritePNG(t, "mask.png", size.X, size.Y, hole, color.White)
 	clitest.WritePNG(t, "alpha.png", size.X, size.Y, hole, color.Transparent)
 	clitest.WritePNG(t, "black.png", size.X, size.Y, image.Rectangle{}, color.White)
-	clitest.WritePNG(t, "other.png", size.X+8, size.Y, hole, color.White)
+	clitest.WritePNG(t, "thin.png", size.X, size.Y, image.Rect(10, 0, 13, size.Y), color.White)
+	clitest.WritePNG(t, "half.png", size.X/2, size.Y/2, image.Rect(8, 8, 20, 16), color.White)
 }
 
 func TestPicture(t *testing.T) {
@@ -49,6 +50,42 @@ func TestPicture(t *testing.T) {
 	}
 }
 
+// A mask of another size is stretched, and the command says so; one of the same
+// size is not mentioned.
+func TestMaskOfAnotherSize(t *testing.T) {
+	write(t)
+	args := []string{"a blue house", "-image", "in.png", "-steps", "2", "-mask"}
+	status, _, stderr := clitest.Run(t.Context(), run, append(args, "half.png")...)
+	require.Equal(t, 0, status, stderr)
+	assert.Contains(t, stderr, "note: the mask has 32×24 pixels and is stretched over the image's 64×48\n")
+	stretched := clitest.ReadPNG(t, "out.png")
+	status, _, stderr = clitest.Run(t.Context(), run, append(args, "mask.png")...)
+	require.Equal(t, 0, status, stderr)
+	assert.NotContains(t, stderr, "note:")
+	assert.Equal(t, clitest.ReadPNG(t, "out.png"), stretched, "the same cells")
+}
+
+// A line three pixels wide that no sampled pixel lies in is repainted all the same.
+func TestThinMask(t *testing.T) {
+	write(t)
+	args := []string{"a blue house", "-image", "in.png", "-steps", "2", "-mask", "thin.png", "-keep-outside"}
+	status, _, stderr := clitest.Run(t.Context(), run, args...)
+	require.Equal(t, 0, status, stderr)
+	before, after := clitest.ReadPNG(t, "in.png"), clitest.ReadPNG(t, "out.png")
+	repainted := 0
+	for y := range size.Y {
+		for x := range size.X {
+			same := color.NRGBAModel.Convert(before.At(x, y)) == color.NRGBAModel.Convert(after.At(x, y))
+			if x >= 10 && x < 13 && !same {
+				repainted++
+			} else if x < 10 || x >= 13 {
+				require.True(t, same, "%d, %d", x, y)
+			}
+		}
+	}
+	assert.Greater(t, repainted, 100, "of 144")
+}
+
 func TestBadInput(t *testing.T) {
 	write(t)
 	in := []string{"x", "-image", "in.png"}
@@ -59,9 +96,10 @@ func TestBadInput(t *testing.T) {
 		{"no image", "-image: have no file", []string{"x", "-mask", "mask.png"}},
 		{"no mask", "-mask: have no file", in},
 		{"missing mask", "-mask: open missing.png", append(in, "-mask", "missing.png")},
-		{"mask of another size", "mask: have 72×48 pixels, want the image's 64×48", append(in, "-mask", "other.png")},
+		{"thin mask, sampled", "mask: have no pixel to repaint: MaskCellsSample", append(in, "-mask", "thin.png", "-mask-cells", "sample")},
 		{"all-black mask", "mask: have no pixel to repaint", append(in, "-mask", "black.png")},
 		{"opaque mask", "mask: have no pixel to repaint", append(in, "-mask", "mask.png", "-mask-mode", "alpha")},
+		{"unknown mask cells", `invalid value "all" for flag -mask-cells: want any or sample`, append(in, "-mask", "mask.png", "-mask-cells", "all")},
 		{"unknown mask mode", "-mask-mode", append(in, "-mask", "mask.png", "-mask-mode", "red")},
 		{"strength 0", "-strength: have 0", append(in, "-mask", "mask.png", "-strength", "0")},
 		{"strength 2", "strength: have 2", append(in, "-mask", "mask.png", "-strength", "2")},

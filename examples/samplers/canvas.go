@@ -1,17 +1,10 @@
 package main
 
 import (
-	"errors"
-	"fmt"
 	"image"
 	"image/color"
 	"image/draw"
-	"image/png"
-	"io/fs"
 	"math"
-	"math/rand/v2"
-	"os"
-	"path/filepath"
 
 	"golang.org/x/image/font"
 	"golang.org/x/image/font/gofont/goregular"
@@ -96,39 +89,4 @@ func (c *canvas) fill(ink color.Color, points ...float64) {
 	}
 	c.raster.ClosePath()
 	c.raster.Draw(c.RGBA, box, image.NewUniform(ink), image.Point{})
-}
-
-// file is a picture that gets its name only when it is whole.
-type file struct {
-	*os.File
-	name string
-}
-
-// create finds out at once whether the named file can be written.
-func create(name string) (*file, error) {
-	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a regular file", name)
-	}
-	folder, base := filepath.Split(name)
-	f, err := os.OpenFile(fmt.Sprintf("%s.%s.%08x", folder, base, rand.Uint32()), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-	if pathErr := (*fs.PathError)(nil); errors.As(err, &pathErr) {
-		return nil, fmt.Errorf("%s: %w", name, pathErr.Err)
-	}
-	return &file{f, name}, err
-}
-
-// write fills the file and gives it its name.
-func (f *file) write(img image.Image) error {
-	encoder := png.Encoder{CompressionLevel: png.BestCompression}
-	err := encoder.Encode(f, img)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), f.name)
-}
-
-// discard removes the file, unless it was written.
-func (f *file) discard() {
-	f.Close()
-	os.Remove(f.Name())
 }

@@ -10,12 +10,14 @@ package main
 import (
 	"context"
 	"fmt"
+	"image/png"
 	"io"
 	"os"
 
 	"sdgo/diffusion"
 	"sdgo/examples/internal/cli"
 	"sdgo/examples/tinyscenes"
+	"sdgo/internal/atomicfile"
 )
 
 func main() {
@@ -35,33 +37,45 @@ func run(ctx context.Context, args []string, stdout, progress io.Writer) error {
 		return err
 	}
 	defer pipe.Close()
+	if err := s.checkFiles(); err != nil {
+		return err
+	}
 	l := &lab{settings: s, pipe: pipe, progress: progress}
 	if err := l.check(); err != nil {
 		return err
 	}
 	for _, picture := range []struct {
-		flag, name string
-		draw       func(context.Context) (*canvas, error)
+		name string
+		draw func(context.Context) (*canvas, error)
 	}{
-		{"-o-sheet", s.sheet, l.sheet},
-		{"-o-plot", s.plot, l.plot},
+		{s.sheet, l.sheet},
+		{s.plot, l.plot},
 	} {
 		if picture.name == "" {
 			continue
 		}
-		file, err := create(picture.name)
-		if err != nil {
-			return fmt.Errorf("%s: %w", picture.flag, err)
-		}
-		defer file.discard()
 		c, err := picture.draw(ctx)
 		if err != nil {
 			return err
 		}
-		if err := file.write(c); err != nil {
+		if err := write(picture.name, c); err != nil {
 			return err
 		}
 		fmt.Fprintf(progress, "wrote %s\n", picture.name)
 	}
 	return nil
+}
+
+// write writes a picture, whole or not at all.
+func write(name string, c *canvas) error {
+	f, err := atomicfile.Create(name)
+	if err != nil {
+		return err
+	}
+	defer f.Discard()
+	encoder := png.Encoder{CompressionLevel: png.BestCompression}
+	if err := encoder.Encode(f, c); err != nil {
+		return err
+	}
+	return f.Commit()
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"sdgo/examples/tinyscenes"
+	"sdgo/internal/atomicfile"
 	"sdgo/sampler"
 )
 
@@ -92,6 +93,19 @@ func parse(args []string, stdout io.Writer) (settings, error) {
 		return s, fmt.Errorf("-plot-steps: %w", err)
 	}
 	return s, nil
+}
+
+// checkFiles finds out before the first run whether both files can be written.
+func (s *settings) checkFiles() error {
+	for _, file := range []struct{ flag, name string }{{"-o-sheet", s.sheet}, {"-o-plot", s.plot}} {
+		if file.name == "" {
+			continue
+		}
+		if err := atomicfile.Check(file.name); err != nil {
+			return fmt.Errorf("%s: %w", file.flag, err)
+		}
+	}
+	return nil
 }
 
 func parseSamplers(list string) ([]sampler.Info, error) {

@@ -116,6 +116,13 @@ func TestOpenErrors(t *testing.T) {
 	_, err := loader.Open(fstest.MapFS{}, "unet", base, "")
 	assert.ErrorIs(t, err, fs.ErrNotExist)
 
+	for _, name := range []string{base + ".safetensors", base + ".safetensors.index.json"} {
+		cloned := folder(t, name)
+		cloned["unet/"+name].Data = []byte(pointer)
+		_, err = loader.Open(cloned, "unet", base, "")
+		assert.ErrorContains(t, err, "unet/"+name+": offset 0: this is a Git LFS pointer")
+	}
+
 	broken := folder(t, base+".safetensors")
 	broken["unet/"+base+".safetensors"].Data[7]++
 	_, err = loader.Open(broken, "unet", base, "")
@@ -143,6 +150,9 @@ func TestGoldenModel(t *testing.T) {
 	}
 }
 
+// pointer is what Git leaves of a large file where Git LFS is not installed.
+const pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:19da7aaa4b880e59d56843f1fcb4dd9b599c28a1d9d9af7c1143057c8ffae9f1\nsize 3438167540\n"
+
 func TestReadJSON(t *testing.T) {
 	fsys := fstest.MapFS{
 		"good":  {Data: []byte(" {\"a\":1}\n")},
@@ -150,12 +160,15 @@ func TestReadJSON(t *testing.T) {
 		"more":  {Data: []byte("{} {}")},
 		"type":  {Data: []byte("{\"a\":\"x\"}")},
 		"large": {Data: bytes.Repeat([]byte(" "), 16<<20+1)},
+		"kind":  {Data: []byte("{\"A\": -Infinity}")},
+		"git":   {Data: []byte(pointer)},
 	}
 	var v struct{ A int }
 	require.NoError(t, loader.ReadJSON(fsys, "good", &v))
 	assert.Equal(t, 1, v.A)
 	for name, want := range map[string]string{
 		"bad": "offset 6", "more": "offset 4", "type": "string", "large": "more than 16777216 bytes", "none": "not exist",
+		"kind": "-Infinity", "git": "Git LFS pointer",
 	} {
 		err := loader.ReadJSON(fsys, name, &v)
 		assert.ErrorContains(t, err, want)

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"sdgo/internal/pyjson"
 )
 
 // DecodeConfig decodes a config.json into the struct that config points to,
@@ -14,7 +16,7 @@ import (
 // skipped; any other that the struct does not have is an error.
 func DecodeConfig(data []byte, config any) error {
 	var keys map[string]json.RawMessage
-	if err := json.Unmarshal(data, &keys); err != nil {
+	if err := pyjson.Unmarshal(data, &keys); err != nil {
 		return err
 	}
 	for k := range keys {

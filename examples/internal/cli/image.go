@@ -4,9 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"image"
-	_ "image/gif"
-	_ "image/jpeg"
 	"image/png"
 	"io/fs"
 	"math/rand/v2"
@@ -17,33 +14,6 @@ import (
 
 	"sdgo/diffusion"
 )
-
-// maxPixels bounds the images that are read: a header of a few bytes can ask
-// for any size.
-const maxPixels = 1 << 26
-
-// ReadImage reads the image that the named flag gives.
-func ReadImage(name, path string) (image.Image, error) {
-	if path == "" {
-		return nil, fmt.Errorf("-%s: have no file, want one", name)
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("-%s: %w", name, err)
-	}
-	config, _, err := image.DecodeConfig(bytes.NewReader(data))
-	if err == nil && config.Width*config.Height > maxPixels {
-		err = fmt.Errorf("have %d×%d pixels, want up to %d", config.Width, config.Height, maxPixels)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("-%s: %s: %w", name, path, err)
-	}
-	img, _, err := image.Decode(bytes.NewReader(data))
-	if err != nil {
-		return nil, fmt.Errorf("-%s: %s: %w", name, path, err)
-	}
-	return img, nil
-}
 
 // checkOutput finds out early that a file could not be written.
 func checkOutput(path string) error {

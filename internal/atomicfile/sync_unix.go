@@ -1,17 +1,21 @@
 //go:build unix
 
-package safetensors
+package atomicfile
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"syscall"
 )
 
-// syncDir makes a rename in dir durable. File systems that cannot flush a
+// syncFolder makes a name in folder durable. File systems that cannot flush a
 // directory say EINVAL or ENOTSUP; there is nothing to wait for then.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
+func syncFolder(folder string) error {
+	d, err := os.Open(folder)
+	if errors.Is(err, fs.ErrPermission) { // to be written alone
+		return nil
+	}
 	if err != nil {
 		return err
 	}

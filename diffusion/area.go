@@ -1,0 +1,93 @@
+package diffusion
+
+import (
+	"context"
+	"fmt"
+)
+
+// area is what a mask makes a run repaint.
+type area struct {
+	mask          []uint8   // [H W], 255 where to repaint, gray between
+	cells         []float32 // [1 1 h w], 1 where to repaint and 0 elsewhere
+	width, height int       // of mask
+	latentW       int       // w
+	choice        MaskCells
+}
+
+// repaintFrom is the gray from which on a pixel is repainted: a half and more, as
+// in the mask processor of diffusers.
+const repaintFrom = 128
+
+// newArea reads a mask for a picture of o's size with latents of h×w cells. It
+// gives ErrEmptyMask if no cell is to be repainted.
+func newArea(ctx context.Context, mask *source, o *Options, h, w int) (*area, error) {
+	gray, err := readMask(ctx, mask, o.Mask, o.Width, o.Height)
+	if err != nil {
+		return nil, err
+	}
+	a := &area{gray, make([]float32, h*w), o.Width, o.Height, w, o.MaskCells}
+	painted := 0
+	for y := range a.height {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		for x := range a.width {
+			if !a.painted(x, y) {
+				continue
+			}
+			painted++
+			if a.choice == MaskCellsAny || a.sampled(x, y) {
+				*a.cell(x, y) = 1
+			}
+		}
+	}
+	for _, v := range a.cells {
+		if v == 1 {
+			return a, nil
+		}
+	}
+	if painted > 0 {
+		return nil, fmt.Errorf("%w: MaskCellsSample looks at one in %d and sees none of the %d to repaint", ErrEmptyMask, len(gray)/len(a.cells), painted)
+	}
+	return nil, ErrEmptyMask
+}
+
+// painted says whether the mask repaints a pixel.
+func (a *area) painted(x, y int) bool { return a.mask[y*a.width+x] >= repaintFrom }
+
+// cell is the one that a pixel is in.
+func (a *area) cell(x, y int) *float32 {
+	factor := a.width / a.latentW
+	return &a.cells[y/factor*a.latentW+x/factor]
+}
+
+// sampled says whether a pixel is the one at the upper left of its cell, which
+// torch.nn.functional.interpolate takes.
+func (a *area) sampled(x, y int) bool {
+	factor := a.width / a.latentW
+	return x%factor == 0 && y%factor == 0
+}
+
+// hide returns x [1 3 H W] with 0, a middle gray, where the model is to repaint:
+// what an inpainting model with 9 channels sees of the image. With MaskCellsAny these
+// are whole cells, so that it sees nothing of a cell that it is told to repaint and
+// all of the others; with MaskCellsSample the pixels of the mask, as in diffusers.
+func (a *area) hide(ctx context.Context, x []float32) ([]float32, error) {
+	out := make([]float32, len(x))
+	for row := range len(x) / a.width {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		y := row % a.height
+		for i := range a.width {
+			hidden := a.painted(i, y)
+			if a.choice == MaskCellsAny {
+				hidden = *a.cell(i, y) == 1
+			}
+			if !hidden {
+				out[row*a.width+i] = x[row*a.width+i]
+			}
+		}
+	}
+	return out, nil
+}
