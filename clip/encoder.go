@@ -10,6 +10,7 @@ import (
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
+	"sdgo/internal/engine"
 	"sdgo/internal/kernel"
 	"sdgo/internal/nn"
 )
@@ -136,6 +137,10 @@ func (b *block) forward(g *nn.Graph, x *G.Node) *G.Node {
 	h = g.Activate(b.fc1.Forward(g, b.norm2.Forward(g, x)), b.act)
 	return g.Mark(b.path, g.Add(x, b.fc2.Forward(g, h)))
 }
+
+// Memory is the account of what the model and those that share it take: in a pipeline
+// that was loaded as one, all of them.
+func (e *TextEncoder) Memory() *engine.Memory { return e.model.Memory() }
 
 // Close waits for calls in flight and gives the memory back. Graphs made by Build
 // must not run after it.

@@ -25,11 +25,14 @@ import (
 func (p *Pipeline) Inpaint(ctx context.Context, prompt string, img, mask image.Image, o *Options) (*Result, error) {
 	config := *p.Scheduler
 	config.SkipPRKSteps = true // as diffusers does in this pipeline
-	r, err := p.newRun(&config, o)
+	r, err := p.newRun()
 	if err != nil {
 		return nil, err
 	}
 	defer r.close()
+	if err := r.choose(&config, o); err != nil {
+		return nil, err
+	}
 	channels := p.VAE.Config.LatentChannels
 	trained := p.trainedToInpaint()
 	if !trained && p.UNet.Config.InChannels != channels {
@@ -42,7 +45,14 @@ func (p *Pipeline) Inpaint(ctx context.Context, prompt string, img, mask image.I
 	if err := r.prepareImage(original, 1); err != nil {
 		return nil, err
 	}
-	area, err := r.readArea(ctx, mask)
+	painted, err := r.newMask(mask)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.claimMemory(ctx, original, painted); err != nil {
+		return nil, err
+	}
+	area, err := newArea(ctx, painted, &r.Options, r.h, r.w)
 	if err != nil {
 		return nil, err
 	}
@@ -126,16 +136,12 @@ func (p *Pipeline) Inpaint(ctx context.Context, prompt string, img, mask image.I
 	return result, nil
 }
 
-// readArea reads the mask in the size of the picture.
-func (r *run) readArea(ctx context.Context, mask image.Image) (*area, error) {
+// newMask checks the mask.
+func (r *run) newMask(mask image.Image) (*source, error) {
 	if err := r.checkMask(); err != nil {
 		return nil, err
 	}
-	src, err := newSource("mask", mask)
-	if err != nil {
-		return nil, err
-	}
-	return newArea(ctx, src, &r.Options, r.h, r.w)
+	return newSource("mask", mask)
 }
 
 // maskedLatents draws latents [Images 4 h w] of the image with the area to

@@ -200,10 +200,21 @@ func (p *Pipeline) check() error {
 	return nil
 }
 
-// Close waits for calls in flight and gives the model's memory back. Every later
-// call returns an error.
+// ErrClosed is wrapped by the errors of calls that begin after Close.
+var ErrClosed = nn.ErrClosed
+
+// Close waits for calls in flight and gives the model's memory back. Calls that begin
+// later return ErrClosed; those in flight may still be cancelled. Any number of Closes
+// may run at once; each returns when the model is closed. In a function of the caller's
+// that a call of the pipeline runs, such as OnStep, Close does not wait for that call:
+// it returns, and the memory goes back when the last call has ended.
 func (p *Pipeline) Close() error {
-	if p.engine == nil { // the parts are the caller's
+	return p.calls.Close(nn.Goroutine(), p.release)
+}
+
+// release closes the parts, unless they are the caller's.
+func (p *Pipeline) release() error {
+	if p.engine == nil {
 		return nil
 	}
 	var errs []error

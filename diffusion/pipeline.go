@@ -16,6 +16,7 @@ import (
 
 	"sdgo/clip"
 	"sdgo/internal/engine"
+	"sdgo/internal/nn"
 	"sdgo/sampler"
 	"sdgo/scheduler"
 	"sdgo/unet"
@@ -49,6 +50,7 @@ type Pipeline struct {
 	Warnings []string
 
 	engine *engine.Engine // nil if the parts are the caller's
+	calls  nn.Gate
 }
 
 // run is one call: what it was asked for and what it has made so far.
@@ -68,6 +70,10 @@ type run struct {
 
 	encodeTile, decodeTile int // sides in pixels, or 0: whole
 
+	claim  *engine.Claim // of the memory; nil before claimMemory
+	record int64         // bytes that what a Step saves may take
+
+	leave      func() // the pipeline's calls
 	endWrapped func() // ends the Denoiser that Wrap got; may be nil
 }
 
@@ -75,15 +81,21 @@ type run struct {
 // result says what was cut. Options may be nil. When ctx is done it returns
 // ctx's error within 100 ms, and leaves no goroutine behind.
 func (p *Pipeline) TextToImage(ctx context.Context, prompt string, o *Options) (*Result, error) {
-	r, err := p.newRun(p.Scheduler, o)
+	r, err := p.newRun()
 	if err != nil {
 		return nil, err
 	}
 	defer r.close()
+	if err := r.choose(p.Scheduler, o); err != nil {
+		return nil, err
+	}
 	if err := p.checkPlain(); err != nil {
 		return nil, err
 	}
 	if err := r.prepare(p.defaultSize()); err != nil {
+		return nil, err
+	}
+	if err := r.claimMemory(ctx); err != nil {
 		return nil, err
 	}
 	if err := r.encodeText(ctx, prompt); err != nil {
@@ -113,11 +125,14 @@ func (p *Pipeline) TextToImage(ctx context.Context, prompt string, o *Options) (
 //
 // https://arxiv.org/abs/2108.01073
 func (p *Pipeline) ImageToImage(ctx context.Context, prompt string, img image.Image, o *Options) (*Result, error) {
-	r, err := p.newRun(p.Scheduler, o)
+	r, err := p.newRun()
 	if err != nil {
 		return nil, err
 	}
 	defer r.close()
+	if err := r.choose(p.Scheduler, o); err != nil {
+		return nil, err
+	}
 	if err := p.checkPlain(); err != nil {
 		return nil, err
 	}
@@ -126,6 +141,9 @@ func (p *Pipeline) ImageToImage(ctx context.Context, prompt string, img image.Im
 		return nil, err
 	}
 	if err := r.prepareImage(original, 0.8); err != nil {
+		return nil, err
+	}
+	if err := r.claimMemory(ctx, original); err != nil {
 		return nil, err
 	}
 	if err := r.encodeText(ctx, prompt); err != nil {
@@ -166,26 +184,33 @@ func (p *Pipeline) checkPlain() error {
 	return nil
 }
 
-// newRun checks the options and chooses the noise levels.
-func (p *Pipeline) newRun(config *scheduler.Config, o *Options) (*run, error) {
-	r := &run{Pipeline: p, begin: time.Now()}
-	var err error
-	if r.Options, err = o.withDefaults(); err != nil {
-		return nil, err
+// newRun begins a call. Close it.
+func (p *Pipeline) newRun() (*run, error) {
+	leave, err := p.calls.Enter(nn.Goroutine())
+	if err != nil {
+		return nil, fmt.Errorf("diffusion: %w", err)
 	}
-	if r.schedule, err = p.levels(config, &r.Options); err != nil {
-		return nil, err
+	return &run{Pipeline: p, begin: time.Now(), leave: leave}, nil
+}
+
+// choose checks the options and chooses the noise levels.
+func (r *run) choose(config *scheduler.Config, o *Options) (err error) {
+	if r.Options, err = o.withDefaults(); err != nil {
+		return err
+	}
+	if r.schedule, err = r.levels(config, &r.Options); err != nil {
+		return err
 	}
 	for i := range r.Images {
 		seed := r.Seed + uint64(i)
 		r.result.Seeds = append(r.result.Seeds, seed)
 		stream, err := newStream(seed, r.NewNoise)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		r.noise = append(r.noise, stream)
 	}
-	return r, nil
+	return nil
 }
 
 // defaultSize is the size of the pictures that the model was trained on:
@@ -256,15 +281,19 @@ func (r *run) prepareUNet() error {
 	if r.net, err = r.UNet.WithTokenMerging(r.TokenMerging); err != nil {
 		return err
 	}
-	texts := 1 // side by side
-	if r.guided() {
-		texts = 2
-	}
 	if !r.Reuse.on() {
-		return r.net.Check(texts, r.h, r.w, r.Tokenizer.MaxLength)
+		return r.net.Check(r.texts(), r.h, r.w, r.Tokenizer.MaxLength)
 	}
-	r.keeper, err = r.newKeeper(texts)
+	r.keeper, err = r.newKeeper(r.texts())
 	return err
+}
+
+// texts is how many texts the U-Net reads side by side.
+func (r *run) texts() int {
+	if r.guided() {
+		return 2
+	}
+	return 1
 }
 
 // close gives back what the run holds beside the model, once nobody uses it.
@@ -275,6 +304,10 @@ func (r *run) close() {
 	if r.keeper != nil {
 		r.keeper.close()
 	}
+	if r.claim != nil {
+		r.claim.Close()
+	}
+	r.leave()
 }
 
 // prepareImage does the same for a picture made from an image, and takes the
@@ -324,7 +357,7 @@ func (r *run) encodeText(ctx context.Context, prompt string) error {
 
 // encode returns the embedding [77 D] of one text.
 func (r *run) encode(ctx context.Context, ids []int, skip int) ([]float32, error) {
-	e, err := r.TextEncoder.Encode(ctx, [][]int{ids}, skip)
+	e, err := r.TextEncoder.Encode(r.in(ctx), [][]int{ids}, skip)
 	if err != nil {
 		return nil, fmt.Errorf("diffusion: %w", err)
 	}
@@ -356,7 +389,7 @@ func (r *run) encodeImage(ctx context.Context, x []float32) (*vae.Posterior, err
 			return r.VAE.EncodeTiles(ctx, x, r.encodeTile)
 		}
 	}
-	posterior, err := encode(ctx, pixels)
+	posterior, err := encode(r.in(ctx), pixels)
 	if err != nil {
 		return nil, fmt.Errorf("diffusion: %w", err)
 	}
@@ -424,7 +457,7 @@ func addNoise(clean, noise []float32, sigma float64) []float32 {
 func (r *run) sample(ctx context.Context, x []float32, denoise sampler.Denoiser) error {
 	begin := time.Now()
 	steps := &sampler.Run{Sampler: r.sampler, Denoise: denoise, Sigmas: r.schedule.Sigmas, X: x, Noise: r.samplingNoise(),
-		Forget: r.OnStep == nil, // only a Step can save the run
+		Forget: r.record == 0, Limit: r.record, // only a Step can save the run
 	}
 	if r.Resume != nil {
 		saved, err := r.keeper.restore(r.Resume)
@@ -470,25 +503,23 @@ func (r *run) finish(ctx context.Context, x []float32) (*Result, error) {
 	}
 	channels := r.VAE.Config.LatentChannels
 	size := channels * r.h * r.w
-	decode := r.VAE.Decode
-	if r.decodeTile > 0 {
-		decode = func(ctx context.Context, x *tensor.Dense) (*tensor.Dense, error) {
-			return r.VAE.DecodeTiles(ctx, x, r.decodeTile)
-		}
+	decoded, err := engine.Scratch(r.VAE.Config.OutChannels*r.Height*r.Width, "a decoded picture")
+	if err != nil {
+		return nil, fmt.Errorf("diffusion: %w", err)
 	}
+	defer decoded.Free()
 	for i := range r.Images { // one by one: an image takes less memory in 8 bits
 		latents := engine.Tensor(x[i*size:(i+1)*size], 1, channels, r.h, r.w)
-		decoded, err := decode(ctx, latents)
-		if err != nil {
+		if err := r.VAE.DecodeInto(r.in(ctx), latents, decoded.Data, r.decodeTile); err != nil {
 			if ctx.Err() != nil {
 				return nil, ctx.Err()
 			}
 			return nil, fmt.Errorf("diffusion: %w", err)
 		}
-		if err := checkFinite("vae decoder", decoded.Float32s()); err != nil {
+		if err := checkFinite("vae decoder", decoded.Data); err != nil {
 			return nil, fmt.Errorf("diffusion: %w", err)
 		}
-		images, err := tensorToImages(ctx, decoded.Float32s(), 1, r.Height, r.Width)
+		images, err := tensorToImages(ctx, decoded.Data, 1, r.Height, r.Width)
 		if err != nil {
 			return nil, err
 		}

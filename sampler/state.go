@@ -50,6 +50,9 @@ func identity(s Sampler) string {
 
 // Save returns the run's state as bytes that [Run.Restore] takes.
 func (r *Run) Save() ([]byte, error) {
+	if r.Forget && r.Limit > 0 {
+		return nil, fmt.Errorf("sampler: save run: have a run whose record has grown beyond its limit of %d bytes", r.Limit)
+	}
 	if r.Forget {
 		return nil, fmt.Errorf("sampler: save run: have a run that forgets what was computed")
 	}
@@ -126,7 +129,7 @@ func (r *Run) Restore(data []byte) error {
 		rest = rest[4*h.Size:]
 		return x
 	}
-	r.X, r.step, r.calls = take(), h.Step, nil
+	r.X, r.step, r.calls, r.size = take(), h.Step, nil, 4*int64(h.Size)*int64(arrays-1)
 	for i, changed := range h.Changed {
 		c := call{denoised: take()}
 		if changed {

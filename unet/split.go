@@ -178,12 +178,21 @@ func (u *UNet) Split(branch, n, h, w, tokens int) (*Split, error) {
 	last := s.skipShapes[len(s.skipShapes)-1].Clone()
 	last[3] = u.ups[len(u.ups)-branch].in
 	s.featureShape = last
-	for _, p := range []part{head, deep, tail} {
-		if err := u.model.Check(s.key(p), s.build(p), s.Held(), s.what()); err != nil {
-			return nil, err
-		}
+	if err := s.Check(0, s.what()); err != nil {
+		return nil, err
 	}
 	return s, nil
+}
+
+// Check reports as an error that the parts, and n bytes that the caller keeps beside
+// them, would not fit in the memory allowed.
+func (s *Split) Check(n int64, what string) error {
+	for _, p := range []part{head, deep, tail} {
+		if err := s.u.model.Check(s.key(p), s.build(p), s.Held()+n, what); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // what is what the Split's memory is for.
@@ -357,6 +366,15 @@ func (s *Split) ready(feature []float32) error {
 		return fmt.Errorf("unet: split: have a feature of %d numbers, want %v", have, []int(s.featureShape))
 	}
 	return nil
+}
+
+// SkipShapes are the shapes [N H W C] of the skips.
+func (s *Split) SkipShapes() [][]int {
+	var shapes [][]int
+	for _, shape := range s.skipShapes {
+		shapes = append(shapes, slices.Clone(shape))
+	}
+	return shapes
 }
 
 // FeatureShape is the shape [N H W C] of the feature that enters the tail.

@@ -100,6 +100,10 @@ func (u *UNet) define(config []byte, p *nn.Params) (err error) {
 	return nil
 }
 
+// Memory is the account of what the model and those that share it take: in a pipeline
+// that was loaded as one, all of them.
+func (u *UNet) Memory() *engine.Memory { return u.model.Memory() }
+
 // Close waits for calls in flight and gives the memory back. Graphs made by
 // Build must not run after it.
 func (u *UNet) Close() error { return u.model.Close() }
@@ -214,6 +218,10 @@ func (u *UNet) Values(n, h, w, tokens int) (int64, error) {
 func (u *UNet) Claim(ctx context.Context, need engine.Need) (*engine.Claim, error) {
 	return u.model.Claim(ctx, need)
 }
+
+// Spare returns how many bytes in small pieces a call could take beside its need if it
+// ran alone.
+func (u *UNet) Spare(need engine.Need) int64 { return u.model.Spare(need) }
 
 // Plan tells how a prediction for n samples of h×w latents and the given number of
 // tokens is computed.

@@ -12,6 +12,7 @@ import (
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
+	"sdgo/internal/engine"
 	"sdgo/internal/kernel"
 	"sdgo/internal/nn"
 )
@@ -79,6 +80,10 @@ func (v *VAE) define(config []byte, p *nn.Params) (err error) {
 	v.decoder = newDecoder(p, &v.Config)
 	return nil
 }
+
+// Memory is the account of what the model and those that share it take: in a pipeline
+// that was loaded as one, all of them.
+func (v *VAE) Memory() *engine.Memory { return v.model.Memory() }
 
 // Close waits for calls in flight and gives the memory back. Graphs made by
 // BuildEncoder and BuildDecoder must not run after it.

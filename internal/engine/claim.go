@@ -82,6 +82,12 @@ func (e *Engine) Claim(ctx context.Context, need Need) (*Claim, error) {
 	}
 }
 
+// Spare returns how many bytes in small pieces a call could take beside its need if it
+// ran alone.
+func (e *Engine) Spare(n Need) int64 {
+	return e.Memory.room() - n.Held - n.Turn + allowance - n.Small
+}
+
 // Close gives the claim's memory back.
 func (c *Claim) Close() {
 	e := c.e

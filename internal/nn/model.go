@@ -174,6 +174,13 @@ func (m *Model) Claim(ctx context.Context, need engine.Need) (*engine.Claim, err
 	return c, nil
 }
 
+// Spare returns how many bytes in small pieces a call could take beside its need if it
+// ran alone.
+func (m *Model) Spare(need engine.Need) int64 { return m.eng.Spare(need) }
+
+// Memory is the account of what the model and those that share it take.
+func (m *Model) Memory() *engine.Memory { return &m.eng.Memory }
+
 // Claimed says whether ctx carries a claim on the model's memory.
 func (m *Model) Claimed(ctx context.Context) bool { return m.eng.Claimed(ctx) }
 
