@@ -8,8 +8,8 @@ import (
 	"sdgo/sampler"
 )
 
-// What lies in Go's heap counts twice: the collector lets the heap grow to double of
-// what is in use.
+// What comes and goes in Go's heap counts twice: the collector lets the heap grow to
+// double of what is in use.
 const collected = 2
 
 // latentArrays is how many arrays of the latents' size count: a run has up to eight of
@@ -40,7 +40,7 @@ func (r *run) need(images []*source) (n engine.Need, err error) {
 		n.What = fmt.Sprintf("%d pictures of %d×%d pixels", r.Images, r.Width, r.Height)
 	}
 	pixels := int64(r.Width) * int64(r.Height)
-	n.Small = latentArrays*r.latentBytes() + int64(r.Images)*4*pixels*collected + int64(len(r.Resume))
+	n.Small = latentArrays*r.latentBytes() + int64(r.Images)*4*pixels + int64(len(r.Resume))
 	if r.decodeTile == 0 { // by tiles it is part of the turn
 		n.Small += 4 * int64(r.VAE.Config.OutChannels) * pixels
 	}
