@@ -32,7 +32,8 @@ type TextEncoder struct {
 	tokens, positions *nn.Embedding
 	blocks            []*block
 	norm              *nn.LayerNorm
-	projection        *nn.Linear // nil if the model has none
+	projection        *nn.Linear // nil without one
+	alone             bool       // not a part of a pipeline, which needs no projection
 }
 
 // block is one layer of the transformer.
@@ -44,7 +45,7 @@ type block struct {
 	norm1, norm2 *nn.LayerNorm
 	q, k, v, out *nn.Linear
 	fc1, fc2     *nn.Linear
-	heads        *nn.Attention
+	causal, all  *nn.Attention // over the tokens up to each, and over all
 	act          kernel.Activation
 }
 
@@ -68,7 +69,9 @@ type LoadOptions struct {
 }
 
 // LoadTextEncoder loads the text encoder in a folder with config.json and weights
-// in safetensors. Options may be nil.
+// in safetensors: a CLIPTextModel, a CLIPTextModelWithProjection or the text half of
+// a whole CLIPModel. Other tensors may be there, and are not looked at. Options may
+// be nil.
 func LoadTextEncoder(dir string, o *LoadOptions) (*TextEncoder, error) {
 	return LoadTextEncoderFS(os.DirFS(dir), ".", o)
 }
@@ -76,11 +79,17 @@ func LoadTextEncoder(dir string, o *LoadOptions) (*TextEncoder, error) {
 // LoadTextEncoderFS loads the text encoder in the folder dir of fsys. Options may
 // be nil.
 func LoadTextEncoderFS(fsys fs.FS, dir string, o *LoadOptions) (*TextEncoder, error) {
+	return LoadTextEncoderFSContext(context.Background(), fsys, dir, o)
+}
+
+// LoadTextEncoderFSContext is [LoadTextEncoderFS] that returns ctx's error soon after
+// ctx is done.
+func LoadTextEncoderFSContext(ctx context.Context, fsys fs.FS, dir string, o *LoadOptions) (*TextEncoder, error) {
 	if o == nil {
 		o = &LoadOptions{}
 	}
-	e := &TextEncoder{}
-	model, err := nn.LoadModel("clip", fsys, dir, "model", nn.LoadOptions(*o), e.define)
+	e := &TextEncoder{alone: o.Session == nil}
+	model, err := nn.LoadModel(ctx, nn.Kind{Name: "clip", Base: "model"}, fsys, dir, nn.LoadOptions(*o), e.define)
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +115,7 @@ func (e *TextEncoder) define(config []byte, p *nn.Params) (err error) {
 		e.blocks = append(e.blocks, newBlock(at.At("encoder.layers.%d", i), c))
 	}
 	e.norm = at.LayerNorm("final_layer_norm", c.HiddenSize, c.LayerNormEps)
-	if p.Has("text_projection.weight") {
+	if e.alone && c.projects() {
 		e.projection = p.LinearNoBias("text_projection", c.HiddenSize, c.ProjectionDim)
 	}
 	return nil
@@ -115,24 +124,29 @@ func (e *TextEncoder) define(config []byte, p *nn.Params) (err error) {
 func newBlock(p *nn.Params, c *Config) *block {
 	d := c.HiddenSize
 	return &block{
-		path:  p.Path(),
-		norm1: p.LayerNorm("layer_norm1", d, c.LayerNormEps),
-		q:     p.Linear("self_attn.q_proj", d, d),
-		k:     p.Linear("self_attn.k_proj", d, d),
-		v:     p.Linear("self_attn.v_proj", d, d),
-		out:   p.Linear("self_attn.out_proj", d, d),
-		norm2: p.LayerNorm("layer_norm2", d, c.LayerNormEps),
-		fc1:   p.Linear("mlp.fc1", d, c.IntermediateSize),
-		fc2:   p.Linear("mlp.fc2", c.IntermediateSize, d),
-		heads: p.Attention(c.NumHeads, true),
-		act:   activations[c.HiddenAct],
+		path:   p.Path(),
+		norm1:  p.LayerNorm("layer_norm1", d, c.LayerNormEps),
+		q:      p.Linear("self_attn.q_proj", d, d),
+		k:      p.Linear("self_attn.k_proj", d, d),
+		v:      p.Linear("self_attn.v_proj", d, d),
+		out:    p.Linear("self_attn.out_proj", d, d),
+		norm2:  p.LayerNorm("layer_norm2", d, c.LayerNormEps),
+		fc1:    p.Linear("mlp.fc1", d, c.IntermediateSize),
+		fc2:    p.Linear("mlp.fc2", c.IntermediateSize, d),
+		causal: p.Attention(c.NumHeads, true), all: p.Attention(c.NumHeads, false),
+		act: activations[c.HiddenAct],
 	}
 }
 
 // forward maps x [N T D] to [N T D].
 func (b *block) forward(g *nn.Graph, x *G.Node) *G.Node {
 	h := b.norm1.Forward(g, x)
-	h = b.heads.Forward(g, b.q.Forward(g, h), b.k.Forward(g, h), b.v.Forward(g, h))
+	h = b.causal.Forward(g, b.q.Forward(g, h), b.k.Forward(g, h), b.v.Forward(g, h))
+	return b.finish(g, x, h)
+}
+
+// finish adds to x [N T D] what attention h has given, and what follows.
+func (b *block) finish(g *nn.Graph, x, h *G.Node) *G.Node {
 	x = g.Add(x, b.out.Forward(g, h))
 	h = g.Activate(b.fc1.Forward(g, b.norm2.Forward(g, x)), b.act)
 	return g.Mark(b.path, g.Add(x, b.fc2.Forward(g, h)))
@@ -144,7 +158,20 @@ func (e *TextEncoder) Memory() *engine.Memory { return e.model.Memory() }
 
 // Close waits for calls in flight and gives the memory back. Graphs made by Build
 // must not run after it.
-func (e *TextEncoder) Close() error { return e.model.Close() }
+func (e *TextEncoder) Close() error {
+	if e.ready() != nil {
+		return nil
+	}
+	return e.model.Close()
+}
+
+// ready wants a text encoder that was loaded.
+func (e *TextEncoder) ready() error {
+	if e == nil || e.model == nil {
+		return fmt.Errorf("clip: have a text encoder that was not loaded, want one from LoadTextEncoder")
+	}
+	return nil
+}
 
 // Build adds the text encoder to the graph g. It maps ids [N T], whole numbers as
 // float32, to tokens [N T D], as Encode does.
@@ -152,12 +179,22 @@ func (e *TextEncoder) Build(g *G.ExprGraph, ids *G.Node, clipSkip int) (*G.Node,
 	if err := e.checkSkip(clipSkip); err != nil {
 		return nil, err
 	}
+	if g == nil || ids == nil {
+		return nil, fmt.Errorf("clip: have a nil graph or node, want both")
+	}
 	b := nn.NewGraph(g)
 	out, _ := e.hidden(b, ids, clipSkip)
 	if err := b.Err(); err != nil {
 		return nil, fmt.Errorf("clip: %w", err)
 	}
 	return out, nil
+}
+
+// WeightNodes returns the nodes of the text encoder's weights in a graph that Build added to,
+// by the checkpoint's keys. Their values are the model's own, which all graphs
+// share; diffusion.Trainable gives a node numbers that may change.
+func (e *TextEncoder) WeightNodes(g *G.ExprGraph) map[string]*G.Node {
+	return e.model.WeightNodes(g)
 }
 
 // hidden maps ids [N T] to the normalised tokens [N T D] after all layers but the
@@ -189,6 +226,9 @@ func (e *TextEncoder) pooled(g *nn.Graph, tokens, rows *G.Node) *G.Node {
 }
 
 func (e *TextEncoder) checkSkip(skip int) error {
+	if err := e.ready(); err != nil {
+		return err
+	}
 	if skip < 0 || skip >= len(e.blocks) {
 		return fmt.Errorf("clip: clip skip: have %d, want 0 to %d for a model of %d layers", skip, len(e.blocks)-1, len(e.blocks))
 	}
@@ -200,8 +240,9 @@ type Embeddings struct {
 	// Tokens [N T D] is the output of the last layer, or of an earlier one with
 	// clip skip, after the final normalisation.
 	Tokens *tensor.Dense
-	// Pooled [N D] is the last layer's token at the end of the text, projected if
-	// the model has a projection (text_embeds, else pooler_output).
+	// Pooled [N D] is the last layer's token at the end of the text (pooler_output).
+	// For a CLIPTextModelWithProjection that was not loaded by a pipeline it is
+	// projected (text_embeds).
 	Pooled *tensor.Dense
 }
 
@@ -212,33 +253,17 @@ type shape struct{ n, tokens, skip int }
 // Clip skip counts as diffusers does: 0 is the last layer, 1 the one before. It
 // returns ctx's error soon after ctx is done.
 func (e *TextEncoder) Encode(ctx context.Context, ids [][]int, clipSkip int) (*Embeddings, error) {
-	if err := e.checkSkip(clipSkip); err != nil {
+	if err := e.checkInput(ctx, ids, clipSkip); err != nil {
 		return nil, err
 	}
-	s := shape{n: len(ids), skip: clipSkip}
-	if s.n == 0 || len(ids[0]) == 0 {
-		return nil, fmt.Errorf("clip: have no tokens to encode")
-	}
-	s.tokens = len(ids[0])
-	if s.tokens > e.Config.MaxPositions {
-		return nil, fmt.Errorf("clip: have %d tokens, want at most %d", s.tokens, e.Config.MaxPositions)
-	}
+	s := shape{n: len(ids), tokens: len(ids[0]), skip: clipSkip}
 	input := make([]float32, 0, s.n*s.tokens)
 	rows := make([]float32, s.n)
 	for i, text := range ids {
-		if len(text) != s.tokens {
-			return nil, fmt.Errorf("clip: have %d tokens in text %d, want %d as in text 0", len(text), i, s.tokens)
-		}
-		for _, id := range text {
-			if id < 0 || id >= e.Config.VocabSize {
-				return nil, fmt.Errorf("clip: have token %d in text %d, want 0 to %d", id, i, e.Config.VocabSize-1)
-			}
-			input = append(input, float32(id))
-		}
+		input = append(input, numbers(text)...)
 		rows[i] = float32(e.end(text))
 	}
-
-	out := &Embeddings{Tokens: nn.Tensor(s.n, s.tokens, e.Config.HiddenSize), Pooled: nn.Tensor(s.n, e.pooledDim())}
+	out := e.embeddings(s.n, s.tokens)
 	err := e.model.Run(ctx, s, e.build(s), [][]float32{input, rows}, [][]float32{out.Tokens.Float32s(), out.Pooled.Float32s()})
 	if err != nil {
 		return nil, err
@@ -246,10 +271,58 @@ func (e *TextEncoder) Encode(ctx context.Context, ids [][]int, clipSkip int) (*E
 	return out, nil
 }
 
+// checkInput wants what Encode takes.
+func (e *TextEncoder) checkInput(ctx context.Context, ids [][]int, clipSkip int) error {
+	if err := e.checkSkip(clipSkip); err != nil {
+		return err
+	}
+	if ctx == nil {
+		return fmt.Errorf("clip: have a nil context, want one")
+	}
+	if len(ids) == 0 || len(ids[0]) == 0 {
+		return fmt.Errorf("clip: have no tokens to encode")
+	}
+	tokens := len(ids[0])
+	if tokens > e.Config.MaxPositions {
+		return fmt.Errorf("clip: have %d tokens, want at most %d", tokens, e.Config.MaxPositions)
+	}
+	for i, text := range ids {
+		if len(text) != tokens {
+			return fmt.Errorf("clip: have %d tokens in text %d, want %d as in text 0", len(text), i, tokens)
+		}
+		for _, id := range text {
+			if id < 0 || id >= e.Config.VocabSize {
+				return fmt.Errorf("clip: have token %d in text %d, want 0 to %d", id, i, e.Config.VocabSize-1)
+			}
+		}
+	}
+	return nil
+}
+
+// embeddings returns room for what n texts become.
+func (e *TextEncoder) embeddings(n, tokens int) *Embeddings {
+	return &Embeddings{Tokens: nn.Tensor(n, tokens, e.Config.HiddenSize), Pooled: nn.Tensor(n, e.pooledDim())}
+}
+
+// numbers are ids as a graph takes them.
+func numbers(ids []int) []float32 {
+	out := make([]float32, len(ids))
+	for i, id := range ids {
+		out[i] = float32(id)
+	}
+	return out
+}
+
 // Plan tells how n texts of a number of tokens are encoded.
 func (e *TextEncoder) Plan(n, tokens int) (*nn.Plan, error) {
+	if err := e.ready(); err != nil {
+		return nil, err
+	}
 	if n < 1 || tokens < 1 || tokens > e.Config.MaxPositions {
 		return nil, fmt.Errorf("clip: have %d texts of %d tokens, want 1 or more of at most %d", n, tokens, e.Config.MaxPositions)
+	}
+	if err := nn.CheckSize("clip: texts", n, tokens, e.Config.HiddenSize); err != nil {
+		return nil, err
 	}
 	s := shape{n: n, tokens: tokens}
 	return e.model.Plan(s, e.build(s))

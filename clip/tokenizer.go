@@ -1,6 +1,7 @@
 package clip
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -58,7 +59,13 @@ type Encoding struct {
 // names of folder and files are as in fs.FS. An error names file and line or
 // key; it is an fs.ErrNotExist if there is no vocabulary.
 func LoadTokenizer(fsys fs.FS, dir string) (*Tokenizer, error) {
-	f, err := readTokenizerFiles(fsys, dir)
+	return LoadTokenizerContext(context.Background(), fsys, dir)
+}
+
+// LoadTokenizerContext is [LoadTokenizer] that returns ctx's error soon after ctx is
+// done.
+func LoadTokenizerContext(ctx context.Context, fsys fs.FS, dir string) (*Tokenizer, error) {
+	f, err := readTokenizerFiles(ctx, fsys, dir)
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +74,7 @@ func LoadTokenizer(fsys fs.FS, dir string) (*Tokenizer, error) {
 		t.MaxLength = int(f.maxLength)
 	}
 	if t.MaxLength < 2 || f.maxLength <= maxMaxLength && float64(t.MaxLength) != f.maxLength {
-		return nil, fmt.Errorf("clip: %s: model_max_length: have %v, want a whole number from 2", folder{fsys, dir}.path("tokenizer_config.json"), f.maxLength)
+		return nil, fmt.Errorf("clip: %s: model_max_length: have %v, want a whole number from 2", folder{ctx, fsys, dir}.path("tokenizer_config.json"), f.maxLength)
 	}
 	for name, content := range map[string]string{
 		"bos_token": "<|startoftext|>", "eos_token": "<|endoftext|>", "unk_token": "<|endoftext|>", "pad_token": "<|endoftext|>",

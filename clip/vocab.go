@@ -3,6 +3,7 @@ package clip
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -34,9 +35,9 @@ type tokenizerFiles struct {
 // readTokenizerFiles reads tokenizer.json if there is one, else vocab.json and
 // merges.txt, and with them tokenizer_config.json, special_tokens_map.json and
 // added_tokens.json, which may be missing.
-func readTokenizerFiles(fsys fs.FS, dir string) (*tokenizerFiles, error) {
+func readTokenizerFiles(ctx context.Context, fsys fs.FS, dir string) (*tokenizerFiles, error) {
 	f := &tokenizerFiles{special: map[string]*fileToken{}, added: map[int]*fileToken{}}
-	r := folder{fsys, dir}
+	r := folder{ctx, fsys, dir}
 	ownTokens, err := f.readConfig(r)
 	if err != nil {
 		return nil, err
@@ -55,6 +56,7 @@ func readTokenizerFiles(fsys fs.FS, dir string) (*tokenizerFiles, error) {
 
 // folder reads the files of one folder.
 type folder struct {
+	ctx  context.Context
 	fsys fs.FS
 	dir  string
 }
@@ -62,7 +64,7 @@ type folder struct {
 func (f folder) path(name string) string { return path.Join(f.dir, name) }
 
 func (f folder) read(name string) ([]byte, error) {
-	data, err := loader.ReadFile(f.fsys, f.path(name), maxTokenizerFile)
+	data, err := loader.ReadFile(f.ctx, f.fsys, f.path(name), maxTokenizerFile)
 	if err != nil {
 		return nil, fmt.Errorf("clip: %w", err)
 	}

@@ -2,6 +2,7 @@ package diffusion
 
 import (
 	"bytes"
+	"encoding/json"
 	"io/fs"
 	"testing"
 	"testing/fstest"
@@ -23,6 +24,13 @@ func TestFolders(t *testing.T) {
 	}{
 		{name: "class-name", steps: 4},
 		{name: "dpm-infinity", steps: 6},
+		{name: "ema-keys", steps: 4},
+		{name: "index-scheduler", steps: 4},
+		{name: "new-keys", steps: 4},
+		{name: "old-sample-size", steps: 2},
+		{name: "te-proj", steps: 4},
+		{name: "clip-model", steps: 4},
+		{name: "attention-mask", steps: 4},
 		{name: "lcm-time-cond", steps: 4, options: Options{Guidance: 8}},
 	}
 	for _, tt := range tests {
@@ -49,6 +57,67 @@ func loadFolder(t testing.TB, fsys fs.FS, o *LoadOptions) *Pipeline {
 	require.NoError(t, err)
 	t.Cleanup(func() { p.Close() })
 	return p
+}
+
+// setKeys returns the text of a JSON file with the given keys set; null takes a key out.
+func setKeys(t testing.TB, model fstest.MapFS, file string, keys map[string]string) *fstest.MapFile {
+	t.Helper()
+	var object map[string]json.RawMessage
+	require.NoError(t, json.Unmarshal(model[file].Data, &object))
+	for key, value := range keys {
+		object[key] = json.RawMessage(value)
+		if value == "null" {
+			delete(object, key)
+		}
+	}
+	data, err := json.Marshal(object)
+	require.NoError(t, err)
+	return &fstest.MapFile{Data: data}
+}
+
+// What is not known is left out, and the caller hears of it.
+func TestWarnings(t *testing.T) {
+	model := golden.Folder(t, "class-name")
+	assert.Empty(t, loadFolder(t, model, nil).Warnings)
+	model["scheduler/scheduler_config.json"] = setKeys(t, model, "scheduler/scheduler_config.json", map[string]string{"timestep_values": "[1]", "beta_shedule": `"linear"`})
+	model["unet/config.json"] = setKeys(t, model, "unet/config.json", map[string]string{"use_new": "true", "decay": "0.999"})
+	model["vae/config.json"] = setKeys(t, model, "vae/config.json", map[string]string{"new_factor": "0.5", "newer": "false"})
+	p := loadFolder(t, model, nil)
+	assert.Equal(t, []string{
+		`scheduler/scheduler_config.json: the key "beta_shedule" is not known and was left out: have "linear"`,
+		`unet/config.json: the key "use_new" is not known and was left out: have true`,
+		`vae/config.json: the key "new_factor" is not known and was left out: have 0.5`,
+	}, p.Warnings)
+	result, err := p.TextToImage(t.Context(), "a red house", &Options{Steps: 4, Seed: 1})
+	require.NoError(t, err)
+	golden.Close(t, golden.FolderLatents(t, "class-name"), result.Latents.Float32s(), tolerance, "final latents")
+}
+
+// The class of the scheduler is what model_index.json says, else what the config says.
+func TestSchedulerClass(t *testing.T) {
+	const index, config = "model_index.json", "scheduler/scheduler_config.json"
+	pair := func(class string) string { return `["diffusers", "` + class + `"]` }
+	for _, tt := range []struct{ index, config, want, err string }{
+		{pair("EulerDiscreteScheduler"), `"PNDMScheduler"`, "EulerDiscreteScheduler", ""},
+		{pair("EulerDiscreteScheduler"), "null", "EulerDiscreteScheduler", ""},
+		{pair("FlaxDDIMScheduler"), `"FlaxDDIMScheduler"`, "DDIMScheduler", ""},
+		{pair("PNDMScheduler"), `"DDIMScheduler"`, "PNDMScheduler", ""},
+		{pair("DDIMScheduler"), `"MyScheduler"`, "DDIMScheduler", ""},
+		{"null", `"EulerDiscreteScheduler"`, "EulerDiscreteScheduler", ""},
+		{"null", "null", "", "_class_name is missing"},
+		{"[null, null]", `"PNDMScheduler"`, "", "scheduler"},
+		{pair("MyScheduler"), `"PNDMScheduler"`, "", `scheduler/scheduler_config.json, as the MyScheduler that model_index.json names: scheduler: _class_name: have "MyScheduler", want one of`},
+	} {
+		model := golden.Folder(t, "class-name")
+		model[index] = setKeys(t, model, index, map[string]string{"scheduler": tt.index})
+		model[config] = setKeys(t, model, config, map[string]string{"_class_name": tt.config})
+		if tt.err != "" {
+			_, err := LoadFS(model, nil)
+			assert.ErrorContains(t, err, tt.err)
+			continue
+		}
+		assert.Equal(t, tt.want, loadFolder(t, model, nil).Scheduler.Class, "%s, %s", tt.index, tt.config)
+	}
 }
 
 // Python's words for floats that are not numbers may stand in any JSON file.

@@ -1,6 +1,7 @@
 package diffusion
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io/fs"
@@ -9,18 +10,18 @@ import (
 	"strings"
 
 	"sdgo/internal/loader"
+	"sdgo/internal/nn"
 )
+
+const indexFile = "model_index.json"
 
 // index is a pipeline's model_index.json: which class each part has. The pipeline's
 // own class says what task it was saved for, which does not matter here.
 type index struct {
-	class string // "" if there is none
-	parts map[string]partClass
+	class    string // "" if there is none
+	parts    map[string]string
+	warnings []string
 }
-
-// partClass is how model_index.json names a part: as [library, class], or as
-// [null, null] for one that is left out.
-type partClass struct{ library, class string }
 
 // ours are the parts that we run, with the classes that they may have. A part that
 // model_index.json does not list is taken from its folder.
@@ -32,87 +33,104 @@ var ours = map[string][]string{
 	"scheduler":    nil, // package scheduler knows them
 }
 
-// classes are pipelines whose parts need not be listed.
-var classes = map[string]bool{
-	"StableDiffusionPipeline":              true,
-	"StableDiffusionImg2ImgPipeline":       true,
-	"StableDiffusionInpaintPipeline":       true,
-	"StableDiffusionInpaintPipelineLegacy": true,
+// spare are parts that make no difference to a picture of a prompt. (The safety checker
+// blackens some after they were made.)
+var spare = map[string]bool{"safety_checker": true, "feature_extractor": true, "image_encoder": true, "inverse_scheduler": true}
+
+// telling are parts that other models have, and words in the names of pipelines, with
+// what they tell of the model.
+var telling = []struct{ part, word, what string }{
+	{"text_encoder_2", "XL", "Stable Diffusion XL, or another model with several text encoders"},
+	{"text_encoder_3", "StableDiffusion3", "Stable Diffusion 3"},
+	{"transformer", "Flux", "a diffusion transformer, such as Flux"},
+	{"depth_estimator", "Depth2Img", "a model for depth to image"},
+	{"low_res_scheduler", "Upscale", "an upscaler"},
+	{"image_normalizer", "UnCLIP", "unCLIP, which reads an embedding of an image"},
+	{"prior", "Prior", "a model with a prior"},
+	{"vqvae", "LDM", "an unconditional or early latent diffusion model"},
+	{"movq", "Kandinsky", "Kandinsky"},
+	{"vocoder", "Audio", "a model for sound"},
+	{"qformer", "Blip", "BLIP Diffusion"},
 }
 
 // readIndex reads model_index.json and wants the parts to be those that we run.
-func readIndex(fsys fs.FS) (*index, error) {
-	const name = "model_index.json"
+func readIndex(ctx context.Context, fsys fs.FS) (*index, error) {
 	var keys map[string]json.RawMessage
-	if err := loader.ReadJSON(fsys, name, &keys); err != nil {
+	if err := loader.ReadJSON(ctx, fsys, indexFile, &keys); err != nil {
 		return nil, err
 	}
-	x := &index{parts: make(map[string]partClass)}
-	for key, raw := range keys {
-		if key == "_class_name" {
-			var err error
-			if x.class, err = className(raw); err != nil {
-				return nil, fmt.Errorf("%s: _class_name: %w", name, err)
-			}
-			continue
-		}
-		var pair []*string
-		if json.Unmarshal(raw, &pair) == nil && len(pair) == 2 {
-			x.parts[key] = partClass{text(pair[0]), text(pair[1])}
+	x := &index{parts: make(map[string]string)}
+	var err error
+	if x.class, err = nn.ClassName(keys["_class_name"]); err != nil {
+		return nil, fmt.Errorf("%s: _class_name: %w", indexFile, err)
+	}
+	for _, key := range slices.Sorted(maps.Keys(keys)) {
+		class, ok := partClass(keys[key])
+		_, known := ours[key]
+		switch {
+		case ok && known, ok && class != "" && isDir(fsys, key):
+			x.parts[key] = class
+		case known:
+			return nil, fmt.Errorf("%s: %s: have %.80s, want [library, class]", indexFile, key, keys[key])
 		}
 	}
-	if len(x.parts) == 0 && x.class != "" && !classes[x.class] {
-		return nil, fmt.Errorf("%s: have a %q, want a StableDiffusionPipeline, or another whose parts are listed", name, x.class)
-	}
-	for _, part := range slices.Sorted(maps.Keys(ours)) {
-		if err := x.check(part); err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
+	if err := x.check(fsys); err != nil {
+		have := ""
+		if x.class != "" {
+			have = fmt.Sprintf("have a %.80q, ", x.class)
 		}
+		return nil, fmt.Errorf("%s: %swant a StableDiffusionPipeline or another with its parts: %w", indexFile, have, err)
 	}
 	return x, nil
 }
 
-// className reads a class name, or the [module, class] of a custom pipeline.
-func className(raw json.RawMessage) (string, error) {
-	var names []string
-	if json.Unmarshal(raw, &names) == nil && len(names) > 0 {
-		return names[len(names)-1], nil
+// partClass reads how model_index.json names a part: as [library, class], or as
+// [null, null] for one that is left out, whose class is "".
+func partClass(raw json.RawMessage) (class string, ok bool) {
+	var pair []*string
+	if json.Unmarshal(raw, &pair) != nil || len(pair) != 2 {
+		return "", false
 	}
-	var class *string
-	if err := json.Unmarshal(raw, &class); err != nil {
-		return "", fmt.Errorf("have %.40s, want a name or [module, name]", raw)
+	if pair[0] == nil || pair[1] == nil {
+		return "", true
 	}
-	return text(class), nil
+	return *pair[1], true
 }
 
-// check wants a part that is listed to have one of its classes.
-func (x *index) check(part string) error {
-	have, listed := x.parts[part]
-	want := ours[part]
-	class := strings.TrimPrefix(have.class, "Flax")
-	if !listed || class != "" && (want == nil || slices.Contains(want, class)) {
-		return nil
+func isDir(fsys fs.FS, name string) bool {
+	if !fs.ValidPath(name) {
+		return false
 	}
-	what := "none"
-	if have.class != "" {
-		what = "a " + have.class
-	}
-	if want == nil {
-		want = []string{"one"}
-	}
-	return fmt.Errorf("the %s of this %s: have %s, want %s", part, x.name(), what, strings.Join(want, " or "))
+	info, err := fs.Stat(fsys, name)
+	return err == nil && info.IsDir()
 }
 
-func (x *index) name() string {
-	if x.class == "" {
-		return "pipeline"
+// check says which parts are missing, or tell that this is another model.
+func (x *index) check(fsys fs.FS) error {
+	for _, t := range telling {
+		if x.parts[t.part] != "" {
+			return fmt.Errorf("%s belongs to %s", t.part, t.what)
+		}
+		if len(x.parts) == 0 && strings.Contains(x.class, t.word) {
+			return fmt.Errorf("this is %s", t.what)
+		}
 	}
-	return x.class
-}
-
-func text(s *string) string {
-	if s == nil {
-		return ""
+	for _, part := range slices.Sorted(maps.Keys(ours)) {
+		have, listed := x.parts[part]
+		want := ours[part]
+		switch {
+		case listed && have == "":
+			return fmt.Errorf("%s is null", part)
+		case !listed && !isDir(fsys, part):
+			return fmt.Errorf("there is no %s", part)
+		case listed && want != nil && !slices.Contains(want, strings.TrimPrefix(have, "Flax")):
+			return fmt.Errorf("%s is %s, want %s", part, nn.Describe(have), want[0])
+		}
 	}
-	return *s
+	for _, part := range slices.Sorted(maps.Keys(x.parts)) {
+		if _, ok := ours[part]; !ok && !spare[part] {
+			x.warnings = append(x.warnings, fmt.Sprintf("%s: the part %.80q, %s, was left out", indexFile, part, nn.Describe(x.parts[part])))
+		}
+	}
+	return nil
 }

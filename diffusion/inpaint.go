@@ -45,6 +45,9 @@ func (p *Pipeline) Inpaint(ctx context.Context, prompt string, img, mask image.I
 	if err := r.prepareImage(original, 1); err != nil {
 		return nil, err
 	}
+	if r.schedule.Steps() < 1 { // PNDM has a call left then, which diffusers makes in image-to-image alone
+		return nil, fmt.Errorf("diffusion: strength: have %g of %d steps, which leaves no step to run", r.Strength, r.Options.Steps)
+	}
 	painted, err := r.newMask(mask)
 	if err != nil {
 		return nil, err

@@ -1,11 +1,13 @@
 package diffusion
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 
 	"sdgo/clip"
 	"sdgo/internal/engine"
@@ -67,15 +69,30 @@ const (
 // Load loads the model in a folder in diffusers' layout: model_index.json and
 // the folders tokenizer, text_encoder, unet, vae and scheduler. Weights are in
 // safetensors. Options may be nil.
+//
+// Weight files are mapped while they are loaded, and copied: when Load returns no file
+// is open or mapped, and what happens to the files later has no effect. A weight file
+// that another program cuts or writes to meanwhile is an error.
 func Load(path string, o *LoadOptions) (*Pipeline, error) {
+	return LoadContext(context.Background(), path, o)
+}
+
+// LoadContext is [Load] that returns ctx's error within 100 ms after ctx is done,
+// unless a single read of a file takes longer. It leaves no goroutine, file or mapping
+// behind.
+func LoadContext(ctx context.Context, path string, o *LoadOptions) (*Pipeline, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}
 	if !info.IsDir() {
-		return nil, fmt.Errorf("diffusion: load %s: have a file, want a folder in diffusers' layout", path)
+		err := fmt.Errorf("diffusion: load %s: have a file, want a folder in diffusers' layout", path)
+		if singleFile(path) {
+			err = fmt.Errorf("%w: %s", err, convert)
+		}
+		return nil, err
 	}
-	p, err := LoadFS(os.DirFS(path), o)
+	p, err := LoadFSContext(ctx, os.DirFS(path), o)
 	if err != nil {
 		return nil, fmt.Errorf("%w (in %s)", err, path)
 	}
@@ -83,11 +100,21 @@ func Load(path string, o *LoadOptions) (*Pipeline, error) {
 }
 
 // LoadFS is like [Load] for a file system whose root is the model's folder.
-func LoadFS(fsys fs.FS, o *LoadOptions) (_ *Pipeline, err error) {
+func LoadFS(fsys fs.FS, o *LoadOptions) (*Pipeline, error) {
+	return LoadFSContext(context.Background(), fsys, o)
+}
+
+// LoadFSContext is like [LoadContext] for a file system whose root is the model's
+// folder.
+func LoadFSContext(ctx context.Context, fsys fs.FS, o *LoadOptions) (_ *Pipeline, err error) {
 	if o == nil {
 		o = &LoadOptions{}
 	}
-	if _, err := readIndex(fsys); err != nil {
+	index, err := readIndex(ctx, fsys)
+	if err != nil {
+		if what := describeFolder(ctx, fsys); what != "" && errors.Is(err, fs.ErrNotExist) {
+			err = fmt.Errorf("have %s, want that of a pipeline: %w", what, err)
+		}
 		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}
 
@@ -101,30 +128,30 @@ func LoadFS(fsys fs.FS, o *LoadOptions) (_ *Pipeline, err error) {
 			p.Close()
 		}
 	}()
-	var config json.RawMessage
-	if err = loader.ReadJSON(fsys, "scheduler/scheduler_config.json", &config); err != nil {
-		return nil, fmt.Errorf("diffusion: load: %w", err)
-	}
-	schedule, err := scheduler.ParseConfig(config)
+	schedule, err := loadScheduler(ctx, fsys, index)
 	if err != nil {
 		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}
-	if p.Tokenizer, err = clip.LoadTokenizer(fsys, "tokenizer"); err != nil {
+	if p.Tokenizer, err = clip.LoadTokenizerContext(ctx, fsys, "tokenizer"); err != nil {
 		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}
 	session := nn.NewSession(eng)
 	session.Hold()
 	c := &clip.LoadOptions{Variant: o.Variant, Precision: o.Precision, Session: session}
-	if p.TextEncoder, err = clip.LoadTextEncoderFS(fsys, "text_encoder", c); err != nil {
+	if p.TextEncoder, err = clip.LoadTextEncoderFSContext(ctx, fsys, "text_encoder", c); err != nil {
 		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}
-	if p.UNet, err = unet.LoadFS(fsys, "unet", (*unet.LoadOptions)(c)); err != nil {
+	if p.UNet, err = unet.LoadFSContext(ctx, fsys, "unet", (*unet.LoadOptions)(c)); err != nil {
 		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}
-	if p.VAE, err = vae.LoadFS(fsys, "vae", (*vae.LoadOptions)(c)); err != nil {
+	if p.VAE, err = vae.LoadFSContext(ctx, fsys, "vae", (*vae.LoadOptions)(c)); err != nil {
 		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}
 	p.Scheduler = p.corrected(schedule)
+	p.Warnings = append(p.Warnings, index.warnings...)
+	p.warn("scheduler/scheduler_config.json", schedule.Warnings)
+	p.warn("unet/config.json", p.UNet.Config.Warnings)
+	p.warn("vae/config.json", p.VAE.Config.Warnings)
 	if err = p.check(); err != nil {
 		return nil, err
 	}
@@ -132,10 +159,32 @@ func LoadFS(fsys fs.FS, o *LoadOptions) (_ *Pipeline, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}
-	if err = session.Load(most, least); err != nil {
+	if err = session.Load(ctx, most, least); err != nil {
 		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}
 	return p, nil
+}
+
+// loadScheduler reads the scheduler's config, whose class the index names.
+func loadScheduler(ctx context.Context, fsys fs.FS, x *index) (*scheduler.Config, error) {
+	const file = "scheduler/scheduler_config.json"
+	var config json.RawMessage
+	if err := loader.ReadJSON(ctx, fsys, file, &config); err != nil {
+		return nil, err
+	}
+	class := strings.TrimPrefix(x.parts["scheduler"], "Flax")
+	c, err := scheduler.ParseClass(class, config)
+	if err != nil && class != "" {
+		return nil, fmt.Errorf("%s, as the %s that model_index.json names: %w", file, class, err)
+	}
+	return c, err
+}
+
+// warn keeps the warnings of a file.
+func (p *Pipeline) warn(file string, warnings []string) {
+	for _, w := range warnings {
+		p.Warnings = append(p.Warnings, file+": "+w)
+	}
 }
 
 // values returns the bytes of intermediate values for a picture of the default size,
@@ -188,6 +237,9 @@ func (p *Pipeline) check() error {
 	if have, want := p.UNet.Config.OutChannels, p.VAE.Config.LatentChannels; have != want {
 		return fmt.Errorf("diffusion: the U-Net writes %d channels (out_channels), the VAE reads %d (latent_channels)", have, want)
 	}
+	if err := p.checkInput(); err != nil {
+		return err
+	}
 	if p.UNet.Config.NumClassEmbeds != nil {
 		return fmt.Errorf("diffusion: the U-Net has class labels (num_class_embeds), which this pipeline does not give it")
 	}
@@ -198,6 +250,23 @@ func (p *Pipeline) check() error {
 		return fmt.Errorf("diffusion: the tokenizer writes %d tokens (model_max_length), the text encoder reads %d (max_position_embeddings)", have, want)
 	}
 	return nil
+}
+
+// checkInput wants the U-Net to read latents, or a mask and masked latents beside them.
+func (p *Pipeline) checkInput() error {
+	have, latents := p.UNet.Config.InChannels, p.VAE.Config.LatentChannels
+	what := ""
+	switch have {
+	case latents, 2*latents + 1:
+		return nil
+	case latents + 1:
+		what = ": this is a model for depth to image"
+	case latents + 3:
+		what = ": this is an upscaler, which reads a small image"
+	case 2 * latents:
+		what = ": this model reads another image's latents, as InstructPix2Pix, Zero123 and Marigold do"
+	}
+	return fmt.Errorf("diffusion: the U-Net reads %d channels (in_channels), want %d, the VAE's latents, or %d for inpainting%s", have, latents, 2*latents+1, what)
 }
 
 // ErrClosed is wrapped by the errors of calls that begin after Close.

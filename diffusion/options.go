@@ -23,7 +23,10 @@ type Options struct {
 	// on, or that of the given image, rounded down to a multiple.
 	Width, Height int
 
-	// Steps is the number of sampling steps, 1 to 1000. Zero means 50.
+	// Steps is the number of sampling steps, 1 to 1000. Zero means 50. Noise levels
+	// may allow fewer, which the error then says: "leading" timesteps with
+	// steps_offset 1, which Stable Diffusion has, allow 999 (998 of DPM-Solver, DEIS,
+	// UniPC and SA-Solver), LCM and TCD their original_inference_steps.
 	Steps int
 
 	// Guidance is the guidance scale of Ho and Salimans (2022), at most 1000.
@@ -71,11 +74,21 @@ type Options struct {
 	Images int
 
 	// Sampler steps between the noise levels. Nil means what the model's scheduler
-	// config says.
+	// config says. The levels are those that the config gives under the scheduler
+	// class that suits the sampler, sampler.Info.Class for those with a name, with the
+	// config's clipping and thresholding as far as the class has them. A sampler as
+	// the name of its class gives it ("DPMSolverMultistepScheduler", "unipc_2") has the
+	// config's algorithm, order and solver type too. A pointer to one of package
+	// sampler's is as good as the sampler. One of the caller's own gets the levels of
+	// EulerDiscreteScheduler, or of the class that a method SchedulerClass() string
+	// of it names.
 	Sampler sampler.Sampler
 
-	// Schedule names the noise levels ("karras", "trailing", …; see package
-	// scheduler). Empty means what the model's scheduler config says.
+	// Schedule names the noise levels ("karras", "trailing", …; see ScheduleNamed of
+	// package scheduler's Config). Empty means what the model's scheduler config says.
+	// "karras", "exponential" and "beta_sigma" are diffusers' keys, whose levels in
+	// some classes lie between those of the spacing; sampler.ParseLabel gives for
+	// a label of WebUI's, such as "Euler Karras", the name of WebUI's levels.
 	Schedule string
 
 	// DiscardPenultimate takes the levels of one step more and leaves out the one
@@ -83,7 +96,8 @@ type Options struct {
 	DiscardPenultimate bool
 
 	// Sigmas are noise levels of the caller's own, decreasing, the last possibly
-	// zero; they take the place of Steps and Schedule. Nil means none.
+	// zero, 2 to 10,001 of them; they take the place of Steps and Schedule. Nil means
+	// none.
 	Sigmas []float64
 
 	// Eta is the share of fresh noise in DDIM's steps, or TCD's gamma, 0 to 1. It

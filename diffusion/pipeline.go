@@ -45,8 +45,8 @@ type Pipeline struct {
 	// it is.
 	Scheduler *scheduler.Config
 
-	// Warnings are what the model's files say that was not taken into account, such
-	// as keys of a config.json that are not known, one sentence each.
+	// Warnings are what the model's files say that [Load] did not take into account,
+	// such as keys of a config.json that are not known, one sentence each.
 	Warnings []string
 
 	engine *engine.Engine // nil if the parts are the caller's
@@ -198,6 +198,9 @@ func (r *run) choose(config *scheduler.Config, o *Options) (err error) {
 	if r.Options, err = o.withDefaults(); err != nil {
 		return err
 	}
+	if r.Sampler, err = pointedTo(r.Sampler); err != nil {
+		return err
+	}
 	if r.schedule, err = r.levels(config, &r.Options); err != nil {
 		return err
 	}
@@ -213,28 +216,11 @@ func (r *run) choose(config *scheduler.Config, o *Options) (err error) {
 	return nil
 }
 
-// defaultSize is the size of the pictures that the model was trained on:
-// sample_size cells for both sides, or a list of height and width.
+// defaultSize is the size of the pictures that the model was trained on.
 func (p *Pipeline) defaultSize() (width, height int) {
-	width, height = 64, 64
-	switch v := p.UNet.Config.SampleSize.(type) {
-	case float64:
-		width, height = cells(v, width), cells(v, height)
-	case []any:
-		if len(v) == 2 {
-			width, height = cells(v[1], width), cells(v[0], height)
-		}
-	}
+	height, width = p.UNet.Config.Cells()
 	factor := p.VAE.Config.Factor()
 	return factor * width, factor * height
-}
-
-// cells is the number v of a config, or missing if it is none that makes sense.
-func cells(v any, missing int) int {
-	if n, ok := v.(float64); ok && n >= 1 && n <= maxSide {
-		return int(n)
-	}
-	return missing
 }
 
 // prepare settles the size of the pictures and wants the memory for them.
@@ -336,7 +322,7 @@ func (r *run) encodeText(ctx context.Context, prompt string) error {
 	begin := time.Now()
 	positive := r.Tokenizer.Encode(prompt)
 	r.result.Truncated = positive.TruncatedText
-	cond, err := r.encode(ctx, positive.IDs, r.ClipSkip)
+	cond, err := r.encode(ctx, positive, r.ClipSkip)
 	if err != nil {
 		return err
 	}
@@ -345,7 +331,7 @@ func (r *run) encodeText(ctx context.Context, prompt string) error {
 	if r.guided() {
 		negative := r.Tokenizer.Encode(r.NegativePrompt)
 		r.result.TruncatedNegative = negative.TruncatedText
-		uncond, err := r.encode(ctx, negative.IDs, 0)
+		uncond, err := r.encode(ctx, negative, 0)
 		if err != nil {
 			return err
 		}
@@ -356,8 +342,14 @@ func (r *run) encodeText(ctx context.Context, prompt string) error {
 }
 
 // encode returns the embedding [77 D] of one text.
-func (r *run) encode(ctx context.Context, ids []int, skip int) ([]float32, error) {
-	e, err := r.TextEncoder.Encode(r.in(ctx), [][]int{ids}, skip)
+func (r *run) encode(ctx context.Context, text clip.Encoding, skip int) ([]float32, error) {
+	var e *clip.Embeddings
+	var err error
+	if r.TextEncoder.Config.UseAttentionMask {
+		e, err = r.TextEncoder.EncodeMasked(r.in(ctx), [][]int{text.IDs}, [][]int{text.Mask}, skip)
+	} else {
+		e, err = r.TextEncoder.Encode(r.in(ctx), [][]int{text.IDs}, skip)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("diffusion: %w", err)
 	}

@@ -26,12 +26,16 @@ func (p *Pipeline) Plan(o *Options) (*Plan, error) {
 	if o == nil {
 		o = &Options{}
 	}
+	chosen, err := pointedTo(o.Sampler)
+	if err != nil {
+		return nil, err
+	}
 	scale := o.Guidance
 	if scale == 0 {
 		scale = defaultGuidance
 	}
 	texts := 1
-	if p.guided(scale, o.Sampler) {
+	if p.guided(scale, chosen) {
 		texts = 2
 	}
 	sized, factor := *o, p.VAE.Config.Factor()

@@ -37,12 +37,8 @@ func (p *Pipeline) levels(config *scheduler.Config, o *Options) (*scheduler.Sche
 			own = p.corrected(own)
 		}
 		config = own
-		switch o.Sampler.(type) {
-		case sampler.PLMS:
-			config.SkipPRKSteps = true
-		case sampler.PNDM:
-			config.SkipPRKSteps = false
-		}
+		_, rungeKutta := o.Sampler.(sampler.PNDM)
+		config.SkipPRKSteps = !rungeKutta // of PNDMScheduler, which is PLMS's class too
 	}
 	for _, family := range []string{"EDM", "FlowMatch"} {
 		if strings.HasPrefix(config.Class, family) {
@@ -56,6 +52,9 @@ func (p *Pipeline) levels(config *scheduler.Config, o *Options) (*scheduler.Sche
 		return nil, fmt.Errorf("diffusion: have sigmas beside a schedule (%q) or a level to discard, want one", o.Schedule)
 	case o.Sigmas != nil:
 		s, err = config.Custom(o.Sigmas)
+	case o.DiscardPenultimate && o.Steps >= config.NumTrainTimesteps:
+		err = fmt.Errorf("steps: have %d, want at most %d with DiscardPenultimate, which takes one more of %d levels",
+			o.Steps, config.NumTrainTimesteps-1, config.NumTrainTimesteps)
 	case o.DiscardPenultimate:
 		if s, err = config.ScheduleNamed(o.Schedule, o.Steps+1); err == nil {
 			s, err = s.DiscardPenultimate()
@@ -87,51 +86,46 @@ func named(s sampler.Sampler) (info sampler.Info, plain sampler.Sampler) {
 
 // classOf returns the scheduler class whose levels suit a sampler.
 func classOf(s sampler.Sampler) string {
+	if c, ok := s.(interface{ SchedulerClass() string }); ok {
+		return c.SchedulerClass()
+	}
 	if info, known := named(s); known != nil {
 		return info.Class
 	}
 	return customClass
 }
 
-// isOfClass says whether a sampler is the one that a scheduler class runs, as its
-// name gives it, so that the class's own, with the config's options, stands for it.
-func isOfClass(s, fromClass sampler.Sampler, class string) bool {
-	info, plain := named(s)
-	own, err := sampler.Lookup(class)
-	if err != nil || reflect.TypeOf(fromClass) != reflect.TypeOf(s) || !reflect.DeepEqual(s, plain) {
-		return false
+// pointedTo returns the sampler that a pointer to one of package sampler's points
+// to, which says what a pointer does not: its name. Other samplers stay as they are.
+func pointedTo(s sampler.Sampler) (sampler.Sampler, error) {
+	v := reflect.ValueOf(s)
+	if v.Kind() != reflect.Pointer {
+		return s, nil
 	}
-	_, rungeKutta := s.(sampler.PNDM) // of PLMS's class too
-	return info.Name == own.Name || rungeKutta
+	if v.IsNil() {
+		return nil, fmt.Errorf("diffusion: sampler: have a nil %T, want one that points to a sampler", s)
+	}
+	if value, ok := v.Elem().Interface().(sampler.Sampler); ok {
+		if _, known := named(value); known != nil {
+			return value, nil
+		}
+	}
+	return s, nil
 }
 
 // solver returns the sampler for the levels: the config's if the options have
 // none. A sampler as its name gives it is completed by what its class knows of
-// the levels, which DDIM, PLMS, LCM and others step by.
+// the levels, which DDIM, PLMS, LCM and others step by, and any has the bounds of
+// the config.
 func solver(o *Options, s *scheduler.Schedule) (sampler.Sampler, error) {
 	config := sampler.Solver(s.Solver)
 	config.BatchSize = o.Images
 	if config.Eta == 0 {
 		config.Eta = o.Eta
 	}
-	own, isDDIM := o.Sampler.(sampler.DDIM)
-	if isDDIM {
-		config.ClippedEps = config.ClippedEps || own.ClippedEps
-		if o.Eta == 0 {
-			config.Eta = own.Eta
-		}
-	}
-	fromClass, err := sampler.FromSolver(config)
+	chosen, err := choose(o, config)
 	if err != nil {
 		return nil, fmt.Errorf("diffusion: %w", err)
-	}
-	chosen := o.Sampler
-	if chosen == nil || isDDIM || isOfClass(chosen, fromClass, config.Class) {
-		chosen = fromClass
-	}
-	if ddim, ok := chosen.(sampler.DDIM); ok {
-		ddim.CFGPlusPlus = own.CFGPlusPlus
-		chosen = ddim
 	}
 	switch chosen.(type) {
 	case sampler.DDIM, sampler.TCD:
@@ -141,4 +135,41 @@ func solver(o *Options, s *scheduler.Schedule) (sampler.Sampler, error) {
 		}
 	}
 	return chosen, nil
+}
+
+func choose(o *Options, config sampler.Solver) (sampler.Sampler, error) {
+	if o.Sampler == nil {
+		return sampler.FromSolver(config)
+	}
+	if own, ok := o.Sampler.(sampler.DDIM); ok {
+		return ddim(own, o, config)
+	}
+	if info, plain := named(o.Sampler); plain != nil && reflect.DeepEqual(o.Sampler, plain) {
+		return sampler.Named(info.Name, config)
+	}
+	return sampler.Bounded(o.Sampler, config), nil
+}
+
+// ddim completes a DDIM, options of its own kept, by what its class's config says.
+func ddim(own sampler.DDIM, o *Options, config sampler.Solver) (sampler.Sampler, error) {
+	config.ClippedEps = config.ClippedEps || own.ClippedEps
+	if o.Eta == 0 {
+		config.Eta = own.Eta
+	}
+	fromClass, err := sampler.FromSolver(config)
+	if err != nil {
+		return nil, err
+	}
+	d, ok := fromClass.(sampler.DDIM)
+	if !ok {
+		return nil, fmt.Errorf("scheduler class: have %s, want DDIMScheduler", config.Class)
+	}
+	d.CFGPlusPlus = own.CFGPlusPlus
+	if own.Limit != (sampler.Limit{}) {
+		d.Limit = own.Limit
+	}
+	if own.To != nil {
+		d.To = own.To
+	}
+	return d, nil
 }

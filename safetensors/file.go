@@ -14,13 +14,13 @@
 package safetensors
 
 import (
-	"bytes"
+	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"slices"
+
+	"sdgo/internal/regular"
 )
 
 // File is an open safetensors file, or several seen as one (see [OpenIndex]).
@@ -31,106 +31,63 @@ type File struct {
 	byName   map[string]int
 	metadata map[string]string
 	mappings []*mapping
-}
-
-// mapping is the content of a file, mapped or read into memory.
-type mapping struct {
-	data   []byte
-	mapped bool
-}
-
-// close gives mapped memory back.
-func (m *mapping) close() error {
-	data := m.data
-	m.data = nil
-	if !m.mapped || data == nil {
-		return nil
-	}
-	return unmap(data)
+	header   int // bytes of the header
 }
 
 // Open maps a safetensors file into memory and checks its header. The error is
 // a [*FormatError] if the content is at fault.
 //
-// The file must not be changed while it is open: what a tensor holds would
-// change with it, and reading beyond the end of a file that was truncated
-// stops the process. Replacing it by renaming another file over it, as
-// [WriteFile] does, is safe; Windows refuses that while the file is open.
-func Open(path string) (*File, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("safetensors: %w", err)
-	}
-	defer f.Close()
-	return open(f, path)
-}
+// The file should not be changed while it is open: what a tensor holds would
+// change with it, see [File.Changed], and where the file was cut there is nothing to
+// read. The methods of [Tensor] that copy then return a [*FaultError]; those that
+// return a part of the mapping leave that to [Guard]. Replacing the file by renaming
+// another over it, as [WriteFile] does, is safe; Windows refuses that while the file
+// is open.
+//
+// Only regular files are opened: a pipe, a socket, a device or a directory is an
+// error, and is not waited for.
+func Open(path string) (*File, error) { return OpenFS(regular.OS{}, path) }
 
 // OpenFS is [Open] for a file of any file system. If the file comes from the
 // operating system, as those of [os.DirFS] do, it is mapped; otherwise, as with
 // [embed.FS], it is read into memory.
 func OpenFS(fsys fs.FS, name string) (*File, error) {
-	f, err := fsys.Open(name)
-	if err != nil {
-		return nil, fmt.Errorf("safetensors: %w", err)
-	}
-	defer f.Close()
-	return open(f, name)
+	return OpenFSContext(context.Background(), fsys, name)
 }
 
-// open reads the file called name; the caller closes f.
-func open(f fs.File, name string) (*File, error) {
-	m, err := load(f)
+// OpenFSContext is [OpenFS] that returns ctx's error soon after ctx is done.
+func OpenFSContext(ctx context.Context, fsys fs.FS, name string) (*File, error) {
+	m, err := open(ctx, fsys, name)
 	if err != nil {
-		return nil, fmt.Errorf("safetensors: %s: %w", name, err)
+		return nil, err
 	}
-	file, ferr := parse(m)
-	if ferr != nil {
+	var file *File
+	err = Guard(func() error {
+		var ferr *FormatError
+		if file, ferr = parse(ctx, m); ferr != nil {
+			ferr.Name = name
+			return ferr
+		}
+		return nil
+	})
+	if err != nil {
 		m.close()
-		ferr.Name = name
-		return nil, ferr
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("safetensors: %s: %w", name, ctx.Err())
+		}
+		return nil, err
 	}
 	return file, nil
 }
 
-// load maps f into memory, or reads it if that is not possible.
-func load(f fs.File) (*mapping, error) {
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("have a file of mode %v, want a regular file", info.Mode())
-	}
-	size := info.Size()
-	if osFile, ok := f.(*os.File); ok && size > 0 {
-		if data, err := mapFile(osFile, size); err == nil {
-			return &mapping{data: data, mapped: true}, nil
-		}
-		// Some file systems cannot map: read.
-	}
-
-	// The size is only a promise: the buffer grows with what really comes.
-	const firstGrowth = 64 << 20
-	var b bytes.Buffer
-	b.Grow(int(min(max(size, 0), firstGrowth)) + bytes.MinRead)
-	n, err := b.ReadFrom(io.LimitReader(f, size+1))
-	switch {
-	case err != nil:
-		return nil, err
-	case n != size:
-		return nil, fmt.Errorf("have a file of %d bytes or more, want the %d of its directory entry: %w", n, size, io.ErrUnexpectedEOF)
-	}
-	return &mapping{data: b.Bytes()}, nil
-}
-
 // parse checks the header of m and lists its tensors.
-func parse(m *mapping) (*File, *FormatError) {
+func parse(ctx context.Context, m *mapping) (*File, *FormatError) {
 	n, err := headerLength(m.data)
 	if err != nil {
 		return nil, err
 	}
 	start := lengthSize + n
-	h, err := parseHeader(m.data[lengthSize:start], uint64(len(m.data)-start))
+	h, err := parseHeader(ctx, m.data[lengthSize:start], uint64(len(m.data)-start))
 	if err != nil {
 		return nil, err
 	}
@@ -139,6 +96,7 @@ func parse(m *mapping) (*File, *FormatError) {
 		byName:   make(map[string]int, len(h.entries)),
 		metadata: h.metadata,
 		mappings: []*mapping{m},
+		header:   n,
 	}
 	for i, e := range h.entries {
 		f.tensors[i] = Tensor{
@@ -176,6 +134,17 @@ func (f *File) Tensor(name string) (Tensor, bool) {
 // change; nil if there are none. Of an index it returns those of the first
 // shard.
 func (f *File) Metadata() map[string]string { return f.metadata }
+
+// Changed returns an error that names the file if a mapped file has another size or
+// time of change than when it was opened, so that what was read of it may be a mixture.
+func (f *File) Changed() error {
+	for _, m := range f.mappings {
+		if err := m.changed(); err != nil {
+			return fmt.Errorf("safetensors: %s: %w", m.name, err)
+		}
+	}
+	return nil
+}
 
 // Close unmaps the file. Every slice that came from its tensors without a copy
 // is then invalid: reading one stops the process. Closing twice is no error.

@@ -2,6 +2,7 @@ package safetensors
 
 import (
 	"cmp"
+	"context"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -16,6 +17,11 @@ const (
 	lengthSize    = 8           // the header's length, uint64
 	maxHeader     = 100_000_000 // bytes, as in the official implementation
 	metadataField = "__metadata__"
+
+	// No model comes near these. They bound what a header costs to read, in time and
+	// in memory; the official implementation has no such limits.
+	maxTensors = 1 << 18 // also of metadata and of an index
+	maxDims    = 64
 )
 
 // FormatError says that a file breaks the safetensors format, and where.
@@ -74,14 +80,14 @@ func headerLength(data []byte) (int, *FormatError) {
 // bytes, which the tensors must cover without holes and overlaps.
 //
 // Where the format's description and its official implementation differ, the
-// implementation decides: space may come before the '{', unknown fields are
+// implementation decides, but for limits on numbers: space may come before the '{', unknown fields are
 // ignored, a name that comes twice counts as its last entry, an entry may be
 // written as the array [dtype, shape, data_offsets].
-func parseHeader(src []byte, dataSize uint64) (*header, *FormatError) {
+func parseHeader(ctx context.Context, src []byte, dataSize uint64) (*header, *FormatError) {
 	if i := invalidUTF8(src); i >= 0 {
 		return nil, &FormatError{Offset: int64(lengthSize + i), Msg: "header: invalid UTF-8"}
 	}
-	p := &parser{src: src, base: lengthSize}
+	p := &parser{ctx: ctx, src: src, base: lengthSize}
 	h := new(header)
 	index := make(map[string]int) // into h.entries
 	var sawMetadata bool
@@ -98,6 +104,10 @@ func parseHeader(src []byte, dataSize uint64) (*header, *FormatError) {
 		e.at = at
 		if i, ok := index[key]; ok {
 			h.entries[i] = e
+			return
+		}
+		if len(h.entries) == maxTensors {
+			p.fail(at, "header: more than %d tensors", maxTensors)
 			return
 		}
 		index[key] = len(h.entries)
@@ -122,7 +132,11 @@ func (p *parser) metadata() map[string]string {
 		return nil
 	}
 	m := make(map[string]string)
-	p.object(metadataField, func(key string, _ int) {
+	p.object(metadataField, func(key string, at int) {
+		if len(m) == maxTensors {
+			p.fail(at, "%s: more than %d entries", metadataField, maxTensors)
+			return
+		}
 		m[key] = p.str(fmt.Sprintf("%s: %.80q", metadataField, key))
 	})
 	return m
@@ -202,6 +216,10 @@ func (p *parser) shape(what string) []int {
 		n := p.size(what)
 		if n > math.MaxInt {
 			p.fail(at, "%s: have %d, want at most %d", what, n, math.MaxInt)
+			return
+		}
+		if len(shape) == maxDims {
+			p.fail(at, "%s: more than %d dimensions", what, maxDims)
 			return
 		}
 		shape = append(shape, int(n))

@@ -1,30 +1,30 @@
 package safetensors
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"sdgo/internal/gitlfs"
+	"sdgo/internal/regular"
 )
 
-// maxIndex bounds the size of an index file in bytes.
-const maxIndex = maxHeader
+// These bound what an index costs to read. The largest published one has 9 MB, 91,000
+// tensors and 163 files.
+const (
+	maxIndex  = 32 << 20 // bytes
+	maxShards = 4096     // files
+)
 
 // OpenIndex opens the files that a *.safetensors.index.json names and shows
 // their tensors as one [File]. See [OpenIndexFS].
 func OpenIndex(path string) (*File, error) {
-	dir, name := filepath.Split(path)
-	if dir == "" {
-		dir = "."
-	}
-	return OpenIndexFS(os.DirFS(dir), name)
+	return OpenIndexFS(regular.OS{}, filepath.ToSlash(path))
 }
 
 // OpenIndexFS is [OpenIndex] for a file of any file system.
@@ -34,16 +34,26 @@ func OpenIndex(path string) (*File, error) {
 // file by file; the files may hold others. It is an error if a name comes
 // twice, leads out of the directory, or is not where the index says.
 func OpenIndexFS(fsys fs.FS, name string) (*File, error) {
-	shards, err := readIndex(fsys, name)
+	return OpenIndexFSContext(context.Background(), fsys, name)
+}
+
+// OpenIndexFSContext is [OpenIndexFS] that returns ctx's error soon after ctx is done.
+func OpenIndexFSContext(ctx context.Context, fsys fs.FS, name string) (*File, error) {
+	shards, err := readIndex(ctx, fsys, name)
 	if err != nil {
 		return nil, err
 	}
 	all := &File{byName: make(map[string]int)}
+	headers := 0 // bytes
 	for i, s := range shards {
-		f, err := OpenFS(fsys, path.Join(path.Dir(name), s.file))
+		f, err := OpenFSContext(ctx, fsys, path.Join(path.Dir(name), s.file))
 		if err == nil {
 			all.mappings = append(all.mappings, f.mappings...)
+			headers += f.header
 			err = all.add(f, s)
+		}
+		if err == nil && headers > maxHeader {
+			err = fmt.Errorf("the headers of %d of %d files have more than %d bytes", i+1, len(shards), maxHeader)
 		}
 		if err != nil {
 			all.Close()
@@ -59,41 +69,40 @@ func OpenIndexFS(fsys fs.FS, name string) (*File, error) {
 // shard is one file of an index.
 type shard struct {
 	file    string
-	tensors map[string]bool
+	tensors []string
 }
 
-// add appends to f the tensors of one shard that the index lists.
+// add appends to f the tensors of one shard that the index lists, in the order of
+// their data.
 func (f *File) add(from *File, s shard) error {
-	for name := range s.tensors {
-		if _, ok := from.byName[name]; !ok {
-			return fmt.Errorf("weight_map: tensor %.200q is not in %s", name, s.file)
+	places := make([]int, len(s.tensors))
+	for i, name := range s.tensors {
+		at, ok := from.byName[name]
+		if !ok {
+			return fmt.Errorf("weight_map: tensor %.200q is not in %.200s", name, s.file)
 		}
+		places[i] = at
 	}
-	for _, t := range from.tensors {
-		if s.tensors[t.Name] {
-			f.byName[t.Name] = len(f.tensors)
-			f.tensors = append(f.tensors, t)
-		}
+	slices.Sort(places)
+	for _, i := range places {
+		t := from.tensors[i]
+		f.byName[t.Name] = len(f.tensors)
+		f.tensors = append(f.tensors, t)
 	}
 	return nil
 }
 
 // readIndex returns the shards of an index in the order of their names.
-func readIndex(fsys fs.FS, name string) ([]shard, error) {
-	f, err := fsys.Open(name)
+func readIndex(ctx context.Context, fsys fs.FS, name string) ([]shard, error) {
+	src, err := regular.ReadFile(ctx, fsys, name, maxIndex)
 	if err != nil {
-		return nil, fmt.Errorf("safetensors: %w", err)
+		return nil, fmt.Errorf("safetensors: index: %w", err)
 	}
-	defer f.Close()
-	src, err := io.ReadAll(io.LimitReader(f, maxIndex+1))
-	if err != nil {
-		return nil, fmt.Errorf("safetensors: %s: %w", name, err)
-	}
-	if len(src) > maxIndex {
-		return nil, fmt.Errorf("safetensors: %s: an index of more than %d bytes", name, maxIndex)
-	}
-	shards, ferr := parseIndex(src)
+	shards, ferr := parseIndex(ctx, src)
 	if ferr != nil {
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("safetensors: %s: %w", name, ctx.Err())
+		}
 		ferr.Name = name
 		return nil, ferr
 	}
@@ -101,16 +110,15 @@ func readIndex(fsys fs.FS, name string) ([]shard, error) {
 }
 
 // parseIndex parses the JSON of an index.
-func parseIndex(src []byte) ([]shard, *FormatError) {
+func parseIndex(ctx context.Context, src []byte) ([]shard, *FormatError) {
 	if gitlfs.IsPointer(src) {
 		return nil, &FormatError{Msg: gitlfs.ErrPointer.Error()}
 	}
 	if i := invalidUTF8(src); i >= 0 {
 		return nil, &FormatError{Offset: int64(i), Msg: "index: invalid UTF-8"}
 	}
-	p := &parser{src: src, python: true}
-	files := make(map[string]shard)
-	names := make(map[string]bool)
+	p := &parser{ctx: ctx, src: src, python: true}
+	var shards []shard
 	var sawMap bool
 	p.object("index", func(key string, at int) {
 		if key != "weight_map" {
@@ -121,21 +129,7 @@ func parseIndex(src []byte) ([]shard, *FormatError) {
 			p.fail(at, "index: weight_map comes twice")
 		}
 		sawMap = true
-		p.object("weight_map", func(tensor string, at int) {
-			file := p.str("weight_map")
-			if names[tensor] {
-				p.fail(at, "weight_map: tensor %.200q comes twice", tensor)
-			}
-			if err := checkShardName(file); err != nil {
-				p.fail(at, "weight_map: tensor %.200q: %v", tensor, err)
-				return
-			}
-			names[tensor] = true
-			if _, ok := files[file]; !ok {
-				files[file] = shard{file: file, tensors: make(map[string]bool)}
-			}
-			files[file].tensors[tensor] = true
-		})
+		shards = p.weightMap()
 	})
 	p.end("index")
 	if p.err == nil && !sawMap {
@@ -144,12 +138,39 @@ func parseIndex(src []byte) ([]shard, *FormatError) {
 	if p.err != nil {
 		return nil, p.err
 	}
-	shards := make([]shard, 0, len(files))
-	for _, s := range files {
-		shards = append(shards, s)
-	}
 	slices.SortFunc(shards, func(a, b shard) int { return strings.Compare(a.file, b.file) })
 	return shards, nil
+}
+
+// weightMap reads the map from tensors to files.
+func (p *parser) weightMap() []shard {
+	var shards []shard
+	places := make(map[string]int) // into shards
+	names := make(map[string]struct{})
+	p.object("weight_map", func(tensor string, at int) {
+		file := p.str("weight_map")
+		if _, ok := names[tensor]; ok {
+			p.fail(at, "weight_map: tensor %.200q comes twice", tensor)
+		}
+		if err := checkShardName(file); err != nil {
+			p.fail(at, "weight_map: tensor %.200q: %v", tensor, err)
+		}
+		i, ok := places[file]
+		if !ok {
+			i = len(shards)
+			places[file] = i
+			shards = append(shards, shard{file: file})
+		}
+		switch {
+		case len(shards) > maxShards:
+			p.fail(at, "weight_map: more than %d files", maxShards)
+		case len(names) == maxTensors:
+			p.fail(at, "weight_map: more than %d tensors", maxTensors)
+		}
+		names[tensor] = struct{}{}
+		shards[i].tensors = append(shards[i].tensors, tensor)
+	})
+	return shards
 }
 
 // checkShardName accepts plain file names only.

@@ -2,6 +2,7 @@ package safetensors
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"strconv"
 	"strings"
@@ -14,18 +15,24 @@ import (
 const maxDepth = 127
 
 // parser reads JSON (RFC 8259) strictly. It keeps the first error: after it
-// every method returns at once. encoding/json does not serve here, since it
+// every method returns at once, and so it does once its context is done, whose error
+// its caller then returns. encoding/json does not serve here, since it
 // ignores the case of field names, hides duplicate ones, and replaces lone
 // surrogates and invalid UTF-8.
 type parser struct {
+	ctx   context.Context
 	src   []byte // valid UTF-8
 	pos   int
 	base  int64 // offset of src in the file
 	depth int
+	items int // list items read
 	err   *FormatError
 
 	python bool // Infinity, -Infinity and NaN, which Python writes, are values that can be skipped
 }
+
+// contextInterval is how many items of lists are read between looks at the context.
+const contextInterval = 1 << 10
 
 // fail records an error at src[pos].
 func (p *parser) fail(pos int, format string, args ...any) {
@@ -105,6 +112,9 @@ func (p *parser) list(what, want string, open, end byte, item func()) {
 	}
 	for {
 		item()
+		if p.items++; p.items%contextInterval == 0 && p.ctx.Err() != nil {
+			p.fail(p.pos, "%s: %v", what, p.ctx.Err())
+		}
 		if p.err != nil {
 			return
 		}

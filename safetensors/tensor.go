@@ -24,15 +24,15 @@ type Tensor struct {
 // in a file. It shares data. An error says that the size does not fit.
 func New(name string, d DType, shape []int, data []byte) (Tensor, error) {
 	if !d.valid() {
-		return Tensor{}, fmt.Errorf("safetensors: tensor %q: unknown %v", name, d)
+		return Tensor{}, fmt.Errorf("safetensors: tensor %.200q: unknown %v", name, d)
 	}
 	for _, n := range shape {
 		if n < 0 {
-			return Tensor{}, fmt.Errorf("safetensors: tensor %q: negative size in shape %v", name, shape)
+			return Tensor{}, fmt.Errorf("safetensors: tensor %.200q: negative size in shape %v", name, shape)
 		}
 	}
 	if want, ok := byteSize(d, shape); !ok || want != uint64(len(data)) {
-		return Tensor{}, fmt.Errorf("safetensors: tensor %q: have %d bytes, want those of %v and shape %v", name, len(data), d, shape)
+		return Tensor{}, fmt.Errorf("safetensors: tensor %.200q: have %d bytes, want those of %v and shape %v", name, len(data), d, shape)
 	}
 	return Tensor{
 		Name: name, DType: d, Shape: slices.Clone(shape),
@@ -79,7 +79,8 @@ func (t Tensor) Len() int {
 
 // Bytes returns the elements as they are in the file, little endian and
 // without a copy. They must not be written to, and are gone when the file is
-// closed; after that Bytes returns nil.
+// closed; after that Bytes returns nil. If another program cuts the file, reading
+// them ends the process, unless it is done within [Guard].
 func (t Tensor) Bytes() []byte {
 	if t.from == nil || len(t.from.data) < t.end {
 		return nil
@@ -105,7 +106,8 @@ func (t Tensor) Float32s() ([]float32, error) {
 }
 
 // Float32sInto converts the elements to float32 and stores them in dst, whose
-// length must be [Tensor.Len]. It allocates nothing.
+// length must be [Tensor.Len]. It allocates nothing. A part of the file that is no
+// longer there is a [*FaultError].
 //
 // F16, BF16, the 8-bit floats and integers up to 16 bits are exact. F64, I32,
 // U32, I64 and U64 are rounded to the nearest float32, ties to even, and F64
@@ -116,12 +118,29 @@ func (t Tensor) Float32sInto(dst []float32) error {
 		return err
 	}
 	if len(dst) != t.Len() {
-		return fmt.Errorf("safetensors: tensor %q: have room for %d elements, want %d (shape %v)", t.Name, len(dst), t.Len(), t.Shape)
+		return fmt.Errorf("safetensors: tensor %.200q: have room for %d elements, want %d (shape %v)", t.Name, len(dst), t.Len(), t.Shape)
 	}
-	if err := toFloat32(dst, t.DType, t.Bytes()); err != nil {
-		return fmt.Errorf("safetensors: tensor %q: %w", t.Name, err)
+	if err := Guard(func() error { return toFloat32(dst, t.DType, t.Bytes()) }); err != nil {
+		return fmt.Errorf("safetensors: tensor %.200q: %w", t.Name, err)
 	}
 	return nil
+}
+
+// Slice returns the n elements from number from on, in row-major order, as a tensor of
+// one dimension that shares t's data. It is an error if t has not so many, or if they
+// do not begin and end with a byte.
+func (t Tensor) Slice(from, n int) (Tensor, error) {
+	if from < 0 || n < 0 || n > t.Len()-from {
+		return Tensor{}, fmt.Errorf("safetensors: tensor %.200q: have elements 0 to %d (shape %v), want %d from %d on", t.Name, t.Len()-1, t.Shape, n, from)
+	}
+	bits := t.DType.Bits()
+	if from*bits%8 != 0 || n*bits%8 != 0 {
+		return Tensor{}, fmt.Errorf("safetensors: tensor %.200q: elements %d to %d of %v do not fill bytes", t.Name, from, from+n-1, t.DType)
+	}
+	t.Shape = []int{n}
+	t.begin += from * bits / 8
+	t.end = t.begin + n*bits/8
+	return t, nil
 }
 
 // Int64s returns the elements of an integer or BOOL tensor in new memory. Any
@@ -131,8 +150,8 @@ func (t Tensor) Int64s() ([]int64, error) {
 		return nil, err
 	}
 	dst := make([]int64, t.Len())
-	if err := toInt64(dst, t.DType, t.Bytes()); err != nil {
-		return nil, fmt.Errorf("safetensors: tensor %q: %w", t.Name, err)
+	if err := Guard(func() error { return toInt64(dst, t.DType, t.Bytes()) }); err != nil {
+		return nil, fmt.Errorf("safetensors: tensor %.200q: %w", t.Name, err)
 	}
 	return dst, nil
 }
@@ -153,7 +172,7 @@ func (t Tensor) check(goType string) error {
 	default:
 		err = fmt.Errorf("no conversion from %v to %s", t.DType, goType)
 	}
-	return fmt.Errorf("safetensors: tensor %q: %w", t.Name, err)
+	return fmt.Errorf("safetensors: tensor %.200q: %w", t.Name, err)
 }
 
 // Release tells the operating system that the tensor's part of a memory-mapped

@@ -21,7 +21,8 @@ import (
 //
 // Nothing is written if two tensors share a name, one is called
 // "__metadata__", a name or metadata are not UTF-8, or a tensor's shape was
-// changed so that it no longer fits its data.
+// changed so that it no longer fits its data. A tensor's data that are no longer in
+// the mapped file that they come from are a [*FaultError].
 func Write(w io.Writer, tensors []Tensor, metadata map[string]string) error {
 	tensors = slices.Clone(tensors)
 	slices.SortFunc(tensors, func(a, b Tensor) int {
@@ -35,8 +36,12 @@ func Write(w io.Writer, tensors []Tensor, metadata map[string]string) error {
 		return fmt.Errorf("safetensors: header: %w", err)
 	}
 	for _, t := range tensors {
-		if _, err := w.Write(t.Bytes()); err != nil {
-			return fmt.Errorf("safetensors: tensor %q: %w", t.Name, err)
+		err := Guard(func() error {
+			_, err := w.Write(t.Bytes())
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("safetensors: tensor %.200q: %w", t.Name, err)
 		}
 	}
 	return nil
@@ -55,7 +60,7 @@ func encodeHeader(tensors []Tensor, metadata map[string]string) ([]byte, error) 
 		slices.Sort(keys)
 		for i, k := range keys {
 			if !utf8.ValidString(k) || !utf8.ValidString(metadata[k]) {
-				return nil, fmt.Errorf("safetensors: metadata %q: not UTF-8", k)
+				return nil, fmt.Errorf("safetensors: metadata %.200q: not UTF-8", k)
 			}
 			if i > 0 {
 				b = append(b, ',')
@@ -70,10 +75,10 @@ func encodeHeader(tensors []Tensor, metadata map[string]string) ([]byte, error) 
 	seen := make(map[string]bool, len(tensors))
 	for _, t := range tensors {
 		if err := t.writable(); err != nil {
-			return nil, fmt.Errorf("safetensors: tensor %q: %w", t.Name, err)
+			return nil, fmt.Errorf("safetensors: tensor %.200q: %w", t.Name, err)
 		}
 		if seen[t.Name] {
-			return nil, fmt.Errorf("safetensors: tensor %q: comes twice", t.Name)
+			return nil, fmt.Errorf("safetensors: tensor %.200q: comes twice", t.Name)
 		}
 		seen[t.Name] = true
 		if len(b) > lengthSize+1 {

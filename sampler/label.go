@@ -11,34 +11,34 @@ var schedules = []struct{ ending, name string }{
 	{"alignyoursteps11", "align_your_steps"},
 	{"linearquadratic", "linear_quadratic"},
 	{"alignyoursteps", "align_your_steps"},
-	{"polyexponential", "exponential"},
-	{"exponential", "exponential"},
+	{"polyexponential", "exponential_full"},
+	{"exponential", "exponential_full"},
 	{"ddimuniform", "ddim_uniform"},
 	{"sgmuniform", "sgm_uniform"},
 	{"bongtangent", "bong_tangent"},
 	{"smoothstep", "smoothstep"},
 	{"kloptimal", "kl_optimal_open"},
 	{"automatic", "normal"},
-	{"betasigma", "beta_sigma"},
+	{"betasigma", "beta_sigma_full"},
 	{"discrete", "normal"},
 	{"linspace", "linspace"},
 	{"trailing", "trailing"},
 	{"uniform", "normal"},
 	{"leading", "leading"},
-	{"karras", "karras"},
+	{"karras", "karras_full"},
 	{"normal", "normal"},
 	{"simple", "simple"},
 	{"sdturbo", "turbo"},
 	{"laplace", "laplace"},
 	{"turbo", "turbo"},
 	{"ddim", "ddim_uniform"},
-	{"beta", "beta_sigma"},
+	{"beta", "beta_sigma_full"},
 	{"gits", "gits"},
 	{"ays", "ays"},
 	{"lcm", "lcm"},
 	{"vp", "vp"},
 	{"lu", "lu"},
-	{"ka", "karras"},
+	{"ka", "karras_full"},
 }
 
 // ParseLabel reads a label that names a sampler and perhaps a schedule, such as
@@ -46,8 +46,12 @@ var schedules = []struct{ ending, name string }{
 // scheduler.Config's ScheduleNamed, or empty.
 //
 // Labels with both are Stable Diffusion WebUI's, and so are the meanings of their
-// schedules where programs differ: "Beta" is beta_sigma, and "KL Optimal" is
-// kl_optimal_open, while ScheduleNamed has ComfyUI's "beta" and "kl_optimal".
+// schedules where programs differ. "Karras", "Exponential" and "Beta" are karras_full,
+// exponential_full and beta_sigma_full, between the ends of the model's training
+// levels (14.61 to 0.029 of Stable Diffusion's), and "KL Optimal" is kl_optimal_open,
+// while ScheduleNamed has ComfyUI's "beta" and "kl_optimal". After the name of a class
+// of diffusers ("EulerDiscreteScheduler Karras") they are diffusers' flags instead:
+// karras, exponential and beta_sigma.
 func ParseLabel(label string) (info Info, schedule string, err error) {
 	if info, err = Lookup(label); err == nil {
 		return info, "", nil
@@ -56,7 +60,11 @@ func ParseLabel(label string) (info Info, schedule string, err error) {
 	for _, s := range schedules {
 		if rest, ok := strings.CutSuffix(key, s.ending); ok {
 			if info, short := Lookup(rest); short == nil {
-				return info, s.name, nil
+				name := s.name
+				if strings.HasSuffix(rest, "scheduler") {
+					name = strings.TrimSuffix(name, "_full")
+				}
+				return info, name, nil
 			}
 		}
 	}

@@ -162,15 +162,7 @@ func FromSolver(s Solver) (Sampler, error) {
 	if !ok {
 		return nil, fmt.Errorf("sampler: scheduler class: have %q, want one of %s", s.Class, strings.Join(slices.Sorted(maps.Keys(byClass)), ", "))
 	}
-	sampler := build(s)
-	switch sampler.(type) {
-	case DDIM, TCD: // DDIM bounds its estimate itself, TCD does not
-		return sampler, nil
-	}
-	if !s.limit().on() {
-		return sampler, nil
-	}
-	return limited{sampler, s.limit()}, nil
+	return Bounded(build(s), s), nil
 }
 
 // Named returns the sampler of a name, as [ByName] does, for levels that come with
@@ -184,7 +176,7 @@ func Named(name string, s Solver) (Sampler, error) {
 		return nil, err
 	}
 	own, err := Lookup(s.Class)
-	isOwn := err == nil && own.Name == info.Name || s.PRK && info.Class == s.Class // PNDM is of PLMS's class
+	isOwn := err == nil && own.Name == info.Name || s.PRK && info.Name == "pndm" // of PLMS's class
 	if build := byClass[s.Class]; isOwn && build != nil && reflect.TypeOf(build(s)) == reflect.TypeOf(info.sampler) {
 		return FromSolver(s)
 	}
@@ -195,10 +187,26 @@ func Named(name string, s Solver) (Sampler, error) {
 		}
 		return d, nil
 	}
+	return Bounded(info.sampler, s), nil
+}
+
+// Bounded returns a sampler under the bounds of a config, those of its clipping or
+// thresholding. [DDIM] has a Limit of its own, which stays if it is set; [TCD] has no
+// bounds, as in diffusers, whatever its config says.
+func Bounded(sampler Sampler, s Solver) Sampler {
 	if !s.limit().on() {
-		return info.sampler, nil
+		return sampler
 	}
-	return limited{info.sampler, s.limit()}, nil
+	switch own := sampler.(type) {
+	case TCD:
+		return own
+	case DDIM:
+		if !own.Limit.on() {
+			own.Limit = s.limit()
+		}
+		return own
+	}
+	return limited{sampler, s.limit()}
 }
 
 func (s Solver) limit() Limit {

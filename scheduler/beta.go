@@ -21,6 +21,12 @@ var betaSchedules = []string{linearBetas, scaledLinearBetas, cosineBetas, sigmoi
 // Betas returns the noise added by each training step, β_0 to β_{T−1}, exactly
 // as torch computes them: float32 values.
 func (c *Config) Betas() ([]float64, error) {
+	if c == nil {
+		return nil, errNoConfig
+	}
+	if err := c.checkTrained(); err != nil {
+		return nil, err
+	}
 	n := c.NumTrainTimesteps
 	var betas []float64
 	switch {

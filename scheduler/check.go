@@ -15,12 +15,18 @@ const (
 	sample      = "sample"       // the clean latents
 )
 
-// maxTrainTimesteps bounds the tables that a file can ask for.
-const maxTrainTimesteps = 1_000_000
+// maxTrainTimesteps bounds the tables that a file can ask for. Models have 1000
+// levels, a few of the first ones 4000.
+const maxTrainTimesteps = 100_000
+
+var errNoConfig = errors.New("scheduler: config: have none (nil), want one of ParseConfig or NewConfig")
 
 // check reports the first value that the class does not have or we do not
 // implement. Keys that the class does not read are not looked at.
 func (c *Config) check() error {
+	if c == nil {
+		return errNoConfig
+	}
 	spec, ok := classes[c.Class]
 	if !ok {
 		return fmt.Errorf("scheduler: _class_name: have %q, want one of %s", c.Class, strings.Join(Classes(), ", "))
@@ -48,13 +54,8 @@ func (c *Config) check() error {
 		return bad(key, have, "false: it is not implemented")
 	}
 
-	if n := c.NumTrainTimesteps; n < 1 || n > maxTrainTimesteps {
-		return bad("num_train_timesteps", n, fmt.Sprintf("a number from 1 to %d", maxTrainTimesteps))
-	}
-	if c.TrainedBetas != nil && len(c.TrainedBetas) != c.NumTrainTimesteps {
-		return bad("trained_betas", fmt.Sprintf("%d numbers", len(c.TrainedBetas)), fmt.Sprintf("num_train_timesteps = %d of them", c.NumTrainTimesteps))
-	}
 	for _, err := range []error{
+		c.checkTrained(),
 		between("beta_start", c.BetaStart, 0, 1),
 		between("beta_end", c.BetaEnd, 0, 1),
 		oneOf("beta_schedule", c.BetaSchedule, betaSchedules...),
@@ -88,6 +89,17 @@ func (c *Config) check() error {
 		}
 	}
 	return c.checkSolver(bad, oneOf)
+}
+
+// checkTrained checks the size of the tables.
+func (c *Config) checkTrained() error {
+	if n := c.NumTrainTimesteps; n < 1 || n > maxTrainTimesteps {
+		return fmt.Errorf("scheduler: %s: num_train_timesteps: have %d, want a number from 1 to %d", c.Class, n, maxTrainTimesteps)
+	}
+	if c.TrainedBetas != nil && len(c.TrainedBetas) != c.NumTrainTimesteps {
+		return fmt.Errorf("scheduler: %s: trained_betas: have %d numbers, want num_train_timesteps = %d of them", c.Class, len(c.TrainedBetas), c.NumTrainTimesteps)
+	}
+	return nil
 }
 
 // checkSolver checks the keys that say how to step.

@@ -141,6 +141,10 @@ func init() { // the builders refer to the table, so it cannot be a plain litera
 	}
 }
 
+// curvesSpanAll says whether the curves of use_karras_sigmas and its kind lie between
+// the ends of all training levels, and not of the levels of timestep_spacing.
+func (cl class) curvesSpanAll() bool { return cl.variancePreserving && !cl.exact }
+
 // Classes returns the names of the scheduler classes that can be decoded.
 func Classes() []string { return slices.Sorted(maps.Keys(classes)) }
 
@@ -161,7 +165,7 @@ func knownElsewhere(key string) bool {
 }
 
 // All constructor arguments in diffusers/schedulers, and tensor_format,
-// predict_epsilon and skip_type of the files of 2022.
+// predict_epsilon, skip_type, timesteps and timestep_values of the files of 2022.
 const otherKeys = `
 algorithm_type alpha_cum_end alpha_cum_start base_image_seq_len base_shift
 beta_end beta_max beta_min beta_schedule beta_start block_length clip_denoised
@@ -181,6 +185,6 @@ sigma_schedule skip_prk_steps skip_type snr snr_shift_scale solver_order
 solver_p solver_type stage_range stages steps_offset stochastic_sampling
 t_lim_ode t_lim_ode_below t_max t_min tail_step_multiplier tail_steps tau_func
 tensor_format threshold thresholding time_shift_type timestep_scaling
-timestep_spacing timestep_type trained_betas tsr_k tsr_sigma upscale_mode
+timestep_spacing timestep_type timestep_values timesteps trained_betas tsr_k tsr_sigma upscale_mode
 use_beta_sigmas use_dynamic_shifting use_exponential_sigmas use_flow_sigmas
 use_karras_sigmas use_lu_lambdas variance_type`

@@ -85,24 +85,47 @@ type Config struct {
 	MaxImageSeqLen     int             `json:"max_image_seq_len"`
 	NoiseSamplerSeed   *int64          `json:"noise_sampler_seed"`
 
+	// Warnings are the keys of the file that no scheduler is known to have, one sentence
+	// each.
+	Warnings []string `json:"-"`
+
 	given map[string]json.RawMessage // every key of the file, for As
 }
 
 // ParseConfig decodes a scheduler_config.json. A key that the file leaves out
 // has the default of the file's class. Keys that diffusers writes but that mean
 // nothing to the class are skipped, as are those that start with "_"; a key that
-// no scheduler of diffusers has, a value of the wrong kind or one that we do not
-// implement is an error that names it.
-func ParseConfig(data []byte) (*Config, error) {
+// no scheduler of diffusers has is skipped with a warning, unless it is null or
+// false; a value of the wrong kind or one that we do not implement is an error
+// that names it.
+func ParseConfig(data []byte) (*Config, error) { return ParseClass("", data) }
+
+// ParseClass is [ParseConfig] for a file that is to be read as that of another class, or
+// names none: a pipeline's model_index.json says which scheduler it has, whatever class
+// saved the config. What the file's own class had by default is the default of the new
+// one. With an empty class it is ParseConfig.
+func ParseClass(class string, data []byte) (*Config, error) {
 	var given map[string]json.RawMessage
 	if err := pyjson.Unmarshal(data, &given); err != nil {
 		return nil, fmt.Errorf("scheduler: config: %w", err)
 	}
-	var class string
-	if raw, ok := given["_class_name"]; !ok {
-		return nil, fmt.Errorf("scheduler: config: _class_name is missing")
-	} else if err := json.Unmarshal(raw, &class); err != nil {
-		return nil, fmt.Errorf("scheduler: config: _class_name: have %s, want a string", raw)
+	if class == "" {
+		raw, ok := given["_class_name"]
+		if !ok {
+			return nil, fmt.Errorf("scheduler: config: _class_name is missing")
+		}
+		if err := json.Unmarshal(raw, &class); err != nil {
+			return nil, fmt.Errorf("scheduler: config: _class_name: have %.80s, want a string", raw)
+		}
+	}
+	if raw, ok := given["_use_default_values"]; ok {
+		var keys []string
+		if err := json.Unmarshal(raw, &keys); err != nil {
+			return nil, fmt.Errorf("scheduler: config: _use_default_values: have %.80s, want a list of keys", raw)
+		}
+		for _, key := range keys {
+			delete(given, key)
+		}
 	}
 	return newConfig(class, given)
 }
@@ -116,6 +139,9 @@ func NewConfig(class string) (*Config, error) { return newConfig(class, nil) }
 // were changed since, carry over where the class has them; the rest take its
 // defaults. It is how one checkpoint runs with another sampler.
 func (c *Config) As(class string) (*Config, error) {
+	if c == nil {
+		return nil, errNoConfig
+	}
 	given, err := c.explicit()
 	if err != nil {
 		return nil, err
@@ -125,6 +151,9 @@ func (c *Config) As(class string) (*Config, error) {
 
 // Keys returns the keys that the config's class reads, sorted.
 func (c *Config) Keys() []string {
+	if c == nil {
+		return nil
+	}
 	return slices.Sorted(maps.Keys(classes[c.Class].defaultKeys()))
 }
 
@@ -134,15 +163,21 @@ func newConfig(class string, given map[string]json.RawMessage) (*Config, error) 
 		return nil, fmt.Errorf("scheduler: _class_name: have %q, want one of %s", class, strings.Join(Classes(), ", "))
 	}
 	values := spec.defaultKeys()
+	var warnings []string
 	for _, key := range slices.Sorted(maps.Keys(given)) {
 		if _, ok := values[key]; ok {
 			values[key] = given[key]
-		} else if !strings.HasPrefix(key, "_") && !knownElsewhere(key) {
-			return nil, fmt.Errorf("scheduler: %s: unknown key %q", class, key)
+			continue
+		}
+		if strings.HasPrefix(key, "_") || knownElsewhere(key) {
+			continue
+		}
+		if w := pyjson.Unknown(key, given[key]); w != "" {
+			warnings = append(warnings, w)
 		}
 	}
 
-	c := &Config{Class: class, given: given}
+	c := &Config{Class: class, Warnings: warnings, given: given}
 	fields := c.fields()
 	for _, key := range slices.Sorted(maps.Keys(values)) {
 		raw := values[key]
@@ -185,7 +220,7 @@ func (c *Config) fields() map[string]reflect.Value {
 	v := reflect.ValueOf(c).Elem()
 	fields := make(map[string]reflect.Value)
 	for i := range v.NumField() {
-		if key := v.Type().Field(i).Tag.Get("json"); key != "" {
+		if key := v.Type().Field(i).Tag.Get("json"); key != "" && key != "-" {
 			fields[key] = v.Field(i)
 		}
 	}

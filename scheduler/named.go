@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"unicode"
@@ -20,6 +21,9 @@ type Info struct {
 	// flag turns on a curve in the classes that have it; they run it between
 	// levels of their own.
 	flag string
+	// full is a flag whose curve runs between the ends of all training levels. The
+	// classes whose levels are those anyway use it, the others levels.
+	full string
 	// levels lists the sigmas of a run from the training levels, down to but
 	// without a final zero. Classes without the flag use it.
 	levels func(t *table, steps int) ([]float64, error)
@@ -35,6 +39,9 @@ var named = []Info{
 	{Name: "karras", Description: "evenly spaced in σ^(1/7) (Karras et al. 2022)", flag: "use_karras_sigmas", levels: betweenEnds(func(low, high float64, n int) []float64 { return karras(low, high, karrasRho, n) })},
 	{Name: "exponential", Description: "evenly spaced in log σ", Aliases: []string{"polyexponential"}, flag: "use_exponential_sigmas", levels: betweenEnds(exponential)},
 	{Name: "beta_sigma", Description: "sigmas crowded at both ends by a Beta distribution (diffusers, WebUI)", flag: "use_beta_sigmas", levels: betweenEnds(betaSigmas)},
+	{Name: "karras_full", Description: "karras between the ends of all training levels, in any class (WebUI's Karras)", full: "use_karras_sigmas", levels: betweenEnds(func(low, high float64, n int) []float64 { return karras(low, high, karrasRho, n) })},
+	{Name: "exponential_full", Description: "exponential between the same ends (WebUI's Exponential)", Aliases: []string{"polyexponential_full"}, full: "use_exponential_sigmas", levels: betweenEnds(exponential)},
+	{Name: "beta_sigma_full", Description: "beta_sigma between the same ends (WebUI's Beta)", full: "use_beta_sigmas", levels: betweenEnds(betaSigmas)},
 	{Name: "lu", Description: "evenly spaced in λ (Lu et al. 2022)", Aliases: []string{"lu_lambdas"}, flag: "use_lu_lambdas", levels: betweenEnds(exponential)},
 	{Name: "normal", Description: "evenly spaced times, sigmas between them by log σ (k-diffusion)", Aliases: []string{"discrete", "uniform", "automatic"}, levels: normalLevels},
 	{Name: "simple", Description: "every so many training levels from the noisiest (ComfyUI)", levels: simpleLevels},
@@ -71,8 +78,11 @@ func Names() []Info { return slices.Clone(named) }
 // exponential, beta_sigma and lu are the keys use_karras_sigmas and so on where
 // the config's class has that key, and then as diffusers has them: Karras sigmas
 // of EulerDiscreteScheduler, for one, lie between the first and last of its spaced
-// levels and not of all training levels. All others list sigmas between training
-// levels, as k-diffusion and ComfyUI do, and then zero.
+// levels (of 10 leading steps of Stable Diffusion from 8.39 to 0.041) and not of
+// all training levels (14.61 to 0.029). The same names with "_full" are WebUI's and
+// k-diffusion's, between the ends of all training levels in any class, and the labels
+// that sampler.ParseLabel reads ("Euler Karras") mean these. All others list sigmas
+// between training levels, as k-diffusion and ComfyUI do, and then zero.
 //
 // Names that programs use for different levels are ComfyUI's here, and those of
 // stable-diffusion.cpp, which follows it. WebUI means by "beta", which chooses
@@ -84,6 +94,9 @@ func Names() []Info { return slices.Clone(named) }
 func (c *Config) ScheduleNamed(name string, steps int) (*Schedule, error) {
 	if name == "" {
 		return c.Schedule(steps)
+	}
+	if err := c.check(); err != nil {
+		return nil, err
 	}
 	info, err := Lookup(name)
 	if err != nil {
@@ -102,8 +115,12 @@ func (c *Config) ScheduleNamed(name string, steps int) (*Schedule, error) {
 		other.TimestepSpacing = info.spacing
 		return other.Schedule(steps)
 	}
-	if _, ok := keys[info.flag]; ok {
-		switch info.flag {
+	flag := info.flag
+	if info.full != "" && classes[c.Class].curvesSpanAll() {
+		flag, other.SigmaMin, other.SigmaMax = info.full, nil, nil
+	}
+	if _, ok := keys[flag]; ok {
+		switch flag {
 		case "use_karras_sigmas":
 			other.UseKarrasSigmas = true
 		case "use_exponential_sigmas":
@@ -134,13 +151,13 @@ func (c *Config) ScheduleNamed(name string, steps int) (*Schedule, error) {
 }
 
 // Custom is a schedule of the caller's own noise levels: positive and decreasing,
-// the last possibly zero.
+// the last possibly zero, 2 to 10,001 of them. They are rounded to float32.
 func (c *Config) Custom(sigmas []float64) (*Schedule, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	if len(sigmas) < 2 {
-		return nil, fmt.Errorf("scheduler: sigmas: have %d, want at least 2", len(sigmas))
+	if err := checkCustom(sigmas); err != nil {
+		return nil, err
 	}
 	if c.edm() || c.flow() {
 		s := &Schedule{Sigmas: slices.Clone(sigmas), Timesteps: make([]float64, len(sigmas)-1)}
@@ -158,6 +175,30 @@ func (c *Config) Custom(sigmas []float64) (*Schedule, error) {
 		return nil, err
 	}
 	return c.list(t, slices.Clone(sigmas))
+}
+
+// maxCustomSteps is ten times the steps that a named schedule of a model has at most.
+const maxCustomSteps = 10_000
+
+// checkCustom checks a caller's own levels.
+func checkCustom(sigmas []float64) error {
+	last := len(sigmas) - 1
+	if last < 1 || last > maxCustomSteps {
+		return fmt.Errorf("scheduler: sigmas: have %d, want 2 to %d", len(sigmas), maxCustomSteps+1)
+	}
+	for i, sigma := range sigmas {
+		rounded := f32(sigma)
+		if !(rounded >= 0) || math.IsInf(rounded, 1) || rounded == 0 && i < last || math.Signbit(sigma) && sigma != 0 {
+			return fmt.Errorf("scheduler: sigmas: number %d is %g, want finite levels above zero, of which the last may be zero", i, sigma)
+		}
+		if i == 0 || rounded < f32(sigmas[i-1]) {
+			continue
+		}
+		if i < last || rounded > f32(sigmas[i-1]) {
+			return fmt.Errorf("scheduler: sigmas: number %d is %g after %g, want levels that decrease, from the noisiest to the last", i, sigma, sigmas[i-1])
+		}
+	}
+	return nil
 }
 
 // list makes a schedule of sigmas.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -226,15 +227,70 @@ func TestNamedIsFlag(t *testing.T) {
 	assert.Equal(t, 124.0, plain.Timesteps[7], "the flag is off again")
 }
 
+// WebUI's labels have WebUI's levels, between the ends of the model's training levels
+// whatever the class, and a class's flag has diffusers' of the same curve.
+func TestFullCurves(t *testing.T) {
+	const low, high = 0.02916753850877285, 14.614641189575195 // of Stable Diffusion
+	for name, curve := range map[string]func(low, high float64, n int) []float64{
+		"karras_full":      func(low, high float64, n int) []float64 { return karras(low, high, karrasRho, n) },
+		"exponential_full": exponential,
+		"beta_sigma_full":  betaSigmas,
+	} {
+		for _, class := range Classes() {
+			if strings.HasPrefix(class, "EDM") || strings.HasPrefix(class, "Flow") {
+				continue // these have no training levels
+			}
+			c := stableDiffusion(t, class)
+			c.TimestepSpacing, c.StepsOffset = "leading", 1
+			s, err := c.ScheduleNamed(name, 10)
+			if !assert.NoError(t, err, class) {
+				continue
+			}
+			sigmas := s.Sigmas
+			if class == "PNDMScheduler" {
+				sigmas = slices.Delete(slices.Clone(sigmas), 1, 2)
+			}
+			assertRelative(t, class+" "+name, curve(low, high, 10), sigmas[:10], 1e-6)
+			assert.GreaterOrEqual(t, s.Timesteps[0], 998.0, "%s: the classes of whole timesteps round down", class)
+		}
+		c := stableDiffusion(t, "LMSDiscreteScheduler")
+		c.TimestepSpacing, c.StepsOffset = "leading", 1
+		s, err := c.ScheduleNamed(strings.TrimSuffix(name, "_full"), 10)
+		require.NoError(t, err)
+		assert.InDelta(t, 8.3907, s.Sigmas[0], 1e-4, "the first leading level")
+		assert.InDelta(t, 0.0413, s.Sigmas[9], 1e-4, "the last leading level")
+	}
+}
+
 func TestCustom(t *testing.T) {
 	c := stableDiffusion(t, "EulerDiscreteScheduler")
 	s, err := c.Custom([]float64{10, 3, 0.5, 0})
 	require.NoError(t, err)
 	assert.Equal(t, []float64{10, 3, 0.5, 0}, s.Sigmas)
 	assert.InDelta(t, 169.3146, s.Timesteps[2], 1e-3)
-	for _, bad := range [][]float64{nil, {1}, {1, 2, 0}, {2, 2, 0}, {1, -1}, {math.NaN(), 1}, {math.Inf(1), 1}, {0, 0}} {
-		_, err := c.Custom(bad)
-		assert.Error(t, err, "%v", bad)
+	for _, bad := range []struct {
+		sigmas []float64
+		want   string
+	}{
+		{nil, "have 0, want 2 to 10001"},
+		{[]float64{1}, "have 1, want 2 to 10001"},
+		{make([]float64, 10_000_000), "have 10000000, want 2 to 10001"},
+		{[]float64{0.1, 1, 10}, "number 1 is 1 after 0.1, want levels that decrease"},
+		{[]float64{1, 2, 0}, "number 1 is 2 after 1, want levels that decrease"},
+		{[]float64{2, 2, 0}, "number 1 is 2 after 2, want levels that decrease"},
+		{[]float64{2, 2 - 1e-12, 0}, "want levels that decrease"}, // in float32
+		{[]float64{1, -1}, "number 1 is -1, want finite levels above zero"},
+		{[]float64{math.NaN(), 1}, "number 0 is NaN, want finite"},
+		{[]float64{3, 2, math.NaN()}, "number 2 is NaN, want finite"},
+		{[]float64{math.Inf(1), 1}, "number 0 is +Inf, want finite"},
+		{[]float64{1e300, 1}, "number 0 is 1e+300, want finite"},
+		{[]float64{1, -1e-300}, "number 1 is -1e-300, want finite"},
+		{[]float64{0, 0}, "number 0 is 0, want finite levels above zero"},
+		{[]float64{1, 0, 0}, "number 1 is 0, want finite levels above zero"},
+	} {
+		_, err := c.Custom(bad.sigmas)
+		assert.ErrorContains(t, err, "scheduler: sigmas: ")
+		assert.ErrorContains(t, err, bad.want)
 	}
 	s, err = stableDiffusion(t, "PNDMScheduler").Custom([]float64{10, 3, 0.5, 0})
 	require.NoError(t, err)

@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -51,11 +52,28 @@ type Schedule struct {
 }
 
 // Schedule returns the levels for a run of steps steps, as the config says.
-// steps is at least 1 and at most num_train_timesteps.
+// steps is at least 1 and at most num_train_timesteps. Some classes and spacings
+// have fewer levels than that to choose from, and then the error says how many: of
+// 1000 training timesteps, "leading" with steps_offset 1 allows 999 steps, and 998
+// of the multistep solvers; LCM and TCD allow original_inference_steps.
 func (c *Config) Schedule(steps int) (*Schedule, error) {
 	if err := c.checkSteps(steps); err != nil {
 		return nil, err
 	}
+	s, err := c.schedule(steps)
+	if err == nil {
+		return s, nil
+	}
+	for fewer := steps - 1; fewer > max(0, steps-4); fewer-- { // where the levels are too many, few are
+		if _, ok := c.schedule(fewer); ok == nil {
+			return nil, fmt.Errorf("%w; %d steps would do", err, fewer)
+		}
+	}
+	return nil, err
+}
+
+// schedule is Schedule for a config and number of steps that were checked.
+func (c *Config) schedule(steps int) (*Schedule, error) {
 	spec := classes[c.Class]
 	var t *table // EDM and flow matching have no training levels
 	if !c.edm() && !c.flow() {
@@ -74,6 +92,8 @@ func (c *Config) Schedule(steps int) (*Schedule, error) {
 	c.finish(s, t, steps)
 	return s, nil
 }
+
+var errNoSchedule = errors.New("scheduler: schedule: have none (nil), want one of a Config")
 
 func (c *Config) checkSteps(steps int) error {
 	if err := c.check(); err != nil {
@@ -139,22 +159,36 @@ func (c *Config) checkLevels(s *Schedule) error {
 	return nil
 }
 
+// Steps is the number of steps asked for, or those that Tail left. A sampler may
+// call the model more often: PNDM does once more, so its Tail of no step at all,
+// whose Steps is 0, has that one call.
+func (s *Schedule) Steps() int {
+	if s == nil {
+		return 0
+	}
+	return s.steps
+}
+
 // Tail returns the part of the schedule that image-to-image runs: the last
-// int(steps·strength) steps, strength in (0, 1]. It is an error if none is left.
+// int(steps·strength) steps, strength in (0, 1]. It is an error if that leaves no
+// level; of PNDM's levels, which are one more than the steps, one is always left.
 func (s *Schedule) Tail(strength float64) (*Schedule, error) {
+	if s == nil {
+		return nil, errNoSchedule
+	}
 	if !(strength > 0 && strength <= 1) {
 		return nil, fmt.Errorf("scheduler: strength: have %g, want more than 0 and at most 1", strength)
 	}
-	keep := min(int(float64(s.steps)*strength), s.steps)
-	if keep < 1 {
-		return nil, fmt.Errorf("scheduler: strength: have %g of %d steps, which leaves no step to run", strength, s.steps)
+	if len(s.Timesteps) == 0 || len(s.Sigmas) != len(s.Timesteps)+1 {
+		return nil, fmt.Errorf("scheduler: schedule: have %d timesteps and %d sigmas, want one of the first or more and one more of the second", len(s.Timesteps), len(s.Sigmas))
 	}
+	keep := min(int(float64(s.steps)*strength), s.steps)
 	if s.Solver.PRK && keep < s.steps {
 		return nil, fmt.Errorf("scheduler: strength: have %g, want 1 with skip_prk_steps false: Runge-Kutta steps have no tail", strength)
 	}
 	skip := (s.steps - keep) * s.Order
 	if skip >= len(s.Timesteps) { // a clipped schedule is shorter than asked for
-		return nil, fmt.Errorf("scheduler: strength: have %g of %d levels, which leaves no step to run", strength, len(s.Timesteps))
+		return nil, fmt.Errorf("scheduler: strength: have %g of %d steps with %d levels, which leaves no step to run", strength, s.steps, len(s.Timesteps))
 	}
 	tail := *s
 	tail.Timesteps = slices.Clone(s.Timesteps[skip:])
@@ -185,8 +219,11 @@ func (s *Schedule) Tail(strength float64) (*Schedule, error) {
 // Stable Diffusion WebUI and ComfyUI run DPM2 and UniPC, whose second call would
 // come too near to zero, on such a schedule of one step more.
 func (s *Schedule) DiscardPenultimate() (*Schedule, error) {
+	if s == nil {
+		return nil, errNoSchedule
+	}
 	n := len(s.Timesteps)
-	if n < 2 || s.Solver.From != nil || s.Solver.PRK {
+	if n < 2 || len(s.Sigmas) != n+1 || s.Solver.From != nil || s.Solver.PRK {
 		return nil, fmt.Errorf("scheduler: discard penultimate: have %d levels of %s, want at least 2 that join", n, s.Solver.Class)
 	}
 	short := *s
@@ -202,7 +239,10 @@ func (s *Schedule) DiscardPenultimate() (*Schedule, error) {
 // where sigma is one of its levels, else by interpolation between the training
 // levels, linear in log σ.
 func (s *Schedule) Timestep(sigma float64) float64 {
-	for i, t := range s.Timesteps {
+	if s == nil {
+		return math.NaN()
+	}
+	for i, t := range s.Timesteps[:min(len(s.Timesteps), len(s.Sigmas))] {
 		if s.Sigmas[i] == sigma {
 			return t
 		}

@@ -48,6 +48,46 @@ func TestParseConfig(t *testing.T) {
 	assert.Equal(t, -5.1, *multistep.LambdaMinClipped)
 }
 
+func TestUnknownKeys(t *testing.T) {
+	for data, want := range map[string][]string{
+		`{"timestep_values": [1, 2], "timesteps": null, "tensor_format": "pt", "new": null, "newer": false, "_note": 1}`: nil,
+		`{"beta_shedule": "linear", "s": -Infinity, "last": NaN}`: {
+			`the key "beta_shedule" is not known and was left out: have "linear"`,
+			`the key "last" is not known and was left out: have NaN`,
+		},
+	} {
+		c := parse(t, `{"_class_name": "DDIMScheduler", `+data[1:])
+		assert.Equal(t, want, c.Warnings)
+		assert.Equal(t, "linear", c.BetaSchedule)
+	}
+}
+
+// A pipeline says which class reads a file.
+func TestParseClass(t *testing.T) {
+	const saved = `{"_class_name": "PNDMScheduler", "_use_default_values": ["timestep_spacing", "steps_offset"],
+		"beta_end": 0.012, "timestep_spacing": "leading", "steps_offset": 1, "skip_prk_steps": true}`
+	c, err := scheduler.ParseClass("EulerDiscreteScheduler", []byte(saved))
+	require.NoError(t, err)
+	assert.Equal(t, "EulerDiscreteScheduler", c.Class)
+	assert.Equal(t, 0.012, c.BetaEnd)
+	assert.Equal(t, "linspace", c.TimestepSpacing, "the default of the class")
+	assert.Zero(t, c.StepsOffset)
+	assert.Equal(t, "leading", parse(t, saved).TimestepSpacing)
+
+	c, err = scheduler.ParseClass("DDIMScheduler", []byte(`{"beta_end": 0.012}`))
+	require.NoError(t, err)
+	assert.Equal(t, "DDIMScheduler", c.Class)
+	c, err = scheduler.ParseClass("", []byte(`{"_class_name": "DDIMScheduler"}`))
+	require.NoError(t, err)
+	assert.Equal(t, "DDIMScheduler", c.Class)
+	_, err = scheduler.ParseClass("", []byte(`{}`))
+	assert.ErrorContains(t, err, "_class_name is missing")
+	_, err = scheduler.ParseClass("NoSuchScheduler", []byte(`{"_class_name": "DDIMScheduler"}`))
+	assert.ErrorContains(t, err, `have "NoSuchScheduler", want one of`)
+	_, err = scheduler.ParseClass("DDIMScheduler", []byte(`{"_use_default_values": 3}`))
+	assert.ErrorContains(t, err, "_use_default_values: have 3, want a list of keys")
+}
+
 func TestParseConfigRefuses(t *testing.T) {
 	for data, want := range map[string]string{
 		`{"_class_name": "EulerDiscreteScheduler"`: "unexpected end",
@@ -56,7 +96,6 @@ func TestParseConfigRefuses(t *testing.T) {
 		`{"_class_name": 3}`: "_class_name: have 3, want a string",
 		`{"_class_name": "DDIMScheduler", "sample_max_value": NaN}`:                                     "sample_max_value: have NaN, want a value of type number",
 		`{"_class_name": "NoSuchScheduler"}`:                                                            `have "NoSuchScheduler", want one of DDIMScheduler, `,
-		`{"_class_name": "DDIMScheduler", "beta_shedule": "linear"}`:                                    `unknown key "beta_shedule"`,
 		`{"_class_name": "DDIMScheduler", "beta_schedule": "cosine"}`:                                   `beta_schedule: have "cosine", want one of linear, scaled_linear`,
 		`{"_class_name": "DDIMScheduler", "beta_start": "small"}`:                                       `beta_start: have "small", want a value of type number`,
 		`{"_class_name": "DDIMScheduler", "beta_start": -0.1}`:                                          "beta_start: have -0.1",
@@ -136,7 +175,7 @@ func TestScheduleRefuses(t *testing.T) {
 		assert.ErrorContains(t, err, "want 1 to num_train_timesteps = 1000", steps)
 	}
 	_, err := c.Schedule(1000)
-	assert.ErrorContains(t, err, "reach timestep 1000, want 0 to 999", "leading with an offset")
+	assert.ErrorContains(t, err, "reach timestep 1000, want 0 to 999; 999 steps would do", "leading with an offset")
 
 	zero := parse(t, `{"_class_name": "DDIMScheduler", "rescale_betas_zero_snr": true, "timestep_spacing": "trailing"}`)
 	_, err = zero.Schedule(10)
@@ -145,6 +184,7 @@ func TestScheduleRefuses(t *testing.T) {
 	flat := parse(t, `{"_class_name": "DPMSolverMultistepScheduler", "timestep_spacing": "leading"}`)
 	_, err = flat.Schedule(1000)
 	assert.ErrorContains(t, err, "want a lower one")
+	assert.ErrorContains(t, err, "; 999 steps would do", "999 levels and one that is left out")
 
 	clipped := parse(t, `{"_class_name": "DPMSolverMultistepScheduler", "timestep_spacing": "trailing", "lambda_min_clipped": 20}`)
 	_, err = clipped.Schedule(10)
@@ -196,8 +236,17 @@ func TestTail(t *testing.T) {
 		_, err := full.Tail(strength)
 		assert.ErrorContains(t, err, "want more than 0 and at most 1")
 	}
-	_, err = full.Tail(0.05)
-	assert.ErrorContains(t, err, "leaves no step to run")
+	for _, class := range scheduler.Classes() {
+		if class == "PNDMScheduler" {
+			continue // TestPNDMTail
+		}
+		own, err := parse(t, sd15).As(class)
+		require.NoError(t, err)
+		full, err := own.Schedule(10)
+		require.NoError(t, err)
+		_, err = full.Tail(0.05)
+		assert.ErrorContains(t, err, "leaves no step to run", class)
+	}
 }
 
 func TestDiscardPenultimate(t *testing.T) {
@@ -263,6 +312,47 @@ func TestPNDMTail(t *testing.T) {
 	require.NotNil(t, tail.Solver.From)
 	assert.Equal(t, []float64{tail.Sigmas[0], full.Sigmas[0]}, tail.Solver.From[:2])
 	assert.Equal(t, []float64{tail.Sigmas[2], tail.Sigmas[0]}, tail.Solver.To[:2])
+
+	// the last call is left when no step is
+	tail, err = full.Tail(0.05)
+	require.NoError(t, err)
+	assert.Equal(t, []float64{1}, tail.Timesteps)
+	assert.Equal(t, full.Sigmas[10:], tail.Sigmas)
+	assert.Zero(t, tail.Steps())
+	one, err := parse(t, sd15).Schedule(1)
+	require.NoError(t, err)
+	_, err = one.Tail(0.5)
+	assert.ErrorContains(t, err, "leaves no step to run", "one step is one call")
+}
+
+// Nothing in the package panics on a value that no constructor made.
+func TestZeroValues(t *testing.T) {
+	for _, c := range []*scheduler.Config{nil, {}, {Class: "DDIMScheduler"}, {Class: "DDIMScheduler", NumTrainTimesteps: math.MaxInt, BetaSchedule: "linear"},
+		{Class: "EulerDiscreteScheduler", NumTrainTimesteps: 2, TrainedBetas: make([]float64, 3)}} {
+		_, err := c.Schedule(1)
+		assert.ErrorContains(t, err, "scheduler: ")
+		_, err = c.ScheduleNamed("karras", 1)
+		assert.ErrorContains(t, err, "scheduler: ")
+		_, err = c.Custom([]float64{1, 0})
+		assert.ErrorContains(t, err, "scheduler: ")
+		_, err = c.Betas()
+		assert.ErrorContains(t, err, "scheduler: ")
+		assert.Nil(t, c.AlphaBar())
+		if _, err = c.As("LMSDiscreteScheduler"); c == nil || c.NumTrainTimesteps > 0 {
+			assert.ErrorContains(t, err, "scheduler: ")
+		}
+		c.Keys()
+	}
+	for _, s := range []*scheduler.Schedule{nil, {}, {Timesteps: []float64{1, 2}}, {Sigmas: []float64{2, 1}}} {
+		_, err := s.DiscardPenultimate()
+		assert.ErrorContains(t, err, "scheduler: ")
+		assert.Zero(t, s.Steps())
+		assert.True(t, math.IsNaN(s.Timestep(3)))
+		for _, strength := range []float64{0.5, 1} {
+			_, err = s.Tail(strength)
+			assert.ErrorContains(t, err, "scheduler: ")
+		}
+	}
 }
 
 // Where DDIM's stride misses the next timestep, the schedule says where each step

@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"math"
+	"sort"
 )
 
 // noSignal stands for the infinite sigma of a level without signal (ᾱ = 0, by
@@ -86,11 +87,12 @@ func (t *table) timestep(sigma float64) float64 {
 	}
 	// The last level at or below sigma, or the first. Levels above the last one,
 	// which zero terminal SNR puts below them where diffusers bounds it, are passed.
-	low := len(t.logs) - 1
-	for low > 0 && t.logs[low] > log {
-		low--
+	last := len(t.logs) - 1
+	low := last
+	if t.logs[last] > log {
+		low = max(sort.Search(last, func(i int) bool { return t.logs[i] > log })-1, 0)
 	}
-	low = min(low, len(t.logs)-2)
+	low = min(low, last-1)
 	w := (t.logs[low] - log) / f32(t.logs[low]-t.logs[low+1])
 	w = math.Min(math.Max(w, 0), 1)
 	return (1-w)*float64(low) + w*float64(low+1)

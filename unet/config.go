@@ -12,7 +12,8 @@ import (
 type Config struct {
 	InChannels       int      `json:"in_channels"`
 	OutChannels      int      `json:"out_channels"`
-	SampleSize       any      `json:"sample_size"` // size of the latents in training; informative
+	SampleSize       any      `json:"sample_size"` // of the latents in training; see Cells
+	DiffusersVersion any      `json:"_diffusers_version"`
 	BlockOutChannels []int    `json:"block_out_channels"`
 	DownBlockTypes   []string `json:"down_block_types"`
 	MidBlockType     *string  `json:"mid_block_type"`
@@ -63,6 +64,9 @@ type Config struct {
 	ResnetTimeScaleShift string  `json:"resnet_time_scale_shift"`
 	ResnetOutScaleFactor float64 `json:"resnet_out_scale_factor"`
 	ResnetSkipTimeAct    bool    `json:"resnet_skip_time_act"`
+
+	// Warnings are the keys of the file that are not known, one sentence each.
+	Warnings []string `json:"-"`
 }
 
 // defaultConfig returns what a key that a config.json lacks means to diffusers.
@@ -83,13 +87,19 @@ func defaultConfig() Config {
 	}
 }
 
-// ParseConfig decodes a config.json. A key or value that is not supported is an
-// error that names it.
+// class is what diffusers calls the model.
+const class = "UNet2DConditionModel"
+
+// ParseConfig decodes a config.json. A value that is not supported, or a key of
+// another class, is an error that names it; a key that is not known at all is left out,
+// with a warning in the Config unless it is null or false.
 func ParseConfig(data []byte) (Config, error) {
 	c := defaultConfig()
-	if err := nn.DecodeConfig(data, &c); err != nil {
+	warnings, err := nn.DecodeConfig(data, class, &c)
+	if err != nil {
 		return c, fmt.Errorf("unet: config: %w", err)
 	}
+	c.Warnings = warnings
 	if err := c.validate(); err != nil {
 		return c, fmt.Errorf("unet: config: %w", err)
 	}

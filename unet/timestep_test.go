@@ -173,7 +173,7 @@ func TestTimeCondErrors(t *testing.T) {
 
 	folder := golden.Folder(t, "lcm-time-cond")
 	for dim, want := range map[string]string{
-		"0": "time_cond_proj_dim: have 0, want a positive number", "-1": "have -1", `"32"`: "string",
+		"0": "time_cond_proj_dim: have 0, want a positive number", "-1": "have -1", `"32"`: `time_cond_proj_dim: have "32", want an integer or null`,
 		"64": "time_embedding.cond_proj.weight: have shape [16 32], want [16 64]",
 	} {
 		changed := maps.Clone(folder)

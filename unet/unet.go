@@ -65,11 +65,16 @@ func Load(dir string, o *LoadOptions) (*UNet, error) { return LoadFS(os.DirFS(di
 
 // LoadFS loads the U-Net in the folder dir of fsys. Options may be nil.
 func LoadFS(fsys fs.FS, dir string, o *LoadOptions) (*UNet, error) {
+	return LoadFSContext(context.Background(), fsys, dir, o)
+}
+
+// LoadFSContext is [LoadFS] that returns ctx's error soon after ctx is done.
+func LoadFSContext(ctx context.Context, fsys fs.FS, dir string, o *LoadOptions) (*UNet, error) {
 	if o == nil {
 		o = &LoadOptions{}
 	}
 	u := &UNet{}
-	model, err := nn.LoadModel("unet", fsys, dir, "diffusion_pytorch_model", nn.LoadOptions(*o), u.define)
+	model, err := nn.LoadModel(ctx, nn.Kind{Name: "unet", Class: class, Base: "diffusion_pytorch_model"}, fsys, dir, nn.LoadOptions(*o), u.define)
 	if err != nil {
 		return nil, err
 	}
@@ -82,6 +87,7 @@ func (u *UNet) define(config []byte, p *nn.Params) (err error) {
 	if u.Config, err = ParseConfig(config); err != nil {
 		return err
 	}
+	p.Unknown(u.Config.Warnings)
 	c := &u.Config
 	first, levels := c.BlockOutChannels[0], len(c.BlockOutChannels)
 	u.time = newTimeEmbedding(p, c)
@@ -118,7 +124,7 @@ type Nodes struct {
 }
 
 // Build adds the U-Net to the graph g and returns its prediction [N C H W]. The
-// graph runs on any gorgonia machine; see also diffusion.NewMachine.
+// graph runs on diffusion.NewMachine and on gorgonia.NewTapeMachine.
 func (u *UNet) Build(g *G.ExprGraph, in Nodes) (*G.Node, error) {
 	if err := u.checkNodes(in); err != nil {
 		return nil, err
@@ -130,6 +136,11 @@ func (u *UNet) Build(g *G.ExprGraph, in Nodes) (*G.Node, error) {
 	}
 	return out, nil
 }
+
+// WeightNodes returns the nodes of the U-Net's weights in a graph that Build added to,
+// by the checkpoint's keys. Their values are the model's own, which all graphs
+// share; diffusion.Trainable gives a node numbers that may change.
+func (u *UNet) WeightNodes(g *G.ExprGraph) map[string]*G.Node { return u.model.WeightNodes(g) }
 
 // checkNodes wants no input that the model does not take.
 func (u *UNet) checkNodes(in Nodes) error {

@@ -268,10 +268,33 @@ func TestBadWeights(t *testing.T) {
 	assert.EqualError(t, err, "unet: conv_in.bias: element 5 is NaN, want finite numbers")
 }
 
+// A key that is not known is left out, unless the weights have a structure for it.
+func TestUnknownKeys(t *testing.T) {
+	change := func(config *string, _ map[string]safetensors.Tensor) {
+		*config = strings.Replace(*config, "{", `{"use_new": true, "decay": 0.9999, "newer": null,`, 1)
+	}
+	u, err := LoadFS(folder(t, change), ".", nil)
+	require.NoError(t, err)
+	assert.Equal(t, []string{`the key "use_new" is not known and was left out: have true`}, u.Config.Warnings)
+	require.NoError(t, u.Close())
+
+	more := func(_ *string, tensors map[string]safetensors.Tensor) {
+		tensors["new.weight"], _ = safetensors.NewFloat32("new.weight", []int{1}, []float32{1})
+	}
+	u, err = LoadFS(folder(t, more), ".", nil)
+	require.NoError(t, err, "a tensor that nothing needs")
+	require.NoError(t, u.Close())
+	_, err = LoadFS(folder(t, func(config *string, tensors map[string]safetensors.Tensor) {
+		change(config, tensors)
+		more(config, tensors)
+	}), ".", nil)
+	assert.EqualError(t, err, `unet: new.weight: have 1 tensors that the config does not account for, though the key "use_new" is not known and was left out: have true`)
+}
+
 func TestBadConfig(t *testing.T) {
 	for _, tt := range []struct{ from, to, want string }{
 		{`"act_fn": "silu"`, `"act_fn": "mish"`, "unet: config: act_fn: have mish, want silu"},
-		{`"act_fn"`, `"act_function"`, `unet: config: unknown field "act_function"`},
+		{`"UNet2DConditionModel"`, `"ControlNetModel"`, "unet: config.json: have a ControlNetModel (a network that steers a U-Net), want a UNet2DConditionModel"},
 		{`"in_channels": 4`, `"in_channels": "4"`, "in_channels"},
 		{`"in_channels": 4`, `"in_channels": -1`, "unet: config: in_channels: have -1, want 1 or more"},
 		{`"DownBlock2D"`, `"AttnDownBlock2D"`, "down_block_types"},

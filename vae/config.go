@@ -29,19 +29,28 @@ type Config struct {
 	UseQuantConv     bool     `json:"use_quant_conv"`
 	UsePostQuantConv bool     `json:"use_post_quant_conv"`
 	MidAttention     bool     `json:"mid_block_add_attention"`
+
+	// Warnings are the keys of the file that are not known, one sentence each.
+	Warnings []string `json:"-"`
 }
 
-// ParseConfig decodes a config.json. A key or value that is not supported is an
-// error that names it.
+// class is what diffusers calls the model.
+const class = "AutoencoderKL"
+
+// ParseConfig decodes a config.json. A value that is not supported, or a key of
+// another class, is an error that names it; a key that is not known at all is left out,
+// with a warning in the Config unless it is null or false.
 func ParseConfig(data []byte) (Config, error) {
 	c := Config{ // what diffusers takes for a missing key
 		InChannels: 3, OutChannels: 3, DownBlockTypes: []string{"DownEncoderBlock2D"}, UpBlockTypes: []string{"UpDecoderBlock2D"},
 		BlockOutChannels: []int{64}, LayersPerBlock: 1, ActFn: "silu", LatentChannels: 4, NormNumGroups: 32,
 		ScalingFactor: 0.18215, UseQuantConv: true, UsePostQuantConv: true, MidAttention: true,
 	}
-	if err := nn.DecodeConfig(data, &c); err != nil {
+	warnings, err := nn.DecodeConfig(data, class, &c)
+	if err != nil {
 		return c, fmt.Errorf("vae: config: %w", err)
 	}
+	c.Warnings = warnings
 	if err := c.validate(); err != nil {
 		return c, fmt.Errorf("vae: config: %w", err)
 	}

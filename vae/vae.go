@@ -56,11 +56,16 @@ func Load(dir string, o *LoadOptions) (*VAE, error) { return LoadFS(os.DirFS(dir
 
 // LoadFS loads the VAE in the folder dir of fsys. Options may be nil.
 func LoadFS(fsys fs.FS, dir string, o *LoadOptions) (*VAE, error) {
+	return LoadFSContext(context.Background(), fsys, dir, o)
+}
+
+// LoadFSContext is [LoadFS] that returns ctx's error soon after ctx is done.
+func LoadFSContext(ctx context.Context, fsys fs.FS, dir string, o *LoadOptions) (*VAE, error) {
 	if o == nil {
 		o = &LoadOptions{}
 	}
 	v := &VAE{}
-	model, err := nn.LoadModel("vae", fsys, dir, "diffusion_pytorch_model", nn.LoadOptions(*o), v.define)
+	model, err := nn.LoadModel(ctx, nn.Kind{Name: "vae", Class: class, Base: "diffusion_pytorch_model"}, fsys, dir, nn.LoadOptions(*o), v.define)
 	if err != nil {
 		return nil, err
 	}
@@ -73,6 +78,7 @@ func (v *VAE) define(config []byte, p *nn.Params) (err error) {
 	if v.Config, err = ParseConfig(config); err != nil {
 		return err
 	}
+	p.Unknown(v.Config.Warnings)
 	p.Limit(kernel.BFloat16)
 	if p.Random() || p.Has("encoder.conv_in.weight") {
 		v.encoder = newEncoder(p, &v.Config)
@@ -120,6 +126,11 @@ func (v *VAE) BuildDecoder(g *G.ExprGraph, latents *G.Node) (*G.Node, error) {
 	}
 	return out, nil
 }
+
+// WeightNodes returns the nodes of the VAE's weights in a graph that BuildEncoder or BuildDecoder added to,
+// by the checkpoint's keys. Their values are the model's own, which all graphs
+// share; diffusion.Trainable gives a node numbers that may change.
+func (v *VAE) WeightNodes(g *G.ExprGraph) map[string]*G.Node { return v.model.WeightNodes(g) }
 
 // key is the key of a plan: one half of the model at one shape of its input.
 type key struct {

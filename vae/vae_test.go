@@ -151,7 +151,7 @@ func TestBadConfig(t *testing.T) {
 		{`{"latents_mean": [1]}`, "latents_mean: have [1], want null"},
 		{`{"block_out_channels": [63]}`, "block_out_channels: have [63]"},
 		{`{"down_block_types": ["AttnDownEncoderBlock2D"]}`, "down_block_types"},
-		{`{"no_such_key": 1}`, `unknown field "no_such_key"`},
+		{`{"num_vq_embeddings": 256}`, "vae: config: num_vq_embeddings: have a key of a VQModel"},
 		{`{"scaling_factor": 0}`, "scaling_factor: have 0, want a positive number"},
 	} {
 		_, err := ParseConfig([]byte(tt.config))

@@ -8,30 +8,18 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
-	"fmt"
 	"io"
-	"os"
-	"os/signal"
 
 	"sdgo/examples/internal/cli"
 	"sdgo/examples/internal/models"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	err := run(ctx, os.Args[1:], os.Stdout)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-	case err != nil:
-		fmt.Fprintf(os.Stderr, "bench: %v\n", err)
-		os.Exit(1)
-	}
-}
+func main() { cli.Program("bench", run) }
 
-func run(ctx context.Context, args []string, stdout io.Writer) error {
+const about = "measures the parts of Stable Diffusion on this machine, with random weights where a model has none"
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
-	f.SetOutput(io.Discard)
 	var o options
 	f.StringVar(&o.model, "model", "sd15", models.Help)
 	f.StringVar(&o.precision, "precision", "float32", "float32, float16, bfloat16 or int8: see diffusion.LoadOptions")
@@ -44,18 +32,14 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	cli.MemoryFlag(f, &o.maxMemory, ", with -picture")
 	wantPicture := f.Bool("picture", false, "make a picture with all parts, in -steps steps, and report its time and the process's memory")
 	asJSON := f.Bool("json", false, "write JSON")
-	if err := f.Parse(args); err != nil {
+	if err := cli.NoArguments(f, args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
-			f.SetOutput(stdout)
-			f.PrintDefaults()
+			cli.Help(stdout, f, about, "[flags]")
 		}
 		return err
 	}
-	if f.NArg() > 0 {
-		return fmt.Errorf("have argument %q, want flags only", f.Arg(0))
-	}
 	if err := o.check(); err != nil {
-		return err
+		return cli.Misuse(err)
 	}
 	if *wantPicture {
 		return picture(ctx, &o, *asJSON, stdout)

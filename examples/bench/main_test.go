@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"flag"
+	"io"
 	"strings"
 	"testing"
 
@@ -11,7 +13,7 @@ import (
 
 func TestBench(t *testing.T) {
 	var out strings.Builder
-	require.NoError(t, run(t.Context(), []string{"-model", "tinyscenes", "-size", "32", "-steps", "2", "-json"}, &out))
+	require.NoError(t, run(t.Context(), []string{"-model", "tinyscenes", "-size", "32", "-steps", "2", "-json"}, &out, io.Discard))
 	var r report
 	require.NoError(t, json.Unmarshal([]byte(out.String()), &r))
 	require.Len(t, r.Parts, 3)
@@ -22,16 +24,16 @@ func TestBench(t *testing.T) {
 	}
 	assert.Positive(t, r.Peak)
 	out.Reset()
-	require.NoError(t, run(t.Context(), []string{"-model", "tinyscenes", "-size", "32", "-steps", "1"}, &out))
+	require.NoError(t, run(t.Context(), []string{"-model", "tinyscenes", "-size", "32", "-steps", "1"}, &out, io.Discard))
 	assert.Contains(t, out.String(), "guided U-Net step, 4×4 latents: median")
 	out.Reset()
-	require.NoError(t, run(t.Context(), []string{"-model", "tinyscenes", "-size", "32", "-steps", "1", "-branch", "2", "-merge", "0.5"}, &out))
+	require.NoError(t, run(t.Context(), []string{"-model", "tinyscenes", "-size", "32", "-steps", "1", "-branch", "2", "-merge", "0.5"}, &out, io.Discard))
 	assert.Contains(t, out.String(), "4×4 latents, 0.5 of the tokens merged, deep part reused at branch 2: median")
 }
 
 func TestTable(t *testing.T) {
 	var out strings.Builder
-	require.NoError(t, run(t.Context(), []string{"-model", "tinyscenes", "-sizes", "64,72x88", "-batches", "1,2", "-steps", "1", "-json"}, &out))
+	require.NoError(t, run(t.Context(), []string{"-model", "tinyscenes", "-sizes", "64,72x88", "-batches", "1,2", "-steps", "1", "-json"}, &out, io.Discard))
 	var rows []row
 	require.NoError(t, json.Unmarshal([]byte(out.String()), &rows))
 	require.Len(t, rows, 4*4, "four parts of each size and batch")
@@ -45,21 +47,28 @@ func TestTable(t *testing.T) {
 		assert.Equal(t, bytes[row{Part: part, Width: 72, Height: 88, Batch: 1}], bytes[row{Part: part, Width: 72, Height: 88, Batch: 2}])
 	}
 	out.Reset()
-	require.NoError(t, run(t.Context(), []string{"-model", "tinyscenes", "-sizes", "64", "-steps", "1"}, &out))
+	require.NoError(t, run(t.Context(), []string{"-model", "tinyscenes", "-sizes", "64", "-steps", "1"}, &out, io.Discard))
 	assert.Regexp(t, "U-Net +64×64 +1 +[0-9.]+ ", out.String())
 }
 
 func TestPicture(t *testing.T) {
 	var out strings.Builder
-	require.NoError(t, run(t.Context(), []string{"-model", "tinyscenes", "-picture", "-size", "32", "-steps", "2", "-precision", "bfloat16", "-json"}, &out))
+	require.NoError(t, run(t.Context(), []string{"-model", "tinyscenes", "-picture", "-size", "32", "-steps", "2", "-precision", "bfloat16", "-json"}, &out, io.Discard))
 	var r pictureReport
 	require.NoError(t, json.Unmarshal([]byte(out.String()), &r))
 	assert.Equal(t, 32, r.Width)
 	assert.Positive(t, r.Sampling)
 	out.Reset()
-	require.NoError(t, run(t.Context(), []string{"-model", "tinyscenes", "-picture", "-size", "32", "-steps", "1", "-max-memory", "100MB"}, &out))
+	require.NoError(t, run(t.Context(), []string{"-model", "tinyscenes", "-picture", "-size", "32", "-steps", "1", "-max-memory", "100MB"}, &out, io.Discard))
 	assert.Contains(t, out.String(), "tinyscenes, float32, 32×32, 1 steps: load")
-	assert.ErrorContains(t, run(t.Context(), []string{"-model", "tinyscenes", "-picture", "-max-memory", "1MB"}, &out), "more than the limit of")
+	assert.ErrorContains(t, run(t.Context(), []string{"-model", "tinyscenes", "-picture", "-max-memory", "1MB"}, &out, io.Discard), "more than the limit of")
+}
+
+func TestHelp(t *testing.T) {
+	var out strings.Builder
+	require.ErrorIs(t, run(t.Context(), []string{"-help"}, &out, io.Discard), flag.ErrHelp)
+	assert.Contains(t, out.String(), "Usage: bench [flags]\n")
+	assert.Contains(t, out.String(), "-sizes")
 }
 
 func TestBadFlags(t *testing.T) {
@@ -80,6 +89,6 @@ func TestBadFlags(t *testing.T) {
 		{"-nosuch", "flag provided but not defined: -nosuch"},
 		{"extra", `have argument "extra"`},
 	} {
-		assert.ErrorContains(t, run(t.Context(), strings.Fields(tt.args), &strings.Builder{}), tt.want)
+		assert.ErrorContains(t, run(t.Context(), strings.Fields(tt.args), io.Discard, io.Discard), tt.want)
 	}
 }

@@ -106,10 +106,10 @@ func measure(ctx context.Context, o options) (*report, error) {
 func measurePart(ctx context.Context, fsys fs.FS, o *options, load loader) (part, error) {
 	var mu sync.Mutex
 	kinds := map[string]*kind{}
-	eng, err := engine.New(&engine.Options{Threads: o.threads, Trace: func(k op.Kernel, d time.Duration) {
+	eng, err := engine.New(&engine.Options{Threads: o.threads, Trace: func(done op.Operation, d time.Duration) {
 		mu.Lock()
 		defer mu.Unlock()
-		c := op.CostOf(k)
+		c := done.Cost()
 		if kinds[c.Kind] == nil {
 			kinds[c.Kind] = &kind{Name: c.Kind}
 		}
@@ -171,10 +171,8 @@ func openUNet(fsys fs.FS, l *clip.LoadOptions, o *options) (u *unet.UNet, in une
 		return nil, in, "", err
 	}
 	if o.size == 0 {
-		o.size = 512
-		if cells, ok := u.Config.SampleSize.(float64); ok {
-			o.size = 8 * int(cells)
-		}
+		cells, _ := u.Config.Cells()
+		o.size = 8 * cells
 	}
 	side := o.size / 8
 	in = unet.Input{

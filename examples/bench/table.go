@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"sdgo/clip"
+	"sdgo/examples/internal/cli"
 	"sdgo/examples/internal/models"
 	"sdgo/internal/engine"
 	"sdgo/internal/nn"
@@ -78,7 +79,7 @@ func (t *table) parse() (sizes [][2]int, batches []int, err error) {
 func (t *table) run(ctx context.Context, o *options, asJSON bool, stdout io.Writer) error {
 	sizes, batches, err := t.parse()
 	if err != nil {
-		return err
+		return cli.Misuse(err)
 	}
 	rows, err := measureTable(ctx, o, sizes, batches)
 	if err != nil {

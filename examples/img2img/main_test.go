@@ -26,7 +26,23 @@ func TestPicture(t *testing.T) {
 	assert.Equal(t, image.Pt(64, 48), clitest.ReadPNG(t, "out.png").Bounds().Size())
 }
 
-func TestBadInput(t *testing.T) {
+func TestMisuse(t *testing.T) {
+	t.Chdir(t.TempDir())
+	clitest.WritePNG(t, "in.png", 64, 48, square, red)
+	tests := []struct {
+		name, message string
+		args          []string
+	}{
+		{"no image", "-image: have no file", []string{"x"}},
+		{"no prompt", "have no prompt", []string{"-image", "in.png"}},
+		{"strength 0", "-strength: have 0", []string{"x", "-image", "in.png", "-strength", "0"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) { clitest.Misused(t, run, tt.message, tt.args...) })
+	}
+}
+
+func TestFails(t *testing.T) {
 	t.Chdir(t.TempDir())
 	clitest.WritePNG(t, "in.png", 64, 48, square, red)
 	clitest.WritePNG(t, "small.png", 7, 7, square, red)
@@ -43,15 +59,12 @@ func TestBadInput(t *testing.T) {
 		name, message string
 		args          []string
 	}{
-		{"no image", "-image: have no file", []string{"x"}},
 		{"missing image", "-image: open missing.png", []string{"x", "-image", "missing.png"}},
 		{"image is a folder", "-image: read folder", []string{"x", "-image", "folder"}},
 		{"image is no picture", "text.png: image: unknown format", []string{"x", "-image", "text.png"}},
 		{"image is cut off", "cut.png: ", []string{"x", "-image", "cut.png"}},
 		{"image is huge", "huge.png: ", []string{"x", "-image", "huge.png"}},
 		{"image below 8 pixels", "have 7×7 pixels, want at least 8×8", []string{"x", "-image", "small.png"}},
-		{"no prompt", "have no prompt", []string{"-image", "in.png"}},
-		{"strength 0", "-strength: have 0", []string{"x", "-image", "in.png", "-strength", "0"}},
 		{"strength 2", "strength: have 2", []string{"x", "-image", "in.png", "-strength", "2"}},
 		{"strength NaN", "strength: have NaN", []string{"x", "-image", "in.png", "-strength", "NaN"}},
 		{"size no multiple of 8", "100×48", []string{"x", "-image", "in.png", "-width", "100"}},

@@ -15,15 +15,15 @@ import (
 func main() { cli.Main("inpaint", "repaints the masked part of an image", run) }
 
 func run(ctx context.Context, c *cli.Command, args []string) error {
-	path := c.String("image", "", "the image to repaint, a PNG, JPEG or GIF `file`")
-	maskPath := c.String("mask", "", "the mask, a `file`; stretched over the image if it has another size")
+	path := c.File("image", "the image to repaint, a PNG, JPEG or GIF `file`")
+	maskPath := c.File("mask", "the mask, a `file`; stretched over the image if it has another size")
 	c.Func("mask-mode", "which pixels of the mask are repainted: the bright ones (`luminance`, the default) or the transparent ones (alpha)",
 		choose(&c.Options.Mask, diffusion.MaskLuminance, diffusion.MaskAlpha))
 	c.Func("mask-cells", "which cells of 8×8 pixels are repainted: those with `any` pixel of the mask (the default), or those where a sample, the pixel at the upper left, is of the mask, as in diffusers",
 		choose(&c.Options.MaskCells, diffusion.MaskCellsAny, diffusion.MaskCellsSample))
 	c.BoolVar(&c.Options.KeepOutside, "keep-outside", false, "leave the pixels outside the mask as they are, byte for byte, and mix them with the result where the mask is gray")
 	c.Float64Var(&c.Options.Strength, "strength", 0, "how much of the masked part is replaced by noise, above 0, to 1 (default 1)")
-	if err := c.Parse(args); err != nil {
+	if err := c.Parse(ctx, args); err != nil {
 		return err
 	}
 	img, err := cli.ReadImage("image", *path)

@@ -86,7 +86,7 @@ func TestThinMask(t *testing.T) {
 	assert.Greater(t, repainted, 100, "of 144")
 }
 
-func TestBadInput(t *testing.T) {
+func TestMisuse(t *testing.T) {
 	write(t)
 	in := []string{"x", "-image", "in.png"}
 	tests := []struct {
@@ -95,15 +95,28 @@ func TestBadInput(t *testing.T) {
 	}{
 		{"no image", "-image: have no file", []string{"x", "-mask", "mask.png"}},
 		{"no mask", "-mask: have no file", in},
+		{"unknown mask cells", `invalid value "all" for flag -mask-cells: want any or sample`, append(in, "-mask", "mask.png", "-mask-cells", "all")},
+		{"unknown mask mode", "-mask-mode", append(in, "-mask", "mask.png", "-mask-mode", "red")},
+		{"strength 0", "-strength: have 0", append(in, "-mask", "mask.png", "-strength", "0")},
+		{"no prompt", "have no prompt", []string{"-image", "in.png", "-mask", "mask.png"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) { clitest.Misused(t, run, tt.message, tt.args...) })
+	}
+}
+
+func TestFails(t *testing.T) {
+	write(t)
+	in := []string{"x", "-image", "in.png"}
+	tests := []struct {
+		name, message string
+		args          []string
+	}{
 		{"missing mask", "-mask: open missing.png", append(in, "-mask", "missing.png")},
 		{"thin mask, sampled", "mask: have no pixel to repaint: MaskCellsSample", append(in, "-mask", "thin.png", "-mask-cells", "sample")},
 		{"all-black mask", "mask: have no pixel to repaint", append(in, "-mask", "black.png")},
 		{"opaque mask", "mask: have no pixel to repaint", append(in, "-mask", "mask.png", "-mask-mode", "alpha")},
-		{"unknown mask cells", `invalid value "all" for flag -mask-cells: want any or sample`, append(in, "-mask", "mask.png", "-mask-cells", "all")},
-		{"unknown mask mode", "-mask-mode", append(in, "-mask", "mask.png", "-mask-mode", "red")},
-		{"strength 0", "-strength: have 0", append(in, "-mask", "mask.png", "-strength", "0")},
 		{"strength 2", "strength: have 2", append(in, "-mask", "mask.png", "-strength", "2")},
-		{"no prompt", "have no prompt", []string{"-image", "in.png", "-mask", "mask.png"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) { clitest.Fails(t, run, tt.message, tt.args...) })

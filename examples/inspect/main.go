@@ -1,29 +1,23 @@
-// Command inspect prints how a model would make a picture: the algorithm, the weights
-// and the memory of each layer, and the time that it should take on this machine.
+// Command inspect prints how a model would make a picture: what its parts take of
+// memory and time on this machine, and which layers take the most; with -layers the
+// algorithm, the weights and the memory of each layer.
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
-	"fmt"
 	"io"
-	"os"
 
 	"sdgo/diffusion"
 	"sdgo/examples/internal/cli"
 	"sdgo/examples/internal/models"
 )
 
-func main() {
-	if err := run(os.Args[1:], os.Stdout, os.Stderr); err != nil && !errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintf(os.Stderr, "inspect: %v\n", err)
-		os.Exit(1)
-	}
-}
+func main() { cli.Program("inspect", run) }
 
-func run(args []string, stdout, stderr io.Writer) error {
+func run(_ context.Context, args []string, stdout, stderr io.Writer) error {
 	f := flag.NewFlagSet("inspect", flag.ContinueOnError)
-	f.SetOutput(io.Discard)
 	var load diffusion.LoadOptions
 	var o diffusion.Options
 	model := f.String("model", "tinyscenes", models.Help)
@@ -34,15 +28,12 @@ func run(args []string, stdout, stderr io.Writer) error {
 	f.IntVar(&o.Width, "width", 0, "width in pixels (default the model's)")
 	f.IntVar(&o.Height, "height", 0, "height in pixels (default the model's)")
 	f.Float64Var(&o.Guidance, "guidance", 0, "guidance scale; 1 turns it off and halves the work (default 7.5)")
-	if err := f.Parse(args); err != nil {
+	layers := f.Bool("layers", false, "list every layer of every part (default totals, and the slowest layers)")
+	if err := cli.NoArguments(f, args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
-			f.SetOutput(stdout)
-			f.PrintDefaults()
+			cli.Help(stdout, f, "prints how a model would make a picture", "[flags]")
 		}
 		return err
-	}
-	if f.NArg() > 0 {
-		return fmt.Errorf("have argument %q, want flags only", f.Arg(0))
 	}
 
 	fsys, err := models.Open(*model)
@@ -59,6 +50,9 @@ func run(args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	_, err = plan.WriteTo(stdout)
-	return err
+	if *layers {
+		_, err = plan.WriteTo(stdout)
+		return err
+	}
+	return summary(stdout, plan)
 }

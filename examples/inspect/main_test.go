@@ -5,21 +5,38 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
+// The size of a terminal that nobody made larger.
+const lines, columns = 24, 80
+
 func TestInspect(t *testing.T) {
 	var out strings.Builder
-	require.NoError(t, run([]string{"-precision", "bf16"}, &out, &out))
+	require.NoError(t, run(t.Context(), []string{"-precision", "bf16"}, &out, &out))
 	assert.Regexp(t, `(?m)^clip: weights .*, values .*, \d+ steps, about `, out.String())
 	assert.Regexp(t, `(?m)^unet: `, out.String())
 	assert.Regexp(t, `(?m)^vae: `, out.String())
+	assert.Regexp(t, `(?m)^total: weights .*, values up to .*, \d+ steps, about `, out.String())
+	assert.Regexp(t, `(?m)^[0-9.]+ +(unet|vae) +float16 +[a-z_]+\.[0-9a-z_.]+ +conv 3×3/1 `, out.String())
+	rows := 0
+	for line := range strings.Lines(out.String()) {
+		rows += (utf8.RuneCountInString(line)-1)/columns + 1
+	}
+	assert.Less(t, rows, lines)
+
+	out.Reset()
+	require.NoError(t, run(t.Context(), []string{"-precision", "bf16", "-layers"}, &out, &out))
+	assert.Greater(t, strings.Count(out.String(), "\n"), 100)
 	assert.Regexp(t, `down_blocks\.0\.resnets\.0\.conv1 +conv 3×3/1 .* float16 `, out.String())
 	assert.Regexp(t, `ff\.net\.2 +linear .* bfloat16 `, out.String())
+
 	out.Reset()
-	require.ErrorIs(t, run([]string{"-help"}, &out, &out), flag.ErrHelp)
+	require.ErrorIs(t, run(t.Context(), []string{"-help"}, &out, &out), flag.ErrHelp)
+	assert.Contains(t, out.String(), "Usage: inspect [flags]\n")
 	assert.Contains(t, out.String(), "-max-memory")
 }
 
@@ -30,7 +47,8 @@ func TestBadFlags(t *testing.T) {
 		{"-width 100", "size: have 100"},
 		{"-max-memory 1MB", "more than the limit of"},
 		{"extra", `have argument "extra"`},
+		{"-layer", "not defined: -layer; want one of -layers, "},
 	} {
-		assert.ErrorContains(t, run(strings.Fields(tt.args), io.Discard, io.Discard), tt.want)
+		assert.ErrorContains(t, run(t.Context(), strings.Fields(tt.args), io.Discard, io.Discard), tt.want)
 	}
 }

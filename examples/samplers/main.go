@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"image/png"
 	"io"
-	"os"
 
 	"sdgo/diffusion"
 	"sdgo/examples/internal/cli"
@@ -20,11 +19,7 @@ import (
 	"sdgo/internal/atomicfile"
 )
 
-func main() {
-	cli.Main("samplers", "compares samplers on the demo model", func(ctx context.Context, _ *cli.Command, args []string) error {
-		return run(ctx, args, os.Stdout, os.Stderr)
-	})
-}
+func main() { cli.Program("samplers", run) }
 
 // run draws what args ask for and tells on progress how far it is.
 func run(ctx context.Context, args []string, stdout, progress io.Writer) error {
@@ -42,7 +37,7 @@ func run(ctx context.Context, args []string, stdout, progress io.Writer) error {
 	}
 	l := &lab{settings: s, pipe: pipe, progress: progress}
 	if err := l.check(); err != nil {
-		return err
+		return cli.Misuse(err)
 	}
 	for _, picture := range []struct {
 		name string

@@ -63,41 +63,50 @@ func colors(img image.Image) int {
 	return len(slices.Compact(all))
 }
 
-func TestBadInput(t *testing.T) {
+// command is the command as clitest runs it.
+func command(ctx context.Context, _ *cli.Command, args []string) error {
+	return run(ctx, args, io.Discard, io.Discard)
+}
+
+func TestMisuse(t *testing.T) {
 	t.Chdir(t.TempDir())
-	require.NoError(t, os.Mkdir("folder", 0o755))
 	for message, args := range map[string]string{
-		"-foo":                                   "-foo",
-		`have an argument "house"`:               "house",
-		`-samplers: sampler: name: have "eulr"`:  "-samplers eulr",
-		"-samplers: have euler twice":            "-samplers euler,k_euler",
-		"-samplers: all of them add noise":       "-samplers ddpm",
-		`-steps: have "many"`:                    "-steps 5,many",
-		`-steps: have "0"`:                       "-steps 0",
-		`-steps: have "1000"`:                    "-steps 1000",
-		"-steps: have 5 after 10":                "-steps 10,5",
-		"-plot-steps: have 5 after 5":            "-plot-steps 5,5",
-		`-reference-steps: have 0`:               "-reference-steps 0",
-		`schedule: have "karas"`:                 "-schedule karas",
+		"-foo":                             "-foo",
+		`have argument "house"`:            "house",
+		`"eulr", want one of euler`:        "-samplers eulr",
+		"-samplers: have euler twice":      "-samplers euler,k_euler",
+		"-samplers: all of them add noise": "-samplers ddpm",
+		`-steps: have "many"`:              "-steps 5,many",
+		`-steps: have "0"`:                 "-steps 0",
+		`-steps: have "1000"`:              "-steps 1000",
+		"-steps: have 5 after 10":          "-steps 10,5",
+		"-plot-steps: have 5 after 5":      "-plot-steps 5,5",
+		`-reference-steps: have 0`:         "-reference-steps 0",
+		`-schedule: scheduler: schedule: have "karas", want one of karras, `: "-schedule karas",
+		`schedule: have ""`:                      "-schedule=",
 		"-schedule: leading goes from":           "-schedule leading",
 		"-guidance: have NaN":                    "-guidance NaN",
 		"-guidance: have -1":                     "-guidance -1",
 		"-cell: have 0":                          "-cell 0",
 		"-threads: have -1":                      "-threads -1",
 		"-seed":                                  "-seed -1",
-		"-o-sheet: missing":                      "-o-sheet " + filepath.Join("missing", "a.png"),
-		"-o-plot: folder is not a regular file":  "-o-sheet= -o-plot folder",
 		"-o-sheet, -o-plot: have a.png for both": "-o-sheet a.png -o-plot a.png",
 		"-o-sheet, -o-plot: both are empty":      "-o-sheet= -o-plot=",
-		"pndm: have 2 steps, want at least 4":    "-samplers pndm -steps 2 -o-plot=",
+	} {
+		t.Run(args, func(t *testing.T) { clitest.Misused(t, command, message, strings.Fields(args)...) })
+	}
+}
+
+func TestFails(t *testing.T) {
+	t.Chdir(t.TempDir())
+	require.NoError(t, os.Mkdir("folder", 0o755))
+	for message, args := range map[string]string{
+		"-o-sheet: missing":                                                "-o-sheet " + filepath.Join("missing", "a.png"),
+		"-o-plot: folder is not a regular file":                            "-o-sheet= -o-plot folder",
+		"pndm: have 2 steps, want at least 4":                              "-samplers pndm -steps 2 -o-plot=",
 		"dpm_fast, 1 steps: diffusion: sampler: dpm_fast: sigmas are 14.6": "-samplers dpm_fast -steps 1 -o-plot=",
 	} {
-		t.Run(args, func(t *testing.T) {
-			command := func(ctx context.Context, _ *cli.Command, args []string) error {
-				return run(ctx, args, io.Discard, io.Discard)
-			}
-			clitest.Fails(t, command, message, strings.Fields(args)...)
-		})
+		t.Run(args, func(t *testing.T) { clitest.Fails(t, command, message, strings.Fields(args)...) })
 	}
 }
 

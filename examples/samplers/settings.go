@@ -9,9 +9,11 @@ import (
 	"strconv"
 	"strings"
 
+	"sdgo/examples/internal/cli"
 	"sdgo/examples/tinyscenes"
 	"sdgo/internal/atomicfile"
 	"sdgo/sampler"
+	"sdgo/scheduler"
 )
 
 // settings are what the flags say.
@@ -34,11 +36,10 @@ const (
 	maxReference = 100_000
 )
 
+// parse reads the flags.
 func parse(args []string, stdout io.Writer) (settings, error) {
 	var s settings
 	f := flag.NewFlagSet("samplers", flag.ContinueOnError)
-	f.SetOutput(io.Discard) // errors are returned, and printed once
-	f.Usage = func() {}
 	f.StringVar(&s.sheet, "o-sheet", "out-sheet.png", "the PNG `file` for the sheet; empty for none")
 	f.StringVar(&s.plot, "o-plot", "out-plot.png", "the PNG `file` for the plot; empty for none")
 	names := f.String("samplers", "all", "`names` of samplers, separated by commas")
@@ -51,48 +52,48 @@ func parse(args []string, stdout io.Writer) (settings, error) {
 	f.Uint64Var(&s.seed, "seed", 3, "seed of the noise")
 	f.IntVar(&s.cell, "cell", 128, "side of a picture in the sheet in `pixels`")
 	f.IntVar(&s.threads, "threads", 0, "goroutines that compute (default one for each processor)")
-	if err := f.Parse(args); err != nil {
+	if err := cli.NoArguments(f, args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
-			fmt.Fprint(stdout, "samplers compares samplers on the demo model.\n\nUsage: samplers [flags]\n\n")
-			f.SetOutput(stdout)
-			f.PrintDefaults()
+			cli.Help(stdout, f, "compares samplers on the demo model", "[flags]")
 		}
 		return s, err
 	}
+	return s, cli.Misuse(s.checkFlags(*names, *steps, *plotSteps))
+}
 
-	if f.NArg() > 0 {
-		return s, fmt.Errorf("have an argument %q, want flags alone", f.Arg(0))
-	}
+// checkFlags checks the values of the flags and reads the lists among them.
+func (s *settings) checkFlags(names, steps, plotSteps string) error {
 	switch {
 	case s.sheet == "" && s.plot == "":
-		return s, errors.New("-o-sheet, -o-plot: both are empty, want a file")
+		return errors.New("-o-sheet, -o-plot: both are empty, want a file")
 	case s.sheet == s.plot:
-		return s, fmt.Errorf("-o-sheet, -o-plot: have %s for both, want two files", s.sheet)
-	case s.schedule == "":
-		return s, errors.New("-schedule: have an empty name")
+		return fmt.Errorf("-o-sheet, -o-plot: have %s for both, want two files", s.sheet)
 	case !(s.guidance >= 0 && s.guidance <= 1000):
-		return s, fmt.Errorf("-guidance: have %v, want 0 to 1000", s.guidance)
+		return fmt.Errorf("-guidance: have %v, want 0 to 1000", s.guidance)
 	case s.cell < 8 || s.cell > maxCell:
-		return s, fmt.Errorf("-cell: have %d, want 8 to %d", s.cell, maxCell)
+		return fmt.Errorf("-cell: have %d, want 8 to %d", s.cell, maxCell)
 	case s.reference < 1 || s.reference > maxReference:
-		return s, fmt.Errorf("-reference-steps: have %d, want 1 to %d", s.reference, maxReference)
+		return fmt.Errorf("-reference-steps: have %d, want 1 to %d", s.reference, maxReference)
 	case s.threads < 0:
-		return s, fmt.Errorf("-threads: have %d, want 0 or more", s.threads)
+		return fmt.Errorf("-threads: have %d, want 0 or more", s.threads)
 	}
 	if s.guidance == 0 {
 		s.guidance = 1 // to the library zero means the default
 	}
+	if _, err := scheduler.Lookup(s.schedule); err != nil {
+		return fmt.Errorf("-schedule: %w", cli.UnknownSchedule(s.schedule))
+	}
 	var err error
-	if s.samplers, err = parseSamplers(*names); err != nil {
-		return s, fmt.Errorf("-samplers: %w", err)
+	if s.samplers, err = parseSamplers(names); err != nil {
+		return fmt.Errorf("-samplers: %w", err)
 	}
-	if s.steps, err = parseSteps(*steps); err != nil {
-		return s, fmt.Errorf("-steps: %w", err)
+	if s.steps, err = parseSteps(steps); err != nil {
+		return fmt.Errorf("-steps: %w", err)
 	}
-	if s.plotSteps, err = parseSteps(*plotSteps); err != nil {
-		return s, fmt.Errorf("-plot-steps: %w", err)
+	if s.plotSteps, err = parseSteps(plotSteps); err != nil {
+		return fmt.Errorf("-plot-steps: %w", err)
 	}
-	return s, nil
+	return nil
 }
 
 // checkFiles finds out before the first run whether both files can be written.
@@ -116,7 +117,7 @@ func parseSamplers(list string) ([]sampler.Info, error) {
 	for name := range strings.SplitSeq(list, ",") {
 		info, err := sampler.Lookup(name)
 		if err != nil {
-			return nil, err
+			return nil, cli.UnknownSampler(name)
 		}
 		if slices.ContainsFunc(out, func(i sampler.Info) bool { return i.Name == info.Name }) {
 			return nil, fmt.Errorf("have %s twice", info.Name)

@@ -12,7 +12,7 @@ import (
 func main() { cli.Main("txt2img", "makes pictures of a prompt", run) }
 
 func run(ctx context.Context, c *cli.Command, args []string) error {
-	if err := c.Parse(args); err != nil {
+	if err := c.Parse(ctx, args); err != nil {
 		return err
 	}
 

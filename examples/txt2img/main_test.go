@@ -22,7 +22,7 @@ func TestPicture(t *testing.T) {
 	status, stdout, stderr := clitest.Run(t.Context(), run, append([]string{"a", "red house", "-seed", "3", "-n", "2"}, quick...)...)
 	require.Equal(t, 0, status, stderr)
 	assert.Empty(t, stdout)
-	assert.Contains(t, stderr, "step 1/2\nstep 2/2\nout-0.png out-1.png: load ")
+	assert.Contains(t, stderr, "step 1/2\nstep 2/2\nout-0.png (seed 3), out-1.png (seed 4): load ")
 	first := clitest.ReadPNG(t, "out-0.png")
 	assert.Equal(t, image.Pt(64, 32), first.Bounds().Size())
 	assert.NotEqual(t, first, clitest.ReadPNG(t, "out-1.png"))
@@ -107,33 +107,61 @@ func TestHelp(t *testing.T) {
 	}
 }
 
-func TestBadInput(t *testing.T) {
+func TestMisuse(t *testing.T) {
 	t.Chdir(t.TempDir())
-	require.NoError(t, os.Mkdir("folder", 0o755))
-	require.NoError(t, os.WriteFile("file", nil, 0o644))
 	tests := []struct {
 		name, message string
 		args          []string
 	}{
-		{"no prompt", "have no prompt", nil},
+		{"no prompt", "have no prompt, want one: test [flags] prompt", nil},
 		{"no prompt after --", "have no prompt", []string{"-steps", "2", "--"}},
-		{"unknown flag", "-foo", []string{"x", "-foo"}},
-		{"flag without a value", "-steps", []string{"x", "-steps"}},
-		{"flag of another kind", "-steps", []string{"x", "-steps", "many"}},
-		{"unknown sampler", `-sampler: sampler: name: have "eulr", want one of euler,`, []string{"x", "-sampler", "eulr"}},
-		{"empty sampler", "-sampler", []string{"x", "-sampler", ""}},
-		{"unknown schedule", `schedule: have "nope", want one of`, []string{"x", "-schedule", "nope"}},
+		{"unknown flag", "not defined: -stpes; want one of -steps, ", []string{"x", "-stpes", "3"}},
+		{"unknown flag with its value", "not defined: -sampeler; want one of -sampler, ", []string{"x", "--sampeler=euler"}},
+		{"flag without a value", "flag needs an argument: -steps", []string{"x", "-steps"}},
+		{"flag of another kind", `-steps: have "many", want a whole number`, []string{"x", "-steps", "many"}},
+		{"flag of another kind behind =", `-guidance: have "a=b", want a number`, []string{"x", "-guidance=a=b"}},
+		{"too large for a flag", `-steps: have "99999999999999999999"`, []string{"x", "-steps", "99999999999999999999"}},
+		{"switch of another kind", `-quiet: have "maybe", want true or false`, []string{"x", "-quiet=maybe"}},
+		{"unknown sampler", `-sampler: sampler: name: have "eulr", want one of euler, euler_ancestral, heun (-sampler help lists all)`, []string{"x", "-sampler", "eulr"}},
+		{"empty sampler", `-sampler: sampler: name: have ""`, []string{"x", "-sampler", ""}},
+		{"unknown schedule", `-schedule: scheduler: schedule: have "karas", want one of karras, `, []string{"x", "-schedule", "karas"}},
+		{"empty schedule", `-schedule: scheduler: schedule: have ""`, []string{"x", "-schedule", ""}},
 		{"no steps", "-steps: have 0", []string{"x", "-steps", "0"}},
-		{"many steps", "steps: have 10000", []string{"x", "-steps", "10000"}},
 		{"no pictures", "-n: have 0", []string{"x", "-n", "0"}},
 		{"negative number of pictures", "-n: have -1", []string{"x", "-n", "-1"}},
+		{"very many pictures", "-n: have 1000000000, want 1 to 1024", []string{"x", "-n", "1000000000"}},
 		{"no tile", "-tile: have 0, want more than 0", []string{"x", "-tile", "0"}},
-		{"odd tile", "tile: have 100 pixels, want a positive multiple of 32", []string{"x", "-tile", "100"}},
 		{"negative threads", "-threads: have -1", []string{"x", "-threads", "-1"}},
+		{"negative seed", `invalid value "-2" for flag -seed: want a whole number below 2^64, or -1`, []string{"x", "-seed", "-2"}},
+		{"seed above all", "-seed", []string{"x", "-seed", "18446744073709551616"}},
+		{"no width", "-width: have 0", []string{"x", "-width", "0"}},
+		{"memory in words", `want bytes such as 3GB`, []string{"x", "-max-memory", "lots"}},
+		{"output of another kind", "out.jpg", []string{"x", "-o", "out.jpg"}},
+		{"empty output", "-o: have an empty name", []string{"x", "-o", ""}},
+		{"many pictures to standard output", "-o: have - for standard output, which takes one picture, and -n 2", []string{"x", "-o", "-", "-n", "2"}},
+		{"empty model", "-model", []string{"x", "-model", ""}},
+		{"empty standard input", "prompt: standard input is empty", []string{"-"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) { clitest.Misused(t, run, tt.message, tt.args...) })
+	}
+}
+
+func TestFails(t *testing.T) {
+	t.Chdir(t.TempDir())
+	require.NoError(t, os.Mkdir("folder", 0o755))
+	require.NoError(t, os.Mkdir("way-1.png", 0o755))
+	require.NoError(t, os.WriteFile("file", nil, 0o644))
+	long := strings.Repeat("a", 251) + ".png" // as long as names may be
+	tests := []struct {
+		name, message string
+		args          []string
+	}{
+		{"many steps", "steps: have 10000", []string{"x", "-steps", "10000"}},
+		{"odd tile", "tile: have 100 pixels, want a positive multiple of 32", []string{"x", "-tile", "100"}},
 		{"guidance NaN", "guidance: have NaN", []string{"x", "-guidance", "NaN"}},
 		{"guidance infinite", "guidance: have +Inf", []string{"x", "-guidance", "Inf"}},
 		{"guidance rescale above 1", "guidance rescale: have 1.5", []string{"x", "-guidance-rescale", "1.5"}},
-		{"negative seed", "-seed", []string{"x", "-seed", "-1"}},
 		{"eta above 1", "eta: have 2", []string{"x", "-eta", "2", "-sampler", "ddim"}},
 		{"clip skip of all layers", "clip skip: have 2", []string{"x", "-clip-skip", "2"}},
 		{"negative interval", "reuse: have an interval of -1 calls", []string{"x", "-reuse", "-1"}},
@@ -141,21 +169,34 @@ func TestBadInput(t *testing.T) {
 		{"no such branch", "reuse: unet: have skip branch 6, want 1 to 5", []string{"x", "-reuse", "2", "-reuse-branch", "6"}},
 		{"merge all", "token merging: have ratio 0.8, want 0 to 0.75", []string{"x", "-merge", "0.8"}},
 		{"merge at many levels", "token merging: have 4 levels, want 1 to 3", []string{"x", "-merge", "0.5", "-merge-levels", "4"}},
-		{"no width", "-width: have 0", []string{"x", "-width", "0"}},
 		{"size no multiple of 8", "100×100", []string{"x", "-width", "100", "-height", "100"}},
 		{"size too large", "GiB", []string{"x", "-width", "65536", "-height", "65536"}},
-		{"no such folder for the output", "no such file", []string{"x", "-o", filepath.Join("missing", "out.png")}},
+		{"no such folder for the output", "-o: " + filepath.Join("missing", "out.png") + ": no such file", []string{"x", "-o", filepath.Join("missing", "out.png")}},
 		{"output in a file", "file", []string{"x", "-o", filepath.Join("file", "out.png")}},
-		{"output is a folder", "folder is not a regular file", []string{"x", "-o", "folder"}},
-		{"output of another kind", "out.jpg", []string{"x", "-o", "out.jpg"}},
-		{"empty output", "-o", []string{"x", "-o", ""}},
+		{"output is a folder", "-o: folder is not a regular file", []string{"x", "-o", "folder"}},
+		{"folder in the way of one output", "-o: way-1.png is not a regular file", []string{"x", "-n", "3", "-o", "way.png"}},
+		{"number makes the name too long", "too long", []string{"x", "-n", "2", "-o", long}},
 		{"no such model", "missing", []string{"x", "-model", "missing"}},
 		{"model is a file", "file", []string{"x", "-model", "file"}},
 		{"folder is no model", "model_index.json", []string{"x", "-model", "folder"}},
-		{"empty model", "-model", []string{"x", "-model", ""}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) { clitest.Fails(t, run, tt.message, tt.args...) })
+	}
+}
+
+// A message has a bound, whatever it is about.
+func TestLongArguments(t *testing.T) {
+	t.Chdir(t.TempDir())
+	long := strings.Repeat("long \x1b[31m\"é ", 1<<16)
+	for _, args := range [][]string{
+		{"x", "-sampler", long}, {"x", "-schedule=" + long}, {"x", "-steps", long}, {"x", "-model", long}, {"x", "-o", long + ".png"}, {"-" + long},
+	} {
+		status, _, stderr := clitest.Run(t.Context(), run, args...)
+		assert.NotZero(t, status)
+		assert.Less(t, len(stderr), 1000, "%.300s", stderr)
+		assert.Contains(t, stderr, "…", "%.300s", stderr)
+		assert.NotContains(t, stderr, "\x1b", "it would reach the terminal")
 	}
 }
 
@@ -166,7 +207,7 @@ func TestInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	status, _, stderr := clitest.Run(ctx, run, "x")
-	assert.Equal(t, 1, status)
+	assert.Equal(t, 130, status)
 	assert.Equal(t, "test: interrupted\n", stderr)
 	old, err := os.ReadFile("out.png")
 	require.NoError(t, err)

@@ -53,7 +53,7 @@ func Create(path string) (*File, error) {
 	return f, nil
 }
 
-// Check finds out whether a file could be written to path, and leaves no trace.
+// Check finds out whether a file can be written to path, and leaves no trace.
 func Check(path string) error {
 	f, err := Create(path)
 	if err != nil {
@@ -61,16 +61,33 @@ func Check(path string) error {
 	}
 	defer f.Discard()
 	const block = 4096 // on a full disk a file can be made and not be filled
-	if _, err := f.Write(make([]byte, block)); err != nil {
-		return err
-	}
-	return at(path, f.f.Sync())
+	_, err = f.Write(make([]byte, block))
+	return err
 }
 
 // Write adds to the file.
 func (f *File) Write(p []byte) (int, error) {
 	n, err := f.f.Write(p)
 	return n, at(f.path, err)
+}
+
+// Commit puts all files at their places, or none if one of them cannot be flushed to
+// the disk or has got a folder in its place since Create.
+func Commit(files ...*File) error {
+	for _, f := range files {
+		if err := f.f.Sync(); err != nil {
+			return at(f.path, err)
+		}
+		if info, err := os.Stat(f.path); err == nil && !info.Mode().IsRegular() {
+			return fmt.Errorf("%s is not a regular file", f.path)
+		}
+	}
+	for _, f := range files {
+		if err := f.Commit(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Commit flushes the file to the disk and puts it at its place. A reader sees the

@@ -1,6 +1,28 @@
 // Package engine runs the models' graphs: it plans a graph once for each shape
 // of its inputs and runs the plan on the processor, on as many goroutines as
 // asked for.
+//
+// The way of one linear layer, from a model to the processor's instructions:
+//
+//	nn.Params.Linear     asks the checkpoint for weight [out in] and bias [out]
+//	nn.Linear.Forward    takes their nodes and calls
+//	op.Linear            which checks the shapes and adds a node with the operation
+//	op.linear            {m, in, out}: its String, Cost, Derive, Fuse, Work and Phases
+//	                     are all that is known of it, in one file
+//	NewPlan              orders the nodes that the outputs need
+//	op.Target.Lower      lets the target choose the algorithm: here there is one
+//	op.linear.Fuse       takes an activation and a residual that follow into itself
+//	Plan.place           gives inputs, output and scratch their bytes in one arena
+//	NewMachine           binds the plan to memory: op.linear.Phases returns
+//	kernel.Gemm          a kernel.Phase: tasks of some rows and panels of columns
+//	team.run             spreads the tasks over goroutines
+//	kernel.product.run   multiplies tile by tile: 12 rows, 32 columns
+//	kernel.multiply      calls the tile's kernel for this processor
+//	gemm_avx512_amd64.s  which _asm/gemm generates; gemm.go has it in plain Go
+//	Epilogue.store       adds bias and residual while the tile is in cache
+//
+// A new operation is a file in op, and one in kernel for its work: no list names it.
+// A row in op's table of tests compares it on every machine.
 package engine
 
 import (
@@ -22,9 +44,9 @@ type Options struct {
 	// MaxMemory limits the bytes of weights and of what calls hold. Zero means the
 	// memory of the machine or its container.
 	MaxMemory int64
-	// Trace, if not nil, is called after every operation with its kernel and the
-	// time that it took.
-	Trace func(k op.Kernel, d time.Duration)
+	// Trace, if not nil, is called after every operation with the time that
+	// it took.
+	Trace func(o op.Operation, d time.Duration)
 }
 
 // Engine owns the memory of a model, or of several that run in turn. It is safe
@@ -32,7 +54,7 @@ type Options struct {
 type Engine struct {
 	Memory  Memory
 	threads int
-	trace   func(k op.Kernel, d time.Duration)
+	trace   func(o op.Operation, d time.Duration)
 
 	mu          sync.Mutex
 	queue       []*Claim // calls that wait to begin, by arrival

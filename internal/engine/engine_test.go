@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -33,7 +34,8 @@ func random(r *rand.Rand, n int) []float32 {
 
 // weight adds a node that holds random numbers.
 func weight(g *G.ExprGraph, r *rand.Rand, name string, shape ...int) *G.Node {
-	v := engine.Tensor(random(r, tensor.Shape(shape).TotalSize()), shape...)
+	v := op.NewWeight(shape)
+	v.Set(op.Arg{Data: random(r, v.Size())}, nil)
 	return G.NewTensor(g, tensor.Float32, len(shape), G.WithShape(shape...), G.WithName(name), G.WithValue(v))
 }
 
@@ -151,6 +153,57 @@ func chain(t testing.TB, n, side, channels int) *engine.Plan {
 // A chain needs two buffers, whatever its length.
 func TestArena(t *testing.T) {
 	assert.EqualValues(t, 2*4*16*16*32, chain(t, 9, 16, 32).Bytes())
+}
+
+// halves is a device whose values take two bytes, in lines of 256, which has no
+// Winograd convolution and overwrites nothing.
+type halves struct{ op.CPU }
+
+func (halves) Element() int                   { return 2 }
+func (halves) Align() int                     { return 256 }
+func (halves) InPlace(op.Operation, int) bool { return false }
+func (halves) Winograd(kernel.ConvShape) bool { return false }
+func (halves) Work(op.Operation) int          { return 0 }
+func (halves) Lower(o op.Operation) (op.Operation, error) {
+	if strings.HasPrefix(o.String(), "attention") {
+		return nil, fmt.Errorf("halves have no form of %v", o)
+	}
+	if l, ok := o.(op.Lowerer); ok {
+		return l.Lower(halves{}), nil
+	}
+	return o, nil
+}
+
+// The planner asks the target for sizes, and an operation that it lacks is an error
+// that names it.
+func TestTarget(t *testing.T) {
+	g := G.NewGraph()
+	r := rand.New(rand.NewPCG(1, 1))
+	x := input(g, "x", 1, 7, 7, 128)
+	y := x
+	for i := range 4 {
+		var err error
+		y, err = op.Conv2D(y, weight(g, r, fmt.Sprint("w", i), 128, 128, 3, 3), nil, 1, op.Same(1))
+		require.NoError(t, err)
+		y, err = op.Activate(y, kernel.SiLU)
+		require.NoError(t, err)
+	}
+	plan, err := engine.NewPlanFor(halves{}, []*G.Node{x}, []*G.Node{y})
+	require.NoError(t, err)
+	const value = 2 * 7 * 7 * 128
+	assert.EqualValues(t, 2*value, plan.Bytes()) // a multiple of 256
+	steps := plan.Steps()
+	require.Len(t, steps, 4, "activations are joined with convolutions")
+	for _, s := range steps {
+		assert.EqualValues(t, value, s.Output)
+		assert.NotContains(t, s.Operation.String(), "winograd")
+	}
+
+	tokens := input(g, "tokens", 1, 4, 8)
+	y, err = op.Attention(tokens, tokens, tokens, 2, false, false)
+	require.NoError(t, err)
+	_, err = engine.NewPlanFor(halves{}, []*G.Node{tokens}, []*G.Node{y})
+	assert.EqualError(t, err, "engine: halves have no form of attention 1×2 heads×4, 4×4")
 }
 
 func TestCancel(t *testing.T) {
@@ -318,6 +371,27 @@ func TestVM(t *testing.T) {
 	}
 }
 
+// Gorgonia's own operations run beside ours, on scalars too, and their errors are
+// the run's.
+func TestForeign(t *testing.T) {
+	g := G.NewGraph()
+	x, y := input(g, "x", 2, 3), input(g, "y", 2, 3)
+	sum, err := op.Add(x, y)
+	require.NoError(t, err)
+	loss := G.Must(G.Mul(G.NewConstant(float32(2)), G.Must(G.Sum(G.Must(G.Square(sum))))))
+	plan, err := engine.NewPlan([]*G.Node{x, y}, []*G.Node{loss, G.Must(G.Add(x, y))})
+	require.NoError(t, err)
+	eng, err := engine.New(nil)
+	require.NoError(t, err)
+	m, err := plan.NewMachine(&eng.Memory, 2)
+	require.NoError(t, err)
+	defer m.Close()
+	require.NoError(t, G.Let(x, engine.Tensor([]float32{1, 2, 3, 4, 5, 6}, 2, 3)))
+	require.NoError(t, G.Let(y, engine.Tensor([]float32{1, 1, 1, 1, 1, 1}, 2, 3)))
+	require.NoError(t, m.RunAll())
+	assert.Equal(t, float32(2*(4+9+16+25+36+49)), loss.Value().Data())
+}
+
 func TestBadGraphs(t *testing.T) {
 	g := G.NewGraph()
 	x, y := input(g, "x", 2, 3), input(g, "y", 2, 3)
@@ -329,9 +403,9 @@ func TestBadGraphs(t *testing.T) {
 	assert.EqualError(t, err, "engine: no outputs to compute")
 	_, err = engine.NewPlan([]*G.Node{sum}, []*G.Node{sum})
 	assert.ErrorContains(t, err, "want a node without an operation")
-	foreign := G.Must(G.Add(x, y))
-	_, err = engine.NewPlan([]*G.Node{x, y}, []*G.Node{foreign})
-	assert.ErrorContains(t, err, "none of sdgo's")
+	double := G.NewMatrix(g, tensor.Float64, G.WithShape(2, 3), G.WithName("double"))
+	_, err = engine.NewPlan([]*G.Node{double}, []*G.Node{G.Must(G.Square(double))})
+	assert.ErrorContains(t, err, "of float64, want float32")
 	_, err = op.Add(x, input(g, "z", 3, 2))
 	assert.EqualError(t, err, "op: add: have b [3 2], want [2 3]")
 }

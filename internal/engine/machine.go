@@ -21,7 +21,7 @@ type Machine struct {
 	scratch int      // float32s that a member of the team needs
 	members [][]float32
 	threads int
-	trace   func(k op.Kernel, d time.Duration) // may be nil
+	trace   func(o op.Operation, d time.Duration) // may be nil
 }
 
 var _ G.VM = (*Machine)(nil)
@@ -32,7 +32,7 @@ const arenaUse = "the space for intermediate values"
 // NewMachine binds the plan to memory of its own. A run uses threads
 // goroutines; zero means GOMAXPROCS.
 func (p *Plan) NewMachine(memory *Memory, threads int) (*Machine, error) {
-	arena, err := memory.Alloc(p.arena, arenaUse)
+	arena, err := memory.Alloc(p.arena/float, arenaUse)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +51,7 @@ func (p *Plan) bind(arena *Block, threads int) (_ *Machine, err error) {
 			}
 		}
 		var jobs []*job
-		for _, phase := range s.kernel.Phases(m.data(s.node), in, m.at(s.work)) {
+		for _, phase := range s.operation.(op.Kernel).Phases(m.data(s.node), in, m.at(s.work)) {
 			jobs = append(jobs, &job{Phase: phase})
 			m.scratch = max(m.scratch, phase.Scratch)
 		}
@@ -71,9 +71,13 @@ func (m *Machine) bytes() int64 {
 	return m.arenaBytes() + 4*int64(len(m.members))*int64(m.scratch)
 }
 
+// float is the bytes of a float32, as the processor has all numbers.
+const float = 4
+
 // at returns a part of the arena.
 func (m *Machine) at(p place) []float32 {
-	return m.arena.Data[p.offset : p.offset+p.size : p.offset+p.size]
+	from, to := p.offset/float, (p.offset+p.size)/float
+	return m.arena.Data[from:to:to]
 }
 
 // data returns the memory of an input or computed node.
@@ -83,7 +87,7 @@ func (m *Machine) arg(n *G.Node) (op.Arg, error) {
 	if p, ok := m.plan.places[n]; ok {
 		return op.Arg{Data: m.at(p)}, nil
 	}
-	return op.ArgOf(n.Value())
+	return leaf(n)
 }
 
 // Input returns the memory of input i. Fill it before every run: a run may
@@ -117,14 +121,14 @@ func (m *Machine) Run(ctx context.Context) error {
 		}
 		for _, j := range jobs {
 			if err := t.run(j); err != nil {
-				return fmt.Errorf("%w (in %v)", err, m.plan.steps[i].kernel)
+				return fmt.Errorf("%w (in %v)", err, m.plan.steps[i].operation)
 			}
 		}
 		if t.cancel.Load() {
 			return ctx.Err()
 		}
 		if m.trace != nil {
-			m.trace(m.plan.steps[i].kernel, time.Since(begin))
+			m.trace(m.plan.steps[i].operation, time.Since(begin))
 		}
 	}
 	return nil
@@ -138,7 +142,7 @@ func (m *Machine) RunAll() error {
 		if n.Value() == nil {
 			return fmt.Errorf("engine: input %q has no value", n.Name())
 		}
-		arg, err := op.ArgOf(n.Value())
+		arg, err := argOf(n.Value())
 		if err != nil {
 			return fmt.Errorf("engine: input %q: %w", n.Name(), err)
 		}
@@ -151,7 +155,12 @@ func (m *Machine) RunAll() error {
 		return err
 	}
 	for i, n := range m.plan.outputs {
-		v := tensor.New(tensor.WithShape(n.Shape()...), tensor.WithBacking(m.Output(i)))
+		var v G.Value
+		if n.IsScalar() {
+			v = G.NewF32(m.Output(i)[0])
+		} else {
+			v = tensor.New(tensor.WithShape(n.Shape()...), tensor.WithBacking(m.Output(i)))
+		}
 		if err := G.UnsafeLet(n, v); err != nil {
 			return fmt.Errorf("engine: output %v: %w", n, err)
 		}

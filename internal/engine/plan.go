@@ -10,39 +10,42 @@ import (
 	"sdgo/internal/op"
 )
 
-// align is the alignment of buffers in float32s: a cache line.
-const align = 16
-
 // Plan is a graph made ready to run: the order of its operations, some fused
 // into one, and the place of every value in one arena. It is immutable and
 // safe for concurrent use; each concurrent run has a [Machine] of its own.
 type Plan struct {
 	inputs, outputs []*G.Node
+	target          op.Target
 	steps           []step
 	places          map[*G.Node]place
-	arena           int          // float32s
+	arena           int          // bytes
 	scratch         atomic.Int64 // float32s for each thread; 0 before the first machine
 	dropped         atomic.Bool  // no longer cached: its machines are not kept
 }
 
 // step is one operation to run.
 type step struct {
-	node   *G.Node // whose value it computes
-	kernel op.Kernel
-	inputs []*G.Node
-	work   place
+	node      *G.Node // whose value it computes
+	operation op.Operation
+	inputs    []*G.Node
+	work      place
 }
 
-// place is a part of the arena.
+// place is a part of the arena, in bytes.
 type place struct{ offset, size int }
 
-// NewPlan plans the computation of outputs from inputs, which are nodes without
-// an operation. Every other such node must hold its value: the weights.
+// NewPlan plans the computation of outputs from inputs on the processor.
 func NewPlan(inputs, outputs []*G.Node) (*Plan, error) {
+	return NewPlanFor(op.CPU{}, inputs, outputs)
+}
+
+// NewPlanFor plans the computation of outputs from inputs, which are nodes without
+// an operation, on a target. Every other such node must hold its value: the weights.
+func NewPlanFor(target op.Target, inputs, outputs []*G.Node) (*Plan, error) {
 	if len(outputs) == 0 {
 		return nil, fmt.Errorf("engine: no outputs to compute")
 	}
-	p := &Plan{inputs: inputs, outputs: outputs}
+	p := &Plan{target: target, inputs: inputs, outputs: outputs}
 	if err := p.order(); err != nil {
 		return nil, err
 	}
@@ -56,7 +59,7 @@ func (p *Plan) Bytes() int64 {
 	if p == nil {
 		return 0
 	}
-	return 4 * int64(p.arena)
+	return int64(p.arena)
 }
 
 // scratchBytes is what kernels on a number of threads need beside it.
@@ -64,22 +67,22 @@ func (p *Plan) scratchBytes(threads int) int64 {
 	if p == nil {
 		return 0
 	}
-	return 4 * p.scratch.Load() * int64(threads)
+	return float * p.scratch.Load() * int64(threads)
 }
 
 // StepInfo describes a step of a plan.
 type StepInfo struct {
-	Kernel op.Kernel
-	Weight *op.Weight // the packed one that it reads, or else the first, or nil
-	Name   string     // of that weight's node
-	Output int        // float32s
+	Operation op.Operation
+	Weight    *op.Weight // the packed one that it reads, or else the first, or nil
+	Name      string     // of that weight's node
+	Output    int64      // bytes
 }
 
 // Steps describes the steps in their order.
 func (p *Plan) Steps() []StepInfo {
 	var list []StepInfo
 	for _, s := range p.steps {
-		info := StepInfo{Kernel: s.kernel, Output: s.node.Shape().TotalSize()}
+		info := StepInfo{Operation: s.operation, Output: int64(p.bytes(s.node))}
 		for _, n := range s.inputs {
 			w, ok := n.Value().(*op.Weight)
 			if packed := ok && w.Arg().Packed.Data != nil; packed || ok && info.Weight == nil {
@@ -107,19 +110,9 @@ func (p *Plan) order() error {
 			return nil
 		}
 		seen[n] = true
-		if n.Op() == nil {
-			if n.Value() == nil {
-				return fmt.Errorf("engine: node %q has no value and is no input", n.Name())
-			}
-			_, err := op.ArgOf(n.Value())
-			if err != nil {
-				return fmt.Errorf("engine: node %q: %w", n.Name(), err)
-			}
-			return nil
-		}
-		o, ok := n.Op().(*op.Op)
-		if !ok {
-			return fmt.Errorf("engine: operation %v (%T) is none of sdgo's; run this graph on gorgonia.NewTapeMachine", n.Op(), n.Op())
+		if n.Op() == nil || n.Op().Arity() == 0 {
+			_, err := leaf(n)
+			return err
 		}
 		children := childrenOf(n)
 		for _, c := range children {
@@ -127,7 +120,11 @@ func (p *Plan) order() error {
 				return err
 			}
 		}
-		p.steps = append(p.steps, step{node: n, kernel: o.Kernel, inputs: children})
+		o, err := p.operationOf(n, children)
+		if err != nil {
+			return err
+		}
+		p.steps = append(p.steps, step{node: n, operation: o, inputs: children})
 		return nil
 	}
 	for _, n := range p.outputs {
@@ -137,6 +134,52 @@ func (p *Plan) order() error {
 	}
 	return nil
 }
+
+// leaf returns the value of a node that nothing computes: a weight, or a constant.
+func leaf(n *G.Node) (op.Arg, error) {
+	v := n.Value()
+	if constant, ok := n.Op().(interface{ Value() G.Value }); ok {
+		v = constant.Value()
+	}
+	if v == nil {
+		return op.Arg{}, fmt.Errorf("engine: node %q has no value and is no input", n.Name())
+	}
+	arg, err := argOf(v)
+	if err != nil {
+		return op.Arg{}, fmt.Errorf("engine: node %q: %w", n.Name(), err)
+	}
+	return arg, nil
+}
+
+// argOf is op.ArgOf for scalars, too.
+func argOf(v G.Value) (op.Arg, error) {
+	if f, ok := v.(*G.F32); ok {
+		return op.Arg{Data: []float32{f.Data().(float32)}}, nil
+	}
+	return op.ArgOf(v)
+}
+
+// operationOf returns a node's operation as the target does it. A weight that is not
+// one of a model's is packed in every run.
+func (p *Plan) operationOf(n *G.Node, inputs []*G.Node) (o op.Operation, err error) {
+	if ours, ok := n.Op().(*op.Op); ok {
+		o = ours.Operation
+	} else if o, err = op.Foreign(n, inputs); err != nil {
+		return nil, fmt.Errorf("engine: %w", err)
+	}
+	if u, ok := o.(op.Unpacker); ok {
+		if _, packed := inputs[1].Value().(*op.Weight); !packed {
+			o = u.Unpacked()
+		}
+	}
+	if o, err = p.target.Lower(o); err != nil {
+		return nil, fmt.Errorf("engine: %w", err)
+	}
+	return o, nil
+}
+
+// bytes is the size of a node's value.
+func (p *Plan) bytes(n *G.Node) int { return p.target.Element() * n.Shape().TotalSize() }
 
 // childrenOf returns the inputs of a node in order.
 func childrenOf(n *G.Node) []*G.Node {
@@ -164,21 +207,21 @@ func (p *Plan) fuse() {
 	for _, s := range p.steps {
 		at[s.node] = len(done)
 		for {
-			fused, prev, ok := fuseOne(s, uses, at, done)
+			fused, prev, ok := p.fuseOne(s, uses, at, done)
 			if !ok {
 				break
 			}
-			done[prev].kernel = nil // absorbed
+			done[prev].operation = nil // absorbed
 			s = fused
 		}
 		done = append(done, s)
 	}
-	p.steps = slices.DeleteFunc(done, func(s step) bool { return s.kernel == nil })
+	p.steps = slices.DeleteFunc(done, func(s step) bool { return s.operation == nil })
 }
 
 // fuseOne joins s and the latest step before it that can be joined with it, and
 // returns that step's index.
-func fuseOne(s step, uses map[*G.Node]int, at map[*G.Node]int, done []step) (fused step, prev int, ok bool) {
+func (p *Plan) fuseOne(s step, uses map[*G.Node]int, at map[*G.Node]int, done []step) (fused step, prev int, ok bool) {
 	prev = -1
 	for arg, in := range s.inputs {
 		i, computed := at[in]
@@ -186,19 +229,19 @@ func fuseOne(s step, uses map[*G.Node]int, at map[*G.Node]int, done []step) (fus
 			continue
 		}
 		before := done[i]
-		if f, can := before.kernel.(op.Fuser); can {
-			if k, can := f.Fuse(s.kernel, arg); can {
+		if f, can := before.operation.(op.Fuser); can {
+			if o, can := f.Fuse(p.target, s.operation, arg); can {
 				others := slices.Delete(slices.Clone(s.inputs), arg, arg+1)
-				fused = step{node: s.node, kernel: k, inputs: append(slices.Clone(before.inputs), others...)}
+				fused = step{node: s.node, operation: o, inputs: append(slices.Clone(before.inputs), others...)}
 				prev, ok = i, true
 				continue
 			}
 		}
-		if f, can := s.kernel.(op.InputFuser); can {
-			if k, can := f.FuseInput(before.kernel, arg); can {
+		if f, can := s.operation.(op.InputFuser); can {
+			if o, can := f.FuseInput(p.target, before.operation, arg); can {
 				inputs := slices.Clone(s.inputs)
 				inputs[arg] = before.inputs[0]
-				fused = step{node: s.node, kernel: k, inputs: inputs}
+				fused = step{node: s.node, operation: o, inputs: inputs}
 				prev, ok = i, true
 			}
 		}
@@ -224,7 +267,7 @@ func (p *Plan) place() {
 	// Views share memory with what they show: the life of that is theirs.
 	for i, s := range p.steps {
 		root[s.node] = s.node
-		if _, view := s.kernel.(op.Viewer); view && root[s.inputs[0]] != nil {
+		if _, view := s.operation.(op.Viewer); view && root[s.inputs[0]] != nil {
 			root[s.node] = root[s.inputs[0]]
 		}
 		last[rootOf(s.node)] = max(last[rootOf(s.node)], i)
@@ -242,21 +285,21 @@ func (p *Plan) place() {
 	var lives []life
 	newBuffer := func(n *G.Node, begin, end int) {
 		buffer[n] = len(lives)
-		lives = append(lives, life{begin: begin, end: end, size: n.Shape().TotalSize()})
+		lives = append(lives, life{begin: begin, end: end, size: p.bytes(n)})
 	}
 	for _, n := range p.inputs {
 		newBuffer(n, 0, last[n])
 	}
 	works := make([]int, len(p.steps))
 	for i, s := range p.steps {
-		if size := s.kernel.Work(); size > 0 {
+		if size := p.target.Work(s.operation); size > 0 {
 			works[i] = len(lives)
 			lives = append(lives, life{begin: i, end: i, size: size})
 		}
 		if root[s.node] != s.node {
 			continue
 		}
-		over, inPlace := overwritten(s, i, rootOf, buffer, last)
+		over, inPlace := p.overwritten(s, i, rootOf, buffer, last)
 		if inPlace {
 			b := buffer[over]
 			buffer[s.node] = b
@@ -266,15 +309,15 @@ func (p *Plan) place() {
 		newBuffer(s.node, i, last[s.node])
 	}
 
-	p.arena = pack(lives)
+	p.arena = pack(lives, p.target.Align())
 	p.places = make(map[*G.Node]place)
 	for n, r := range root {
 		if b, ok := buffer[r]; ok {
-			p.places[n] = place{lives[b].offset, n.Shape().TotalSize()}
+			p.places[n] = place{lives[b].offset, p.bytes(n)}
 		}
 	}
 	for i, s := range p.steps {
-		if size := s.kernel.Work(); size > 0 {
+		if size := p.target.Work(s.operation); size > 0 {
 			p.steps[i].work = place{lives[works[i]].offset, size}
 		}
 	}
@@ -283,19 +326,15 @@ func (p *Plan) place() {
 
 // overwritten returns the root of an input that step i may write over: it lies
 // in the arena, has the output's size or may shrink, and nothing reads it later.
-func overwritten(s step, i int, rootOf func(*G.Node) *G.Node, buffer map[*G.Node]int, last map[*G.Node]int) (*G.Node, bool) {
-	k, ok := s.kernel.(op.InPlacer)
-	if !ok {
-		return nil, false
-	}
+func (p *Plan) overwritten(s step, i int, rootOf func(*G.Node) *G.Node, buffer map[*G.Node]int, last map[*G.Node]int) (*G.Node, bool) {
 	for arg, in := range s.inputs {
 		r := rootOf(in)
 		_, inArena := buffer[r]
-		if !k.InPlace(arg) || !inArena || last[r] != i {
+		if !p.target.InPlace(s.operation, arg) || !inArena || last[r] != i {
 			continue
 		}
 		have, want := r.Shape().TotalSize(), s.node.Shape().TotalSize()
-		if shrinker, ok := k.(op.Shrinker); have != want && !(ok && have > want && shrinker.Shrinks(arg)) {
+		if have != want && !(have > want && p.target.Shrinks(s.operation, arg)) {
 			continue
 		}
 		shared := false // another input may show the same memory
@@ -312,10 +351,11 @@ func overwritten(s step, i int, rootOf func(*G.Node) *G.Node, buffer map[*G.Node
 // life is a buffer that is needed from step begin to step end.
 type life struct{ begin, end, size, offset int }
 
-// pack sets the offsets and returns the size of the arena. The largest buffer
+// pack sets the offsets, multiples of align, and returns the size of the arena. All is
+// in bytes. The largest buffer
 // comes first; each goes into the tightest gap between those that live at the
 // same time.
-func pack(lives []life) int {
+func pack(lives []life, align int) int {
 	order := make([]int, len(lives))
 	for i := range order {
 		order[i] = i

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sdgo/internal/kernel"
+	"sdgo/internal/op"
 )
 
 // spin is how long a goroutine looks for work, or for the others to finish,
@@ -71,6 +72,9 @@ func (t *team) run(j *job) error {
 		t.wait(j)
 	}
 	if f := t.fault.Load(); f != nil {
+		if failure, ok := f.value.(*op.Failure); ok {
+			return failure
+		}
 		return fmt.Errorf("engine: internal error: %v", f.value)
 	}
 	return nil

@@ -46,7 +46,7 @@ func TestPanic(t *testing.T) {
 
 func TestPack(t *testing.T) {
 	lives := []life{{0, 2, 100, 0}, {1, 3, 50, 0}, {3, 5, 100, 0}, {4, 5, 40, 0}}
-	assert.Equal(t, 112+64, pack(lives))
+	assert.Equal(t, 112+64, pack(lives, 16))
 	for i, a := range lives {
 		for _, b := range lives[i+1:] {
 			if a.begin <= b.end && b.begin <= a.end {

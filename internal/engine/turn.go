@@ -106,7 +106,7 @@ func (t *Turn) bind(p *Plan) (*Machine, error) {
 			m.Close()
 		}
 		var err error
-		if arena, err = newBlock(p.arena, arenaUse, nil); err != nil {
+		if arena, err = newBlock(p.arena/float, arenaUse, nil); err != nil {
 			return nil, err
 		}
 	}

@@ -74,3 +74,6 @@ func StoreTable(dst, table []float32, format Format) {
 	format.mustBe("table", Float16)
 	narrowHalves(halves(dst)[:len(table)], table)
 }
+
+// LoadTable reads a table back that [StoreTable] stored as float16.
+func LoadTable(dst, table []float32) { widenHalves(dst, halves(table)[:len(dst)]) }

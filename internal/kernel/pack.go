@@ -3,6 +3,10 @@ package kernel
 // panel is the number of columns of a weight matrix that lie together.
 const panel = 32
 
+// PanelWidth is how many outputs of a weight lie together: as many, or a multiple of
+// them, can be packed by themselves into their place.
+const PanelWidth = panel
+
 // Packed is a weight matrix B [K N] in panels of 32 columns, zero padded:
 // [ceil(N/32)][K][32], where numbers of less than 16 bits, and bfloat16, form groups
 // along K: see packGroups. The kernels are a little faster if Data starts at a
@@ -62,17 +66,7 @@ func PackConv(dst, w []float32, out, in, kh, kw int, format Format) Packed {
 		if format == Float32 {
 			block = dst[first*k:][:k*panel]
 		}
-		cols := min(panel, out-first)
-		if taps == 1 {
-			transposePanel(block, w[first*k:], k, cols, k)
-		} else {
-			transposePanel(transposed, w[first*k:], k, cols, k)
-			for i := range in {
-				for tap := range taps {
-					copy(block[(tap*in+i)*panel:][:panel], transposed[(i*taps+tap)*panel:])
-				}
-			}
-		}
+		packPanel(block, transposed, w[first*k:], in, taps, min(panel, out-first))
 		switch format {
 		case Float16:
 			narrowHalves(halves(p.panel(first/panel)), block)
@@ -81,6 +75,40 @@ func PackConv(dst, w []float32, out, in, kh, kw int, format Format) Packed {
 		}
 	}
 	return p
+}
+
+// packPanel writes cols rows of a weight [Out In taps] as a panel [taps In 32]. It
+// works in transposed, of that size, if there are several taps.
+func packPanel(block, transposed, w []float32, in, taps, cols int) {
+	k := taps * in
+	if taps == 1 {
+		transposePanel(block, w, k, cols, k)
+		return
+	}
+	transposePanel(transposed, w, k, cols, k)
+	for i := range in {
+		for tap := range taps {
+			copy(block[(tap*in+i)*panel:][:panel], transposed[(i*taps+tap)*panel:])
+		}
+	}
+}
+
+// PackWhile is [PackConv] to float32 as a phase: for a weight that is computed, or
+// may change between runs.
+func PackWhile(dst, w []float32, out, in, kh, kw int) (Packed, Phase) {
+	taps := kh * kw
+	k := taps * in
+	need("pack", "weight", w, out*k)
+	p := Packed{K: k, N: out, Format: Float32, Data: dst}
+	p.check("pack")
+	scratch := 0
+	if taps > 1 {
+		scratch = k * panel
+	}
+	return p, Phase{Tasks: ceilDiv(out, panel), Scratch: scratch, Run: func(task int, scratch []float32) {
+		first := task * panel
+		packPanel(dst[first*k:][:k*panel], scratch, w[first*k:], in, taps, min(panel, out-first))
+	}}
 }
 
 func ceilDiv(a, b int) int { return (a + b - 1) / b }

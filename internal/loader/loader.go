@@ -4,12 +4,14 @@
 package loader
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 	"path"
 	"slices"
 	"strings"
 
+	"sdgo/internal/quote"
 	"sdgo/safetensors"
 )
 
@@ -35,7 +37,7 @@ type Weights struct {
 // taken, if there is just one. The error for missing weights lists the weight
 // files that are there; only safetensors are read, and it says so when there
 // are none of them.
-func Open(fsys fs.FS, dir, base, variant string) (*Weights, error) {
+func Open(ctx context.Context, fsys fs.FS, dir, base, variant string) (*Weights, error) {
 	found, err := list(fsys, dir, base)
 	if err != nil {
 		return nil, err
@@ -46,9 +48,9 @@ func Open(fsys fs.FS, dir, base, variant string) (*Weights, error) {
 	}
 	w := &Weights{path: path.Join(dir, name)}
 	if strings.HasSuffix(name, ".json") {
-		w.file, err = safetensors.OpenIndexFS(fsys, w.path)
+		w.file, err = safetensors.OpenIndexFSContext(ctx, fsys, w.path)
 	} else {
-		w.file, err = safetensors.OpenFS(fsys, w.path)
+		w.file, err = safetensors.OpenFSContext(ctx, fsys, w.path)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("loader: %w", err)
@@ -126,9 +128,9 @@ func (l *listing) choose(base, variant string) (string, error) {
 	case variant == "" && len(names) == 1:
 		return names[0], nil
 	case len(names) > 0:
-		return "", fmt.Errorf("no %s, have %s", want, strings.Join(names, ", "))
+		return "", fmt.Errorf("no %s, have %s", want, quote.Lines(names, ", "))
 	case len(l.other) > 0:
-		return "", fmt.Errorf("no %s, have %s: only safetensors files are read", want, strings.Join(l.other, ", "))
+		return "", fmt.Errorf("no %s, have %s: only safetensors files are read", want, quote.Lines(l.other, ", "))
 	}
 	return "", fmt.Errorf("no %s and no index of its shards: %w", want, fs.ErrNotExist)
 }
@@ -156,32 +158,32 @@ func (w *Weights) DType(name string) (safetensors.DType, bool) {
 	return t.DType, ok
 }
 
-// Float32s converts a tensor to float32 and stores it in dst, whose length must
-// be the number of elements. Types that cannot be converted are errors; see
-// [safetensors.Tensor.Float32sInto].
-func (w *Weights) Float32s(name string, dst []float32) error {
+// Float32s converts a part of a tensor to float32: as many elements as dst has room
+// for, from number from on. Types that cannot be converted are errors; see
+// [safetensors.Tensor.Float32sInto]. A part of the file that is no longer there is a
+// [*safetensors.FaultError].
+func (w *Weights) Float32s(name string, from int, dst []float32) error {
 	t, ok := w.file.Tensor(name)
 	if !ok {
-		return fmt.Errorf("loader: %s: no tensor %q", w.path, name)
+		return fmt.Errorf("loader: %s: no tensor %.200q", w.path, name)
 	}
-	if err := t.Float32sInto(dst); err != nil {
+	part, err := t.Slice(from, len(dst))
+	if err == nil {
+		err = part.Float32sInto(dst)
+	}
+	if err != nil {
 		return fmt.Errorf("loader: %s: %w", w.path, err)
 	}
 	return nil
 }
 
-// View returns the numbers of a float32 tensor as they lie in the file, or nil for
-// one that must be converted. They are valid until Close.
-func (w *Weights) View(name string) []float32 {
-	t, ok := w.file.Tensor(name)
-	if !ok || t.DType != safetensors.F32 {
-		return nil
+// Changed returns an error if a file is no longer what it was when it was opened, so
+// that what was read may be a mixture of two.
+func (w *Weights) Changed() error {
+	if err := w.file.Changed(); err != nil {
+		return fmt.Errorf("loader: %w", err)
 	}
-	x, err := t.Float32s()
-	if err != nil {
-		return nil
-	}
-	return x
+	return nil
 }
 
 // Release gives the memory of a mapped tensor back to the operating system

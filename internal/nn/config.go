@@ -1,39 +1,84 @@
 package nn
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
 	"sdgo/internal/pyjson"
+	"sdgo/internal/quote"
 )
 
-// DecodeConfig decodes a config.json into the struct that config points to,
-// whose values on entry are the defaults. Keys that begin with an underscore are
-// skipped; any other that the struct does not have is an error.
-func DecodeConfig(data []byte, config any) error {
+// harmless are keys that say nothing of the structure: what an average of the weights
+// over training was computed with, and how weights were stored.
+const harmless = "decay inv_gamma min_decay optimization_step power update_after_step use_ema_warmup dtype torch_dtype transformers_version"
+
+// DecodeConfig decodes a config.json of the given class of diffusers into the struct
+// that config points to, whose values on entry are the defaults. A key that the struct
+// does not have is left out: without a word if it begins with an underscore, is null or
+// false, or is known to be harmless; with a warning if it is not known. It is an error
+// if it is a key of another class, whose structure is another.
+func DecodeConfig(data []byte, class string, config any) (warnings []string, err error) {
 	var keys map[string]json.RawMessage
 	if err := pyjson.Unmarshal(data, &keys); err != nil {
-		return err
+		return nil, quote.Error(err)
 	}
-	for k := range keys {
-		if strings.HasPrefix(k, "_") {
-			delete(keys, k)
+	if err := checkClass(keys, class); err != nil {
+		return nil, err
+	}
+	fields := make(map[string]reflect.Value)
+	v := reflect.ValueOf(config).Elem()
+	for i := range v.NumField() {
+		if key := v.Type().Field(i).Tag.Get("json"); key != "-" {
+			fields[key] = v.Field(i)
 		}
 	}
-	known, err := json.Marshal(keys)
-	if err != nil {
-		return err
+	skip := strings.Fields(harmless)
+	for _, key := range slices.Sorted(maps.Keys(keys)) {
+		raw := keys[key]
+		field, ok := fields[key]
+		switch {
+		case ok:
+			if err := json.Unmarshal(raw, field.Addr().Interface()); err != nil {
+				return nil, fmt.Errorf("%s: have %.80s, want %s", key, pyjson.Python(raw), kindName(field.Type()))
+			}
+		case strings.HasPrefix(key, "_"), slices.Contains(skip, key):
+		default:
+			if w := pyjson.Unknown(key, raw); w != "" {
+				warnings = append(warnings, w)
+			}
+		}
 	}
-	dec := json.NewDecoder(bytes.NewReader(known))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(config); err != nil {
-		return fmt.Errorf("%s", strings.TrimPrefix(err.Error(), "json: "))
+	return warnings, nil
+}
+
+// kindName says in the words of JSON what a field takes.
+func kindName(t reflect.Type) string {
+	switch t {
+	case reflect.TypeFor[Ints]():
+		return "an integer or a list of them"
+	case reflect.TypeFor[Bools]():
+		return "true or false or a list of them"
 	}
-	return nil
+	switch t.Kind() {
+	case reflect.Pointer:
+		return kindName(t.Elem()) + " or null"
+	case reflect.Int:
+		return "an integer"
+	case reflect.Float64:
+		return "a number"
+	case reflect.String:
+		return "a text"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Slice:
+		return "a list of which each is " + kindName(t.Elem())
+	}
+	return "another value"
 }
 
 // Ints is a list in JSON that may be written as one number for all.
@@ -87,7 +132,7 @@ func Want(key string, have any, ok bool, want string) string {
 	if ok {
 		return ""
 	}
-	return fmt.Sprintf("%s: have %v, want %s", key, have, want)
+	return fmt.Sprintf("%s: have %s, want %s", key, quote.Value(have), want)
 }
 
 // Verify returns an error that names all that is wrong.

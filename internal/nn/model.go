@@ -37,18 +37,33 @@ type Model struct {
 	calls   Gate
 }
 
+// Kind is a kind of models: its name in errors, the class that a config.json must be
+// of, empty if any, and the name of its weight files.
+type Kind struct{ Name, Class, Base string }
+
 // LoadModel loads the model in a folder: define decodes the config and asks
-// params for the weights.
-func LoadModel(name string, fsys fs.FS, dir, base string, o LoadOptions, define func(config []byte, p *Params) error) (*Model, error) {
-	var config json.RawMessage
-	if err := loader.ReadJSON(fsys, path.Join(dir, "config.json"), &config); err != nil {
+// params for the weights. It returns ctx's error soon after ctx is done.
+func LoadModel(ctx context.Context, kind Kind, fsys fs.FS, dir string, o LoadOptions, define func(config []byte, p *Params) error) (*Model, error) {
+	name, base := kind.Name, kind.Base
+	var keys map[string]json.RawMessage
+	file := path.Join(dir, "config.json")
+	if err := loader.ReadJSON(ctx, fsys, file, &keys); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	src, err := open(fsys, dir, base, o.Variant)
+	if kind.Class != "" {
+		if err := checkClass(keys, kind.Class); err != nil {
+			return nil, fmt.Errorf("%s: %s: %w", name, file, err)
+		}
+	}
+	config, err := json.Marshal(keys)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %s: %w", name, file, err)
+	}
+	src, err := open(ctx, fsys, dir, base, o.Variant)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	m, err := NewModel(name, src, o, func(p *Params) error { return define(config, p) })
+	m, err := NewModel(ctx, name, src, o, func(p *Params) error { return define(config, p) })
 	if err != nil {
 		src.Close()
 	}
@@ -56,16 +71,16 @@ func LoadModel(name string, fsys fs.FS, dir, base string, o LoadOptions, define 
 }
 
 // open opens the weights in a folder.
-func open(fsys fs.FS, dir, base, variant string) (Source, error) {
+func open(ctx context.Context, fsys fs.FS, dir, base, variant string) (Source, error) {
 	if _, ok := fsys.(Random); ok {
 		return &randomWeights{shapes: make(map[string][]int)}, nil
 	}
-	return loader.Open(fsys, dir, base, variant)
+	return loader.Open(ctx, fsys, dir, base, variant)
 }
 
 // NewModel makes a model of the tensors of src, which it takes over if it
 // succeeds. The weights are loaded, unless the session holds that back.
-func NewModel(name string, src Source, o LoadOptions, define func(p *Params) error) (*Model, error) {
+func NewModel(ctx context.Context, name string, src Source, o LoadOptions, define func(p *Params) error) (*Model, error) {
 	format, err := ParsePrecision(o.Precision)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
@@ -92,7 +107,7 @@ func NewModel(name string, src Source, o LoadOptions, define func(p *Params) err
 	if s.held {
 		return m, nil
 	}
-	return m, s.Load()
+	return m, s.Load(ctx)
 }
 
 // Close waits for calls in flight and gives the model's memory back. Calls that begin
@@ -107,8 +122,22 @@ func (m *Model) Close() error {
 		if m.weights == nil { // not loaded
 			return m.params.src.Close()
 		}
-		return m.weights.Close()
+		m.weights.Close()
+		return nil
 	})
+}
+
+// load loads the weights and closes the files that they came from.
+func (m *Model) load(ctx context.Context) error {
+	ws, err := m.params.Load(ctx, m.name, m.eng)
+	if err != nil {
+		return err
+	}
+	m.weights = ws
+	if err := m.params.src.Close(); err != nil {
+		return fmt.Errorf("%s: %w", m.name, err)
+	}
+	return nil
 }
 
 // insideKey marks a ctx whose runs belong to a call that has entered the model.

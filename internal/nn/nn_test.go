@@ -18,16 +18,16 @@ import (
 type memory map[string][]float32
 
 func (m memory) Shape(name string) ([]int, bool) { x, ok := m[name]; return []int{len(x)}, ok }
-func (m memory) View(name string) []float32      { return m[name] }
 func (m memory) Release(string)                  {}
+func (m memory) Changed() error                  { return nil }
 func (m memory) Close() error                    { return nil }
-func (m memory) Float32s(name string, dst []float32) error {
-	copy(dst, m[name])
+func (m memory) Float32s(name string, from int, dst []float32) error {
+	copy(dst, m[name][from:])
 	return nil
 }
 
 func TestParamsReportAllProblems(t *testing.T) {
-	_, err := NewModel("net", memory{"norm.weight": make([]float32, 3)}, LoadOptions{}, func(p *Params) error {
+	_, err := NewModel(t.Context(), "net", memory{"norm.weight": make([]float32, 3)}, LoadOptions{}, func(p *Params) error {
 		p.At("norm").vector("weight", 4)
 		p.At("blocks.%d", 2).Linear("out", 2, 3)
 		return nil
@@ -54,7 +54,7 @@ func TestParamsOfTwoModels(t *testing.T) {
 	expr := G.NewGraph()
 	for i := range 2 {
 		var norm *LayerNorm
-		m, err := NewModel("net", memory{"norm.weight": {float32(i)}, "norm.bias": {0}}, LoadOptions{}, func(p *Params) error {
+		m, err := NewModel(t.Context(), "net", memory{"norm.weight": {float32(i)}, "norm.bias": {0}}, LoadOptions{}, func(p *Params) error {
 			norm = p.LayerNorm("norm", 1, 1e-5)
 			return nil
 		})
@@ -75,15 +75,57 @@ func TestDecodeConfig(t *testing.T) {
 		Width  int   `json:"width"`
 	}
 	c := config{Width: 7}
-	require.NoError(t, DecodeConfig([]byte(`{"_class_name": "x", "layers": 2, "cross": [true, false]}`), &c))
+	warnings, err := DecodeConfig([]byte(`{"_class_name": "x", "layers": 2, "cross": [true, false]}`), "x", &c)
+	require.NoError(t, err)
+	assert.Empty(t, warnings)
 	assert.Equal(t, config{Ints{2}, Bools{true, false}, 7}, c)
 	assert.Equal(t, 2, c.Layers.At(5))
 	assert.False(t, c.Cross.At(1))
-	assert.EqualError(t, DecodeConfig([]byte(`{"widht": 1}`), &c), `unknown field "widht"`)
-	assert.Error(t, DecodeConfig([]byte(`{"layers": "two"}`), &c))
-	assert.Error(t, DecodeConfig([]byte(`[]`), &c))
-	err := Verify(Want("a", 1, false, "2"), Want("b", 1, true, "1"), Want("c", "x", false, "y"))
+	for data, want := range map[string]string{
+		`{"layers": "two"}`:          `layers: have "two", want an integer or a list of them`,
+		`{"width": -Infinity}`:       "width: have -Infinity, want an integer",
+		`[]`:                         "cannot unmarshal array",
+		`{"_class_name": 7}`:         "_class_name: have 7, want a name or [module, name]",
+		`{"_class_name": "y"}`:       "have a y, want a x",
+		`{"_class_name": "VQModel"}`: "have a VQModel (an autoencoder with a codebook), want a x",
+		`{"_class_name": "SD3Transformer2DModel"}`: "have a SD3Transformer2DModel (a diffusion transformer), want a x",
+		`{"num_vq_embeddings": 256}`:               "num_vq_embeddings: have a key of a VQModel (an autoencoder with a codebook), want a x",
+		`{"encoder_block_out_channels": [64]}`:     "have a key of an AutoencoderTiny",
+		`{"conditioning_channels": 3}`:             "have a key of a ControlNetModel",
+		`{"add_attention": true}`:                  "have a key of a UNet2DModel (a U-Net without text)",
+		`{"quantization_config": {}}`:              "have quantized weights, want plain ones",
+	} {
+		_, err := DecodeConfig([]byte(data), "x", &c)
+		assert.ErrorContains(t, err, want, data)
+	}
+	err = Verify(Want("a", 1, false, "2"), Want("b", 1, true, "1"), Want("c", "x", false, "y"))
 	assert.EqualError(t, err, "a: have 1, want 2; c: have x, want y")
+}
+
+// Keys that are not known are left out, with a warning where one may miss them.
+func TestUnknownKeys(t *testing.T) {
+	for data, want := range map[string][]string{
+		`{"new": null, "newer": false, "vq_embed_dim": null, "quantization_config": null}`: nil,
+		`{"_name_or_path": "x", "_class_name": null, "_diffusers_version": "0.6.0"}`:       nil,
+		`{"_class_name": ["module", "x"]}`:                                                 nil,
+		`{"_class_name": "Flaxx"}`:                                                         nil,
+		`{"decay": 0.9999, "inv_gamma": 1.0, "min_decay": 0.0, "optimization_step": 37000, "power": 0.6666666666666666, "update_after_step": 0, "use_ema_warmup": true}`: nil,
+		`{"widht": 1, "-": ["x"], "Width": NaN}`: {
+			`the key "-" is not known and was left out: have ["x"]`,
+			`the key "Width" is not known and was left out: have NaN`,
+			`the key "widht" is not known and was left out: have 1`,
+		},
+	} {
+		c := struct {
+			Width    int      `json:"width"`
+			Warnings []string `json:"-"`
+		}{Width: 7}
+		warnings, err := DecodeConfig([]byte(data), "x", &c)
+		require.NoError(t, err, data)
+		assert.Equal(t, want, warnings, data)
+		assert.Equal(t, 7, c.Width)
+		assert.Nil(t, c.Warnings)
+	}
 }
 
 func TestFloats(t *testing.T) {
@@ -102,7 +144,7 @@ func TestFloats(t *testing.T) {
 }
 
 func TestModelRunErrors(t *testing.T) {
-	m, err := NewModel("net", memory{}, LoadOptions{}, func(*Params) error { return nil })
+	m, err := NewModel(t.Context(), "net", memory{}, LoadOptions{}, func(*Params) error { return nil })
 	require.NoError(t, err)
 	failed := fmt.Errorf("no graph")
 	err = m.Run(context.Background(), 1, func() ([]*G.Node, []*G.Node, error) { return nil, nil, failed }, nil, nil)
@@ -124,14 +166,14 @@ func (c numbers) Shape(name string) ([]int, bool) {
 	}
 	return shape, ok
 }
-func (c numbers) View(string) []float32 { return nil }
-func (c numbers) Float32s(name string, dst []float32) error {
+func (c numbers) Float32s(name string, from int, dst []float32) error {
 	for i := range dst {
 		dst[i] = c[name]
 	}
 	return nil
 }
 func (c numbers) Release(string) {}
+func (c numbers) Changed() error { return nil }
 func (c numbers) Close() error   { return nil }
 
 // The precision of a model, and what of it each layer can have: convolutions of
@@ -152,7 +194,7 @@ func TestFormats(t *testing.T) {
 		src := numbers{"linear.weight": 1, "odd.weight": 1, "exact.weight": 2, "conv.weight": 65505, "point.weight": 3}
 		var linear, odd, exact *Linear
 		var conv, point *Conv2D
-		m, err := NewModel("net", src, LoadOptions{Precision: tt.precision}, func(p *Params) error {
+		m, err := NewModel(t.Context(), "net", src, LoadOptions{Precision: tt.precision}, func(p *Params) error {
 			linear, odd, exact = p.Linear("linear", 8, 40), p.Linear("odd", 7, 40), p.Precise().Linear("exact", 8, 40)
 			conv, point = p.Conv3x3("conv", 8, 40), p.Conv1x1("point", 8, 40)
 			return nil
@@ -169,7 +211,7 @@ func TestFormats(t *testing.T) {
 		}
 		require.NoError(t, m.Close())
 	}
-	_, err := NewModel("net", numbers{}, LoadOptions{Precision: "int3"}, func(*Params) error { return nil })
+	_, err := NewModel(t.Context(), "net", numbers{}, LoadOptions{Precision: "int3"}, func(*Params) error { return nil })
 	assert.EqualError(t, err, `net: precision: have "int3", want float32, float16, bfloat16 or int8`)
 }
 

@@ -3,13 +3,10 @@ package nn
 import (
 	"fmt"
 	"slices"
-	"strings"
-	"sync"
 	"sync/atomic"
 
 	"gorgonia.org/tensor"
 
-	"sdgo/internal/engine"
 	"sdgo/internal/kernel"
 	"sdgo/internal/op"
 )
@@ -18,13 +15,13 @@ import (
 type Source interface {
 	// Shape returns the shape of a tensor, and whether there is one.
 	Shape(name string) ([]int, bool)
-	// View returns a tensor's numbers without copying, or nil if they must be
-	// converted. They are valid while the source is open.
-	View(name string) []float32
-	// Float32s converts a tensor's numbers into dst.
-	Float32s(name string, dst []float32) error
+	// Float32s converts as many numbers of a tensor as dst has room for, from number
+	// from on.
+	Float32s(name string, from int, dst []float32) error
 	// Release says that the tensor's pages will not be read again soon.
 	Release(name string)
+	// Changed returns an error if the files were changed since they were opened.
+	Changed() error
 	// Close closes the files.
 	Close() error
 }
@@ -68,7 +65,8 @@ type checkpoint struct {
 	limit    kernel.Format // the least exact that matrices may have
 	src      Source
 	params   []*Param
-	problems []string
+	problems problems
+	unknown  []string
 }
 
 var models atomic.Int64 // numbers the models, so that their nodes' names differ
@@ -120,11 +118,11 @@ func (p *Params) tensor(name string, shape tensor.Shape, others ...tensor.Shape)
 	}
 	have, ok := p.src.Shape(key)
 	if !ok {
-		p.problems = append(p.problems, fmt.Sprintf("%s: missing, want %v", key, []int(shape)))
+		p.problems.add("%s: missing, want %v", key, []int(shape))
 		return &Param{key: key, shape: shape, value: op.NewWeight(shape)}
 	}
 	if !shape.Eq(tensor.Shape(have)) && !slices.ContainsFunc(others, func(s tensor.Shape) bool { return s.Eq(tensor.Shape(have)) }) {
-		p.problems = append(p.problems, fmt.Sprintf("%s: have shape %v, want %v", key, have, []int(shape)))
+		p.problems.add("%s: have shape %v, want %v", key, have, []int(shape))
 	}
 	w := &Param{model: p.model, key: key, shape: shape, value: op.NewWeight(shape)}
 	p.params = append(p.params, w)
@@ -180,217 +178,27 @@ func (p *Params) packed(w *Param, out, in, taps int) {
 	w.format = min(p.format, w.lowest)
 }
 
-// WeightsError lists everything that is wrong with a checkpoint's tensors, in
-// the checkpoint's names.
-type WeightsError struct {
-	Model    string
-	Problems []string
-}
+// Unknown takes the warnings of [DecodeConfig]. Where there are any, tensors that were
+// not asked for are a problem: the keys that were left out stand for a structure.
+func (p *Params) Unknown(warnings []string) { p.unknown = warnings }
 
-func (e *WeightsError) Error() string {
-	if len(e.Problems) == 1 {
-		return e.Model + ": " + e.Problems[0]
+// unused returns the tensors that were not asked for, if the source can list its own.
+func (p *Params) unused() []string {
+	src, ok := p.src.(interface{ Names() []string })
+	if !ok {
+		return nil
 	}
-	return fmt.Sprintf("%s: %d problems with the weights:\n\t%s", e.Model, len(e.Problems), strings.Join(e.Problems, "\n\t"))
-}
-
-// Weights hold the memory of a model's parameters.
-type Weights struct {
-	src    Source
-	memory *engine.Memory
-
-	mu     sync.Mutex
-	blocks []*engine.Block
-}
-
-// alloc adds memory for a weight that is too large for its format.
-func (w *Weights) alloc(n int) (*engine.Block, error) {
-	block, err := w.memory.Alloc(n, "a weight beyond the range of float16")
-	if err == nil {
-		w.mu.Lock()
-		w.blocks = append(w.blocks, block)
-		w.mu.Unlock()
+	asked := make(map[string]bool)
+	for _, w := range p.params {
+		asked[w.key] = true
 	}
-	return block, err
-}
-
-func (w *Weights) free() {
-	for _, b := range w.blocks {
-		b.Free()
-	}
+	return slices.DeleteFunc(src.Names(), func(name string) bool { return asked[name] })
 }
 
 // check returns what is wrong with the tensors as a *WeightsError.
 func (p *Params) check(name string) error {
-	if len(p.problems) > 0 {
-		return &WeightsError{name, p.problems}
+	if unused := p.unused(); len(p.unknown) > 0 && len(unused) > 0 {
+		p.problems.add("%.200s: have %d tensors that the config does not account for, though %s", unused[0], len(unused), p.unknown[0])
 	}
-	return nil
-}
-
-// converts says whether a parameter takes memory of its own.
-func (p *Params) converts(w *Param) bool {
-	return w.taps > 0 || w.format != kernel.Float32 || p.src.View(w.key) == nil
-}
-
-// Load reads and packs all parameters that were asked for. It takes over the
-// source. Problems with the tensors are returned as a *WeightsError.
-func (p *Params) Load(name string, eng *engine.Engine) (*Weights, error) {
-	total := 0
-	offsets := make([]int, len(p.params))
-	for i, w := range p.params {
-		offsets[i] = -1
-		if p.converts(w) {
-			offsets[i] = total
-			total += (w.size() + 15) / 16 * 16
-		}
-	}
-	block, err := eng.Memory.Alloc(total, "the weights of the "+name)
-	if err != nil {
-		return nil, err
-	}
-	ws := &Weights{src: p.src, memory: &eng.Memory, blocks: []*engine.Block{block}}
-
-	order, largest := p.loadOrder()
-	bufs, err := loadBuffers(eng, largest)
-	if err != nil {
-		ws.free()
-		return nil, err
-	}
-	errs := make([]error, len(p.params))
-	var next atomic.Int64
-	var workers sync.WaitGroup
-	for _, buf := range bufs {
-		workers.Go(func() {
-			defer buf.Free()
-			for {
-				at := int(next.Add(1)) - 1
-				if at >= len(order) {
-					return
-				}
-				i := order[at]
-				w := p.params[i]
-				var dst []float32
-				if offsets[i] >= 0 {
-					dst = block.Data[offsets[i]:][:w.size():w.size()]
-				}
-				errs[i] = w.load(ws, dst, buf.Data)
-			}
-		})
-	}
-	workers.Wait()
-	var problems []string
-	for _, err := range errs {
-		if err != nil {
-			problems = append(problems, err.Error())
-		}
-	}
-	if problems != nil {
-		ws.free()
-		return nil, &WeightsError{name, problems}
-	}
-	return ws, nil
-}
-
-// loadOrder returns the parameters' indices, and how many float32s converting one takes
-// at most. Those that take the most come first, while little of the weights' own memory
-// is in use.
-func (p *Params) loadOrder() (order []int, largest int) {
-	sizes := make([]int, len(p.params))
-	for i, w := range p.params {
-		order = append(order, i)
-		sizes[i] = w.buffer(p.src)
-		largest = max(largest, sizes[i])
-	}
-	slices.SortStableFunc(order, func(a, b int) int { return sizes[b] - sizes[a] })
-	return order, largest
-}
-
-// loadBuffers returns a buffer of the largest size for each goroutine that loads
-// weights: as many as the engine's, but no more than the memory has room for.
-func loadBuffers(eng *engine.Engine, largest int) ([]*engine.Block, error) {
-	count := int64(eng.Threads())
-	if largest > 0 {
-		count = min(max(eng.Memory.Free()/(4*int64(largest)), 1), count)
-	}
-	var bufs []*engine.Block
-	for range count {
-		buf, err := engine.Scratch(largest, "converting weights")
-		if err != nil && len(bufs) == 0 {
-			return nil, err
-		}
-		if err != nil {
-			break
-		}
-		bufs = append(bufs, buf)
-	}
-	return bufs, nil
-}
-
-// buffer is the float32s that loading the parameter takes beside its own.
-func (w *Param) buffer(src Source) int {
-	if w.taps == 0 && w.format == kernel.Float32 || src.View(w.key) != nil {
-		return 0
-	}
-	return w.shape.TotalSize()
-}
-
-// load reads one parameter into dst, or leaves it where it is if dst is nil. Buf is as
-// long as buffer says.
-func (w *Param) load(ws *Weights, dst, buf []float32) error {
-	data := ws.src.View(w.key)
-	if data == nil {
-		into := dst
-		if n := w.buffer(ws.src); n > 0 {
-			into = buf[:n]
-		}
-		if err := ws.src.Float32s(w.key, into); err != nil {
-			return fmt.Errorf("%s: %w", w.key, err)
-		}
-		data = into
-	}
-	most := kernel.Largest(data)
-	if most-most != 0 {
-		i := notFinite(data)
-		return fmt.Errorf("%s: element %d is %v, want finite numbers", w.key, i, data[i])
-	}
-	if w.format == kernel.Float16 && most > kernel.MaxFloat16 {
-		w.format = kernel.Float32
-		block, err := ws.alloc(w.size())
-		if err != nil {
-			return fmt.Errorf("%s: %w", w.key, err)
-		}
-		dst = block.Data
-	}
-	arg := op.Arg{Data: data}
-	switch {
-	case w.taps > 0:
-		k := w.shape[len(w.shape)-1]
-		if w.taps == 1 {
-			k = 1
-		}
-		arg = op.Arg{Packed: kernel.PackConv(dst, data, w.out, w.in, k, k, w.format)}
-		ws.src.Release(w.key)
-	case w.format != kernel.Float32:
-		kernel.StoreTable(dst, data, w.format)
-		arg = op.Arg{Data: dst, Format: w.format}
-		ws.src.Release(w.key)
-	case dst != nil:
-		copy(dst, data) // unless that is where they are
-		arg.Data = dst
-	}
-	w.value.Set(arg, ws)
-	return nil
-}
-
-// notFinite returns the index of the first NaN or infinity, or -1.
-func notFinite(x []float32) int {
-	return slices.IndexFunc(x, func(v float32) bool { return v-v != 0 })
-}
-
-// Close gives the memory back and closes the checkpoint. No graph may use the
-// weights after it.
-func (w *Weights) Close() error {
-	w.free()
-	return w.src.Close()
+	return p.problems.err(name)
 }

@@ -54,7 +54,7 @@ func (m *Model) Plan(key any, build Build) (*Plan, error) {
 	p := &Plan{Model: m.name, Values: plan.Bytes()}
 	counted := make(map[*op.Weight]bool)
 	for _, s := range plan.Steps() {
-		step := Step{Operation: s.Kernel.String(), Output: 4 * int64(s.Output), cost: op.CostOf(s.Kernel), threads: m.eng.Threads()}
+		step := Step{Operation: s.Operation.String(), Output: s.Output, cost: s.Operation.Cost(), threads: m.eng.Threads()}
 		step.FLOPs = step.cost.FLOPs
 		if w := s.Weight; w != nil {
 			step.Layer = layerOf(s.Name)
@@ -90,11 +90,16 @@ func (p *Plan) Time() (d time.Duration) {
 	return d
 }
 
+// Total tells in a line what the model takes of memory and time.
+func (p *Plan) Total() string {
+	return fmt.Sprintf("%s: weights %s, values %s, %d steps, about %v", p.Model,
+		engine.Bytes(p.Weights), engine.Bytes(p.Values), len(p.Steps), p.Time().Round(time.Millisecond))
+}
+
 // WriteTo writes the plan as a table.
 func (p *Plan) WriteTo(w io.Writer) (int64, error) {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: weights %s, values %s, %d steps, about %v\n", p.Model,
-		engine.Bytes(p.Weights), engine.Bytes(p.Values), len(p.Steps), p.Time().Round(time.Millisecond))
+	fmt.Fprintln(&b, p.Total())
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "layer\toperation\tweights\tin\toutput\tGFLOP\tms")
 	for _, s := range p.Steps {

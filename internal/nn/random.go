@@ -7,6 +7,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"sync"
+
+	"gorgonia.org/tensor"
 )
 
 // Random is a folder whose models have seeded random weights: it holds their
@@ -33,13 +35,13 @@ func (r *randomWeights) Shape(name string) ([]int, bool) {
 	return s, ok
 }
 
-func (r *randomWeights) View(string) []float32 { return nil }
-func (r *randomWeights) Release(string)        {}
-func (r *randomWeights) Close() error          { return nil }
+func (r *randomWeights) Release(string) {}
+func (r *randomWeights) Changed() error { return nil }
+func (r *randomWeights) Close() error   { return nil }
 
 // Float32s draws uniform numbers that keep the variance of what passes through;
 // norms get ones.
-func (r *randomWeights) Float32s(name string, dst []float32) error {
+func (r *randomWeights) Float32s(name string, from int, dst []float32) error {
 	shape, ok := r.Shape(name)
 	if !ok {
 		return fmt.Errorf("nn: no tensor %s", name)
@@ -52,8 +54,8 @@ func (r *randomWeights) Float32s(name string, dst []float32) error {
 	}
 	h := fnv.New64a()
 	h.Write([]byte(name))
-	random := rand.New(rand.NewPCG(h.Sum64(), 1))
-	scale := float32(math.Sqrt(3 * float64(shape[0]) / float64(len(dst))))
+	random := rand.New(rand.NewPCG(h.Sum64(), 1+uint64(from)))
+	scale := float32(math.Sqrt(3 * float64(shape[0]) / float64(tensor.Shape(shape).TotalSize())))
 	for i := range dst {
 		dst[i] = scale * (2*random.Float32() - 1)
 	}

@@ -2,6 +2,7 @@ package nn
 
 import (
 	"cmp"
+	"context"
 	"math"
 	"slices"
 
@@ -28,7 +29,7 @@ func (s *Session) Hold() { s.held = true }
 // not chosen a precision, weights that would not fit beside reserve bytes are kept in
 // half precision, the largest first; failing that, beside the least number of bytes
 // that runs need; and failing that, the largest linear layers as integers.
-func (s *Session) Load(reserve ...int64) error {
+func (s *Session) Load(ctx context.Context, reserve ...int64) error {
 	models := s.models
 	s.models, s.held = nil, false
 	var params []*Param
@@ -36,18 +37,13 @@ func (s *Session) Load(reserve ...int64) error {
 		if m.params.fixed {
 			continue
 		}
-		for _, w := range m.params.params {
-			if m.params.converts(w) {
-				params = append(params, w)
-			}
-		}
+		params = append(params, m.params.params...)
 	}
 	if allowed := s.Engine.Memory.Allowed(); allowed < math.MaxInt64 {
 		fit(params, allowed, reserve)
 	}
 	for _, m := range models {
-		var err error
-		if m.weights, err = m.params.Load(m.name, s.Engine); err != nil {
+		if err := m.load(ctx); err != nil {
 			return err
 		}
 	}

@@ -53,8 +53,49 @@ func (k attention) String() string {
 	}
 	return fmt.Sprintf("attention %d×%d heads×%d, %d×%d%s", k.s.Batch, k.s.Heads, k.s.HeadDim, k.s.Queries, k.s.Keys, format)
 }
+func (k attention) Cost() Cost {
+	c := Cost{Kind: "attention", share: 0.8}
+	c.FLOPs = 4 * float64(k.s.Batch*k.s.Heads*k.s.HeadDim) * float64(k.s.Queries) * float64(k.s.Keys)
+	if k.s.BFloat16 {
+		c.format = kernel.BFloat16
+	}
+	return c
+}
+
 func (k attention) Work() int { return kernel.AttentionWork(k.s) }
+
+func (k attention) Derive(in []*G.Node, d *G.Node) ([]*G.Node, error) {
+	var g grad
+	all := g.do(func() (*G.Node, error) { return attentionDerivative(k).apply(in[0], in[1], in[2], d) })
+	q, t := k.s.Queries, k.s.Keys
+	return []*G.Node{g.Slice(all, 1, 0, q), g.Slice(all, 1, q, t), g.Slice(all, 1, q+t, t)}, g.err
+}
 
 func (k attention) Phases(out []float32, in []Arg, work []float32) []kernel.Phase {
 	return kernel.Attention(out, in[0].Data, in[1].Data, in[2].Data, k.s, work)
+}
+
+// attentionDerivative is the derivative of attention by queries, keys and values, of
+// [N Tq+2Tk D] in this order, for the derivative [N Tq D] by its output.
+type attentionDerivative attention
+
+func (k attentionDerivative) apply(q, key, v, d *G.Node) (*G.Node, error) {
+	if err := checkShape("attention derivative", "d", d, q.Shape()...); err != nil {
+		return nil, err
+	}
+	return apply(k, tensor.Shape{k.s.Batch, k.s.Queries + 2*k.s.Keys, k.s.Heads * k.s.HeadDim}, q, key, v, d)
+}
+
+func (k attentionDerivative) String() string { return "derivative of " + attention(k).String() }
+
+// Cost counts five products of the size of attention's two, in plain Go.
+func (k attentionDerivative) Cost() Cost {
+	c := attention(k).Cost()
+	return Cost{Kind: "attention derivative", FLOPs: 2.5 * c.FLOPs, share: 0.01}
+}
+
+func (k attentionDerivative) Work() int { return kernel.AttentionDerivativeWork(k.s) }
+
+func (k attentionDerivative) Phases(out []float32, in []Arg, work []float32) []kernel.Phase {
+	return kernel.AttentionDerivative(out, in[0].Data, in[1].Data, in[2].Data, in[3].Data, k.s, work)
 }

@@ -19,15 +19,9 @@ func Same(n int) Padding { return Padding{n, n, n, n} }
 type conv2d struct {
 	s        kernel.ConvShape
 	ep       epilogue
-	winograd bool // the algorithm
+	winograd bool // the algorithm, which a target chooses
+	unpacked bool
 }
-
-// Winograd's convolution is faster than the direct one from so many channels and
-// tiles of an image on. The batch does not count: it must not change the bytes.
-const (
-	winogradChannels = 128
-	winogradTiles    = 4
-)
 
 // Conv2D convolves x [N H W in] with weight [out in KH KW] and adds bias [out]
 // (or nil), giving [N H' W' out].
@@ -49,7 +43,6 @@ func Conv2D(x, weight, bias *G.Node, stride int, pad Padding) (*G.Node, error) {
 		return nil, fmt.Errorf("op: conv2d: have x %v and weight %v, want x [N H W %d] no smaller than the kernel", []int(xs), []int(ws), ws[1])
 	}
 	k := conv2d{s: s, ep: epilogue{rows: s.OutH * s.OutW}}
-	k.winograd = s.Winograd() && min(s.InC, s.OutC) >= winogradChannels && s.WinogradTiles() >= winogradTiles
 	children := []*G.Node{x, weight}
 	if bias != nil {
 		if err := checkShape("conv2d", "bias", bias, s.OutC); err != nil {
@@ -69,22 +62,56 @@ func (k conv2d) String() string {
 	return fmt.Sprintf("%s %d×%d/%d %d×%d×%d×%d→%d×%d×%d%v", name, k.s.KH, k.s.KW, k.s.Stride,
 		k.s.N, k.s.H, k.s.W, k.s.InC, k.s.OutH, k.s.OutW, k.s.OutC, k.ep)
 }
-func (k conv2d) Work() int {
-	if k.winograd {
-		return kernel.WinogradWork(k.s)
+func (k conv2d) Cost() Cost {
+	c := Cost{Kind: "conv 1×1", share: 0.85}
+	c.FLOPs = 2 * float64(k.s.N*k.s.OutH*k.s.OutW*k.s.OutC) * float64(k.s.KH*k.s.KW*k.s.InC)
+	if k.s.KH > 1 {
+		c.Kind, c.share = "conv 3×3", 0.8
 	}
-	return 0
+	if k.winograd { // a quarter of the multiplications
+		c.Kind, c.share = "conv 3×3, Winograd", 4*0.6
+	}
+	return c
 }
+
+// Lower implements Lowerer.
+func (k conv2d) Lower(t Target) Operation {
+	k.winograd = t.Winograd(k.s)
+	return k
+}
+
+func (k conv2d) Work() int {
+	n := k.packedLen()
+	if k.winograd {
+		n += kernel.WinogradWork(k.s)
+	}
+	return n
+}
+
+// packedLen is the part of the work that a weight takes that is not packed yet, in
+// whole cache lines.
+func (k conv2d) packedLen() int {
+	if !k.unpacked {
+		return 0
+	}
+	return (kernel.PackedLen(k.s.KH*k.s.KW*k.s.InC, k.s.OutC, kernel.Float32) + 15) / 16 * 16
+}
+
+func (k conv2d) Unpacked() Operation {
+	k.unpacked = true
+	return k
+}
+
 func (k conv2d) InPlace(i int) bool { return k.ep.inPlace(i) }
 
-func (k conv2d) Fuse(next Kernel, arg int) (Kernel, bool) {
+func (k conv2d) Fuse(_ Target, next Operation, arg int) (Operation, bool) {
 	ep, ok := k.ep.fuse(next, arg)
 	k.ep = ep
 	return k, ok && !ep.gated
 }
 
 // FuseInput enlarges the image while it is read, so that it is never stored.
-func (k conv2d) FuseInput(prev Kernel, arg int) (Kernel, bool) {
+func (k conv2d) FuseInput(_ Target, prev Operation, arg int) (Operation, bool) {
 	up, ok := prev.(upsample)
 	if !ok || arg != 0 || k.s.UpH != 0 {
 		return nil, false
@@ -94,7 +121,36 @@ func (k conv2d) FuseInput(prev Kernel, arg int) (Kernel, bool) {
 }
 
 func (k conv2d) Phases(out []float32, in []Arg, work []float32) []kernel.Phase {
+	if n := k.packedLen(); n > 0 {
+		w, pack := kernel.PackWhile(work[:n], in[1].Data, k.s.OutC, k.s.InC, k.s.KH, k.s.KW)
+		return append([]kernel.Phase{pack}, k.convolve(out, in[0].Data, Arg{Packed: w}, k.ep.bind(in[2:]), work[n:])...)
+	}
 	return k.convolve(out, in[0].Data, in[1], k.ep.bind(in[2:]), work)
+}
+
+// Derive uses that the derivative by x is the convolution of d, with zeros between its
+// pixels if the stride is 2, with the weight turned around; that by the weight is d
+// times what each of its pixels sees of x.
+func (k conv2d) Derive(in []*G.Node, d *G.Node) ([]*G.Node, error) {
+	var g grad
+	s := k.s
+	spread := g.Dilate(d, s.Stride)
+	turned := g.Reverse(g.Permute(g.Unpack(in[1]), 1, 0, 2, 3), s.KH*s.KW)
+	top, left := s.KH-1-s.PadTop, s.KW-1-s.PadLeft
+	dx := g.Conv2D(spread, turned, Padding{
+		Top: top, Left: left,
+		Bottom: s.H + s.KH - 2 - (s.OutH-1)*s.Stride - top,
+		Right:  s.W + s.KW - 2 - (s.OutW-1)*s.Stride - left,
+	})
+
+	rows := g.Reshape(d, s.N*s.OutH*s.OutW, s.OutC)
+	dw := g.Linear(g.Permute(rows, 1, 0), g.Permute(g.Patches(in[0], s), 1, 0))
+	dw = g.Permute(g.Reshape(dw, s.OutC, s.KH, s.KW, s.InC), 0, 3, 1, 2)
+	out := []*G.Node{dx, dw}
+	if k.ep.bias {
+		out = append(out, g.SumRows(rows))
+	}
+	return out, g.err
 }
 
 // convolve is the work for x and a weight.

@@ -22,10 +22,28 @@ func Activate(x *G.Node, act kernel.Activation) (*G.Node, error) {
 
 func (k activation) String() string     { return fmt.Sprintf("activation %v %d", k.act, k.n) }
 func (k activation) Work() int          { return 0 }
+func (k activation) Cost() Cost         { return elementwise }
 func (k activation) InPlace(i int) bool { return true }
+
+func (k activation) Derive(in []*G.Node, d *G.Node) ([]*G.Node, error) {
+	dx, err := apply(activationDerivative(k), in[0].Shape().Clone(), in[0], d)
+	return []*G.Node{dx}, err
+}
 
 func (k activation) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {
 	return []kernel.Phase{kernel.Apply(out, in[0].Data, k.act)}
+}
+
+// activationDerivative is d·act'(x), for inputs x and d.
+type activationDerivative activation
+
+func (k activationDerivative) String() string     { return "derivative of " + activation(k).String() }
+func (k activationDerivative) Work() int          { return 0 }
+func (k activationDerivative) Cost() Cost         { return elementwise }
+func (k activationDerivative) InPlace(i int) bool { return true }
+
+func (k activationDerivative) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {
+	return []kernel.Phase{kernel.ApplyDerivative(out, in[0].Data, in[1].Data, k.act)}
 }
 
 // add is the sum of two tensors of one shape.
@@ -41,7 +59,10 @@ func Add(a, b *G.Node) (*G.Node, error) {
 
 func (k add) String() string     { return fmt.Sprintf("add %d", k.n) }
 func (k add) Work() int          { return 0 }
+func (k add) Cost() Cost         { return elementwise }
 func (k add) InPlace(i int) bool { return true }
+
+func (k add) Derive(_ []*G.Node, d *G.Node) ([]*G.Node, error) { return []*G.Node{d, d}, nil }
 
 func (k add) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {
 	return []kernel.Phase{kernel.Add(out, in[0].Data, in[1].Data)}
@@ -64,7 +85,13 @@ func (k addPerChannel) String() string {
 	return fmt.Sprintf("addPerChannel %d×%d×%d", k.n, k.pixels, k.c)
 }
 func (k addPerChannel) Work() int          { return 0 }
+func (k addPerChannel) Cost() Cost         { return elementwise }
 func (k addPerChannel) InPlace(i int) bool { return i == 0 }
+
+func (k addPerChannel) Derive(_ []*G.Node, d *G.Node) ([]*G.Node, error) {
+	db, err := SumPixels(d)
+	return []*G.Node{d, db}, err
+}
 
 func (k addPerChannel) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {
 	return []kernel.Phase{kernel.AddPerChannel(out, in[0].Data, in[1].Data, k.n, k.pixels, k.c)}
@@ -91,7 +118,24 @@ func (k geglu) panels() bool { return kernel.Panels(k.inner) }
 
 func (k geglu) String() string { return fmt.Sprintf("geglu %d×%d", k.rows, k.inner) }
 func (k geglu) Work() int      { return 0 }
+func (k geglu) Cost() Cost     { return elementwise }
+
+func (k geglu) Derive(in []*G.Node, d *G.Node) ([]*G.Node, error) {
+	dx, err := apply(gegluDerivative(k), in[0].Shape().Clone(), in[0], d)
+	return []*G.Node{dx}, err
+}
 
 func (k geglu) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {
 	return []kernel.Phase{kernel.GEGLU(out, in[0].Data, k.rows, k.inner)}
+}
+
+// gegluDerivative is the derivative of geglu by x, for inputs x and d.
+type gegluDerivative geglu
+
+func (k gegluDerivative) String() string { return "derivative of " + geglu(k).String() }
+func (k gegluDerivative) Work() int      { return 0 }
+func (k gegluDerivative) Cost() Cost     { return elementwise }
+
+func (k gegluDerivative) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {
+	return []kernel.Phase{kernel.GEGLUDerivative(out, in[0].Data, in[1].Data, k.rows, k.inner)}
 }

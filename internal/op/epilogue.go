@@ -17,7 +17,7 @@ type epilogue struct {
 }
 
 // fuse takes the kernel that follows into the epilogue, if its place is free.
-func (e epilogue) fuse(next Kernel, arg int) (epilogue, bool) {
+func (e epilogue) fuse(next Operation, arg int) (epilogue, bool) {
 	if e.gated {
 		return e, false
 	}

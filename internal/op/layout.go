@@ -23,7 +23,13 @@ func Reshape(x *G.Node, shape ...int) (*G.Node, error) {
 
 func (k reshape) String() string { return fmt.Sprintf("reshape %d", k.n) }
 func (k reshape) Work() int      { return 0 }
+func (k reshape) Cost() Cost     { return moving }
 func (k reshape) IsView()        {}
+
+func (k reshape) Derive(in []*G.Node, d *G.Node) ([]*G.Node, error) {
+	dx, err := Reshape(d, in[0].Shape()...)
+	return []*G.Node{dx}, err
+}
 
 func (k reshape) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {
 	return []kernel.Phase{{Tasks: 1, Run: func(int, []float32) { copy(out, in[0].Data) }}}
@@ -46,6 +52,13 @@ func Concat(a, b *G.Node) (*G.Node, error) {
 
 func (k concat) String() string { return fmt.Sprintf("concat %d×(%d+%d)", k.rows, k.a, k.b) }
 func (k concat) Work() int      { return 0 }
+func (k concat) Cost() Cost     { return moving }
+
+func (k concat) Derive(_ []*G.Node, d *G.Node) ([]*G.Node, error) {
+	var g grad
+	last := d.Dims() - 1
+	return []*G.Node{g.Slice(d, last, 0, k.a), g.Slice(d, last, k.a, k.b)}, g.err
+}
 
 func (k concat) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {
 	return []kernel.Phase{kernel.Concat(out, k.rows, in[0].Data, k.a, in[1].Data, k.b)}
@@ -66,10 +79,32 @@ func Upsample(x *G.Node, h, w int) (*G.Node, error) {
 func (k upsample) String() string {
 	return fmt.Sprintf("upsample %d×%d×%d×%d→%d×%d", k.n, k.h, k.w, k.c, k.outH, k.outW)
 }
-func (k upsample) Work() int { return 0 }
+func (k upsample) Work() int  { return 0 }
+func (k upsample) Cost() Cost { return moving }
+
+func (k upsample) Derive(in []*G.Node, d *G.Node) ([]*G.Node, error) {
+	dx, err := apply(upsampleDerivative(k), in[0].Shape().Clone(), d)
+	return []*G.Node{dx}, err
+}
 
 func (k upsample) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {
 	return []kernel.Phase{kernel.Upsample(out, in[0].Data, k.n, k.h, k.w, k.c, k.outH, k.outW)}
+}
+
+// upsampleDerivative is the derivative of upsample by x, for the input d.
+type upsampleDerivative upsample
+
+func (k upsampleDerivative) String() string { return "derivative of " + upsample(k).String() }
+func (k upsampleDerivative) Work() int      { return 0 }
+func (k upsampleDerivative) Cost() Cost     { return moving }
+
+func (k upsampleDerivative) Derive(_ []*G.Node, d *G.Node) ([]*G.Node, error) {
+	dx, err := Upsample(d, k.outH, k.outW)
+	return []*G.Node{dx}, err
+}
+
+func (k upsampleDerivative) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {
+	return []kernel.Phase{kernel.UpsampleDerivative(out, in[0].Data, k.n, k.h, k.w, k.c, k.outH, k.outW)}
 }
 
 // channelsLast and channelsFirst change the order of an image's dimensions.
@@ -102,8 +137,20 @@ func (k channelsLast) String() string {
 func (k channelsFirst) String() string {
 	return fmt.Sprintf("channelsFirst %v", [3]int{k.n, k.c, k.pixels})
 }
-func (k channelsLast) Work() int  { return 0 }
-func (k channelsFirst) Work() int { return 0 }
+func (k channelsLast) Work() int   { return 0 }
+func (k channelsLast) Cost() Cost  { return moving }
+func (k channelsFirst) Work() int  { return 0 }
+func (k channelsFirst) Cost() Cost { return moving }
+
+func (k channelsLast) Derive(_ []*G.Node, d *G.Node) ([]*G.Node, error) {
+	dx, err := ChannelsFirst(d)
+	return []*G.Node{dx}, err
+}
+
+func (k channelsFirst) Derive(_ []*G.Node, d *G.Node) ([]*G.Node, error) {
+	dx, err := ChannelsLast(d)
+	return []*G.Node{dx}, err
+}
 
 func (k channelsLast) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {
 	return []kernel.Phase{kernel.ToChannelsLast(out, in[0].Data, k.n, k.c, k.pixels)}

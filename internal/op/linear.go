@@ -12,6 +12,7 @@ import (
 type linear struct {
 	m, in, out int
 	ep         epilogue
+	unpacked   bool
 }
 
 // Linear maps x [... in] with weight [out in] and bias [out] (or nil) to
@@ -41,15 +42,48 @@ func Linear(x, weight, bias *G.Node) (*G.Node, error) {
 }
 
 func (k linear) String() string     { return fmt.Sprintf("linear %d×%d→%d%v", k.m, k.in, k.out, k.ep) }
-func (k linear) Work() int          { return 0 }
 func (k linear) InPlace(i int) bool { return k.ep.inPlace(i) }
 
-func (k linear) Fuse(next Kernel, arg int) (Kernel, bool) {
+func (k linear) Fuse(_ Target, next Operation, arg int) (Operation, bool) {
 	ep, ok := k.ep.fuse(next, arg)
-	return linear{k.m, k.in, k.out, ep}, ok
+	k.ep = ep
+	return k, ok
 }
 
-func (k linear) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {
+func (k linear) Unpacked() Operation {
+	k.unpacked = true
+	return k
+}
+
+func (k linear) Cost() Cost {
+	return Cost{Kind: "linear", FLOPs: 2 * float64(k.m) * float64(k.in) * float64(k.out), share: 0.85}
+}
+
+func (k linear) Work() int {
+	if k.unpacked {
+		return kernel.PackedLen(k.in, k.out, kernel.Float32)
+	}
+	return 0
+}
+
+// Derive uses dx = d·W, dW = dᵀ·x and db = the sum of d over rows.
+func (k linear) Derive(in []*G.Node, d *G.Node) ([]*G.Node, error) {
+	var g grad
+	x, d := g.Reshape(in[0], k.m, k.in), g.Reshape(d, k.m, k.out)
+	dx := g.Linear(d, g.Permute(g.Unpack(in[1]), 1, 0))
+	dw := g.Linear(g.Permute(d, 1, 0), g.Permute(x, 1, 0))
+	out := []*G.Node{g.Reshape(dx, in[0].Shape()...), dw}
+	if k.ep.bias {
+		out = append(out, g.SumRows(d))
+	}
+	return out, g.err
+}
+
+func (k linear) Phases(out []float32, in []Arg, work []float32) []kernel.Phase {
+	if k.unpacked {
+		w, pack := kernel.PackWhile(work, in[1].Data, k.out, k.in, 1, 1)
+		return []kernel.Phase{pack, kernel.Gemm(out, in[0].Data, k.m, w, k.ep.bind(in[2:]))}
+	}
 	w := in[1].packed(k.out, k.in, 1, 1)
 	return []kernel.Phase{kernel.Gemm(out, in[0].Data, k.m, w, k.ep.bind(in[2:]))}
 }

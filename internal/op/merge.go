@@ -80,21 +80,40 @@ func mergeString(name string, s kernel.MergeShape) string {
 func (k matchTokens) String() string   { return mergeString("match", k.s) }
 func (k mergeTokens) String() string   { return mergeString("merge", k.s) }
 func (k unmergeTokens) String() string { return mergeString("unmerge", k.s) }
-func (k matchTokens) Work() int        { return kernel.MatchTokensWork(k.s) }
-func (k mergeTokens) Work() int        { return 0 }
-func (k unmergeTokens) Work() int      { return 0 }
+func (k matchTokens) Cost() Cost {
+	return Cost{Kind: "token matching", FLOPs: 2 * float64(k.s.N*k.s.C) * float64(k.s.Tokens()) * float64(k.s.Destinations()), share: 0.8}
+}
+func (k matchTokens) Work() int    { return kernel.MatchTokensWork(k.s) }
+func (k mergeTokens) Work() int    { return 0 }
+func (k mergeTokens) Cost() Cost   { return moving }
+func (k unmergeTokens) Work() int  { return 0 }
+func (k unmergeTokens) Cost() Cost { return moving }
 
 // InPlace says that the output may overwrite the residual.
 func (k unmergeTokens) InPlace(i int) bool { return k.residual && i == 2 }
 
 // Fuse adds the residual while the tokens are handed out.
-func (k unmergeTokens) Fuse(next Kernel, _ int) (Kernel, bool) {
+func (k unmergeTokens) Fuse(_ Target, next Operation, _ int) (Operation, bool) {
 	_, ok := next.(add)
 	if !ok || k.residual {
 		return nil, false
 	}
 	k.residual = true
 	return k, true
+}
+
+// Discrete says that the match, whole numbers, has no derivative.
+func (k mergeTokens) Discrete(i int) bool   { return i == 1 }
+func (k unmergeTokens) Discrete(i int) bool { return i == 1 }
+
+func (k mergeTokens) Derive(in []*G.Node, d *G.Node) ([]*G.Node, error) {
+	dx, err := apply(mergeTokensDerivative(k), in[0].Shape().Clone(), d, in[1])
+	return []*G.Node{dx, nil}, err
+}
+
+func (k unmergeTokens) Derive(in []*G.Node, d *G.Node) ([]*G.Node, error) {
+	dy, err := apply(unmergeTokensDerivative{k.s}, in[0].Shape().Clone(), d, in[1])
+	return []*G.Node{dy, nil}, err
 }
 
 func (k matchTokens) Phases(out []float32, in []Arg, work []float32) []kernel.Phase {
@@ -111,4 +130,26 @@ func (k unmergeTokens) Phases(out []float32, in []Arg, _ []float32) []kernel.Pha
 		residual = in[2].Data
 	}
 	return []kernel.Phase{kernel.UnmergeTokens(out, in[0].Data, in[1].Data, residual, k.s)}
+}
+
+// mergeTokensDerivative and unmergeTokensDerivative are the derivatives by x and y, for
+// inputs d and the match.
+type (
+	mergeTokensDerivative   struct{ s kernel.MergeShape }
+	unmergeTokensDerivative struct{ s kernel.MergeShape }
+)
+
+func (k mergeTokensDerivative) String() string   { return mergeString("derivative of merge", k.s) }
+func (k unmergeTokensDerivative) String() string { return mergeString("derivative of unmerge", k.s) }
+func (k mergeTokensDerivative) Work() int        { return 0 }
+func (k mergeTokensDerivative) Cost() Cost       { return moving }
+func (k unmergeTokensDerivative) Work() int      { return 0 }
+func (k unmergeTokensDerivative) Cost() Cost     { return moving }
+
+func (k mergeTokensDerivative) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {
+	return []kernel.Phase{kernel.MergeTokensDerivative(out, in[0].Data, in[1].Data, k.s)}
+}
+
+func (k unmergeTokensDerivative) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {
+	return []kernel.Phase{kernel.UnmergeTokensDerivative(out, in[0].Data, in[1].Data, k.s)}
 }

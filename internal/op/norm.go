@@ -37,11 +37,12 @@ func GroupNorm(x, gamma, beta *G.Node, groups int, eps float64) (*G.Node, error)
 
 func (k groupNorm) String() string     { return fmt.Sprintf("groupnorm %v act %v", k.s, k.act) }
 func (k groupNorm) Work() int          { return kernel.GroupNormWork(k.s) }
+func (k groupNorm) Cost() Cost         { return normalising }
 func (k groupNorm) InPlace(i int) bool { return i == 0 }
 
-func (k groupNorm) Fuse(next Kernel, arg int) (Kernel, bool) {
+func (k groupNorm) Fuse(t Target, next Operation, arg int) (Operation, bool) {
 	if conv, ok := next.(conv2d); ok && arg == 0 {
-		return newNormConv(k, conv)
+		return newNormConv(t, k, conv)
 	}
 	a, ok := next.(activation)
 	if !ok || k.act != kernel.None {
@@ -49,6 +50,10 @@ func (k groupNorm) Fuse(next Kernel, arg int) (Kernel, bool) {
 	}
 	k.act = a.act
 	return k, true
+}
+
+func (k groupNorm) Derive(in []*G.Node, d *G.Node) ([]*G.Node, error) {
+	return deriveNorm(normalize{k.s, k.eps}, in, d)
 }
 
 func (k groupNorm) Phases(out []float32, in []Arg, work []float32) []kernel.Phase {
@@ -76,7 +81,12 @@ func LayerNorm(x, gamma, beta *G.Node, eps float64) (*G.Node, error) {
 
 func (k layerNorm) String() string     { return fmt.Sprintf("layernorm %d×%d", k.rows, k.d) }
 func (k layerNorm) Work() int          { return 0 }
+func (k layerNorm) Cost() Cost         { return normalising }
 func (k layerNorm) InPlace(i int) bool { return i == 0 }
+
+func (k layerNorm) Derive(in []*G.Node, d *G.Node) ([]*G.Node, error) {
+	return deriveNorm(normalize{kernel.NormShape{N: k.rows, Pixels: 1, C: k.d, Groups: 1}, k.eps}, in, d)
+}
 
 func (k layerNorm) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {
 	return []kernel.Phase{kernel.LayerNorm(out, in[0].Data, k.rows, k.d, in[1].Data, in[2].Data, k.eps)}

@@ -6,10 +6,6 @@ import (
 	"sdgo/internal/kernel"
 )
 
-// stripesFrom is the size in float32s of an image from which normalisation and
-// convolution go through it together, by stripes.
-var stripesFrom = 8 << 20
-
 // stripe is about the number of float32s of a stripe of an image.
 const stripe = 4 << 20
 
@@ -31,10 +27,10 @@ type normConv struct {
 }
 
 // newNormConv joins the two if the image is large enough for it.
-func newNormConv(norm groupNorm, conv conv2d) (Kernel, bool) {
+func newNormConv(t Target, norm groupNorm, conv conv2d) (Operation, bool) {
 	s := conv.s
 	same := s.KH == 3 && s.KW == 3 && s.Stride == 1 && s.PadTop == 1 && s.PadLeft == 1 && s.OutH == s.H && s.OutW == s.W && s.UpH == 0
-	if !same || s.N*s.H*s.W*s.InC < stripesFrom || norm.s.Pixels != s.H*s.W || norm.s.N != s.N || norm.s.C != s.InC {
+	if !same || conv.unpacked || !t.Stripes(s.N*s.H*s.W*s.InC) || norm.s.Pixels != s.H*s.W || norm.s.N != s.N || norm.s.C != s.InC {
 		return nil, false
 	}
 	k := normConv{norm: norm, conv: conv, rows: stripeRows(conv)}
@@ -78,6 +74,8 @@ func (k normConv) parts() (statistics, stripe, conv int) {
 	return (k.norm.Work() + 15) / 16 * 16, ((k.rows+2)*s.W*s.InC + 15) / 16 * 16, conv
 }
 
+func (k normConv) Cost() Cost { return k.conv.Cost() }
+
 func (k normConv) Work() int {
 	statistics, stripe, conv := k.parts()
 	return statistics + stripe + conv
@@ -90,7 +88,7 @@ func (k normConv) InPlace(i int) bool { return i == 0 || k.conv.ep.inPlace(i-2) 
 // Shrinks says that x may be larger.
 func (k normConv) Shrinks(i int) bool { return i == 0 && k.conv.s.OutC <= k.conv.s.InC }
 
-func (k normConv) Fuse(next Kernel, arg int) (Kernel, bool) {
+func (k normConv) Fuse(_ Target, next Operation, arg int) (Operation, bool) {
 	ep, ok := k.conv.ep.fuse(next, arg)
 	k.conv.ep = ep
 	return k, ok

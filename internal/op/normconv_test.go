@@ -11,11 +11,14 @@ import (
 	"sdgo/internal/kernel"
 )
 
+// always is the processor, where images of any size go by stripes.
+type always struct{ CPU }
+
+func (always) Stripes(int) bool { return true }
+
 // By stripes the bytes are those of normalisation and convolution one after the
 // other, in place too, for any height of the last stripe.
 func TestNormConv(t *testing.T) {
-	defer func(n int) { stripesFrom = n }(stripesFrom)
-	stripesFrom = 0
 	r := rand.New(rand.NewPCG(1, 1))
 	random := func(n int) []float32 {
 		x := make([]float32, n)
@@ -55,10 +58,10 @@ func TestNormConv(t *testing.T) {
 					require.Equal(t, want, x[:len(want)], "%s, in place", name)
 				}
 
-				k, ok := newNormConv(norm, conv)
+				k, ok := newNormConv(always{}, norm, conv)
 				assert.Equal(t, ok, stripeRows(conv)+2 < tt.h)
 				if ok {
-					kernel.Serial(k.Phases(got, in, make([]float32, k.Work()))...)
+					kernel.Serial(k.(Kernel).Phases(got, in, make([]float32, k.(Kernel).Work()))...)
 				}
 			}
 		}
@@ -66,16 +69,17 @@ func TestNormConv(t *testing.T) {
 
 	norm := groupNorm{s: kernel.NormShape{N: 1, Pixels: 30 * 1000, C: 256, Groups: groups}}
 	conv := conv2d{s: kernel.ConvShape{N: 1, H: 1000, W: 30, InC: 256, OutC: 64, KH: 3, KW: 3, Stride: 1, PadTop: 1, PadLeft: 1, OutH: 1000, OutW: 30}}
-	k, ok := norm.Fuse(conv, 0)
+	cpu := always{}
+	k, ok := norm.Fuse(cpu, conv, 0)
 	require.True(t, ok)
-	assert.Less(t, k.Work(), 1000*30*256)
-	k, ok = k.(Fuser).Fuse(add{1000 * 30 * 64}, 0)
+	assert.Less(t, k.(Kernel).Work(), 1000*30*256)
+	k, ok = k.(Fuser).Fuse(cpu, add{1000 * 30 * 64}, 0)
 	require.True(t, ok)
-	assert.True(t, k.(InPlacer).InPlace(0))
-	assert.False(t, k.(InPlacer).InPlace(3))
-	assert.True(t, k.(InPlacer).InPlace(4), "the residual")
-	assert.Equal(t, CostOf(conv), CostOf(k))
+	assert.True(t, cpu.InPlace(k, 0))
+	assert.False(t, cpu.InPlace(k, 3))
+	assert.True(t, cpu.InPlace(k, 4), "the residual")
+	assert.Equal(t, conv.Cost(), k.Cost())
 	conv.s.Stride, conv.s.OutH, conv.s.OutW = 2, 500, 15
-	_, ok = norm.Fuse(conv, 0)
+	_, ok = norm.Fuse(cpu, conv, 0)
 	assert.False(t, ok)
 }

@@ -1,6 +1,7 @@
-// Package op defines the operations of the models' graphs. Each is a [Kernel],
-// one file each, and [Op] makes a gorgonia Op of it. Inside the models tensors
-// are channels-last: [N H W C] and [N T D].
+// Package op defines the operations of the models' graphs, one file each: what an
+// operation computes and the checks of its shapes, its cost, what it can be joined
+// with, its derivative, and its work on each kind of target. [Op] makes a gorgonia Op
+// of one. Inside the models tensors are channels-last: [N H W C] and [N T D].
 package op
 
 import (
@@ -17,10 +18,16 @@ import (
 	"sdgo/internal/kernel"
 )
 
-// Kernel computes one operation on buffers. It is immutable, and all its
-// shapes were checked when it was made, so it cannot fail.
-type Kernel interface {
+// Operation describes what is computed, on whatever target. It is immutable, and all
+// its shapes were checked when it was made, so that its work cannot fail.
+type Operation interface {
 	fmt.Stringer
+	Cost() Cost
+}
+
+// Kernel is an operation with work on the processor, on buffers of float32s.
+type Kernel interface {
+	Operation
 
 	// Work is the number of float32s of scratch that the phases share.
 	Work() int
@@ -33,40 +40,56 @@ type Kernel interface {
 // A Viewer's output is its input 0 under another shape: a machine that knows
 // that needs not copy.
 type Viewer interface {
-	Kernel
+	Operation
 	IsView()
-}
-
-// An InPlacer can write its output over input i.
-type InPlacer interface {
-	Kernel
-	InPlace(i int) bool
-}
-
-// A Shrinker can write its output over the beginning of input i though that is
-// larger.
-type Shrinker interface {
-	InPlacer
-	Shrinks(i int) bool
 }
 
 // A Fuser takes the operation that follows it into itself.
 type Fuser interface {
-	Kernel
+	Operation
 
-	// Fuse returns one kernel for this one and next, which reads this one's
+	// Fuse returns one operation for this one and next, which reads this one's
 	// output as its input arg and nothing else does. Its inputs are this
-	// kernel's, then next's others. The bytes of the result stay the same.
-	Fuse(next Kernel, arg int) (Kernel, bool)
+	// one's, then next's others. The bytes of the result stay the same.
+	Fuse(t Target, next Operation, arg int) (Operation, bool)
 }
 
 // An InputFuser takes the operation before it into itself.
 type InputFuser interface {
-	Kernel
+	Operation
 
-	// FuseInput returns one kernel for prev and this one, which reads prev's
+	// FuseInput returns one operation for prev and this one, which reads prev's
 	// output as its input arg; that input becomes prev's input 0.
-	FuseInput(prev Kernel, arg int) (Kernel, bool)
+	FuseInput(t Target, prev Operation, arg int) (Operation, bool)
+}
+
+// A Lowerer has a choice of algorithms, which a target settles.
+type Lowerer interface {
+	Operation
+	Lower(t Target) Operation
+}
+
+// A Differ knows its derivative.
+type Differ interface {
+	Operation
+
+	// Derive returns the derivative of a loss by each input, made of other
+	// operations, for the derivative d by the output: nil for an input that
+	// Discrete names.
+	Derive(in []*G.Node, d *G.Node) ([]*G.Node, error)
+}
+
+// A Discreter has inputs without a derivative: token ids, or rows to pick.
+type Discreter interface {
+	Operation
+	Discrete(i int) bool
+}
+
+// An Unpacker multiplies with input 1, a weight that is packed. Unpacked returns the
+// operation that packs it in every run, because it is computed or may change.
+type Unpacker interface {
+	Operation
+	Unpacked() Operation
 }
 
 // Arg is an input of a kernel: numbers, or a weight packed for it.
@@ -76,10 +99,10 @@ type Arg struct {
 	Packed kernel.Packed
 }
 
-// Op makes a gorgonia Op of a Kernel. It runs on any machine: gorgonia's own
-// call Do, which allocates the result, and package engine plans memory ahead.
+// Op makes a gorgonia Op of an Operation. Gorgonia's own machine calls Do, which
+// allocates the result; package engine plans memory ahead.
 type Op struct {
-	Kernel
+	Operation
 	id    uint64
 	types []hm.Type // of the inputs, then of the output
 	shape tensor.Shape
@@ -90,8 +113,8 @@ type Op struct {
 var ids atomic.Uint64
 
 // apply adds a node to the graph of the children. All are float32 tensors.
-func apply(k Kernel, shape tensor.Shape, children ...*G.Node) (*G.Node, error) {
-	o := &Op{Kernel: k, id: ids.Add(1), shape: shape}
+func apply(k Operation, shape tensor.Shape, children ...*G.Node) (*G.Node, error) {
+	o := &Op{Operation: k, id: ids.Add(1), shape: shape}
 	for _, c := range children {
 		o.types = append(o.types, c.Type())
 	}
@@ -125,9 +148,33 @@ func (o *Op) Do(inputs ...G.Value) (_ G.Value, err error) {
 			return nil, fmt.Errorf("op: %v: input %d: %w", o, i, err)
 		}
 	}
+	k, err := KernelOf(o.Operation)
+	if err != nil {
+		return nil, err
+	}
 	out := make([]float32, o.shape.TotalSize())
-	kernel.Serial(o.Phases(out, in, make([]float32, o.Work()))...)
+	kernel.Serial(k.Phases(out, in, make([]float32, k.Work()))...)
 	return tensor.New(tensor.WithShape(o.shape...), tensor.WithBacking(out)), nil
+}
+
+// DiffWRT implements gorgonia.SDOp.
+func (o *Op) DiffWRT(inputs int) []bool {
+	wrt := make([]bool, inputs)
+	_, differs := o.Operation.(Differ)
+	discrete, _ := o.Operation.(Discreter)
+	for i := range wrt {
+		wrt[i] = differs && (discrete == nil || !discrete.Discrete(i))
+	}
+	return wrt
+}
+
+// SymDiff implements gorgonia.SDOp.
+func (o *Op) SymDiff(inputs G.Nodes, _, d *G.Node) (G.Nodes, error) {
+	k, ok := o.Operation.(Differ)
+	if !ok {
+		return nil, fmt.Errorf("op: %v has no derivative", o)
+	}
+	return k.Derive(inputs, d)
 }
 
 // ReturnsPtr implements gorgonia.Op.

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 )
 
@@ -131,6 +132,20 @@ func Python(raw []byte) string {
 		}
 	}
 	return string(raw)
+}
+
+// Unknown is the warning about a key that is not known and so was left out. It is empty
+// for null and false, which say that the key might as well not be there.
+func Unknown(key string, value json.RawMessage) string {
+	if Empty(value) {
+		return ""
+	}
+	return fmt.Sprintf("the key %.80q is not known and was left out: have %.80s", key, Python(value))
+}
+
+// Empty says whether a value is null or false.
+func Empty(value json.RawMessage) bool {
+	return string(value) == "null" || string(value) == "false"
 }
 
 // Float is a number that may be infinite or NaN.

@@ -1,20 +1,18 @@
 package cli
 
 import (
-	"cmp"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"slices"
-	"strings"
+	"os"
 	"time"
 
 	"sdgo/diffusion"
 	"sdgo/examples/tinyscenes"
-	"sdgo/sampler"
-	"sdgo/scheduler"
 )
+
+// maxPictures is the most pictures that a call makes.
+const maxPictures = 1024
 
 // Command is an example command: the flags that all of them have, and what they
 // were set to. A command adds its own flags before it calls Parse.
@@ -22,9 +20,12 @@ type Command struct {
 	*flag.FlagSet
 	Prompt  string
 	Options diffusion.Options
+	Stdin   io.Reader // where the prompt - is read
 
 	model, output  string
-	sampler        string // help, or a name
+	sampler        string   // help, or a name
+	random         bool     // the seed
+	required       []string // flags
 	load           diffusion.LoadOptions
 	about          string
 	stdout, stderr io.Writer
@@ -36,21 +37,21 @@ type Command struct {
 func New(name, about string, stdout, stderr io.Writer) *Command {
 	c := &Command{
 		FlagSet: flag.NewFlagSet(name, flag.ContinueOnError),
+		Stdin:   os.Stdin,
 		about:   about, stdout: stdout, stderr: stderr,
 		progress: newProgress(stderr),
 	}
-	c.SetOutput(io.Discard) // errors are returned, and printed once
-	c.Usage = func() {}
 	c.Options.OnStep = c.progress.step
 
 	o := &c.Options
 	c.StringVar(&c.model, "model", "", "the model's `folder` in diffusers' layout (default the demo model, tinyscenes)")
-	c.StringVar(&c.output, "o", "out.png", "the PNG `file` to write; with -n 2 and more out-0.png, out-1.png and so on")
+	c.StringVar(&c.output, "o", "out.png", "the PNG `file` to write, or - for standard output; with -n 2 and more out-0.png, out-1.png and so on")
 	c.StringVar(&o.NegativePrompt, "negative", "", "`text` that guidance leads away from")
 	c.IntVar(&o.Steps, "steps", 0, fmt.Sprintf("sampling steps, 1 to 1000 (default %d for the demo model, otherwise 50)", tinyscenes.Steps))
 	c.Float64Var(&o.Guidance, "guidance", 0, fmt.Sprintf("guidance scale; 1 and less turns it off (default %g for the demo model, otherwise 7.5)", tinyscenes.Guidance))
 	c.Float64Var(&o.GuidanceRescale, "guidance-rescale", 0, "bring the contrast of the guided prediction back, 0 to 1 (default 0)")
-	c.Uint64Var(&o.Seed, "seed", 1, "seed of the noise; the pictures of -n have this and the following ones")
+	o.Seed = 1
+	c.Var(seedFlag{&o.Seed, &c.random}, "seed", "`seed` of the noise, or -1 for a random one; the pictures of -n have this and the following ones")
 	c.IntVar(&o.Width, "width", 0, "width in pixels, a multiple of 8 (default the image's or the model's)")
 	c.IntVar(&o.Height, "height", 0, "height in pixels, a multiple of 8 (default the image's or the model's)")
 	c.IntVar(&o.Images, "n", 1, "number of pictures")
@@ -68,96 +69,24 @@ func New(name, about string, stdout, stderr io.Writer) *Command {
 	c.StringVar(&c.load.Precision, "precision", "", "float32, float16, bfloat16 or int8: how weights are kept and linear layers computed (default float32)")
 	MemoryFlag(c.FlagSet, &c.load.MaxMemory, ": what does not fit is kept in fewer bits")
 	c.IntVar(&c.load.Threads, "threads", 0, "goroutines that compute (default one for each processor)")
+	c.BoolVar(&c.progress.quiet, "quiet", false, "show no progress and no summary; notes, warnings and errors remain")
 	return c
 }
 
-// Parse reads the arguments, flags before and after the prompt, and checks what
-// can be checked without the model. It answers -help, -sampler help
-// and -schedule help, and then returns flag.ErrHelp.
-func (c *Command) Parse(args []string) error {
-	words, err := c.parseAll(args)
-	if errors.Is(err, flag.ErrHelp) {
-		c.help()
-	}
-	if err != nil {
-		return err
-	}
-	if c.sampler == "help" {
-		for _, info := range sampler.Names() {
-			fmt.Fprintf(c.stdout, "%-18s %s\n", info.Name, info.Description)
-		}
-		return flag.ErrHelp
-	}
-	if c.Options.Schedule == "help" {
-		for _, info := range scheduler.Names() {
-			fmt.Fprintf(c.stdout, "%-18s %s\n", info.Name, info.Description)
-		}
-		return flag.ErrHelp
-	}
-	given := map[string]bool{}
-	c.Visit(func(f *flag.Flag) { given[f.Name] = true })
-	for _, name := range []string{"steps", "width", "height", "n", "strength", "threads", "tile"} {
-		// to the library a zero means the default
-		if f := c.Lookup(name); given[name] && (f.Value.String() == "0" || strings.HasPrefix(f.Value.String(), "-")) {
-			return fmt.Errorf("-%s: have %s, want more than 0", name, f.Value)
-		}
-	}
-	if given["guidance"] && c.Options.Guidance == 0 {
-		c.Options.Guidance = 1 // off, as 0 is in diffusers
-	}
-	if given["sampler"] {
-		info, schedule, err := sampler.ParseLabel(c.sampler)
-		if err != nil {
-			return fmt.Errorf("-sampler: %w", err)
-		}
-		if c.Options.Sampler, err = sampler.ByName(info.Name); err != nil {
-			return fmt.Errorf("-sampler: %w", err)
-		}
-		c.Options.Schedule = cmp.Or(c.Options.Schedule, schedule)
-	}
-	if given["model"] && c.model == "" {
-		return errors.New("-model: have an empty name, want a folder")
-	}
-	if c.model == "" {
-		c.Options.Guidance = cmp.Or(c.Options.Guidance, tinyscenes.Guidance)
-		c.Options.Steps = cmp.Or(c.Options.Steps, tinyscenes.Steps)
-	}
-	if len(words) == 0 {
-		return fmt.Errorf("have no prompt, want one: %s [flags] \"a red house\" (-help lists the flags)", c.Name())
-	}
-	c.Prompt = strings.Join(words, " ")
-	return checkOutput(c.output)
-}
-
-// parseAll parses flags wherever they stand and returns the other arguments.
-// All that follows "--" is no flag.
-func (c *Command) parseAll(args []string) (words []string, err error) {
-	for {
-		if err := c.FlagSet.Parse(args); err != nil {
-			return nil, err
-		}
-		rest := c.Args()
-		if read := len(args) - len(rest); read > 0 && args[read-1] == "--" {
-			return slices.Concat(words, rest), nil
-		}
-		if len(rest) == 0 {
-			return words, nil
-		}
-		words, args = append(words, rest[0]), rest[1:]
-	}
-}
-
-func (c *Command) help() {
-	fmt.Fprintf(c.stdout, "%s %s.\n\nUsage: %[1]s [flags] prompt\n\n", c.Name(), c.about)
-	c.SetOutput(c.stdout)
-	c.PrintDefaults()
+// File adds a flag for a file that must be given.
+func (c *Command) File(name, usage string) *string {
+	c.required = append(c.required, name)
+	return c.String(name, "", usage)
 }
 
 // Load loads the model that the flags name, and prints what the model's files had
 // that was not taken into account.
 func (c *Command) Load() (pipe *diffusion.Pipeline, err error) {
 	begin := time.Now()
-	defer func() { c.loading = time.Since(begin) }()
+	defer func() {
+		c.progress.since = time.Now()
+		c.loading = c.progress.since.Sub(begin)
+	}()
 	if c.model == "" {
 		pipe, err = diffusion.LoadFS(tinyscenes.FS, &c.load)
 	} else {

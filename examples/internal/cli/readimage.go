@@ -43,7 +43,7 @@ func (c *Command) ReadMask(path string, img image.Image) (image.Image, error) {
 		return nil, err
 	}
 	if have, want := mask.Bounds().Size(), img.Bounds().Size(); have != want {
-		fmt.Fprintf(c.stderr, "%s: note: the mask has %d×%d pixels and is stretched over the image's %d×%d\n", c.Name(), have.X, have.Y, want.X, want.Y)
+		c.note("the mask has %d×%d pixels and is stretched over the image's %d×%d", have.X, have.Y, want.X, want.Y)
 	}
 	return mask, nil
 }

@@ -21,10 +21,18 @@ import (
 // Command is the body of an example command.
 type Command func(context.Context, *cli.Command, []string) error
 
-// Run runs a command and returns its exit status and what it wrote.
+// Run runs a command, with nothing on its standard input, and returns its exit
+// status and what it wrote.
 func Run(ctx context.Context, run Command, args ...string) (status int, stdout, stderr string) {
+	return RunOn(ctx, "", run, args...)
+}
+
+// RunOn is Run with a standard input.
+func RunOn(ctx context.Context, stdin string, run Command, args ...string) (status int, stdout, stderr string) {
 	var out, err bytes.Buffer
-	status = cli.Run(ctx, cli.New("test", "is tested", &out, &err), run, args)
+	c := cli.New("test", "is tested", &out, &err)
+	c.Stdin = strings.NewReader(stdin)
+	status = cli.Run(ctx, c, run, args)
 	return status, out.String(), err.String()
 }
 
@@ -32,9 +40,20 @@ func Run(ctx context.Context, run Command, args ...string) (status int, stdout, 
 // contains the message, and the working folder as it was.
 func Fails(t *testing.T, run Command, message string, args ...string) {
 	t.Helper()
+	ends(t, 1, run, message, args)
+}
+
+// Misused wants the same with status 2: what the command was asked for is wrong.
+func Misused(t *testing.T, run Command, message string, args ...string) {
+	t.Helper()
+	ends(t, 2, run, message, args)
+}
+
+func ends(t *testing.T, want int, run Command, message string, args []string) {
+	t.Helper()
 	before := names(t)
 	status, stdout, stderr := Run(t.Context(), run, args...)
-	assert.Equal(t, 1, status)
+	assert.Equal(t, want, status, stderr)
 	assert.Empty(t, stdout)
 	assert.Contains(t, stderr, message)
 	assert.Equal(t, 1, strings.Count(stderr, "\n"), stderr)

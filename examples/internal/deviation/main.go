@@ -152,8 +152,8 @@ func run(ctx context.Context, seeds int, name, sheet string) error {
 
 // load loads the demo model with a U-Net that counts its work.
 func load(done *work) (*diffusion.Pipeline, error) {
-	eng, err := engine.New(&engine.Options{Trace: func(k op.Kernel, d time.Duration) {
-		done.flops += op.CostOf(k).FLOPs
+	eng, err := engine.New(&engine.Options{Trace: func(o op.Operation, d time.Duration) {
+		done.flops += o.Cost().FLOPs
 		done.time += d
 	}})
 	if err != nil {
@@ -176,7 +176,7 @@ func load(done *work) (*diffusion.Pipeline, error) {
 		return nil, err
 	}
 	var config scheduler.Config
-	if err := loader.ReadJSON(tinyscenes.FS, "scheduler/scheduler_config.json", &config); err != nil {
+	if err := loader.ReadJSON(context.Background(), tinyscenes.FS, "scheduler/scheduler_config.json", &config); err != nil {
 		return nil, err
 	}
 	return diffusion.New(tokenizer, text, u, v, &config)

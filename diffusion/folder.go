@@ -1,0 +1,78 @@
+package diffusion
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+
+	"sdgo/internal/loader"
+	"sdgo/internal/nn"
+)
+
+// describeFolder says what a folder without a model_index.json is, or "" if nothing
+// tells. It is for error messages.
+func describeFolder(ctx context.Context, fsys fs.FS) string {
+	var config struct {
+		Class         json.RawMessage `json:"_class_name"`
+		Architectures []string        `json:"architectures"`
+		ModelType     string          `json:"model_type"`
+	}
+	if err := loader.ReadJSON(ctx, fsys, "config.json", &config); err == nil {
+		class, _ := nn.ClassName(config.Class)
+		switch {
+		case class != "":
+			return "the folder of " + nn.Describe(class) + " alone"
+		case len(config.Architectures) > 0:
+			return "the folder of " + nn.Describe(config.Architectures[0]) + " alone"
+		case config.ModelType != "":
+			return fmt.Sprintf("the folder of a model of type %.80q", config.ModelType)
+		}
+		return "the folder of one model alone"
+	}
+	for _, sign := range []struct{ file, what string }{
+		{"scheduler_config.json", "the folder of a scheduler alone"},
+		{"tokenizer_config.json", "the folder of a tokenizer alone"},
+		{"vocab.json", "the folder of a tokenizer alone"},
+		{"tokenizer.json", "the folder of a tokenizer alone"},
+		{"adapter_config.json", "the folder of a LoRA"},
+		{"pytorch_lora_weights.safetensors", "the folder of a LoRA"},
+		{"snapshots", "a folder of the Hugging Face cache, whose models are the folders in snapshots"},
+	} {
+		if _, err := fs.Stat(fsys, sign.file); err == nil {
+			return sign.what
+		}
+	}
+	entries, _ := fs.ReadDir(fsys, ".")
+	checkpoint := ""
+	for _, e := range entries {
+		if e.IsDir() {
+			if _, err := fs.Stat(fsys, path.Join(e.Name(), indexFile)); err == nil {
+				return fmt.Sprintf("a folder around that of a model, %.80q", e.Name())
+			}
+		} else if singleFile(e.Name()) {
+			checkpoint = e.Name()
+		}
+	}
+	switch {
+	case checkpoint != "":
+		return fmt.Sprintf("a folder with a checkpoint in one file, %.80q: %s", checkpoint, convert)
+	case len(entries) == 0:
+		return "an empty folder"
+	}
+	return ""
+}
+
+// convert tells what to do with a checkpoint in one file.
+const convert = "diffusers' from_single_file and save_pretrained make a folder of it"
+
+// singleFile says whether a file's name is that of a checkpoint in one file.
+func singleFile(name string) bool {
+	switch strings.ToLower(path.Ext(name)) {
+	case ".safetensors", ".ckpt", ".pt", ".pth", ".gguf":
+		return true
+	}
+	return false
+}

@@ -1,0 +1,162 @@
+package diffusion
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"sdgo/internal/golden"
+)
+
+// A pipeline counts by its parts, whatever its name.
+func TestPipelineClasses(t *testing.T) {
+	const controlnet = `["diffusers", "ControlNetModel"]`
+	for _, tt := range []struct {
+		keys     map[string]string
+		warnings []string
+	}{
+		{map[string]string{"_class_name": `"StableDiffusionImg2ImgPipeline"`}, nil},
+		{map[string]string{"_class_name": `"StableDiffusionPipelineSafe"`, "requires_safety_checker": "true"}, nil},
+		{map[string]string{"_class_name": `"StableDiffusionPAGPipeline"`, "pag_applied_layers": `["mid", "up"]`}, nil},
+		{map[string]string{"_class_name": `"LatentConsistencyModelPipeline"`, "image_encoder": "[null, null]"}, nil},
+		{map[string]string{"_class_name": `"CycleDiffusionPipeline"`}, nil},
+		{map[string]string{"_class_name": `"StableDiffusionXLPipeline"`}, nil}, // with the parts of another
+		{map[string]string{"_class_name": "null"}, nil},
+		{map[string]string{"_class_name": `["module", "MyPipeline"]`, "_module": `["a", 1]`}, nil},
+		{map[string]string{"_class_name": `"FlaxStableDiffusionPipeline"`, "unet": `["diffusers", "FlaxUNet2DConditionModel"]`, "text_encoder": `["transformers", "FlaxCLIPTextModel"]`}, nil},
+		{map[string]string{"tokenizer": `["transformers", "CLIPTokenizerFast"]`}, nil},
+		{map[string]string{"safety_checker": `["stable_diffusion", "StableDiffusionSafetyChecker"]`}, nil},
+		{map[string]string{"unet": "null", "vae": "null", "text_encoder": "null", "tokenizer": "null", "scheduler": "null"}, nil}, // not listed
+		{map[string]string{"_class_name": `"StableDiffusionControlNetPipeline"`, "controlnet": controlnet},
+			[]string{`model_index.json: the part "controlnet", a ControlNetModel (a network that steers a U-Net), was left out`}},
+		{map[string]string{"nothing": `["diffusers", "ControlNetModel"]`}, nil}, // has no folder
+	} {
+		model := golden.Folder(t, "class-name")
+		model["model_index.json"] = setKeys(t, model, "model_index.json", tt.keys)
+		model["controlnet/config.json"] = &fstest.MapFile{Data: []byte("{}")}
+		model["safety_checker/config.json"] = &fstest.MapFile{Data: []byte("{}")}
+		assert.Equal(t, tt.warnings, loadFolder(t, model, nil).Warnings, "%v", tt.keys)
+	}
+}
+
+// The error says what a folder is that is another.
+func TestOtherPipelines(t *testing.T) {
+	part := func(class string) string { return `["diffusers", "` + class + `"]` }
+	for _, tt := range []struct {
+		keys map[string]string
+		want string
+	}{
+		{map[string]string{"_class_name": `"StableDiffusionXLPipeline"`, "text_encoder_2": part("CLIPTextModelWithProjection")},
+			`model_index.json: have a "StableDiffusionXLPipeline", want a StableDiffusionPipeline or another with its parts: text_encoder_2 belongs to Stable Diffusion XL`},
+		{map[string]string{"_class_name": `"StableDiffusion3Pipeline"`, "unet": "null", "transformer": part("SD3Transformer2DModel")}, "transformer belongs to a diffusion transformer"},
+		{map[string]string{"_class_name": `"FluxPipeline"`, "text_encoder_2": part("T5EncoderModel")}, `have a "FluxPipeline"`},
+		{map[string]string{"_class_name": `"StableDiffusionDepth2ImgPipeline"`, "depth_estimator": part("DPTForDepthEstimation")}, "depth_estimator belongs to a model for depth to image"},
+		{map[string]string{"_class_name": `"StableDiffusionUpscalePipeline"`, "low_res_scheduler": part("DDPMScheduler")}, "low_res_scheduler belongs to an upscaler"},
+		{map[string]string{"_class_name": `"DDPMPipeline"`, "unet": part("UNet2DModel")}, "unet is a UNet2DModel (a U-Net without text), want UNet2DConditionModel"},
+		{map[string]string{"vae": part("AutoencoderTiny")}, "vae is an AutoencoderTiny (a small autoencoder, TAESD), want AutoencoderKL"},
+		{map[string]string{"vae": part("VQModel")}, "vae is a VQModel (an autoencoder with a codebook), want AutoencoderKL"},
+		{map[string]string{"_class_name": `"AltDiffusionPipeline"`, "text_encoder": part("RobertaSeriesModelWithTransformation")}, "text_encoder is a RobertaSeriesModelWithTransformation (the text encoder of AltDiffusion)"},
+		{map[string]string{"tokenizer": part("T5Tokenizer")}, "tokenizer is a T5Tokenizer, want CLIPTokenizer"},
+		{map[string]string{"_class_name": `"OnnxStableDiffusionPipeline"`, "unet": part("OnnxRuntimeModel")}, "unet is an OnnxRuntimeModel (a model for ONNX Runtime)"},
+		{map[string]string{"unet": "[null, null]"}, "unet is null"},
+		{map[string]string{"unet": "3"}, "unet: have 3, want [library, class]"},
+		{map[string]string{"_class_name": "7"}, "_class_name: have 7, want a name or [module, name]"},
+		{map[string]string{"_class_name": "[]"}, "_class_name: have [], want a name or [module, name]"},
+	} {
+		model := golden.Folder(t, "class-name")
+		model["model_index.json"] = setKeys(t, model, "model_index.json", tt.keys)
+		for key := range tt.keys {
+			model[key+"/config.json"] = &fstest.MapFile{Data: []byte("{}")}
+		}
+		_, err := LoadFS(model, nil)
+		assert.ErrorContains(t, err, "diffusion: load: ")
+		assert.ErrorContains(t, err, tt.want)
+	}
+	model := golden.Folder(t, "class-name")
+	model["model_index.json"] = setKeys(t, model, "model_index.json", map[string]string{"text_encoder": "null"})
+	for name := range model {
+		if strings.HasPrefix(name, "text_encoder/") {
+			delete(model, name)
+		}
+	}
+	_, err := LoadFS(model, nil)
+	assert.ErrorContains(t, err, "there is no text_encoder")
+}
+
+// Another model in the place of a part.
+func TestOtherParts(t *testing.T) {
+	const unetFile, vaeFile = "unet/config.json", "vae/config.json"
+	for _, tt := range []struct {
+		file string
+		keys map[string]string
+		want string
+	}{
+		{unetFile, map[string]string{"_class_name": `"UNet2DModel"`}, "unet/config.json: have a UNet2DModel (a U-Net without text), want a UNet2DConditionModel"},
+		{unetFile, map[string]string{"_class_name": `"ControlNetModel"`}, "unet/config.json: have a ControlNetModel (a network that steers a U-Net)"},
+		{unetFile, map[string]string{"_class_name": "null", "conditioning_channels": "3"}, "conditioning_channels: have a key of a ControlNetModel"},
+		{vaeFile, map[string]string{"_class_name": `"VQModel"`}, "vae/config.json: have a VQModel (an autoencoder with a codebook), want an AutoencoderKL"},
+		{vaeFile, map[string]string{"_class_name": `"AutoencoderTiny"`}, "vae/config.json: have an AutoencoderTiny"},
+		{vaeFile, map[string]string{"_class_name": "null", "encoder_block_out_channels": "[64]"}, "have a key of an AutoencoderTiny"},
+		{vaeFile, map[string]string{"quantization_config": `{"load_in_8bit": true}`}, "have quantized weights"},
+	} {
+		model := golden.Folder(t, "class-name")
+		model[tt.file] = setKeys(t, model, tt.file, tt.keys)
+		_, err := LoadFS(model, nil)
+		assert.ErrorContains(t, err, tt.want)
+	}
+	for name, want := range map[string]string{
+		"tiny-depth":       "the U-Net reads 5 channels (in_channels), want 4, the VAE's latents, or 9 for inpainting: this is a model for depth to image",
+		"tiny-x4-upscaler": "the U-Net reads 7 channels (in_channels), want 4, the VAE's latents, or 9 for inpainting: this is an upscaler",
+	} {
+		model := golden.Folder(t, "class-name")
+		other := golden.Model(t, name)
+		for _, file := range []string{"config.json", "diffusion_pytorch_model.safetensors"} {
+			data, err := fs.ReadFile(other, "unet/"+file)
+			require.NoError(t, err)
+			model["unet/"+file] = &fstest.MapFile{Data: data}
+		}
+		_, err := LoadFS(model, nil)
+		assert.ErrorContains(t, err, want)
+	}
+}
+
+// What is no pipeline's folder at all.
+func TestNoPipeline(t *testing.T) {
+	text := func(s string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(s)} }
+	for _, tt := range []struct {
+		folder fstest.MapFS
+		want   string
+	}{
+		{fstest.MapFS{"config.json": text(`{"_class_name": "UNet2DModel"}`)}, "have the folder of a UNet2DModel (a U-Net without text) alone, want that of a pipeline"},
+		{fstest.MapFS{"config.json": text(`{"_class_name": "ControlNetModel", "x": NaN}`)}, "a ControlNetModel (a network that steers a U-Net)"},
+		{fstest.MapFS{"config.json": text(`{"_class_name": "VQModel"}`)}, "a VQModel"},
+		{fstest.MapFS{"config.json": text(`{"_class_name": "AutoencoderTiny"}`)}, "an AutoencoderTiny"},
+		{fstest.MapFS{"config.json": text(`{"_class_name": "UNet2DConditionModel"}`)}, "the folder of a UNet2DConditionModel alone"},
+		{fstest.MapFS{"config.json": text(`{"architectures": ["CLIPTextModel"]}`)}, "the folder of a CLIPTextModel alone"},
+		{fstest.MapFS{"config.json": text(`{"model_type": "llama"}`)}, `a model of type "llama"`},
+		{fstest.MapFS{"config.json": text(`{`)}, "model_index.json"},
+		{fstest.MapFS{"scheduler_config.json": text(`{}`)}, "the folder of a scheduler alone"},
+		{fstest.MapFS{"vocab.json": text(`{}`)}, "the folder of a tokenizer alone"},
+		{fstest.MapFS{"pytorch_lora_weights.safetensors": text("")}, "the folder of a LoRA"},
+		{fstest.MapFS{"snapshots/0123/model_index.json": text("{}")}, "Hugging Face cache"},
+		{fstest.MapFS{"model/model_index.json": text("{}")}, `a folder around that of a model, "model"`},
+		{fstest.MapFS{"v1-5.safetensors": text("")}, `a checkpoint in one file, "v1-5.safetensors": diffusers' from_single_file`},
+		{fstest.MapFS{"notes.txt": text("")}, "diffusion: load: loader: open model_index.json"},
+		{fstest.MapFS{}, "an empty folder"},
+	} {
+		_, err := LoadFS(tt.folder, nil)
+		assert.ErrorContains(t, err, tt.want)
+		assert.ErrorContains(t, err, "diffusion: load: ")
+		assert.ErrorIs(t, err, fs.ErrNotExist)
+	}
+	file := filepath.Join(t.TempDir(), "v1-5.ckpt")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	_, err := Load(file, nil)
+	assert.ErrorContains(t, err, "have a file, want a folder in diffusers' layout: diffusers' from_single_file")
+}

@@ -1,0 +1,134 @@
+package cli
+
+import (
+	"bytes"
+	"fmt"
+	"image/png"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/term"
+
+	"sdgo/diffusion"
+	"sdgo/internal/atomicfile"
+)
+
+// standardOutput as a file's name means the command's.
+const standardOutput = "-"
+
+// names lists the files of a run. Numbers have as many digits as the last one, so
+// that names sort.
+func (c *Command) names() []string {
+	n := c.Options.Images
+	if n == 1 {
+		return []string{c.output}
+	}
+	ext := filepath.Ext(c.output)
+	digits := len(fmt.Sprint(n - 1))
+	names := make([]string, n)
+	for i := range names {
+		names[i] = fmt.Sprintf("%s-%0*d%s", strings.TrimSuffix(c.output, ext), digits, i, ext)
+	}
+	return names
+}
+
+// checkOutput finds out before the run whether all its files can be written.
+func (c *Command) checkOutput() error {
+	if c.output == standardOutput {
+		if c.Options.Images > 1 {
+			return misusef("-o: have - for standard output, which takes one picture, and -n %d: want a file", c.Options.Images)
+		}
+		if f, ok := c.stdout.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+			return misusef("-o: standard output is a terminal, want a file or a pipe")
+		}
+		return nil
+	}
+	if c.output == "" {
+		return misusef("-o: have an empty name, want a file, or - for standard output")
+	}
+	if ext := filepath.Ext(c.output); ext != "" && !strings.EqualFold(ext, ".png") {
+		return misusef("-o: have %s, want a name that ends in .png", c.output)
+	}
+	if c.Options.Images > maxPictures {
+		return misusef("-n: have %d, want 1 to %d", c.Options.Images, maxPictures)
+	}
+	for _, name := range c.names() {
+		if err := atomicfile.Check(name); err != nil {
+			return fmt.Errorf("-o: %w", err)
+		}
+	}
+	return nil
+}
+
+// Save writes the pictures, all or none, and tells what was cut from the prompt,
+// which seed made which file, and how long everything took.
+func (c *Command) Save(r *diffusion.Result) error {
+	c.progress.clear(false)
+	for _, cutOff := range []struct{ what, text string }{
+		{"prompt", r.Truncated}, {"negative prompt", r.TruncatedNegative},
+	} {
+		if cutOff.text != "" {
+			c.note("the %s is too long for the text encoder; left out: %q", cutOff.what, cut(cutOff.text, maxText))
+		}
+	}
+	names := c.names()
+	if err := c.write(names, r); err != nil {
+		return err
+	}
+	if c.progress.quiet {
+		return nil
+	}
+	for i, name := range names {
+		if name == standardOutput {
+			name = "standard output"
+		}
+		names[i] = fmt.Sprintf("%s (seed %d)", visible(name), r.Seeds[i])
+	}
+	t := r.Timings
+	fmt.Fprintf(c.stderr, "%s: load %s, encode %s, %d steps %s%s, decode %s\n",
+		strings.Join(names, ", "), seconds(c.loading), seconds(t.TextEncoder+t.VAEEncoder), c.progress.steps, seconds(t.Sampling), reused(r), seconds(t.VAEDecoder))
+	return nil
+}
+
+// write writes all files before it puts the first one at its place.
+func (c *Command) write(names []string, r *diffusion.Result) error {
+	var files []*atomicfile.File
+	for i, img := range r.Images {
+		var b bytes.Buffer
+		if err := png.Encode(&b, img); err != nil {
+			return err
+		}
+		if names[i] == standardOutput {
+			if _, err := c.stdout.Write(b.Bytes()); err != nil {
+				return fmt.Errorf("-o: standard output: %v", err) // not wrapped: a closed pipe is worth a word here
+			}
+			continue
+		}
+		f, err := atomicfile.Create(names[i])
+		if err != nil {
+			return err
+		}
+		defer f.Discard()
+		if _, err := f.Write(b.Bytes()); err != nil {
+			return err
+		}
+		files = append(files, f)
+	}
+	return atomicfile.Commit(files...)
+}
+
+// reused tells how many calls of the U-Net were not whole, over all images.
+func reused(r *diffusion.Result) string {
+	if r.Reused == nil {
+		return ""
+	}
+	sum := 0
+	for _, n := range r.Reused {
+		sum += n
+	}
+	return fmt.Sprintf(" (%d of %d U-Net calls in part)", sum, r.Timings.Calls*len(r.Reused))
+}
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%.2f s", d.Seconds()) }

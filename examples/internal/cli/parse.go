@@ -1,0 +1,118 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"strings"
+
+	"sdgo/examples/tinyscenes"
+	"sdgo/sampler"
+	"sdgo/scheduler"
+)
+
+// Parse reads the arguments, flags before and after the prompt, and checks what
+// can be checked without the model. It answers -help, -sampler help
+// and -schedule help, and then returns flag.ErrHelp.
+func (c *Command) Parse(ctx context.Context, args []string) error {
+	words, err := ParseFlags(c.FlagSet, args)
+	if errors.Is(err, flag.ErrHelp) {
+		c.help()
+	}
+	if err != nil {
+		return err
+	}
+	if c.listed() {
+		return flag.ErrHelp
+	}
+	given := map[string]bool{}
+	c.Visit(func(f *flag.Flag) { given[f.Name] = true })
+	if err := c.check(given); err != nil {
+		return Misuse(err)
+	}
+	if given["guidance"] && c.Options.Guidance == 0 {
+		c.Options.Guidance = 1 // off, as 0 is in diffusers
+	}
+	if c.model == "" {
+		c.Options.Guidance = cmp.Or(c.Options.Guidance, tinyscenes.Guidance)
+		c.Options.Steps = cmp.Or(c.Options.Steps, tinyscenes.Steps)
+	}
+	if err := c.checkOutput(); err != nil {
+		return err
+	}
+	if c.Prompt, err = c.readPrompt(ctx, words); err != nil {
+		return err
+	}
+	if c.random {
+		c.note("seed %d, drawn at random", c.Options.Seed)
+	}
+	return nil
+}
+
+// listed says whether the flags asked for a list of names, and prints it.
+func (c *Command) listed() bool {
+	switch {
+	case c.sampler == "help":
+		for _, info := range sampler.Names() {
+			fmt.Fprintf(c.stdout, "%-18s %s\n", info.Name, info.Description)
+		}
+	case c.Options.Schedule == "help":
+		for _, info := range scheduler.Names() {
+			fmt.Fprintf(c.stdout, "%-18s %s\n", info.Name, info.Description)
+		}
+	default:
+		return false
+	}
+	return true
+}
+
+// check checks the values of the flags that were given, and looks names up.
+func (c *Command) check(given map[string]bool) error {
+	for _, name := range []string{"steps", "width", "height", "n", "strength", "threads", "tile"} {
+		// to the library a zero means the default
+		if f := c.Lookup(name); given[name] && (f.Value.String() == "0" || strings.HasPrefix(f.Value.String(), "-")) {
+			return fmt.Errorf("-%s: have %s, want more than 0", name, f.Value)
+		}
+	}
+	if given["model"] && c.model == "" {
+		return errors.New("-model: have an empty name, want a folder")
+	}
+	for _, name := range c.required {
+		if c.Lookup(name).Value.String() == "" {
+			return fmt.Errorf("-%s: have no file, want one: %s", name, c.usage())
+		}
+	}
+	if given["sampler"] {
+		info, schedule, err := sampler.ParseLabel(c.sampler)
+		if err != nil {
+			return fmt.Errorf("-sampler: %w (-sampler help lists all)", UnknownSampler(c.sampler))
+		}
+		if c.Options.Sampler, err = sampler.ByName(info.Name); err != nil {
+			return fmt.Errorf("-sampler: %w", err)
+		}
+		c.Options.Schedule = cmp.Or(c.Options.Schedule, schedule)
+	}
+	if name := c.Options.Schedule; given["schedule"] {
+		if _, err := scheduler.Lookup(name); err != nil {
+			return fmt.Errorf("-schedule: %w (-schedule help lists all)", UnknownSchedule(name))
+		}
+	}
+	return nil
+}
+
+// usage is how the command is called.
+func (c *Command) usage() string { return c.Name() + " " + c.arguments() }
+
+func (c *Command) arguments() string {
+	s := "[flags] "
+	for _, name := range c.required {
+		s += "-" + name + " file "
+	}
+	return s + "prompt"
+}
+
+func (c *Command) help() {
+	Help(c.stdout, c.FlagSet, c.about, c.arguments()+"\n\nThe prompt - is read from standard input; all that follows -- is prompt.")
+}

@@ -1,0 +1,27 @@
+package kernel
+
+// Multiply sets out = a·b, elementwise. out may be a or b.
+func Multiply(out, a, b []float32) Phase {
+	need("multiply", "out", out, len(a))
+	need("multiply", "b", b, len(a))
+	return splitRows(len(a), 1, func(from, to int) {
+		for i := from; i < to; i++ {
+			out[i] = a[i] * b[i]
+		}
+	})
+}
+
+// ScaleChannels multiplies every pixel of x [pixels c] by scale [c]. out may be x.
+func ScaleChannels(out, x, scale []float32, pixels, c int) Phase {
+	need("scale channels", "out", out, pixels*c)
+	need("scale channels", "x", x, pixels*c)
+	need("scale channels", "scale", scale, c)
+	return splitRows(pixels, c, func(from, to int) {
+		for r := from; r < to; r++ {
+			row, src := out[r*c:][:c], x[r*c:][:c]
+			for i, v := range src {
+				row[i] = v * scale[i]
+			}
+		}
+	})
+}

@@ -1,0 +1,126 @@
+package op_test
+
+import (
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"sdgo/internal/engine"
+	"sdgo/internal/golden"
+)
+
+// forwardTolerance is relative to the largest output: float32 rounding of sums of up to
+// a thousand products, and of Winograd's transforms.
+const forwardTolerance = 3e-6
+
+// runners are the machines that compute a node from its inputs' values.
+var runners = map[string]func(t *testing.T, in []*G.Node, values [][]float32, out *G.Node) []float32{
+	"our machine":         onOurs(1),
+	"two threads of ours": onOurs(2),
+	"gorgonia's":          onTape,
+}
+
+func onOurs(threads int) func(*testing.T, []*G.Node, [][]float32, *G.Node) []float32 {
+	return func(t *testing.T, in []*G.Node, values [][]float32, out *G.Node) []float32 {
+		plan, err := engine.NewPlan(in, []*G.Node{out})
+		require.NoError(t, err)
+		eng, err := engine.New(&engine.Options{Threads: threads})
+		require.NoError(t, err)
+		y := make([]float32, out.Shape().TotalSize())
+		require.NoError(t, eng.Run(t.Context(), plan, values, [][]float32{y}))
+		return y
+	}
+}
+
+func onTape(t *testing.T, in []*G.Node, values [][]float32, out *G.Node) []float32 {
+	for i, n := range in {
+		require.NoError(t, G.Let(n, engine.Tensor(values[i], n.Shape()...)))
+	}
+	var v G.Value
+	G.Read(out, &v)
+	tape := G.NewTapeMachine(in[0].Graph())
+	defer tape.Close()
+	require.NoError(t, tape.RunAll())
+	return v.(*tensor.Dense).Float32s()
+}
+
+// spreads has the operations whose work takes a NaN further than their definition: zero
+// times NaN of a key that is not seen, or the other pixels of Winograd's tile.
+var spreads = map[string]bool{"causal attention": true, "conv2d {5 6 128 128 3 1 {1 1 1 1}}": true}
+
+// Every operation gives what its reference in float64 gives, on every machine with the
+// same bytes, and NaN where that has NaN.
+func TestOperations(t *testing.T) {
+	for _, c := range operations() {
+		if c.reference == nil {
+			continue
+		}
+		t.Run(c.name, func(t *testing.T) {
+			for bad := -1; bad < len(c.shapes); bad++ { // an input with a NaN, or none
+				if _, fixed := c.fixed[bad]; fixed {
+					continue
+				}
+				values, wide := c.values(bad)
+				want := c.reference(wide)
+				var first []float32
+				for name, run := range runners {
+					in := nodes(c.shapes...)
+					out, err := c.make(in)
+					require.NoError(t, err)
+					got := run(t, in, values, out)
+					if first == nil {
+						first = append(first, got...)
+					}
+					assert.Equal(t, bits(first), bits(got), name)
+				}
+				compareWithNaN(t, want, first, spreads[c.name])
+			}
+		})
+	}
+}
+
+// values returns normal numbers for all inputs, with a NaN in one of them, and the same
+// in float64.
+func (c operationCase) values(bad int) (narrow [][]float32, wide [][]float64) {
+	for i, shape := range c.shapes {
+		x, fixed := c.fixed[i]
+		if !fixed {
+			x = randoms(tensor.Shape(shape).TotalSize())
+		}
+		if i == bad {
+			x[len(x)/2] = float32(math.NaN())
+		}
+		narrow, wide = append(narrow, x), append(wide, toFloat64(x))
+	}
+	return narrow, wide
+}
+
+func compareWithNaN(t *testing.T, want []float64, got []float32, spreads bool) {
+	require.Len(t, got, len(want))
+	var w, g []float32
+	for i, v := range want {
+		nan := got[i] != got[i]
+		if math.IsNaN(v) != nan && !(nan && spreads) {
+			t.Fatalf("at %d: have %v, want %v", i, got[i], v)
+		}
+		if !nan {
+			w, g = append(w, float32(v)), append(g, got[i])
+		}
+	}
+	golden.Close(t, w, g, forwardTolerance, "output")
+}
+
+// bits makes numbers comparable: all NaNs are one.
+func bits(x []float32) []uint32 {
+	b := make([]uint32, len(x))
+	for i, v := range x {
+		if b[i] = math.Float32bits(v); v != v {
+			b[i] = math.Float32bits(float32(math.NaN()))
+		}
+	}
+	return b
+}

@@ -1,0 +1,51 @@
+package op
+
+import (
+	"fmt"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"sdgo/internal/kernel"
+)
+
+// sumPixels adds up the pixels of each sample, and repeatPixels gives each the same.
+type (
+	sumPixels    struct{ n, pixels, c int }
+	repeatPixels sumPixels
+)
+
+// SumPixels maps x [N ... C] to [N C].
+func SumPixels(x *G.Node) (*G.Node, error) {
+	s := x.Shape()
+	if len(s) < 2 {
+		return nil, fmt.Errorf("op: sum: have x %v, want [N ... C]", []int(s))
+	}
+	n, c := s[0], s[len(s)-1]
+	return apply(sumPixels{n, s.TotalSize() / n / c, c}, tensor.Shape{n, c}, x)
+}
+
+func (k sumPixels) String() string    { return fmt.Sprintf("sum %d×%d×%d", k.n, k.pixels, k.c) }
+func (k repeatPixels) String() string { return fmt.Sprintf("repeat %d×%d×%d", k.n, k.pixels, k.c) }
+func (k sumPixels) Work() int         { return 0 }
+func (k sumPixels) Cost() Cost        { return moving }
+func (k repeatPixels) Work() int      { return 0 }
+func (k repeatPixels) Cost() Cost     { return moving }
+
+func (k sumPixels) Derive(in []*G.Node, d *G.Node) ([]*G.Node, error) {
+	dx, err := apply(repeatPixels(k), in[0].Shape().Clone(), d)
+	return []*G.Node{dx}, err
+}
+
+func (k repeatPixels) Derive(_ []*G.Node, d *G.Node) ([]*G.Node, error) {
+	dx, err := SumPixels(d)
+	return []*G.Node{dx}, err
+}
+
+func (k sumPixels) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {
+	return []kernel.Phase{kernel.SumPixels(out, in[0].Data, k.n, k.pixels, k.c)}
+}
+
+func (k repeatPixels) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {
+	return []kernel.Phase{kernel.RepeatPixels(out, in[0].Data, k.n, k.pixels, k.c)}
+}

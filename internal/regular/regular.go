@@ -1,0 +1,146 @@
+// Package regular opens regular files and nothing else: opening a pipe would wait for
+// its other end, and a device may never end.
+package regular
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+)
+
+// OS is the operating system's files by any path, as [os.Open] takes it.
+type OS struct{}
+
+// Open implements fs.FS.
+func (OS) Open(name string) (fs.File, error) { return os.Open(name) }
+
+// Stat implements fs.StatFS.
+func (OS) Stat(name string) (fs.FileInfo, error) { return os.Stat(name) }
+
+// Open opens a file of fsys. It is an error, found before the file is opened as far as
+// the file system can tell, if that is not a regular file. See
+// [Reader] about ctx.
+func Open(ctx context.Context, fsys fs.FS, name string) (fs.File, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	mode, err := look(fsys, name)
+	if err == nil {
+		err = check(mode)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	f, err := fsys.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil {
+		err = check(info.Mode())
+	}
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return f, nil
+}
+
+// look returns the mode of a file without opening it, or that of a regular one if the
+// file system does not tell.
+func look(fsys fs.FS, name string) (fs.FileMode, error) {
+	if s, ok := fsys.(fs.StatFS); ok {
+		info, err := s.Stat(name)
+		if err != nil {
+			return 0, nil // opening it says what is wrong
+		}
+		return info.Mode(), nil
+	}
+	entries, err := list(fsys, path.Dir(name))
+	switch {
+	case err == nil:
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrInvalid), errors.Is(err, fs.ErrPermission):
+		return 0, nil // a folder that cannot be listed may have files
+	default:
+		return 0, err
+	}
+	for _, e := range entries {
+		if e.Name() == path.Base(name) {
+			return e.Type() &^ fs.ModeSymlink, nil // where a link leads is not told
+		}
+	}
+	return 0, nil
+}
+
+// list returns what is in a folder, or nothing if the file system has no folders.
+func list(fsys fs.FS, dir string) ([]fs.DirEntry, error) {
+	if l, ok := fsys.(fs.ReadDirFS); ok {
+		return l.ReadDir(dir)
+	}
+	f, err := fsys.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if l, ok := f.(fs.ReadDirFile); ok {
+		return l.ReadDir(-1)
+	}
+	return nil, nil
+}
+
+// check is an error for the mode of all but regular files.
+func check(mode fs.FileMode) error {
+	kinds := []struct {
+		bit  fs.FileMode
+		name string
+	}{
+		{fs.ModeDir, "a directory"}, {fs.ModeNamedPipe, "a named pipe"}, {fs.ModeSocket, "a socket"}, {fs.ModeDevice, "a device"},
+	}
+	for _, k := range kinds {
+		if mode&k.bit != 0 {
+			return fmt.Errorf("have %s, want a regular file", k.name)
+		}
+	}
+	if !mode.IsRegular() {
+		return fmt.Errorf("have a file of mode %v, want a regular file", mode)
+	}
+	return nil
+}
+
+// Reader reads from r until ctx is done, and then returns ctx's error. It asks r for
+// 1 MiB at most, so that ctx is looked at often.
+func Reader(ctx context.Context, r io.Reader) io.Reader { return &reader{ctx, r} }
+
+type reader struct {
+	ctx  context.Context
+	from io.Reader
+}
+
+func (r *reader) Read(b []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.from.Read(b[:min(len(b), 1<<20)])
+}
+
+// ReadFile returns the content of a regular file of at most limit bytes; a larger one
+// is an error.
+func ReadFile(ctx context.Context, fsys fs.FS, name string, limit int64) ([]byte, error) {
+	f, err := Open(ctx, fsys, name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	src, err := io.ReadAll(io.LimitReader(Reader(ctx, f), limit+1))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if int64(len(src)) > limit {
+		return nil, fmt.Errorf("%s: more than %d bytes", name, limit)
+	}
+	return src, nil
+}

@@ -1,0 +1,85 @@
+//go:build unix
+
+package regular_test
+
+import (
+	"context"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"sdgo/internal/regular"
+)
+
+// plainFS hides all that a file system can do but Open.
+type plainFS struct{ fs.FS }
+
+func TestOpen(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	require.NoError(t, os.WriteFile(at("file"), []byte("text"), 0o644))
+	require.NoError(t, os.Mkdir(at("dir"), 0o755))
+	require.NoError(t, unix.Mkfifo(at("fifo"), 0o644))
+	require.NoError(t, os.Symlink("file", at("link")))
+	require.NoError(t, os.Symlink("fifo", at("fifo link")))
+	require.NoError(t, os.Symlink("/dev/zero", at("zero")))
+	t.Chdir(dir) // a socket's path is short
+	socket, err := net.Listen("unix", "socket")
+	require.NoError(t, err)
+	defer socket.Close()
+
+	tests := []struct{ name, want string }{
+		{"file", ""},
+		{"link", ""},
+		{"dir", "have a directory, want a regular file"},
+		{"fifo", "have a named pipe, want a regular file"},
+		{"socket", "have a socket, want a regular file"},
+		{"zero", "have a device, want a regular file"},
+		{"fifo link", "have a named pipe, want a regular file"},
+		{"missing", "no such file"},
+	}
+	for _, tt := range tests {
+		for kind, fsys := range map[string]fs.FS{"DirFS": os.DirFS(dir), "OS": regular.OS{}, "Open alone": plainFS{os.DirFS(dir)}} {
+			if kind == "Open alone" && tt.name == "fifo link" {
+				continue // only Stat could tell
+			}
+			t.Run(tt.name+", "+kind, func(t *testing.T) {
+				data, err := regular.ReadFile(t.Context(), fsys, tt.name, 100)
+				if tt.want == "" {
+					require.NoError(t, err)
+					assert.Equal(t, "text", string(data))
+					return
+				}
+				assert.ErrorContains(t, err, tt.want)
+				assert.ErrorContains(t, err, tt.name)
+			})
+		}
+	}
+
+	_, err = regular.ReadFile(t.Context(), os.DirFS(dir), "file", 3)
+	assert.ErrorContains(t, err, "more than 3 bytes")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = regular.ReadFile(ctx, os.DirFS(dir), "file", 100)
+	assert.ErrorIs(t, err, context.Canceled)
+}
+
+func TestReader(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	zero, err := os.Open("/dev/zero")
+	require.NoError(t, err)
+	defer zero.Close()
+	r := regular.Reader(ctx, zero)
+	n, err := r.Read(make([]byte, 2<<20))
+	require.NoError(t, err)
+	assert.Equal(t, 1<<20, n)
+	cancel()
+	_, err = r.Read(make([]byte, 1))
+	assert.ErrorIs(t, err, context.Canceled)
+}
