@@ -154,7 +154,12 @@ func (b *block) finish(g *nn.Graph, x, h *G.Node) *G.Node {
 
 // Memory is the account of what the model and those that share it take: in a pipeline
 // that was loaded as one, all of them.
-func (e *TextEncoder) Memory() *engine.Memory { return e.model.Memory() }
+func (e *TextEncoder) Memory() *engine.Memory {
+	if e.ready() != nil {
+		return nil
+	}
+	return e.model.Memory()
+}
 
 // Close waits for calls in flight and gives the memory back. Graphs made by Build
 // must not run after it.
@@ -331,6 +336,9 @@ func (e *TextEncoder) Plan(n, tokens int) (*nn.Plan, error) {
 // Values returns the bytes of intermediate values of encoding n texts of a number of
 // tokens with clip skip.
 func (e *TextEncoder) Values(n, tokens, clipSkip int) (int64, error) {
+	if err := e.ready(); err != nil {
+		return 0, err
+	}
 	if err := e.checkSkip(clipSkip); err != nil {
 		return 0, err
 	}

@@ -28,6 +28,7 @@ func TestFolders(t *testing.T) {
 		{name: "index-scheduler", steps: 4},
 		{name: "new-keys", steps: 4},
 		{name: "old-sample-size", steps: 2},
+		{name: "stale-single", steps: 2},
 		{name: "te-proj", steps: 4},
 		{name: "clip-model", steps: 4},
 		{name: "attention-mask", steps: 4},
@@ -57,6 +58,29 @@ func loadFolder(t testing.TB, fsys fs.FS, o *LoadOptions) *Pipeline {
 	require.NoError(t, err)
 	t.Cleanup(func() { p.Close() })
 	return p
+}
+
+// Parts without the variant have their plain files.
+func TestVariantMixed(t *testing.T) {
+	const text, net, vae = "text_encoder/model", "unet/diffusion_pytorch_model", "vae/diffusion_pytorch_model"
+	model := golden.Folder(t, "variant-mixed")
+	for _, name := range []string{text, net} { // the plain files are those of fp16, and nothing in their place
+		model[name+".fp16.safetensors"] = model[name+".safetensors"]
+		model[name+".safetensors"] = &fstest.MapFile{Data: []byte("broken")}
+	}
+	p := loadFolder(t, model, &LoadOptions{Variant: "fp16"})
+	result, err := p.TextToImage(t.Context(), "a red house", &Options{Steps: 2, Seed: 1})
+	require.NoError(t, err)
+	golden.Close(t, golden.FolderLatents(t, "variant-mixed"), result.Latents.Float32s(), tolerance, "final latents")
+
+	delete(model, "unet/diffusion_pytorch_model.bf16.safetensors")
+	_, err = LoadFS(model, &LoadOptions{Variant: "bf16"})
+	assert.ErrorContains(t, err, `diffusion: load: variant: have "bf16", which no part has: there are fp16`)
+	_, err = LoadFS(golden.Folder(t, "stale-single"), &LoadOptions{Variant: "fp8"})
+	assert.ErrorContains(t, err, `variant: have "fp8", which no part has: there are bf16`)
+	delete(model, vae+".safetensors")
+	_, err = LoadFS(model, &LoadOptions{Variant: "fp16"})
+	assert.ErrorContains(t, err, "vae: loader: vae: no diffusion_pytorch_model.safetensors")
 }
 
 // setKeys returns the text of a JSON file with the given keys set; null takes a key out.

@@ -67,7 +67,6 @@ func (c *pipelineCase) options(i int) *Options {
 		NegativePrompt: c.Call.NegativePrompt.at(i), Width: c.Call.Width, Height: c.Call.Height, Steps: c.Call.Steps,
 		GuidanceRescale: c.Call.GuidanceRescale, Seed: c.Seed, Images: max(c.Call.Images, 1),
 		Eta: c.Call.Eta, ClipSkip: c.Call.ClipSkip, Strength: c.Call.Strength,
-		MaskCells: MaskCellsSample,
 	}
 	if c.Call.Guidance != nil {
 		o.Guidance = *c.Call.Guidance
@@ -146,6 +145,7 @@ func (c *pipelineCase) run(t *testing.T, p *Pipeline, group, prompt string, o *O
 	case "img2img":
 		result, err = p.ImageToImage(t.Context(), prompt, picture(t, "input.png"), o)
 	case "inpaint9", "inpaint_legacy4":
+		o.MaskCells = MaskCellsSample // as diffusers
 		result, err = p.Inpaint(t.Context(), prompt, picture(t, "input.png"), picture(t, "mask.png"), o)
 	default:
 		result, err = p.TextToImage(t.Context(), prompt, o)

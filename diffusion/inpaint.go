@@ -23,16 +23,11 @@ import (
 //
 // https://arxiv.org/abs/2201.09865
 func (p *Pipeline) Inpaint(ctx context.Context, prompt string, img, mask image.Image, o *Options) (*Result, error) {
-	config := *p.Scheduler
-	config.SkipPRKSteps = true // as diffusers does in this pipeline
-	r, err := p.newRun()
+	r, err := p.newRun(ctx, inpaint, o)
 	if err != nil {
 		return nil, err
 	}
 	defer r.close()
-	if err := r.choose(&config, o); err != nil {
-		return nil, err
-	}
 	channels := p.VAE.Config.LatentChannels
 	trained := p.trainedToInpaint()
 	if !trained && p.UNet.Config.InChannels != channels {

@@ -21,7 +21,8 @@ import (
 // LoadOptions say how a model is loaded and run. Nil, and the zero value, mean
 // the defaults.
 type LoadOptions struct {
-	// Variant names the weight files, as in model.fp16.safetensors for "fp16".
+	// Variant names the weight files, as in model.fp16.safetensors for "fp16". A part
+	// that has no such files has its plain ones; it is an error if no part has any.
 	// Empty means the files without a variant.
 	Variant string
 
@@ -110,6 +111,12 @@ func LoadFSContext(ctx context.Context, fsys fs.FS, o *LoadOptions) (_ *Pipeline
 	if o == nil {
 		o = &LoadOptions{}
 	}
+	if fsys == nil {
+		return nil, errors.New("diffusion: load: have no file system to load from")
+	}
+	if ctx == nil {
+		return nil, errors.New("diffusion: load: have a nil context")
+	}
 	index, err := readIndex(ctx, fsys)
 	if err != nil {
 		if what := describeFolder(ctx, fsys); what != "" && errors.Is(err, fs.ErrNotExist) {
@@ -137,14 +144,21 @@ func LoadFSContext(ctx context.Context, fsys fs.FS, o *LoadOptions) (_ *Pipeline
 	}
 	session := nn.NewSession(eng)
 	session.Hold()
-	c := &clip.LoadOptions{Variant: o.Variant, Precision: o.Precision, Session: session}
-	if p.TextEncoder, err = clip.LoadTextEncoderFSContext(ctx, fsys, "text_encoder", c); err != nil {
+	variants, err := chooseVariants(fsys, o.Variant)
+	if err != nil {
 		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}
-	if p.UNet, err = unet.LoadFSContext(ctx, fsys, "unet", (*unet.LoadOptions)(c)); err != nil {
+	options := func(part string) clip.LoadOptions {
+		return clip.LoadOptions{Variant: variants[part], Precision: o.Precision, Session: session}
+	}
+	text, net, autoencoder := options("text_encoder"), unet.LoadOptions(options("unet")), vae.LoadOptions(options("vae"))
+	if p.TextEncoder, err = clip.LoadTextEncoderFSContext(ctx, fsys, "text_encoder", &text); err != nil {
 		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}
-	if p.VAE, err = vae.LoadFSContext(ctx, fsys, "vae", (*vae.LoadOptions)(c)); err != nil {
+	if p.UNet, err = unet.LoadFSContext(ctx, fsys, "unet", &net); err != nil {
+		return nil, fmt.Errorf("diffusion: load: %w", err)
+	}
+	if p.VAE, err = vae.LoadFSContext(ctx, fsys, "vae", &autoencoder); err != nil {
 		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}
 	p.Scheduler = p.corrected(schedule)
@@ -204,12 +218,15 @@ func (p *Pipeline) values() (most, least int64, err error) {
 // not own them: Close leaves them open. It keeps a copy of the scheduler config,
 // see [Pipeline].Scheduler.
 func New(tokenizer *clip.Tokenizer, text *clip.TextEncoder, u *unet.UNet, v *vae.VAE, s *scheduler.Config) (*Pipeline, error) {
-	p := &Pipeline{Tokenizer: tokenizer, TextEncoder: text, UNet: u, VAE: v}
-	if tokenizer == nil || text == nil || u == nil || v == nil || s == nil {
-		return nil, fmt.Errorf("diffusion: a part of the pipeline is nil")
+	p := &Pipeline{Tokenizer: tokenizer, TextEncoder: text, UNet: u, VAE: v, Scheduler: s}
+	if err := p.ready(); err != nil {
+		return nil, err
+	}
+	if err := p.check(); err != nil {
+		return nil, err
 	}
 	p.Scheduler = p.corrected(s)
-	return p, p.check()
+	return p, nil
 }
 
 // corrected returns c with what diffusers' pipelines correct in old configs when
@@ -278,6 +295,9 @@ var ErrClosed = nn.ErrClosed
 // that a call of the pipeline runs, such as OnStep, Close does not wait for that call:
 // it returns, and the memory goes back when the last call has ended.
 func (p *Pipeline) Close() error {
+	if p == nil {
+		return nil
+	}
 	return p.calls.Close(nn.Goroutine(), p.release)
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"runtime"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -356,4 +357,40 @@ func TestPanics(t *testing.T) {
 		}
 		assert.LessOrEqual(t, runtime.NumGoroutine(), goroutines)
 	})
+}
+
+// An option that is for another task is an error, not ignored.
+func TestOptionsOfOtherTasks(t *testing.T) {
+	p := load(t, "tiny-sd15", nil)
+	const text, image, paint = "text-to-image", "image-to-image", "inpainting"
+	run := tasks(t, p)
+	for _, tt := range []struct {
+		set     func(o *Options)
+		refused []string
+		want    string
+	}{
+		{func(o *Options) { o.Strength = 1 }, []string{text}, "diffusion: strength: have 1, want 0: text-to-image has no image"},
+		{func(o *Options) { o.KeepOutside = true }, []string{text, image}, "diffusion: keep outside: have true"},
+		{func(o *Options) { o.Mask = MaskAlpha }, []string{text, image}, "diffusion: mask: have alpha, want none"},
+		{func(o *Options) { o.Eta = 0.5 }, []string{text, image, paint}, "diffusion: eta: have 0.5, want 0"},
+		{func(o *Options) { o.Sigmas = []float64{9, 4, 1} }, []string{text, image, paint}, "diffusion: steps: have 3 beside 3 sigmas, want 0 or 2"},
+		{func(o *Options) { o.Sigmas, o.Schedule = []float64{9, 4, 1, 0}, "karras" }, []string{text, image, paint}, "have sigmas beside a schedule"},
+		{func(o *Options) { o.Sigmas = []float64{9, 4, 1, 0} }, nil, ""},
+		{func(o *Options) {
+			o.Guidance, o.NegativePrompt, o.GuidanceRescale, o.GuidanceInterval.Low = 1, "blur", 0.5, 1
+		}, nil, ""},
+	} {
+		for task, run := range run {
+			o := quick(1)
+			tt.set(o)
+			if task == paint && o.Mask == MaskAlpha { // the mask is opaque
+				continue
+			}
+			if err := run(t.Context(), o); slices.Contains(tt.refused, task) {
+				assert.ErrorContains(t, err, tt.want, task)
+			} else {
+				assert.NoError(t, err, task)
+			}
+		}
+	}
 }

@@ -13,7 +13,11 @@ import (
 	"sdgo/unet"
 )
 
-// Options say how a picture is made. Nil, and the zero value, mean the defaults.
+// Options say how a picture is made. Nil, and the zero value, mean the defaults. An
+// option that is for another task than the call's, or for another sampler, is an
+// error. What only tunes guidance (NegativePrompt, GuidanceRescale,
+// GuidanceInterval), reuse or merging (Branch, Levels) has no effect while that is
+// off, so that it can be switched on and off alone.
 type Options struct {
 	// NegativePrompt is what guidance leads away from.
 	NegativePrompt string
@@ -96,8 +100,8 @@ type Options struct {
 	DiscardPenultimate bool
 
 	// Sigmas are noise levels of the caller's own, decreasing, the last possibly
-	// zero, 2 to 10,001 of them; they take the place of Steps and Schedule. Nil means
-	// none.
+	// zero, 2 to 10,001 of them; they take the place of Steps and Schedule, of which
+	// only Steps may be set, to their number. Nil means none.
 	Sigmas []float64
 
 	// Eta is the share of fresh noise in DDIM's steps, or TCD's gamma, 0 to 1. It
@@ -114,7 +118,8 @@ type Options struct {
 	Latents *tensor.Dense
 
 	// Strength is how much of the image is replaced by noise, in (0, 1]; it is for
-	// ImageToImage, where zero means 0.8, and Inpaint, where zero means 1.
+	// ImageToImage, where zero means 0.8, and Inpaint, where zero means 1, and an
+	// error in TextToImage.
 	Strength float64
 
 	// Wrap, if not nil, gets the Denoiser of the run, which has prediction and
@@ -123,17 +128,20 @@ type Options struct {
 	Wrap func(sampler.Denoiser) sampler.Denoiser
 
 	// Mask says which pixels of an inpainting mask are repainted. Zero means
-	// MaskLuminance: the bright ones.
+	// MaskLuminance: the bright ones. Other than zero it is an error in calls without
+	// a mask.
 	Mask MaskMode
 
 	// MaskCells says which cells of the latents an inpainting mask repaints. Zero
-	// means MaskCellsAny: those with any pixel of the mask.
+	// means MaskCellsAny: those with any pixel of the mask. Other than zero it is an
+	// error in calls without a mask.
 	MaskCells MaskCells
 
 	// KeepOutside makes Inpaint lay the image over the result by the mask's value:
 	// black gives the image's pixels byte for byte, white the result's, and gray mixes
 	// the two, so that a soft mask has no seam. It is apply_overlay of diffusers. An
-	// image of another size than the picture is resized first.
+	// image of another size than the picture is resized first. It is an error in calls
+	// without a mask.
 	KeepOutside bool
 
 	// Tile is the side in pixels of the overlapping tiles in which the VAE encodes
@@ -214,6 +222,9 @@ func (o *Options) withDefaults() (Options, error) {
 	}
 	if v.Steps == 0 {
 		v.Steps = 50
+		if v.Sigmas != nil {
+			v.Steps = len(v.Sigmas) - 1
+		}
 	}
 	if v.Guidance == 0 {
 		v.Guidance = defaultGuidance
@@ -222,11 +233,9 @@ func (o *Options) withDefaults() (Options, error) {
 		v.Images = 1
 	}
 	switch {
-	case v.Sampler != nil && sampler.IsNil(v.Sampler):
-		return v, fmt.Errorf("diffusion: sampler: have a nil %T", v.Sampler)
 	case v.Images < 1 || v.Images > maxImages:
 		return v, fmt.Errorf("diffusion: images: have %d, want 1 to %d", v.Images, maxImages)
-	case v.Steps < 1 || v.Steps > 1000:
+	case v.Sigmas == nil && (v.Steps < 1 || v.Steps > 1000):
 		return v, fmt.Errorf("diffusion: steps: have %d, want 1 to 1000", v.Steps)
 	case !(v.Guidance >= 0 && v.Guidance <= maxGuidance):
 		return v, fmt.Errorf("diffusion: guidance: have %v, want 0 to %d", v.Guidance, maxGuidance)

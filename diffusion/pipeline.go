@@ -8,6 +8,7 @@ package diffusion
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"image"
 	"time"
@@ -57,6 +58,7 @@ type Pipeline struct {
 type run struct {
 	*Pipeline
 	Options
+	task     task
 	result   Result
 	begin    time.Time
 	schedule *scheduler.Schedule
@@ -81,14 +83,11 @@ type run struct {
 // result says what was cut. Options may be nil. When ctx is done it returns
 // ctx's error within 100 ms, and leaves no goroutine behind.
 func (p *Pipeline) TextToImage(ctx context.Context, prompt string, o *Options) (*Result, error) {
-	r, err := p.newRun()
+	r, err := p.newRun(ctx, textToImage, o)
 	if err != nil {
 		return nil, err
 	}
 	defer r.close()
-	if err := r.choose(p.Scheduler, o); err != nil {
-		return nil, err
-	}
 	if err := p.checkPlain(); err != nil {
 		return nil, err
 	}
@@ -125,14 +124,11 @@ func (p *Pipeline) TextToImage(ctx context.Context, prompt string, o *Options) (
 //
 // https://arxiv.org/abs/2108.01073
 func (p *Pipeline) ImageToImage(ctx context.Context, prompt string, img image.Image, o *Options) (*Result, error) {
-	r, err := p.newRun()
+	r, err := p.newRun(ctx, imageToImage, o)
 	if err != nil {
 		return nil, err
 	}
 	defer r.close()
-	if err := r.choose(p.Scheduler, o); err != nil {
-		return nil, err
-	}
 	if err := p.checkPlain(); err != nil {
 		return nil, err
 	}
@@ -184,24 +180,48 @@ func (p *Pipeline) checkPlain() error {
 	return nil
 }
 
-// newRun begins a call. Close it.
-func (p *Pipeline) newRun() (*run, error) {
+// newRun begins a call: it checks the options and chooses the noise levels. Close it.
+func (p *Pipeline) newRun(ctx context.Context, t task, o *Options) (_ *run, err error) {
+	if err := p.ready(); err != nil {
+		return nil, err
+	}
+	if ctx == nil {
+		return nil, errors.New("diffusion: have a nil context")
+	}
 	leave, err := p.calls.Enter(nn.Goroutine())
 	if err != nil {
 		return nil, fmt.Errorf("diffusion: %w", err)
 	}
-	return &run{Pipeline: p, begin: time.Now(), leave: leave}, nil
+	r := &run{Pipeline: p, task: t, begin: time.Now(), leave: leave}
+	chosen := false // else there was an error, or a panic of NewNoise
+	defer func() {
+		if !chosen {
+			leave()
+		}
+	}()
+	if err := r.choose(o); err != nil {
+		return nil, err
+	}
+	chosen = true
+	return r, nil
 }
 
 // choose checks the options and chooses the noise levels.
-func (r *run) choose(config *scheduler.Config, o *Options) (err error) {
+func (r *run) choose(o *Options) (err error) {
+	config := *r.Scheduler
+	if r.task == inpaint {
+		config.SkipPRKSteps = true // as diffusers does in this pipeline
+	}
 	if r.Options, err = o.withDefaults(); err != nil {
+		return err
+	}
+	if err := r.checkTask(r.task); err != nil {
 		return err
 	}
 	if r.Sampler, err = pointedTo(r.Sampler); err != nil {
 		return err
 	}
-	if r.schedule, err = r.levels(config, &r.Options); err != nil {
+	if r.schedule, err = r.levels(&config, &r.Options); err != nil {
 		return err
 	}
 	for i := range r.Images {
@@ -418,10 +438,15 @@ func (r *run) initialNoise() ([]float32, error) {
 		return x, nil
 	}
 	want := tensor.Shape{r.Images, r.VAE.Config.LatentChannels, r.h, r.w}
-	if r.Latents.Dtype() != tensor.Float32 || !r.Latents.Shape().Eq(want) || r.Latents.RequiresIterator() {
-		return nil, fmt.Errorf("diffusion: latents: have %v of %v, want contiguous %v of float32", []int(r.Latents.Shape()), r.Latents.Dtype(), []int(want))
+	given, err := nn.Floats("", r.Latents, want...)
+	if err != nil {
+		kind := "nothing" // of a zero tensor
+		if t := r.Latents.Dtype(); t.Type != nil {
+			kind = t.Name()
+		}
+		return nil, fmt.Errorf("diffusion: latents: have %v of %s, want contiguous %v of float32", []int(r.Latents.Shape()), kind, []int(want))
 	}
-	copy(x, r.Latents.Float32s())
+	copy(x, given)
 	if err := checkFinite("initial latents", x); err != nil {
 		return nil, fmt.Errorf("diffusion: %w", err)
 	}

@@ -1,6 +1,7 @@
 package diffusion
 
 import (
+	"errors"
 	"io"
 
 	"sdgo/internal/nn"
@@ -23,6 +24,9 @@ type (
 // Plan returns the plan for a picture of o's size and guidance. Options may be nil.
 // It computes and allocates nothing of that size.
 func (p *Pipeline) Plan(o *Options) (*Plan, error) {
+	if err := p.ready(); err != nil {
+		return nil, err
+	}
 	if o == nil {
 		o = &Options{}
 	}
@@ -61,6 +65,9 @@ func (p *Pipeline) Plan(o *Options) (*Plan, error) {
 
 // WriteTo writes the plan as tables.
 func (p *Plan) WriteTo(w io.Writer) (n int64, err error) {
+	if p == nil || w == nil {
+		return 0, errors.New("diffusion: plan: have nil, want a plan and a writer")
+	}
 	for i, part := range p.Parts {
 		if i > 0 {
 			if _, err := io.WriteString(w, "\n"); err != nil {

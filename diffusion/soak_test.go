@@ -126,11 +126,11 @@ func soakCall(t *testing.T, p *Pipeline, r *rand.Rand) int {
 	}
 
 	img := image.NewNRGBA(image.Rect(0, 0, 8+r.IntN(90), 8+r.IntN(90)))
-	o.Mask = MaskAlpha // all of it
 	switch r.IntN(4) {
 	case 0:
 		_, err = p.ImageToImage(ctx, "a red house", img, o)
 	case 1:
+		o.Mask = MaskAlpha // all of it
 		_, err = p.Inpaint(ctx, "a red house", img, image.NewNRGBA(img.Bounds()), o)
 	default:
 		_, err = p.TextToImage(ctx, "a blue boat on the sea", o)

@@ -50,6 +50,8 @@ func (p *Pipeline) levels(config *scheduler.Config, o *Options) (*scheduler.Sche
 	switch {
 	case o.Sigmas != nil && (o.Schedule != "" || o.DiscardPenultimate):
 		return nil, fmt.Errorf("diffusion: have sigmas beside a schedule (%q) or a level to discard, want one", o.Schedule)
+	case o.Sigmas != nil && o.Steps != len(o.Sigmas)-1:
+		return nil, fmt.Errorf("diffusion: steps: have %d beside %d sigmas, want 0 or %d", o.Steps, len(o.Sigmas), len(o.Sigmas)-1)
 	case o.Sigmas != nil:
 		s, err = config.Custom(o.Sigmas)
 	case o.DiscardPenultimate && o.Steps >= config.NumTrainTimesteps:

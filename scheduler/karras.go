@@ -50,7 +50,7 @@ func polyexponential(low, high, rho float64, n int) []float64 {
 func betaSigmas(low, high float64, n int) []float64 {
 	sigmas := make([]float64, n)
 	for i := range sigmas {
-		q := betaQuantile(1-evenly(0, 1, i, n), betaShape, betaShape)
+		q := betaQuantile(1-evenly(0, 1, i, n), betaShape)
 		sigmas[i] = low + float64(q*(high-low))
 	}
 	return sigmas

@@ -55,7 +55,7 @@ func betaTimeLevels(t *table, steps int) ([]float64, error) {
 	var sigmas []float64
 	last := -1
 	for i := range steps {
-		q := betaQuantile(1-float64(i)/float64(steps), betaShape, betaShape)
+		q := betaQuantile(1-float64(i)/float64(steps), betaShape)
 		timestep := int(math.RoundToEven(q * float64(len(t.sigmas)-1)))
 		if timestep != last {
 			sigmas = append(sigmas, t.sigmas[timestep])

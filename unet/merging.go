@@ -32,6 +32,9 @@ const maxMerge = 0.75
 // WithTokenMerging returns a U-Net that merges tokens and shares the weights with
 // u. Closing one closes both.
 func (u *UNet) WithTokenMerging(m TokenMerging) (*UNet, error) {
+	if err := u.loaded(); err != nil {
+		return nil, err
+	}
 	levels := len(u.Config.BlockOutChannels)
 	if !(m.Ratio >= 0 && m.Ratio <= maxMerge) {
 		return nil, fmt.Errorf("unet: token merging: have ratio %v, want 0 to %v", m.Ratio, maxMerge)

@@ -2,8 +2,10 @@ package unet
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -14,11 +16,19 @@ import (
 
 // Branches is the number of skip connections, and of layers that each way has:
 // conv_in, and the residual blocks and downsamplers below it.
-func (u *UNet) Branches() int { return len(u.downs) }
+func (u *UNet) Branches() int {
+	if u == nil {
+		return 0
+	}
+	return len(u.downs)
+}
 
 // LevelBranch returns the skip branch below which nothing of the given level is
 // cut off, counted from 1 at the top: the last that this level's up block takes.
 func (u *UNet) LevelBranch(level int) (int, error) {
+	if err := u.loaded(); err != nil {
+		return 0, err
+	}
 	if levels := len(u.Config.BlockOutChannels); level < 1 || level >= levels {
 		return 0, fmt.Errorf("unet: have level %d, want 1 to %d", level, levels-1)
 	}
@@ -31,8 +41,11 @@ func (u *UNet) LevelBranch(level int) (int, error) {
 
 // checkBranch wants a place where the network can be cut.
 func (u *UNet) checkBranch(branch int) error {
+	if err := u.loaded(); err != nil {
+		return err
+	}
 	if most := len(u.downs) - 1; branch < 1 || branch > most {
-		return fmt.Errorf("have skip branch %d, want 1 to %d", branch, most)
+		return fmt.Errorf("unet: have skip branch %d, want 1 to %d", branch, most)
 	}
 	return nil
 }
@@ -101,7 +114,13 @@ func (u *UNet) up(g *nn.Graph, layers []*upLayer, x *G.Node, skips []*G.Node, s 
 // that Build gives.
 func (u *UNet) BuildHead(g *G.ExprGraph, in Nodes, branch int) ([]*G.Node, error) {
 	var skips []*G.Node
-	_, err := u.buildPart(g, in, branch, func(b *nn.Graph, s steering) *G.Node {
+	if err := u.checkBranch(branch); err != nil {
+		return nil, err
+	}
+	if err := u.checkNodes(g, in, true); err != nil {
+		return nil, err
+	}
+	_, err := u.buildPart(g, in, func(b *nn.Graph, s steering) *G.Node {
 		skips = u.head(b, in.Latents, s, branch)
 		return nil
 	})
@@ -111,22 +130,38 @@ func (u *UNet) BuildHead(g *G.ExprGraph, in Nodes, branch int) ([]*G.Node, error
 // BuildDeep adds the part below the branch: it maps the head's last skip to the
 // feature [N H W C] that enters the tail. It does not read in.Latents.
 func (u *UNet) BuildDeep(g *G.ExprGraph, in Nodes, skip *G.Node, branch int) (*G.Node, error) {
-	return u.buildPart(g, in, branch, func(b *nn.Graph, s steering) *G.Node { return u.deep(b, skip, s, branch) })
+	if err := u.checkFeatures(g, in, branch, skip); err != nil {
+		return nil, err
+	}
+	return u.buildPart(g, in, func(b *nn.Graph, s steering) *G.Node { return u.deep(b, skip, s, branch) })
 }
 
 // BuildTail adds the last part and returns the prediction [N C H W]. The branch
 // is the number of skips. It does not read in.Latents.
 func (u *UNet) BuildTail(g *G.ExprGraph, in Nodes, skips []*G.Node, feature *G.Node) (*G.Node, error) {
-	return u.buildPart(g, in, len(skips), func(b *nn.Graph, s steering) *G.Node { return u.tail(b, skips, feature, s) })
-}
-
-func (u *UNet) buildPart(g *G.ExprGraph, in Nodes, branch int, forward func(*nn.Graph, steering) *G.Node) (*G.Node, error) {
-	if err := u.checkBranch(branch); err != nil {
-		return nil, fmt.Errorf("unet: %w", err)
-	}
-	if err := u.checkNodes(in); err != nil {
+	if err := u.checkFeatures(g, in, len(skips), append(slices.Clone(skips), feature)...); err != nil {
 		return nil, err
 	}
+	return u.buildPart(g, in, func(b *nn.Graph, s steering) *G.Node { return u.tail(b, skips, feature, s) })
+}
+
+// checkFeatures wants the inputs of a part that begins with features, each [N H W C].
+func (u *UNet) checkFeatures(g *G.ExprGraph, in Nodes, branch int, features ...*G.Node) error {
+	if err := u.checkBranch(branch); err != nil {
+		return err
+	}
+	if err := u.checkNodes(g, in, false); err != nil {
+		return err
+	}
+	for _, f := range features {
+		if err := nn.CheckNode(g, "unet: skip or feature", f, in.Timesteps.Shape()[0], -1, -1, -1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (u *UNet) buildPart(g *G.ExprGraph, in Nodes, forward func(*nn.Graph, steering) *G.Node) (*G.Node, error) {
 	b := nn.NewGraph(g)
 	out := forward(b, u.steer(b, in))
 	if err := b.Err(); err != nil {
@@ -157,6 +192,24 @@ type Split struct {
 	skipShapes   []tensor.Shape
 	featureShape tensor.Shape
 	steering     [][]float32 // the inputs of the last Head beside the latents
+
+	mu sync.Mutex // held by a call; u is nil once it is closed
+}
+
+// begin wants a Split that is open and that no other call uses. It must be followed
+// by mu.Unlock if it succeeds.
+func (s *Split) begin() error {
+	if s == nil {
+		return errors.New("unet: split: have nil, want one from UNet.Split")
+	}
+	if !s.mu.TryLock() {
+		return errors.New("unet: split: called while another call runs, want one call after the other")
+	}
+	if s.u == nil {
+		s.mu.Unlock()
+		return errors.New("unet: split: have one that is closed, or was never made")
+	}
+	return nil
 }
 
 // Split returns a Split at a skip branch, 1 to Branches()-1, for n samples of h×w
@@ -164,14 +217,14 @@ type Split struct {
 // fit in the memory allowed. The first Head waits for the memory, which Close gives
 // back.
 func (u *UNet) Split(branch, n, h, w, tokens int) (*Split, error) {
-	if err := u.checkBranch(branch); err != nil {
-		return nil, fmt.Errorf("unet: %w", err)
-	}
-	if err := nn.CheckSize("unet: latents", n, u.Config.BlockOutChannels[0], h, w); err != nil {
+	shape, err := u.shape(n, h, w, tokens)
+	if err != nil {
 		return nil, err
 	}
-	s := &Split{u: u, shape: shape{n, h, w, tokens}, branch: branch}
-	var err error
+	if err := u.checkBranch(branch); err != nil {
+		return nil, err
+	}
+	s := &Split{u: u, shape: shape, branch: branch}
 	if s.skipShapes, err = s.shapes(); err != nil {
 		return nil, fmt.Errorf("unet: %w", err)
 	}
@@ -187,6 +240,10 @@ func (u *UNet) Split(branch, n, h, w, tokens int) (*Split, error) {
 // Check reports as an error that the parts, and n bytes that the caller keeps beside
 // them, would not fit in the memory allowed.
 func (s *Split) Check(n int64, what string) error {
+	if err := s.begin(); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
 	for _, p := range []part{head, deep, tail} {
 		if err := s.u.model.Check(s.key(p), s.build(p), s.Held()+n, what); err != nil {
 			return err
@@ -204,6 +261,9 @@ func (s *Split) what() string {
 func (s *Split) Held() int64 { return 4 * int64(s.skipNumbers()) }
 
 func (s *Split) skipNumbers() (n int) {
+	if s == nil {
+		return 0
+	}
 	for _, shape := range s.skipShapes {
 		n += shape.TotalSize()
 	}
@@ -212,6 +272,14 @@ func (s *Split) skipNumbers() (n int) {
 
 // Values returns the bytes of intermediate values of the largest part.
 func (s *Split) Values() (most int64, err error) {
+	if err := s.begin(); err != nil {
+		return 0, err
+	}
+	defer s.mu.Unlock()
+	return s.values()
+}
+
+func (s *Split) values() (most int64, err error) {
 	for _, p := range []part{head, deep, tail} {
 		n, err := s.u.model.Values(s.key(p), s.build(p))
 		if err != nil {
@@ -233,13 +301,13 @@ func (s *Split) shapes() ([]tensor.Shape, error) {
 	return shapes, g.Err()
 }
 
-// begin waits for the memory of the skips and takes it.
-func (s *Split) begin(ctx context.Context) error {
+// take waits for the memory of the skips and takes it.
+func (s *Split) take(ctx context.Context) error {
 	if s.block != nil {
 		return nil
 	}
 	if !s.u.model.Claimed(ctx) {
-		values, err := s.Values()
+		values, err := s.values()
 		if err != nil {
 			return err
 		}
@@ -249,7 +317,7 @@ func (s *Split) begin(ctx context.Context) error {
 	}
 	var err error
 	if s.block, err = engine.Scratch(s.skipNumbers(), "the skips of a divided prediction"); err != nil {
-		s.Close()
+		s.release()
 		return fmt.Errorf("unet: %w", err)
 	}
 	rest := s.block.Data
@@ -303,6 +371,10 @@ func (s *Split) build(p part) nn.Build {
 // Head computes the skips for the input, whose shape is the Split's. Deep and Tail
 // go on with the same input.
 func (s *Split) Head(ctx context.Context, in Input) error {
+	if err := s.begin(); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
 	shape, inputs, err := s.u.inputs(in)
 	if err != nil {
 		return fmt.Errorf("unet: %w", err)
@@ -311,7 +383,7 @@ func (s *Split) Head(ctx context.Context, in Input) error {
 		return fmt.Errorf("unet: split: have an input of %d×[%d %d] and %d tokens, want %d×[%d %d] and %d",
 			shape.n, shape.h, shape.w, shape.tokens, s.shape.n, s.shape.h, s.shape.w, s.shape.tokens)
 	}
-	if err := s.begin(ctx); err != nil {
+	if err := s.take(ctx); err != nil {
 		return err
 	}
 	s.steering = nil
@@ -322,10 +394,16 @@ func (s *Split) Head(ctx context.Context, in Input) error {
 }
 
 // Skips returns the skips [N H W C] that Head computed, conv_in's first, in the
-// Split's own memory: hold the Split as long as they are used. Before the first Head
-// there are none. Tail reads them,
-// and Deep the last one.
-func (s *Split) Skips() []*tensor.Dense { return s.skips }
+// Split's own memory: hold the Split, and do not close it, as long as they are used.
+// Before the first Head there are none. Tail reads them, and Deep the last one.
+func (s *Split) Skips() []*tensor.Dense {
+	if s == nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.skips
+}
 
 func (s *Split) numbers() [][]float32 {
 	var out [][]float32
@@ -337,6 +415,10 @@ func (s *Split) numbers() [][]float32 {
 
 // Deep computes the feature that enters the tail, in the order of FeatureShape.
 func (s *Split) Deep(ctx context.Context, feature []float32) error {
+	if err := s.begin(); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
 	if err := s.ready(feature); err != nil {
 		return err
 	}
@@ -346,6 +428,10 @@ func (s *Split) Deep(ctx context.Context, feature []float32) error {
 
 // Tail returns the prediction [N C H W] for the skips and a feature.
 func (s *Split) Tail(ctx context.Context, feature []float32) (*tensor.Dense, error) {
+	if err := s.begin(); err != nil {
+		return nil, err
+	}
+	defer s.mu.Unlock()
 	if err := s.ready(feature); err != nil {
 		return nil, err
 	}
@@ -370,6 +456,9 @@ func (s *Split) ready(feature []float32) error {
 
 // SkipShapes are the shapes [N H W C] of the skips.
 func (s *Split) SkipShapes() [][]int {
+	if s == nil {
+		return nil
+	}
 	var shapes [][]int
 	for _, shape := range s.skipShapes {
 		shapes = append(shapes, slices.Clone(shape))
@@ -378,21 +467,51 @@ func (s *Split) SkipShapes() [][]int {
 }
 
 // FeatureShape is the shape [N H W C] of the feature that enters the tail.
-func (s *Split) FeatureShape() []int { return slices.Clone(s.featureShape) }
+func (s *Split) FeatureShape() []int {
+	if s == nil {
+		return nil
+	}
+	return slices.Clone(s.featureShape)
+}
 
 // Alloc returns memory for n float32s that counts towards the U-Net's limit, as
 // for features that are kept. Hold the block as long as its Data is used.
-func (s *Split) Alloc(n int, what string) (*engine.Block, error) { return s.u.model.Alloc(n, what) }
+func (s *Split) Alloc(n int, what string) (*engine.Block, error) {
+	if err := s.begin(); err != nil {
+		return nil, err
+	}
+	defer s.mu.Unlock()
+	if n < 0 {
+		return nil, fmt.Errorf("unet: split: memory: have %d numbers, want 0 or more", n)
+	}
+	if err := nn.CheckSize("unet: split: memory", max(n, 1)); err != nil {
+		return nil, err
+	}
+	return s.u.model.Alloc(n, what)
+}
 
-// Close gives the memory of the skips back.
+// Close gives the memory of the skips back, after the call that runs. Later calls are
+// errors.
 func (s *Split) Close() {
-	s.steering, s.skips = nil, nil
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.u == nil {
+		return
+	}
+	s.release()
+	s.u, s.skips, s.steering = nil, nil, nil
+}
+
+// release gives back what take took.
+func (s *Split) release() {
 	if s.block != nil {
 		s.block.Free()
-		s.block = nil
 	}
 	if s.claim != nil {
 		s.claim.Close()
-		s.claim = nil
 	}
+	s.block, s.claim = nil, nil
 }

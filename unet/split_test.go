@@ -209,3 +209,31 @@ func TestBadTokenMerging(t *testing.T) {
 		assert.ErrorContains(t, err, tt.want)
 	}
 }
+
+// A Split that is closed, or that another call uses, gives errors and no freed memory.
+func TestSplitMisuse(t *testing.T) {
+	u := load(t, "tiny-sd15", "")
+	s, err := u.Split(1, 1, 8, 8, 77)
+	require.NoError(t, err)
+	feature := make([]float32, tensor.Shape(s.FeatureShape()).TotalSize())
+	in := Input{Latents: nn.Tensor(1, 4, 8, 8), Timesteps: []float64{1}, Cond: nn.Tensor(1, 77, u.Config.CrossAttentionDim.At(0))}
+	require.NoError(t, s.Head(t.Context(), in))
+
+	s.mu.Lock() // as a call does
+	assert.ErrorContains(t, s.Deep(t.Context(), feature), "unet: split: called while another call runs")
+	s.mu.Unlock()
+	_, err = s.Alloc(-5, "nothing")
+	assert.ErrorContains(t, err, "unet: split: memory: have -5 numbers")
+
+	for _, s := range []*Split{s, {}, nil} {
+		s.Close()
+		s.Close()
+		assert.ErrorContains(t, s.Head(t.Context(), in), "unet: split: have")
+		assert.ErrorContains(t, s.Deep(t.Context(), feature), "unet: split: have")
+		_, err = s.Tail(t.Context(), feature)
+		assert.ErrorContains(t, err, "unet: split: have")
+		_, err = s.Alloc(1, "nothing")
+		assert.ErrorContains(t, err, "unet: split: have")
+		assert.Empty(t, s.Skips())
+	}
+}

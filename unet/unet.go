@@ -4,6 +4,7 @@ package unet
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -108,25 +109,34 @@ func (u *UNet) define(config []byte, p *nn.Params) (err error) {
 
 // Memory is the account of what the model and those that share it take: in a pipeline
 // that was loaded as one, all of them.
-func (u *UNet) Memory() *engine.Memory { return u.model.Memory() }
+func (u *UNet) Memory() *engine.Memory {
+	if u.loaded() != nil {
+		return nil
+	}
+	return u.model.Memory()
+}
 
 // Close waits for calls in flight and gives the memory back. Graphs made by
 // Build must not run after it.
-func (u *UNet) Close() error { return u.model.Close() }
+func (u *UNet) Close() error {
+	if u.loaded() != nil {
+		return nil
+	}
+	return u.model.Close()
+}
 
-// Nodes are the inputs of the U-Net in a graph, all float32.
-type Nodes struct {
-	Latents     *G.Node // [N C H W]
-	Timesteps   *G.Node // [N], 0..999, fractions allowed
-	Cond        *G.Node // [N T D]
-	ClassLabels *G.Node // [N 1] whole numbers; nil if the model has no classes
-	TimeCond    *G.Node // [N D], D being Config.TimeCondProjDim; nil for none
+// loaded wants a U-Net that a constructor made.
+func (u *UNet) loaded() error {
+	if u == nil || u.model == nil {
+		return errors.New("unet: have a U-Net that was not loaded, want one from Load or LoadFS")
+	}
+	return nil
 }
 
 // Build adds the U-Net to the graph g and returns its prediction [N C H W]. The
 // graph runs on diffusion.NewMachine and on gorgonia.NewTapeMachine.
 func (u *UNet) Build(g *G.ExprGraph, in Nodes) (*G.Node, error) {
-	if err := u.checkNodes(in); err != nil {
+	if err := u.checkNodes(g, in, true); err != nil {
 		return nil, err
 	}
 	b := nn.NewGraph(g)
@@ -140,14 +150,11 @@ func (u *UNet) Build(g *G.ExprGraph, in Nodes) (*G.Node, error) {
 // WeightNodes returns the nodes of the U-Net's weights in a graph that Build added to,
 // by the checkpoint's keys. Their values are the model's own, which all graphs
 // share; diffusion.Trainable gives a node numbers that may change.
-func (u *UNet) WeightNodes(g *G.ExprGraph) map[string]*G.Node { return u.model.WeightNodes(g) }
-
-// checkNodes wants no input that the model does not take.
-func (u *UNet) checkNodes(in Nodes) error {
-	if in.TimeCond != nil && u.time.condProj == nil {
-		return fmt.Errorf("unet: time cond: have a node, want nil: the model takes no condition (time_cond_proj_dim)")
+func (u *UNet) WeightNodes(g *G.ExprGraph) map[string]*G.Node {
+	if u.loaded() != nil || g == nil {
+		return nil
 	}
-	return nil
+	return u.model.WeightNodes(g)
 }
 
 // forward is the whole network: its three parts, cut anywhere.
@@ -192,6 +199,9 @@ type planKey struct {
 // noise, or the velocity, as the model was trained. It returns ctx's error soon
 // after ctx is done.
 func (u *UNet) Predict(ctx context.Context, in Input) (*tensor.Dense, error) {
+	if err := u.loaded(); err != nil {
+		return nil, err
+	}
 	s, inputs, err := u.inputs(in)
 	if err != nil {
 		return nil, fmt.Errorf("unet: %w", err)
@@ -207,41 +217,63 @@ func (u *UNet) Predict(ctx context.Context, in Input) (*tensor.Dense, error) {
 // the given number of tokens would not fit in the memory allowed. It allocates
 // nothing of that size.
 func (u *UNet) Check(n, h, w, tokens int) error {
-	if err := nn.CheckSize("unet: latents", n, u.Config.BlockOutChannels[0], h, w); err != nil {
+	s, err := u.shape(n, h, w, tokens)
+	if err != nil {
 		return err
 	}
-	s := shape{n, h, w, tokens}
 	return u.model.Check(u.key(s), u.build(s), 0, fmt.Sprintf("a prediction for latents [%d %d %d %d]", n, u.Config.InChannels, h, w))
 }
 
 // Values returns the bytes of intermediate values of a prediction for n samples of h×w
 // latents and the given number of tokens.
 func (u *UNet) Values(n, h, w, tokens int) (int64, error) {
-	if err := nn.CheckSize("unet: latents", n, u.Config.BlockOutChannels[0], h, w); err != nil {
+	s, err := u.shape(n, h, w, tokens)
+	if err != nil {
 		return 0, err
 	}
-	s := shape{n, h, w, tokens}
 	return u.model.Values(u.key(s), u.build(s))
 }
 
 // Claim is for pipelines, which claim the memory of a whole call: predictions with a ctx
 // that carries the claim take turns of it.
 func (u *UNet) Claim(ctx context.Context, need engine.Need) (*engine.Claim, error) {
+	if err := u.loaded(); err != nil {
+		return nil, err
+	}
 	return u.model.Claim(ctx, need)
 }
 
 // Spare returns how many bytes in small pieces a call could take beside its need if it
 // ran alone.
-func (u *UNet) Spare(need engine.Need) int64 { return u.model.Spare(need) }
+func (u *UNet) Spare(need engine.Need) int64 {
+	if u.loaded() != nil {
+		return 0
+	}
+	return u.model.Spare(need)
+}
 
 // Plan tells how a prediction for n samples of h×w latents and the given number of
 // tokens is computed.
 func (u *UNet) Plan(n, h, w, tokens int) (*nn.Plan, error) {
-	if err := nn.CheckSize("unet: latents", n, u.Config.BlockOutChannels[0], h, w); err != nil {
+	s, err := u.shape(n, h, w, tokens)
+	if err != nil {
 		return nil, err
 	}
-	s := shape{n, h, w, tokens}
 	return u.model.Plan(u.key(s), u.build(s))
+}
+
+// shape wants sizes that make sense.
+func (u *UNet) shape(n, h, w, tokens int) (shape, error) {
+	if err := u.loaded(); err != nil {
+		return shape{}, err
+	}
+	if err := nn.CheckSize("unet: latents", n, u.Config.BlockOutChannels[0], h, w); err != nil {
+		return shape{}, err
+	}
+	if err := nn.CheckSize("unet: cond", n, tokens, u.Config.CrossAttentionDim.At(0)); err != nil {
+		return shape{}, err
+	}
+	return shape{n, h, w, tokens}, nil
 }
 
 // key is the key of the whole network's plan.
@@ -255,34 +287,6 @@ func (u *UNet) build(s shape) nn.Build {
 		out := u.forward(g, in)
 		return in.list(), []*G.Node{out}, g.Err()
 	}
-}
-
-// list returns the nodes in the order of a plan's inputs.
-func (in Nodes) list() []*G.Node {
-	l := []*G.Node{in.Latents, in.Timesteps, in.Cond}
-	if in.ClassLabels != nil {
-		l = append(l, in.ClassLabels)
-	}
-	if in.TimeCond != nil {
-		l = append(l, in.TimeCond)
-	}
-	return l
-}
-
-// nodes adds the inputs of a shape to a graph.
-func (u *UNet) nodes(g *nn.Graph, s shape) Nodes {
-	in := Nodes{
-		Latents:   g.Input("latents", s.n, u.Config.InChannels, s.h, s.w),
-		Timesteps: g.Input("timesteps", s.n),
-		Cond:      g.Input("cond", s.n, s.tokens, u.Config.CrossAttentionDim.At(0)),
-	}
-	if u.time.classes != nil {
-		in.ClassLabels = g.Input("class_labels", s.n, 1)
-	}
-	if u.time.condProj != nil {
-		in.TimeCond = g.Input("time_cond", s.n, *u.Config.TimeCondProjDim)
-	}
-	return in
 }
 
 // inputs checks the input and lays it out for a plan of its shape.

@@ -68,8 +68,8 @@ func (c *Config) validate() error {
 		nn.Want("in_channels", c.InChannels, count(c.InChannels, 1<<10), "1 to 1024"),
 		nn.Want("out_channels", c.OutChannels, count(c.OutChannels, 1<<10), "1 to 1024"),
 		nn.Want("latent_channels", c.LatentChannels, count(c.LatentChannels, 1<<10), "1 to 1024"),
-		nn.Want("block_out_channels", c.BlockOutChannels, count(levels, 8) && !slices.ContainsFunc(c.BlockOutChannels, func(n int) bool { return !channels(n) }),
-			fmt.Sprintf("1 to 8 multiples of norm_num_groups (%d)", c.NormNumGroups)),
+		nn.Want("block_out_channels", c.BlockOutChannels, count(levels, maxLevels) && !slices.ContainsFunc(c.BlockOutChannels, func(n int) bool { return !channels(n) }),
+			fmt.Sprintf("1 to %d multiples of norm_num_groups (%d)", maxLevels, c.NormNumGroups)),
 		nn.Want("down_block_types", c.DownBlockTypes, blocks(c.DownBlockTypes, "DownEncoderBlock2D"), "DownEncoderBlock2D for each level"),
 		nn.Want("up_block_types", c.UpBlockTypes, blocks(c.UpBlockTypes, "UpDecoderBlock2D"), "UpDecoderBlock2D for each level"),
 		nn.Want("layers_per_block", c.LayersPerBlock, count(c.LayersPerBlock, 64), "1 to 64"),
@@ -80,8 +80,16 @@ func (c *Config) validate() error {
 	)
 }
 
+// maxLevels bounds what a config may ask for; published models have four.
+const maxLevels = 8
+
 // Factor is how much smaller than the image the latents are, on each side.
-func (c *Config) Factor() int { return 1 << (len(c.BlockOutChannels) - 1) }
+func (c *Config) Factor() int {
+	if c == nil {
+		return 1
+	}
+	return 1 << (min(max(len(c.BlockOutChannels), 1), maxLevels) - 1)
+}
 
 // shift returns the latents' shift.
 func (c *Config) shift() float64 {

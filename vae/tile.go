@@ -131,6 +131,9 @@ func (t *tiling) blendColumns(a, b plane) {
 // the images in training, or 512 if the config does not say or no tile can have
 // that size.
 func (c *Config) TileSize() int {
+	if c == nil {
+		return 512
+	}
 	if n, ok := c.SampleSize.(float64); ok && n >= 1 && n <= 1<<15 && c.CheckTile(int(n)) == nil {
 		return int(n)
 	}
@@ -146,13 +149,21 @@ func (c *Config) CheckTile(tile int) error {
 	return nil
 }
 
+// checkTile is CheckTile for a VAE that may not be loaded.
+func (v *VAE) checkTile(tile int) error {
+	if err := v.loaded(); err != nil {
+		return err
+	}
+	return v.Config.CheckTile(tile)
+}
+
 // DecodeTiles is Decode by tiles of tile×tile pixels, a multiple of
 // 4·Config.Factor(). Memory then grows with the picture by little more than the
 // picture itself, but brightness and detail differ slightly from Decode's, and
 // more the smaller the tiles are. Latents no larger than a tile are decoded
 // whole, as by Decode.
 func (v *VAE) DecodeTiles(ctx context.Context, latents *tensor.Dense, tile int) (*tensor.Dense, error) {
-	if err := v.Config.CheckTile(tile); err != nil {
+	if err := v.checkTile(tile); err != nil {
 		return nil, err
 	}
 	return v.decode(ctx, latents, tile)
@@ -161,7 +172,7 @@ func (v *VAE) DecodeTiles(ctx context.Context, latents *tensor.Dense, tile int) 
 // EncodeTiles is Encode by tiles of tile×tile pixels, a multiple of
 // 4·Config.Factor(), see DecodeTiles.
 func (v *VAE) EncodeTiles(ctx context.Context, images *tensor.Dense, tile int) (*Posterior, error) {
-	if err := v.Config.CheckTile(tile); err != nil {
+	if err := v.checkTile(tile); err != nil {
 		return nil, err
 	}
 	return v.encode(ctx, images, tile)
@@ -169,7 +180,7 @@ func (v *VAE) EncodeTiles(ctx context.Context, images *tensor.Dense, tile int) (
 
 // CheckDecodeTiles is CheckDecode for DecodeTiles.
 func (v *VAE) CheckDecodeTiles(h, w, tile int) error {
-	if err := v.Config.CheckTile(tile); err != nil {
+	if err := v.checkTile(tile); err != nil {
 		return err
 	}
 	return v.checkDecode(h, w, tile)
@@ -177,7 +188,7 @@ func (v *VAE) CheckDecodeTiles(h, w, tile int) error {
 
 // CheckEncodeTiles is CheckEncode for EncodeTiles.
 func (v *VAE) CheckEncodeTiles(h, w, tile int) error {
-	if err := v.Config.CheckTile(tile); err != nil {
+	if err := v.checkTile(tile); err != nil {
 		return err
 	}
 	return v.checkEncode(h, w, tile)
@@ -202,6 +213,9 @@ func (v *VAE) FitEncode(h, w int) (tile int, err error) {
 }
 
 func (v *VAE) fit(check func(tile int) error) (tile int, err error) {
+	if err := v.loaded(); err != nil {
+		return 0, err
+	}
 	whole := check(0)
 	if whole == nil || !v.model.Limited() {
 		return 0, whole
@@ -281,10 +295,20 @@ func (v *VAE) values(t call) (int64, error) {
 
 // DecodeValues returns the bytes of intermediate values of decoding latents of h×w by
 // tiles of a side in pixels, 0 for the whole; with tiles, those of the picture, too.
-func (v *VAE) DecodeValues(h, w, tile int) (int64, error) { return v.values(v.call(true, h, w, tile)) }
+func (v *VAE) DecodeValues(h, w, tile int) (int64, error) {
+	if err := v.checkDecode(h, w, tile); err != nil {
+		return 0, err
+	}
+	return v.values(v.call(true, h, w, tile))
+}
 
 // EncodeValues is DecodeValues for encoding images of h×w pixels.
-func (v *VAE) EncodeValues(h, w, tile int) (int64, error) { return v.values(v.call(false, h, w, tile)) }
+func (v *VAE) EncodeValues(h, w, tile int) (int64, error) {
+	if err := v.checkEncode(h, w, tile); err != nil {
+		return 0, err
+	}
+	return v.values(v.call(false, h, w, tile))
+}
 
 // check reports as an error that the work would not fit.
 func (v *VAE) check(t call) error {
@@ -299,11 +323,24 @@ func byTiles(tile int) string {
 	return fmt.Sprintf(" by tiles of %d×%d", tile, tile)
 }
 
+// checkSize wants a VAE, and an image of f·h×f·w that makes sense.
+func (v *VAE) checkSize(h, w, f int) error {
+	if err := v.loaded(); err != nil {
+		return err
+	}
+	for _, f := range []int{1, f} { // the first keeps f·h from overflowing
+		if err := nn.CheckSize("vae: image", v.Config.BlockOutChannels[0], f*h, f*w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // checkDecode is check for latents of h×w and tiles in pixels.
 func (v *VAE) checkDecode(h, w, tile int) error {
 	c := &v.Config
 	f := c.Factor()
-	if err := nn.CheckSize("vae: image", c.BlockOutChannels[0], f*h, f*w); err != nil {
+	if err := v.checkSize(h, w, f); err != nil {
 		return err
 	}
 	return v.check(v.call(true, h, w, tile))
@@ -311,6 +348,9 @@ func (v *VAE) checkDecode(h, w, tile int) error {
 
 // checkEncode is check for images of h×w pixels.
 func (v *VAE) checkEncode(h, w, tile int) error {
+	if err := v.loaded(); err != nil {
+		return err
+	}
 	if v.encoder == nil {
 		return ErrNoEncoder
 	}
@@ -319,7 +359,7 @@ func (v *VAE) checkEncode(h, w, tile int) error {
 	if h < f || w < f {
 		return fmt.Errorf("vae: image: have %d×%d pixels, want at least %d×%d", w, h, f, f)
 	}
-	if err := nn.CheckSize("vae: image", c.BlockOutChannels[0], h, w); err != nil {
+	if err := v.checkSize(h, w, 1); err != nil {
 		return err
 	}
 	return v.check(v.call(false, h, w, tile))

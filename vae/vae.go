@@ -4,6 +4,7 @@ package vae
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"math"
@@ -89,24 +90,51 @@ func (v *VAE) define(config []byte, p *nn.Params) (err error) {
 
 // Memory is the account of what the model and those that share it take: in a pipeline
 // that was loaded as one, all of them.
-func (v *VAE) Memory() *engine.Memory { return v.model.Memory() }
+func (v *VAE) Memory() *engine.Memory {
+	if v.loaded() != nil {
+		return nil
+	}
+	return v.model.Memory()
+}
 
 // Close waits for calls in flight and gives the memory back. Graphs made by
 // BuildEncoder and BuildDecoder must not run after it.
-func (v *VAE) Close() error { return v.model.Close() }
+func (v *VAE) Close() error {
+	if v.loaded() != nil {
+		return nil
+	}
+	return v.model.Close()
+}
+
+// loaded wants a VAE that a constructor made.
+func (v *VAE) loaded() error {
+	if v == nil || v.model == nil {
+		return errors.New("vae: have a VAE that was not loaded, want one from Load or LoadFS")
+	}
+	return nil
+}
 
 // ErrNoEncoder is returned by Encode for a checkpoint that has only a decoder.
-var ErrNoEncoder = fmt.Errorf("vae: the checkpoint has no encoder")
+var ErrNoEncoder = errors.New("vae: the checkpoint has no encoder")
 
 // HasEncoder says whether the checkpoint has an encoder.
-func (v *VAE) HasEncoder() bool { return v.encoder != nil }
+func (v *VAE) HasEncoder() bool { return v != nil && v.encoder != nil }
 
 // BuildEncoder adds the encoder to the graph g. It maps images [N C H W] to
 // moments [N 2C' H/8 W/8]: the means, then the logarithms of the variances, not
 // clamped, before scaling.
 func (v *VAE) BuildEncoder(g *G.ExprGraph, images *G.Node) (*G.Node, error) {
+	if err := v.loaded(); err != nil {
+		return nil, err
+	}
 	if v.encoder == nil {
 		return nil, ErrNoEncoder
+	}
+	if err := nn.CheckNode(g, "vae: images", images, -1, v.Config.InChannels, -1, -1); err != nil {
+		return nil, err
+	}
+	if s, f := images.Shape(), v.Config.Factor(); s[2] < f || s[3] < f {
+		return nil, fmt.Errorf("vae: images: have a node of shape %v, want sides of %d or more", []int(s), f)
 	}
 	b := nn.NewGraph(g)
 	out := v.encoder.forward(b, images)
@@ -119,6 +147,12 @@ func (v *VAE) BuildEncoder(g *G.ExprGraph, images *G.Node) (*G.Node, error) {
 // BuildDecoder adds the decoder to the graph g. It maps latents [N C H W],
 // divided by Config.ScalingFactor, to images [N C' 8H 8W].
 func (v *VAE) BuildDecoder(g *G.ExprGraph, latents *G.Node) (*G.Node, error) {
+	if err := v.loaded(); err != nil {
+		return nil, err
+	}
+	if err := nn.CheckNode(g, "vae: latents", latents, -1, v.Config.LatentChannels, -1, -1); err != nil {
+		return nil, err
+	}
 	b := nn.NewGraph(g)
 	out := v.decoder.forward(b, latents)
 	if err := b.Err(); err != nil {
@@ -130,7 +164,12 @@ func (v *VAE) BuildDecoder(g *G.ExprGraph, latents *G.Node) (*G.Node, error) {
 // WeightNodes returns the nodes of the VAE's weights in a graph that BuildEncoder or BuildDecoder added to,
 // by the checkpoint's keys. Their values are the model's own, which all graphs
 // share; diffusion.Trainable gives a node numbers that may change.
-func (v *VAE) WeightNodes(g *G.ExprGraph) map[string]*G.Node { return v.model.WeightNodes(g) }
+func (v *VAE) WeightNodes(g *G.ExprGraph) map[string]*G.Node {
+	if v.loaded() != nil || g == nil {
+		return nil
+	}
+	return v.model.WeightNodes(g)
+}
 
 // key is the key of a plan: one half of the model at one shape of its input.
 type key struct {
@@ -154,8 +193,7 @@ func (v *VAE) build(k key) nn.Build {
 
 // DecodePlan tells how latents [1 C h w] are decoded.
 func (v *VAE) DecodePlan(h, w int) (*nn.Plan, error) {
-	f := v.Config.Factor()
-	if err := nn.CheckSize("vae: image", v.Config.BlockOutChannels[0], f*h, f*w); err != nil {
+	if err := v.checkSize(h, w, v.Config.Factor()); err != nil {
 		return nil, err
 	}
 	k := key{true, 1, h, w}
@@ -172,6 +210,9 @@ func (v *VAE) Decode(ctx context.Context, latents *tensor.Dense) (*tensor.Dense,
 
 // decode is Decode by tiles of tile×tile pixels; 0 means the whole.
 func (v *VAE) decode(ctx context.Context, latents *tensor.Dense, tile int) (*tensor.Dense, error) {
+	if err := v.loaded(); err != nil {
+		return nil, err
+	}
 	c := &v.Config
 	x, err := nn.Floats("vae: latents", latents, -1, c.LatentChannels, -1, -1)
 	if err != nil {
@@ -188,6 +229,9 @@ func (v *VAE) decode(ctx context.Context, latents *tensor.Dense, tile int) (*ten
 // DecodeInto is Decode, or DecodeTiles unless tile is 0, to memory of the caller's: dst
 // has the size of the images.
 func (v *VAE) DecodeInto(ctx context.Context, latents *tensor.Dense, dst []float32, tile int) error {
+	if err := v.loaded(); err != nil {
+		return err
+	}
 	c := &v.Config
 	x, err := nn.Floats("vae: latents", latents, -1, c.LatentChannels, -1, -1)
 	if err != nil {
@@ -235,7 +279,8 @@ func (v *VAE) decodeAll(ctx context.Context, x []float32, s tensor.Shape, y []fl
 // the memory allowed.
 func (v *VAE) CheckDecode(h, w int) error { return v.checkDecode(h, w, 0) }
 
-// Posterior is the distribution of the latents of images: independent normals.
+// Posterior is the distribution of the latents of images: independent normals. Encode
+// makes it.
 type Posterior struct {
 	Mean   *tensor.Dense // [N 4 H W], before scaling
 	LogVar *tensor.Dense // [N 4 H W], logarithm of the variance, in [-30, 20]
@@ -252,6 +297,9 @@ func (v *VAE) Encode(ctx context.Context, images *tensor.Dense) (*Posterior, err
 
 // encode is Encode by tiles of tile×tile pixels; 0 means the whole.
 func (v *VAE) encode(ctx context.Context, images *tensor.Dense, tile int) (*Posterior, error) {
+	if err := v.loaded(); err != nil {
+		return nil, err
+	}
 	if v.encoder == nil {
 		return nil, ErrNoEncoder
 	}
@@ -298,7 +346,17 @@ func (v *VAE) CheckEncode(h, w int) error { return v.checkEncode(h, w, 0) }
 // Sample returns latents [N 4 H W], scaled to unit variance, for standard normal
 // noise of that many elements; noise nil gives the mean.
 func (p *Posterior) Sample(noise []float32) (*tensor.Dense, error) {
-	mean, logVar := p.Mean.Float32s(), p.LogVar.Float32s()
+	if p == nil || p.Mean == nil || p.scale == 0 {
+		return nil, errors.New("vae: posterior: have an empty one, want one from Encode")
+	}
+	mean, err := nn.Floats("vae: posterior: mean", p.Mean, -1, -1, -1, -1)
+	if err != nil {
+		return nil, err
+	}
+	logVar, err := nn.Floats("vae: posterior: log var", p.LogVar, p.Mean.Shape()...)
+	if err != nil {
+		return nil, err
+	}
 	if noise != nil && len(noise) != len(mean) {
 		return nil, fmt.Errorf("vae: noise: have %d elements, want %d", len(noise), len(mean))
 	}

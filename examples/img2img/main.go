@@ -12,7 +12,7 @@ import (
 func main() { cli.Main("img2img", "makes pictures of a prompt that keep the layout of an image", run) }
 
 func run(ctx context.Context, c *cli.Command, args []string) error {
-	path := c.File("image", "the image to start from, a PNG, JPEG or GIF `file`")
+	path := c.File("image", "the image to start from, a PNG, JPEG, GIF, WebP, BMP or TIFF `file`")
 	c.Float64Var(&c.Options.Strength, "strength", 0, "how much of the image is replaced by noise, above 0, to 1 (default 0.8)")
 	if err := c.Parse(ctx, args); err != nil {
 		return err

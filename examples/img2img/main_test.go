@@ -26,6 +26,21 @@ func TestPicture(t *testing.T) {
 	assert.Equal(t, image.Pt(64, 48), clitest.ReadPNG(t, "out.png").Bounds().Size())
 }
 
+// A photo that was taken with the camera held otherwise gives the upright picture.
+func TestOrientation(t *testing.T) {
+	t.Chdir(t.TempDir())
+	clitest.WritePNG(t, "in.png", 64, 48, square, red)
+	args := []string{"a blue house", "-strength", "0.5", "-steps", "4", "-image"}
+	status, _, stderr := clitest.Run(t.Context(), run, append(args, "in.png", "-o", "want.png")...)
+	require.Equal(t, 0, status, stderr)
+	for _, orientation := range []int{2, 3, 6, 8} {
+		clitest.WriteTurned(t, "in.png", "turned.png", orientation)
+		status, _, stderr := clitest.Run(t.Context(), run, append(args, "turned.png")...)
+		require.Equal(t, 0, status, stderr)
+		require.Equal(t, clitest.ReadPNG(t, "want.png"), clitest.ReadPNG(t, "out.png"), "orientation %d", orientation)
+	}
+}
+
 func TestMisuse(t *testing.T) {
 	t.Chdir(t.TempDir())
 	clitest.WritePNG(t, "in.png", 64, 48, square, red)
@@ -50,6 +65,7 @@ func TestFails(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile("cut.png", whole[:len(whole)/2], 0o644))
 	require.NoError(t, os.WriteFile("text.png", []byte("no picture"), 0o644))
+	require.NoError(t, os.WriteFile("heic.jpg", []byte("\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic"), 0o644))
 	huge := append([]byte{}, whole...)
 	copy(huge[16:], []byte{0, 0, 0xff, 0xff, 0, 0, 0xff, 0xff, 8, 2, 0, 0, 0, 0x4a, 0x21, 0xb1, 0x33}) // IHDR of 65535×65535
 	require.NoError(t, os.WriteFile("huge.png", huge, 0o644))
@@ -60,8 +76,9 @@ func TestFails(t *testing.T) {
 		args          []string
 	}{
 		{"missing image", "-image: open missing.png", []string{"x", "-image", "missing.png"}},
-		{"image is a folder", "-image: read folder", []string{"x", "-image", "folder"}},
-		{"image is no picture", "text.png: image: unknown format", []string{"x", "-image", "text.png"}},
+		{"image is a folder", "-image: folder: have a folder, want a file", []string{"x", "-image", "folder"}},
+		{"image of another format", "heic.jpg: diffusion: image: have a HEIF picture, want PNG, JPEG, GIF, WebP, BMP or TIFF", []string{"x", "-image", "heic.jpg"}},
+		{"image is no picture", "text.png: diffusion: image: have a file that begins with 6e 6f", []string{"x", "-image", "text.png"}},
 		{"image is cut off", "cut.png: ", []string{"x", "-image", "cut.png"}},
 		{"image is huge", "huge.png: ", []string{"x", "-image", "huge.png"}},
 		{"image below 8 pixels", "have 7×7 pixels, want at least 8×8", []string{"x", "-image", "small.png"}},

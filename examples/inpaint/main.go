@@ -15,7 +15,7 @@ import (
 func main() { cli.Main("inpaint", "repaints the masked part of an image", run) }
 
 func run(ctx context.Context, c *cli.Command, args []string) error {
-	path := c.File("image", "the image to repaint, a PNG, JPEG or GIF `file`")
+	path := c.File("image", "the image to repaint, a PNG, JPEG, GIF, WebP, BMP or TIFF `file`")
 	maskPath := c.File("mask", "the mask, a `file`; stretched over the image if it has another size")
 	c.Func("mask-mode", "which pixels of the mask are repainted: the bright ones (`luminance`, the default) or the transparent ones (alpha)",
 		choose(&c.Options.Mask, diffusion.MaskLuminance, diffusion.MaskAlpha))

@@ -86,6 +86,22 @@ func TestThinMask(t *testing.T) {
 	assert.Greater(t, repainted, 100, "of 144")
 }
 
+// The orientation of the image and that of the mask count, each by itself.
+func TestOrientation(t *testing.T) {
+	write(t)
+	args := []string{"a blue house", "-steps", "2", "-keep-outside"}
+	status, _, stderr := clitest.Run(t.Context(), run, append(args, "-image", "in.png", "-mask", "mask.png", "-o", "want.png")...)
+	require.Equal(t, 0, status, stderr)
+	clitest.WriteTurned(t, "in.png", "turned.png", 3)
+	clitest.WriteTurned(t, "mask.png", "turnedmask.png", 6)
+	for _, files := range [][]string{{"turned.png", "mask.png"}, {"in.png", "turnedmask.png"}, {"turned.png", "turnedmask.png"}} {
+		status, _, stderr := clitest.Run(t.Context(), run, append(args, "-image", files[0], "-mask", files[1])...)
+		require.Equal(t, 0, status, stderr)
+		assert.NotContains(t, stderr, "note:")
+		require.Equal(t, clitest.ReadPNG(t, "want.png"), clitest.ReadPNG(t, "out.png"), "%v", files)
+	}
+}
+
 func TestMisuse(t *testing.T) {
 	write(t)
 	in := []string{"x", "-image", "in.png"}

@@ -4,14 +4,14 @@
 package loader
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
-	"slices"
 	"strings"
 
-	"sdgo/internal/quote"
 	"sdgo/safetensors"
 )
 
@@ -24,16 +24,22 @@ type Weights struct {
 	file *safetensors.File
 }
 
+// transformers is the base of the models of transformers; others are diffusers'.
+const transformers = "model"
+
 // Open opens the weights of a component in the folder dir of fsys. Base is
 // "diffusion_pytorch_model" (U-Net, VAE) or "model" (text encoder). Variant is
 // empty for the plain files, or names others, such as "fp16" or "bf16": only
-// those are taken then. A single file goes before an index of shards:
+// those are taken then.
 //
 //	base.safetensors          base.safetensors.index.json
 //	base.variant.safetensors  base.safetensors.index.variant.json
 //	                          base.variant.safetensors.index.json
+//	                          base.safetensors.variant.index.json
 //
-// With an empty variant and no plain files, the only variant in the folder is
+// Where there are both, an index goes before a single file, which an earlier save may
+// have left behind, unless shards of it are missing; for "model" the single file goes
+// first. With an empty variant and no plain files, the only variant in the folder is
 // taken, if there is just one. The error for missing weights lists the weight
 // files that are there; only safetensors are read, and it says so when there
 // are none of them.
@@ -42,97 +48,30 @@ func Open(ctx context.Context, fsys fs.FS, dir, base, variant string) (*Weights,
 	if err != nil {
 		return nil, err
 	}
-	name, err := found.choose(base, variant)
+	names, err := found.choose(variant)
 	if err != nil {
 		return nil, fmt.Errorf("loader: %s: %w", dir, err)
 	}
-	w := &Weights{path: path.Join(dir, name)}
+	var missing error // of the first index
+	for _, name := range names {
+		w := &Weights{path: path.Join(dir, name)}
+		if w.file, err = openFile(ctx, fsys, w.path); err == nil {
+			return w, nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("loader: %w", err)
+		}
+		missing = cmp.Or(missing, err)
+	}
+	return nil, fmt.Errorf("loader: %w", missing)
+}
+
+// openFile opens a file or index.
+func openFile(ctx context.Context, fsys fs.FS, name string) (*safetensors.File, error) {
 	if strings.HasSuffix(name, ".json") {
-		w.file, err = safetensors.OpenIndexFSContext(ctx, fsys, w.path)
-	} else {
-		w.file, err = safetensors.OpenFSContext(ctx, fsys, w.path)
+		return safetensors.OpenIndexFSContext(ctx, fsys, name)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("loader: %w", err)
-	}
-	return w, nil
-}
-
-// listing is what a component's folder holds of weights.
-type listing struct {
-	files map[string]string // variant to file or index
-	other []string          // weight files of other formats
-}
-
-// list looks through a component's folder.
-func list(fsys fs.FS, dir, base string) (*listing, error) {
-	entries, err := fs.ReadDir(fsys, dir)
-	if err != nil {
-		return nil, fmt.Errorf("loader: %w", err)
-	}
-	l := &listing{files: make(map[string]string)}
-	for _, e := range entries {
-		name := e.Name()
-		if e.IsDir() {
-			continue
-		}
-		if variant, ok := variantOf(name, base); ok {
-			if have, ok := l.files[variant]; !ok || strings.HasSuffix(have, ".json") {
-				l.files[variant] = name
-			}
-			continue
-		}
-		switch path.Ext(name) {
-		case ".bin", ".ckpt", ".pt", ".pth", ".onnx", ".msgpack", ".h5", ".gguf":
-			l.other = append(l.other, name)
-		}
-	}
-	return l, nil
-}
-
-// variantOf takes the name of a weight file or index apart. Of the numbered
-// shards it knows nothing: only an index leads to them.
-func variantOf(name, base string) (variant string, ok bool) {
-	rest, ok := strings.CutPrefix(name, base+".")
-	if !ok || strings.Contains(rest, "-of-") {
-		return "", false
-	}
-	if v, ok := strings.CutPrefix(rest, "safetensors.index."); ok {
-		if v == "json" {
-			return "", true
-		}
-		return strings.CutSuffix(v, ".json")
-	}
-	rest = strings.TrimSuffix(rest, ".index.json")
-	if rest == "safetensors" {
-		return "", true
-	}
-	return strings.CutSuffix(rest, ".safetensors")
-}
-
-// choose picks the file or index of a variant.
-func (l *listing) choose(base, variant string) (string, error) {
-	if name, ok := l.files[variant]; ok {
-		return name, nil
-	}
-	var names []string
-	for _, name := range l.files {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	want := base + ".safetensors"
-	if variant != "" {
-		want = base + "." + variant + ".safetensors"
-	}
-	switch {
-	case variant == "" && len(names) == 1:
-		return names[0], nil
-	case len(names) > 0:
-		return "", fmt.Errorf("no %s, have %s", want, quote.Lines(names, ", "))
-	case len(l.other) > 0:
-		return "", fmt.Errorf("no %s, have %s: only safetensors files are read", want, quote.Lines(l.other, ", "))
-	}
-	return "", fmt.Errorf("no %s and no index of its shards: %w", want, fs.ErrNotExist)
+	return safetensors.OpenFSContext(ctx, fsys, name)
 }
 
 // Path returns the file or index that the weights came from, within the file

@@ -2,6 +2,7 @@ package loader_test
 
 import (
 	"bytes"
+	"fmt"
 	"io/fs"
 	"os"
 	"strings"
@@ -59,7 +60,11 @@ func TestOpen(t *testing.T) {
 		{"index", []string{base + ".safetensors.index.json"}, "", base + ".safetensors.index.json", -1},
 		{"index of a variant", []string{base + ".safetensors", base + ".safetensors.index.fp16.json"}, "fp16", base + ".safetensors.index.fp16.json", -1},
 		{"the other name of it", []string{base + ".safetensors", base + ".fp16.safetensors.index.json"}, "fp16", base + ".fp16.safetensors.index.json", -1},
-		{"file before index", []string{base + ".safetensors.index.json", base + ".safetensors"}, "", base + ".safetensors", 1},
+		{"an older name of it", []string{base + ".safetensors", base + ".safetensors.fp16.index.json"}, "fp16", base + ".safetensors.fp16.index.json", -1},
+		{"index before file", []string{base + ".safetensors", base + ".safetensors.index.json"}, "", base + ".safetensors.index.json", -1},
+		{"of a variant", []string{base + ".fp16.safetensors", base + ".safetensors.index.fp16.json", base + ".safetensors"}, "fp16", base + ".safetensors.index.fp16.json", -1},
+		{"today's name before older ones", []string{base + ".fp16.safetensors.index.json", base + ".safetensors.fp16.index.json", base + ".safetensors.index.fp16.json"}, "fp16", base + ".safetensors.index.fp16.json", -1},
+		{"only variant, with index", []string{base + ".fp16.safetensors", base + ".safetensors.index.fp16.json"}, "", base + ".safetensors.index.fp16.json", -1},
 		{"beside others", []string{base + ".bin", base + ".safetensors", "other.safetensors", base + "_ema.safetensors"}, "", base + ".safetensors", 1},
 	}
 	for _, tt := range tests {
@@ -90,6 +95,61 @@ func TestOpen(t *testing.T) {
 			assert.ErrorIs(t, w.Float32s("w", 0, dst), os.ErrClosed)
 		})
 	}
+}
+
+// An index goes before a single file if all its shards are there; for the models of
+// transformers the single file goes first.
+func TestIndexOrFile(t *testing.T) {
+	for _, tt := range []struct {
+		name, base, variant string
+		shards              int // of 2
+		want                string
+	}{
+		{"whole", base, "", 2, ".safetensors.index.json"},
+		{"a shard missing", base, "", 1, ".safetensors"},
+		{"all missing", base, "", 0, ".safetensors"},
+		{"of a variant", base, "fp16", 2, ".safetensors.index.fp16.json"},
+		{"of a variant, a shard missing", base, "fp16", 1, ".fp16.safetensors"},
+		{"transformers", "model", "", 2, ".safetensors"},
+		{"transformers, variant", "model", "fp16", 2, ".fp16.safetensors"},
+	} {
+		file, index := tt.base+".safetensors", tt.base+".safetensors.index.json"
+		if tt.variant != "" {
+			file, index = tt.base+"."+tt.variant+".safetensors", tt.base+".safetensors.index."+tt.variant+".json"
+		}
+		fsys := fstest.MapFS{
+			"unet/" + file:  encode(t, "w", 1),
+			"unet/" + index: {Data: []byte(`{"weight_map":{"w":"shard-1.safetensors","v":"shard-2.safetensors"}}`)},
+		}
+		for i, name := range []string{"w", "v"}[:tt.shards] {
+			fsys[fmt.Sprintf("unet/shard-%d.safetensors", i+1)] = encode(t, name, -1)
+		}
+		w, err := loader.Open(t.Context(), fsys, "unet", tt.base, tt.variant)
+		require.NoError(t, err, tt.name)
+		assert.Equal(t, "unet/"+tt.base+tt.want, w.Path(), tt.name)
+		require.NoError(t, w.Close())
+
+		delete(fsys, "unet/"+file)
+		w, err = loader.Open(t.Context(), fsys, "unet", tt.base, tt.variant)
+		if tt.shards < 2 {
+			assert.ErrorIs(t, err, fs.ErrNotExist, tt.name)
+			assert.ErrorContains(t, err, index, tt.name)
+			continue
+		}
+		require.NoError(t, err, tt.name)
+		require.NoError(t, w.Close())
+	}
+
+	fsys := folder(t, base+".safetensors", base+".safetensors.index.json")
+	fsys["unet/"+base+".safetensors.index.json"].Data = []byte("{")
+	_, err := loader.Open(t.Context(), fsys, "unet", base, "")
+	assert.ErrorContains(t, err, "index.json", "a broken index is an error, not passed over")
+}
+
+func TestVariants(t *testing.T) {
+	variants, err := loader.Variants(folder(t, base+".fp16.safetensors", base+".safetensors", base+".safetensors.index.bf16.json", base+".bin", base+"-00001-of-00002.safetensors", base+".non_ema.fp16.safetensors"), "unet", base)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"", "bf16", "fp16", "non_ema.fp16"}, variants)
 }
 
 func TestOpenErrors(t *testing.T) {

@@ -89,7 +89,7 @@ func (l *Ints) UnmarshalJSON(data []byte) error {
 	return unmarshalList((*[]int)(l), data)
 }
 
-// At returns element i, or the only one.
+// At returns element i, or the only one, or zero if there is none.
 func (l Ints) At(i int) int { return at(l, i) }
 
 // Bools is a list in JSON that may be written as one value for all.
@@ -100,12 +100,15 @@ func (l *Bools) UnmarshalJSON(data []byte) error {
 	return unmarshalList((*[]bool)(l), data)
 }
 
-// At returns element i, or the only one.
+// At returns element i, or the only one, or false if there is none.
 func (l Bools) At(i int) bool { return at(l, i) }
 
-func at[T any](l []T, i int) T {
+func at[T any](l []T, i int) (v T) {
 	if len(l) == 1 {
-		return l[0]
+		i = 0
+	}
+	if i < 0 || i >= len(l) { // of a config that was not loaded
+		return v
 	}
 	return l[i]
 }

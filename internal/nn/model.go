@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
-	"math"
 	"path"
 
 	G "gorgonia.org/gorgonia"
@@ -45,6 +44,9 @@ type Kind struct{ Name, Class, Base string }
 // params for the weights. It returns ctx's error soon after ctx is done.
 func LoadModel(ctx context.Context, kind Kind, fsys fs.FS, dir string, o LoadOptions, define func(config []byte, p *Params) error) (*Model, error) {
 	name, base := kind.Name, kind.Base
+	if fsys == nil {
+		return nil, fmt.Errorf("%s: have no file system to load from", name)
+	}
 	var keys map[string]json.RawMessage
 	file := path.Join(dir, "config.json")
 	if err := loader.ReadJSON(ctx, fsys, file, &keys); err != nil {
@@ -158,6 +160,9 @@ func (m *Model) enter(ctx context.Context) (leave func(), err error) {
 // and waits for its memory: need's, to which that of the run and What are added. Runs
 // with the ctx that it returns are the call's. Call end.
 func (m *Model) Begin(ctx context.Context, need engine.Need, key any, build Build) (_ context.Context, end func(), err error) {
+	if ctx == nil {
+		return nil, nil, fmt.Errorf("%s: have a nil context", m.name)
+	}
 	leave, err := m.enter(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -179,6 +184,9 @@ func (m *Model) Begin(ctx context.Context, need engine.Need, key any, build Buil
 // Run computes the outputs of the graph that build makes, once for each key, for
 // the given inputs. It returns ctx's error soon after ctx is done.
 func (m *Model) Run(ctx context.Context, key any, build Build, inputs, outputs [][]float32) error {
+	if ctx == nil {
+		return fmt.Errorf("%s: have a nil context", m.name)
+	}
 	leave, err := m.enter(ctx)
 	if err != nil {
 		return err
@@ -196,6 +204,9 @@ func (m *Model) Run(ctx context.Context, key any, build Build, inputs, outputs [
 
 // Claim claims memory for a call that makes runs and holds more beside them.
 func (m *Model) Claim(ctx context.Context, need engine.Need) (*engine.Claim, error) {
+	if ctx == nil {
+		return nil, fmt.Errorf("%s: have a nil context", m.name)
+	}
 	c, err := m.eng.Claim(ctx, need)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", m.name, err)
@@ -270,50 +281,7 @@ func (m *Model) plan(key any, build Build) (*engine.Plan, error) {
 	return plan, nil
 }
 
-// Floats returns the numbers of a float32 tensor whose shape is want, where -1
-// stands for any size of 1 or more.
-func Floats(what string, t *tensor.Dense, want ...int) ([]float32, error) {
-	if t == nil {
-		return nil, fmt.Errorf("%s: have none, want a tensor %v", what, want)
-	}
-	shape := t.Shape()
-	ok := len(shape) == len(want)
-	for i := 0; ok && i < len(want); i++ {
-		ok = shape[i] == want[i] || want[i] == -1 && shape[i] > 0
-	}
-	if !ok {
-		return nil, fmt.Errorf("%s: have shape %v, want %v", what, []int(shape), want)
-	}
-	if t.Dtype() != tensor.Float32 {
-		return nil, fmt.Errorf("%s: have a tensor of %v, want float32", what, t.Dtype())
-	}
-	if !t.DataOrder().IsContiguous() || t.DataOrder().IsColMajor() || t.RequiresIterator() {
-		return nil, fmt.Errorf("%s: have a tensor that is not contiguous in row-major order", what)
-	}
-	return t.Float32s(), nil
-}
-
 // Tensor returns a new float32 tensor of zeros.
 func Tensor(shape ...int) *tensor.Dense {
 	return engine.Tensor(make([]float32, tensor.Shape(shape).TotalSize()), shape...)
-}
-
-// maxElements bounds a tensor that a caller asks for, so that sizes do not
-// overflow.
-const maxElements = 1 << 40
-
-// CheckSize returns an error if a tensor of the shape would be empty or absurdly
-// large.
-func CheckSize(what string, shape ...int) error {
-	total := 1.0
-	for _, n := range shape {
-		if n < 1 {
-			return fmt.Errorf("%s: have shape %v, want sizes of 1 or more", what, shape)
-		}
-		total *= float64(n)
-	}
-	if total > maxElements || math.IsNaN(total) {
-		return fmt.Errorf("%s: shape %v is too large", what, shape)
-	}
-	return nil
 }

@@ -1,39 +1,46 @@
 package cli
 
 import (
-	"bytes"
 	"fmt"
 	"image"
-	_ "image/gif"
-	_ "image/jpeg"
+	"io/fs"
 	"os"
+
+	"sdgo/diffusion"
 )
 
-// maxPixels bounds the images that are read: a header of a few bytes can ask
-// for any size.
-const maxPixels = 1 << 26
-
-// ReadImage reads the image that the named flag gives.
+// ReadImage reads the image that the named flag gives, the right way up.
 func ReadImage(name, path string) (image.Image, error) {
 	if path == "" {
 		return nil, fmt.Errorf("-%s: have no file, want one", name)
 	}
-	data, err := os.ReadFile(path)
+	// To open a named pipe is to wait for a writer.
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("-%s: %s: have %s, want a file", name, path, kind(info.Mode()))
+	}
+	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("-%s: %w", name, err)
 	}
-	config, _, err := image.DecodeConfig(bytes.NewReader(data))
-	if err == nil && config.Width*config.Height > maxPixels {
-		err = fmt.Errorf("have %d×%d pixels, want up to %d", config.Width, config.Height, maxPixels)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("-%s: %s: %w", name, path, err)
-	}
-	img, _, err := image.Decode(bytes.NewReader(data))
+	defer f.Close()
+	img, err := diffusion.DecodeImage(f)
 	if err != nil {
 		return nil, fmt.Errorf("-%s: %s: %w", name, path, err)
 	}
 	return img, nil
+}
+
+// kind says what stands in place of a file.
+func kind(mode fs.FileMode) string {
+	switch {
+	case mode.IsDir():
+		return "a folder"
+	case mode&fs.ModeNamedPipe != 0:
+		return "a pipe"
+	case mode&fs.ModeSocket != 0:
+		return "a socket"
+	}
+	return "a device"
 }
 
 // ReadMask reads the mask for an image, and says so if it is stretched.

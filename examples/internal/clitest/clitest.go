@@ -4,17 +4,21 @@ package clitest
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
+	"hash/crc32"
 	"image"
 	"image/color"
 	"image/draw"
 	"image/png"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"sdgo/diffusion"
 	"sdgo/examples/internal/cli"
 )
 
@@ -79,6 +83,29 @@ func ReadPNG(t *testing.T, name string) image.Image {
 	img, err := png.Decode(f)
 	require.NoError(t, err)
 	return img
+}
+
+// WriteTurned writes a PNG file as another with EXIF metadata: pixels that are stored
+// as a camera held otherwise would, and the orientation that turns them upright.
+func WriteTurned(t *testing.T, from, to string, orientation int) {
+	t.Helper()
+	inverse := orientation
+	switch orientation {
+	case 6:
+		inverse = 8
+	case 8:
+		inverse = 6
+	}
+	stored, err := diffusion.OrientImage(ReadPNG(t, from), inverse)
+	require.NoError(t, err)
+	var b bytes.Buffer
+	require.NoError(t, png.Encode(&b, stored))
+	tiff := []byte("eXIfMM\x00*\x00\x00\x00\x08\x00\x01\x01\x12\x00\x03\x00\x00\x00\x01\x00?\x00\x00\x00\x00\x00\x00")
+	tiff[bytes.IndexByte(tiff, '?')] = byte(orientation)
+	chunk := binary.BigEndian.AppendUint32(nil, uint32(len(tiff)-4))
+	chunk = binary.BigEndian.AppendUint32(append(chunk, tiff...), crc32.ChecksumIEEE(tiff))
+	const header = 8 + 25 // signature and IHDR
+	require.NoError(t, os.WriteFile(to, slices.Insert(b.Bytes(), header, chunk...), 0o644))
 }
 
 // WritePNG writes a black picture with a rectangle of one color.

@@ -37,7 +37,7 @@ const (
 	side    = 128
 	gap     = 6
 	cell    = side + gap
-	line    = side + 4*lineHeight + gap // from one row of pictures to the next
+	line    = side + 5*lineHeight + gap // from one row of pictures to the next
 )
 
 func main() {
@@ -75,7 +75,7 @@ func run() error {
 	o.Strength = 0.6
 	blue := "a blue house on a green hill under a yellow sun"
 	r, err := pipe.ImageToImage(ctx, blue, house, o)
-	if err := add("img2img of the first: "+blue, r, err); err != nil {
+	if err := add("img2img: "+blue, r, err); err != nil {
 		return err
 	}
 

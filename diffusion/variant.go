@@ -1,0 +1,46 @@
+package diffusion
+
+import (
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"strings"
+
+	"sdgo/internal/loader"
+)
+
+// bases are the names of the weight files of each part.
+var bases = map[string]string{
+	"text_encoder": "model",
+	"unet":         "diffusion_pytorch_model",
+	"vae":          "diffusion_pytorch_model",
+}
+
+// chooseVariants returns the variant of the weights that each part is to have: the one
+// that is asked for where there is one, else the plain files.
+func chooseVariants(fsys fs.FS, variant string) (map[string]string, error) {
+	chosen := make(map[string]string)
+	if variant == "" {
+		return chosen, nil
+	}
+	others := make(map[string]bool)
+	for part, base := range bases {
+		have, _ := loader.Variants(fsys, part, base) // loading the part says what is wrong
+		for _, v := range have {
+			others[v] = v != ""
+		}
+		if slices.Contains(have, variant) {
+			chosen[part] = variant
+		}
+	}
+	if len(chosen) > 0 {
+		return chosen, nil
+	}
+	delete(others, "")
+	known := "plain files alone"
+	if len(others) > 0 {
+		known = strings.Join(slices.Sorted(maps.Keys(others)), ", ")
+	}
+	return nil, fmt.Errorf("variant: have %.80q, which no part has: there are %.200s", variant, known)
+}
