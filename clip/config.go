@@ -11,7 +11,7 @@ import (
 )
 
 // Config describes the structure of a CLIPTextModel. It decodes a checkpoint's
-// config.json; keys that do not bear on the result are skipped.
+// config.json.
 type Config struct {
 	VocabSize        int     `json:"vocab_size"`
 	HiddenSize       int     `json:"hidden_size"`
@@ -31,6 +31,10 @@ type Config struct {
 
 	// Architectures names the class that was saved.
 	Architectures []string `json:"architectures"`
+
+	// Warnings are what the model's files say that was not taken into account, such as
+	// keys that are not known, one sentence each.
+	Warnings []string `json:"-"`
 }
 
 // projects says whether the model projects the embedding of a whole text.
@@ -39,7 +43,8 @@ func (c *Config) projects() bool {
 }
 
 // ParseConfig decodes a config.json, or the text_config in that of a whole
-// CLIPModel. A value that is not supported is an error that names it.
+// CLIPModel. A value that is not supported is an error that names it; a key that is
+// not known is left out, with a warning in the Config unless it is null or false.
 func ParseConfig(data []byte) (Config, error) {
 	c := Config{ // what transformers takes for a missing key
 		VocabSize: 49408, HiddenSize: 512, IntermediateSize: 2048, NumHiddenLayers: 12, NumHeads: 8,
@@ -57,6 +62,14 @@ func ParseConfig(data []byte) (Config, error) {
 	if err := pyjson.Unmarshal(data, &file); err != nil {
 		return c, fmt.Errorf("clip: config: %w", err)
 	}
+	var keys map[string]json.RawMessage
+	if err := pyjson.Unmarshal(data, &keys); err != nil {
+		return c, fmt.Errorf("clip: config: %w", err)
+	}
+	if raw := keys["quantization_config"]; raw != nil && !pyjson.Empty(raw) {
+		return c, fmt.Errorf("clip: config: quantization_config: have quantized weights, want plain ones")
+	}
+	c.Warnings = nn.UnknownKeys(keys, &c, transformersKeys)
 	if len(file.EOS) > 0 {
 		c.EOSTokenID = file.EOS[0]
 	}
@@ -100,3 +113,21 @@ func textConfig(data []byte) ([]byte, error) {
 
 // activations are the values of hidden_act.
 var activations = map[string]kernel.Activation{"quick_gelu": kernel.QuickGELU, "gelu": kernel.GELU}
+
+// transformersKeys are keys that say nothing of a picture: what transformers of any
+// version writes into every config, for training, for writing text, or by default.
+const transformersKeys = `
+add_cross_attention attention_dropout attn_implementation bad_words_ids
+begin_suppress_tokens bos_token_id chunk_size_feed_forward
+cross_attention_hidden_size decoder_start_token_id diversity_penalty do_sample
+dropout early_stopping encoder_no_repeat_ngram_size
+exponential_decay_length_penalty finetuning_task forced_bos_token_id
+forced_eos_token_id gradient_checkpointing id2label initializer_factor
+initializer_range is_decoder is_encoder_decoder label2id length_penalty
+max_length min_length no_repeat_ngram_size num_beam_groups num_beams
+num_return_sequences output_attentions output_hidden_states output_scores
+pad_token_id prefix problem_type pruned_heads remove_invalid_values
+repetition_penalty return_dict return_dict_in_generate sep_token_id
+suppress_tokens task_specific_params temperature tf_legacy_loss tie_encoder_decoder
+tie_word_embeddings tokenizer_class top_k top_p torchscript typical_p use_bfloat16
+use_cache`

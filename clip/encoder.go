@@ -94,6 +94,7 @@ func LoadTextEncoderFSContext(ctx context.Context, fsys fs.FS, dir string, o *Lo
 		return nil, err
 	}
 	e.model = model
+	e.Config.Warnings = append(e.Config.Warnings, model.Warnings()...)
 	return e, nil
 }
 

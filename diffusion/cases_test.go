@@ -104,12 +104,16 @@ func TestWarnings(t *testing.T) {
 	model := golden.Folder(t, "class-name")
 	assert.Empty(t, loadFolder(t, model, nil).Warnings)
 	model["scheduler/scheduler_config.json"] = setKeys(t, model, "scheduler/scheduler_config.json", map[string]string{"timestep_values": "[1]", "beta_shedule": `"linear"`})
+	model["text_encoder/config.json"] = setKeys(t, model, "text_encoder/config.json", map[string]string{"new_norm": "1", "num_beams": "1", "use_newer": "null"})
 	model["unet/config.json"] = setKeys(t, model, "unet/config.json", map[string]string{"use_new": "true", "decay": "0.999"})
+	model["unet/diffusion_pytorch_model.safetensors.index.json"] = &fstest.MapFile{Data: []byte(`{"weight_map": {"conv_in.bias": "none"}}`)}
 	model["vae/config.json"] = setKeys(t, model, "vae/config.json", map[string]string{"new_factor": "0.5", "newer": "false"})
 	p := loadFolder(t, model, nil)
 	assert.Equal(t, []string{
 		`scheduler/scheduler_config.json: the key "beta_shedule" is not known and was left out: have "linear"`,
+		`text_encoder/config.json: the key "new_norm" is not known and was left out: have 1`,
 		`unet/config.json: the key "use_new" is not known and was left out: have true`,
+		"unet/diffusion_pytorch_model.safetensors.index.json: files that it names are missing, diffusion_pytorch_model.safetensors was taken instead",
 		`vae/config.json: the key "new_factor" is not known and was left out: have 0.5`,
 	}, p.Warnings)
 	result, err := p.TextToImage(t.Context(), "a red house", &Options{Steps: 4, Seed: 1})

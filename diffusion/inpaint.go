@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"image"
+	"slices"
 
 	"sdgo/sampler"
 )
@@ -41,7 +42,7 @@ func (p *Pipeline) Inpaint(ctx context.Context, prompt string, img, mask image.I
 		return nil, err
 	}
 	if r.schedule.Steps() < 1 { // PNDM has a call left then, which diffusers makes in image-to-image alone
-		return nil, fmt.Errorf("diffusion: strength: have %g of %d steps, which leaves no step to run", r.Strength, r.Options.Steps)
+		return nil, wrong(fmt.Errorf("diffusion: strength: have %g of %d steps, which leaves no step to run", r.Strength, r.Options.Steps))
 	}
 	painted, err := r.newMask(mask)
 	if err != nil {
@@ -54,6 +55,7 @@ func (p *Pipeline) Inpaint(ctx context.Context, prompt string, img, mask image.I
 	if err != nil {
 		return nil, err
 	}
+	r.note("mask", append(slices.Clone(area.mask), byte(area.choice)))
 	if err := r.encodeText(ctx, prompt); err != nil {
 		return nil, err
 	}

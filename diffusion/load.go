@@ -163,9 +163,10 @@ func LoadFSContext(ctx context.Context, fsys fs.FS, o *LoadOptions) (_ *Pipeline
 	}
 	p.Scheduler = p.corrected(schedule)
 	p.Warnings = append(p.Warnings, index.warnings...)
-	p.warn("scheduler/scheduler_config.json", schedule.Warnings)
-	p.warn("unet/config.json", p.UNet.Config.Warnings)
-	p.warn("vae/config.json", p.VAE.Config.Warnings)
+	p.warn("scheduler/scheduler_config.json: ", schedule.Warnings)
+	p.warn("text_encoder/", p.TextEncoder.Config.Warnings)
+	p.warn("unet/", p.UNet.Config.Warnings)
+	p.warn("vae/", p.VAE.Config.Warnings)
 	if err = p.check(); err != nil {
 		return nil, err
 	}
@@ -194,10 +195,10 @@ func loadScheduler(ctx context.Context, fsys fs.FS, x *index) (*scheduler.Config
 	return c, err
 }
 
-// warn keeps the warnings of a file.
-func (p *Pipeline) warn(file string, warnings []string) {
+// warn keeps the warnings of a file or folder.
+func (p *Pipeline) warn(prefix string, warnings []string) {
 	for _, w := range warnings {
-		p.Warnings = append(p.Warnings, file+": "+w)
+		p.Warnings = append(p.Warnings, prefix+w)
 	}
 }
 

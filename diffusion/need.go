@@ -78,8 +78,13 @@ func (r *run) largestTurn(encode bool) (most int64, err error) {
 		add(r.net.Values(r.texts(), r.h, r.w, r.Tokenizer.MaxLength))
 	}
 	if r.TextEncoder.Memory() == r.UNet.Memory() {
-		add(r.TextEncoder.Values(1, r.Tokenizer.MaxLength, r.ClipSkip))
-		add(r.TextEncoder.Values(1, r.Tokenizer.MaxLength, 0))
+		for _, skip := range []int{r.ClipSkip, 0} {
+			n, err := r.TextEncoder.Values(1, r.Tokenizer.MaxLength, skip)
+			if r.TextEncoder.Config.UseAttentionMask {
+				n *= 2 // text and padding, side by side
+			}
+			add(n, err)
+		}
 	}
 	if r.VAE.Memory() == r.UNet.Memory() {
 		add(r.VAE.DecodeValues(r.h, r.w, r.decodeTile))

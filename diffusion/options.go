@@ -159,7 +159,10 @@ type Options struct {
 
 	// Resume takes up a run that Step.Save saved, after that step. The call and
 	// its other options must be the same; the result then is, too. It is an error if
-	// Reuse is not the same.
+	// the saved run was made of another prompt, seed, size, image, mask, sampler,
+	// schedule, guidance or model, or of another number of images. How the picture is
+	// decoded (Tile, KeepOutside), Threads, and OnStep may differ; whether Wrap does
+	// cannot be told. Bytes that are cut, changed, or of an older version are errors.
 	Resume []byte
 }
 

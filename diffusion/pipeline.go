@@ -75,8 +75,9 @@ type run struct {
 	claim  *engine.Claim // of the memory; nil before claimMemory
 	record int64         // bytes that what a Step saves may take
 
-	leave      func() // the pipeline's calls
-	endWrapped func() // ends the Denoiser that Wrap got; may be nil
+	leave      func()            // the pipeline's calls
+	endWrapped func()            // ends the Denoiser that Wrap got; may be nil
+	noted      map[string]string // for a run that may be saved
 }
 
 // TextToImage makes pictures of the prompt. Prompts are cut to 77 tokens; the
@@ -213,16 +214,16 @@ func (r *run) choose(o *Options) (err error) {
 		config.SkipPRKSteps = true // as diffusers does in this pipeline
 	}
 	if r.Options, err = o.withDefaults(); err != nil {
-		return err
+		return wrong(err)
 	}
 	if err := r.checkTask(r.task); err != nil {
-		return err
+		return wrong(err)
 	}
 	if r.Sampler, err = pointedTo(r.Sampler); err != nil {
 		return err
 	}
 	if r.schedule, err = r.levels(&config, &r.Options); err != nil {
-		return err
+		return wrong(err)
 	}
 	for i := range r.Images {
 		seed := r.Seed + uint64(i)
@@ -247,15 +248,18 @@ func (p *Pipeline) defaultSize() (width, height int) {
 func (r *run) prepare(width, height int) error {
 	factor := r.VAE.Config.Factor()
 	if err := r.size(width, height, factor); err != nil {
-		return err
+		return wrong(err)
+	}
+	if err := r.checkModelOptions(); err != nil {
+		return wrong(err)
 	}
 	r.h, r.w = r.Height/factor, r.Width/factor
 	var err error
 	if r.sampler, err = solver(&r.Options, r.schedule); err != nil {
-		return err
+		return wrong(err)
 	}
 	if err := r.checkDistilled(); err != nil {
-		return err
+		return wrong(err)
 	}
 	if err := r.prepareUNet(); err != nil {
 		return fmt.Errorf("diffusion: %w", err)
@@ -285,7 +289,7 @@ func (r *run) tile(h, w int, whole func(h, w int) error, tiles func(h, w, tile i
 func (r *run) prepareUNet() error {
 	var err error
 	if r.net, err = r.UNet.WithTokenMerging(r.TokenMerging); err != nil {
-		return err
+		return wrong(err)
 	}
 	if !r.Reuse.on() {
 		return r.net.Check(r.texts(), r.h, r.w, r.Tokenizer.MaxLength)
@@ -327,7 +331,7 @@ func (r *run) prepareImage(img *source, strength float64) error {
 	}
 	var err error
 	if r.schedule, err = r.schedule.Tail(r.Strength); err != nil {
-		return fmt.Errorf("diffusion: %w", err)
+		return fmt.Errorf("diffusion: %w", wrong(err))
 	}
 	if err := r.prepare(img.width, img.height); err != nil {
 		return err
@@ -342,6 +346,7 @@ func (r *run) encodeText(ctx context.Context, prompt string) error {
 	begin := time.Now()
 	positive := r.Tokenizer.Encode(prompt)
 	r.result.Truncated = positive.TruncatedText
+	r.note("prompt", []byte(fmt.Sprint(positive.IDs)))
 	cond, err := r.encode(ctx, positive, r.ClipSkip)
 	if err != nil {
 		return err
@@ -351,6 +356,7 @@ func (r *run) encodeText(ctx context.Context, prompt string) error {
 	if r.guided() {
 		negative := r.Tokenizer.Encode(r.NegativePrompt)
 		r.result.TruncatedNegative = negative.TruncatedText
+		r.note("negative prompt", []byte(fmt.Sprint(negative.IDs)))
 		uncond, err := r.encode(ctx, negative, 0)
 		if err != nil {
 			return err
@@ -387,6 +393,7 @@ func (r *run) readImage(ctx context.Context, img *source) (pixels, []float32, er
 	if err != nil {
 		return pixels{}, nil, err
 	}
+	r.note("image", p.pix)
 	x, err := p.tensor(ctx)
 	return p, x, err
 }
@@ -475,17 +482,11 @@ func (r *run) sample(ctx context.Context, x []float32, denoise sampler.Denoiser)
 	begin := time.Now()
 	steps := &sampler.Run{Sampler: r.sampler, Denoise: denoise, Sigmas: r.schedule.Sigmas, X: x, Noise: r.samplingNoise(),
 		Forget: r.record == 0, Limit: r.record, // only a Step can save the run
+		Facts: r.facts,
 	}
 	if r.Resume != nil {
-		saved, err := r.keeper.restore(r.Resume)
-		if err == nil {
-			err = steps.Restore(saved)
-		}
-		if err != nil {
-			return fmt.Errorf("diffusion: resume: %w", err)
-		}
-		if have, want := len(steps.X), len(x); have != want {
-			return fmt.Errorf("diffusion: resume: have a run of %d numbers, want %d", have, want)
+		if err := r.resume(steps); err != nil {
+			return err
 		}
 	}
 	for step, err := range steps.Steps(ctx) {

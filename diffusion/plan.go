@@ -45,7 +45,7 @@ func (p *Pipeline) Plan(o *Options) (*Plan, error) {
 	sized, factor := *o, p.VAE.Config.Factor()
 	width, height := p.defaultSize()
 	if err := sized.size(width, height, factor); err != nil {
-		return nil, err
+		return nil, wrong(err)
 	}
 	h, w := sized.Height/factor, sized.Width/factor
 	plan := &Plan{}

@@ -41,6 +41,10 @@ type Run struct {
 	// Zero means any number.
 	Limit int64
 
+	// Facts, if not nil, returns what else decides the run, by name: the prompt, say.
+	// They are saved, and Restore refuses a run with others.
+	Facts func() map[string]string
+
 	calls []call
 	size  int64 // bytes of calls
 	step  int   // steps yielded so far

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 )
@@ -19,7 +20,7 @@ import (
 // numbers are little-endian.
 const (
 	stateMagic   = "sdgo-run"
-	stateVersion = 2
+	stateVersion = 3
 )
 
 // stateHeader says whose state it is.
@@ -31,6 +32,8 @@ type stateHeader struct {
 	Step    int       `json:"step"`    // steps yielded
 	Changed []bool    `json:"changed"` // for each call
 	Uncond  []bool    `json:"uncond"`  // for each call
+
+	Facts map[string]string `json:"facts"`
 }
 
 // StateError says why saved bytes are not the state of a run.
@@ -56,7 +59,7 @@ func (r *Run) Save() ([]byte, error) {
 	if r.Forget {
 		return nil, fmt.Errorf("sampler: save run: have a run that forgets what was computed")
 	}
-	h := stateHeader{Version: stateVersion, Sampler: identity(r.Sampler), Sigmas: r.Sigmas, Size: len(r.X), Step: r.step}
+	h := stateHeader{Version: stateVersion, Sampler: identity(r.Sampler), Sigmas: r.Sigmas, Size: len(r.X), Step: r.step, Facts: r.facts()}
 	for _, c := range r.calls {
 		h.Changed = append(h.Changed, c.x != nil)
 		h.Uncond = append(h.Uncond, c.uncond != nil)
@@ -77,8 +80,32 @@ func (r *Run) Save() ([]byte, error) {
 	return append(out, sum[:]...), nil
 }
 
+func (r *Run) facts() map[string]string {
+	if r.Facts == nil {
+		return nil
+	}
+	return r.Facts()
+}
+
+// checkFacts returns what is wrong with saved facts, the first by name, or "".
+func (r *Run) checkFacts(saved map[string]string) string {
+	own := r.facts()
+	all := maps.Clone(own)
+	if all == nil {
+		all = map[string]string{}
+	}
+	maps.Copy(all, saved)
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		if have, want := saved[name], own[name]; have != want {
+			return fmt.Sprintf("have a run with another %s: %q, want %q", name, have, want)
+		}
+	}
+	return ""
+}
+
 // Restore takes the state that Save returned for a run of the same sampler with
-// the same options and levels; the start X is taken from it too. Steps goes on
+// the same options, levels and Facts; the start X, of the same length if there is
+// one, is taken from it too. Steps goes on
 // after the last step that was yielded before. Bytes that are not such a state
 // are a [*StateError], and the run stays as it was.
 func (r *Run) Restore(data []byte) error {
@@ -119,6 +146,11 @@ func (r *Run) Restore(data []byte) error {
 		return bad("have %d bytes of numbers, want %d arrays of %d float32", len(rest), arrays, h.Size)
 	case h.Step < 0 || h.Step >= len(r.Sigmas):
 		return bad("have step %d, want 0 to %d", h.Step, len(r.Sigmas)-1)
+	case len(r.X) > 0 && h.Size != len(r.X):
+		return bad("have a run of %d numbers, want %d", h.Size, len(r.X))
+	}
+	if wrong := r.checkFacts(h.Facts); wrong != "" {
+		return bad("%s", wrong)
 	}
 
 	take := func() []float32 {

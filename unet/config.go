@@ -65,7 +65,8 @@ type Config struct {
 	ResnetOutScaleFactor float64 `json:"resnet_out_scale_factor"`
 	ResnetSkipTimeAct    bool    `json:"resnet_skip_time_act"`
 
-	// Warnings are the keys of the file that are not known, one sentence each.
+	// Warnings are what the model's files say that was not taken into account, such as
+	// keys that are not known, one sentence each.
 	Warnings []string `json:"-"`
 }
 

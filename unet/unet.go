@@ -80,6 +80,7 @@ func LoadFSContext(ctx context.Context, fsys fs.FS, dir string, o *LoadOptions) 
 		return nil, err
 	}
 	u.model = model
+	u.Config.Warnings = append(u.Config.Warnings, model.Warnings()...)
 	return u, nil
 }
 
@@ -123,6 +124,15 @@ func (u *UNet) Close() error {
 		return nil
 	}
 	return u.model.Close()
+}
+
+// Fingerprint is a short text that tells U-Nets apart by their weights and precision,
+// of which it reads a sample. It is empty for one that is closed.
+func (u *UNet) Fingerprint() string {
+	if u.loaded() != nil {
+		return ""
+	}
+	return u.model.Fingerprint()
 }
 
 // loaded wants a U-Net that a constructor made.

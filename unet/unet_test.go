@@ -275,7 +275,7 @@ func TestUnknownKeys(t *testing.T) {
 	}
 	u, err := LoadFS(folder(t, change), ".", nil)
 	require.NoError(t, err)
-	assert.Equal(t, []string{`the key "use_new" is not known and was left out: have true`}, u.Config.Warnings)
+	assert.Equal(t, []string{`config.json: the key "use_new" is not known and was left out: have true`}, u.Config.Warnings)
 	require.NoError(t, u.Close())
 
 	more := func(_ *string, tensors map[string]safetensors.Tensor) {
@@ -288,7 +288,7 @@ func TestUnknownKeys(t *testing.T) {
 		change(config, tensors)
 		more(config, tensors)
 	}), ".", nil)
-	assert.EqualError(t, err, `unet: new.weight: have 1 tensors that the config does not account for, though the key "use_new" is not known and was left out: have true`)
+	assert.EqualError(t, err, `unet: new.weight: have 1 tensors that the config does not account for, though config.json: the key "use_new" is not known and was left out: have true`)
 }
 
 func TestBadConfig(t *testing.T) {

@@ -30,7 +30,8 @@ type Config struct {
 	UsePostQuantConv bool     `json:"use_post_quant_conv"`
 	MidAttention     bool     `json:"mid_block_add_attention"`
 
-	// Warnings are the keys of the file that are not known, one sentence each.
+	// Warnings are what the model's files say that was not taken into account, such as
+	// keys that are not known, one sentence each.
 	Warnings []string `json:"-"`
 }
 

@@ -71,6 +71,7 @@ func LoadFSContext(ctx context.Context, fsys fs.FS, dir string, o *LoadOptions) 
 		return nil, err
 	}
 	v.model = model
+	v.Config.Warnings = append(v.Config.Warnings, model.Warnings()...)
 	return v, nil
 }
 

@@ -44,6 +44,7 @@ func TestOrientation(t *testing.T) {
 func TestMisuse(t *testing.T) {
 	t.Chdir(t.TempDir())
 	clitest.WritePNG(t, "in.png", 64, 48, square, red)
+	clitest.WritePNG(t, "small.png", 7, 7, square, red)
 	tests := []struct {
 		name, message string
 		args          []string
@@ -51,6 +52,10 @@ func TestMisuse(t *testing.T) {
 		{"no image", "-image: have no file", []string{"x"}},
 		{"no prompt", "have no prompt", []string{"-image", "in.png"}},
 		{"strength 0", "-strength: have 0", []string{"x", "-image", "in.png", "-strength", "0"}},
+		{"image below 8 pixels", "have 7×7 pixels, want at least 8×8", []string{"x", "-image", "small.png"}},
+		{"strength 2", "strength: have 2", []string{"x", "-image", "in.png", "-strength", "2"}},
+		{"strength NaN", "strength: have NaN", []string{"x", "-image", "in.png", "-strength", "NaN"}},
+		{"size no multiple of 8", "100×48", []string{"x", "-image", "in.png", "-width", "100"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) { clitest.Misused(t, run, tt.message, tt.args...) })
@@ -60,7 +65,6 @@ func TestMisuse(t *testing.T) {
 func TestFails(t *testing.T) {
 	t.Chdir(t.TempDir())
 	clitest.WritePNG(t, "in.png", 64, 48, square, red)
-	clitest.WritePNG(t, "small.png", 7, 7, square, red)
 	whole, err := os.ReadFile("in.png")
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile("cut.png", whole[:len(whole)/2], 0o644))
@@ -81,10 +85,6 @@ func TestFails(t *testing.T) {
 		{"image is no picture", "text.png: diffusion: image: have a file that begins with 6e 6f", []string{"x", "-image", "text.png"}},
 		{"image is cut off", "cut.png: ", []string{"x", "-image", "cut.png"}},
 		{"image is huge", "huge.png: ", []string{"x", "-image", "huge.png"}},
-		{"image below 8 pixels", "have 7×7 pixels, want at least 8×8", []string{"x", "-image", "small.png"}},
-		{"strength 2", "strength: have 2", []string{"x", "-image", "in.png", "-strength", "2"}},
-		{"strength NaN", "strength: have NaN", []string{"x", "-image", "in.png", "-strength", "NaN"}},
-		{"size no multiple of 8", "100×48", []string{"x", "-image", "in.png", "-width", "100"}},
 		{"no such folder for the output", "no such file", []string{"x", "-image", "in.png", "-o", filepath.Join("missing", "out.png")}},
 	}
 	for _, tt := range tests {

@@ -115,6 +115,7 @@ func TestMisuse(t *testing.T) {
 		{"unknown mask mode", "-mask-mode", append(in, "-mask", "mask.png", "-mask-mode", "red")},
 		{"strength 0", "-strength: have 0", append(in, "-mask", "mask.png", "-strength", "0")},
 		{"no prompt", "have no prompt", []string{"-image", "in.png", "-mask", "mask.png"}},
+		{"strength 2", "strength: have 2", append(in, "-mask", "mask.png", "-strength", "2")},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) { clitest.Misused(t, run, tt.message, tt.args...) })
@@ -132,7 +133,6 @@ func TestFails(t *testing.T) {
 		{"thin mask, sampled", "mask: have no pixel to repaint: MaskCellsSample", append(in, "-mask", "thin.png", "-mask-cells", "sample")},
 		{"all-black mask", "mask: have no pixel to repaint", append(in, "-mask", "black.png")},
 		{"opaque mask", "mask: have no pixel to repaint", append(in, "-mask", "mask.png", "-mask-mode", "alpha")},
-		{"strength 2", "strength: have 2", append(in, "-mask", "mask.png", "-strength", "2")},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) { clitest.Fails(t, run, tt.message, tt.args...) })

@@ -7,16 +7,18 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"io"
 
 	"sdgo/diffusion"
 	"sdgo/examples/internal/cli"
 	"sdgo/examples/internal/models"
+	"sdgo/internal/nn"
 )
 
 func main() { cli.Program("inspect", run) }
 
-func run(_ context.Context, args []string, stdout, stderr io.Writer) error {
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	f := flag.NewFlagSet("inspect", flag.ContinueOnError)
 	var load diffusion.LoadOptions
 	var o diffusion.Options
@@ -35,12 +37,15 @@ func run(_ context.Context, args []string, stdout, stderr io.Writer) error {
 		}
 		return err
 	}
+	if _, err := nn.ParsePrecision(load.Precision); err != nil {
+		return cli.Misuse(fmt.Errorf("-%w", err))
+	}
 
 	fsys, err := models.Open(*model)
 	if err != nil {
 		return err
 	}
-	pipe, err := diffusion.LoadFS(fsys, &load)
+	pipe, err := diffusion.LoadFSContext(ctx, fsys, &load)
 	if err != nil {
 		return err
 	}

@@ -27,7 +27,7 @@ func run(ctx context.Context, args []string, stdout, progress io.Writer) error {
 	if err != nil {
 		return err
 	}
-	pipe, err := diffusion.LoadFS(tinyscenes.FS, &diffusion.LoadOptions{Threads: s.threads})
+	pipe, err := diffusion.LoadFSContext(ctx, tinyscenes.FS, &diffusion.LoadOptions{Threads: s.threads})
 	if err != nil {
 		return err
 	}

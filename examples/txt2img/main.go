@@ -16,7 +16,7 @@ func run(ctx context.Context, c *cli.Command, args []string) error {
 		return err
 	}
 
-	pipe, err := c.Load()
+	pipe, err := c.Load(ctx)
 	if err != nil {
 		return err
 	}

@@ -141,6 +141,20 @@ func TestMisuse(t *testing.T) {
 		{"many pictures to standard output", "-o: have - for standard output, which takes one picture, and -n 2", []string{"x", "-o", "-", "-n", "2"}},
 		{"empty model", "-model", []string{"x", "-model", ""}},
 		{"empty standard input", "prompt: standard input is empty", []string{"-"}},
+		{"many steps", "steps: have 10000", []string{"x", "-steps", "10000"}},
+		{"odd tile", "tile: have 100 pixels, want a positive multiple of 32", []string{"x", "-tile", "100"}},
+		{"guidance NaN", "guidance: have NaN", []string{"x", "-guidance", "NaN"}},
+		{"guidance infinite", "guidance: have +Inf", []string{"x", "-guidance", "Inf"}},
+		{"guidance rescale above 1", "guidance rescale: have 1.5", []string{"x", "-guidance-rescale", "1.5"}},
+		{"eta above 1", "eta: have 2", []string{"x", "-eta", "2", "-sampler", "ddim"}},
+		{"clip skip of all layers", "clip skip: have 2", []string{"x", "-clip-skip", "2"}},
+		{"negative interval", "reuse: have an interval of -1 calls", []string{"x", "-reuse", "-1"}},
+		{"step cache NaN", "reuse: have threshold NaN", []string{"x", "-step-cache", "NaN"}},
+		{"no such branch", "reuse: unet: have skip branch 6, want 1 to 5", []string{"x", "-reuse", "2", "-reuse-branch", "6"}},
+		{"merge all", "token merging: have ratio 0.8, want 0 to 0.75", []string{"x", "-merge", "0.8"}},
+		{"merge at many levels", "token merging: have 4 levels, want 1 to 3", []string{"x", "-merge", "0.5", "-merge-levels", "4"}},
+		{"size no multiple of 8", "100×100", []string{"x", "-width", "100", "-height", "100"}},
+		{"unknown precision", `-precision: have "int3", want float32, float16, bfloat16 or int8`, []string{"x", "-precision", "int3"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) { clitest.Misused(t, run, tt.message, tt.args...) })
@@ -157,19 +171,6 @@ func TestFails(t *testing.T) {
 		name, message string
 		args          []string
 	}{
-		{"many steps", "steps: have 10000", []string{"x", "-steps", "10000"}},
-		{"odd tile", "tile: have 100 pixels, want a positive multiple of 32", []string{"x", "-tile", "100"}},
-		{"guidance NaN", "guidance: have NaN", []string{"x", "-guidance", "NaN"}},
-		{"guidance infinite", "guidance: have +Inf", []string{"x", "-guidance", "Inf"}},
-		{"guidance rescale above 1", "guidance rescale: have 1.5", []string{"x", "-guidance-rescale", "1.5"}},
-		{"eta above 1", "eta: have 2", []string{"x", "-eta", "2", "-sampler", "ddim"}},
-		{"clip skip of all layers", "clip skip: have 2", []string{"x", "-clip-skip", "2"}},
-		{"negative interval", "reuse: have an interval of -1 calls", []string{"x", "-reuse", "-1"}},
-		{"step cache NaN", "reuse: have threshold NaN", []string{"x", "-step-cache", "NaN"}},
-		{"no such branch", "reuse: unet: have skip branch 6, want 1 to 5", []string{"x", "-reuse", "2", "-reuse-branch", "6"}},
-		{"merge all", "token merging: have ratio 0.8, want 0 to 0.75", []string{"x", "-merge", "0.8"}},
-		{"merge at many levels", "token merging: have 4 levels, want 1 to 3", []string{"x", "-merge", "0.5", "-merge-levels", "4"}},
-		{"size no multiple of 8", "100×100", []string{"x", "-width", "100", "-height", "100"}},
 		{"size too large", "GiB", []string{"x", "-width", "65536", "-height", "65536"}},
 		{"no such folder for the output", "-o: " + filepath.Join("missing", "out.png") + ": no such file", []string{"x", "-o", filepath.Join("missing", "out.png")}},
 		{"output in a file", "file", []string{"x", "-o", filepath.Join("file", "out.png")}},

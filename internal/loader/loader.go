@@ -20,8 +20,9 @@ import (
 // system, until Close. Any number of goroutines may read; Close must come after
 // the last of them.
 type Weights struct {
-	path string // of the file or index, for error messages
-	file *safetensors.File
+	path    string // of the file or index, for error messages
+	file    *safetensors.File
+	warning string
 }
 
 // transformers is the base of the models of transformers; others are diffusers'.
@@ -56,6 +57,9 @@ func Open(ctx context.Context, fsys fs.FS, dir, base, variant string) (*Weights,
 	for _, name := range names {
 		w := &Weights{path: path.Join(dir, name)}
 		if w.file, err = openFile(ctx, fsys, w.path); err == nil {
+			if missing != nil {
+				w.warning = fmt.Sprintf("%s: files that it names are missing, %s was taken instead", names[0], name)
+			}
 			return w, nil
 		}
 		if !errors.Is(err, fs.ErrNotExist) {
@@ -77,6 +81,9 @@ func openFile(ctx context.Context, fsys fs.FS, name string) (*safetensors.File, 
 // Path returns the file or index that the weights came from, within the file
 // system they were opened from.
 func (w *Weights) Path() string { return w.path }
+
+// Warning says what was passed over to come to the weights, or is "".
+func (w *Weights) Warning() string { return w.warning }
 
 // Names returns the names of all tensors in the order of the files, which is
 // the fastest one to read them in.

@@ -127,6 +127,11 @@ func TestIndexOrFile(t *testing.T) {
 		w, err := loader.Open(t.Context(), fsys, "unet", tt.base, tt.variant)
 		require.NoError(t, err, tt.name)
 		assert.Equal(t, "unet/"+tt.base+tt.want, w.Path(), tt.name)
+		if tt.shards < 2 {
+			assert.Equal(t, index+": files that it names are missing, "+file+" was taken instead", w.Warning())
+		} else {
+			assert.Empty(t, w.Warning())
+		}
 		require.NoError(t, w.Close())
 
 		delete(fsys, "unet/"+file)

@@ -30,6 +30,37 @@ func DecodeConfig(data []byte, class string, config any) (warnings []string, err
 	if err := checkClass(keys, class); err != nil {
 		return nil, err
 	}
+	fields := fieldsOf(config)
+	for _, key := range slices.Sorted(maps.Keys(keys)) {
+		field, ok := fields[key]
+		if !ok {
+			continue
+		}
+		if err := json.Unmarshal(keys[key], field.Addr().Interface()); err != nil {
+			return nil, fmt.Errorf("%s: have %.80s, want %s", key, pyjson.Python(keys[key]), kindName(field.Type()))
+		}
+	}
+	return UnknownKeys(keys, config, ""), nil
+}
+
+// UnknownKeys returns the warnings of [DecodeConfig] for the keys of a config.json that
+// the struct that config points to does not have. More are keys that are harmless too,
+// separated by white space.
+func UnknownKeys(keys map[string]json.RawMessage, config any, more string) (warnings []string) {
+	fields, skip := fieldsOf(config), strings.Fields(harmless+" "+more)
+	for _, key := range slices.Sorted(maps.Keys(keys)) {
+		if _, ok := fields[key]; ok || strings.HasPrefix(key, "_") || slices.Contains(skip, key) {
+			continue
+		}
+		if w := pyjson.Unknown(key, keys[key]); w != "" {
+			warnings = append(warnings, "config.json: "+w)
+		}
+	}
+	return warnings
+}
+
+// fieldsOf returns the fields of the struct that config points to, by their keys.
+func fieldsOf(config any) map[string]reflect.Value {
 	fields := make(map[string]reflect.Value)
 	v := reflect.ValueOf(config).Elem()
 	for i := range v.NumField() {
@@ -37,23 +68,7 @@ func DecodeConfig(data []byte, class string, config any) (warnings []string, err
 			fields[key] = v.Field(i)
 		}
 	}
-	skip := strings.Fields(harmless)
-	for _, key := range slices.Sorted(maps.Keys(keys)) {
-		raw := keys[key]
-		field, ok := fields[key]
-		switch {
-		case ok:
-			if err := json.Unmarshal(raw, field.Addr().Interface()); err != nil {
-				return nil, fmt.Errorf("%s: have %.80s, want %s", key, pyjson.Python(raw), kindName(field.Type()))
-			}
-		case strings.HasPrefix(key, "_"), slices.Contains(skip, key):
-		default:
-			if w := pyjson.Unknown(key, raw); w != "" {
-				warnings = append(warnings, w)
-			}
-		}
-	}
-	return warnings, nil
+	return fields
 }
 
 // kindName says in the words of JSON what a field takes.

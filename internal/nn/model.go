@@ -34,6 +34,8 @@ type Model struct {
 	weights *Weights // nil until they are loaded
 	plans   engine.Plans
 	calls   Gate
+
+	warnings []string
 }
 
 // Kind is a kind of models: its name in errors, the class that a config.json must be
@@ -68,9 +70,16 @@ func LoadModel(ctx context.Context, kind Kind, fsys fs.FS, dir string, o LoadOpt
 	m, err := NewModel(ctx, name, src, o, func(p *Params) error { return define(config, p) })
 	if err != nil {
 		src.Close()
+		return nil, err
 	}
-	return m, err
+	if w, ok := src.(interface{ Warning() string }); ok && w.Warning() != "" {
+		m.warnings = []string{w.Warning()}
+	}
+	return m, nil
 }
+
+// Warnings are what was passed over of the model's weight files, one sentence each.
+func (m *Model) Warnings() []string { return m.warnings }
 
 // open opens the weights in a folder.
 func open(ctx context.Context, fsys fs.FS, dir, base, variant string) (Source, error) {

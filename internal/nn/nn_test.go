@@ -111,9 +111,9 @@ func TestUnknownKeys(t *testing.T) {
 		`{"_class_name": "Flaxx"}`:                                                         nil,
 		`{"decay": 0.9999, "inv_gamma": 1.0, "min_decay": 0.0, "optimization_step": 37000, "power": 0.6666666666666666, "update_after_step": 0, "use_ema_warmup": true}`: nil,
 		`{"widht": 1, "-": ["x"], "Width": NaN}`: {
-			`the key "-" is not known and was left out: have ["x"]`,
-			`the key "Width" is not known and was left out: have NaN`,
-			`the key "widht" is not known and was left out: have 1`,
+			`config.json: the key "-" is not known and was left out: have ["x"]`,
+			`config.json: the key "Width" is not known and was left out: have NaN`,
+			`config.json: the key "widht" is not known and was left out: have 1`,
 		},
 	} {
 		c := struct {

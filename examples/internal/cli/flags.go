@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"io"
@@ -81,16 +82,16 @@ func (c *Command) File(name, usage string) *string {
 
 // Load loads the model that the flags name, and prints what the model's files had
 // that was not taken into account.
-func (c *Command) Load() (pipe *diffusion.Pipeline, err error) {
+func (c *Command) Load(ctx context.Context) (pipe *diffusion.Pipeline, err error) {
 	begin := time.Now()
 	defer func() {
 		c.progress.since = time.Now()
 		c.loading = c.progress.since.Sub(begin)
 	}()
 	if c.model == "" {
-		pipe, err = diffusion.LoadFS(tinyscenes.FS, &c.load)
+		pipe, err = diffusion.LoadFSContext(ctx, tinyscenes.FS, &c.load)
 	} else {
-		pipe, err = diffusion.Load(c.model, &c.load)
+		pipe, err = diffusion.LoadContext(ctx, c.model, &c.load)
 	}
 	if err != nil {
 		return nil, err

@@ -11,6 +11,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"sdgo/diffusion"
 )
 
 // The exit statuses of a command. One that a signal ends has 128 and the signal's
@@ -76,7 +78,7 @@ func report(ctx context.Context, name string, err error, args []string, stderr i
 		err = interruption{}
 	case errors.Is(err, syscall.EPIPE): // whoever reads the output has enough
 		return signals + int(syscall.SIGPIPE)
-	case errors.As(err, &misuse):
+	case errors.As(err, &misuse), errors.Is(err, diffusion.ErrOptions):
 		status = misused
 	}
 	fmt.Fprintf(stderr, "%s: %s\n", name, oneLine(shorten(err.Error(), args)))

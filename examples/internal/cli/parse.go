@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"sdgo/examples/tinyscenes"
+	"sdgo/internal/nn"
 	"sdgo/sampler"
 	"sdgo/scheduler"
 )
@@ -78,6 +79,9 @@ func (c *Command) check(given map[string]bool) error {
 	}
 	if given["model"] && c.model == "" {
 		return errors.New("-model: have an empty name, want a folder")
+	}
+	if _, err := nn.ParsePrecision(c.load.Precision); err != nil {
+		return fmt.Errorf("-%w", err)
 	}
 	for _, name := range c.required {
 		if c.Lookup(name).Value.String() == "" {

@@ -1,0 +1,83 @@
+package diffusion
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"slices"
+
+	"sdgo/sampler"
+)
+
+// resume makes steps the run that Options.Resume holds, if that was one of a call
+// like this.
+func (r *run) resume(steps *sampler.Run) error {
+	start := steps.X
+	saved, err := r.keeper.restore(r.Resume)
+	if err == nil {
+		err = steps.Restore(saved)
+	}
+	if err == nil && !slices.Equal(steps.X, start) {
+		err = &sampler.StateError{Msg: "have a run that began with other noise, latents or another image"}
+	}
+	if err != nil {
+		return fmt.Errorf("diffusion: resume: %w", err)
+	}
+	return nil
+}
+
+// note keeps the digest of something that decides the picture, for a run that may be
+// saved.
+func (r *run) note(name string, data any) {
+	if r.OnStep == nil && r.Resume == nil {
+		return
+	}
+	if r.noted == nil {
+		r.noted = map[string]string{}
+	}
+	r.noted[name] = digest(data)
+}
+
+// facts are what decides the latents of a run, beside its levels, its sampler and
+// where it starts. A Wrap of the caller's cannot be told from another.
+func (r *run) facts() map[string]string {
+	s := r.schedule
+	f := map[string]string{
+		"task":         string(r.task),
+		"size":         fmt.Sprintf("%d×%d", r.Width, r.Height),
+		"images":       fmt.Sprint(r.Images),
+		"seed":         fmt.Sprint(r.Seed),
+		"clip skip":    fmt.Sprint(r.ClipSkip),
+		"text encoder": digest(r.cond.Float32s()),
+		"U-Net":        r.UNet.Fingerprint(),
+		"schedule":     digest([]byte(fmt.Sprint(s.Prediction, s.InitNoiseSigma, s.FinalScale, s.Timesteps))),
+		"guidance":     "off",
+	}
+	if r.guided() || r.distilled() {
+		f["guidance"] = fmt.Sprint(r.Guidance)
+	}
+	if r.guided() {
+		f["guidance rescale"] = fmt.Sprint(r.GuidanceRescale)
+		f["guidance interval"] = fmt.Sprint(r.GuidanceInterval)
+	}
+	if r.TokenMerging.Ratio != 0 {
+		f["token merging"] = fmt.Sprint(r.TokenMerging)
+	}
+	if r.task != textToImage {
+		f["strength"] = fmt.Sprint(r.Strength)
+	}
+	maps.Copy(f, r.noted)
+	return f
+}
+
+// digest is short for numbers or bytes.
+func digest(data any) string {
+	b, err := binary.Append(nil, binary.LittleEndian, data)
+	if err != nil {
+		panic(err) // a type without a size
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:8])
+}

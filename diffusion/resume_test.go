@@ -1,0 +1,142 @@
+package diffusion
+
+import (
+	"errors"
+	"image"
+	"image/color"
+	"image/draw"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"sdgo/sampler"
+	"sdgo/unet"
+)
+
+// generation is a call with all that decides its picture.
+type generation struct {
+	pipe      *Pipeline
+	task      task
+	prompt    string
+	img, mask *image.NRGBA
+	o         Options
+}
+
+func (c *generation) run(t *testing.T) (*Result, error) {
+	switch c.task {
+	case imageToImage:
+		return c.pipe.ImageToImage(t.Context(), c.prompt, c.img, &c.o)
+	case inpaint:
+		return c.pipe.Inpaint(t.Context(), c.prompt, c.img, c.mask, &c.o)
+	}
+	return c.pipe.TextToImage(t.Context(), c.prompt, &c.o)
+}
+
+// saved is the run of a call after its first step.
+func (c generation) saved(t *testing.T) (state []byte) {
+	stop := errors.New("stop")
+	c.o.OnStep = func(s Step) (err error) {
+		state, err = s.Save()
+		require.NoError(t, err)
+		return stop
+	}
+	_, err := c.run(t)
+	require.ErrorIs(t, err, stop)
+	return state
+}
+
+func nrgba(img image.Image) *image.NRGBA {
+	out := image.NewNRGBA(img.Bounds())
+	draw.Draw(out, out.Rect, img, img.Bounds().Min, draw.Src)
+	return out
+}
+
+// A run is resumed by the same call alone; another picture is not mixed into it.
+func TestResumeAnother(t *testing.T) {
+	p := load(t, "tiny-sd15", nil)
+	rounded := loadWith(t, "tiny-sd15", &LoadOptions{Precision: BFloat16})
+	base := func(k task) generation {
+		o := quick(4)
+		o.NegativePrompt, o.Guidance = "blur", 5
+		if k != textToImage {
+			o.Strength = 0.9
+		}
+		return generation{p, k, prompt, nrgba(picture(t, "input.png")), nrgba(picture(t, "mask.png")), *o}
+	}
+	for _, tt := range []struct {
+		change func(c *generation)
+		want   string // empty: no matter
+		tasks  string // initials
+	}{
+		{func(c *generation) { c.prompt += "s" }, "another prompt", "tip"},
+		{func(c *generation) { c.o.NegativePrompt = "" }, "another negative prompt", "tip"},
+		{func(c *generation) { c.o.Seed++ }, "another seed", "tip"},
+		{func(c *generation) { c.o.Guidance = 6 }, "another guidance", "tip"},
+		{func(c *generation) { c.o.Guidance = 1 }, "another guidance", "tip"},
+		{func(c *generation) { c.o.GuidanceRescale = 0.5 }, "another guidance rescale", "tip"},
+		{func(c *generation) { c.o.GuidanceInterval.High = 5 }, "another guidance interval", "tip"},
+		{func(c *generation) { c.o.ClipSkip = 1 }, "another clip skip", "tip"},
+		{func(c *generation) { c.o.TokenMerging = unet.TokenMerging{Ratio: 0.5} }, "another token merging", "tip"},
+		{func(c *generation) { c.o.Width, c.o.Height = 32, 128 }, "another", "tip"},
+		{func(c *generation) { c.o.Width = 72 }, "have a run of 256 numbers, want 288", "tip"},
+		{func(c *generation) { c.o.Images = 2 }, "have a run of 256 numbers, want 512", "tip"},
+		{func(c *generation) { c.o.Images, c.o.Width = 2, 32 }, "another", "tip"},
+		{func(c *generation) { c.o.Sampler = sampler.Euler{} }, "have a run of sampler.EulerAncestral", "tip"},
+		{func(c *generation) { c.o.Sampler = sampler.EulerAncestral{SNoise: 0.9} }, "have a run of sampler.EulerAncestral", "tip"},
+		{func(c *generation) { c.o.Schedule = "karras" }, "other levels", "tip"},
+		{func(c *generation) { c.o.Steps = 4 }, "other levels", "tip"},
+		{func(c *generation) { c.o.Strength = 0.4 }, "", ""},
+		{func(c *generation) {
+			c.o.NewNoise = func(s uint64) sampler.Noise { return sampler.NewPhilox(s).Normal }
+		}, "began with other noise", "tip"},
+		{func(c *generation) { c.img.SetNRGBA(9, 9, color.NRGBA{1, 2, 3, 255}) }, "another image", "ip"},
+		{func(c *generation) { c.mask.SetNRGBA(0, 0, color.NRGBA{255, 255, 255, 255}) }, "another mask", "p"},
+		{func(c *generation) { c.o.MaskCells = MaskCellsSample }, "another mask", "p"},
+		{func(c *generation) {
+			c.task = (map[task]task{textToImage: imageToImage, imageToImage: inpaint, inpaint: imageToImage})[c.task]
+		}, "diffusion: resume: ", "tip"},
+		{func(c *generation) { c.pipe = rounded }, "another U-Net", "tip"},
+		{func(c *generation) { c.o.Tile = 128 }, "", "tip"},
+		{func(c *generation) { c.o.KeepOutside = true }, "", "p"},
+		{func(c *generation) { c.o.OnStep = func(Step) error { return nil } }, "", "tip"},
+	} {
+		for initial, k := range map[string]task{"t": textToImage, "i": imageToImage, "p": inpaint} {
+			if !slices.Contains([]byte(tt.tasks), initial[0]) {
+				continue
+			}
+			c := base(k)
+			c.o.Resume = c.saved(t)
+			tt.change(&c)
+			_, err := c.run(t)
+			if tt.want == "" {
+				assert.NoError(t, err, "%s", k)
+				continue
+			}
+			assert.ErrorContains(t, err, "diffusion: resume: ", "%s", k)
+			assert.ErrorContains(t, err, tt.want, "%s", k)
+		}
+	}
+}
+
+// Bytes that are not a whole saved run are errors, wherever they are cut or changed.
+func TestResumeBroken(t *testing.T) {
+	both(t, func(t *testing.T, p *Pipeline, o *Options) {
+		c := generation{pipe: p, task: textToImage, prompt: prompt, o: *o}
+		state := c.saved(t)
+		try := func(state []byte) {
+			c.o.Resume = state
+			_, err := c.run(t)
+			assert.ErrorContains(t, err, "diffusion: resume: ")
+		}
+		for i := 0; i < len(state); i += 1 + len(state)/40 {
+			try(state[:i])
+			changed := slices.Clone(state)
+			changed[i] ^= 1
+			try(changed)
+		}
+		try(append(slices.Clone(state), 0))
+		try(make([]byte, 1000))
+	})
+}
