@@ -8,6 +8,7 @@ import (
 	"sdgo/internal/kernel"
 	"sdgo/internal/nn"
 	"sdgo/internal/pyjson"
+	"sdgo/internal/quote"
 )
 
 // Config describes the structure of a CLIPTextModel. It decodes a checkpoint's
@@ -53,14 +54,14 @@ func ParseConfig(data []byte) (Config, error) {
 	}
 	data, err := textConfig(data)
 	if err != nil {
-		return c, fmt.Errorf("clip: config: %w", err)
+		return c, fmt.Errorf("clip: config: %w", quote.Error(err))
 	}
 	file := struct {
 		*Config
 		EOS nn.Ints `json:"eos_token_id"` // one or a list
 	}{Config: &c}
 	if err := pyjson.Unmarshal(data, &file); err != nil {
-		return c, fmt.Errorf("clip: config: %w", err)
+		return c, fmt.Errorf("clip: config: %w", quote.Error(err))
 	}
 	var keys map[string]json.RawMessage
 	if err := pyjson.Unmarshal(data, &keys); err != nil {
@@ -80,10 +81,11 @@ func ParseConfig(data []byte) (Config, error) {
 		nn.Want("vocab_size", c.VocabSize, count(c.VocabSize, 1<<22), "1 to 4194304"),
 		nn.Want("hidden_size", c.HiddenSize, count(c.HiddenSize, 1<<15), "1 to 32768"),
 		nn.Want("intermediate_size", c.IntermediateSize, count(c.IntermediateSize, 1<<17), "1 to 131072"),
-		nn.Want("num_hidden_layers", c.NumHiddenLayers, count(c.NumHiddenLayers, 1<<10), "1 to 1024"),
+		nn.Want("num_hidden_layers", c.NumHiddenLayers, count(c.NumHiddenLayers, 1<<9), "1 to 512"),
 		nn.Want("num_attention_heads", c.NumHeads, c.NumHeads > 0 && c.HiddenSize%c.NumHeads == 0, fmt.Sprintf("a divisor of hidden_size (%d)", c.HiddenSize)),
 		nn.Want("max_position_embeddings", c.MaxPositions, count(c.MaxPositions, 1<<15), "1 to 32768"),
 		nn.Want("projection_dim", c.ProjectionDim, !c.projects() || count(c.ProjectionDim, 1<<15), "1 to 32768"),
+		nn.Want("layer_norm_eps", c.LayerNormEps, c.LayerNormEps >= 0 && c.LayerNormEps <= 1, "0 to 1"),
 		nn.Want("hidden_act", c.HiddenAct, knownAct, "quick_gelu or gelu"),
 	)
 	if err != nil {

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"sdgo/internal/quote"
 )
 
 // defaultMaxLength is the number of tokens that CLIP was trained on. It stands
@@ -64,7 +66,8 @@ func LoadTokenizer(fsys fs.FS, dir string) (*Tokenizer, error) {
 
 // LoadTokenizerContext is [LoadTokenizer] that returns ctx's error soon after ctx is
 // done.
-func LoadTokenizerContext(ctx context.Context, fsys fs.FS, dir string) (*Tokenizer, error) {
+func LoadTokenizerContext(ctx context.Context, fsys fs.FS, dir string) (_ *Tokenizer, err error) {
+	defer func() { err = quote.Error(err) }()
 	f, err := readTokenizerFiles(ctx, fsys, dir)
 	if err != nil {
 		return nil, err

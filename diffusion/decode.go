@@ -14,7 +14,7 @@ import (
 // file of at most 2^28 bytes and 2^27 pixels, 32768 a side, turned as its EXIF or XMP
 // metadata asks for, as cameras do that store a photo lying on its side. Of an animation
 // it reads the first image. Pixels are those that diffusers.utils.load_image gives, of
-// JPEG within two steps; transparency is kept, and gray of 16 bits is not clipped.
+// JPEG within three levels; transparency is kept, and gray of 16 bits is not clipped.
 //
 // The error for another format says which are read and what was found. It reads no
 // more than 64 bytes of what is no picture. The result is of a type of package image,

@@ -50,6 +50,7 @@ func (r *run) network(extra [][]float32, cond *tensor.Dense) predictor {
 	return func(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
 		r.keeper.begin()
 		scale := float32(1 / math.Sqrt(sigma*sigma+1)) // to unit variance
+		low, high := r.schedule.TimestepRange()
 		for i := range r.Images {
 			data := input.Float32s()
 			for j, v := range x[i*size : (i+1)*size] {
@@ -62,7 +63,7 @@ func (r *run) network(extra [][]float32, cond *tensor.Dense) predictor {
 				copy(data[k*in*r.h*r.w:], data[:in*r.h*r.w])
 			}
 			y, err := r.predict(ctx, i, unet.Input{
-				Latents: input, Timesteps: []float64{r.schedule.Timestep(sigma)}, Cond: cond, TimeCond: guidance,
+				Latents: input, Timesteps: []float64{r.schedule.Timestep(sigma)}, TimestepRange: [2]float64{low, high}, Cond: cond, TimeCond: guidance,
 			})
 			if err != nil {
 				return nil, err
@@ -95,7 +96,14 @@ func fromPrediction(kind string, predict predictor) sampler.Denoiser {
 		if out == nil {
 			out = make([]float32, len(x))
 		}
-		clean(out, kind, x, y, sigma)
+		const stretch = 1 << 17 // between two looks at ctx
+		for from := 0; from < len(x); from += stretch {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			to := min(from+stretch, len(x))
+			clean(out[from:to], kind, x[from:to], y[from:to], sigma)
+		}
 		return out, nil
 	}
 }

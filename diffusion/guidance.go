@@ -82,6 +82,9 @@ func (r *run) guide(both, alone predictor) predictor {
 			out = make([]float32, len(x))
 		}
 		for i := range r.Images {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
 			uncond, cond := both[2*i*size:(2*i+1)*size], both[(2*i+1)*size:(2*i+2)*size]
 			guided := out[i*size : (i+1)*size]
 			for j, u := range uncond {

@@ -71,11 +71,11 @@ func (p *Pipeline) Inpaint(ctx context.Context, prompt string, img, mask image.I
 		if err != nil {
 			return nil, err
 		}
-		if clean, err = r.sampleLatents(posterior); err != nil {
+		if clean, err = r.sampleLatents(ctx, posterior); err != nil {
 			return nil, err
 		}
 	}
-	noise, err := r.initialNoise()
+	noise, err := r.initialNoise(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -113,10 +113,11 @@ func (p *Pipeline) Inpaint(ctx context.Context, prompt string, img, mask image.I
 		if err != nil {
 			return nil, err
 		}
-		if err := r.sample(ctx, x, keepOutside(denoise, clean, noise, area.cells, r.schedule.Sigmas[0])); err != nil {
+		r.keep = &outside{clean: clean, noise: noise, cells: area.cells, finalScale: float32(r.schedule.FinalScale)}
+		if err := r.sample(ctx, x, r.keep.denoiser(denoise, r.schedule.Sigmas[0])); err != nil {
 			return nil, err
 		}
-		blend(x, area.cells, func(i int) float32 { return clean[i] / float32(r.schedule.FinalScale) })
+		r.keep.finish(x)
 	}
 	result, err := r.finish(ctx, x)
 	if err != nil {
@@ -148,8 +149,8 @@ func (r *run) newMask(mask image.Image) (*source, error) {
 // repaint made gray. If they are not wanted it only draws the noise.
 func (r *run) maskedLatents(ctx context.Context, pixels []float32, a *area, wanted bool) ([]float32, error) {
 	if !wanted {
-		r.drawNoise(make([]float32, r.Images*r.VAE.Config.LatentChannels*r.h*r.w))
-		return nil, nil
+		r.drawNoise(ctx, make([]float32, r.Images*r.VAE.Config.LatentChannels*r.h*r.w))
+		return nil, ctx.Err()
 	}
 	hidden, err := a.hide(ctx, pixels)
 	if err != nil {
@@ -159,21 +160,47 @@ func (r *run) maskedLatents(ctx context.Context, pixels []float32, a *area, want
 	if err != nil {
 		return nil, err
 	}
-	return r.sampleLatents(posterior)
+	return r.sampleLatents(ctx, posterior)
 }
 
-// keepOutside is a Denoiser that first puts the clean latents, with noise of the
-// same level, back outside the mask. The run's first x is left as it is.
-func keepOutside(denoise sampler.Denoiser, clean, noise, cells []float32, first float64) sampler.Denoiser {
+// outside is what stays of the image outside the mask.
+type outside struct {
+	clean, noise []float32 // latents [N C H W], and the noise to add to them
+	cells        []float32 // the mask [H W]
+	finalScale   float32   // of the schedule
+}
+
+// denoiser is a Denoiser that first puts the clean latents, with noise of the same
+// level, back outside the mask. The run's first x is left as it is.
+func (o *outside) denoiser(denoise sampler.Denoiser, first float64) sampler.Denoiser {
 	started := false
 	return func(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
 		if started || sigma != first {
-			s := float32(sigma)
-			blend(x, cells, func(i int) float32 { return clean[i] + float32(s*noise[i]) })
+			if err := o.putBack(ctx, x, sigma); err != nil {
+				return nil, err
+			}
 		}
 		started = true
 		return denoise(ctx, x, sigma)
 	}
+}
+
+// putBack puts the latents with noise of a level into x. It looks at ctx every few
+// thousand numbers.
+func (o *outside) putBack(ctx context.Context, x []float32, sigma float64) error {
+	s, size := float32(sigma), len(o.cells)
+	for start := 0; start < len(x); start += size {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		blend(x[start:start+size], o.cells, func(i int) float32 { return o.clean[start+i] + float32(s*o.noise[start+i]) })
+	}
+	return nil
+}
+
+// finish puts the latents into the x that a run ends with.
+func (o *outside) finish(x []float32) {
+	blend(x, o.cells, func(i int) float32 { return o.clean[i] / o.finalScale })
 }
 
 // blend puts keep outside the mask cells [H W] into x [N C H W].

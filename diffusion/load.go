@@ -195,10 +195,14 @@ func loadScheduler(ctx context.Context, fsys fs.FS, x *index) (*scheduler.Config
 	return c, err
 }
 
-// warn keeps the warnings of a file or folder.
+// warn keeps the warnings of a file or folder: the first 20, and how many follow.
 func (p *Pipeline) warn(prefix string, warnings []string) {
-	for _, w := range warnings {
+	const most = 20
+	for _, w := range warnings[:min(len(warnings), most)] {
 		p.Warnings = append(p.Warnings, prefix+w)
+	}
+	if n := len(warnings); n > most {
+		p.Warnings = append(p.Warnings, fmt.Sprintf("%s%d more like these", prefix, n-most))
 	}
 }
 

@@ -1,6 +1,7 @@
 package diffusion
 
 import (
+	"context"
 	"fmt"
 
 	"sdgo/sampler"
@@ -46,18 +47,22 @@ func (s *stream) rewind(draws []int) (ok bool) {
 
 // samplingNoise returns a func that starts the noise of all images from where it
 // is now, so that a resumed run draws the same. It returns nil, which samplers
-// that add noise refuse, if that of an image does not begin again.
-func (r *run) samplingNoise() func() sampler.Noise {
+// that add noise refuse, if that of an image does not begin again. When ctx is done
+// it draws no more, and the run ends at its next model call.
+func (r *run) samplingNoise(ctx context.Context) func() sampler.Noise {
 	begin := make([][]int, len(r.noise))
 	for i, s := range r.noise {
 		begin[i] = s.draws
 	}
 	return func() sampler.Noise {
 		for i, s := range r.noise {
+			if ctx.Err() != nil {
+				break
+			}
 			if !s.rewind(begin[i]) {
 				return nil
 			}
 		}
-		return r.drawNoise
+		return func(dst []float32) { r.drawNoise(ctx, dst) }
 	}
 }

@@ -62,6 +62,7 @@ type run struct {
 	result   Result
 	begin    time.Time
 	schedule *scheduler.Schedule
+	keep     *outside // what inpainting puts back after each step, or nil
 	sampler  sampler.Sampler
 	net      *unet.UNet    // the pipeline's, with token merging
 	keeper   *keeper       // nil without reuse
@@ -101,7 +102,7 @@ func (p *Pipeline) TextToImage(ctx context.Context, prompt string, o *Options) (
 	if err := r.encodeText(ctx, prompt); err != nil {
 		return nil, err
 	}
-	x, err := r.initialNoise()
+	x, err := r.initialNoise(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -154,11 +155,11 @@ func (p *Pipeline) ImageToImage(ctx context.Context, prompt string, img image.Im
 	if err != nil {
 		return nil, err
 	}
-	clean, err := r.sampleLatents(posterior)
+	clean, err := r.sampleLatents(ctx, posterior)
 	if err != nil {
 		return nil, err
 	}
-	noise, err := r.initialNoise()
+	noise, err := r.initialNoise(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -421,11 +422,14 @@ func (r *run) encodeImage(ctx context.Context, x []float32) (*vae.Posterior, err
 
 // sampleLatents draws latents [Images 4 h w] for one image, each from the stream
 // of its own seed.
-func (r *run) sampleLatents(p *vae.Posterior) ([]float32, error) {
+func (r *run) sampleLatents(ctx context.Context, p *vae.Posterior) ([]float32, error) {
 	size := p.Mean.DataSize()
 	out := make([]float32, 0, r.Images*size)
 	noise := make([]float32, size)
 	for _, stream := range r.noise {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		stream.draw(noise)
 		z, err := p.Sample(noise)
 		if err != nil {
@@ -438,11 +442,11 @@ func (r *run) sampleLatents(p *vae.Posterior) ([]float32, error) {
 
 // initialNoise returns the noise [Images 4 h w] that a run starts from: the
 // caller's, or else drawn.
-func (r *run) initialNoise() ([]float32, error) {
+func (r *run) initialNoise(ctx context.Context) ([]float32, error) {
 	x := make([]float32, r.Images*r.VAE.Config.LatentChannels*r.h*r.w)
 	if r.Latents == nil {
-		r.drawNoise(x)
-		return x, nil
+		r.drawNoise(ctx, x)
+		return x, ctx.Err()
 	}
 	want := tensor.Shape{r.Images, r.VAE.Config.LatentChannels, r.h, r.w}
 	given, err := nn.Floats("", r.Latents, want...)
@@ -460,10 +464,14 @@ func (r *run) initialNoise() ([]float32, error) {
 	return x, nil
 }
 
-// drawNoise fills x [Images ...] with normal noise, each image from its stream.
-func (r *run) drawNoise(x []float32) {
+// drawNoise fills x [Images ...] with normal noise, each image from its stream, until
+// ctx is done.
+func (r *run) drawNoise(ctx context.Context, x []float32) {
 	size := len(x) / r.Images
 	for i, stream := range r.noise {
+		if ctx.Err() != nil {
+			return
+		}
 		stream.draw(x[i*size : (i+1)*size])
 	}
 }
@@ -480,7 +488,7 @@ func addNoise(clean, noise []float32, sigma float64) []float32 {
 // sample runs x [Images 4 h w] from the first noise level to the last.
 func (r *run) sample(ctx context.Context, x []float32, denoise sampler.Denoiser) error {
 	begin := time.Now()
-	steps := &sampler.Run{Sampler: r.sampler, Denoise: denoise, Sigmas: r.schedule.Sigmas, X: x, Noise: r.samplingNoise(),
+	steps := &sampler.Run{Sampler: r.sampler, Denoise: denoise, Sigmas: r.schedule.Sigmas, X: x, Noise: r.samplingNoise(ctx),
 		Forget: r.record == 0, Limit: r.record, // only a Step can save the run
 		Facts: r.facts,
 	}
@@ -498,11 +506,11 @@ func (r *run) sample(ctx context.Context, x []float32, denoise sampler.Denoiser)
 		}
 		r.result.Timings.Calls = step.Calls
 		if r.OnStep != nil {
-			if err := r.onStep(steps, step); err != nil {
+			if err := r.onStep(ctx, steps, step); err != nil {
 				return fmt.Errorf("diffusion: step %d: %w", step.Index, err)
 			}
 		}
-		if step.Index == len(r.schedule.Timesteps) {
+		if step.Index == step.Steps {
 			copy(x, step.X)
 		}
 	}

@@ -1,6 +1,7 @@
 package diffusion
 
 import (
+	"context"
 	"errors"
 	"image"
 	"slices"
@@ -16,8 +17,17 @@ import (
 // may be kept; its methods may be called from any goroutine while OnStep runs, and
 // are an error after that.
 type Step struct {
-	Step, Steps int     // steps done, counted from 1, and in all
-	Sigma       float64 // noise level of Latents
+	// Step is the number of steps done, from 1, and Steps of all: as many as were asked
+	// for, or as Strength leaves of them, however often the sampler calls the U-Net in a
+	// step. PLMS, which makes one call more, has done its first step after two. A list of
+	// noise levels that is longer or shorter than the steps asked for (schedules
+	// "ddim_uniform" and "beta", Options.Sigmas) has as many steps as it has; the samplers
+	// dpm_fast and dpm_adaptive leave some numbers out.
+	Step, Steps int
+
+	// Sigma is the noise level of Latents: 0 in the end, but for schedules that end
+	// above it.
+	Sigma float64
 
 	// Calls is the number of calls of the U-Net so far, for each image; guidance
 	// counts once. Reused is how many of them left its deep part out, by image; it
@@ -25,7 +35,8 @@ type Step struct {
 	Calls  int
 	Reused []int
 
-	// Latents [N 4 H/8 W/8] is x₀ + Sigma·ε.
+	// Latents [N 4 H/8 W/8] is x₀ + Sigma·ε, where the next step begins. Inpainting with
+	// a U-Net of 4 channels has put the image back outside the mask.
 	Latents *tensor.Dense
 
 	moment *moment
@@ -45,12 +56,22 @@ type moment struct {
 var errOver = errors.New("diffusion: step: have one that is over, want a call during OnStep")
 
 // onStep reports a step of the run to the caller.
-func (r *run) onStep(steps *sampler.Run, s sampler.Step) error {
+func (r *run) onStep(ctx context.Context, steps *sampler.Run, s sampler.Step) error {
 	m := &moment{run: r, steps: steps, denoised: s.Denoised}
 	defer m.end()
+	latents := slices.Clone(s.X)
+	switch {
+	case r.keep == nil:
+	case s.Index == s.Steps:
+		r.keep.finish(latents)
+	default:
+		if err := r.keep.putBack(ctx, latents, s.Sigma); err != nil {
+			return err
+		}
+	}
 	return r.OnStep(Step{
-		Step: s.Index, Steps: len(r.schedule.Timesteps), Sigma: s.Sigma,
-		Latents: engine.Tensor(slices.Clone(s.X), r.Images, r.VAE.Config.LatentChannels, r.h, r.w),
+		Step: s.Index, Steps: s.Steps, Sigma: s.Sigma,
+		Latents: engine.Tensor(latents, r.Images, r.VAE.Config.LatentChannels, r.h, r.w),
 		Calls:   s.Calls,
 		Reused:  r.keeper.reused(),
 		moment:  m,

@@ -23,26 +23,27 @@ func (s EulerAncestral) NeedsUncond() bool { return s.CFGPlusPlus }
 
 // Sample implements [Sampler].
 func (s EulerAncestral) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
-	denoise, eta, err := beginAncestral("euler_ancestral", denoise, x, sigmas, s.Eta, noise)
+	denoise, eta, err := beginAncestral(ctx, "euler_ancestral", denoise, x, sigmas, s.Eta, noise)
 	if err != nil {
 		return err
 	}
 	denoise, plus := withCFGPlusPlus(denoise, s.CFGPlusPlus)
 	fresh := make([]float32, len(x))
 	for i := range len(sigmas) - 1 {
+		reached(ctx, sigmas, i, x)
 		denoised, err := denoise(ctx, x, sigmas[i])
 		if err != nil {
 			return stepError(i, sigmas[i], err)
 		}
 		down, up := ancestralStep(sigmas[i], sigmas[i+1], eta)
-		plus.shift(x, denoised)
-		eulerStep(x, x, denoised, sigmas[i], down)
+		plus.shift(ctx, x, denoised)
+		eulerStep(ctx, x, x, denoised, sigmas[i], down)
 		if up > 0 {
 			noise(fresh)
-			addScaled(x, x, up*orOne(s.SNoise), fresh)
+			addScaled(ctx, x, x, up*orOne(s.SNoise), fresh)
 		}
 	}
-	return nil
+	return ctx.Err()
 }
 
 // ancestralStep splits a step from one level to the next into a deterministic
@@ -60,8 +61,8 @@ func ancestralStep(from, to, eta float64) (down, up float64) {
 }
 
 // beginAncestral is begin for the samplers whose eta is 1 unless given.
-func beginAncestral(name string, denoise Denoiser, x []float32, sigmas []float64, eta *float64, noise Noise) (Denoiser, float64, error) {
-	denoise, err := begin(name, denoise, x, sigmas)
+func beginAncestral(ctx context.Context, name string, denoise Denoiser, x []float32, sigmas []float64, eta *float64, noise Noise) (Denoiser, float64, error) {
+	denoise, err := begin(ctx, name, denoise, x, sigmas)
 	if err != nil {
 		return nil, 0, err
 	}

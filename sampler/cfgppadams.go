@@ -24,7 +24,7 @@ func (CFGPlusPlusAdams) NeedsUncond() bool { return true }
 
 // Sample implements [Sampler].
 func (CFGPlusPlusAdams) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, _ Noise) error {
-	denoise, err := begin("cfgpp_ud10_ab", denoise, x, sigmas)
+	denoise, err := begin(ctx, "cfgpp_ud10_ab", denoise, x, sigmas)
 	if err != nil {
 		return err
 	}
@@ -32,13 +32,14 @@ func (CFGPlusPlusAdams) Sample(ctx context.Context, denoise Denoiser, x []float3
 	denoise, uncond := WithUncond(denoise)
 	slopes, unguided, estimates := newHistory(2, len(x)), newHistory(2, len(x)), newHistory(2, len(x))
 	for i := range len(sigmas) - 1 {
+		reached(ctx, sigmas, i, x)
 		sigma, next := sigmas[i], sigmas[i+1]
 		denoised, err := denoise(ctx, x, sigma)
 		if err != nil {
 			return stepError(i, sigma, err)
 		}
 		copy(estimates.push(), denoised)
-		slope(unguided.push(), x, uncond.Denoised(), sigma)
+		slope(ctx, unguided.push(), x, uncond.Denoised(), sigma)
 		dt := next - sigma
 		switch {
 		case dt == 0:
@@ -48,7 +49,7 @@ func (CFGPlusPlusAdams) Sample(ctx context.Context, denoise Denoiser, x []float3
 			continue
 		case next == 0:
 			c := sigma / (sigmas[i-1] - sigma)
-			mix(x, 1+c, estimates[0], -c, estimates[1])
+			mix(ctx, x, 1+c, estimates[0], -c, estimates[1])
 			continue
 		}
 
@@ -66,7 +67,7 @@ func (CFGPlusPlusAdams) Sample(ctx context.Context, denoise Denoiser, x []float3
 			c = lmsCoefficients(sigmas, i, 2)
 			c[0], c[1] = (1-history)*dt+history*c[0], history*c[1]
 		}
-		combine(x, 1, c, slopes)
+		combine(ctx, x, 1, c, slopes)
 	}
-	return nil
+	return ctx.Err()
 }

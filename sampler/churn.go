@@ -1,6 +1,7 @@
 package sampler
 
 import (
+	"context"
 	"fmt"
 	"math"
 )
@@ -37,14 +38,14 @@ func (c Churn) gamma(sigma float64, steps int) float64 {
 
 // lift adds the noise to x and returns its new level. It draws noise at every
 // step of a run with churn, as k-diffusion does, used or not.
-func (c Churn) lift(x, fresh []float32, sigma float64, steps int, noise Noise) float64 {
+func (c Churn) lift(ctx context.Context, x, fresh []float32, sigma float64, steps int, noise Noise) float64 {
 	if c.S == 0 {
 		return sigma
 	}
 	noise(fresh)
 	gamma := c.gamma(sigma, steps)
 	if gamma > 0 {
-		addScaled(x, x, liftNoise(sigma, gamma)*orOne(c.SNoise), fresh)
+		addScaled(ctx, x, x, liftNoise(sigma, gamma)*orOne(c.SNoise), fresh)
 	}
 	return sigma * (1 + gamma)
 }

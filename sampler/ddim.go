@@ -34,7 +34,7 @@ func (s DDIM) NeedsUncond() bool { return s.CFGPlusPlus }
 
 // Sample implements [Sampler].
 func (s DDIM) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
-	denoise, err := begin("ddim", denoise, x, sigmas)
+	denoise, err := begin(ctx, "ddim", denoise, x, sigmas)
 	if err != nil {
 		return err
 	}
@@ -54,6 +54,7 @@ func (s DDIM) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas 
 	denoise, plus := withCFGPlusPlus(denoise, s.CFGPlusPlus)
 	bounded, fresh := make([]float32, len(x)), make([]float32, len(x))
 	for i := range len(sigmas) - 1 {
+		reached(ctx, sigmas, i, x)
 		sigma, to := sigmas[i], sigmas[i+1]
 		if s.To != nil {
 			to = s.To[i]
@@ -62,33 +63,33 @@ func (s DDIM) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas 
 		if err != nil {
 			return stepError(i, sigma, err)
 		}
-		plus.shift(x, denoised)
+		plus.shift(ctx, x, denoised)
 		down, up := ancestralStep(sigma, to, s.Eta)
 		switch {
 		case !s.Limit.on():
-			eulerStep(x, x, denoised, sigma, down)
+			eulerStep(ctx, x, x, denoised, sigma, down)
 		case s.ClippedEps:
-			s.Limit.apply(bounded, denoised)
-			eulerStep(x, x, bounded, sigma, down)
+			s.Limit.apply(ctx, bounded, denoised)
+			eulerStep(ctx, x, x, bounded, sigma, down)
 		default: // bounded + down·(x − denoised)/sigma
-			s.Limit.apply(bounded, denoised)
-			mix(x, down/sigma, x, -down/sigma, denoised)
-			addScaled(x, x, 1, bounded)
+			s.Limit.apply(ctx, bounded, denoised)
+			mix(ctx, x, down/sigma, x, -down/sigma, denoised)
+			addScaled(ctx, x, x, 1, bounded)
 		}
 		if up > 0 {
 			noise(fresh)
-			addScaled(x, x, up, fresh)
+			addScaled(ctx, x, x, up, fresh)
 		}
-		relabel(x, to, sigmas[i+1])
+		relabel(ctx, x, to, sigmas[i+1])
 	}
-	return nil
+	return ctx.Err()
 }
 
 // relabel takes x at one level for x at another, as code that keeps latents at
 // unit variance does when it mistakes the level: x/√(1+σ²) stays what it is.
-func relabel(x []float32, from, to float64) {
+func relabel(ctx context.Context, x []float32, from, to float64) {
 	if from != to {
-		scale(x, math.Sqrt((1+to*to)/(1+from*from)), x)
+		scale(ctx, x, math.Sqrt((1+to*to)/(1+from*from)), x)
 	}
 }
 

@@ -24,27 +24,28 @@ func (s DDIMInverse) Sample(ctx context.Context, denoise Denoiser, x []float32, 
 	if err := checkRising("ddim_inverse", sigmas); err != nil {
 		return err
 	}
-	denoise, err := checked("ddim_inverse", denoise, x)
+	denoise, err := checked(ctx, "ddim_inverse", denoise, x)
 	if err != nil {
 		return err
 	}
 	d, seen := make([]float32, len(x)), make([]float32, len(x))
 	for i := range len(sigmas) - 1 {
+		reached(ctx, sigmas, i, x)
 		sigma, next := sigmas[i], sigmas[i+1]
 		copy(seen, x)
 		at := sigma
 		if s.Ahead || sigma == 0 {
 			at = next
-			relabel(seen, sigma, next) // at unit variance the model sees the same x
+			relabel(ctx, seen, sigma, next) // at unit variance the model sees the same x
 		}
 		denoised, err := denoise(ctx, seen, at)
 		if err != nil {
 			return stepError(i, at, err)
 		}
-		slope(d, seen, denoised, at)
-		addScaled(x, x, next-sigma, d)
+		slope(ctx, d, seen, denoised, at)
+		addScaled(ctx, x, x, next-sigma, d)
 	}
-	return nil
+	return ctx.Err()
 }
 
 // checkRising wants finite levels that rise, the first possibly zero.

@@ -22,7 +22,7 @@ type DDPM struct {
 
 // Sample implements [Sampler].
 func (s DDPM) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
-	denoise, err := begin("ddpm", denoise, x, sigmas)
+	denoise, err := begin(ctx, "ddpm", denoise, x, sigmas)
 	if err != nil {
 		return err
 	}
@@ -31,21 +31,22 @@ func (s DDPM) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas 
 	}
 	fresh := make([]float32, len(x))
 	for i := range len(sigmas) - 1 {
+		reached(ctx, sigmas, i, x)
 		sigma, next := sigmas[i], sigmas[i+1]
 		denoised, err := denoise(ctx, x, sigma)
 		if err != nil {
 			return stepError(i, sigma, err)
 		}
 		down, up := ancestralStep(sigma, next, 1)
-		eulerStep(x, x, denoised, sigma, down)
+		eulerStep(ctx, x, x, denoised, sigma, down)
 		if s.LargeVariance && (next > 0 || s.NoiseAtEnd) {
 			// β of the step at unit variance, 1 − (1+σ'²)/(1+σ²), in these coordinates
 			up = math.Sqrt((sigma - next) * (sigma + next) * (1 + next*next) / (1 + sigma*sigma))
 		}
 		if up > 0 {
 			noise(fresh)
-			addScaled(x, x, up, fresh)
+			addScaled(ctx, x, x, up, fresh)
 		}
 	}
-	return nil
+	return ctx.Err()
 }

@@ -19,7 +19,7 @@ type DEIS struct {
 
 // Sample implements [Sampler].
 func (s DEIS) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, _ Noise) error {
-	denoise, err := begin("deis", denoise, x, sigmas)
+	denoise, err := begin(ctx, "deis", denoise, x, sigmas)
 	if err != nil {
 		return err
 	}
@@ -32,12 +32,13 @@ func (s DEIS) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas 
 	steps := len(sigmas) - 1
 	slopes := newHistory(s.Order, len(x))
 	for i := range steps {
+		reached(ctx, sigmas, i, x)
 		sigma, next := sigmas[i], sigmas[i+1]
 		denoised, err := denoise(ctx, x, sigma)
 		if err != nil {
 			return stepError(i, sigma, err)
 		}
-		slope(slopes.push(), x, denoised, sigma)
+		slope(ctx, slopes.push(), x, denoised, sigma)
 		if next == sigma {
 			continue
 		}
@@ -49,16 +50,16 @@ func (s DEIS) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas 
 			order = min(order, 2)
 		}
 		if order == 1 {
-			eulerStep(x, x, denoised, sigma, next)
+			eulerStep(ctx, x, x, denoised, sigma, next)
 			continue
 		}
 		if s.Time {
-			combine(x, 1, deisTimeCoefficients(sigmas, i, order), slopes)
+			combine(ctx, x, 1, deisTimeCoefficients(sigmas, i, order), slopes)
 		} else {
-			combine(x, 1, deisCoefficients(sigmas, i, order), slopes)
+			combine(ctx, x, 1, deisCoefficients(sigmas, i, order), slopes)
 		}
 	}
-	return nil
+	return ctx.Err()
 }
 
 // deisCoefficients integrates over the step the Lagrange polynomials in

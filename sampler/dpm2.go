@@ -16,7 +16,7 @@ type DPM2 struct {
 
 // Sample implements [Sampler].
 func (s DPM2) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
-	denoise, err := begin("dpm2", denoise, x, sigmas)
+	denoise, err := begin(ctx, "dpm2", denoise, x, sigmas)
 	if err != nil {
 		return err
 	}
@@ -26,13 +26,14 @@ func (s DPM2) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas 
 	steps := len(sigmas) - 1
 	fresh, middle := make([]float32, len(x)), make([]float32, len(x))
 	for i := range steps {
-		sigma := s.Churn.lift(x, fresh, sigmas[i], steps, noise)
+		reached(ctx, sigmas, i, x)
+		sigma := s.Churn.lift(ctx, x, fresh, sigmas[i], steps, noise)
 		mid := math.Sqrt(sigma * sigmas[i+1])
 		if err := midpointStep(ctx, denoise, x, middle, i, sigma, mid, sigmas[i+1]); err != nil {
 			return err
 		}
 	}
-	return nil
+	return ctx.Err()
 }
 
 // DPM2Ancestral is [DPM2] to below the next level, with fresh noise up to it.
@@ -43,12 +44,13 @@ type DPM2Ancestral struct {
 
 // Sample implements [Sampler].
 func (s DPM2Ancestral) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
-	denoise, eta, err := beginAncestral("dpm2_ancestral", denoise, x, sigmas, s.Eta, noise)
+	denoise, eta, err := beginAncestral(ctx, "dpm2_ancestral", denoise, x, sigmas, s.Eta, noise)
 	if err != nil {
 		return err
 	}
 	fresh, middle := make([]float32, len(x)), make([]float32, len(x))
 	for i := range len(sigmas) - 1 {
+		reached(ctx, sigmas, i, x)
 		down, up := ancestralStep(sigmas[i], sigmas[i+1], eta)
 		mid := math.Sqrt(sigmas[i] * down)
 		if mid == sigmas[i+1] {
@@ -62,10 +64,10 @@ func (s DPM2Ancestral) Sample(ctx context.Context, denoise Denoiser, x []float32
 		}
 		if up > 0 {
 			noise(fresh)
-			addScaled(x, x, up*orOne(s.SNoise), fresh)
+			addScaled(ctx, x, x, up*orOne(s.SNoise), fresh)
 		}
 	}
-	return nil
+	return ctx.Err()
 }
 
 // midpointStep takes x from sigma to next with the slope at mid, the middle in
@@ -76,14 +78,14 @@ func midpointStep(ctx context.Context, denoise Denoiser, x, middle []float32, st
 		return stepError(step, sigma, err)
 	}
 	if next == 0 {
-		eulerStep(x, x, denoised, sigma, next)
+		eulerStep(ctx, x, x, denoised, sigma, next)
 		return nil
 	}
-	eulerStep(middle, x, denoised, sigma, mid)
+	eulerStep(ctx, middle, x, denoised, sigma, mid)
 	if denoised, err = denoise(ctx, middle, mid); err != nil {
 		return stepError(step, mid, err)
 	}
-	slope(middle, middle, denoised, mid)
-	addScaled(x, x, next-sigma, middle)
+	slope(ctx, middle, middle, denoised, mid)
+	addScaled(ctx, x, x, next-sigma, middle)
 	return nil
 }

@@ -31,7 +31,7 @@ const maxAdaptiveSteps = 10_000
 
 // Sample implements [Sampler].
 func (s DPMAdaptive) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
-	denoise, err := begin("dpm_adaptive", denoise, x, sigmas)
+	denoise, err := begin(ctx, "dpm_adaptive", denoise, x, sigmas)
 	if err != nil {
 		return err
 	}
@@ -52,7 +52,9 @@ func (s DPMAdaptive) Sample(ctx context.Context, denoise Denoiser, x []float32, 
 	control := pid{h: s.HInit, b1: (s.P + s.I + s.D) / order, b2: -(s.P + 2*s.D) / order, b3: s.D / order, safety: s.Safety}
 	solver := newSingleStep(ctx, denoise, x)
 	low, high, last, fresh := make([]float32, len(x)), make([]float32, len(x)), clone(x), make([]float32, len(x))
+	start, steps := t, len(sigmas)-1
 	for step := 0; t < end-1e-5; step++ {
+		reachedOf(ctx, sigmas, int(float64(steps)*(t-start)/(end-start)), steps, x, math.Exp(-t)) // its share of the way
 		next := math.Min(end, t+control.h)
 		if step == maxAdaptiveSteps || next == t {
 			return stepError(step, math.Exp(-t), errors.New("dpm_adaptive cannot meet its tolerance"))
@@ -72,11 +74,11 @@ func (s DPMAdaptive) Sample(ctx context.Context, denoise Denoiser, x []float32, 
 		copy(x, high)
 		if up > 0 {
 			noise(fresh)
-			addScaled(x, x, up*orOne(s.SNoise), fresh)
+			addScaled(ctx, x, x, up*orOne(s.SNoise), fresh)
 		}
 		t = next
 	}
-	return nil
+	return ctx.Err()
 }
 
 func (s *DPMAdaptive) withDefaults() error {

@@ -19,7 +19,7 @@ type DPMFast struct {
 
 // Sample implements [Sampler].
 func (s DPMFast) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
-	denoise, err := begin("dpm_fast", denoise, x, sigmas)
+	denoise, err := begin(ctx, "dpm_fast", denoise, x, sigmas)
 	if err != nil {
 		return err
 	}
@@ -34,8 +34,11 @@ func (s DPMFast) Sample(ctx context.Context, denoise Denoiser, x []float32, sigm
 	solver := newSingleStep(ctx, denoise, x)
 	fresh, out := make([]float32, len(x)), make([]float32, len(x))
 	at := func(i int) float64 { return start + float64(i)*(end-start)/float64(len(orders)) }
+	calls := 0
 	for i, order := range orders {
 		t, next := at(i), at(i+1)
+		reachedOf(ctx, sigmas, calls, len(sigmas)-1, x, math.Exp(-t))
+		calls += order
 		if i == len(orders)-1 {
 			next = end
 		}
@@ -47,10 +50,10 @@ func (s DPMFast) Sample(ctx context.Context, denoise Denoiser, x []float32, sigm
 		copy(x, out)
 		if up > 0 {
 			noise(fresh)
-			addScaled(x, x, up*orOne(s.SNoise), fresh)
+			addScaled(ctx, x, x, up*orOne(s.SNoise), fresh)
 		}
 	}
-	return nil
+	return ctx.Err()
 }
 
 // fastOrders gives the order of each step so that they add up to calls.

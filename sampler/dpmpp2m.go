@@ -22,13 +22,14 @@ func (s DPMPP2M) NeedsUncond() bool { return s.CFGPlusPlus }
 
 // Sample implements [Sampler].
 func (s DPMPP2M) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, _ Noise) error {
-	denoise, err := begin("dpmpp_2m", denoise, x, sigmas)
+	denoise, err := begin(ctx, "dpmpp_2m", denoise, x, sigmas)
 	if err != nil {
 		return err
 	}
 	denoise, plus := withCFGPlusPlus(denoise, s.CFGPlusPlus)
 	d, last := make([]float32, len(x)), make([]float32, len(x))
 	for i := range len(sigmas) - 1 {
+		reached(ctx, sigmas, i, x)
 		sigma, next := sigmas[i], sigmas[i+1]
 		denoised, err := denoise(ctx, x, sigma)
 		if err != nil {
@@ -38,11 +39,11 @@ func (s DPMPP2M) Sample(ctx context.Context, denoise Denoiser, x []float32, sigm
 		if i > 0 && next > 0 {
 			h, hLast := math.Log(sigma/next), math.Log(sigmas[i-1]/sigma) // steps in λ = −log σ
 			c := h / (2 * hLast)
-			mix(d, 1+c, denoised, -c, last)
+			mix(ctx, d, 1+c, denoised, -c, last)
 		}
 		copy(last, plus.or(denoised))
-		plus.shift(x, denoised)
-		eulerStep(x, x, d, sigma, next) // exact for a constant D: σ'/σ = e^{−h}
+		plus.shift(ctx, x, denoised)
+		eulerStep(ctx, x, x, d, sigma, next) // exact for a constant D: σ'/σ = e^{−h}
 	}
-	return nil
+	return ctx.Err()
 }

@@ -17,12 +17,13 @@ type DPMPP2MV2 struct{}
 
 // Sample implements [Sampler].
 func (DPMPP2MV2) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, _ Noise) error {
-	denoise, err := begin("dpmpp_2m_v2", denoise, x, sigmas)
+	denoise, err := begin(ctx, "dpmpp_2m_v2", denoise, x, sigmas)
 	if err != nil {
 		return err
 	}
 	d, last := make([]float32, len(x)), make([]float32, len(x))
 	for i := range len(sigmas) - 1 {
+		reached(ctx, sigmas, i, x)
 		sigma, next := sigmas[i], sigmas[i+1]
 		denoised, err := denoise(ctx, x, sigma)
 		if err != nil {
@@ -31,14 +32,14 @@ func (DPMPP2MV2) Sample(ctx context.Context, denoise Denoiser, x []float32, sigm
 		switch {
 		case next == sigma:
 		case i == 0 || next == 0:
-			eulerStep(x, x, denoised, sigma, next)
+			eulerStep(ctx, x, x, denoised, sigma, next)
 		default:
 			h, hLast := math.Log(sigma/next), math.Log(sigmas[i-1]/sigma)
 			c := min(h, hLast) / (2 * max(h, hLast))
-			mix(d, 1+c, denoised, -c, last)
-			mix(x, next/sigma, x, -math.Expm1(-(h+hLast)/2), d)
+			mix(ctx, d, 1+c, denoised, -c, last)
+			mix(ctx, x, next/sigma, x, -math.Expm1(-(h+hLast)/2), d)
 		}
 		copy(last, denoised)
 	}
-	return nil
+	return ctx.Err()
 }

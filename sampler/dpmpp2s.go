@@ -25,13 +25,14 @@ func (s DPMPP2SAncestral) NeedsUncond() bool { return s.CFGPlusPlus }
 
 // Sample implements [Sampler].
 func (s DPMPP2SAncestral) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
-	denoise, eta, err := beginAncestral("dpmpp_2s_ancestral", denoise, x, sigmas, s.Eta, noise)
+	denoise, eta, err := beginAncestral(ctx, "dpmpp_2s_ancestral", denoise, x, sigmas, s.Eta, noise)
 	if err != nil {
 		return err
 	}
 	denoise, plus := withCFGPlusPlus(denoise, s.CFGPlusPlus)
 	middle, fresh, guide := make([]float32, len(x)), make([]float32, len(x)), make([]float32, len(x))
 	for i := range len(sigmas) - 1 {
+		reached(ctx, sigmas, i, x)
 		sigma := sigmas[i]
 		down, up := ancestralStep(sigma, sigmas[i+1], eta)
 		denoised, err := denoise(ctx, x, sigma)
@@ -39,23 +40,23 @@ func (s DPMPP2SAncestral) Sample(ctx context.Context, denoise Denoiser, x []floa
 			return stepError(i, sigma, err)
 		}
 		if s.CFGPlusPlus {
-			addScaled(guide, denoised, -1, plus.or(denoised))
+			addScaled(ctx, guide, denoised, -1, plus.or(denoised))
 		}
 		if down > 0 {
 			mid := math.Sqrt(sigma * down) // the middle in λ = −log σ
-			eulerStep(middle, x, plus.or(denoised), sigma, mid)
+			eulerStep(ctx, middle, x, plus.or(denoised), sigma, mid)
 			if denoised, err = denoise(ctx, middle, mid); err != nil {
 				return stepError(i, mid, err)
 			}
 		}
-		eulerStep(x, x, plus.or(denoised), sigma, down)
+		eulerStep(ctx, x, x, plus.or(denoised), sigma, down)
 		if up > 0 {
 			noise(fresh)
-			addScaled(x, x, up*orOne(s.SNoise), fresh)
+			addScaled(ctx, x, x, up*orOne(s.SNoise), fresh)
 		}
 		if s.CFGPlusPlus {
-			addScaled(x, x, 1, guide)
+			addScaled(ctx, x, x, 1, guide)
 		}
 	}
-	return nil
+	return ctx.Err()
 }

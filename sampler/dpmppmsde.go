@@ -18,7 +18,7 @@ type DPMPP2MSDE struct {
 
 // Sample implements [Sampler].
 func (s DPMPP2MSDE) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
-	denoise, eta, path, err := beginSDE("dpmpp_2m_sde", denoise, x, sigmas, s.Eta, noise, s.Path)
+	denoise, eta, path, err := beginSDE(ctx, "dpmpp_2m_sde", denoise, x, sigmas, s.Eta, noise, s.Path)
 	if err != nil {
 		return err
 	}
@@ -44,7 +44,7 @@ type DPMPP3MSDE struct {
 
 // Sample implements [Sampler].
 func (s DPMPP3MSDE) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
-	denoise, eta, path, err := beginSDE("dpmpp_3m_sde", denoise, x, sigmas, s.Eta, noise, s.Path)
+	denoise, eta, path, err := beginSDE(ctx, "dpmpp_3m_sde", denoise, x, sigmas, s.Eta, noise, s.Path)
 	if err != nil {
 		return err
 	}
@@ -74,6 +74,7 @@ func multistepSDE(ctx context.Context, denoise Denoiser, x []float32, sigmas []f
 	estimates := newHistory(size, len(x))
 	fresh := make([]float32, len(x))
 	for i := range len(sigmas) - 1 {
+		reached(ctx, sigmas, i, x)
 		sigma, next := sigmas[i], sigmas[i+1]
 		denoised, err := denoise(ctx, x, sigma)
 		if err != nil {
@@ -103,11 +104,11 @@ func multistepSDE(ctx context.Context, denoise Denoiser, x []float32, sigmas []f
 			c[0] += p / r0
 			c[1] -= p / r0
 		}
-		combine(x, math.Exp(-h*(1+eta)), c, estimates)
+		combine(ctx, x, math.Exp(-h*(1+eta)), c, estimates)
 		if up := next * math.Sqrt(-math.Expm1(-2*eta*h)); up > 0 {
 			path(fresh, sigma, next)
-			addScaled(x, x, up*sNoise, fresh)
+			addScaled(ctx, x, x, up*sNoise, fresh)
 		}
 	}
-	return nil
+	return ctx.Err()
 }

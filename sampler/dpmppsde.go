@@ -33,7 +33,7 @@ type DPMPPSDE struct {
 
 // Sample implements [Sampler].
 func (s DPMPPSDE) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
-	denoise, eta, path, err := beginSDE("dpmpp_sde", denoise, x, sigmas, s.Eta, noise, s.Path)
+	denoise, eta, path, err := beginSDE(ctx, "dpmpp_sde", denoise, x, sigmas, s.Eta, noise, s.Path)
 	if err != nil {
 		return err
 	}
@@ -47,43 +47,44 @@ func (s DPMPPSDE) Sample(ctx context.Context, denoise Denoiser, x []float32, sig
 	add := func(x []float32, from, to, up float64) {
 		if up > 0 {
 			path(fresh, from, to)
-			addScaled(x, x, up*orOne(s.SNoise), fresh)
+			addScaled(ctx, x, x, up*orOne(s.SNoise), fresh)
 		}
 	}
 	for i := range len(sigmas) - 1 {
+		reached(ctx, sigmas, i, x)
 		sigma, next := sigmas[i], sigmas[i+1]
 		denoised, err := denoise(ctx, x, sigma)
 		if err != nil {
 			return stepError(i, sigma, err)
 		}
 		if next == 0 {
-			eulerStep(x, x, denoised, sigma, next)
+			eulerStep(ctx, x, x, denoised, sigma, next)
 			continue
 		}
 		copy(first, denoised)
 		mid := sigma * math.Pow(next/sigma, s.R)
 		down, up := ancestralStep(sigma, mid, eta)
-		eulerStep(stage, x, first, sigma, down)
+		eulerStep(ctx, stage, x, first, sigma, down)
 		add(stage, sigma, mid, up)
 		if denoised, err = denoise(ctx, stage, mid); err != nil {
 			return stepError(i, mid, err)
 		}
 
 		w := 1 / (2 * s.R)
-		mix(first, 1-w, first, w, denoised)
+		mix(ctx, first, 1-w, first, w, denoised)
 		down, up = ancestralStep(sigma, next, eta)
-		eulerStep(x, x, first, sigma, down)
+		eulerStep(ctx, x, x, first, sigma, down)
 		add(x, sigma, next, up)
 	}
-	return nil
+	return ctx.Err()
 }
 
 // beginSDE is beginAncestral for the samplers that take their noise from a path.
-func beginSDE(name string, denoise Denoiser, x []float32, sigmas []float64, eta *float64, noise Noise, path PathNoise) (Denoiser, float64, PathNoise, error) {
+func beginSDE(ctx context.Context, name string, denoise Denoiser, x []float32, sigmas []float64, eta *float64, noise Noise, path PathNoise) (Denoiser, float64, PathNoise, error) {
 	path = path.or(noise)
 	if path != nil && noise == nil {
 		noise = func([]float32) {} // not called: the path is there
 	}
-	denoise, value, err := beginAncestral(name, denoise, x, sigmas, eta, noise)
+	denoise, value, err := beginAncestral(ctx, name, denoise, x, sigmas, eta, noise)
 	return denoise, value, path, err
 }

@@ -28,7 +28,7 @@ type DPMSinglestep struct {
 
 // Sample implements [Sampler].
 func (s DPMSinglestep) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
-	denoise, err := begin("dpmsinglestep", denoise, x, sigmas)
+	denoise, err := begin(ctx, "dpmsinglestep", denoise, x, sigmas)
 	if err != nil {
 		return err
 	}
@@ -54,12 +54,13 @@ func (s DPMSinglestep) Sample(ctx context.Context, denoise Denoiser, x []float32
 	estimates := newHistory(3, len(x))
 	start, fresh := make([]float32, len(x)), make([]float32, len(x))
 	for i := range len(sigmas) - 1 {
+		reached(ctx, sigmas, i, x)
 		denoised, err := denoise(ctx, x, sigmas[i])
 		if err != nil {
 			return stepError(i, sigmas[i], err)
 		}
 		if s.Epsilon {
-			slope(estimates.push(), x, denoised, sigmas[i])
+			slope(ctx, estimates.push(), x, denoised, sigmas[i])
 		} else {
 			copy(estimates.push(), denoised)
 		}
@@ -75,13 +76,13 @@ func (s DPMSinglestep) Sample(ctx context.Context, denoise Denoiser, x []float32
 			continue
 		}
 		cx, c, up := s.coefficients(sigmas, i, order)
-		combine(x, cx, c, estimates)
+		combine(ctx, x, cx, c, estimates)
 		if up > 0 {
 			noise(fresh)
-			addScaled(x, x, up, fresh)
+			addScaled(ctx, x, x, up, fresh)
 		}
 	}
-	return nil
+	return ctx.Err()
 }
 
 // coefficients returns those of the step from the level order−1 before i to the

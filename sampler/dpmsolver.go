@@ -35,7 +35,7 @@ type DPMSolver struct {
 
 // Sample implements [Sampler].
 func (s DPMSolver) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
-	denoise, err := s.begin(denoise, x, sigmas)
+	denoise, err := s.begin(ctx, denoise, x, sigmas)
 	if err != nil {
 		return err
 	}
@@ -55,13 +55,14 @@ func (s DPMSolver) Sample(ctx context.Context, denoise Denoiser, x []float32, si
 	estimates := newHistory(s.Order, len(x)) // of x₀ or ε
 	fresh := make([]float32, len(x))
 	for i := range steps {
+		reached(ctx, sigmas, i, x)
 		sigma, next := sigmas[i], sigmas[i+1]
 		denoised, err := denoise(ctx, x, sigma)
 		if err != nil {
 			return stepError(i, sigma, err)
 		}
 		if s.Epsilon {
-			slope(estimates.push(), x, denoised, sigma)
+			slope(ctx, estimates.push(), x, denoised, sigma)
 		} else {
 			copy(estimates.push(), denoised)
 		}
@@ -77,19 +78,19 @@ func (s DPMSolver) Sample(ctx context.Context, denoise Denoiser, x []float32, si
 			order = min(order, 2)
 		}
 		cx, c, up := s.coefficients(sigmas, i, order)
-		combine(x, cx, c, estimates)
+		combine(ctx, x, cx, c, estimates)
 		if up > 0 {
 			noise(fresh)
-			addScaled(x, x, up*orOne(s.SNoise), fresh)
+			addScaled(ctx, x, x, up*orOne(s.SNoise), fresh)
 		}
 	}
-	return nil
+	return ctx.Err()
 }
 
 // begin is that of all samplers, and for Inverse wants levels of the other order.
-func (s DPMSolver) begin(denoise Denoiser, x []float32, sigmas []float64) (Denoiser, error) {
+func (s DPMSolver) begin(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64) (Denoiser, error) {
 	if !s.Inverse {
-		return begin("dpmsolver", denoise, x, sigmas)
+		return begin(ctx, "dpmsolver", denoise, x, sigmas)
 	}
 	if err := checkRising("dpmsolver inverse", sigmas); err != nil {
 		return nil, err
@@ -97,7 +98,7 @@ func (s DPMSolver) begin(denoise Denoiser, x []float32, sigmas []float64) (Denoi
 	if s.SDE || sigmas[0] == 0 {
 		return nil, fmt.Errorf("sampler: dpmsolver inverse: have SDE %v and levels from %g, want no SDE and positive levels", s.SDE, sigmas[0])
 	}
-	return checked("dpmsolver inverse", denoise, x)
+	return checked(ctx, "dpmsolver inverse", denoise, x)
 }
 
 // coefficients returns those of step i: x' = cx·x + Σ c[k]·m[k] + up·noise, where

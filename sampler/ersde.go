@@ -17,7 +17,7 @@ type ERSDE struct {
 
 // Sample implements [Sampler].
 func (s ERSDE) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
-	denoise, err := begin("er_sde", denoise, x, sigmas)
+	denoise, err := begin(ctx, "er_sde", denoise, x, sigmas)
 	if err != nil {
 		return err
 	}
@@ -33,6 +33,7 @@ func (s ERSDE) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas
 	estimates := newHistory(3, len(x))
 	fresh := make([]float32, len(x))
 	for i := range len(sigmas) - 1 {
+		reached(ctx, sigmas, i, x)
 		sigma, next := sigmas[i], sigmas[i+1]
 		denoised, err := denoise(ctx, x, sigma)
 		if err != nil {
@@ -61,13 +62,13 @@ func (s ERSDE) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas
 			c[0] += w
 			c[1] -= w
 		}
-		combine(x, r, c, estimates)
+		combine(ctx, x, r, c, estimates)
 		if up := math.Sqrt(math.Max(0, (next-sigma*r)*(next+sigma*r))); up > 0 {
 			noise(fresh)
-			addScaled(x, x, up*orOne(s.SNoise), fresh)
+			addScaled(ctx, x, x, up*orOne(s.SNoise), fresh)
 		}
 	}
-	return nil
+	return ctx.Err()
 }
 
 // erScale is the noise scale φ.

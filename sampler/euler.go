@@ -19,7 +19,7 @@ func (s Euler) NeedsUncond() bool { return s.CFGPlusPlus }
 
 // Sample implements [Sampler].
 func (s Euler) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
-	denoise, err := begin("euler", denoise, x, sigmas)
+	denoise, err := begin(ctx, "euler", denoise, x, sigmas)
 	if err != nil {
 		return err
 	}
@@ -30,20 +30,21 @@ func (s Euler) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas
 	steps := len(sigmas) - 1
 	fresh := make([]float32, len(x))
 	for i := range steps {
-		sigma := s.Churn.lift(x, fresh, sigmas[i], steps, noise)
+		reached(ctx, sigmas, i, x)
+		sigma := s.Churn.lift(ctx, x, fresh, sigmas[i], steps, noise)
 		denoised, err := denoise(ctx, x, sigma)
 		if err != nil {
 			return stepError(i, sigma, err)
 		}
-		plus.shift(x, denoised)
-		eulerStep(x, x, denoised, sigma, sigmas[i+1])
+		plus.shift(ctx, x, denoised)
+		eulerStep(ctx, x, x, denoised, sigma, sigmas[i+1])
 	}
-	return nil
+	return ctx.Err()
 }
 
 // eulerStep sets dst = x + (to − from)·(x − D)/from, written as a mean of x and D
 // so that nothing cancels even from an enormous level.
-func eulerStep(dst, x, denoised []float32, from, to float64) {
+func eulerStep(ctx context.Context, dst, x, denoised []float32, from, to float64) {
 	r := to / from
-	mix(dst, r, x, 1-r, denoised)
+	mix(ctx, dst, r, x, 1-r, denoised)
 }

@@ -18,7 +18,7 @@ type EulerLateChurn struct {
 
 // Sample implements [Sampler]. It draws noise only at steps that add some.
 func (s EulerLateChurn) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
-	denoise, err := begin("euler_late_churn", denoise, x, sigmas)
+	denoise, err := begin(ctx, "euler_late_churn", denoise, x, sigmas)
 	if err != nil {
 		return err
 	}
@@ -29,6 +29,7 @@ func (s EulerLateChurn) Sample(ctx context.Context, denoise Denoiser, x []float3
 	spread := max(s.Steps, steps)
 	fresh, estimate := make([]float32, len(x)), make([]float32, len(x))
 	for i := range steps {
+		reached(ctx, sigmas, i, x)
 		sigma := sigmas[i]
 		denoised, err := denoise(ctx, x, sigma)
 		if err != nil {
@@ -36,31 +37,31 @@ func (s EulerLateChurn) Sample(ctx context.Context, denoise Denoiser, x []float3
 		}
 		gamma := s.Churn.gamma(sigma, spread)
 		if gamma == 0 {
-			eulerStep(x, x, denoised, sigma, sigmas[i+1])
+			eulerStep(ctx, x, x, denoised, sigma, sigmas[i+1])
 			continue
 		}
 		noise(fresh)
-		scale(fresh, liftNoise(sigma, gamma)*orOne(s.Churn.SNoise), fresh)
+		scale(ctx, fresh, liftNoise(sigma, gamma)*orOne(s.Churn.SNoise), fresh)
 		lifted := sigma * (1 + gamma)
 		switch prediction := s.Prediction; {
 		case s.SigmaData > 0: // D = c_skip(σ̂)·x̂ + c_out(σ̂)·output
 			data := s.SigmaData * s.SigmaData
 			skip, liftedSkip := data/(sigma*sigma+data), data/(lifted*lifted+data)
 			out := (1 + gamma) * math.Sqrt(liftedSkip/skip) // c_out(σ̂)/c_out(σ)
-			mix(estimate, liftedSkip-out*skip, x, out, denoised)
-			addScaled(estimate, estimate, liftedSkip, fresh)
+			mix(ctx, estimate, liftedSkip-out*skip, x, out, denoised)
+			addScaled(ctx, estimate, estimate, liftedSkip, fresh)
 		case prediction == "", prediction == "epsilon": // D = x̂ − σ̂·ε
-			mix(estimate, -gamma, x, 1+gamma, denoised)
-			addScaled(estimate, estimate, 1, fresh)
+			mix(ctx, estimate, -gamma, x, 1+gamma, denoised)
+			addScaled(ctx, estimate, estimate, 1, fresh)
 		case prediction == "v_prediction": // D = x̂/(1+σ²) − σ/√(1+σ²)·v
-			addScaled(estimate, denoised, 1/(1+sigma*sigma), fresh)
+			addScaled(ctx, estimate, denoised, 1/(1+sigma*sigma), fresh)
 		case prediction == "sample":
 			copy(estimate, denoised)
 		default:
 			return fmt.Errorf("sampler: euler_late_churn: prediction: have %q, want epsilon, v_prediction or sample", s.Prediction)
 		}
-		addScaled(x, x, 1, fresh)
-		eulerStep(x, x, estimate, lifted, sigmas[i+1])
+		addScaled(ctx, x, x, 1, fresh)
+		eulerStep(ctx, x, x, estimate, lifted, sigmas[i+1])
 	}
-	return nil
+	return ctx.Err()
 }

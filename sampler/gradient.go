@@ -23,7 +23,7 @@ func (s GradientEstimation) NeedsUncond() bool { return s.CFGPlusPlus }
 
 // Sample implements [Sampler].
 func (s GradientEstimation) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, _ Noise) error {
-	denoise, err := begin("gradient_estimation", denoise, x, sigmas)
+	denoise, err := begin(ctx, "gradient_estimation", denoise, x, sigmas)
 	if err != nil {
 		return err
 	}
@@ -37,21 +37,22 @@ func (s GradientEstimation) Sample(ctx context.Context, denoise Denoiser, x []fl
 	denoise, plus := withCFGPlusPlus(denoise, s.CFGPlusPlus)
 	slopes := newHistory(2, len(x))
 	for i := range len(sigmas) - 1 {
+		reached(ctx, sigmas, i, x)
 		sigma, next := sigmas[i], sigmas[i+1]
 		denoised, err := denoise(ctx, x, sigma)
 		if err != nil {
 			return stepError(i, sigma, err)
 		}
-		plus.shift(x, denoised)
-		slope(slopes.push(), x, denoised, sigma)
+		plus.shift(ctx, x, denoised)
+		slope(ctx, slopes.push(), x, denoised, sigma)
 		switch {
 		case next == 0:
 			copy(x, denoised)
 		case i == 0:
-			eulerStep(x, x, denoised, sigma, next)
+			eulerStep(ctx, x, x, denoised, sigma, next)
 		default:
-			combine(x, 1, []float64{gamma * (next - sigma), (1 - gamma) * (next - sigma)}, slopes)
+			combine(ctx, x, 1, []float64{gamma * (next - sigma), (1 - gamma) * (next - sigma)}, slopes)
 		}
 	}
-	return nil
+	return ctx.Err()
 }

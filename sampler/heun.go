@@ -13,7 +13,7 @@ type Heun struct {
 
 // Sample implements [Sampler].
 func (s Heun) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
-	denoise, err := begin("heun", denoise, x, sigmas)
+	denoise, err := begin(ctx, "heun", denoise, x, sigmas)
 	if err != nil {
 		return err
 	}
@@ -24,25 +24,26 @@ func (s Heun) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas 
 	d, ahead, dAhead := make([]float32, len(x)), make([]float32, len(x)), make([]float32, len(x))
 	fresh := make([]float32, len(x))
 	for i := range steps {
+		reached(ctx, sigmas, i, x)
 		next := sigmas[i+1]
-		sigma := s.Churn.lift(x, fresh, sigmas[i], steps, noise)
+		sigma := s.Churn.lift(ctx, x, fresh, sigmas[i], steps, noise)
 		denoised, err := denoise(ctx, x, sigma)
 		if err != nil {
 			return stepError(i, sigma, err)
 		}
 		if next == 0 { // the slope is undefined at zero: take the Euler step
-			eulerStep(x, x, denoised, sigma, next)
+			eulerStep(ctx, x, x, denoised, sigma, next)
 			continue
 		}
 
-		slope(d, x, denoised, sigma)
-		eulerStep(ahead, x, denoised, sigma, next)
+		slope(ctx, d, x, denoised, sigma)
+		eulerStep(ctx, ahead, x, denoised, sigma, next)
 		if denoised, err = denoise(ctx, ahead, next); err != nil {
 			return stepError(i, next, err)
 		}
-		slope(dAhead, ahead, denoised, next)
-		mix(d, 0.5, d, 0.5, dAhead) // trapezoidal rule
-		addScaled(x, x, next-sigma, d)
+		slope(ctx, dAhead, ahead, denoised, next)
+		mix(ctx, d, 0.5, d, 0.5, dAhead) // trapezoidal rule
+		addScaled(ctx, x, x, next-sigma, d)
 	}
-	return nil
+	return ctx.Err()
 }

@@ -17,7 +17,7 @@ type HeunPP2 struct {
 
 // Sample implements [Sampler].
 func (s HeunPP2) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
-	denoise, err := begin("heunpp2", denoise, x, sigmas)
+	denoise, err := begin(ctx, "heunpp2", denoise, x, sigmas)
 	if err != nil {
 		return err
 	}
@@ -29,36 +29,37 @@ func (s HeunPP2) Sample(ctx context.Context, denoise Denoiser, x []float32, sigm
 	slopes := newHistory(3, len(x)) // of the start, the end and the level after it
 	ahead, fresh := make([]float32, len(x)), make([]float32, len(x))
 	for i := range steps {
+		reached(ctx, sigmas, i, x)
 		next := sigmas[i+1]
-		sigma := s.Churn.lift(x, fresh, sigmas[i], steps, noise)
+		sigma := s.Churn.lift(ctx, x, fresh, sigmas[i], steps, noise)
 		denoised, err := denoise(ctx, x, sigma)
 		if err != nil {
 			return stepError(i, sigma, err)
 		}
 		if next == last {
-			eulerStep(x, x, denoised, sigma, next)
+			eulerStep(ctx, x, x, denoised, sigma, next)
 			continue
 		}
-		slope(slopes[0], x, denoised, sigma)
-		eulerStep(ahead, x, denoised, sigma, next)
+		slope(ctx, slopes[0], x, denoised, sigma)
+		eulerStep(ctx, ahead, x, denoised, sigma, next)
 		if denoised, err = denoise(ctx, ahead, next); err != nil {
 			return stepError(i, next, err)
 		}
-		slope(slopes[1], ahead, denoised, next)
+		slope(ctx, slopes[1], ahead, denoised, next)
 
 		after, dt := sigmas[i+2], next-sigma
 		if after == last {
 			w2 := next / (2 * sigmas[0])
-			combine(x, 1, []float64{(1 - w2) * dt, w2 * dt}, slopes)
+			combine(ctx, x, 1, []float64{(1 - w2) * dt, w2 * dt}, slopes)
 			continue
 		}
-		eulerStep(ahead, ahead, denoised, next, after)
+		eulerStep(ctx, ahead, ahead, denoised, next, after)
 		if denoised, err = denoise(ctx, ahead, after); err != nil {
 			return stepError(i, after, err)
 		}
-		slope(slopes[2], ahead, denoised, after)
+		slope(ctx, slopes[2], ahead, denoised, after)
 		w2, w3 := next/(3*sigmas[0]), after/(3*sigmas[0])
-		combine(x, 1, []float64{(1 - w2 - w3) * dt, w2 * dt, w3 * dt}, slopes)
+		combine(ctx, x, 1, []float64{(1 - w2 - w3) * dt, w2 * dt, w3 * dt}, slopes)
 	}
-	return nil
+	return ctx.Err()
 }

@@ -28,7 +28,7 @@ type IPNDM struct {
 
 // Sample implements [Sampler].
 func (s IPNDM) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, _ Noise) error {
-	denoise, err := begin("ipndm", denoise, x, sigmas)
+	denoise, err := begin(ctx, "ipndm", denoise, x, sigmas)
 	if err != nil {
 		return err
 	}
@@ -41,31 +41,32 @@ func (s IPNDM) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas
 	slopes := newHistory(s.Order, len(x))
 	mean := make([]float32, len(x))
 	for i := range len(sigmas) - 1 {
+		reached(ctx, sigmas, i, x)
 		sigma, next := sigmas[i], sigmas[i+1]
 		denoised, err := denoise(ctx, x, sigma)
 		if err != nil {
 			return stepError(i, sigma, err)
 		}
-		slope(slopes.push(), x, denoised, sigma)
+		slope(ctx, slopes.push(), x, denoised, sigma)
 		known := min(i+1, s.Order)
 		switch {
 		case next == 0:
 			copy(x, denoised)
 		case next == sigma:
 		case known == 1:
-			eulerStep(x, x, denoised, sigma, next)
+			eulerStep(ctx, x, x, denoised, sigma, next)
 		case s.Variable:
 			c := ipndmCoefficients(sigmas, i, known)
 			for k := range c {
 				c[k] *= next - sigma
 			}
-			combine(x, 1, c, slopes)
+			combine(ctx, x, 1, c, slopes)
 		default:
-			adamsBashforth(mean, slopes[:known])
-			addScaled(x, x, next-sigma, mean)
+			adamsBashforth(ctx, mean, slopes[:known])
+			addScaled(ctx, x, x, next-sigma, mean)
 		}
 	}
-	return nil
+	return ctx.Err()
 }
 
 // ipndmCoefficients returns the weights of the slopes at levels i, i−1, … for uneven

@@ -22,7 +22,7 @@ type LCM struct {
 
 // Sample implements [Sampler].
 func (s LCM) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
-	denoise, err := begin("lcm", denoise, x, sigmas)
+	denoise, err := begin(ctx, "lcm", denoise, x, sigmas)
 	if err != nil {
 		return err
 	}
@@ -37,6 +37,7 @@ func (s LCM) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas [
 	}
 	fresh := make([]float32, len(x))
 	for i := range len(sigmas) - 1 {
+		reached(ctx, sigmas, i, x)
 		sigma, next := sigmas[i], sigmas[i+1]
 		denoised, err := denoise(ctx, x, sigma)
 		if err != nil {
@@ -48,11 +49,11 @@ func (s LCM) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas [
 			t := s.Timesteps[i] * s.Scaling
 			skip, out = data*data/(t*t+data*data), t/math.Sqrt(t*t+data*data)
 		}
-		mix(x, skip/math.Sqrt(1+sigma*sigma), x, out, denoised) // the condition is on x at unit variance
+		mix(ctx, x, skip/math.Sqrt(1+sigma*sigma), x, out, denoised) // the condition is on x at unit variance
 		if next > 0 {
 			noise(fresh)
-			addScaled(x, x, next, fresh)
+			addScaled(ctx, x, x, next, fresh)
 		}
 	}
-	return nil
+	return ctx.Err()
 }

@@ -42,15 +42,15 @@ func Limited(denoise Denoiser, limit Limit) Denoiser {
 		if len(bounded) != len(denoised) {
 			bounded = make([]float32, len(denoised))
 		}
-		limit.apply(bounded, denoised)
+		limit.apply(ctx, bounded, denoised)
 		if u := UncondFrom(ctx); u != nil && u.denoised != nil {
 			if len(uncond) != len(u.denoised) {
 				uncond = make([]float32, len(u.denoised))
 			}
-			limit.apply(uncond, u.denoised)
+			limit.apply(ctx, uncond, u.denoised)
 			u.Set(uncond)
 		}
-		return bounded, nil
+		return bounded, ctx.Err()
 	}
 }
 
@@ -84,18 +84,20 @@ func (l Limit) check(name string, n int) error {
 	return nil
 }
 
-// apply writes the bounded denoised to dst.
-func (l Limit) apply(dst, denoised []float32) {
+// apply writes the bounded denoised to dst. It leaves off when ctx is done.
+func (l Limit) apply(ctx context.Context, dst, denoised []float32) {
 	if l.Quantile == 0 {
 		clip := float32(l.Clip)
-		for i, v := range denoised {
-			dst[i] = min(max(v, -clip), clip)
-		}
+		stretches(ctx, len(denoised), func(from, to int) {
+			for i, v := range denoised[from:to] {
+				dst[from+i] = min(max(v, -clip), clip)
+			}
+		})
 		return
 	}
 	size := len(denoised) / max(l.Batch, 1)
 	sorted := make([]float32, size)
-	for start := 0; start < len(denoised); start += size {
+	for start := 0; start < len(denoised) && ctx.Err() == nil; start += size {
 		for i, v := range denoised[start : start+size] {
 			sorted[i] = float32(math.Abs(float64(v)))
 		}

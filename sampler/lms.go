@@ -21,7 +21,7 @@ type LMS struct {
 
 // Sample implements [Sampler].
 func (s LMS) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, _ Noise) error {
-	denoise, err := begin("lms", denoise, x, sigmas)
+	denoise, err := begin(ctx, "lms", denoise, x, sigmas)
 	if err != nil {
 		return err
 	}
@@ -33,17 +33,18 @@ func (s LMS) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas [
 	}
 	slopes := newHistory(s.Order, len(x))
 	for i := range len(sigmas) - 1 {
+		reached(ctx, sigmas, i, x)
 		denoised, err := denoise(ctx, x, sigmas[i])
 		if err != nil {
 			return stepError(i, sigmas[i], err)
 		}
-		slope(slopes.push(), x, denoised, sigmas[i])
+		slope(ctx, slopes.push(), x, denoised, sigmas[i])
 		if sigmas[i+1] == sigmas[i] {
 			continue
 		}
-		combine(x, 1, lmsCoefficients(sigmas, i, min(i+1, s.Order)), slopes)
+		combine(ctx, x, 1, lmsCoefficients(sigmas, i, min(i+1, s.Order)), slopes)
 	}
-	return nil
+	return ctx.Err()
 }
 
 // lmsCoefficients integrates the Lagrange polynomials of the levels i, i−1, … over

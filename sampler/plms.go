@@ -22,6 +22,9 @@ import (
 // the first step, and call 2 then takes x, which is at s[1], to be at s[2]. At
 // unit variance that leaves x as it is.
 //
+// So n+1 calls make n steps, the first of which is done after two calls; of a single
+// call that is left of a schedule's tail, there is one step.
+//
 // https://arxiv.org/abs/2202.09778
 type PLMS struct {
 	// VPrediction combines the model's outputs as v and not as noise, as
@@ -37,7 +40,7 @@ type PLMS struct {
 // Sample implements [Sampler].
 func (s PLMS) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, _ Noise) error {
 	plan := plmsPlan{sigmas: sigmas, from: s.From, to: s.To}
-	denoise, err := plan.begin("plms", denoise, x)
+	denoise, err := plan.begin(ctx, "plms", denoise, x)
 	if err != nil {
 		return err
 	}
@@ -47,30 +50,31 @@ func (s PLMS) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas 
 	at := sigmas[0] // the level that x is at
 	for i := range len(sigmas) - 1 {
 		sigma := sigmas[i]
-		relabel(x, at, sigma)
+		relabel(ctx, x, at, sigma)
+		reachedOf(ctx, sigmas, max(i-1, 0), max(len(sigmas)-2, 1), x, sigma)
 		denoised, err := denoise(ctx, x, sigma)
 		if err != nil {
 			return stepError(i, sigma, err)
 		}
 		from, to := plan.hop(i)
-		modelOutput(output, x, denoised, sigma, s.VPrediction)
+		modelOutput(ctx, output, x, denoised, sigma, s.VPrediction)
 		if i == 1 { // the first step again, with the mean of its two ends
-			mix(output, 0.5, output, 0.5, outputs[0])
+			mix(ctx, output, 0.5, output, 0.5, outputs[0])
 			copy(x, start)
-			relabel(x, sigmas[0], from)
+			relabel(ctx, x, sigmas[0], from)
 		} else {
 			copy(outputs.push(), output)
 			known = min(known+1, 4)
-			adamsBashforth(output, outputs[:known])
+			adamsBashforth(ctx, output, outputs[:known])
 		}
 		if i == 0 {
 			copy(start, x)
 		}
-		outputStep(x, output, from, to, s.VPrediction)
+		outputStep(ctx, x, output, from, to, s.VPrediction)
 		at = to
 	}
-	relabel(x, at, sigmas[len(sigmas)-1])
-	return nil
+	relabel(ctx, x, at, sigmas[len(sigmas)-1])
+	return ctx.Err()
 }
 
 // plmsPlan says between which levels each call's step goes.
@@ -95,7 +99,7 @@ func (p plmsPlan) hop(i int) (from, to float64) {
 }
 
 // begin is begin for a list of levels that the plan allows.
-func (p plmsPlan) begin(name string, denoise Denoiser, x []float32) (Denoiser, error) {
+func (p plmsPlan) begin(ctx context.Context, name string, denoise Denoiser, x []float32) (Denoiser, error) {
 	calls := len(p.sigmas) - 1
 	repeats := func(i int) bool { return i <= 2 } // a tail may begin with the doubled level
 	if p.rungeKutta > 0 {
@@ -115,35 +119,35 @@ func (p plmsPlan) begin(name string, denoise Denoiser, x []float32) (Denoiser, e
 			return nil, err
 		}
 	}
-	return checked(name, denoise, x)
+	return checked(ctx, name, denoise, x)
 }
 
 // modelOutput recovers the model's output from its estimate of the clean latents:
 // ε = (x − D)/σ, or v = (x/(1+σ²) − D)·√(1+σ²)/σ.
-func modelOutput(dst, x, denoised []float32, sigma float64, v bool) {
+func modelOutput(ctx context.Context, dst, x, denoised []float32, sigma float64, v bool) {
 	if !v {
-		slope(dst, x, denoised, sigma)
+		slope(ctx, dst, x, denoised, sigma)
 		return
 	}
 	c := math.Sqrt(1+sigma*sigma) / sigma
-	mix(dst, c/(1+sigma*sigma), x, -c, denoised)
+	mix(ctx, dst, c/(1+sigma*sigma), x, -c, denoised)
 }
 
 // outputStep takes x along the noise estimate ε, which for v is
 // (√(1+σ²)·v + σ·x)/(1+σ²).
-func outputStep(x, output []float32, from, to float64, v bool) {
+func outputStep(ctx context.Context, x, output []float32, from, to float64, v bool) {
 	dt := to - from
 	if !v {
-		addScaled(x, x, dt, output)
+		addScaled(ctx, x, x, dt, output)
 		return
 	}
 	scale := dt / (1 + from*from)
-	mix(x, 1+scale*from, x, scale*math.Sqrt(1+from*from), output)
+	mix(ctx, x, 1+scale*from, x, scale*math.Sqrt(1+from*from), output)
 }
 
 // adamsBashforth combines one to four outputs, the latest first, into the output
 // of the step. The coefficients are those of the method of that order.
-func adamsBashforth(dst []float32, outputs history) {
+func adamsBashforth(ctx context.Context, dst []float32, outputs history) {
 	coefficients := [][]float64{
 		{1},
 		{3. / 2, -1. / 2},
@@ -151,5 +155,5 @@ func adamsBashforth(dst []float32, outputs history) {
 		{55. / 24, -59. / 24, 37. / 24, -9. / 24},
 	}[len(outputs)-1]
 	clear(dst)
-	combine(dst, 0, coefficients, outputs)
+	combine(ctx, dst, 0, coefficients, outputs)
 }

@@ -24,7 +24,7 @@ const rungeKuttaCalls = 12
 // Sample implements [Sampler].
 func (s PNDM) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, _ Noise) error {
 	plan := plmsPlan{sigmas: sigmas, from: s.From, to: s.To, rungeKutta: rungeKuttaCalls}
-	denoise, err := plan.begin("pndm", denoise, x)
+	denoise, err := plan.begin(ctx, "pndm", denoise, x)
 	if err != nil {
 		return err
 	}
@@ -34,35 +34,39 @@ func (s PNDM) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas 
 	at := sigmas[0] // the level that x is at
 	for i := range len(sigmas) - 1 {
 		sigma := sigmas[i]
-		relabel(x, at, sigma)
+		relabel(ctx, x, at, sigma)
+		if i%4 == 0 || i > rungeKuttaCalls {
+			step := min(i/4, 3) + max(i-rungeKuttaCalls, 0)
+			reachedOf(ctx, sigmas, step, len(sigmas)-1-rungeKuttaCalls+3, x, sigma)
+		}
 		denoised, err := denoise(ctx, x, sigma)
 		if err != nil {
 			return stepError(i, sigma, err)
 		}
 		from, to := plan.hop(i)
-		modelOutput(output, x, denoised, sigma, s.VPrediction)
+		modelOutput(ctx, output, x, denoised, sigma, s.VPrediction)
 		if i >= rungeKuttaCalls {
 			copy(outputs.push(), output)
 			known = min(known+1, 4)
-			adamsBashforth(output, outputs[:known])
+			adamsBashforth(ctx, output, outputs[:known])
 		} else {
 			switch i % 4 {
 			case 0:
 				copy(start, x)
 				copy(outputs.push(), output)
 				known++
-				scale(sum, 1./6, output)
+				scale(ctx, sum, 1./6, output)
 			case 1, 2:
-				addScaled(sum, sum, 1./3, output)
+				addScaled(ctx, sum, sum, 1./3, output)
 			case 3:
-				mix(output, 1, sum, 1./6, output)
+				mix(ctx, output, 1, sum, 1./6, output)
 			}
 			copy(x, start)
-			relabel(x, sigmas[i/4*4], from)
+			relabel(ctx, x, sigmas[i/4*4], from)
 		}
-		outputStep(x, output, from, to, s.VPrediction)
+		outputStep(ctx, x, output, from, to, s.VPrediction)
 		at = to
 	}
-	relabel(x, at, sigmas[len(sigmas)-1])
-	return nil
+	relabel(ctx, x, at, sigmas[len(sigmas)-1])
+	return ctx.Err()
 }

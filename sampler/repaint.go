@@ -30,7 +30,7 @@ type RePaint struct {
 
 // Sample implements [Sampler].
 func (s RePaint) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
-	denoise, err := begin("repaint", denoise, x, sigmas)
+	denoise, err := begin(ctx, "repaint", denoise, x, sigmas)
 	if err != nil {
 		return err
 	}
@@ -62,15 +62,16 @@ func (s RePaint) Sample(ctx context.Context, denoise Denoiser, x []float32, sigm
 		}
 	}
 	for i := 0; i < steps; {
+		reached(ctx, sigmas, i, x)
 		denoised, err := denoise(ctx, x, sigmas[i])
 		if err != nil {
 			return stepError(i, sigmas[i], err)
 		}
 		down, up := ancestralStep(sigmas[i], sigmas[i+1], s.Eta)
-		eulerStep(x, x, denoised, sigmas[i], down)
+		eulerStep(ctx, x, x, denoised, sigmas[i], down)
 		if up > 0 {
 			noise(fresh)
-			addScaled(x, x, up, fresh)
+			addScaled(ctx, x, x, up, fresh)
 		}
 		i++
 		if left[i] == 0 {
@@ -79,8 +80,8 @@ func (s RePaint) Sample(ctx context.Context, denoise Denoiser, x []float32, sigm
 		left[i]--
 		low, high := sigmas[i], sigmas[i-s.Jump]
 		noise(fresh)
-		addScaled(x, x, math.Sqrt((high-low)*(high+low)), fresh)
+		addScaled(ctx, x, x, math.Sqrt((high-low)*(high+low)), fresh)
 		i -= s.Jump
 	}
-	return nil
+	return ctx.Err()
 }

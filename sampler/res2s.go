@@ -18,7 +18,7 @@ type Res2S struct {
 
 // Sample implements [Sampler].
 func (s Res2S) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
-	denoise, err := begin("res_2s", denoise, x, sigmas)
+	denoise, err := begin(ctx, "res_2s", denoise, x, sigmas)
 	if err != nil {
 		return err
 	}
@@ -29,6 +29,7 @@ func (s Res2S) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas
 	estimates := newHistory(2, len(x)) // at the start and at the stage
 	stage, fresh := make([]float32, len(x)), make([]float32, len(x))
 	for i := range len(sigmas) - 1 {
+		reached(ctx, sigmas, i, x)
 		sigma := sigmas[i]
 		denoised, err := denoise(ctx, x, sigma)
 		if err != nil {
@@ -45,17 +46,17 @@ func (s Res2S) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas
 		copy(estimates[0], denoised)
 		h := math.Log(sigma / down)
 		middle := sigma * math.Exp(-c2*h)
-		eulerStep(stage, x, denoised, sigma, middle)
+		eulerStep(ctx, stage, x, denoised, sigma, middle)
 		if denoised, err = denoise(ctx, stage, middle); err != nil {
 			return stepError(i, middle, err)
 		}
 		copy(estimates[1], denoised)
 		b2 := phi2(h) / c2
-		combine(x, math.Exp(-h), []float64{-math.Expm1(-h) - b2, b2}, estimates)
+		combine(ctx, x, math.Exp(-h), []float64{-math.Expm1(-h) - b2, b2}, estimates)
 		if up > 0 {
 			noise(fresh)
-			addScaled(x, x, up*orOne(s.SNoise), fresh)
+			addScaled(ctx, x, x, up*orOne(s.SNoise), fresh)
 		}
 	}
-	return nil
+	return ctx.Err()
 }

@@ -26,7 +26,7 @@ func (s ResMultistep) NeedsUncond() bool { return s.CFGPlusPlus }
 
 // Sample implements [Sampler].
 func (s ResMultistep) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
-	denoise, err := begin("res_multistep", denoise, x, sigmas)
+	denoise, err := begin(ctx, "res_multistep", denoise, x, sigmas)
 	if err != nil {
 		return err
 	}
@@ -38,27 +38,28 @@ func (s ResMultistep) Sample(ctx context.Context, denoise Denoiser, x []float32,
 	fresh := make([]float32, len(x))
 	lastDown := 0.0
 	for i := range len(sigmas) - 1 {
+		reached(ctx, sigmas, i, x)
 		sigma, next := sigmas[i], sigmas[i+1]
 		denoised, err := denoise(ctx, x, sigma)
 		if err != nil {
 			return stepError(i, sigma, err)
 		}
 		copy(estimates.push(), plus.or(denoised))
-		plus.shift(x, denoised)
+		plus.shift(ctx, x, denoised)
 		down, up := ancestralStep(sigma, next, s.Eta)
 		if i == 0 || down == 0 || down == sigma {
-			eulerStep(x, x, denoised, sigma, down)
+			eulerStep(ctx, x, x, denoised, sigma, down)
 		} else {
 			h := math.Log(sigma / down)
 			r := math.Log(sigmas[i-1]/lastDown) / h // the last step's deterministic part
 			step := dpmIntegrals(sigma, down, false, false)
-			combine(x, step.cx, []float64{step.a0 + step.a1/r, -step.a1 / r}, estimates)
+			combine(ctx, x, step.cx, []float64{step.a0 + step.a1/r, -step.a1 / r}, estimates)
 		}
 		if up > 0 {
 			noise(fresh)
-			addScaled(x, x, up*orOne(s.SNoise), fresh)
+			addScaled(ctx, x, x, up*orOne(s.SNoise), fresh)
 		}
 		lastDown = down
 	}
-	return nil
+	return ctx.Err()
 }

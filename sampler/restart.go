@@ -27,7 +27,7 @@ type Restart struct {
 
 // Sample implements [Sampler].
 func (s Restart) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
-	denoise, err := begin("restart", denoise, x, sigmas)
+	denoise, err := begin(ctx, "restart", denoise, x, sigmas)
 	if err != nil {
 		return err
 	}
@@ -47,29 +47,34 @@ func (s Restart) Sample(ctx context.Context, denoise Denoiser, x []float32, sigm
 	d, ahead, fresh := make([]float32, len(x)), make([]float32, len(x)), make([]float32, len(x))
 	for i, hop := range hops {
 		sigma, next := hop[0], hop[1]
+		at := sigma
+		if i > 0 {
+			at = hops[i-1][1]
+		}
+		reachedOf(ctx, sigmas, i, len(hops), x, at)
 		if i > 0 && sigma > hops[i-1][1] {
 			last := hops[i-1][1]
 			noise(fresh)
-			addScaled(x, x, math.Sqrt((sigma-last)*(sigma+last))*orOne(s.SNoise), fresh)
+			addScaled(ctx, x, x, math.Sqrt((sigma-last)*(sigma+last))*orOne(s.SNoise), fresh)
 		}
 		denoised, err := denoise(ctx, x, sigma)
 		if err != nil {
 			return stepError(i, sigma, err)
 		}
 		if next == 0 {
-			eulerStep(x, x, denoised, sigma, next)
+			eulerStep(ctx, x, x, denoised, sigma, next)
 			continue
 		}
-		slope(d, x, denoised, sigma)
-		eulerStep(ahead, x, denoised, sigma, next)
+		slope(ctx, d, x, denoised, sigma)
+		eulerStep(ctx, ahead, x, denoised, sigma, next)
 		if denoised, err = denoise(ctx, ahead, next); err != nil {
 			return stepError(i, next, err)
 		}
-		slope(ahead, ahead, denoised, next)
-		mix(d, 0.5, d, 0.5, ahead)
-		addScaled(x, x, next-sigma, d)
+		slope(ctx, ahead, ahead, denoised, next)
+		mix(ctx, d, 0.5, d, 0.5, ahead)
+		addScaled(ctx, x, x, next-sigma, d)
 	}
-	return nil
+	return ctx.Err()
 }
 
 // plan lists the levels of every step, from and to.

@@ -23,6 +23,10 @@ import (
 // [Exclusive] and ends with the loop. A panic of the sampler or of the Denoiser
 // passes through. The record holds len(X) float32s for each model call, and twice
 // that with CFG++.
+//
+// The samplers of this package tell when a step is done. One of another package is
+// taken to have done a step when it calls its Denoiser at the next of Sigmas with the
+// very slice that it was given (with any, if its first call was not with that one).
 type Run struct {
 	Sampler Sampler
 	Denoise Denoiser
@@ -57,21 +61,27 @@ type call struct {
 	uncond   []float32 // the unconditional estimate, if there was one; else nil
 }
 
-// Step is the state of a run after a step. Its slices are the run's own: valid
-// until the loop's body ends, and not to be changed.
+// Step is the state of a run after a step: when all the model calls of the step are
+// made, and before the next step adds noise or calls the model. Its slices are the
+// run's own: valid until the loop's body ends, and not to be changed.
 type Step struct {
-	Index    int       // steps done, from 1
-	Sigma    float64   // noise level of X
+	// Index is the number of steps done, from 1, and Steps of all: one less than there
+	// are Sigmas, but for PLMS and PNDM, which make more calls than steps (see [PLMS]),
+	// and a [Restart] with Times, which makes more steps. [DPMAdaptive], which chooses
+	// its steps, and [DPMFast], which takes several at once, leave some numbers out.
+	Index, Steps int
+
+	Sigma    float64   // noise level of X, in the end the last of Sigmas
 	X        []float32 // x₀ + Sigma·ε
-	Denoised []float32 // the latest estimate of x₀
+	Denoised []float32 // the latest estimate of x₀; nil if the sampler called no model
 	Calls    int       // model calls so far
 }
 
 // errLeft ends a sampler when the loop over its steps was left.
 var errLeft = errors.New("sampler: the run was left")
 
-// Steps runs the sampler and yields the state whenever it has reached the next of
-// the Sigmas; the last step yields the result. After an error, which comes with
+// Steps runs the sampler and yields the state after each step; the last step yields
+// the result. After an error, which comes with
 // the zero Step, it ends. Leaving the loop stops the run; another Steps goes on
 // with the step after the one that was yielded last, or yields the result again.
 func (r *Run) Steps(ctx context.Context) iter.Seq2[Step, error] {
@@ -90,7 +100,9 @@ func (r *Run) run(ctx context.Context, yield func(Step, error) bool) error {
 		return errors.New("sampler: run: have a nil context")
 	}
 	x := slices.Clone(r.X)
-	w := &watch{Run: r, yield: yield, noise: runNoise{n: len(x)}}
+	sigmas := slices.Clone(r.Sigmas)
+	w := &watch{Run: r, x: x, yield: yield, noise: runNoise{n: len(x)}}
+	w.steps = follower{sigmas: sigmas, size: len(x), total: len(sigmas) - 1, yield: w.report}
 	err := w.sample(ctx, x)
 	if w.left {
 		return errLeft
@@ -98,9 +110,8 @@ func (r *Run) run(ctx context.Context, yield func(Step, error) bool) error {
 	if err != nil {
 		return err
 	}
-	w.level = len(r.Sigmas) - 1
-	r.step = min(r.step, w.level-1) // of a finished run, the result once more
-	w.report(x, r.Sigmas[w.level])
+	r.step = min(r.step, w.steps.total-1) // of a finished run, the result once more
+	w.report(w.steps.total, x, r.Sigmas[len(r.Sigmas)-1])
 	return nil
 }
 
@@ -108,7 +119,9 @@ func (r *Run) run(ctx context.Context, yield func(Step, error) bool) error {
 type watch struct {
 	*Run
 	yield    func(Step, error) bool
-	level    int // index in Sigmas that the run has reached
+	x        []float32 // the state that the sampler got
+	own      bool      // its first call was with that
+	steps    follower
 	done     int // calls of this Steps
 	denoised []float32
 	left     bool
@@ -126,7 +139,9 @@ func (w *watch) sample(ctx context.Context, x []float32) error {
 	defer w.noise.end()
 	denoise, end := Exclusive(w.denoise, len(x))
 	defer end()
-	if err := w.Sampler.Sample(ctx, denoise, x, slices.Clone(w.Sigmas), draw); err != nil {
+	defer w.steps.end()
+	ctx = context.WithValue(ctx, followerKey{}, &w.steps)
+	if err := w.Sampler.Sample(ctx, denoise, x, w.steps.sigmas, draw); err != nil {
 		return err
 	}
 	return w.noise.failed()
@@ -139,14 +154,11 @@ func (w *watch) denoise(ctx context.Context, x []float32, sigma float64) ([]floa
 	if err := w.noise.failed(); err != nil {
 		return nil, err
 	}
-	if w.done > 0 {
-		if i := slices.Index(w.Sigmas[w.level+1:], sigma); i >= 0 {
-			w.level += i + 1
-			if !w.report(x, sigma) {
-				w.left = true
-				return nil, errLeft
-			}
-		}
+	state := len(x) > 0 && &x[0] == &w.x[0]
+	if w.done == 0 {
+		w.own = state
+	} else if w.steps.called(x, sigma, state || !w.own); w.left {
+		return nil, errLeft
 	}
 	w.done++
 	uncond := UncondFrom(ctx)
@@ -171,6 +183,9 @@ func (w *watch) denoise(ctx context.Context, x []float32, sigma float64) ([]floa
 	}
 	before := slices.Clone(x)
 	denoised, err := w.Denoise(ctx, x, sigma)
+	if err == nil {
+		err = ctx.Err()
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -190,11 +205,11 @@ func (w *watch) denoise(ctx context.Context, x []float32, sigma float64) ([]floa
 	return c.denoised, nil
 }
 
-// report yields the step that has been reached, unless it was before.
-func (w *watch) report(x []float32, sigma float64) bool {
-	if w.level <= w.step {
-		return true
+// report yields a step that is done, unless it was before.
+func (w *watch) report(step int, x []float32, sigma float64) {
+	if step <= w.step || w.left {
+		return
 	}
-	w.step = w.level
-	return w.yield(Step{Index: w.level, Sigma: sigma, X: x, Denoised: w.denoised, Calls: w.done}, nil)
+	w.step = step
+	w.left = !w.yield(Step{Index: step, Steps: w.steps.total, Sigma: sigma, X: x, Denoised: w.denoised, Calls: w.done}, nil)
 }

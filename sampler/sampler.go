@@ -59,11 +59,11 @@ func stepError(step int, sigma float64, err error) error {
 }
 
 // begin checks a run's arguments and returns the Denoiser with checks around it.
-func begin(name string, denoise Denoiser, x []float32, sigmas []float64) (Denoiser, error) {
+func begin(ctx context.Context, name string, denoise Denoiser, x []float32, sigmas []float64) (Denoiser, error) {
 	if err := checkSigmas(name, sigmas, nil); err != nil {
 		return nil, err
 	}
-	return checked(name, denoise, x)
+	return checked(ctx, name, denoise, x)
 }
 
 // checkSigmas wants finite levels that decrease. The last may equal the one
@@ -88,7 +88,10 @@ func checkSigmas(name string, sigmas []float64, repeats func(i int) bool) error 
 
 // checked wraps a Denoiser so that it obeys ctx and its estimates are of the
 // right length and finite.
-func checked(name string, denoise Denoiser, x []float32) (Denoiser, error) {
+func checked(ctx context.Context, name string, denoise Denoiser, x []float32) (Denoiser, error) {
+	if ctx == nil {
+		return nil, fmt.Errorf("sampler: %s: have a nil context", name)
+	}
 	if denoise == nil {
 		return nil, fmt.Errorf("sampler: %s: have no Denoiser", name)
 	}

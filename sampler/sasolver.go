@@ -103,7 +103,7 @@ const maxTau = 10
 
 // Sample implements [Sampler].
 func (s SASolver) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
-	denoise, err := begin("sa_solver", denoise, x, sigmas)
+	denoise, err := begin(ctx, "sa_solver", denoise, x, sigmas)
 	if err != nil {
 		return err
 	}
@@ -116,24 +116,25 @@ func (s SASolver) Sample(ctx context.Context, denoise Denoiser, x []float32, sig
 	estimates := newHistory(max(s.PredictorOrder, s.CorrectorOrder), len(x)) // of x₀ or ε
 	start, fresh := make([]float32, len(x)), make([]float32, len(x))         // of the last step
 	for i := range steps {
+		reached(ctx, sigmas, i, x)
 		sigma, next := sigmas[i], sigmas[i+1]
 		denoised, err := denoise(ctx, x, sigma)
 		if err != nil {
 			return stepError(i, sigma, err)
 		}
-		s.estimate(estimates.push(), x, denoised, sigma)
+		s.estimate(ctx, estimates.push(), x, denoised, sigma)
 		predictor, corrector := s.orders(i, steps, sigmas[steps] == 0)
 
 		if i > 0 { // correct: the last step again, now with the estimate at its end
 			copy(x, start)
 			cx, c, up := s.adams(sigmas[i-1], sigma, back(sigmas, i, corrector), taus[i-1])
-			combine(x, cx, c, estimates)
-			addScaled(x, x, up, fresh)
+			combine(ctx, x, cx, c, estimates)
+			addScaled(ctx, x, x, up, fresh)
 			if s.PECE {
 				if denoised, err = denoise(ctx, x, sigma); err != nil {
 					return stepError(i, sigma, err)
 				}
-				s.estimate(estimates[0], x, denoised, sigma)
+				s.estimate(ctx, estimates[0], x, denoised, sigma)
 			}
 		}
 		if next == 0 {
@@ -149,10 +150,10 @@ func (s SASolver) Sample(ctx context.Context, denoise Denoiser, x []float32, sig
 			noise(fresh)
 		}
 		cx, c, up := s.adams(sigma, next, back(sigmas, i, predictor), taus[i])
-		combine(x, cx, c, estimates)
-		addScaled(x, x, up, fresh)
+		combine(ctx, x, cx, c, estimates)
+		addScaled(ctx, x, x, up, fresh)
 	}
-	return nil
+	return ctx.Err()
 }
 
 // begin checks the options, fills in their defaults and returns τ for each step.
@@ -178,9 +179,9 @@ func (s *SASolver) begin(sigmas []float64, noise Noise) ([]float64, error) {
 }
 
 // estimate writes what the method combines, of x₀ or ε.
-func (s SASolver) estimate(dst, x, denoised []float32, sigma float64) {
+func (s SASolver) estimate(ctx context.Context, dst, x, denoised []float32, sigma float64) {
 	if s.Epsilon {
-		slope(dst, x, denoised, sigma)
+		slope(ctx, dst, x, denoised, sigma)
 		return
 	}
 	copy(dst, denoised)

@@ -23,7 +23,7 @@ type SEEDS2 struct {
 
 // Sample implements [Sampler].
 func (s SEEDS2) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
-	denoise, eta, err := beginAncestral("seeds_2", denoise, x, sigmas, s.Eta, noise)
+	denoise, eta, err := beginAncestral(ctx, "seeds_2", denoise, x, sigmas, s.Eta, noise)
 	if err != nil {
 		return err
 	}
@@ -37,6 +37,7 @@ func (s SEEDS2) Sample(ctx context.Context, denoise Denoiser, x []float32, sigma
 	stage := make([]float32, len(x))
 	path := newSEEDSNoise(len(x), noise, eta, s.SNoise)
 	for i := range len(sigmas) - 1 {
+		reached(ctx, sigmas, i, x)
 		sigma, next := sigmas[i], sigmas[i+1]
 		denoised, err := denoise(ctx, x, sigma)
 		if err != nil {
@@ -55,8 +56,8 @@ func (s SEEDS2) Sample(ctx context.Context, denoise Denoiser, x []float32, sigma
 		path.begin(h)
 
 		middle := sigma * math.Exp(-s.R*h)
-		mix(stage, math.Exp(-s.R*hEta), x, -math.Expm1(-s.R*hEta), denoised)
-		path.add(stage, s.R, middle)
+		mix(ctx, stage, math.Exp(-s.R*hEta), x, -math.Expm1(-s.R*hEta), denoised)
+		path.add(ctx, stage, s.R, middle)
 		if denoised, err = denoise(ctx, stage, middle); err != nil {
 			return stepError(i, middle, err)
 		}
@@ -66,10 +67,10 @@ func (s SEEDS2) Sample(ctx context.Context, denoise Denoiser, x []float32, sigma
 		if s.Phi2 {
 			c2 = phi2(hEta) / s.R
 		}
-		combine(x, math.Exp(-hEta), []float64{-math.Expm1(-hEta) - c2, c2}, estimates)
-		path.add(x, 1, next)
+		combine(ctx, x, math.Exp(-hEta), []float64{-math.Expm1(-hEta) - c2, c2}, estimates)
+		path.add(ctx, x, 1, next)
 	}
-	return nil
+	return ctx.Err()
 }
 
 // SEEDS3 is the three-stage solver of the same paper, Algorithm 4, with its stages
@@ -82,7 +83,7 @@ type SEEDS3 struct {
 
 // Sample implements [Sampler].
 func (s SEEDS3) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
-	denoise, eta, err := beginAncestral("seeds_3", denoise, x, sigmas, s.Eta, noise)
+	denoise, eta, err := beginAncestral(ctx, "seeds_3", denoise, x, sigmas, s.Eta, noise)
 	if err != nil {
 		return err
 	}
@@ -91,6 +92,7 @@ func (s SEEDS3) Sample(ctx context.Context, denoise Denoiser, x []float32, sigma
 	stage := make([]float32, len(x))
 	path := newSEEDSNoise(len(x), noise, eta, s.SNoise)
 	for i := range len(sigmas) - 1 {
+		reached(ctx, sigmas, i, x)
 		sigma, next := sigmas[i], sigmas[i+1]
 		denoised, err := denoise(ctx, x, sigma)
 		if err != nil {
@@ -109,8 +111,8 @@ func (s SEEDS3) Sample(ctx context.Context, denoise Denoiser, x []float32, sigma
 		path.begin(h)
 
 		first := sigma * math.Exp(-r1*h)
-		mix(stage, math.Exp(-r1*hEta), x, -math.Expm1(-r1*hEta), denoised)
-		path.add(stage, r1, first)
+		mix(ctx, stage, math.Exp(-r1*hEta), x, -math.Expm1(-r1*hEta), denoised)
+		path.add(ctx, stage, r1, first)
 		if denoised, err = denoise(ctx, stage, first); err != nil {
 			return stepError(i, first, err)
 		}
@@ -119,18 +121,18 @@ func (s SEEDS3) Sample(ctx context.Context, denoise Denoiser, x []float32, sigma
 		second := sigma * math.Exp(-r2*h)
 		a2 := r2 / r1 * phi2(r2*hEta)
 		copy(stage, x)
-		combine(stage, math.Exp(-r2*hEta), []float64{-math.Expm1(-r2*hEta) - a2, a2}, estimates)
-		path.add(stage, r2, second)
+		combine(ctx, stage, math.Exp(-r2*hEta), []float64{-math.Expm1(-r2*hEta) - a2, a2}, estimates)
+		path.add(ctx, stage, r2, second)
 		if denoised, err = denoise(ctx, stage, second); err != nil {
 			return stepError(i, second, err)
 		}
 		copy(estimates[2], denoised)
 
 		b3 := phi2(hEta) / r2
-		combine(x, math.Exp(-hEta), []float64{-math.Expm1(-hEta) - b3, 0, b3}, estimates)
-		path.add(x, 1, next)
+		combine(ctx, x, math.Exp(-hEta), []float64{-math.Expm1(-hEta) - b3, 0, b3}, estimates)
+		path.add(ctx, x, 1, next)
 	}
-	return nil
+	return ctx.Err()
 }
 
 // seedsNoise is the noise of a step so far. A share r of the step on it has the
@@ -155,13 +157,13 @@ func (p *seedsNoise) begin(h float64) {
 
 // add goes on to a share r of the step and adds the noise so far to x, whose noise
 // level is sigma. It draws even where r is where it was before, as ComfyUI does.
-func (p *seedsNoise) add(x []float32, r, sigma float64) {
+func (p *seedsNoise) add(ctx context.Context, x []float32, r, sigma float64) {
 	if p.eta == 0 {
 		return
 	}
 	d := p.etaH * (r - p.at)
 	p.at = r
 	p.noise(p.fresh)
-	mix(p.sum, math.Exp(-d), p.sum, math.Sqrt(-math.Expm1(-2*d)), p.fresh)
-	addScaled(x, x, sigma*p.scale, p.sum)
+	mix(ctx, p.sum, math.Exp(-d), p.sum, math.Sqrt(-math.Expm1(-2*d)), p.fresh)
+	addScaled(ctx, x, x, sigma*p.scale, p.sum)
 }

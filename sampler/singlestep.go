@@ -42,7 +42,7 @@ func (s *singleStep) eval(k int, x []float32, t float64) error {
 	if err != nil {
 		return stepError(s.index, sigma, err)
 	}
-	slope(s.slopes[k], x, denoised, sigma)
+	slope(s.ctx, s.slopes[k], x, denoised, sigma)
 	s.known = k + 1
 	return nil
 }
@@ -56,7 +56,7 @@ func (s *singleStep) step(dst, x []float32, order int, t, next, r1 float64) erro
 		return err
 	}
 	if order == 1 {
-		addScaled(dst, x, sigma(next)-sigma(t), s.slopes[0])
+		addScaled(s.ctx, dst, x, sigma(next)-sigma(t), s.slopes[0])
 		return nil
 	}
 	if r1 == 0 {
@@ -64,7 +64,7 @@ func (s *singleStep) step(dst, x []float32, order int, t, next, r1 float64) erro
 	}
 	t1 := t + r1*h
 	if s.known < 2 {
-		addScaled(s.stage, x, sigma(t1)-sigma(t), s.slopes[0])
+		addScaled(s.ctx, s.stage, x, sigma(t1)-sigma(t), s.slopes[0])
 	}
 	if err := s.eval(1, s.stage, t1); err != nil {
 		return err
@@ -72,8 +72,8 @@ func (s *singleStep) step(dst, x []float32, order int, t, next, r1 float64) erro
 	// an exact first term, then the finite difference of the slopes
 	expand := func(dst []float32, to, c float64, k int) {
 		a := sigma(to) - sigma(t)
-		mix(dst, a-c, s.slopes[0], c, s.slopes[k])
-		addScaled(dst, x, 1, dst)
+		mix(s.ctx, dst, a-c, s.slopes[0], c, s.slopes[k])
+		addScaled(s.ctx, dst, x, 1, dst)
 	}
 	if order == 2 {
 		expand(dst, next, (sigma(next)-sigma(t))/(2*r1), 1)

@@ -144,8 +144,8 @@ func (r *Run) Restore(data []byte) error {
 		return bad("have a run over %d other levels, want the run's %d", len(h.Sigmas), len(r.Sigmas))
 	case h.Size < 0 || h.Size > len(rest)/4 || len(rest) != 4*h.Size*arrays:
 		return bad("have %d bytes of numbers, want %d arrays of %d float32", len(rest), arrays, h.Size)
-	case h.Step < 0 || h.Step >= len(r.Sigmas):
-		return bad("have step %d, want 0 to %d", h.Step, len(r.Sigmas)-1)
+	case h.Step < 0 || h.Step > max(len(r.Sigmas)-1, len(h.Changed)):
+		return bad("have step %d of %d calls over %d levels, want one that they reach", h.Step, len(h.Changed), len(r.Sigmas))
 	case len(r.X) > 0 && h.Size != len(r.X):
 		return bad("have a run of %d numbers, want %d", h.Size, len(r.X))
 	}

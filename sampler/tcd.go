@@ -23,7 +23,7 @@ type TCD struct {
 
 // Sample implements [Sampler].
 func (s TCD) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
-	denoise, err := begin("tcd", denoise, x, sigmas)
+	denoise, err := begin(ctx, "tcd", denoise, x, sigmas)
 	if err != nil {
 		return err
 	}
@@ -43,6 +43,7 @@ func (s TCD) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas [
 	}
 	fresh := make([]float32, len(x))
 	for i := range steps {
+		reached(ctx, sigmas, i, x)
 		sigma, next := sigmas[i], sigmas[i+1]
 		denoised, err := denoise(ctx, x, sigma)
 		if err != nil {
@@ -56,11 +57,11 @@ func (s TCD) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas [
 			}
 		}
 		down = math.Min(down, next)
-		eulerStep(x, x, denoised, sigma, down)
+		eulerStep(ctx, x, x, denoised, sigma, down)
 		if s.Gamma > 0 && down < next {
 			noise(fresh)
-			addScaled(x, x, math.Sqrt((next-down)*(next+down)), fresh)
+			addScaled(ctx, x, x, math.Sqrt((next-down)*(next+down)), fresh)
 		}
 	}
-	return nil
+	return ctx.Err()
 }

@@ -94,13 +94,15 @@ func withCFGPlusPlus(denoise Denoiser, on bool) (Denoiser, cfgPlusPlus) {
 
 // shift adds the difference of the estimates to x, so that the plain step from
 // there is that of CFG++.
-func (c cfgPlusPlus) shift(x, denoised []float32) {
+func (c cfgPlusPlus) shift(ctx context.Context, x, denoised []float32) {
 	if c.uncond == nil {
 		return
 	}
-	for i, u := range c.uncond.denoised {
-		x[i] = float32(float64(x[i]) + (float64(denoised[i]) - float64(u)))
-	}
+	stretches(ctx, len(x), func(from, to int) {
+		for i := from; i < to; i++ {
+			x[i] = float32(float64(x[i]) + (float64(denoised[i]) - float64(c.uncond.denoised[i])))
+		}
+	})
 }
 
 // or returns the unconditional estimate, or denoised if CFG++ is off.

@@ -33,7 +33,7 @@ type UniPC struct {
 
 // Sample implements [Sampler].
 func (s UniPC) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, _ Noise) error {
-	denoise, err := begin("unipc", denoise, x, sigmas)
+	denoise, err := begin(ctx, "unipc", denoise, x, sigmas)
 	if err != nil {
 		return err
 	}
@@ -59,19 +59,20 @@ func (s UniPC) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas
 	start := make([]float32, len(x))           // of the last step
 	order := 0                                 // of the last step
 	for i := range steps {
+		reached(ctx, sigmas, i, x)
 		denoised, err := denoise(ctx, x, sigmas[i])
 		if err != nil {
 			return stepError(i, sigmas[i], err)
 		}
 		if s.Epsilon {
-			slope(estimates.push(), x, denoised, sigmas[i])
+			slope(ctx, estimates.push(), x, denoised, sigmas[i])
 		} else {
 			copy(estimates.push(), denoised)
 		}
 		if i > 0 && !uncorrected[i-1] {
 			copy(x, start)
 			cx, c := s.corrector(sigmas, i-1, order)
-			combine(x, cx, c, estimates)
+			combine(ctx, x, cx, c, estimates)
 		}
 		if sigmas[i+1] == sigmas[i] {
 			continue
@@ -85,9 +86,9 @@ func (s UniPC) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas
 		}
 		copy(start, x)
 		cx, c := s.predictor(sigmas, i, order)
-		combine(x, cx, c, estimates)
+		combine(ctx, x, cx, c, estimates)
 	}
-	return nil
+	return ctx.Err()
 }
 
 // predictor returns the coefficients of x and of the estimates at levels i, i−1, …

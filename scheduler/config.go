@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"sdgo/internal/pyjson"
+	"sdgo/internal/quote"
 )
 
 // Config is a diffusers scheduler_config.json. Its fields are the file's keys;
@@ -104,7 +105,8 @@ func ParseConfig(data []byte) (*Config, error) { return ParseClass("", data) }
 // names none: a pipeline's model_index.json says which scheduler it has, whatever class
 // saved the config. What the file's own class had by default is the default of the new
 // one. With an empty class it is ParseConfig.
-func ParseClass(class string, data []byte) (*Config, error) {
+func ParseClass(class string, data []byte) (_ *Config, err error) {
+	defer func() { err = quote.Error(err) }()
 	var given map[string]json.RawMessage
 	if err := pyjson.Unmarshal(data, &given); err != nil {
 		return nil, fmt.Errorf("scheduler: config: %w", err)

@@ -235,6 +235,15 @@ func (s *Schedule) DiscardPenultimate() (*Schedule, error) {
 	return &short, nil
 }
 
+// TimestepRange returns the bounds of the model's time: 0 and num_train_timesteps−1,
+// or infinities where it is log(σ)/4.
+func (s *Schedule) TimestepRange() (low, high float64) {
+	if s == nil || s.continuous {
+		return math.Inf(-1), math.Inf(1)
+	}
+	return 0, s.train - 1
+}
+
 // Timestep returns the model's time at noise level sigma: that of the schedule
 // where sigma is one of its levels, else by interpolation between the training
 // levels, linear in log σ.

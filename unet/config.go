@@ -2,7 +2,9 @@ package unet
 
 import (
 	"fmt"
+	"math"
 	"slices"
+	"strings"
 
 	"sdgo/internal/nn"
 )
@@ -107,9 +109,12 @@ func ParseConfig(data []byte) (Config, error) {
 	return c, nil
 }
 
-// maxChannels bounds what a config may ask for; the largest published models
-// have a tenth of it.
-const maxChannels = 1 << 15
+// These bound what a config may ask for; the largest published models have a fifth of
+// it.
+const (
+	maxChannels = 1 << 15
+	maxBlocks   = 512 // residual blocks and transformer blocks, in all
+)
 
 func (c *Config) validate() error {
 	levels := len(c.BlockOutChannels)
@@ -136,6 +141,7 @@ func (c *Config) validate() error {
 		nn.Want("attention_type", c.AttentionType, c.AttentionType == "default", "default"),
 		nn.Want("cross_attention_norm", c.CrossAttentionNorm, null(c.CrossAttentionNorm), "null"),
 		nn.Want("norm_num_groups", c.NormNumGroups, c.NormNumGroups > 0, "1 or more"),
+		nn.Want("norm_eps", c.NormEps, c.NormEps >= 0 && c.NormEps <= 1, "0 to 1"),
 		nn.Want("conv_in_kernel", c.ConvInKernel, oddKernel(c.ConvInKernel), "an odd number to 15"),
 		nn.Want("conv_out_kernel", c.ConvOutKernel, oddKernel(c.ConvOutKernel), "an odd number to 15"),
 		nn.Want("time_embedding_type", c.TimeEmbeddingType, c.TimeEmbeddingType == "positional", "positional"),
@@ -170,10 +176,35 @@ func (c *Config) validate() error {
 			return err
 		}
 	}
-	if c.BlockOutChannels[0]%2 != 0 {
-		return fmt.Errorf("block_out_channels: have %d first, want an even number", c.BlockOutChannels[0])
+	if n := c.blocks(); n > maxBlocks {
+		return fmt.Errorf("layers_per_block, transformer_layers_per_block: have %v and %v, which make %d blocks, want at most %d",
+			c.LayersPerBlock, c.TransformerLayersPerBlock, n, maxBlocks)
 	}
-	return nil
+	first := c.BlockOutChannels[0]
+	if first%2 != 0 {
+		return fmt.Errorf("block_out_channels: have %d first, want an even number", first)
+	}
+	return nn.Verify(nn.Want("freq_shift", c.FreqShift, math.Abs(c.FreqShift) < float64(first)/2, fmt.Sprintf("less than %d, half of block_out_channels[0]", first/2)))
+}
+
+// blocks is the number of residual blocks and transformer blocks in all.
+func (c *Config) blocks() int {
+	n := 0
+	add := func(kind string, level, layers int) {
+		n += layers
+		if strings.HasPrefix(kind, "CrossAttn") {
+			n += layers * c.TransformerLayersPerBlock.At(level)
+		}
+	}
+	last := len(c.BlockOutChannels) - 1
+	for i := range c.BlockOutChannels {
+		add(c.DownBlockTypes[i], i, c.LayersPerBlock.At(i))
+		add(c.UpBlockTypes[i], last-i, c.LayersPerBlock.At(last-i)+1)
+	}
+	if c.MidBlockType != nil {
+		n += 2 + c.TransformerLayersPerBlock.At(last)
+	}
+	return n
 }
 
 func oddKernel(k int) bool { return k > 0 && k%2 == 1 && k <= 15 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 
 	G "gorgonia.org/gorgonia"
@@ -182,6 +183,9 @@ type Input struct {
 	// Timesteps holds one time for all samples, or one for each: 0..999,
 	// fractions allowed.
 	Timesteps []float64
+	// TimestepRange is the lowest and the highest time of a model that was trained on
+	// others than 0 to 999, which the zero value means.
+	TimestepRange [2]float64
 	// Cond is the text embedding [N T D] of any number of tokens.
 	Cond *tensor.Dense
 	// ClassLabels holds one label for each sample, for models that have classes
@@ -315,6 +319,15 @@ func (u *UNet) inputs(in Input) (s shape, inputs [][]float32, err error) {
 	s.tokens = in.Cond.Shape()[1]
 	if len(in.Timesteps) != 1 && len(in.Timesteps) != s.n {
 		return s, nil, fmt.Errorf("timesteps: have %d, want 1 or %d", len(in.Timesteps), s.n)
+	}
+	low, high := in.TimestepRange[0], in.TimestepRange[1]
+	if in.TimestepRange == [2]float64{} {
+		low, high = 0, 999
+	}
+	for i, t := range in.Timesteps {
+		if !(t >= low && t <= high) || math.IsInf(t, 0) {
+			return s, nil, fmt.Errorf("timesteps: number %d is %v, want a number from %v to %v", i, t, low, high)
+		}
 	}
 	times := make([]float32, s.n)
 	for i := range times {

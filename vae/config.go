@@ -2,6 +2,7 @@ package vae
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"sdgo/internal/nn"
@@ -58,6 +59,13 @@ func ParseConfig(data []byte) (Config, error) {
 	return c, nil
 }
 
+// These bound what a config may ask for. Published models have 8 layers in all, and
+// factors from 0.1 to 2.
+const (
+	maxBlocks = 256
+	maxScale  = 1e6
+)
+
 func (c *Config) validate() error {
 	levels := len(c.BlockOutChannels)
 	count := func(n, limit int) bool { return n >= 1 && n <= limit }
@@ -74,8 +82,10 @@ func (c *Config) validate() error {
 		nn.Want("down_block_types", c.DownBlockTypes, blocks(c.DownBlockTypes, "DownEncoderBlock2D"), "DownEncoderBlock2D for each level"),
 		nn.Want("up_block_types", c.UpBlockTypes, blocks(c.UpBlockTypes, "UpDecoderBlock2D"), "UpDecoderBlock2D for each level"),
 		nn.Want("layers_per_block", c.LayersPerBlock, count(c.LayersPerBlock, 64), "1 to 64"),
+		nn.Want("layers_per_block", c.LayersPerBlock, levels*c.LayersPerBlock <= maxBlocks, fmt.Sprintf("at most %d in all %d levels", maxBlocks, levels)),
 		nn.Want("act_fn", c.ActFn, c.ActFn == "silu" || c.ActFn == "swish", "silu"),
-		nn.Want("scaling_factor", c.ScalingFactor, c.ScalingFactor > 0, "a positive number"),
+		nn.Want("scaling_factor", c.ScalingFactor, c.ScalingFactor >= 1/maxScale && c.ScalingFactor <= maxScale, "a positive number, 1e-6 to 1e6"),
+		nn.Want("shift_factor", c.shift(), math.Abs(c.shift()) <= maxScale, "-1e6 to 1e6"),
 		nn.Want("latents_mean", c.LatentsMean, c.LatentsMean == nil, "null"),
 		nn.Want("latents_std", c.LatentsStd, c.LatentsStd == nil, "null"),
 	)

@@ -4,11 +4,15 @@ import (
 	"encoding/json"
 	"flag"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"sdgo/internal/golden"
 )
 
 func TestBench(t *testing.T) {
@@ -91,4 +95,17 @@ func TestBadFlags(t *testing.T) {
 	} {
 		assert.ErrorContains(t, run(t.Context(), strings.Fields(tt.args), io.Discard, io.Discard), tt.want)
 	}
+}
+
+// Parts without the variant are measured with their plain files.
+func TestVariant(t *testing.T) {
+	dir := golden.ModelDir(t, "tiny-sd15")
+	require.NoError(t, os.Rename(filepath.Join(dir, "vae/diffusion_pytorch_model.safetensors"), filepath.Join(dir, "vae/diffusion_pytorch_model.fp16.safetensors")))
+	assert.Equal(t, "fp16", (&options{variant: "fp16"}).variantOf(os.DirFS(dir), "vae", "diffusion_pytorch_model"))
+	assert.Empty(t, (&options{variant: "fp16"}).variantOf(os.DirFS(dir), "text_encoder", "model"))
+	assert.Empty(t, (&options{}).variantOf(os.DirFS(dir), "vae", "diffusion_pytorch_model"))
+
+	var out strings.Builder
+	require.NoError(t, run(t.Context(), []string{"-model", dir, "-variant", "fp16", "-picture", "-size", "32", "-steps", "1"}, &out, io.Discard))
+	assert.Contains(t, out.String(), "32×32")
 }

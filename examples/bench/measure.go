@@ -24,6 +24,7 @@ import (
 
 type options struct {
 	model, precision     string
+	variant              string
 	size, steps, threads int
 	branch               int // of a step that reuses a feature; 0: none
 	merge                float64
@@ -148,7 +149,8 @@ func measurePart(ctx context.Context, fsys fs.FS, o *options, load loader) (part
 	return p, nil
 }
 
-func loadText(fsys fs.FS, l *clip.LoadOptions, _ *options) (string, func(context.Context) error, io.Closer, error) {
+func loadText(fsys fs.FS, l *clip.LoadOptions, o *options) (string, func(context.Context) error, io.Closer, error) {
+	l.Variant = o.variantOf(fsys, "text_encoder", "model")
 	e, err := clip.LoadTextEncoderFS(fsys, "text_encoder", l)
 	if err != nil {
 		return "", nil, nil, err
@@ -162,6 +164,7 @@ func loadText(fsys fs.FS, l *clip.LoadOptions, _ *options) (string, func(context
 
 // openUNet loads the U-Net and makes the input of a guided step.
 func openUNet(fsys fs.FS, l *clip.LoadOptions, o *options) (u *unet.UNet, in unet.Input, name string, err error) {
+	l.Variant = o.variantOf(fsys, "unet", "diffusion_pytorch_model")
 	loaded, err := unet.LoadFS(fsys, "unet", (*unet.LoadOptions)(l))
 	if err != nil {
 		return nil, in, "", err
@@ -230,6 +233,7 @@ func (c closers) Close() error {
 }
 
 func loadVAE(fsys fs.FS, l *clip.LoadOptions, o *options) (string, func(context.Context) error, io.Closer, error) {
+	l.Variant = o.variantOf(fsys, "vae", "diffusion_pytorch_model")
 	v, err := vae.LoadFS(fsys, "vae", (*vae.LoadOptions)(l))
 	if err != nil {
 		return "", nil, nil, err

@@ -32,7 +32,7 @@ func picture(ctx context.Context, o *options, asJSON bool, w io.Writer) error {
 		return err
 	}
 	begin := time.Now()
-	pipe, err := diffusion.LoadFSContext(ctx, fsys, &diffusion.LoadOptions{Precision: o.precision, Threads: o.threads, MaxMemory: o.maxMemory})
+	pipe, err := diffusion.LoadFSContext(ctx, fsys, &diffusion.LoadOptions{Variant: o.variant, Precision: o.precision, Threads: o.threads, MaxMemory: o.maxMemory})
 	if err != nil {
 		return err
 	}

@@ -112,11 +112,13 @@ func measureTable(ctx context.Context, o *options, sizes [][2]int, batches []int
 	}
 	defer eng.Close()
 	l := &clip.LoadOptions{Precision: o.precision, Session: nn.NewSession(eng)}
+	l.Variant = o.variantOf(fsys, "unet", "diffusion_pytorch_model")
 	u, err := unet.LoadFS(fsys, "unet", (*unet.LoadOptions)(l))
 	if err != nil {
 		return nil, err
 	}
 	defer u.Close()
+	l.Variant = o.variantOf(fsys, "vae", "diffusion_pytorch_model")
 	v, err := vae.LoadFS(fsys, "vae", (*vae.LoadOptions)(l))
 	if err != nil {
 		return nil, err

@@ -47,9 +47,9 @@ func upright(p *Picture) (*image.NRGBA, error) {
 	})
 }
 
-// jpegTolerance is how far a decoder of JPEG may be from another: the standard
-// allows inverse cosine transforms an error, and libjpeg's has eleven bits. Four
-// color channels are converted twice.
+// jpegTolerance is how far a decoder of JPEG may be from another: the standard leaves
+// the rounding of the inverse cosine transform free, and a step in brightness and one
+// in color, which counts 1.8 times in blue, make three.
 const jpegTolerance = 3
 
 func TestAsPillow(t *testing.T) {

@@ -27,12 +27,12 @@ func list(fsys fs.FS, dir, base string) (*listing, error) {
 	}
 	l := &listing{base: base, files: make(map[string][]string)}
 	for _, e := range entries {
-		name := e.Name()
-		if e.IsDir() {
-			continue
-		}
+		name := e.Name() // opening refuses what is no file
 		if variant, ok := variantOf(name, base); ok {
 			l.files[variant] = append(l.files[variant], name)
+			continue
+		}
+		if e.IsDir() {
 			continue
 		}
 		switch path.Ext(name) {
