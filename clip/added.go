@@ -1,9 +1,7 @@
 package clip
 
 import (
-	"cmp"
-	"slices"
-	"strings"
+	"fmt"
 	"unicode"
 	"unicode/utf8"
 )
@@ -20,104 +18,60 @@ type addedToken struct {
 	id         int
 }
 
+// maxAddedToken bounds the length in bytes of an added token; the longest of
+// published models have a few dozen.
+const maxAddedToken = 1 << 10
+
+// checkAdded wants the text of an added token to be of a sensible length.
+func checkAdded(content string) error {
+	if len(content) > maxAddedToken {
+		return fmt.Errorf("added token %.80q: have %d bytes, want at most %d", content, len(content), maxAddedToken)
+	}
+	return nil
+}
+
 // addedTokens finds added tokens: at each place the longest one, from left to
 // right. Raw tokens come first, and cut the text that is normalized.
 type addedTokens struct {
 	byID            map[int]addedToken
 	ids             map[string]int
-	raw, normalized matcher
+	raw, normalized *matcher
+	several         map[int]string // the tokens <t>, as they are found, beside which there is a <t>_1
 }
 
 func newAddedTokens(byID map[int]addedToken, ids map[string]int) *addedTokens {
-	a := &addedTokens{byID: byID, ids: ids, raw: matcher{}, normalized: matcher{}}
-	for _, t := range byID {
+	a := &addedTokens{byID: byID, ids: ids, several: map[int]string{}}
+	var raw, normalized []pattern
+	for id, t := range byID {
+		text := a.pattern(t)
 		if t.Normalized {
-			a.normalized.add(a.pattern(t), t)
+			normalized = append(normalized, pattern{text: text, token: t})
 		} else {
-			a.raw.add(a.pattern(t), t)
+			raw = append(raw, pattern{text: text, token: t})
+		}
+		_, known := ids[text] // not with upper case: it is found in lower case
+		if _, ok := ids[vector(text, 1)]; known && ok {
+			a.several[id] = text
 		}
 	}
-	a.raw.sort()
-	a.normalized.sort()
+	a.raw, a.normalized = newMatcher(raw), newMatcher(normalized)
 	return a
 }
 
 // pattern is the text to look for. It is also what a token decodes to.
 func (a *addedTokens) pattern(t addedToken) string {
 	if t.Normalized {
-		return normalize(t.Content)
+		return normalize(nil, t.Content)
 	}
 	return t.Content
 }
 
 // split calls token for each added token of the text, and words for each piece
 // of normalized text between them.
-func (a *addedTokens) split(text string, token func(id int), words func(text string)) {
-	a.raw.split(text, token, func(piece string) {
-		a.normalized.split(normalize(piece), token, words)
+func (a *addedTokens) split(p *poll, text string, token func(id int), words func(text string)) {
+	a.raw.split(p, text, token, func(piece string) {
+		a.normalized.split(p, normalize(p, piece), token, words)
 	})
-}
-
-// matcher holds patterns by their first byte, the longest first.
-type matcher map[byte][]pattern
-
-type pattern struct {
-	text  string
-	token addedToken
-}
-
-func (m matcher) add(text string, t addedToken) {
-	if text != "" {
-		m[text[0]] = append(m[text[0]], pattern{text, t})
-	}
-}
-
-func (m matcher) sort() {
-	for _, patterns := range m {
-		slices.SortFunc(patterns, func(a, b pattern) int {
-			return cmp.Or(len(b.text)-len(a.text), cmp.Compare(a.token.id, b.token.id))
-		})
-	}
-}
-
-func (m matcher) split(text string, token func(id int), piece func(text string)) {
-	done := 0 // text before it was reported
-	for i := 0; i < len(text); {
-		p, ok := m.match(text[i:])
-		if !ok {
-			i++
-			continue
-		}
-		start, end := i, i+len(p.text)
-		i = end
-		t := p.token
-		if t.SingleWord && (endsWithWord(text[:start]) || startsWithWord(text[end:])) || start < done {
-			continue
-		}
-		if t.LStrip {
-			start = max(done, len(strings.TrimRightFunc(text[:start], unicode.IsSpace)))
-		}
-		if t.RStrip {
-			end = len(text) - len(strings.TrimLeftFunc(text[end:], unicode.IsSpace))
-		}
-		if done < start {
-			piece(text[done:start])
-		}
-		token(t.id)
-		done = end
-	}
-	if done < len(text) {
-		piece(text[done:])
-	}
-}
-
-func (m matcher) match(text string) (pattern, bool) {
-	for _, p := range m[text[0]] {
-		if strings.HasPrefix(text, p.text) {
-			return p, true
-		}
-	}
-	return pattern{}, false
 }
 
 func startsWithWord(text string) bool {

@@ -1,7 +1,6 @@
 package clip
 
 import (
-	"container/heap"
 	"fmt"
 	"strings"
 	"sync"
@@ -26,16 +25,16 @@ const (
 type bpe struct {
 	tokens  map[int]string // by id
 	ids     map[string]int
-	merges  map[[2]int]merge
-	symbols [256]int // ids of single bytes inside a word
-	ends    [256]int // ids of single bytes that end a word
+	merges  map[[2]int32]merge
+	symbols [256]int32 // ids of single bytes inside a word
+	ends    [256]int32 // ids of single bytes that end a word
 
 	mu    sync.RWMutex
 	cache map[string][]int
 }
 
 // merge says that a pair of neighbours becomes id; lower ranks go first.
-type merge struct{ rank, id int }
+type merge struct{ rank, id int32 }
 
 // newBPE checks that every merge, and a symbol for every byte, is in the
 // vocabulary. A byte without a symbol becomes unknown, if that is a token.
@@ -43,12 +42,12 @@ func newBPE(vocab map[string]int, pairs [][2]string, unknown string) (*bpe, erro
 	b := &bpe{
 		tokens: make(map[int]string, len(vocab)),
 		ids:    vocab,
-		merges: make(map[[2]int]merge, len(pairs)),
+		merges: make(map[[2]int32]merge, len(pairs)),
 		cache:  make(map[string][]int),
 	}
 	for token, id := range vocab {
 		if other, ok := b.tokens[id]; ok {
-			return nil, fmt.Errorf("%q and %q have the same id %d", min(token, other), max(token, other), id)
+			return nil, fmt.Errorf("%.80q and %.80q have the same id %d", min(token, other), max(token, other), id)
 		}
 		b.tokens[id] = token
 	}
@@ -59,23 +58,23 @@ func newBPE(vocab map[string]int, pairs [][2]string, unknown string) (*bpe, erro
 		if !okLeft || !okRight || !ok {
 			return nil, &mergeError{rank, p}
 		}
-		b.merges[[2]int{left, right}] = merge{rank, id}
+		b.merges[[2]int32{int32(left), int32(right)}] = merge{int32(rank), int32(id)}
 	}
 	unknownID, hasUnknown := vocab[unknown]
 	for c := range 256 {
 		symbol := string(byteRunes[c])
 		for _, s := range []struct {
-			id    *int
+			id    *int32
 			token string
 		}{{&b.symbols[c], symbol}, {&b.ends[c], symbol + wordEnd}} {
 			id, ok := vocab[s.token]
 			if !ok && !hasUnknown {
-				return nil, fmt.Errorf("have no token %q for byte %#02x, nor the unknown token %q", s.token, c, unknown)
+				return nil, fmt.Errorf("have no token %q for byte %#02x, nor the unknown token %.80q", s.token, c, unknown)
 			}
 			if !ok {
 				id = unknownID
 			}
-			*s.id = id
+			*s.id = int32(id)
 		}
 	}
 	return b, nil
@@ -88,12 +87,12 @@ type mergeError struct {
 }
 
 func (e *mergeError) Error() string {
-	return fmt.Sprintf("merge %d, %q with %q: want both and %q in the vocabulary",
+	return fmt.Sprintf("merge %d, %.80q with %.80q: want both and %.80q in the vocabulary",
 		e.rank, e.pair[0], e.pair[1], e.pair[0]+e.pair[1])
 }
 
 // appendWord appends the ids of one word, any bytes, to ids.
-func (b *bpe) appendWord(ids []int, word string) []int {
+func (b *bpe) appendWord(p *poll, ids []int, word string) []int {
 	if word == "" {
 		return ids
 	}
@@ -105,8 +104,8 @@ func (b *bpe) appendWord(ids []int, word string) []int {
 	}
 
 	first := len(ids)
-	ids = b.mergeWord(ids, word)
-	if len(word) <= cacheWordLen {
+	ids = b.mergeWord(p, ids, word)
+	if len(word) <= cacheWordLen && p.done() == nil {
 		b.mu.Lock()
 		if len(b.cache) < cacheWords {
 			b.cache[strings.Clone(word)] = append([]int(nil), ids[first:]...)
@@ -118,32 +117,41 @@ func (b *bpe) appendWord(ids []int, word string) []int {
 
 // symbol is a part of a word: a link of a list, so that a merge is O(1).
 type symbol struct {
-	id         int // -1 once it was merged into the symbol before
-	prev, next int // -1 at the ends
+	id         int32 // -1 once it was merged into the symbol before
+	prev, next int32 // -1 at the ends
 }
 
 // mergeWord takes O(n log n) for a word of n bytes.
-func (b *bpe) mergeWord(ids []int, word string) []int {
+func (b *bpe) mergeWord(p *poll, ids []int, word string) []int {
 	symbols := make([]symbol, len(word))
 	for i := range symbols {
-		symbols[i] = symbol{b.symbols[word[i]], i - 1, i + 1}
+		if p.stop() {
+			return ids
+		}
+		symbols[i] = symbol{b.symbols[word[i]], int32(i - 1), int32(i + 1)}
 	}
 	last := len(word) - 1
 	symbols[last].id, symbols[last].next = b.ends[word[last]], -1
 
-	next := func(at int) (candidate, bool) {
-		m, ok := b.merges[[2]int{symbols[at].id, symbols[symbols[at].next].id}]
+	next := func(at int32) (candidate, bool) {
+		m, ok := b.merges[[2]int32{symbols[at].id, symbols[symbols[at].next].id}]
 		return candidate{m, at}, ok
 	}
-	var queue mergeQueue
+	queue := make(mergeQueue, 0, len(word))
 	for i := range last {
-		if c, ok := next(i); ok {
+		if p.stop() {
+			return ids
+		}
+		if c, ok := next(int32(i)); ok {
 			queue = append(queue, c)
 		}
 	}
-	heap.Init(&queue)
+	queue.init(p)
 	for len(queue) > 0 {
-		c := heap.Pop(&queue).(candidate)
+		if p.stop() {
+			return ids
+		}
+		c := queue.pop()
 		s := &symbols[c.at]
 		if s.id < 0 || s.next < 0 {
 			continue
@@ -156,41 +164,19 @@ func (b *bpe) mergeWord(ids []int, word string) []int {
 		if s.next >= 0 {
 			symbols[s.next].prev = c.at
 			if c, ok := next(c.at); ok {
-				heap.Push(&queue, c)
+				queue.push(c)
 			}
 		}
 		if s.prev >= 0 {
 			if c, ok := next(s.prev); ok {
-				heap.Push(&queue, c)
+				queue.push(c)
 			}
 		}
 	}
-	for i := 0; i >= 0; i = symbols[i].next {
-		ids = append(ids, symbols[i].id)
+	for i := int32(0); i >= 0 && !p.stop(); i = symbols[i].next {
+		ids = append(ids, int(symbols[i].id))
 	}
 	return ids
-}
-
-// candidate is a possible merge of the symbol at an index with the next one.
-type candidate struct {
-	merge
-	at int
-}
-
-// mergeQueue is a heap: the lowest rank first, then from left to right.
-type mergeQueue []candidate
-
-func (q mergeQueue) Len() int      { return len(q) }
-func (q mergeQueue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
-func (q mergeQueue) Less(i, j int) bool {
-	return q[i].rank < q[j].rank || q[i].rank == q[j].rank && q[i].at < q[j].at
-}
-func (q *mergeQueue) Push(x any) { *q = append(*q, x.(candidate)) }
-func (q *mergeQueue) Pop() any {
-	last := len(*q) - 1
-	x := (*q)[last]
-	*q = (*q)[:last]
-	return x
 }
 
 // byteRunes writes a byte as a printable rune, the alphabet of GPT-2: printable

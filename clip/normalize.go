@@ -13,37 +13,57 @@ import (
 // it looks for words: canonical composition (NFC), runs of white space become
 // one space, lower case. Lower case goes rune by rune, so a final Σ becomes σ.
 // The text must be valid UTF-8.
-func normalize(text string) string {
-	text = composed(text)
+func normalize(p *poll, text string) string {
 	var b strings.Builder
 	b.Grow(len(text))
 	space := false
-	for _, r := range text {
-		if unicode.IsSpace(r) {
-			if !space {
-				b.WriteByte(' ')
+	for len(text) > 0 && p.done() == nil {
+		block := text[:blockLen(p, text)]
+		text = text[len(block):]
+		for _, r := range composed(p, block) {
+			if p.stop() {
+				break
 			}
-			space = true
-			continue
+			if unicode.IsSpace(r) {
+				if !space {
+					b.WriteByte(' ')
+				}
+				space = true
+				continue
+			}
+			space = false
+			if r == 'İ' { // the one letter whose lower case is two runes
+				b.WriteString("i\u0307")
+				continue
+			}
+			b.WriteRune(newCases.ToLower(r))
 		}
-		space = false
-		if r == 'İ' { // the one letter whose lower case is two runes
-			b.WriteString("i\u0307")
-			continue
-		}
-		b.WriteRune(newCases.ToLower(r))
 	}
 	return b.String()
+}
+
+// normalizeBlock is how many bytes are composed at a time, at least.
+const normalizeBlock = 1 << 16
+
+// blockLen returns the length of a beginning of text that composes as it does alone:
+// what follows begins with a starter that joins nothing before it.
+func blockLen(p *poll, text string) int {
+	for i := normalizeBlock; i < len(text) && !p.stop(); i++ {
+		if utf8.RuneStart(text[i]) && norm.NFC.PropertiesString(text[i:]).BoundaryBefore() {
+			return i
+		}
+	}
+	return len(text)
 }
 
 // composed is the canonical composition NFC of the Unicode Standard, annex 15.
 // It uses the tables of x/text, but not its transformation, which departs from
 // NFC after 30 combining marks in a row (it makes "stream-safe text").
-func composed(text string) string {
+func composed(p *poll, text string) string {
 	if norm.NFC.IsNormalString(text) {
 		return text
 	}
-	return string(compose(decompose(text)))
+	return string(compose(p, decompose(p, text)))
 }
 
 // mark is a rune with its canonical combining class; starters have class 0.
@@ -53,9 +73,12 @@ type mark struct {
 }
 
 // decompose gives the canonical decomposition in canonical order.
-func decompose(text string) []mark {
-	marks := make([]mark, 0, len(text))
+func decompose(p *poll, text string) []mark {
+	marks := make([]mark, 0, utf8.RuneCountInString(text))
 	for _, r := range text {
+		if p.stop() {
+			return nil
+		}
 		if r < 0xc0 || r == laterComposite { // ASCII and Latin-1 signs have no decomposition
 			marks = append(marks, mark{r: r})
 			continue
@@ -69,18 +92,40 @@ func decompose(text string) []mark {
 		for i < len(marks) && marks[i].class != 0 {
 			i++
 		}
-		slices.SortStableFunc(marks[first:i], func(a, b mark) int { return int(a.class) - int(b.class) })
+		sortMarks(marks[first:i])
 	}
 	return marks
 }
 
+// sortMarks sorts marks by class and keeps the order of equal ones. It counts them,
+// so that a run of any length takes linear time.
+func sortMarks(marks []mark) {
+	if slices.IsSortedFunc(marks, func(a, b mark) int { return int(a.class) - int(b.class) }) {
+		return
+	}
+	var next [257]int
+	for _, m := range marks {
+		next[int(m.class)+1]++
+	}
+	for c := range 256 {
+		next[c+1] += next[c]
+	}
+	for _, m := range slices.Clone(marks) {
+		marks[next[m.class]] = m
+		next[m.class]++
+	}
+}
+
 // compose joins each starter with the marks after it that have a composite and
 // are not blocked by another mark of the same or a higher class.
-func compose(marks []mark) []rune {
+func compose(p *poll, marks []mark) []rune {
 	out := make([]rune, 0, len(marks))
 	starter := -1 // index in out
 	var last uint8
 	for _, m := range marks {
+		if p.stop() {
+			return nil
+		}
 		if starter >= 0 && (len(out) == starter+1 || last < m.class) {
 			if c, ok := composite(out[starter], m.r); ok {
 				out[starter] = c
@@ -116,13 +161,13 @@ func combiningClass(r rune) uint8 {
 // decodeUTF8 replaces what is not UTF-8 by U+FFFD, one for each longest prefix
 // of a valid sequence, as Python's bytes.decode("utf-8", "replace") and the
 // Unicode Standard, section 3.9, do. A range loop gives one for each byte.
-func decodeUTF8(text string) string {
+func decodeUTF8(p *poll, text string) string {
 	if utf8.ValidString(text) {
 		return text
 	}
 	var b strings.Builder
 	b.Grow(len(text))
-	for len(text) > 0 {
+	for len(text) > 0 && !p.stop() {
 		r, size := utf8.DecodeRuneInString(text)
 		if r == utf8.RuneError && size == 1 {
 			size = invalidPrefix(text)

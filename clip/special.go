@@ -3,8 +3,6 @@ package clip
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
-	"slices"
 	"strconv"
 
 	"sdgo/internal/pyjson"
@@ -23,22 +21,44 @@ type fileToken struct {
 func (t *fileToken) UnmarshalJSON(data []byte) error {
 	if len(data) > 0 && data[0] == '"' {
 		t.isText = true
-		return json.Unmarshal(data, &t.Content)
+		if err := json.Unmarshal(data, &t.Content); err != nil {
+			return err
+		}
+		return checkAdded(t.Content)
+	}
+	if len(data) == 0 || data[0] != '{' {
+		return fmt.Errorf("have %.80s, want a token: a text or an object", data)
 	}
 	var fields struct {
 		addedToken
-		Special    bool  `json:"special"`
-		Normalized *bool `json:"normalized"`
+		Content    *string `json:"content"`
+		Special    bool    `json:"special"`
+		Normalized *bool   `json:"normalized"`
 	}
 	if err := json.Unmarshal(data, &fields); err != nil {
 		return err
 	}
+	if fields.Content == nil {
+		return fmt.Errorf("have an object without content, want a token")
+	}
 	t.addedToken = fields.addedToken
+	t.Content = *fields.Content
 	t.Normalized = !fields.Special
 	if fields.Normalized != nil {
 		t.Normalized = *fields.Normalized
 	}
-	return nil
+	return checkAdded(t.Content)
+}
+
+// extraTokens decodes a list of additional special tokens.
+func extraTokens(list []json.RawMessage) ([]fileToken, error) {
+	tokens := make([]fileToken, len(list))
+	for i, raw := range list {
+		if err := json.Unmarshal(raw, &tokens[i]); err != nil {
+			return nil, fmt.Errorf("additional_special_tokens[%d]: %w", i, err)
+		}
+	}
+	return tokens, nil
 }
 
 // readConfig reads tokenizer_config.json. It reports whether the file lists the
@@ -46,11 +66,11 @@ func (t *fileToken) UnmarshalJSON(data []byte) error {
 func (f *tokenizerFiles) readConfig(r folder) (ownTokens bool, err error) {
 	const name = "tokenizer_config.json"
 	var config struct {
-		MaxLength   *pyjson.Float         `json:"model_max_length"`
-		PaddingSide string                `json:"padding_side"`
-		Truncation  string                `json:"truncation_side"`
-		Added       map[string]*fileToken `json:"added_tokens_decoder"`
-		Extra       []*fileToken          `json:"additional_special_tokens"`
+		MaxLength   *pyjson.Float              `json:"model_max_length"`
+		PaddingSide string                     `json:"padding_side"`
+		Truncation  string                     `json:"truncation_side"`
+		Added       map[string]json.RawMessage `json:"added_tokens_decoder"`
+		Extra       []json.RawMessage          `json:"additional_special_tokens"`
 	}
 	fields := map[string]json.RawMessage{}
 	if _, err := r.readJSON(name, &fields); err != nil {
@@ -61,21 +81,27 @@ func (f *tokenizerFiles) readConfig(r folder) (ownTokens bool, err error) {
 	}
 	for key, side := range map[string]string{"padding_side": config.PaddingSide, "truncation_side": config.Truncation} {
 		if side != "" && side != "right" {
-			return false, fmt.Errorf("clip: %s: %s: have %q, want \"right\"", r.path(name), key, side)
+			return false, fmt.Errorf("clip: %s: %s: have %.80q, want \"right\"", r.path(name), key, side)
 		}
 	}
 	f.maxLength = defaultMaxLength
 	if config.MaxLength != nil {
 		f.maxLength = float64(*config.MaxLength)
 	}
-	f.extra = config.Extra
+	if f.extra, err = extraTokens(config.Extra); err != nil {
+		return false, fmt.Errorf("clip: %s: %w", r.path(name), err)
+	}
 	if err := f.readSpecial(r.path(name), fields, false); err != nil {
 		return false, err
 	}
-	for key, t := range config.Added {
+	for key, raw := range config.Added {
 		id, err := strconv.Atoi(key)
-		if err != nil || id < 0 || id > maxTokenID || t == nil {
-			return false, fmt.Errorf("clip: %s: added_tokens_decoder: have %q, want an id from 0 to %d with a token", r.path(name), key, maxTokenID)
+		if err != nil || id < 0 || id > maxTokenID {
+			return false, fmt.Errorf("clip: %s: added_tokens_decoder: have %.80q, want an id from 0 to %d with a token", r.path(name), key, maxTokenID)
+		}
+		t := new(fileToken)
+		if err := json.Unmarshal(raw, t); err != nil {
+			return false, fmt.Errorf("clip: %s: added_tokens_decoder: %d: %w", r.path(name), id, err)
 		}
 		f.added[id] = t
 	}
@@ -115,29 +141,34 @@ func (f *tokenizerFiles) readLegacyTokens(r folder) error {
 		return err
 	}
 	if raw, ok := fields["additional_special_tokens"]; ok {
-		f.extra = nil
-		if err := json.Unmarshal(raw, &f.extra); err != nil {
+		var list []json.RawMessage
+		if err := json.Unmarshal(raw, &list); err != nil {
 			return fmt.Errorf("clip: %s: additional_special_tokens: %w", r.path("special_tokens_map.json"), err)
 		}
+		var err error
+		if f.extra, err = extraTokens(list); err != nil {
+			return fmt.Errorf("clip: %s: %w", r.path("special_tokens_map.json"), err)
+		}
 	}
-	ids := map[string]int{}
-	if _, err := r.readJSON("added_tokens.json", &ids); err != nil {
+	ids, _, err := r.readIDs("added_tokens.json")
+	if err != nil {
 		return err
 	}
+	special := map[string]bool{}
+	for _, t := range f.special {
+		special[t.Content] = true
+	}
+	for _, t := range f.extra {
+		special[t.Content] = true
+	}
 	for content, id := range ids {
-		if err := checkID(content, id); err != nil {
+		if err := checkAdded(content); err != nil {
 			return fmt.Errorf("clip: %s: %w", r.path("added_tokens.json"), err)
 		}
-		f.added[id] = &fileToken{addedToken: addedToken{Content: content, Normalized: !f.isSpecial(content)}}
+		if other, ok := f.added[id]; ok {
+			return fmt.Errorf("clip: %s: %.80q and %.80q have the same id %d", r.path("added_tokens.json"), min(other.Content, content), max(other.Content, content), id)
+		}
+		f.added[id] = &fileToken{addedToken: addedToken{Content: content, Normalized: !special[content]}}
 	}
 	return nil
-}
-
-func (f *tokenizerFiles) isSpecial(content string) bool {
-	for _, t := range slices.Concat(slices.Collect(maps.Values(f.special)), f.extra) {
-		if t.Content == content {
-			return true
-		}
-	}
-	return false
 }

@@ -33,7 +33,8 @@ type Tokenizer struct {
 	// EOS, SD 2 with "!", which is then special in prompts, too.
 	BOS, EOS, Pad int
 
-	// MaxLength is the number of ids in an Encoding, BOS and EOS included.
+	// MaxLength is the number of ids in an Encoding, BOS and EOS included: 2 to
+	// 65536.
 	MaxLength int
 
 	bpe   *bpe
@@ -76,7 +77,7 @@ func LoadTokenizerContext(ctx context.Context, fsys fs.FS, dir string) (_ *Token
 	if f.maxLength <= maxMaxLength {
 		t.MaxLength = int(f.maxLength)
 	}
-	if t.MaxLength < 2 || f.maxLength <= maxMaxLength && float64(t.MaxLength) != f.maxLength {
+	if !(f.maxLength >= 2) || f.maxLength <= maxMaxLength && float64(t.MaxLength) != f.maxLength {
 		return nil, fmt.Errorf("clip: %s: model_max_length: have %v, want a whole number from 2", folder{ctx, fsys, dir}.path("tokenizer_config.json"), f.maxLength)
 	}
 	for name, content := range map[string]string{
@@ -112,9 +113,17 @@ func (t *Tokenizer) addFileTokens(f *tokenizerFiles) error {
 	for _, name := range specialNames {
 		others = append(others, f.special[name])
 	}
-	for _, s := range append(others, f.extra...) {
-		if s != nil && !contents[s.Content] && !slices.Contains(tokens, *s) {
+	known := map[fileToken]bool{}
+	for _, s := range tokens {
+		known[s] = true
+	}
+	for i := range f.extra {
+		others = append(others, &f.extra[i])
+	}
+	for _, s := range others {
+		if s != nil && !contents[s.Content] && !known[*s] {
 			tokens = append(tokens, *s)
+			known[*s] = true
 		}
 	}
 	plain := make([]addedToken, len(tokens))
@@ -168,12 +177,20 @@ func (t *Tokenizer) add(tokens []addedToken) {
 // in the normalized prompt, so upper case and lower case are the same. The
 // receiver stays as it is.
 func (t *Tokenizer) WithTokens(tokens ...string) (*Tokenizer, []int, error) {
+	if err := t.ready(); err != nil {
+		return nil, nil, err
+	}
 	c := *t
 	plain := make([]addedToken, len(tokens))
+	known := map[string]bool{}
 	for i, content := range tokens {
-		if _, ok := t.TokenID(content); ok || content == "" || slices.Contains(tokens[:i], content) {
-			return nil, nil, fmt.Errorf("clip: new token %q: want a text that is no token yet", content)
+		if _, ok := t.TokenID(content); ok || content == "" || known[content] {
+			return nil, nil, fmt.Errorf("clip: new token %.80q: want a text that is no token yet", content)
 		}
+		if err := checkAdded(content); err != nil {
+			return nil, nil, fmt.Errorf("clip: %w", err)
+		}
+		known[content] = true
 		plain[i] = addedToken{Content: content, Normalized: true}
 	}
 	c.add(plain)
@@ -187,10 +204,26 @@ func (t *Tokenizer) WithTokens(tokens ...string) (*Tokenizer, []int, error) {
 // TokenID returns the id of a token as it stands in vocab.json, or of an added
 // token.
 func (t *Tokenizer) TokenID(token string) (id int, ok bool) {
+	if t.ready() != nil {
+		return 0, false
+	}
 	if id, ok = t.added.ids[token]; !ok {
 		id, ok = t.bpe.ids[token]
 	}
 	return id, ok
+}
+
+// Token returns the token with an id as it stands in vocab.json, or an added one:
+// the reverse of TokenID.
+func (t *Tokenizer) Token(id int) (token string, ok bool) {
+	if t.ready() != nil {
+		return "", false
+	}
+	if a, ok := t.added.byID[id]; ok {
+		return a.Content, true
+	}
+	token, ok = t.bpe.tokens[id]
+	return token, ok
 }
 
 // mustID is TokenID of a token that was added.
@@ -200,28 +233,70 @@ func (t *Tokenizer) mustID(token string) int {
 }
 
 // Size returns the number of ids: all are below it.
-func (t *Tokenizer) Size() int { return t.size }
+func (t *Tokenizer) Size() int {
+	if t == nil {
+		return 0
+	}
+	return t.size
+}
+
+// ready wants a tokenizer that was loaded.
+func (t *Tokenizer) ready() error {
+	if t == nil || t.bpe == nil || t.added == nil {
+		return fmt.Errorf("clip: have a tokenizer that was not loaded, want one from LoadTokenizer")
+	}
+	return nil
+}
 
 // Tokens returns the ids of a text of any length, without BOS, EOS and padding.
 // What is not UTF-8 counts as U+FFFD. The time grows as n log n with the text.
 func (t *Tokenizer) Tokens(text string) []int {
+	if t.ready() != nil {
+		return nil
+	}
+	return t.tokens(nil, text)
+}
+
+func (t *Tokenizer) tokens(p *poll, text string) []int {
 	var ids []int
-	t.added.split(decodeUTF8(text),
+	t.added.split(p, decodeUTF8(p, text),
 		func(id int) { ids = append(ids, id) },
 		func(piece string) {
-			splitWords(piece, func(word string) { ids = t.bpe.appendWord(ids, word) })
+			splitWords(p, piece, func(word string) { ids = t.bpe.appendWord(p, ids, word) })
 		})
 	return ids
 }
 
-// Encode returns the ids of a prompt, padded or truncated to MaxLength.
+// Encode returns the ids of a prompt, padded or truncated to MaxLength. It returns
+// nothing where EncodeContext gives an error.
 func (t *Tokenizer) Encode(text string) Encoding {
-	ids := t.Tokens(text)
+	e, _ := t.EncodeContext(context.Background(), text)
+	return e
+}
+
+// EncodeContext is Encode for prompts of any size: it returns ctx's error soon after
+// ctx is done. It is an error if MaxLength is out of its range, or the tokenizer was
+// not loaded.
+func (t *Tokenizer) EncodeContext(ctx context.Context, text string) (Encoding, error) {
+	if err := t.ready(); err != nil {
+		return Encoding{}, err
+	}
+	if ctx == nil {
+		return Encoding{}, fmt.Errorf("clip: have a nil context, want one")
+	}
+	if t.MaxLength < 2 || t.MaxLength > maxMaxLength {
+		return Encoding{}, fmt.Errorf("clip: tokenizer: have a MaxLength of %d, want 2 to %d", t.MaxLength, maxMaxLength)
+	}
+	p := &poll{ctx: ctx, err: ctx.Err()}
+	ids := t.tokens(p, text)
 	e := Encoding{IDs: make([]int, 0, t.MaxLength), Mask: make([]int, t.MaxLength)}
 	if room := t.MaxLength - 2; len(ids) > room {
 		e.Truncated = slices.Clone(ids[room:])
-		e.TruncatedText = t.Decode(e.Truncated)
+		e.TruncatedText = t.decode(p, e.Truncated)
 		ids = ids[:room]
+	}
+	if err := p.done(); err != nil {
+		return Encoding{}, err
 	}
 	e.IDs = append(append(append(e.IDs, t.BOS), ids...), t.EOS)
 	for i := range e.IDs {
@@ -230,21 +305,31 @@ func (t *Tokenizer) Encode(text string) Encoding {
 	for len(e.IDs) < t.MaxLength {
 		e.IDs = append(e.IDs, t.Pad)
 	}
-	return e
+	return e, nil
 }
 
 // Decode returns the text of ids: lower case, a space after every word. It
 // leaves out ids that are no tokens.
 func (t *Tokenizer) Decode(ids []int) string {
+	if t.ready() != nil {
+		return ""
+	}
+	return t.decode(nil, ids)
+}
+
+func (t *Tokenizer) decode(p *poll, ids []int) string {
 	var text []byte
 	for _, id := range ids {
+		if p.stop() {
+			return ""
+		}
 		if a, ok := t.added.byID[id]; ok {
 			text = appendBytes(text, t.added.pattern(a))
 			continue
 		}
 		text = appendBytes(text, t.bpe.tokens[id])
 	}
-	words := strings.ReplaceAll(decodeUTF8(string(text)), wordEnd, " ")
+	words := strings.ReplaceAll(decodeUTF8(p, string(text)), wordEnd, " ")
 	return strings.TrimFunc(words, func(r rune) bool {
 		return unicode.IsSpace(r) || '\x1c' <= r && r <= '\x1f' // as Python's strip
 	})

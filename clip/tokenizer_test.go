@@ -226,7 +226,7 @@ func TestInvalidUTF8(t *testing.T) {
 		"\xf0\x8f\xf1\x80\xc3": "\ufffd\ufffd\ufffd\ufffd",
 	}
 	for text, want := range tests {
-		assert.Equal(t, want, decodeUTF8(text), "%x", text)
+		assert.Equal(t, want, decodeUTF8(nil, text), "%x", text)
 	}
 }
 

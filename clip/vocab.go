@@ -26,7 +26,7 @@ type tokenizerFiles struct {
 	vocab     map[string]int
 	merges    [][2]string
 	special   map[string]*fileToken // by name
-	extra     []*fileToken          // additional special tokens
+	extra     []fileToken           // additional special tokens
 	added     map[int]*fileToken    // with the ids that the files claim
 	maxLength float64
 	source    string // the file of the vocabulary, for errors
@@ -107,7 +107,7 @@ func (f *tokenizerFiles) readTokenizerJSON(r folder, tokens bool) (found bool, e
 		Added []json.RawMessage `json:"added_tokens"`
 		Model struct {
 			Type   string            `json:"type"`
-			Vocab  map[string]int    `json:"vocab"`
+			Vocab  map[string]*int   `json:"vocab"`
 			Merges []json.RawMessage `json:"merges"`
 		} `json:"model"`
 	}
@@ -116,9 +116,11 @@ func (f *tokenizerFiles) readTokenizerJSON(r folder, tokens bool) (found bool, e
 	}
 	f.source = r.path(name)
 	if file.Model.Type != "BPE" && file.Model.Type != "" {
-		return false, fmt.Errorf("clip: %s: model.type: have %q, want \"BPE\"", f.source, file.Model.Type)
+		return false, fmt.Errorf("clip: %s: model.type: have %.80q, want \"BPE\"", f.source, file.Model.Type)
 	}
-	f.vocab = file.Model.Vocab
+	if f.vocab, err = tokenIDs(file.Model.Vocab); err != nil {
+		return false, fmt.Errorf("clip: %s: model.vocab: %w", f.source, err)
+	}
 	for i, raw := range file.Model.Merges {
 		pair, err := parseJSONMerge(raw)
 		if err != nil {
@@ -160,8 +162,9 @@ func parseJSONMerge(raw json.RawMessage) (pair [2]string, err error) {
 // readVocab reads vocab.json and merges.txt.
 func (f *tokenizerFiles) readVocab(r folder) error {
 	f.source = r.path("vocab.json")
-	found, err := r.readJSON("vocab.json", &f.vocab)
-	if err != nil {
+	found := false
+	var err error
+	if f.vocab, found, err = r.readIDs("vocab.json"); err != nil {
 		return err
 	}
 	if !found {
@@ -199,12 +202,34 @@ func (f *tokenizerFiles) checkVocab() error {
 	if len(f.vocab) == 0 {
 		return fmt.Errorf("clip: %s: have no tokens", f.source)
 	}
-	for token, id := range f.vocab {
-		if err := checkID(token, id); err != nil {
-			return fmt.Errorf("clip: %s: %w", f.source, err)
-		}
-	}
 	return nil
+}
+
+// readIDs reads a file of tokens and their ids; found is false if there is none.
+func (f folder) readIDs(name string) (ids map[string]int, found bool, err error) {
+	var file map[string]*int
+	if found, err = f.readJSON(name, &file); err != nil {
+		return nil, false, err
+	}
+	if ids, err = tokenIDs(file); err != nil {
+		return nil, false, fmt.Errorf("clip: %s: %w", f.path(name), err)
+	}
+	return ids, found, nil
+}
+
+// tokenIDs wants an id that can be one for every token of a file.
+func tokenIDs(file map[string]*int) (map[string]int, error) {
+	ids := make(map[string]int, len(file))
+	for token, id := range file {
+		if id == nil {
+			return nil, fmt.Errorf("%.80q: have null, want an id from 0 to %d", token, maxTokenID)
+		}
+		if err := checkID(token, *id); err != nil {
+			return nil, err
+		}
+		ids[token] = *id
+	}
+	return ids, nil
 }
 
 func checkID(token string, id int) error {

@@ -13,8 +13,8 @@ import (
 //
 // The reference then applies GPT-2's pattern to each match; that has no effect
 // but on the two markers, which it takes apart.
-func splitWords(text string, yield func(word string)) {
-	for len(text) > 0 {
+func splitWords(p *poll, text string, yield func(word string)) {
+	for len(text) > 0 && !p.stop() {
 		if marker := prefixOf(text, "<|startoftext|>", "<|endoftext|>"); marker != "" {
 			yield("<|")
 			yield(marker[2 : len(marker)-2])
@@ -24,7 +24,7 @@ func splitWords(text string, yield func(word string)) {
 		}
 		n := len(prefixOf(text, "'s", "'t", "'re", "'ve", "'m", "'ll", "'d"))
 		if n == 0 {
-			n = runLength(text)
+			n = runLength(p, text)
 		}
 		if classOf(firstRune(text)) != space {
 			yield(text[:n])
@@ -45,10 +45,10 @@ func prefixOf(text string, prefixes ...string) string {
 
 // runLength returns the length in bytes of the letters, the white space or the
 // other signs that text begins with; a number is always one rune.
-func runLength(text string) int {
+func runLength(p *poll, text string) int {
 	class := classOf(firstRune(text))
 	for i, r := range text {
-		if i > 0 && (class == number || classOf(r) != class) {
+		if p.stop() || i > 0 && (class == number || classOf(r) != class) {
 			return i
 		}
 	}

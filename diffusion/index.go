@@ -26,7 +26,7 @@ type index struct {
 // ours are the parts that we run, with the classes that they may have. A part that
 // model_index.json does not list is taken from its folder.
 var ours = map[string][]string{
-	"tokenizer":    {"CLIPTokenizer", "CLIPTokenizerFast"},
+	"tokenizer":    {"CLIPTokenizer", "CLIPTokenizerFast", "PreTrainedTokenizerFast", "TokenizersBackend"},
 	"text_encoder": {"CLIPTextModel", "CLIPTextModelWithProjection", "CLIPModel"},
 	"unet":         {"UNet2DConditionModel"},
 	"vae":          {"AutoencoderKL"},

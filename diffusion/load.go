@@ -265,13 +265,7 @@ func (p *Pipeline) check() error {
 	if p.UNet.Config.NumClassEmbeds != nil {
 		return fmt.Errorf("diffusion: the U-Net has class labels (num_class_embeds), which this pipeline does not give it")
 	}
-	if have, want := p.Tokenizer.Size(), p.TextEncoder.Config.VocabSize; have > want {
-		return fmt.Errorf("diffusion: the tokenizer has %d tokens, the text encoder only %d (vocab_size)", have, want)
-	}
-	if have, want := p.Tokenizer.MaxLength, p.TextEncoder.Config.MaxPositions; have > want {
-		return fmt.Errorf("diffusion: the tokenizer writes %d tokens (model_max_length), the text encoder reads %d (max_position_embeddings)", have, want)
-	}
-	return nil
+	return p.checkLength()
 }
 
 // checkInput wants the U-Net to read latents, or a mask and masked latents beside them.

@@ -345,7 +345,10 @@ func (r *run) prepareImage(img *source, strength float64) error {
 // alone: the negative prompt goes through all layers.
 func (r *run) encodeText(ctx context.Context, prompt string) error {
 	begin := time.Now()
-	positive := r.Tokenizer.Encode(prompt)
+	positive, err := r.tokens(ctx, "prompt", prompt)
+	if err != nil {
+		return err
+	}
 	r.result.Truncated = positive.TruncatedText
 	r.note("prompt", []byte(fmt.Sprint(positive.IDs)))
 	cond, err := r.encode(ctx, positive, r.ClipSkip)
@@ -355,7 +358,10 @@ func (r *run) encodeText(ctx context.Context, prompt string) error {
 	tokens, width := len(positive.IDs), r.TextEncoder.Config.HiddenSize
 	r.cond = engine.Tensor(cond, 1, tokens, width)
 	if r.guided() {
-		negative := r.Tokenizer.Encode(r.NegativePrompt)
+		negative, err := r.tokens(ctx, "negative prompt", r.NegativePrompt)
+		if err != nil {
+			return err
+		}
 		r.result.TruncatedNegative = negative.TruncatedText
 		r.note("negative prompt", []byte(fmt.Sprint(negative.IDs)))
 		uncond, err := r.encode(ctx, negative, 0)
@@ -366,6 +372,27 @@ func (r *run) encodeText(ctx context.Context, prompt string) error {
 	}
 	r.result.Timings.TextEncoder = time.Since(begin)
 	return nil
+}
+
+// tokens returns the ids of a prompt, in which the tokens of textual inversions stand
+// for all their vectors. What names the prompt.
+func (r *run) tokens(ctx context.Context, what, prompt string) (e clip.Encoding, err error) {
+	if prompt, err = r.Tokenizer.Expand(ctx, prompt); err == nil {
+		e, err = r.Tokenizer.EncodeContext(ctx, prompt)
+	}
+	if err != nil {
+		if ctx.Err() != nil {
+			return e, ctx.Err()
+		}
+		return e, fmt.Errorf("diffusion: %s: %w", what, err)
+	}
+	for _, id := range e.IDs {
+		if size := r.TextEncoder.Config.VocabSize; id >= size {
+			token, _ := r.Tokenizer.Token(id)
+			return e, fmt.Errorf("diffusion: %s: have token %.80q with id %d, which the text encoder does not know: it has embeddings of %d tokens (vocab_size)", what, token, id, size)
+		}
+	}
+	return e, nil
 }
 
 // encode returns the embedding [77 D] of one text.

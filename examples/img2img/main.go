@@ -17,7 +17,7 @@ func run(ctx context.Context, c *cli.Command, args []string) error {
 	if err := c.Parse(ctx, args); err != nil {
 		return err
 	}
-	img, err := cli.ReadImage("image", *path)
+	img, err := cli.ReadImage(ctx, "image", *path)
 	if err != nil {
 		return err
 	}

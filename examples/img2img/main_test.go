@@ -80,7 +80,7 @@ func TestFails(t *testing.T) {
 		args          []string
 	}{
 		{"missing image", "-image: open missing.png", []string{"x", "-image", "missing.png"}},
-		{"image is a folder", "-image: folder: have a folder, want a file", []string{"x", "-image", "folder"}},
+		{"image is a folder", "-image: folder: have a directory, want a regular file", []string{"x", "-image", "folder"}},
 		{"image of another format", "heic.jpg: diffusion: image: have a HEIF picture, want PNG, JPEG, GIF, WebP, BMP or TIFF", []string{"x", "-image", "heic.jpg"}},
 		{"image is no picture", "text.png: diffusion: image: have a file that begins with 6e 6f", []string{"x", "-image", "text.png"}},
 		{"image is cut off", "cut.png: ", []string{"x", "-image", "cut.png"}},

@@ -1,51 +1,34 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"image"
-	"io/fs"
-	"os"
 
 	"sdgo/diffusion"
+	"sdgo/internal/regular"
 )
 
 // ReadImage reads the image that the named flag gives, the right way up.
-func ReadImage(name, path string) (image.Image, error) {
+func ReadImage(ctx context.Context, name, path string) (image.Image, error) {
 	if path == "" {
 		return nil, fmt.Errorf("-%s: have no file, want one", name)
 	}
-	// To open a named pipe is to wait for a writer.
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("-%s: %s: have %s, want a file", name, path, kind(info.Mode()))
-	}
-	f, err := os.Open(path)
+	f, err := regular.Open(ctx, regular.OS{}, path)
 	if err != nil {
 		return nil, fmt.Errorf("-%s: %w", name, err)
 	}
 	defer f.Close()
-	img, err := diffusion.DecodeImage(f)
+	img, err := diffusion.DecodeImage(regular.Reader(ctx, f))
 	if err != nil {
 		return nil, fmt.Errorf("-%s: %s: %w", name, path, err)
 	}
 	return img, nil
 }
 
-// kind says what stands in place of a file.
-func kind(mode fs.FileMode) string {
-	switch {
-	case mode.IsDir():
-		return "a folder"
-	case mode&fs.ModeNamedPipe != 0:
-		return "a pipe"
-	case mode&fs.ModeSocket != 0:
-		return "a socket"
-	}
-	return "a device"
-}
-
 // ReadMask reads the mask for an image, and says so if it is stretched.
-func (c *Command) ReadMask(path string, img image.Image) (image.Image, error) {
-	mask, err := ReadImage("mask", path)
+func (c *Command) ReadMask(ctx context.Context, path string, img image.Image) (image.Image, error) {
+	mask, err := ReadImage(ctx, "mask", path)
 	if err != nil {
 		return nil, err
 	}

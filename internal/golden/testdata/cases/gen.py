@@ -1,11 +1,11 @@
-"""Writes the cases clip-model and attention-mask beside itself, and of lcm-time-cond what
-package diffusion keeps of the other tasks. pip install torch diffusers transformers pillow
+"""Writes the cases clip-model, attention-mask and saved-* beside itself, and of lcm-time-cond
+what package diffusion keeps of the other tasks. pip install torch diffusers transformers pillow
 
     python gen.py"""
 import json, shutil, tempfile
 from pathlib import Path
 import numpy, torch
-from diffusers import (AutoencoderKL, LCMScheduler, PNDMScheduler, StableDiffusionImg2ImgPipeline, StableDiffusionInpaintPipeline,
+from diffusers import (AutoencoderKL, DDIMScheduler, DPMSolverMultistepScheduler, DPMSolverSinglestepScheduler, EulerDiscreteScheduler, LCMScheduler, PNDMScheduler, StableDiffusionImg2ImgPipeline, StableDiffusionInpaintPipeline,
                        StableDiffusionPipeline, UNet2DConditionModel)
 from PIL import Image
 from transformers import CLIPConfig, CLIPModel, CLIPTextModel, CLIPTokenizer
@@ -58,3 +58,25 @@ mask.paste(255, (0, 0, image.width // 2, image.height))
 run(StableDiffusionImg2ImgPipeline(**parts(d, LCMScheduler)), tasks / "img2img.f32", image=image, strength=0.6, num_inference_steps=5, guidance_scale=3)
 run(StableDiffusionInpaintPipeline(**parts(d, LCMScheduler)), tasks / "inpaint.f32", image=image, mask_image=mask, num_inference_steps=4, guidance_scale=3,
     width=image.width, height=image.height)
+
+
+# Schedulers as they are saved: with -Infinity, and after a change of class; and, in
+# saved-defaults, a config of another class than the index names, whose defaults are not
+# taken over.
+def saved(case, index, *classes):
+    d = here / case
+    scheduler = PNDMScheduler.from_pretrained(tiny / "scheduler")
+    for c in classes:
+        scheduler = c.from_config(scheduler.config)
+    scheduler.save_pretrained(d / "scheduler")
+    if index is not classes[-1]:  # marked as diffusers marks what was not given
+        file = d / "scheduler/scheduler_config.json"
+        file.write_text(json.dumps(dict(json.loads(file.read_text()), timestep_spacing="trailing", _use_default_values=["timestep_spacing"]), indent=2))
+    listing = json.loads((tiny / "model_index.json").read_text())
+    (d / "model_index.json").write_text(json.dumps(dict(listing, scheduler=["diffusers", index.__name__]), indent=2))
+    run(StableDiffusionPipeline(**parts(folder(case), index)), d / "expected_latents.f32", num_inference_steps=4)
+
+
+saved("saved-singlestep", DPMSolverSinglestepScheduler, DPMSolverSinglestepScheduler)
+saved("saved-switched", DDIMScheduler, DPMSolverMultistepScheduler, DDIMScheduler)
+saved("saved-defaults", EulerDiscreteScheduler, DPMSolverMultistepScheduler)
