@@ -129,7 +129,7 @@ func LoadFSContext(ctx context.Context, fsys fs.FS, o *LoadOptions) (_ *Pipeline
 	if err != nil {
 		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}
-	p := &Pipeline{engine: eng}
+	p := &Pipeline{engine: eng, calls: new(nn.Gate)}
 	defer func() {
 		if err != nil {
 			p.Close()
@@ -223,7 +223,7 @@ func (p *Pipeline) values() (most, least int64, err error) {
 // not own them: Close leaves them open. It keeps a copy of the scheduler config,
 // see [Pipeline].Scheduler.
 func New(tokenizer *clip.Tokenizer, text *clip.TextEncoder, u *unet.UNet, v *vae.VAE, s *scheduler.Config) (*Pipeline, error) {
-	p := &Pipeline{Tokenizer: tokenizer, TextEncoder: text, UNet: u, VAE: v, Scheduler: s}
+	p := &Pipeline{Tokenizer: tokenizer, TextEncoder: text, UNet: u, VAE: v, Scheduler: s, calls: new(nn.Gate)}
 	if err := p.ready(); err != nil {
 		return nil, err
 	}

@@ -51,7 +51,7 @@ type Pipeline struct {
 	Warnings []string
 
 	engine *engine.Engine // nil if the parts are the caller's
-	calls  nn.Gate
+	calls  *nn.Gate
 }
 
 // run is one call: what it was asked for and what it has made so far.

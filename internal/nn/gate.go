@@ -11,7 +11,7 @@ import (
 var ErrClosed = errors.New("the model is closed")
 
 // Gate knows the calls that are in flight, so that closing can wait for them. The zero
-// value is open. It is safe for concurrent use.
+// value is open; nil always is. It is safe for concurrent use.
 type Gate struct {
 	mu       sync.Mutex
 	calls    int
@@ -25,6 +25,9 @@ type Gate struct {
 // Enter begins a call, or returns ErrClosed. The call ends with leave. A call that runs
 // its caller's functions says on which goroutine, see [Goroutine]; others say "".
 func (g *Gate) Enter(goroutine string) (leave func(), err error) {
+	if g == nil {
+		return func() {}, nil
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.closed {
@@ -63,6 +66,9 @@ func (g *Gate) leave(goroutine string) {
 // release, once for all Closes. On a goroutine that is in such a call itself it does not
 // wait: the last call to leave releases.
 func (g *Gate) Close(goroutine string, release func() error) error {
+	if g == nil {
+		return release()
+	}
 	g.mu.Lock()
 	if !g.closed {
 		g.closed, g.empty, g.finish = true, make(chan struct{}), sync.OnceValue(release)
