@@ -185,8 +185,11 @@ func (e *TextEncoder) Build(g *G.ExprGraph, ids *G.Node, clipSkip int) (*G.Node,
 	if err := e.checkSkip(clipSkip); err != nil {
 		return nil, err
 	}
-	if g == nil || ids == nil {
-		return nil, fmt.Errorf("clip: have a nil graph or node, want both")
+	if err := nn.CheckNode(g, "clip: ids", ids, -1, -1); err != nil {
+		return nil, err
+	}
+	if have := ids.Shape()[1]; have > e.Config.MaxPositions {
+		return nil, fmt.Errorf("clip: have %d tokens, want at most %d", have, e.Config.MaxPositions)
 	}
 	b := nn.NewGraph(g)
 	out, _ := e.hidden(b, ids, clipSkip)
@@ -200,6 +203,9 @@ func (e *TextEncoder) Build(g *G.ExprGraph, ids *G.Node, clipSkip int) (*G.Node,
 // by the checkpoint's keys. Their values are the model's own, which all graphs
 // share; diffusion.Trainable gives a node numbers that may change.
 func (e *TextEncoder) WeightNodes(g *G.ExprGraph) map[string]*G.Node {
+	if e.ready() != nil || g == nil {
+		return nil
+	}
 	return e.model.WeightNodes(g)
 }
 

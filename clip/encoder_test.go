@@ -130,6 +130,10 @@ func TestBadEncoderConfig(t *testing.T) {
 	for _, tt := range []struct{ config, want string }{
 		{`{"hidden_act": "relu"}`, "clip: config: hidden_act: have relu, want quick_gelu or gelu"},
 		{`{"num_attention_heads": 7}`, "num_attention_heads: have 7, want a divisor of hidden_size (512)"},
+		{`{"num_attention_heads": 0}`, "num_attention_heads: have 0, want a divisor"},
+		{`{"num_attention_heads": -8}`, "num_attention_heads: have -8, want a divisor"},
+		{`{"num_hidden_layers": 1000000000}`, "num_hidden_layers: have 1000000000, want 1 to 512"},
+		{`{"layer_norm_eps": -1}`, "layer_norm_eps: have -1, want 0 to 1"},
 		{`{"vocab_size": -1}`, "vocab_size: have -1"},
 		{`{"model_type": "t5"}`, "model_type: have t5, want clip_text_model"},
 		{`[]`, "clip: config"},

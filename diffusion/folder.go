@@ -10,6 +10,7 @@ import (
 
 	"sdgo/internal/loader"
 	"sdgo/internal/nn"
+	"sdgo/internal/regular"
 )
 
 // describeFolder says what a folder without a model_index.json is, or "" if nothing
@@ -41,15 +42,15 @@ func describeFolder(ctx context.Context, fsys fs.FS) string {
 		{"pytorch_lora_weights.safetensors", "the folder of a LoRA"},
 		{"snapshots", "a folder of the Hugging Face cache, whose models are the folders in snapshots"},
 	} {
-		if _, err := fs.Stat(fsys, sign.file); err == nil {
+		if _, err := regular.Mode(fsys, sign.file); err == nil {
 			return sign.what
 		}
 	}
-	entries, _ := fs.ReadDir(fsys, ".")
+	entries, _ := regular.ReadDir(fsys, ".")
 	checkpoint := ""
 	for _, e := range entries {
 		if e.IsDir() {
-			if _, err := fs.Stat(fsys, path.Join(e.Name(), indexFile)); err == nil {
+			if _, err := regular.Mode(fsys, path.Join(e.Name(), indexFile)); err == nil {
 				return fmt.Sprintf("a folder around that of a model, %.80q", e.Name())
 			}
 		} else if singleFile(e.Name()) {

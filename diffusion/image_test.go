@@ -157,6 +157,9 @@ func TestImageTypes(t *testing.T) {
 	opaque.SetRGBA(0, 0, color.RGBA{10, 20, 30, 255})
 	opaque.SetRGBA(0, 1, color.RGBA{10, 20, 30, 51}) // premultiplied by 1/5
 	assert.Equal(t, []uint8{10, 20, 30, 50, 100, 150}, rgb(t, opaque).pix)
+	webp := image.NewNYCbCrA(image.Rect(0, 0, 1, 1), image.YCbCrSubsampleRatio444)
+	webp.Y[0], webp.Cb[0], webp.Cr[0] = 150, 128, 128 // transparent, and gray all the same
+	assert.Equal(t, []uint8{150, 150, 150}, rgb(t, webp).pix)
 	gray := image.NewGray(image.Rect(0, 0, 1, 1))
 	gray.SetGray(0, 0, color.Gray{99})
 	assert.Equal(t, []uint8{99, 99, 99}, rgb(t, gray).pix)

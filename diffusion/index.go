@@ -11,6 +11,7 @@ import (
 
 	"sdgo/internal/loader"
 	"sdgo/internal/nn"
+	"sdgo/internal/regular"
 )
 
 const indexFile = "model_index.json"
@@ -101,8 +102,8 @@ func isDir(fsys fs.FS, name string) bool {
 	if !fs.ValidPath(name) {
 		return false
 	}
-	info, err := fs.Stat(fsys, name)
-	return err == nil && info.IsDir()
+	mode, err := regular.Mode(fsys, name)
+	return err == nil && mode.IsDir()
 }
 
 // check says which parts are missing, or tell that this is another model.

@@ -15,7 +15,8 @@ import (
 // the VAE gives it back, or with Options.KeepOutside the image itself. Image and
 // mask are resized to the size of the picture, each by itself, so that a mask of
 // another size is stretched over the image. ErrEmptyMask says that there is nothing
-// to repaint.
+// to repaint. Both are read during the call, on its goroutine, row by row, and must not
+// change; one that panics or has fewer pixels than its bounds say gives an error.
 //
 // A model whose U-Net has 9 input channels was trained for this and sees the mask
 // and the masked image (Rombach et al. 2022, section 4.5); with a U-Net of 4 channels

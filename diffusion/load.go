@@ -69,7 +69,9 @@ const (
 
 // Load loads the model in a folder in diffusers' layout: model_index.json and
 // the folders tokenizer, text_encoder, unet, vae and scheduler. Weights are in
-// safetensors. Options may be nil.
+// safetensors. Options may be nil. Any pipeline with these parts is read, whatever class
+// it was saved as; the error for another says what it is. What the files say that is not
+// known is in [Pipeline].Warnings.
 //
 // Weight files are mapped while they are loaded, and copied: when Load returns no file
 // is open or mapped, and what happens to the files later has no effect. A weight file

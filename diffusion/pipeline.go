@@ -122,7 +122,11 @@ func (p *Pipeline) TextToImage(ctx context.Context, prompt string, o *Options) (
 
 // ImageToImage makes pictures of the prompt that keep the layout of an image: it
 // adds noise to the image's latents, as much as Options.Strength says, and takes
-// it away again (Meng et al. 2022). See TextToImage.
+// it away again (Meng et al. 2022). The image is resized to the size of the picture
+// with Lanczos' filter, and its transparency is ignored. It is read during the call, on
+// its goroutine, row by row, and must not change; one that panics or has fewer pixels
+// than its bounds say gives an error. DecodeImage reads one from a file. See
+// TextToImage.
 //
 // https://arxiv.org/abs/2108.01073
 func (p *Pipeline) ImageToImage(ctx context.Context, prompt string, img image.Image, o *Options) (*Result, error) {

@@ -174,6 +174,9 @@ func put(dst []uint8, c color.Color) {
 		v = c
 	case color.NRGBA64:
 		v = color.NRGBA{uint8(c.R >> 8), uint8(c.G >> 8), uint8(c.B >> 8), uint8(c.A >> 8)}
+	case color.NYCbCrA:
+		r, g, b := color.YCbCrToRGB(c.Y, c.Cb, c.Cr)
+		v = color.NRGBA{r, g, b, c.A}
 	case color.RGBA:
 		if v = color.NRGBA(c); c.A != 255 {
 			v = color.NRGBAModel.Convert(c).(color.NRGBA)

@@ -1,6 +1,7 @@
 package safetensors
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -26,6 +27,9 @@ func (e *FaultError) Error() string {
 // read a part of an open file that is no longer there. Without it such a read, of what
 // [Tensor.Bytes] or [Tensor.Float32s] returned, ends the process.
 func Guard(f func() error) (err error) {
+	if f == nil {
+		return errors.New("safetensors: guard: have no func to call")
+	}
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if r := recover(); r != nil {

@@ -108,9 +108,15 @@ func parse(ctx context.Context, m *mapping) (*File, *FormatError) {
 	return f, nil
 }
 
+// errNoFile is the error of a nil file, as os.ErrInvalid is.
+var errNoFile = errors.New("safetensors: have a nil file, want one from Open")
+
 // Names returns the names of all tensors in the order of their data, which is
 // the fastest one to read them in.
 func (f *File) Names() []string {
+	if f == nil {
+		return nil
+	}
 	names := make([]string, len(f.tensors))
 	for i, t := range f.tensors {
 		names[i] = t.Name
@@ -121,6 +127,9 @@ func (f *File) Names() []string {
 // Tensor returns the tensor called name, and whether there is one. No data are
 // read yet.
 func (f *File) Tensor(name string) (Tensor, bool) {
+	if f == nil {
+		return Tensor{}, false
+	}
 	i, ok := f.byName[name]
 	if !ok {
 		return Tensor{}, false
@@ -133,11 +142,19 @@ func (f *File) Tensor(name string) (Tensor, bool) {
 // Metadata returns the file's free-form metadata, which the caller must not
 // change; nil if there are none. Of an index it returns those of the first
 // shard.
-func (f *File) Metadata() map[string]string { return f.metadata }
+func (f *File) Metadata() map[string]string {
+	if f == nil {
+		return nil
+	}
+	return f.metadata
+}
 
 // Changed returns an error that names the file if a mapped file has another size or
 // time of change than when it was opened, so that what was read of it may be a mixture.
 func (f *File) Changed() error {
+	if f == nil {
+		return errNoFile
+	}
 	for _, m := range f.mappings {
 		if err := m.changed(); err != nil {
 			return fmt.Errorf("safetensors: %s: %w", m.name, err)
@@ -149,6 +166,9 @@ func (f *File) Changed() error {
 // Close unmaps the file. Every slice that came from its tensors without a copy
 // is then invalid: reading one stops the process. Closing twice is no error.
 func (f *File) Close() error {
+	if f == nil {
+		return errNoFile
+	}
 	var errs []error
 	for _, m := range f.mappings {
 		errs = append(errs, m.close())

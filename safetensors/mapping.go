@@ -33,13 +33,15 @@ func (m *mapping) close() error {
 	return unmap(data)
 }
 
-// changed tells whether a mapped file is no longer what it was. A file that took its
+// changed tells whether a mapped file is no longer what it was, where its file system
+// has Stat. A file that took its
 // name in its place does not matter.
 func (m *mapping) changed() error {
-	if !m.mapped || m.data == nil {
+	fsys, ok := m.fsys.(fs.StatFS)
+	if !m.mapped || m.data == nil || !ok {
 		return nil
 	}
-	now, err := fs.Stat(m.fsys, m.name)
+	now, err := fsys.Stat(m.name)
 	if err != nil || !os.SameFile(m.info, now) {
 		return nil
 	}

@@ -24,6 +24,9 @@ import (
 // changed so that it no longer fits its data. A tensor's data that are no longer in
 // the mapped file that they come from are a [*FaultError].
 func Write(w io.Writer, tensors []Tensor, metadata map[string]string) error {
+	if w == nil {
+		return errors.New("safetensors: write: have a nil writer")
+	}
 	tensors = slices.Clone(tensors)
 	slices.SortFunc(tensors, func(a, b Tensor) int {
 		return cmp.Or(cmp.Compare(b.DType, a.DType), cmp.Compare(a.Name, b.Name))

@@ -2,6 +2,7 @@ package sampler
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -34,6 +35,9 @@ func Limited(denoise Denoiser, limit Limit) Denoiser {
 	return func(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
 		if err := limit.check("limit", len(x)); err != nil {
 			return nil, err
+		}
+		if denoise == nil || ctx == nil {
+			return nil, errors.New("sampler: limit: have no Denoiser, or a nil context")
 		}
 		denoised, err := denoise(ctx, x, sigma)
 		if err != nil {

@@ -76,9 +76,10 @@ func (g *Counter) Normal(dst []float32) {
 }
 
 // PerImage divides a batch's noise among several sources, one for each image, as
-// diffusers does with a list of generators. Without sources it is nil.
+// diffusers does with a list of generators. Without sources, or if one is nil, it is
+// nil, which samplers that add noise refuse.
 func PerImage(sources ...Noise) Noise {
-	if len(sources) == 0 {
+	if len(sources) == 0 || slices.ContainsFunc(sources, func(n Noise) bool { return n == nil }) {
 		return nil
 	}
 	return func(dst []float32) {

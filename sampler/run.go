@@ -93,6 +93,9 @@ func (r *Run) Steps(ctx context.Context) iter.Seq2[Step, error] {
 }
 
 func (r *Run) run(ctx context.Context, yield func(Step, error) bool) error {
+	if r == nil {
+		return errors.New("sampler: run: have a nil run")
+	}
 	if IsNil(r.Sampler) || len(r.Sigmas) < 2 {
 		return fmt.Errorf("sampler: run: have sampler %v and %d sigmas, want one and at least 2", r.Sampler, len(r.Sigmas))
 	}

@@ -2,6 +2,7 @@ package sampler
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"reflect"
@@ -102,6 +103,9 @@ func checked(ctx context.Context, name string, denoise Denoiser, x []float32) (D
 		return nil, fmt.Errorf("sampler: %s: x[%d] is %g at the start, want a finite number", name, i, x[i])
 	}
 	return func(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
+		if ctx == nil {
+			return nil, errors.New("have a nil context")
+		}
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -53,6 +54,9 @@ func identity(s Sampler) string {
 
 // Save returns the run's state as bytes that [Run.Restore] takes.
 func (r *Run) Save() ([]byte, error) {
+	if r == nil || IsNil(r.Sampler) {
+		return nil, errors.New("sampler: save run: have no sampler")
+	}
 	if r.Forget && r.Limit > 0 {
 		return nil, fmt.Errorf("sampler: save run: have a run whose record has grown beyond its limit of %d bytes", r.Limit)
 	}
@@ -110,6 +114,9 @@ func (r *Run) checkFacts(saved map[string]string) string {
 // are a [*StateError], and the run stays as it was.
 func (r *Run) Restore(data []byte) error {
 	bad := func(format string, args ...any) error { return &StateError{fmt.Sprintf(format, args...)} }
+	if r == nil {
+		return bad("have a nil run to take it")
+	}
 	body := len(data) - sha256.Size
 	if body < len(stateMagic)+4 || !bytes.HasPrefix(data, []byte(stateMagic)) {
 		return bad("have %d bytes that do not begin with %q", len(data), stateMagic)

@@ -56,16 +56,17 @@ func roundF16(v float64) float32 {
 	return float32(math.RoundToEven(v/unit) * unit)
 }
 
-// IntN returns a number of torch.randint(0, n, …), n from 1 to 2³²−1.
-func (g *Torch) IntN(n uint32) uint32 { return g.Uint32() % n }
+// IntN returns a number of torch.randint(0, n, …), n from 1 to 2³²−1. An n of 0 gives 0.
+func (g *Torch) IntN(n uint32) uint32 { return g.Uint32() % max(n, 1) }
 
-// Perm returns torch.randperm(n), a random order of 0 to n−1.
+// Perm returns torch.randperm(n), a random order of 0 to n−1; without numbers it is
+// empty.
 func (g *Torch) Perm(n int) []int {
-	p := make([]int, n)
+	p := make([]int, max(n, 0))
 	for i := range p {
 		p[i] = i
 	}
-	for i := range n - 1 {
+	for i := range max(n, 1) - 1 {
 		j := i + int(g.Uint32()%uint32(n-i))
 		p[i], p[j] = p[j], p[i]
 	}

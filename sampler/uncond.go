@@ -2,6 +2,7 @@ package sampler
 
 import (
 	"context"
+	"errors"
 	"fmt"
 )
 
@@ -38,23 +39,38 @@ type uncondKey struct{}
 // UncondFrom returns where a model call shall leave its unconditional estimate, or
 // nil if its sampler does not want it.
 func UncondFrom(ctx context.Context) *Uncond {
+	if ctx == nil {
+		return nil
+	}
 	u, _ := ctx.Value(uncondKey{}).(*Uncond)
 	return u
 }
 
 // Set hands the estimate over. As with that of a Denoiser, the slice has x's
 // length and is the caller's again at the next call.
-func (u *Uncond) Set(denoised []float32) { u.denoised = denoised }
+func (u *Uncond) Set(denoised []float32) {
+	if u != nil {
+		u.denoised = denoised
+	}
+}
 
 // Denoised returns the estimate of the latest call, nil before the first. It is
 // valid until the next call, and not to be changed.
-func (u *Uncond) Denoised() []float32 { return u.denoised }
+func (u *Uncond) Denoised() []float32 {
+	if u == nil {
+		return nil
+	}
+	return u.denoised
+}
 
 // WithUncond wraps a Denoiser for a sampler that wants the unconditional estimate.
 // A call that ends without one, which one without guidance does, is an error.
 func WithUncond(denoise Denoiser) (Denoiser, *Uncond) {
 	u := &Uncond{}
 	return func(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
+		if denoise == nil || ctx == nil {
+			return nil, errors.New("sampler: unconditional estimate: have no Denoiser, or a nil context")
+		}
 		u.denoised = nil
 		denoised, err := denoise(context.WithValue(ctx, uncondKey{}, u), x, sigma)
 		if err != nil {

@@ -165,21 +165,17 @@ func newConfig(class string, given map[string]json.RawMessage) (*Config, error) 
 		return nil, fmt.Errorf("scheduler: _class_name: have %q, want one of %s", class, strings.Join(Classes(), ", "))
 	}
 	values := spec.defaultKeys()
-	var warnings []string
-	for _, key := range slices.Sorted(maps.Keys(given)) {
+	for key := range given {
 		if _, ok := values[key]; ok {
 			values[key] = given[key]
-			continue
-		}
-		if strings.HasPrefix(key, "_") || knownElsewhere(key) {
-			continue
-		}
-		if w := pyjson.Unknown(key, given[key]); w != "" {
-			warnings = append(warnings, w)
 		}
 	}
 
-	c := &Config{Class: class, Warnings: warnings, given: given}
+	c := &Config{Class: class, given: given}
+	c.Warnings = pyjson.Unknown(given, func(key string) bool {
+		_, ok := values[key]
+		return ok || strings.HasPrefix(key, "_") || knownElsewhere(key)
+	})
 	fields := c.fields()
 	for _, key := range slices.Sorted(maps.Keys(values)) {
 		raw := values[key]

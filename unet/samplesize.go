@@ -17,6 +17,9 @@ const (
 // number below 64 counts as 64 if diffusers before 0.9 wrote it: the published files of
 // that time say 32 for models of 64.
 func (c *Config) Cells() (height, width int) {
+	if c == nil {
+		return defaultCells, defaultCells
+	}
 	switch v := c.SampleSize.(type) {
 	case float64:
 		if v < defaultCells && v == float64(int(v)) && c.old() {

@@ -67,11 +67,12 @@ func (t *timeEmbedding) forward(g *nn.Graph, in Nodes) *G.Node {
 // GuidanceEmbedding returns the sinusoidal embedding [dim] of a guidance scale, as
 // diffusers' pipelines give it to a U-Net that was distilled from guided ones
 // (Meng et al. 2023, section 3.1): Input.TimeCond of one sample. It is of w =
-// scale−1, the weight in that paper, in float32 throughout.
+// scale−1, the weight in that paper, in float32 throughout. Dim is at most 32768, as in
+// a config; more counts as that.
 //
 // https://arxiv.org/abs/2210.03142
 func GuidanceEmbedding(scale float64, dim int) []float32 {
-	out := make([]float32, max(dim, 0))
+	out := make([]float32, min(max(dim, 0), maxChannels))
 	half := len(out) / 2
 	w := float32(scale-1) * 1000
 	falloff := float32(math.Log(10000))

@@ -291,6 +291,12 @@ func TestUnknownKeys(t *testing.T) {
 	assert.EqualError(t, err, `unet: new.weight: have 1 tensors that the config does not account for, though config.json: the key "use_new" is not known and was left out: have true`)
 }
 
+func TestPipelineFolder(t *testing.T) {
+	_, err := LoadFS(golden.Model(t, "tiny-sd15"), ".", nil)
+	assert.ErrorContains(t, err, "unet: have the folder of a pipeline, want that of one model in it: ")
+	assert.ErrorIs(t, err, fs.ErrNotExist)
+}
+
 func TestBadConfig(t *testing.T) {
 	for _, tt := range []struct{ from, to, want string }{
 		{`"act_fn": "silu"`, `"act_fn": "mish"`, "unet: config: act_fn: have mish, want silu"},
@@ -299,6 +305,14 @@ func TestBadConfig(t *testing.T) {
 		{`"in_channels": 4`, `"in_channels": -1`, "unet: config: in_channels: have -1, want 1 or more"},
 		{`"DownBlock2D"`, `"AttnDownBlock2D"`, "down_block_types"},
 		{`"norm_num_groups": 8`, `"norm_num_groups": 7`, "norm_num_groups: have 7, want a divisor of block_out_channels[0] = 16"},
+		{`"norm_num_groups": 8`, `"norm_num_groups": 0`, "norm_num_groups: have 0, want 1 or more"},
+		{`"attention_head_dim": 4`, `"attention_head_dim": 0`, "attention_head_dim: have [0], want a positive number"},
+		{`"attention_head_dim": 4`, `"attention_head_dim": -2`, "attention_head_dim: have [-2], want a positive number"},
+		{`"cross_attention_dim": 32`, `"cross_attention_dim": 9223372036854775807`, "cross_attention_dim: have [9223372036854775807], want a positive number"},
+		{`"layers_per_block": 1`, `"layers_per_block": 32768`, "which make"},
+		{`"transformer_layers_per_block": 1`, `"transformer_layers_per_block": 32768`, "blocks, want at most 512"},
+		{`"norm_eps": 1e-05`, `"norm_eps": -1`, "norm_eps: have -1, want 0 to 1"},
+		{`"freq_shift": 0`, `"freq_shift": 8`, "freq_shift: have 8, want less than 8, half of block_out_channels[0]"},
 		{`"addition_embed_type": null`, `"addition_embed_type": "text_time"`, "addition_embed_type: have text_time, want null"},
 		{`{`, `[`, "config.json: offset 17"},
 	} {

@@ -323,11 +323,8 @@ func byTiles(tile int) string {
 	return fmt.Sprintf(" by tiles of %d×%d", tile, tile)
 }
 
-// checkSize wants a VAE, and an image of f·h×f·w that makes sense.
+// checkSize wants an image of f·h×f·w to make sense.
 func (v *VAE) checkSize(h, w, f int) error {
-	if err := v.loaded(); err != nil {
-		return err
-	}
 	for _, f := range []int{1, f} { // the first keeps f·h from overflowing
 		if err := nn.CheckSize("vae: image", v.Config.BlockOutChannels[0], f*h, f*w); err != nil {
 			return err
@@ -338,6 +335,9 @@ func (v *VAE) checkSize(h, w, f int) error {
 
 // checkDecode is check for latents of h×w and tiles in pixels.
 func (v *VAE) checkDecode(h, w, tile int) error {
+	if err := v.loaded(); err != nil {
+		return err
+	}
 	c := &v.Config
 	f := c.Factor()
 	if err := v.checkSize(h, w, f); err != nil {

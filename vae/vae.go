@@ -194,6 +194,9 @@ func (v *VAE) build(k key) nn.Build {
 
 // DecodePlan tells how latents [1 C h w] are decoded.
 func (v *VAE) DecodePlan(h, w int) (*nn.Plan, error) {
+	if err := v.loaded(); err != nil {
+		return nil, err
+	}
 	if err := v.checkSize(h, w, v.Config.Factor()); err != nil {
 		return nil, err
 	}

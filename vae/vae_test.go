@@ -152,6 +152,12 @@ func TestBadConfig(t *testing.T) {
 		{`{"block_out_channels": [63]}`, "block_out_channels: have [63]"},
 		{`{"down_block_types": ["AttnDownEncoderBlock2D"]}`, "down_block_types"},
 		{`{"num_vq_embeddings": 256}`, "vae: config: num_vq_embeddings: have a key of a VQModel"},
+		{`{"norm_num_groups": 0}`, "block_out_channels: have [64], want 1 to 8 multiples of norm_num_groups (0)"},
+		{`{"layers_per_block": 1000000000}`, "layers_per_block: have 1000000000, want 1 to 64"},
+		{`{"layers_per_block": 64, "block_out_channels": [32, 32, 32, 32, 32]}`, "layers_per_block: have 64, want at most 256 in all 5 levels"},
+		{`{"latent_channels": 9223372036854775807}`, "latent_channels: have 9223372036854775807, want 1 to 1024"},
+		{`{"scaling_factor": 1e-300}`, "scaling_factor: have 1e-300, want a positive number, 1e-6 to 1e6"},
+		{`{"shift_factor": 1e300}`, "shift_factor: have 1e+300, want -1e6 to 1e6"},
 		{`{"scaling_factor": 0}`, "scaling_factor: have 0, want a positive number"},
 	} {
 		_, err := ParseConfig([]byte(tt.config))

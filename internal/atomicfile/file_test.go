@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -213,5 +214,54 @@ func TestFullDisk(t *testing.T) {
 		assert.Equal(t, "old", read(t, path))
 		assert.Equal(t, []string{"a", "rest"}, names(t, folder))
 		require.NoError(t, os.Remove(filepath.Join(folder, "rest")))
+	})
+}
+
+// Of several that write one file at a time, one is there as a whole.
+func TestConcurrent(t *testing.T) {
+	onEach(t, func(t *testing.T) {
+		t.Chdir(t.TempDir())
+		var group sync.WaitGroup
+		for i := range 8 {
+			group.Go(func() {
+				for range 5 {
+					assert.NoError(t, write("a", strings.Repeat(string(rune('a'+i)), 1<<15)))
+				}
+			})
+		}
+		group.Wait()
+		content := read(t, "a")
+		assert.Equal(t, strings.Repeat(content[:1], 1<<15), content)
+		assert.Equal(t, []string{"a"}, names(t, "."))
+	})
+}
+
+// Several files are put at their places together.
+func TestCommit(t *testing.T) {
+	onEach(t, func(t *testing.T) {
+		t.Chdir(t.TempDir())
+		create := func() (files []*File) {
+			for _, name := range []string{"a", "b", "c"} {
+				f, err := Create(name)
+				require.NoError(t, err)
+				_, err = f.Write([]byte(name))
+				require.NoError(t, err)
+				files = append(files, f)
+			}
+			return files
+		}
+		files := create()
+		require.NoError(t, os.Mkdir("c", 0o777)) // it comes in the way meanwhile
+		assert.ErrorContains(t, Commit(files...), "c is not a regular file")
+		for _, f := range files {
+			f.Discard()
+		}
+		assert.Equal(t, []string{"c"}, names(t, "."))
+		require.NoError(t, os.Remove("c"))
+		require.NoError(t, Commit(create()...))
+		for _, name := range []string{"a", "b", "c"} {
+			assert.Equal(t, name, read(t, name))
+		}
+		assert.NoError(t, Commit())
 	})
 }

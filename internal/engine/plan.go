@@ -45,6 +45,11 @@ func NewPlanFor(target op.Target, inputs, outputs []*G.Node) (*Plan, error) {
 	if len(outputs) == 0 {
 		return nil, fmt.Errorf("engine: no outputs to compute")
 	}
+	for _, n := range slices.Concat(inputs, outputs) {
+		if n == nil || n.Type() == nil {
+			return nil, fmt.Errorf("engine: have a node that is nil or zero, want one of a graph")
+		}
+	}
 	p := &Plan{target: target, inputs: inputs, outputs: outputs}
 	if err := p.order(); err != nil {
 		return nil, err

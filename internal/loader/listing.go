@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"sdgo/internal/quote"
+	"sdgo/internal/regular"
 )
 
 // listing is what a component's folder holds of weights.
@@ -21,7 +22,7 @@ type listing struct {
 
 // list looks through a component's folder.
 func list(fsys fs.FS, dir, base string) (*listing, error) {
-	entries, err := fs.ReadDir(fsys, dir)
+	entries, err := regular.ReadDir(fsys, dir)
 	if err != nil {
 		return nil, fmt.Errorf("loader: %w", err)
 	}

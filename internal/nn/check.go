@@ -30,7 +30,7 @@ func Floats(what string, t *tensor.Dense, want ...int) ([]float32, error) {
 // any size of 1 or more.
 func CheckNode(g *G.ExprGraph, what string, n *G.Node, want ...int) error {
 	if g == nil {
-		return fmt.Errorf("have no graph to add to")
+		return fmt.Errorf("%s: have no graph to add to", what)
 	}
 	if n == nil {
 		return fmt.Errorf("%s: have no node, want one of shape %v", what, want)

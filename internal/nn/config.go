@@ -48,13 +48,12 @@ func DecodeConfig(data []byte, class string, config any) (warnings []string, err
 // separated by white space.
 func UnknownKeys(keys map[string]json.RawMessage, config any, more string) (warnings []string) {
 	fields, skip := fieldsOf(config), strings.Fields(harmless+" "+more)
-	for _, key := range slices.Sorted(maps.Keys(keys)) {
-		if _, ok := fields[key]; ok || strings.HasPrefix(key, "_") || slices.Contains(skip, key) {
-			continue
-		}
-		if w := pyjson.Unknown(key, keys[key]); w != "" {
-			warnings = append(warnings, "config.json: "+w)
-		}
+	warnings = pyjson.Unknown(keys, func(key string) bool {
+		_, ok := fields[key]
+		return ok || strings.HasPrefix(key, "_") || slices.Contains(skip, key)
+	})
+	for i, w := range warnings {
+		warnings[i] = "config.json: " + w
 	}
 	return warnings
 }

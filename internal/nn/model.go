@@ -3,6 +3,7 @@ package nn
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -52,6 +53,9 @@ func LoadModel(ctx context.Context, kind Kind, fsys fs.FS, dir string, o LoadOpt
 	var keys map[string]json.RawMessage
 	file := path.Join(dir, "config.json")
 	if err := loader.ReadJSON(ctx, fsys, file, &keys); err != nil {
+		if _, found := fs.Stat(fsys, path.Join(dir, "model_index.json")); found == nil && errors.Is(err, fs.ErrNotExist) {
+			err = fmt.Errorf("have the folder of a pipeline, want that of one model in it: %w", err)
+		}
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	if kind.Class != "" {

@@ -2,6 +2,7 @@ package nn
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -38,7 +39,12 @@ type Step struct {
 // Time is a prediction for this machine: the operations at the rate that its
 // processor reaches on numbers in cache, times what each kind loses beside. The first
 // call measures that rate.
-func (s *Step) Time() time.Duration { return s.cost.Time(s.format, s.threads, s.Output) }
+func (s *Step) Time() time.Duration {
+	if s == nil {
+		return 0
+	}
+	return s.cost.Time(s.format, s.threads, s.Output)
+}
 
 // Plan returns the plan for a key.
 func (m *Model) Plan(key any, build Build) (*Plan, error) {
@@ -84,6 +90,9 @@ func layerOf(name string) string {
 
 // Time is the prediction for all steps.
 func (p *Plan) Time() (d time.Duration) {
+	if p == nil {
+		return 0
+	}
 	for _, s := range p.Steps {
 		d += s.Time()
 	}
@@ -92,12 +101,18 @@ func (p *Plan) Time() (d time.Duration) {
 
 // Total tells in a line what the model takes of memory and time.
 func (p *Plan) Total() string {
+	if p == nil {
+		return "no plan"
+	}
 	return fmt.Sprintf("%s: weights %s, values %s, %d steps, about %v", p.Model,
 		engine.Bytes(p.Weights), engine.Bytes(p.Values), len(p.Steps), p.Time().Round(time.Millisecond))
 }
 
 // WriteTo writes the plan as a table.
 func (p *Plan) WriteTo(w io.Writer) (int64, error) {
+	if p == nil || w == nil {
+		return 0, errors.New("plan: have nil, want a plan and a writer")
+	}
 	var b strings.Builder
 	fmt.Fprintln(&b, p.Total())
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)

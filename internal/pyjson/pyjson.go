@@ -8,7 +8,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 )
 
 // words are Python's words and the strings that they become here.
@@ -134,13 +136,27 @@ func Python(raw []byte) string {
 	return string(raw)
 }
 
-// Unknown is the warning about a key that is not known and so was left out. It is empty
-// for null and false, which say that the key might as well not be there.
-func Unknown(key string, value json.RawMessage) string {
-	if Empty(value) {
-		return ""
+// maxWarnings is how many keys that are not known are told one by one.
+const maxWarnings = 20
+
+// Unknown returns a warning for each key that is not known and so was left out: for the
+// first 20 in alphabetical order, and for how many follow. Null and false, which say
+// that the key might as well not be there, need none.
+func Unknown(keys map[string]json.RawMessage, known func(key string) bool) (warnings []string) {
+	more := 0
+	for _, key := range slices.Sorted(maps.Keys(keys)) {
+		switch {
+		case known(key) || Empty(keys[key]):
+		case len(warnings) < maxWarnings:
+			warnings = append(warnings, fmt.Sprintf("the key %.80q is not known and was left out: have %.80s", key, Python(keys[key])))
+		default:
+			more++
+		}
 	}
-	return fmt.Sprintf("the key %.80q is not known and was left out: have %.80s", key, Python(value))
+	if more > 0 {
+		warnings = append(warnings, fmt.Sprintf("%d more keys are not known and were left out", more))
+	}
+	return warnings
 }
 
 // Empty says whether a value is null or false.

@@ -75,6 +75,20 @@ func TestFloat(t *testing.T) {
 	assert.Error(t, pyjson.Unmarshal([]byte(`{"a": "x"}`), &v))
 }
 
+func TestUnknown(t *testing.T) {
+	keys := map[string]json.RawMessage{"null": []byte("null"), "off": []byte("false"), "known": []byte("1"), "inf": []byte(`"-inf"`)}
+	known := func(key string) bool { return key == "known" }
+	assert.Equal(t, []string{`the key "inf" is not known and was left out: have -Infinity`}, pyjson.Unknown(keys, known))
+	delete(keys, "inf")
+	assert.Nil(t, pyjson.Unknown(keys, known))
+	for i := range 1000 {
+		keys[fmt.Sprint(i)] = []byte("1")
+	}
+	warnings := pyjson.Unknown(keys, known)
+	require.Len(t, warnings, 21)
+	assert.Equal(t, "980 more keys are not known and were left out", warnings[20])
+}
+
 // JSON decodes as with encoding/json, also around a word.
 func FuzzUnmarshal(f *testing.F) {
 	for _, s := range []string{`{"a": [1, "NaN\"", -Infinity]}`, `"\\"`, `["NaN", NaN]`, `{`, "\"\xff\"", `[1,`} {

@@ -25,6 +25,9 @@ func (OS) Stat(name string) (fs.FileInfo, error) { return os.Stat(name) }
 // the file system can tell, if that is not a regular file. See
 // [Reader] about ctx.
 func Open(ctx context.Context, fsys fs.FS, name string) (fs.File, error) {
+	if ctx == nil || fsys == nil {
+		return nil, fmt.Errorf("%s: have a nil context or file system", name)
+	}
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
@@ -51,29 +54,54 @@ func Open(ctx context.Context, fsys fs.FS, name string) (fs.File, error) {
 }
 
 // look returns the mode of a file without opening it, or that of a regular one if the
-// file system does not tell.
+// file system does not tell. That there is none is left to opening it.
 func look(fsys fs.FS, name string) (fs.FileMode, error) {
+	mode, err := Mode(fsys, name)
+	for _, quiet := range []error{fs.ErrNotExist, fs.ErrInvalid, fs.ErrPermission} {
+		if errors.Is(err, quiet) {
+			return 0, nil
+		}
+	}
+	return mode, err
+}
+
+// Mode returns the mode of a file or folder without opening it: as Stat tells if the
+// file system has that, else as its folder is listed, where a symbolic link counts as a
+// regular file.
+func Mode(fsys fs.FS, name string) (fs.FileMode, error) {
 	if s, ok := fsys.(fs.StatFS); ok {
 		info, err := s.Stat(name)
 		if err != nil {
-			return 0, nil // opening it says what is wrong
+			return 0, err
 		}
 		return info.Mode(), nil
 	}
+	if name == "." {
+		return fs.ModeDir, nil
+	}
 	entries, err := list(fsys, path.Dir(name))
-	switch {
-	case err == nil:
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrInvalid), errors.Is(err, fs.ErrPermission):
-		return 0, nil // a folder that cannot be listed may have files
-	default:
+	if err != nil {
 		return 0, err
 	}
 	for _, e := range entries {
 		if e.Name() == path.Base(name) {
-			return e.Type() &^ fs.ModeSymlink, nil // where a link leads is not told
+			return e.Type() &^ fs.ModeSymlink, nil
 		}
 	}
-	return 0, nil
+	return 0, fmt.Errorf("%s: %w", name, fs.ErrNotExist)
+}
+
+// ReadDir lists a folder. It is an error, found before it is opened as far as the file
+// system can tell, if that is something else.
+func ReadDir(fsys fs.FS, dir string) ([]fs.DirEntry, error) {
+	mode, err := look(fsys, dir)
+	if err == nil && mode.Type()&^fs.ModeDir != 0 {
+		err = fmt.Errorf("%s: have a file of mode %v, want a folder", dir, mode)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return fs.ReadDir(fsys, dir)
 }
 
 // list returns what is in a folder, or nothing if the file system has no folders.

@@ -62,6 +62,19 @@ func TestOpen(t *testing.T) {
 		}
 	}
 
+	for _, fsys := range []fs.FS{os.DirFS(dir), plainFS{os.DirFS(dir)}} {
+		_, err = regular.ReadDir(fsys, "fifo")
+		assert.ErrorContains(t, err, "fifo: have a file of mode p")
+		entries, err := regular.ReadDir(fsys, ".")
+		require.NoError(t, err)
+		assert.Len(t, entries, 7)
+		mode, err := regular.Mode(fsys, "dir")
+		require.NoError(t, err)
+		assert.True(t, mode.IsDir())
+		_, err = regular.Mode(fsys, "missing")
+		assert.ErrorIs(t, err, fs.ErrNotExist)
+	}
+
 	_, err = regular.ReadFile(t.Context(), os.DirFS(dir), "file", 3)
 	assert.ErrorContains(t, err, "more than 3 bytes")
 	ctx, cancel := context.WithCancel(t.Context())

@@ -26,8 +26,10 @@ type progress struct {
 	w       io.Writer
 	columns func() int // of the terminal; nil if w is none
 	quiet   bool
-	shown   int // columns of the line that is on the screen
 	steps   int // done
+
+	shown    int // columns of the line that is on the screen
+	drawnFor int // columns that the terminal had then
 
 	// since is when the step from was done; before the first one is seen, when the
 	// model was there.
@@ -56,7 +58,10 @@ func (p *progress) step(s diffusion.Step) error {
 	case p.columns == nil:
 		fmt.Fprintf(p.w, "step %d/%d\n", s.Step, s.Steps)
 	default:
-		columns := p.columns() // it may have changed
+		columns := p.columns()
+		if columns != p.drawnFor { // the terminal may have wrapped the line, or unwrapped one
+			p.shown, p.drawnFor = columns, columns
+		}
 		line := bar(s.Step, s.Steps, p.left(s.Step, s.Steps, time.Now()), columns)
 		blank := max(0, min(p.shown, columns-1)-len(line))
 		fmt.Fprintf(p.w, "\r%s%*s", line, blank, "")
@@ -115,6 +120,10 @@ func (p *progress) clear(interrupted bool) {
 	if p.columns == nil || p.shown == 0 && !interrupted {
 		return
 	}
-	fmt.Fprintf(p.w, "\r%*s\r", max(0, min(p.shown+echo, p.columns()-1)), "")
+	columns := p.columns()
+	if columns != p.drawnFor {
+		p.shown = columns
+	}
+	fmt.Fprintf(p.w, "\r%*s\r", max(0, min(p.shown+echo, columns-1)), "")
 	p.shown = 0
 }

@@ -98,6 +98,8 @@ func explain(f *flag.FlagSet, args []string, err error) error {
 		switch getter.Get().(type) {
 		case int:
 			return misusef("-%s: have %q, want a whole number", name, value)
+		case uint64:
+			return misusef("-%s: have %q, want a whole number, 0 or more", name, value)
 		case float64:
 			return misusef("-%s: have %q, want a number", name, value)
 		case bool:
