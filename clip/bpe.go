@@ -133,17 +133,17 @@ func (b *bpe) mergeWord(p *poll, ids []int, word string) []int {
 	last := len(word) - 1
 	symbols[last].id, symbols[last].next = b.ends[word[last]], -1
 
-	next := func(at int32) (candidate, bool) {
+	next := func(at int32) (merge, bool) {
 		m, ok := b.merges[[2]int32{symbols[at].id, symbols[symbols[at].next].id}]
-		return candidate{m, at}, ok
+		return m, ok
 	}
 	queue := make(mergeQueue, 0, len(word))
 	for i := range last {
 		if p.stop() {
 			return ids
 		}
-		if c, ok := next(int32(i)); ok {
-			queue = append(queue, c)
+		if m, ok := next(int32(i)); ok {
+			queue = append(queue, candidate{m.rank, int32(i)})
 		}
 	}
 	queue.init(p)
@@ -156,20 +156,21 @@ func (b *bpe) mergeWord(p *poll, ids []int, word string) []int {
 		if s.id < 0 || s.next < 0 {
 			continue
 		}
-		if now, ok := next(c.at); !ok || now.id != c.id {
+		m, ok := next(c.at)
+		if !ok || m.rank != c.rank {
 			continue // an earlier merge has taken one of the two
 		}
 		right := &symbols[s.next]
-		s.id, s.next, right.id = c.id, right.next, -1
+		s.id, s.next, right.id = m.id, right.next, -1
 		if s.next >= 0 {
 			symbols[s.next].prev = c.at
-			if c, ok := next(c.at); ok {
-				queue.push(c)
+			if m, ok := next(c.at); ok {
+				queue.push(candidate{m.rank, c.at})
 			}
 		}
 		if s.prev >= 0 {
-			if c, ok := next(s.prev); ok {
-				queue.push(c)
+			if m, ok := next(s.prev); ok {
+				queue.push(candidate{m.rank, s.prev})
 			}
 		}
 	}

@@ -1,10 +1,7 @@
 package clip
 
 // candidate is a possible merge of the symbol at an index with the next one.
-type candidate struct {
-	merge
-	at int32
-}
+type candidate struct{ rank, at int32 }
 
 // before orders candidates: the lowest rank first, then from left to right.
 func (c candidate) before(d candidate) bool {

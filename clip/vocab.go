@@ -16,7 +16,7 @@ import (
 )
 
 // maxTokenizerFile bounds what is read of one file; CLIP's largest has 2 MB.
-const maxTokenizerFile = 64 << 20
+const maxTokenizerFile = 16 << 20
 
 // maxTokenID bounds the ids of a vocabulary; CLIP's largest is 49407.
 const maxTokenID = 1<<24 - 1

@@ -81,9 +81,11 @@ type run struct {
 	noted      map[string]string // for a run that may be saved
 }
 
-// TextToImage makes pictures of the prompt. Prompts are cut to 77 tokens; the
-// result says what was cut. Options may be nil. When ctx is done it returns
-// ctx's error within 100 ms, and leaves no goroutine behind.
+// TextToImage makes pictures of the prompt. In it and in the negative prompt the
+// token of a textual inversion stands for all its vectors, see
+// clip.Tokenizer.Expand. Prompts are cut to 77 tokens; the result says what was cut.
+// Options may be nil. When ctx is done it returns ctx's error within 100 ms, and
+// leaves no goroutine behind.
 func (p *Pipeline) TextToImage(ctx context.Context, prompt string, o *Options) (*Result, error) {
 	r, err := p.newRun(ctx, textToImage, o)
 	if err != nil {
