@@ -53,12 +53,14 @@ func TestOtherPipelines(t *testing.T) {
 		want string
 	}{
 		{map[string]string{"_class_name": `"StableDiffusionXLPipeline"`, "text_encoder_2": part("CLIPTextModelWithProjection")},
-			`model_index.json: have a "StableDiffusionXLPipeline", want a StableDiffusionPipeline or another with its parts: text_encoder_2 belongs to Stable Diffusion XL`},
-		{map[string]string{"_class_name": `"StableDiffusion3Pipeline"`, "unet": "null", "transformer": part("SD3Transformer2DModel")}, "transformer belongs to a diffusion transformer"},
+			`model_index.json: have a "StableDiffusionXLPipeline", want a StableDiffusionPipeline or another with its parts: text_encoder_2, a CLIPTextModelWithProjection, belongs to Stable Diffusion XL`},
+		{map[string]string{"_class_name": `"StableDiffusion3Pipeline"`, "unet": "null", "transformer": part("SD3Transformer2DModel")}, "transformer, a SD3Transformer2DModel (a diffusion transformer), belongs to a diffusion transformer"},
 		{map[string]string{"_class_name": `"FluxPipeline"`, "text_encoder_2": part("T5EncoderModel")}, `have a "FluxPipeline"`},
-		{map[string]string{"_class_name": `"StableDiffusionDepth2ImgPipeline"`, "depth_estimator": part("DPTForDepthEstimation")}, "depth_estimator belongs to a model for depth to image"},
-		{map[string]string{"_class_name": `"StableDiffusionUpscalePipeline"`, "low_res_scheduler": part("DDPMScheduler")}, "low_res_scheduler belongs to an upscaler"},
+		{map[string]string{"_class_name": `"StableDiffusionDepth2ImgPipeline"`, "depth_estimator": part("DPTForDepthEstimation")}, "depth_estimator, a DPTForDepthEstimation, belongs to a model for depth to image"},
+		{map[string]string{"_class_name": `"StableDiffusionUpscalePipeline"`, "low_res_scheduler": part("DDPMScheduler")}, "low_res_scheduler, a DDPMScheduler, belongs to an upscaler"},
 		{map[string]string{"_class_name": `"DDPMPipeline"`, "unet": part("UNet2DModel")}, "unet is a UNet2DModel (a U-Net without text), want UNet2DConditionModel"},
+		{map[string]string{"_class_name": `"LDMPipeline"`, "unet": part("UNet2DModel"), "vqvae": part("VQModel"), "text_encoder": "[null, null]"},
+			"vqvae, a VQModel (an autoencoder with a codebook), belongs to an unconditional or early latent diffusion model; text_encoder is null; unet is a UNet2DModel (a U-Net without text), want UNet2DConditionModel"},
 		{map[string]string{"vae": part("AutoencoderTiny")}, "vae is an AutoencoderTiny (a small autoencoder, TAESD), want AutoencoderKL"},
 		{map[string]string{"vae": part("VQModel")}, "vae is a VQModel (an autoencoder with a codebook), want AutoencoderKL"},
 		{map[string]string{"_class_name": `"AltDiffusionPipeline"`, "text_encoder": part("RobertaSeriesModelWithTransformation")}, "text_encoder is a RobertaSeriesModelWithTransformation (the text encoder of AltDiffusion)"},

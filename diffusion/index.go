@@ -108,12 +108,13 @@ func isDir(fsys fs.FS, name string) bool {
 
 // check says which parts are missing, or tell that this is another model.
 func (x *index) check(fsys fs.FS) error {
+	var problems []string
+	problem := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
 	for _, t := range telling {
-		if x.parts[t.part] != "" {
-			return fmt.Errorf("%s belongs to %s", t.part, t.what)
-		}
-		if len(x.parts) == 0 && strings.Contains(x.class, t.word) {
-			return fmt.Errorf("this is %s", t.what)
+		if class := x.parts[t.part]; class != "" {
+			problem("%s, %s, belongs to %s", t.part, nn.Describe(class), t.what)
+		} else if len(x.parts) == 0 && strings.Contains(x.class, t.word) {
+			problem("this is %s", t.what)
 		}
 	}
 	for _, part := range slices.Sorted(maps.Keys(ours)) {
@@ -121,12 +122,15 @@ func (x *index) check(fsys fs.FS) error {
 		want := ours[part]
 		switch {
 		case listed && have == "":
-			return fmt.Errorf("%s is null", part)
+			problem("%s is null", part)
 		case !listed && !isDir(fsys, part):
-			return fmt.Errorf("there is no %s", part)
+			problem("there is no %s", part)
 		case listed && want != nil && !slices.Contains(want, strings.TrimPrefix(have, "Flax")):
-			return fmt.Errorf("%s is %s, want %s", part, nn.Describe(have), want[0])
+			problem("%s is %s, want %s", part, nn.Describe(have), want[0])
 		}
+	}
+	if err := nn.Verify(problems...); err != nil {
+		return err
 	}
 	for _, part := range slices.Sorted(maps.Keys(x.parts)) {
 		if _, ok := ours[part]; !ok && !spare[part] {
