@@ -153,7 +153,7 @@ func (b *block) finish(g *nn.Graph, x, h *G.Node) *G.Node {
 }
 
 // Close waits for calls in flight and gives the memory back. Graphs made by Build
-// must not run after it.
+// give an error if they run after it.
 func (e *TextEncoder) Close() error {
 	if e.ready() != nil {
 		return nil
