@@ -131,7 +131,7 @@ func LoadFSContext(ctx context.Context, fsys fs.FS, o *LoadOptions) (_ *Pipeline
 	if err != nil {
 		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}
-	p := &Pipeline{engine: eng}
+	p := &Pipeline{engine: eng, calls: new(nn.Gate)}
 	defer func() {
 		if err != nil {
 			p.Close()
@@ -225,7 +225,7 @@ func (p *Pipeline) values() (most, least int64, err error) {
 // not own them: Close leaves them open. It keeps a copy of the scheduler config,
 // see [Pipeline].Scheduler.
 func New(tokenizer *clip.Tokenizer, text *clip.TextEncoder, u *unet.UNet, v *vae.VAE, s *scheduler.Config) (*Pipeline, error) {
-	p := &Pipeline{Tokenizer: tokenizer, TextEncoder: text, UNet: u, VAE: v, Scheduler: s}
+	p := &Pipeline{Tokenizer: tokenizer, TextEncoder: text, UNet: u, VAE: v, Scheduler: s, calls: new(nn.Gate)}
 	if err := p.ready(); err != nil {
 		return nil, err
 	}
@@ -287,10 +287,24 @@ func (p *Pipeline) checkInput() error {
 	return fmt.Errorf("diffusion: the U-Net reads %d channels (in_channels), want %d, the VAE's latents, or %d for inpainting%s", have, latents, 2*latents+1, what)
 }
 
-// Close waits for calls in flight and gives the model's memory back. Every later
-// call returns an error.
+// ErrClosed is wrapped by the errors of calls that begin after Close.
+var ErrClosed = nn.ErrClosed
+
+// Close waits for calls in flight and gives the model's memory back. Calls that begin
+// later return ErrClosed; those in flight may still be cancelled. Any number of Closes
+// may run at once; each returns when the model is closed. In a function of the caller's
+// that a call of the pipeline runs, such as OnStep, Close does not wait for that call:
+// it returns, and the memory goes back when the last call has ended.
 func (p *Pipeline) Close() error {
-	if p == nil || p.engine == nil { // the parts are the caller's
+	if p == nil {
+		return nil
+	}
+	return p.calls.Close(nn.Goroutine(), p.release)
+}
+
+// release closes the parts, unless they are the caller's.
+func (p *Pipeline) release() error {
+	if p.engine == nil {
 		return nil
 	}
 	var errs []error

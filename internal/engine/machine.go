@@ -31,10 +31,13 @@ type Machine struct {
 
 var _ G.VM = (*Machine)(nil)
 
+// arenaUse is what an arena is for.
+const arenaUse = "the space for intermediate values"
+
 // NewMachine binds the plan to memory of its own. A run uses threads
 // goroutines; zero means GOMAXPROCS.
 func (p *Plan) NewMachine(memory *Memory, threads int) (*Machine, error) {
-	arena, err := memory.Alloc(p.arena/float, "the space for intermediate values")
+	arena, err := memory.Alloc(p.arena/float, arenaUse)
 	if err != nil {
 		return nil, err
 	}
@@ -59,6 +62,7 @@ func (p *Plan) bind(arena *Block, threads int) (_ *Machine, err error) {
 		}
 		m.jobs = append(m.jobs, jobs)
 	}
+	p.scratch.Store(int64(m.scratch))
 	return m, nil
 }
 

@@ -12,32 +12,43 @@ import "image"
 //
 // It calls row once for each row, from the top, which sets dst [w 4] to NRGBA pixels.
 func Turn(w, h, orientation int, row func(dst []uint8, y int) error) (*image.NRGBA, error) {
-	flipX := orientation == 2 || orientation == 3 || orientation == 6 || orientation == 7
-	flipY := orientation == 3 || orientation == 4 || orientation == 7 || orientation == 8
-	turned := orientation >= 5 // rows become columns
-	out := image.NewNRGBA(image.Rect(0, 0, w, h))
-	if turned {
-		out = image.NewNRGBA(image.Rect(0, 0, h, w))
+	out, group := image.NewNRGBA(image.Rect(0, 0, w, h)), 1
+	stepX, stepY := 4, out.Stride // from the bytes of a stored pixel to those of the next, and of the one below
+	if orientation >= 5 {
+		out, group = image.NewNRGBA(image.Rect(0, 0, h, w)), 16 // rows that make a cache line of each column
+		stepX, stepY = out.Stride, 4
 	}
-	line := make([]uint8, 4*w)
-	for y := range h {
-		if err := row(line, y); err != nil {
-			return nil, err
-		}
-		at, step := y*out.Stride, 4 // of the first pixel, to the next one
-		if flipY && !turned {
-			at = (h - 1 - y) * out.Stride
-		}
-		if turned {
-			if at, step = 4*y, out.Stride; flipX {
-				at = 4 * (h - 1 - y)
+	first := 0
+	switch orientation {
+	case 2, 3, 7, 8:
+		first, stepX = first+(w-1)*stepX, -stepX
+	}
+	switch orientation {
+	case 3, 4, 6, 7:
+		first, stepY = first+(h-1)*stepY, -stepY
+	}
+	if stepX == 4 { // rows stay as they are
+		for y := range h {
+			if err := row(out.Pix[first+y*stepY:][:4*w], y); err != nil {
+				return nil, err
 			}
 		}
-		if flipX && !turned || flipY && turned {
-			at, step = at+(w-1)*step, -step
+		return out, nil
+	}
+	lines := make([]uint8, 4*w*group)
+	for top := 0; top < h; top += group {
+		n := min(group, h-top)
+		for i := range n {
+			if err := row(lines[4*w*i:][:4*w], top+i); err != nil {
+				return nil, err
+			}
 		}
-		for x := 0; x < len(line); x, at = x+4, at+step {
-			copy(out.Pix[at:at+4], line[x:x+4])
+		for x := range w {
+			at := first + x*stepX + top*stepY
+			for i := range n {
+				copy(out.Pix[at:at+4], lines[4*(w*i+x):][:4])
+				at += stepY
+			}
 		}
 	}
 	return out, nil

@@ -75,7 +75,7 @@ func (p *Params) Load(ctx context.Context, name string, eng *engine.Engine) (*We
 	errs := make([]error, len(p.params))
 	var next atomic.Int64
 	var workers sync.WaitGroup
-	for range min(eng.Threads(), len(p.params)) {
+	for range min(eng.Threads(), len(p.params), maxLoaders) {
 		workers.Go(func() {
 			var buf []float32
 			for ctx.Err() == nil {
@@ -122,6 +122,9 @@ func (p *Params) loadError(ctx context.Context, name string, errs []error) error
 // chunk is about how many numbers are read and packed at a time: a few megabytes, so
 // that loading takes little memory beside the weights' own, and soon stops.
 const chunk = 1 << 20
+
+// maxLoaders is how many goroutines load at most: their chunks take 64 MB.
+const maxLoaders = 16
 
 // paramLoad is the loading of one parameter.
 type paramLoad struct {
