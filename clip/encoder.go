@@ -10,6 +10,7 @@ import (
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
+	"sdgo/internal/engine"
 	"sdgo/internal/kernel"
 	"sdgo/internal/nn"
 )
@@ -73,6 +74,12 @@ type LoadOptions struct {
 // be nil.
 func LoadTextEncoder(dir string, o *LoadOptions) (*TextEncoder, error) {
 	return LoadTextEncoderFS(os.DirFS(dir), ".", o)
+}
+
+// LoadTextEncoderContext is [LoadTextEncoder] that returns ctx's error soon after ctx
+// is done.
+func LoadTextEncoderContext(ctx context.Context, dir string, o *LoadOptions) (*TextEncoder, error) {
+	return LoadTextEncoderFSContext(ctx, os.DirFS(dir), ".", o)
 }
 
 // LoadTextEncoderFS loads the text encoder in the folder dir of fsys. Options may
@@ -152,8 +159,17 @@ func (b *block) finish(g *nn.Graph, x, h *G.Node) *G.Node {
 	return g.Mark(b.path, g.Add(x, b.fc2.Forward(g, h)))
 }
 
+// Memory is the account of what the model and those that share it take: in a pipeline
+// that was loaded as one, all of them.
+func (e *TextEncoder) Memory() *engine.Memory {
+	if e.ready() != nil {
+		return nil
+	}
+	return e.model.Memory()
+}
+
 // Close waits for calls in flight and gives the memory back. Graphs made by Build
-// must not run after it.
+// give an error if they run after it.
 func (e *TextEncoder) Close() error {
 	if e.ready() != nil {
 		return nil
@@ -328,6 +344,19 @@ func (e *TextEncoder) Plan(n, tokens int) (*nn.Plan, error) {
 	}
 	s := shape{n: n, tokens: tokens}
 	return e.model.Plan(s, e.build(s))
+}
+
+// Values returns the bytes of intermediate values of encoding n texts of a number of
+// tokens with clip skip.
+func (e *TextEncoder) Values(n, tokens, clipSkip int) (int64, error) {
+	if err := e.ready(); err != nil {
+		return 0, err
+	}
+	if err := e.checkSkip(clipSkip); err != nil {
+		return 0, err
+	}
+	s := shape{n: n, tokens: tokens, skip: clipSkip}
+	return e.model.Values(s, e.build(s))
 }
 
 // end returns the position of the token that stands for the whole text. Configs

@@ -80,9 +80,9 @@ func (r *run) network(extra [][]float32, cond *tensor.Dense) predictor {
 // predict runs the U-Net for image i.
 func (r *run) predict(ctx context.Context, i int, in unet.Input) (*tensor.Dense, error) {
 	if r.keeper != nil {
-		return r.keeper.predict(ctx, i, in)
+		return r.keeper.predict(r.in(ctx), i, in)
 	}
-	return r.net.Predict(ctx, in)
+	return r.net.Predict(r.in(ctx), in)
 }
 
 // fromPrediction turns what the network predicts into the clean latents.

@@ -45,10 +45,18 @@ func (p *Pipeline) Inpaint(ctx context.Context, prompt string, img, mask image.I
 	if r.schedule.Steps() < 1 { // PNDM has a call left then, which diffusers makes in image-to-image alone
 		return nil, wrong(fmt.Errorf("diffusion: strength: have %g of %d steps, which leaves no step to run", r.Strength, r.Options.Steps))
 	}
-	area, err := r.readArea(ctx, mask)
+	painted, err := r.newMask(mask)
 	if err != nil {
 		return nil, err
 	}
+	if err := r.claimMemory(ctx, original, painted); err != nil {
+		return nil, err
+	}
+	area, err := newArea(ctx, painted, &r.Options, r.h, r.w)
+	if err != nil {
+		return nil, err
+	}
+	r.note("mask", append(slices.Clone(area.mask), byte(area.choice)))
 	if err := r.encodeText(ctx, prompt); err != nil {
 		return nil, err
 	}
@@ -130,21 +138,12 @@ func (p *Pipeline) Inpaint(ctx context.Context, prompt string, img, mask image.I
 	return result, nil
 }
 
-// readArea reads the mask in the size of the picture.
-func (r *run) readArea(ctx context.Context, mask image.Image) (*area, error) {
+// newMask checks the mask.
+func (r *run) newMask(mask image.Image) (*source, error) {
 	if err := r.checkMask(); err != nil {
 		return nil, err
 	}
-	src, err := newSource("mask", mask)
-	if err != nil {
-		return nil, err
-	}
-	a, err := newArea(ctx, src, &r.Options, r.h, r.w)
-	if err != nil {
-		return nil, err
-	}
-	r.note("mask", append(slices.Clone(a.mask), byte(a.choice)))
-	return a, nil
+	return newSource("mask", mask)
 }
 
 // maskedLatents draws latents [Images 4 h w] of the image with the area to

@@ -51,6 +51,7 @@ type Pipeline struct {
 	Warnings []string
 
 	engine *engine.Engine // nil if the parts are the caller's
+	calls  *nn.Gate
 }
 
 // run is one call: what it was asked for and what it has made so far.
@@ -72,6 +73,10 @@ type run struct {
 
 	encodeTile, decodeTile int // sides in pixels, or 0: whole
 
+	claim  *engine.Claim // of the memory; nil before claimMemory
+	record int64         // bytes that what a Step saves may take
+
+	leave      func()            // the pipeline's calls
 	endWrapped func()            // ends the Denoiser that Wrap got; may be nil
 	noted      map[string]string // for a run that may be saved
 }
@@ -91,6 +96,9 @@ func (p *Pipeline) TextToImage(ctx context.Context, prompt string, o *Options) (
 		return nil, err
 	}
 	if err := r.prepare(p.defaultSize()); err != nil {
+		return nil, err
+	}
+	if err := r.claimMemory(ctx); err != nil {
 		return nil, err
 	}
 	if err := r.encodeText(ctx, prompt); err != nil {
@@ -139,6 +147,9 @@ func (p *Pipeline) ImageToImage(ctx context.Context, prompt string, img image.Im
 	if err := r.prepareImage(original, 0.8); err != nil {
 		return nil, err
 	}
+	if err := r.claimMemory(ctx, original); err != nil {
+		return nil, err
+	}
 	if err := r.encodeText(ctx, prompt); err != nil {
 		return nil, err
 	}
@@ -177,42 +188,60 @@ func (p *Pipeline) checkPlain() error {
 	return nil
 }
 
-// newRun checks the options and chooses the noise levels.
-func (p *Pipeline) newRun(ctx context.Context, t task, o *Options) (*run, error) {
+// newRun begins a call: it checks the options and chooses the noise levels. Close it.
+func (p *Pipeline) newRun(ctx context.Context, t task, o *Options) (_ *run, err error) {
 	if err := p.ready(); err != nil {
 		return nil, err
 	}
 	if ctx == nil {
 		return nil, errors.New("diffusion: have a nil context")
 	}
-	config := *p.Scheduler
-	if t == inpaint {
-		config.SkipPRKSteps = true // as diffusers does in this pipeline
+	leave, err := p.calls.Enter(nn.Goroutine())
+	if err != nil {
+		return nil, fmt.Errorf("diffusion: %w", err)
 	}
-	r := &run{Pipeline: p, task: t, begin: time.Now()}
-	var err error
-	if r.Options, err = o.withDefaults(); err != nil {
-		return nil, wrong(err)
-	}
-	if err := r.checkTask(t); err != nil {
-		return nil, wrong(err)
-	}
-	if r.Sampler, err = pointedTo(r.Sampler); err != nil {
+	r := &run{Pipeline: p, task: t, begin: time.Now(), leave: leave}
+	chosen := false // else there was an error, or a panic of NewNoise
+	defer func() {
+		if !chosen {
+			leave()
+		}
+	}()
+	if err := r.choose(o); err != nil {
 		return nil, err
 	}
-	if r.schedule, err = p.levels(&config, &r.Options); err != nil {
-		return nil, wrong(err)
+	chosen = true
+	return r, nil
+}
+
+// choose checks the options and chooses the noise levels.
+func (r *run) choose(o *Options) (err error) {
+	config := *r.Scheduler
+	if r.task == inpaint {
+		config.SkipPRKSteps = true // as diffusers does in this pipeline
+	}
+	if r.Options, err = o.withDefaults(); err != nil {
+		return wrong(err)
+	}
+	if err := r.checkTask(r.task); err != nil {
+		return wrong(err)
+	}
+	if r.Sampler, err = pointedTo(r.Sampler); err != nil {
+		return err
+	}
+	if r.schedule, err = r.levels(&config, &r.Options); err != nil {
+		return wrong(err)
 	}
 	for i := range r.Images {
 		seed := r.Seed + uint64(i)
 		r.result.Seeds = append(r.result.Seeds, seed)
 		stream, err := newStream(seed, r.NewNoise)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		r.noise = append(r.noise, stream)
 	}
-	return r, nil
+	return nil
 }
 
 // defaultSize is the size of the pictures that the model was trained on.
@@ -269,15 +298,19 @@ func (r *run) prepareUNet() error {
 	if r.net, err = r.UNet.WithTokenMerging(r.TokenMerging); err != nil {
 		return wrong(err)
 	}
-	texts := 1 // side by side
-	if r.guided() {
-		texts = 2
-	}
 	if !r.Reuse.on() {
-		return r.net.Check(texts, r.h, r.w, r.Tokenizer.MaxLength)
+		return r.net.Check(r.texts(), r.h, r.w, r.Tokenizer.MaxLength)
 	}
-	r.keeper, err = r.newKeeper(texts)
+	r.keeper, err = r.newKeeper(r.texts())
 	return err
+}
+
+// texts is how many texts the U-Net reads side by side.
+func (r *run) texts() int {
+	if r.guided() {
+		return 2
+	}
+	return 1
 }
 
 // close gives back what the run holds beside the model, once nobody uses it.
@@ -288,6 +321,10 @@ func (r *run) close() {
 	if r.keeper != nil {
 		r.keeper.close()
 	}
+	if r.claim != nil {
+		r.claim.Close()
+	}
+	r.leave()
 }
 
 // prepareImage does the same for a picture made from an image, and takes the
@@ -369,9 +406,9 @@ func (r *run) encode(ctx context.Context, text clip.Encoding, skip int) ([]float
 	var e *clip.Embeddings
 	var err error
 	if r.TextEncoder.Config.UseAttentionMask {
-		e, err = r.TextEncoder.EncodeMasked(ctx, [][]int{text.IDs}, [][]int{text.Mask}, skip)
+		e, err = r.TextEncoder.EncodeMasked(r.in(ctx), [][]int{text.IDs}, [][]int{text.Mask}, skip)
 	} else {
-		e, err = r.TextEncoder.Encode(ctx, [][]int{text.IDs}, skip)
+		e, err = r.TextEncoder.Encode(r.in(ctx), [][]int{text.IDs}, skip)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("diffusion: %w", err)
@@ -405,7 +442,7 @@ func (r *run) encodeImage(ctx context.Context, x []float32) (*vae.Posterior, err
 			return r.VAE.EncodeTiles(ctx, x, r.encodeTile)
 		}
 	}
-	posterior, err := encode(ctx, pixels)
+	posterior, err := encode(r.in(ctx), pixels)
 	if err != nil {
 		return nil, fmt.Errorf("diffusion: %w", err)
 	}
@@ -485,8 +522,8 @@ func addNoise(clean, noise []float32, sigma float64) []float32 {
 func (r *run) sample(ctx context.Context, x []float32, denoise sampler.Denoiser) error {
 	begin := time.Now()
 	steps := &sampler.Run{Sampler: r.sampler, Denoise: denoise, Sigmas: r.schedule.Sigmas, X: x, Noise: r.samplingNoise(ctx),
-		Forget: r.OnStep == nil, // only a Step can save the run
-		Facts:  r.facts,
+		Forget: r.record == 0, Limit: r.record, // only a Step can save the run
+		Facts: r.facts,
 	}
 	if r.Resume != nil {
 		if err := r.resume(steps); err != nil {
@@ -525,25 +562,23 @@ func (r *run) finish(ctx context.Context, x []float32) (*Result, error) {
 	}
 	channels := r.VAE.Config.LatentChannels
 	size := channels * r.h * r.w
-	decode := r.VAE.Decode
-	if r.decodeTile > 0 {
-		decode = func(ctx context.Context, x *tensor.Dense) (*tensor.Dense, error) {
-			return r.VAE.DecodeTiles(ctx, x, r.decodeTile)
-		}
+	decoded, err := engine.Scratch(r.VAE.Config.OutChannels*r.Height*r.Width, "a decoded picture")
+	if err != nil {
+		return nil, fmt.Errorf("diffusion: %w", err)
 	}
+	defer decoded.Free()
 	for i := range r.Images { // one by one: an image takes less memory in 8 bits
 		latents := engine.Tensor(x[i*size:(i+1)*size], 1, channels, r.h, r.w)
-		decoded, err := decode(ctx, latents)
-		if err != nil {
+		if err := r.VAE.DecodeInto(r.in(ctx), latents, decoded.Data, r.decodeTile); err != nil {
 			if ctx.Err() != nil {
 				return nil, ctx.Err()
 			}
 			return nil, fmt.Errorf("diffusion: %w", err)
 		}
-		if err := checkFinite("vae decoder", decoded.Float32s()); err != nil {
+		if err := checkFinite("vae decoder", decoded.Data); err != nil {
 			return nil, fmt.Errorf("diffusion: %w", err)
 		}
-		images, err := tensorToImages(ctx, decoded.Float32s(), 1, r.Height, r.Width)
+		images, err := tensorToImages(ctx, decoded.Data, 1, r.Height, r.Width)
 		if err != nil {
 			return nil, err
 		}

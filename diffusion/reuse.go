@@ -68,7 +68,10 @@ type keeper struct {
 	splits map[int]*unet.Split // by texts
 	memory *engine.Block
 	images []kept
-	calls  int // of the denoiser
+
+	feature, first int // numbers that are kept of an image, see kept
+
+	calls int // of the denoiser
 }
 
 // kept is what is kept of one image.
@@ -86,7 +89,7 @@ type keptState struct {
 	Reused int     `json:"reused"` // calls that reused a feature
 }
 
-// newKeeper takes the memory for the most texts side by side.
+// newKeeper returns a keeper for the most texts side by side. It has no memory yet.
 func (r *run) newKeeper(texts int) (*keeper, error) {
 	k := &keeper{Reuse: r.Reuse, most: texts, splits: map[int]*unet.Split{}, images: make([]kept, r.Images)}
 	var err error
@@ -101,28 +104,59 @@ func (r *run) newKeeper(texts int) (*keeper, error) {
 	}
 	for _, n := range needed {
 		if k.splits[n], err = r.net.Split(k.Branch, n, r.h, r.w, r.Tokenizer.MaxLength); err != nil {
-			delete(k.splits, n)
-			k.close()
 			return nil, fmt.Errorf("reuse: %w", err)
 		}
 	}
-	if err := k.alloc(k.splits[texts]); err != nil {
-		k.close()
+	s := k.splits[texts]
+	k.feature = tensor.Shape(s.FeatureShape()).TotalSize()
+	if k.Threshold > 0 {
+		shapes := s.SkipShapes()
+		k.first = tensor.Shape(shapes[len(shapes)-1]).TotalSize()
+	}
+	if err := s.Check(k.features(), keptUse); err != nil {
 		return nil, fmt.Errorf("reuse: %w", err)
 	}
 	return k, nil
 }
 
-// alloc takes the memory of what is kept between calls.
-func (k *keeper) alloc(s *unet.Split) error {
-	feature, first := tensor.Shape(s.FeatureShape()).TotalSize(), 0
-	if k.Threshold > 0 {
-		skips := s.Skips()
-		first = skips[len(skips)-1].Shape().TotalSize()
+// keptUse is what the memory is for that is kept of images.
+const keptUse = "the features that a run keeps"
+
+// features is the bytes that are kept of all images.
+func (k *keeper) features() int64 { return 4 * int64(len(k.images)) * int64(k.feature+k.first) }
+
+// held is the bytes that are kept between calls.
+func (k *keeper) held() int64 {
+	if k == nil {
+		return 0
 	}
-	var err error
-	if k.memory, err = s.Alloc(len(k.images)*(feature+first), "the features that a run keeps"); err != nil {
-		return err
+	n := k.features()
+	for _, s := range k.splits {
+		n += s.Held()
+	}
+	return n
+}
+
+// values is the most bytes that a part of the U-Net takes while it runs.
+func (k *keeper) values() (most int64, err error) {
+	for _, s := range k.splits {
+		n, err := s.Values()
+		if err != nil {
+			return 0, err
+		}
+		most = max(most, n)
+	}
+	return most, nil
+}
+
+// alloc takes the memory of what is kept between calls, which the run has claimed.
+func (k *keeper) alloc() (err error) {
+	if k == nil {
+		return nil
+	}
+	feature, first := k.feature, k.first
+	if k.memory, err = engine.Scratch(int(k.features()/4), keptUse); err != nil {
+		return fmt.Errorf("diffusion: reuse: %w", err)
 	}
 	rest := k.memory.Data
 	for i := range k.images {

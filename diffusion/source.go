@@ -223,3 +223,10 @@ func (s *source) rows(ctx context.Context, channels int, pick func(dst, row []ui
 		return nil
 	}}
 }
+
+// resizing is about how many bytes it takes to read the image in another size: a row,
+// and as many as make one of the result, see resize.
+func (s *source) resizing(width, height int) int64 {
+	kept := int64(6*(s.height/height+1)) + 1
+	return int64(s.width)*8 + min(kept, int64(s.height)+1)*int64(max(s.width, width))*4
+}

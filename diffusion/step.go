@@ -126,6 +126,9 @@ func (s Step) Preview() (images []*image.NRGBA, err error) {
 // tens of megabytes an image at 512×512 pixels.
 func (s Step) Save() (data []byte, err error) {
 	err = s.moment.during(func() error {
+		if s.moment.run.record == 0 {
+			return errors.New("diffusion: save: LoadOptions.MaxMemory has no room for what the model has computed so far")
+		}
 		if data, err = s.moment.steps.Save(); err == nil {
 			data, err = s.moment.run.keeper.save(data)
 		}

@@ -41,12 +41,17 @@ type Run struct {
 	// Steps calls the model from the start again.
 	Forget bool
 
+	// Limit is how many bytes the record may take; with a longer one the run forgets.
+	// Zero means any number.
+	Limit int64
+
 	// Facts, if not nil, returns what else decides the run, by name: the prompt, say.
 	// They are saved, and Restore refuses a run with others.
 	Facts func() map[string]string
 
 	calls []call
-	step  int // steps yielded so far
+	size  int64 // bytes of calls
+	step  int   // steps yielded so far
 }
 
 // call is what one model call did.
@@ -195,6 +200,10 @@ func (w *watch) denoise(ctx context.Context, x []float32, sigma float64) ([]floa
 		c.uncond = slices.Clone(uncond.denoised)
 	}
 	w.calls = append(w.calls, c)
+	w.size += 4 * int64(len(c.denoised)+len(c.x)+len(c.uncond))
+	if w.Limit > 0 && w.size > w.Limit {
+		w.calls, w.size, w.Forget = nil, 0, true
+	}
 	w.denoised = c.denoised
 	return c.denoised, nil
 }

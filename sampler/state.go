@@ -57,6 +57,9 @@ func (r *Run) Save() ([]byte, error) {
 	if r == nil || IsNil(r.Sampler) {
 		return nil, errors.New("sampler: save run: have no sampler")
 	}
+	if r.Forget && r.Limit > 0 {
+		return nil, fmt.Errorf("sampler: save run: have a run whose record has grown beyond its limit of %d bytes", r.Limit)
+	}
 	if r.Forget {
 		return nil, fmt.Errorf("sampler: save run: have a run that forgets what was computed")
 	}
@@ -165,7 +168,7 @@ func (r *Run) Restore(data []byte) error {
 		rest = rest[4*h.Size:]
 		return x
 	}
-	r.X, r.step, r.calls = take(), h.Step, nil
+	r.X, r.step, r.calls, r.size = take(), h.Step, nil, 4*int64(h.Size)*int64(arrays-1)
 	for i, changed := range h.Changed {
 		c := call{denoised: take()}
 		if changed {

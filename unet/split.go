@@ -186,8 +186,10 @@ type Split struct {
 	shape  shape
 	branch int
 
-	block        *engine.Block
+	claim        *engine.Claim // nil before the first Head, or if its ctx had one
+	block        *engine.Block // nil before the first Head
 	skips        []*tensor.Dense
+	skipShapes   []tensor.Shape
 	featureShape tensor.Shape
 	steering     [][]float32 // the inputs of the last Head beside the latents
 
@@ -212,7 +214,8 @@ func (s *Split) begin() error {
 
 // Split returns a Split at a skip branch, 1 to Branches()-1, for n samples of h×w
 // latents and the given number of tokens. It is an error if its parts would not
-// fit in the memory allowed.
+// fit in the memory allowed. The first Head waits for the memory, which Close gives
+// back.
 func (u *UNet) Split(branch, n, h, w, tokens int) (*Split, error) {
 	shape, err := u.shape(n, h, w, tokens)
 	if err != nil {
@@ -222,24 +225,69 @@ func (u *UNet) Split(branch, n, h, w, tokens int) (*Split, error) {
 		return nil, err
 	}
 	s := &Split{u: u, shape: shape, branch: branch}
-	shapes, err := s.shapes()
-	if err != nil {
+	if s.skipShapes, err = s.shapes(); err != nil {
 		return nil, fmt.Errorf("unet: %w", err)
 	}
-	last := shapes[len(shapes)-1].Clone()
+	last := s.skipShapes[len(s.skipShapes)-1].Clone()
 	last[3] = u.ups[len(u.ups)-branch].in
 	s.featureShape = last
-	if err := s.alloc(shapes); err != nil {
+	if err := s.Check(0, s.what()); err != nil {
 		return nil, err
 	}
+	return s, nil
+}
+
+// Check reports as an error that the parts, and n bytes that the caller keeps beside
+// them, would not fit in the memory allowed.
+func (s *Split) Check(n int64, what string) error {
+	if err := s.begin(); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
 	for _, p := range []part{head, deep, tail} {
-		what := fmt.Sprintf("a part of a prediction for latents [%d %d %d %d]", n, u.Config.InChannels, h, w)
-		if err := u.model.Check(s.key(p), s.build(p), 0, what); err != nil {
-			s.Close()
-			return nil, err
+		if err := s.u.model.Check(s.key(p), s.build(p), s.Held()+n, what); err != nil {
+			return err
 		}
 	}
-	return s, nil
+	return nil
+}
+
+// what is what the Split's memory is for.
+func (s *Split) what() string {
+	return fmt.Sprintf("a part of a prediction for latents [%d %d %d %d]", s.shape.n, s.u.Config.InChannels, s.shape.h, s.shape.w)
+}
+
+// Held returns the bytes that the Split holds from the first Head to Close.
+func (s *Split) Held() int64 { return 4 * int64(s.skipNumbers()) }
+
+func (s *Split) skipNumbers() (n int) {
+	if s == nil {
+		return 0
+	}
+	for _, shape := range s.skipShapes {
+		n += shape.TotalSize()
+	}
+	return n
+}
+
+// Values returns the bytes of intermediate values of the largest part.
+func (s *Split) Values() (most int64, err error) {
+	if err := s.begin(); err != nil {
+		return 0, err
+	}
+	defer s.mu.Unlock()
+	return s.values()
+}
+
+func (s *Split) values() (most int64, err error) {
+	for _, p := range []part{head, deep, tail} {
+		n, err := s.u.model.Values(s.key(p), s.build(p))
+		if err != nil {
+			return 0, err
+		}
+		most = max(most, n)
+	}
+	return most, nil
 }
 
 // shapes returns the shapes of the skips.
@@ -253,23 +301,40 @@ func (s *Split) shapes() ([]tensor.Shape, error) {
 	return shapes, g.Err()
 }
 
-// alloc takes the memory of the skips.
-func (s *Split) alloc(shapes []tensor.Shape) error {
-	total := 0
-	for _, shape := range shapes {
-		total += shape.TotalSize()
+// take waits for the memory of the skips and takes it.
+func (s *Split) take(ctx context.Context) error {
+	if s.block != nil {
+		return nil
+	}
+	if !s.u.model.Claimed(ctx) {
+		values, err := s.values()
+		if err != nil {
+			return err
+		}
+		if s.claim, err = s.u.model.Claim(ctx, engine.Need{What: s.what(), Held: s.Held(), Turn: values}); err != nil {
+			return err
+		}
 	}
 	var err error
-	if s.block, err = s.u.model.Alloc(total, "the skips of a divided prediction"); err != nil {
-		return err
+	if s.block, err = engine.Scratch(s.skipNumbers(), "the skips of a divided prediction"); err != nil {
+		s.release()
+		return fmt.Errorf("unet: %w", err)
 	}
 	rest := s.block.Data
-	for _, shape := range shapes {
+	for _, shape := range s.skipShapes {
 		n := shape.TotalSize()
 		s.skips = append(s.skips, engine.Tensor(rest[:n:n], shape...))
 		rest = rest[n:]
 	}
 	return nil
+}
+
+// run runs a part.
+func (s *Split) run(ctx context.Context, p part, inputs, outputs [][]float32) error {
+	if s.claim != nil {
+		ctx = s.claim.With(ctx)
+	}
+	return s.u.model.Run(ctx, s.key(p), s.build(p), inputs, outputs)
 }
 
 func (s *Split) key(p part) planKey {
@@ -284,8 +349,8 @@ func (s *Split) build(p part) nn.Build {
 		in := s.u.nodes(g, s.shape)
 		var skips []*G.Node
 		if p != head {
-			for i, t := range s.skips {
-				skips = append(skips, g.Input(fmt.Sprintf("skip%d", i), t.Shape()...))
+			for i, shape := range s.skipShapes {
+				skips = append(skips, g.Input(fmt.Sprintf("skip%d", i), shape...))
 			}
 		}
 		steer := s.u.steer(g, in)
@@ -318,16 +383,19 @@ func (s *Split) Head(ctx context.Context, in Input) error {
 		return fmt.Errorf("unet: split: have an input of %d×[%d %d] and %d tokens, want %d×[%d %d] and %d",
 			shape.n, shape.h, shape.w, shape.tokens, s.shape.n, s.shape.h, s.shape.w, s.shape.tokens)
 	}
+	if err := s.take(ctx); err != nil {
+		return err
+	}
 	s.steering = nil
 	for _, x := range inputs[1:] {
 		s.steering = append(s.steering, slices.Clone(x))
 	}
-	return s.u.model.Run(ctx, s.key(head), s.build(head), inputs, s.numbers())
+	return s.run(ctx, head, inputs, s.numbers())
 }
 
 // Skips returns the skips [N H W C] that Head computed, conv_in's first, in the
 // Split's own memory: hold the Split, and do not close it, as long as they are used.
-// Tail reads them, and Deep the last one.
+// Before the first Head there are none. Tail reads them, and Deep the last one.
 func (s *Split) Skips() []*tensor.Dense {
 	if s == nil {
 		return nil
@@ -355,7 +423,7 @@ func (s *Split) Deep(ctx context.Context, feature []float32) error {
 		return err
 	}
 	inputs := append([][]float32{s.skips[len(s.skips)-1].Float32s()}, s.steering...)
-	return s.u.model.Run(ctx, s.key(deep), s.build(deep), inputs, [][]float32{feature})
+	return s.run(ctx, deep, inputs, [][]float32{feature})
 }
 
 // Tail returns the prediction [N C H W] for the skips and a feature.
@@ -369,7 +437,7 @@ func (s *Split) Tail(ctx context.Context, feature []float32) (*tensor.Dense, err
 	}
 	out := nn.Tensor(s.shape.n, s.u.Config.OutChannels, s.shape.h, s.shape.w)
 	inputs := append(append(s.numbers(), feature), s.steering...)
-	if err := s.u.model.Run(ctx, s.key(tail), s.build(tail), inputs, [][]float32{out.Float32s()}); err != nil {
+	if err := s.run(ctx, tail, inputs, [][]float32{out.Float32s()}); err != nil {
 		return nil, err
 	}
 	return out, nil
@@ -384,6 +452,18 @@ func (s *Split) ready(feature []float32) error {
 		return fmt.Errorf("unet: split: have a feature of %d numbers, want %v", have, []int(s.featureShape))
 	}
 	return nil
+}
+
+// SkipShapes are the shapes [N H W C] of the skips.
+func (s *Split) SkipShapes() [][]int {
+	if s == nil {
+		return nil
+	}
+	var shapes [][]int
+	for _, shape := range s.skipShapes {
+		shapes = append(shapes, slices.Clone(shape))
+	}
+	return shapes
 }
 
 // FeatureShape is the shape [N H W C] of the feature that enters the tail.
@@ -421,6 +501,17 @@ func (s *Split) Close() {
 	if s.u == nil {
 		return
 	}
-	s.block.Free()
+	s.release()
 	s.u, s.skips, s.steering = nil, nil, nil
+}
+
+// release gives back what take took.
+func (s *Split) release() {
+	if s.block != nil {
+		s.block.Free()
+	}
+	if s.claim != nil {
+		s.claim.Close()
+	}
+	s.block, s.claim = nil, nil
 }

@@ -13,6 +13,7 @@ import (
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
+	"sdgo/internal/engine"
 	"sdgo/internal/nn"
 	"sdgo/internal/op"
 )
@@ -64,6 +65,11 @@ type LoadOptions struct {
 // as diffusers writes it. Options may be nil.
 func Load(dir string, o *LoadOptions) (*UNet, error) { return LoadFS(os.DirFS(dir), ".", o) }
 
+// LoadContext is [Load] that returns ctx's error soon after ctx is done.
+func LoadContext(ctx context.Context, dir string, o *LoadOptions) (*UNet, error) {
+	return LoadFSContext(ctx, os.DirFS(dir), ".", o)
+}
+
 // LoadFS loads the U-Net in the folder dir of fsys. Options may be nil.
 func LoadFS(fsys fs.FS, dir string, o *LoadOptions) (*UNet, error) {
 	return LoadFSContext(context.Background(), fsys, dir, o)
@@ -108,8 +114,17 @@ func (u *UNet) define(config []byte, p *nn.Params) (err error) {
 	return nil
 }
 
+// Memory is the account of what the model and those that share it take: in a pipeline
+// that was loaded as one, all of them.
+func (u *UNet) Memory() *engine.Memory {
+	if u.loaded() != nil {
+		return nil
+	}
+	return u.model.Memory()
+}
+
 // Close waits for calls in flight and gives the memory back. Graphs made by
-// Build must not run after it.
+// Build give an error if they run after it.
 func (u *UNet) Close() error {
 	if u.loaded() != nil {
 		return nil
@@ -226,6 +241,34 @@ func (u *UNet) Check(n, h, w, tokens int) error {
 		return err
 	}
 	return u.model.Check(u.key(s), u.build(s), 0, fmt.Sprintf("a prediction for latents [%d %d %d %d]", n, u.Config.InChannels, h, w))
+}
+
+// Values returns the bytes of intermediate values of a prediction for n samples of h×w
+// latents and the given number of tokens.
+func (u *UNet) Values(n, h, w, tokens int) (int64, error) {
+	s, err := u.shape(n, h, w, tokens)
+	if err != nil {
+		return 0, err
+	}
+	return u.model.Values(u.key(s), u.build(s))
+}
+
+// Claim is for pipelines, which claim the memory of a whole call: predictions with a ctx
+// that carries the claim take turns of it.
+func (u *UNet) Claim(ctx context.Context, need engine.Need) (*engine.Claim, error) {
+	if err := u.loaded(); err != nil {
+		return nil, err
+	}
+	return u.model.Claim(ctx, need)
+}
+
+// Spare returns how many bytes in small pieces a call could take beside its need if it
+// ran alone.
+func (u *UNet) Spare(need engine.Need) int64 {
+	if u.loaded() != nil {
+		return 0
+	}
+	return u.model.Spare(need)
 }
 
 // Plan tells how a prediction for n samples of h×w latents and the given number of

@@ -6,6 +6,7 @@ import (
 
 	"gorgonia.org/tensor"
 
+	"sdgo/internal/engine"
 	"sdgo/internal/nn"
 )
 
@@ -34,19 +35,38 @@ type plane struct {
 	h, w int
 }
 
+// planes returns the numbers of two rows of out's tiles and of a tile of in: what run
+// needs beside in and out.
+func (t *tiling) planes() (row, tile int) {
+	h := min(t.in, t.h)
+	for x := 0; t.scale(t.w-x) > 0; x += step(t.in) {
+		row += t.outC * t.scale(h) * t.scale(min(t.in, t.w-x))
+	}
+	return row, t.inC * h * min(t.in, t.w)
+}
+
 // run computes out from in tile by tile. A model maps a tile of in [C h w] to one
 // of out. Beside in and out it holds two rows of out's tiles.
 func (t *tiling) run(in, out []float32, model func(in []float32, h, w int, out []float32) error) error {
+	rowLen, tileLen := t.planes()
+	block, err := engine.Scratch(2*rowLen+tileLen, "tiles")
+	if err != nil {
+		return fmt.Errorf("vae: %w", err)
+	}
+	defer block.Free()
+	part, rows := block.Data[:tileLen], block.Data[tileLen:]
 	outH, outW := t.scale(t.h), t.scale(t.w)
 	var above []plane
 	for y := 0; t.scale(t.h-y) > 0; y += step(t.in) {
 		h := min(t.in, t.h-y)
 		var row []plane
+		free := rows[y/step(t.in)%2*rowLen:][:rowLen] // where the row above is not
 		for x := 0; t.scale(t.w-x) > 0; x += step(t.in) {
 			w := min(t.in, t.w-x)
 			tile := plane{h: t.scale(h), w: t.scale(w)}
-			tile.data = make([]float32, t.outC*tile.h*tile.w)
-			if err := model(t.cut(in, y, x, h, w), h, w, tile.data); err != nil {
+			size := t.outC * tile.h * tile.w
+			tile.data, free = free[:size:size], free[size:]
+			if err := model(t.cut(part[:0], in, y, x, h, w), h, w, tile.data); err != nil {
 				return err
 			}
 			if above != nil {
@@ -70,9 +90,8 @@ func (t *tiling) run(in, out []float32, model func(in []float32, h, w int, out [
 	return nil
 }
 
-// cut returns the part of in [C H W] that begins at (y, x).
-func (t *tiling) cut(in []float32, y, x, h, w int) []float32 {
-	part := make([]float32, 0, t.inC*h*w)
+// cut appends the part of in [C H W] that begins at (y, x) to part.
+func (t *tiling) cut(part, in []float32, y, x, h, w int) []float32 {
 	for c := range t.inC {
 		for i := range h {
 			part = append(part, in[(c*t.h+y+i)*t.w+x:][:w]...)
@@ -209,47 +228,91 @@ func (v *VAE) fit(check func(tile int) error) (tile int, err error) {
 	return 0, whole
 }
 
-// decodeImage maps the latents z [C h w] of one image, before scaling, to y.
-func (v *VAE) decodeImage(ctx context.Context, z []float32, h, w int, y []float32, tile int) error {
-	c := &v.Config
-	f := c.Factor()
-	whole := func(z []float32, h, w int, y []float32) error {
-		k := key{true, 1, h, w}
-		return v.model.Run(ctx, k, v.build(k), [][]float32{z}, [][]float32{y})
-	}
-	if tile == 0 || max(h, w) <= tile/f {
-		return whole(z, h, w, y)
-	}
-	t := tiling{in: tile / f, out: tile, inC: c.LatentChannels, outC: c.OutChannels, h: h, w: w, scale: func(n int) int { return n * f }}
-	return t.run(z, y, whole)
+// call is the work on one image of h×w, of latents to decode or pixels to encode.
+type call struct {
+	tiling
+	decode, whole bool
+	largest       key // of the runs
+	what          string
 }
 
-// encodeImage maps one image x [C h w] to moments.
-func (v *VAE) encodeImage(ctx context.Context, x []float32, h, w int, moments []float32, tile int) error {
+// call returns the work for tiles of a side in pixels, 0 for the whole. An image that
+// is no larger than a tile is done whole.
+func (v *VAE) call(decode bool, h, w, tile int) call {
 	c := &v.Config
 	f := c.Factor()
-	whole := func(x []float32, h, w int, moments []float32) error {
-		k := key{false, 1, h, w}
-		return v.model.Run(ctx, k, v.build(k), [][]float32{x}, [][]float32{moments})
-	}
-	if tile == 0 || max(h, w) <= tile {
-		return whole(x, h, w, moments)
-	}
-	t := tiling{in: tile, out: tile / f, inC: c.InChannels, outC: 2 * c.LatentChannels, h: h, w: w, scale: func(n int) int { return n / f }}
-	return t.run(x, moments, whole)
-}
-
-// check reports as an error that a run for an input of h×w, cut into tiles of
-// unit×unit if that is not 0, would not fit. Extra is the number of float32s that
-// tiles need beside a run.
-func (v *VAE) check(decode bool, h, w, unit, extra int, what string) error {
-	k := key{decode, 1, h, w}
-	if unit == 0 || max(h, w) <= unit {
-		extra = 0
+	t := call{decode: decode, largest: key{decode, 1, h, w}}
+	if decode {
+		t.tiling = tiling{in: tile / f, out: tile, inC: c.LatentChannels, outC: c.OutChannels, h: h, w: w, scale: func(n int) int { return n * f }}
+		t.what = fmt.Sprintf("decoding to %d×%d pixels%s", f*w, f*h, byTiles(tile))
 	} else {
-		k.h, k.w = min(h, unit), min(w, unit)
+		t.tiling = tiling{in: tile, out: tile / f, inC: c.InChannels, outC: 2 * c.LatentChannels, h: h, w: w, scale: func(n int) int { return n / f }}
+		t.what = fmt.Sprintf("encoding %d×%d pixels%s", w, h, byTiles(tile))
 	}
-	return v.model.Check(k, v.build(k), 4*int64(extra), what)
+	t.whole = tile == 0 || max(h, w) <= t.in
+	if !t.whole {
+		t.largest.h, t.largest.w = min(h, t.in), min(w, t.in)
+	}
+	return t
+}
+
+// beside is the bytes that tiles take beside a run: the picture and two rows of tiles.
+func (t *call) beside() int64 {
+	if t.whole {
+		return 0
+	}
+	row, tile := t.planes()
+	picture := t.inC * t.h * t.w
+	if t.decode {
+		picture = t.outC * t.scale(t.h) * t.scale(t.w)
+	}
+	return 4 * int64(picture+2*row+tile)
+}
+
+// begin waits for the memory of the work, of which small bytes are beside the runs.
+func (v *VAE) begin(ctx context.Context, t call, small int64) (context.Context, func(), error) {
+	need := engine.Need{What: t.what, Small: small, Turn: t.beside(), Short: true}
+	return v.model.Begin(ctx, need, t.largest, v.build(t.largest))
+}
+
+// image does the work on one image: from latents before scaling, or pixels, x to y.
+func (v *VAE) image(ctx context.Context, t call, x, y []float32) error {
+	run := func(x []float32, h, w int, y []float32) error {
+		k := key{t.decode, 1, h, w}
+		return v.model.Run(ctx, k, v.build(k), [][]float32{x}, [][]float32{y})
+	}
+	if t.whole {
+		return run(x, t.h, t.w, y)
+	}
+	return t.run(x, y, run)
+}
+
+// values returns the bytes that the work's turn takes.
+func (v *VAE) values(t call) (int64, error) {
+	n, err := v.model.Values(t.largest, v.build(t.largest))
+	return n + t.beside(), err
+}
+
+// DecodeValues returns the bytes of intermediate values of decoding latents of h×w by
+// tiles of a side in pixels, 0 for the whole; with tiles, those of the picture, too.
+func (v *VAE) DecodeValues(h, w, tile int) (int64, error) {
+	if err := v.checkDecode(h, w, tile); err != nil {
+		return 0, err
+	}
+	return v.values(v.call(true, h, w, tile))
+}
+
+// EncodeValues is DecodeValues for encoding images of h×w pixels.
+func (v *VAE) EncodeValues(h, w, tile int) (int64, error) {
+	if err := v.checkEncode(h, w, tile); err != nil {
+		return 0, err
+	}
+	return v.values(v.call(false, h, w, tile))
+}
+
+// check reports as an error that the work would not fit.
+func (v *VAE) check(t call) error {
+	return v.model.Check(t.largest, v.build(t.largest), t.beside(), t.what)
 }
 
 // byTiles says so in the name of some work.
@@ -280,8 +343,7 @@ func (v *VAE) checkDecode(h, w, tile int) error {
 	if err := v.checkSize(h, w, f); err != nil {
 		return err
 	}
-	extra := c.OutChannels * f * w * (f*h + 2*min(tile, f*max(h, w))) // the image, and two rows of tiles
-	return v.check(true, h, w, tile/f, extra, fmt.Sprintf("decoding to %d×%d pixels%s", f*w, f*h, byTiles(tile)))
+	return v.check(v.call(true, h, w, tile))
 }
 
 // checkEncode is check for images of h×w pixels.
@@ -300,6 +362,5 @@ func (v *VAE) checkEncode(h, w, tile int) error {
 	if err := v.checkSize(h, w, 1); err != nil {
 		return err
 	}
-	extra := c.InChannels*h*w + 2*c.LatentChannels*(w/f)*(h+2*min(tile, max(h, w)))/f
-	return v.check(false, h, w, tile, extra, fmt.Sprintf("encoding %d×%d pixels%s", w, h, byTiles(tile)))
+	return v.check(v.call(false, h, w, tile))
 }

@@ -13,6 +13,7 @@ import (
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
+	"sdgo/internal/engine"
 	"sdgo/internal/kernel"
 	"sdgo/internal/nn"
 )
@@ -54,6 +55,11 @@ type LoadOptions struct {
 // diffusers writes it. Options may be nil.
 func Load(dir string, o *LoadOptions) (*VAE, error) { return LoadFS(os.DirFS(dir), ".", o) }
 
+// LoadContext is [Load] that returns ctx's error soon after ctx is done.
+func LoadContext(ctx context.Context, dir string, o *LoadOptions) (*VAE, error) {
+	return LoadFSContext(ctx, os.DirFS(dir), ".", o)
+}
+
 // LoadFS loads the VAE in the folder dir of fsys. Options may be nil.
 func LoadFS(fsys fs.FS, dir string, o *LoadOptions) (*VAE, error) {
 	return LoadFSContext(context.Background(), fsys, dir, o)
@@ -88,8 +94,17 @@ func (v *VAE) define(config []byte, p *nn.Params) (err error) {
 	return nil
 }
 
+// Memory is the account of what the model and those that share it take: in a pipeline
+// that was loaded as one, all of them.
+func (v *VAE) Memory() *engine.Memory {
+	if v.loaded() != nil {
+		return nil
+	}
+	return v.model.Memory()
+}
+
 // Close waits for calls in flight and gives the memory back. Graphs made by
-// BuildEncoder and BuildDecoder must not run after it.
+// BuildEncoder and BuildDecoder give an error if they run after it.
 func (v *VAE) Close() error {
 	if v.loaded() != nil {
 		return nil
@@ -213,22 +228,60 @@ func (v *VAE) decode(ctx context.Context, latents *tensor.Dense, tile int) (*ten
 		return nil, err
 	}
 	s, f := latents.Shape(), c.Factor()
-	n, h, w := s[0], s[2], s[3]
-	if err := v.checkDecode(h, w, tile); err != nil {
+	if err := v.checkDecode(s[2], s[3], tile); err != nil {
 		return nil, err
 	}
-	out := nn.Tensor(n, c.OutChannels, f*h, f*w)
-	size, outSize := len(x)/n, out.DataSize()/n
+	out := nn.Tensor(s[0], c.OutChannels, f*s[2], f*s[3])
+	return out, v.decodeAll(ctx, x, s, out.Float32s(), tile)
+}
+
+// DecodeInto is Decode, or DecodeTiles unless tile is 0, to memory of the caller's: dst
+// has the size of the images.
+func (v *VAE) DecodeInto(ctx context.Context, latents *tensor.Dense, dst []float32, tile int) error {
+	if err := v.loaded(); err != nil {
+		return err
+	}
+	c := &v.Config
+	x, err := nn.Floats("vae: latents", latents, -1, c.LatentChannels, -1, -1)
+	if err != nil {
+		return err
+	}
+	if tile != 0 {
+		if err := c.CheckTile(tile); err != nil {
+			return err
+		}
+	}
+	s := latents.Shape()
+	if err := v.checkDecode(s[2], s[3], tile); err != nil {
+		return err
+	}
+	if have, want := len(dst), s[0]*c.OutChannels*c.Factor()*s[2]*c.Factor()*s[3]; have != want {
+		return fmt.Errorf("vae: images: have room for %d numbers, want %d", have, want)
+	}
+	return v.decodeAll(ctx, x, s, dst, tile)
+}
+
+// decodeAll decodes latents x of shape s, one image after the other, to y.
+func (v *VAE) decodeAll(ctx context.Context, x []float32, s tensor.Shape, y []float32, tile int) error {
+	c := &v.Config
+	n, h, w := s[0], s[2], s[3]
+	call := v.call(true, h, w, tile)
+	ctx, end, err := v.begin(ctx, call, 4*int64(len(x)/n+len(y)))
+	if err != nil {
+		return err
+	}
+	defer end()
+	size, outSize := len(x)/n, len(y)/n
 	z := make([]float32, size)
 	for i := range n {
 		for j, v := range x[i*size : (i+1)*size] {
 			z[j] = v/float32(c.ScalingFactor) + float32(c.shift())
 		}
-		if err := v.decodeImage(ctx, z, h, w, out.Float32s()[i*outSize:(i+1)*outSize], tile); err != nil {
-			return nil, err
+		if err := v.image(ctx, call, z, y[i*outSize:(i+1)*outSize]); err != nil {
+			return err
 		}
 	}
-	return out, nil
+	return nil
 }
 
 // CheckDecode reports as an error that decoding latents of h×w would not fit in
@@ -276,9 +329,15 @@ func (v *VAE) encode(ctx context.Context, images *tensor.Dense, tile int) (*Post
 		scale:  float32(c.ScalingFactor), shift: float32(c.shift()),
 	}
 	size, half := len(x)/n, p.Mean.DataSize()/n
+	call := v.call(false, h, w, tile)
+	ctx, end, err := v.begin(ctx, call, 4*int64(2*half*(n+1)))
+	if err != nil {
+		return nil, err
+	}
+	defer end()
 	moments := make([]float32, 2*half)
 	for i := range n {
-		if err := v.encodeImage(ctx, x[i*size:(i+1)*size], h, w, moments, tile); err != nil {
+		if err := v.image(ctx, call, x[i*size:(i+1)*size], moments); err != nil {
 			return nil, err
 		}
 		copy(p.Mean.Float32s()[i*half:], moments[:half])

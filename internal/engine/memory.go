@@ -10,7 +10,8 @@ import (
 // Memory counts the bytes that an engine holds and keeps them under a limit.
 type Memory struct {
 	mu     sync.Mutex
-	used   int64
+	fixed  int64 // weights, and what is held whether calls run or not
+	calls  int64 // what the engine's calls hold, and its idle machines
 	peak   int64 // the most that was used since ResetPeak
 	limit  int64
 	chosen bool // the limit is the caller's, not the machine's
@@ -40,20 +41,35 @@ func Bytes(n int64) string {
 	}
 }
 
-// fits returns a MemoryError if n more bytes do not fit, once spare of those in
-// use have been given back. It wants the lock held.
-func (m *Memory) fits(n, spare int64, what string) error {
-	if n > m.limit-(m.used-spare) {
-		return &MemoryError{What: what, Need: n, InUse: m.used - spare, Limit: m.limit}
+// fits returns a MemoryError if n bytes do not fit beside those in use. It wants the
+// lock held.
+func (m *Memory) fits(n, inUse int64, what string) error {
+	if n > m.limit-inUse {
+		return &MemoryError{What: what, Need: n, InUse: inUse, Limit: m.limit}
 	}
 	return nil
 }
 
-// check is fits without the lock held.
-func (m *Memory) check(n, spare int64, what string) error {
+// room returns the bytes that calls may hold together.
+func (m *Memory) room() int64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.fits(n, spare, what)
+	return m.limit - m.fixed
+}
+
+// alone reports as an error that n bytes would not fit even if no call held any.
+func (m *Memory) alone(n int64, what string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.fits(n, m.fixed, what)
+}
+
+// setCalls says what calls and idle machines hold.
+func (m *Memory) setCalls(n int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.calls = n
+	m.peak = max(m.peak, m.fixed+m.calls)
 }
 
 // Allowed returns the bytes that a limit of the caller's own leaves, or MaxInt64 if
@@ -64,22 +80,29 @@ func (m *Memory) Allowed() int64 {
 	if !m.chosen {
 		return math.MaxInt64
 	}
-	return m.limit - m.used
+	return m.limit - m.fixed - m.calls
 }
 
-// InUse returns the bytes that the engine holds: weights, and arenas of running and
-// idle machines.
+// Free returns the bytes that the limit leaves, the machine's if there is no other.
+func (m *Memory) Free() int64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.limit - m.fixed - m.calls
+}
+
+// InUse returns the bytes that the engine holds: weights, what calls in flight have
+// reserved, and arenas of idle machines.
 func (m *Memory) InUse() int64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.used
+	return m.fixed + m.calls
 }
 
 // ResetPeak makes Peak begin anew.
 func (m *Memory) ResetPeak() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.peak = m.used
+	m.peak = m.fixed + m.calls
 }
 
 // Peak returns the most bytes that were in use at once since ResetPeak.
@@ -93,10 +116,10 @@ func (m *Memory) Peak() int64 {
 func (m *Memory) reserve(n int64, what string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	err := m.fits(n, 0, what)
+	err := m.fits(n, m.fixed+m.calls, what)
 	if err == nil {
-		m.used += n
-		m.peak = max(m.peak, m.used)
+		m.fixed += n
+		m.peak = max(m.peak, m.fixed+m.calls)
 	}
 	return err
 }
@@ -111,35 +134,53 @@ type Block struct {
 
 // Alloc returns n zeroed float32s, or a *MemoryError.
 func (m *Memory) Alloc(n int, what string) (*Block, error) {
-	if n == 0 {
-		return &Block{free: func() {}}, nil
-	}
 	size := 4 * int64(n)
 	if err := m.reserve(size, what); err != nil {
 		return nil, err
 	}
-	release := func() {
-		m.mu.Lock()
-		m.used -= size
-		m.mu.Unlock()
+	block, err := newBlock(n, what, func() { m.release(size) })
+	if err != nil {
+		m.release(size)
 	}
+	return block, err
+}
 
+func (m *Memory) release(n int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.fixed -= n
+}
+
+// newBlock returns n zeroed float32s that are counted already. Release, if not nil,
+// is called when they go back.
+func newBlock(n int, what string, release func()) (*Block, error) {
+	if n == 0 {
+		return &Block{free: func() {}}, nil
+	}
 	data, unmap, err := mapMemory(n)
 	if err != nil {
-		release()
-		return nil, fmt.Errorf("engine: %s: allocate %s: %w", what, Bytes(size), err)
+		return nil, fmt.Errorf("engine: %s: allocate %s: %w", what, Bytes(4*int64(n)), err)
 	}
 	var once sync.Once
-	b := &Block{Data: data, free: func() { once.Do(func() { unmap(); release() }) }}
-	b.cleanup = runtime.AddCleanup(b, func(free func()) { free() }, b.free)
+	free := func() {
+		once.Do(func() {
+			unmap()
+			if release != nil {
+				release()
+			}
+		})
+	}
+	b := &Block{Data: data, free: free}
+	b.cleanup = runtime.AddCleanup(b, func(free func()) { free() }, free)
 	return b, nil
 }
+
+// Scratch returns n zeroed float32s outside the Go heap for work whose memory was
+// reserved, with a [Claim] or otherwise: they are not counted again.
+func Scratch(n int, what string) (*Block, error) { return newBlock(n, what, nil) }
 
 // Free gives the memory back. Data must not be used after it.
 func (b *Block) Free() {
 	b.Data = nil
 	b.free()
 }
-
-// defaultMemory is taken for the machine's memory where it cannot be read.
-const defaultMemory = 16 << 30

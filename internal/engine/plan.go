@@ -18,8 +18,9 @@ type Plan struct {
 	target          op.Target
 	steps           []step
 	places          map[*G.Node]place
-	arena           int         // bytes
-	dropped         atomic.Bool // no longer cached: its machines are not kept
+	arena           int          // bytes
+	scratch         atomic.Int64 // float32s for each thread; 0 before the first machine
+	dropped         atomic.Bool  // no longer cached: its machines are not kept
 }
 
 // step is one operation to run.
@@ -58,8 +59,21 @@ func NewPlanFor(target op.Target, inputs, outputs []*G.Node) (*Plan, error) {
 	return p, nil
 }
 
-// Bytes is the memory that one machine of the plan needs.
-func (p *Plan) Bytes() int64 { return int64(p.arena) }
+// Bytes is the memory that one machine of the plan needs. A nil plan needs none.
+func (p *Plan) Bytes() int64 {
+	if p == nil {
+		return 0
+	}
+	return int64(p.arena)
+}
+
+// scratchBytes is what kernels on a number of threads need beside it.
+func (p *Plan) scratchBytes(threads int) int64 {
+	if p == nil {
+		return 0
+	}
+	return float * p.scratch.Load() * int64(threads)
+}
 
 // StepInfo describes a step of a plan.
 type StepInfo struct {

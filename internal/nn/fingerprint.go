@@ -14,11 +14,11 @@ const sampled = 16
 // Fingerprint is a short text that tells models apart by their weights, of which it
 // reads a sample, and by how these are kept. It is empty for a closed model.
 func (m *Model) Fingerprint() string {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	if m.closed {
+	leave, err := m.calls.Enter("")
+	if err != nil {
 		return ""
 	}
+	defer leave()
 	h := sha256.New()
 	for _, p := range m.params.params {
 		fmt.Fprintln(h, p.key, p.shape, p.format)

@@ -19,6 +19,19 @@ type Weights struct {
 
 	mu     sync.Mutex
 	blocks []*engine.Block
+
+	use  sync.RWMutex // held for reading by graphs of callers' that run
+	gone bool
+}
+
+// Hold implements op.Owner.
+func (w *Weights) Hold() (release func(), err error) {
+	w.use.RLock()
+	if w.gone {
+		w.use.RUnlock()
+		return nil, fmt.Errorf("weights: %w", ErrClosed)
+	}
+	return w.use.RUnlock, nil
 }
 
 // alloc adds memory for a weight that is too large for its format.
@@ -32,8 +45,12 @@ func (w *Weights) alloc(n int) (*engine.Block, error) {
 	return block, err
 }
 
-// Close gives the memory back. No graph may use the weights after it.
+// Close waits for graphs that run and gives the memory back. Graphs that run later get
+// an error.
 func (w *Weights) Close() {
+	w.use.Lock()
+	defer w.use.Unlock()
+	w.gone = true
 	for _, b := range w.blocks {
 		b.Free()
 	}
@@ -58,7 +75,7 @@ func (p *Params) Load(ctx context.Context, name string, eng *engine.Engine) (*We
 	errs := make([]error, len(p.params))
 	var next atomic.Int64
 	var workers sync.WaitGroup
-	for range min(eng.Threads(), len(p.params)) {
+	for range min(eng.Threads(), len(p.params), maxLoaders) {
 		workers.Go(func() {
 			var buf []float32
 			for ctx.Err() == nil {
@@ -105,6 +122,9 @@ func (p *Params) loadError(ctx context.Context, name string, errs []error) error
 // chunk is about how many numbers are read and packed at a time: a few megabytes, so
 // that loading takes little memory beside the weights' own, and soon stops.
 const chunk = 1 << 20
+
+// maxLoaders is how many goroutines load at most: their chunks take 64 MB.
+const maxLoaders = 16
 
 // paramLoad is the loading of one parameter.
 type paramLoad struct {

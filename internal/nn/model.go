@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"sync"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -26,9 +25,6 @@ type LoadOptions struct {
 	Session   *Session
 }
 
-// ErrClosed is returned by a model that was closed.
-var ErrClosed = errors.New("the model is closed")
-
 // Model is what every model is made of: its weights, its plans by input shape
 // and the engine that runs them. It is safe for concurrent use.
 type Model struct {
@@ -38,11 +34,9 @@ type Model struct {
 	params  *Params
 	weights *Weights // nil until they are loaded
 	plans   engine.Plans
+	calls   Gate
 
 	warnings []string
-
-	mu     sync.RWMutex // held for reading during a run
-	closed bool
 }
 
 // Kind is a kind of models: its name in errors, the class that a config.json must be
@@ -131,24 +125,21 @@ func NewModel(ctx context.Context, name string, src Source, o LoadOptions, defin
 	return m, s.Load(ctx)
 }
 
-// Close waits for calls in flight and gives the model's memory back. Every later
-// call returns an error.
+// Close waits for calls in flight and gives the model's memory back. Calls that begin
+// later return ErrClosed. Any number of Closes may run at once; each returns when the
+// model is closed.
 func (m *Model) Close() error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.closed {
+	return m.calls.Close("", func() error {
+		m.eng.Forget(&m.plans)
+		if m.owns {
+			m.eng.Close()
+		}
+		if m.weights == nil { // not loaded
+			return m.params.src.Close()
+		}
+		m.weights.Close()
 		return nil
-	}
-	m.closed = true
-	m.eng.Forget(&m.plans)
-	if m.owns {
-		m.eng.Close()
-	}
-	if m.weights == nil { // not loaded
-		return m.params.src.Close()
-	}
-	m.weights.Close()
-	return nil
+	})
 }
 
 // load loads the weights and closes the files that they came from.
@@ -164,14 +155,56 @@ func (m *Model) load(ctx context.Context) error {
 	return nil
 }
 
+// insideKey marks a ctx whose runs belong to a call that has entered the model.
+type insideKey struct{ m *Model }
+
+// enter begins a call, or a run of one.
+func (m *Model) enter(ctx context.Context) (leave func(), err error) {
+	if ctx.Value(insideKey{m}) != nil {
+		return func() {}, nil
+	}
+	if leave, err = m.calls.Enter(""); err != nil {
+		return nil, fmt.Errorf("%s: %w", m.name, err)
+	}
+	return leave, nil
+}
+
+// Begin begins a call with several runs, of which the one with the key is the largest,
+// and waits for its memory: need's, to which that of the run and What are added. Runs
+// with the ctx that it returns are the call's. Call end.
+func (m *Model) Begin(ctx context.Context, need engine.Need, key any, build Build) (_ context.Context, end func(), err error) {
+	if ctx == nil {
+		return nil, nil, fmt.Errorf("%s: have a nil context", m.name)
+	}
+	leave, err := m.enter(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	plan, err := m.plan(key, build)
+	if err != nil {
+		leave()
+		return nil, nil, err
+	}
+	need.Turn += plan.Bytes()
+	inner, endTurn, err := m.eng.Begin(context.WithValue(ctx, insideKey{m}, true), need, plan)
+	if err != nil {
+		leave()
+		return nil, nil, fmt.Errorf("%s: %w", m.name, err)
+	}
+	return inner, func() { endTurn(); leave() }, nil
+}
+
 // Run computes the outputs of the graph that build makes, once for each key, for
 // the given inputs. It returns ctx's error soon after ctx is done.
 func (m *Model) Run(ctx context.Context, key any, build Build, inputs, outputs [][]float32) error {
 	if ctx == nil {
 		return fmt.Errorf("%s: have a nil context", m.name)
 	}
-	m.mu.RLock()
-	defer m.mu.RUnlock()
+	leave, err := m.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	plan, err := m.plan(key, build)
 	if err != nil {
 		return err
@@ -182,14 +215,50 @@ func (m *Model) Run(ctx context.Context, key any, build Build, inputs, outputs [
 	return nil
 }
 
+// Claim claims memory for a call that makes runs and holds more beside them.
+func (m *Model) Claim(ctx context.Context, need engine.Need) (*engine.Claim, error) {
+	if ctx == nil {
+		return nil, fmt.Errorf("%s: have a nil context", m.name)
+	}
+	c, err := m.eng.Claim(ctx, need)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", m.name, err)
+	}
+	return c, nil
+}
+
+// Spare returns how many bytes in small pieces a call could take beside its need if it
+// ran alone.
+func (m *Model) Spare(need engine.Need) int64 { return m.eng.Spare(need) }
+
+// Memory is the account of what the model and those that share it take.
+func (m *Model) Memory() *engine.Memory { return &m.eng.Memory }
+
+// Claimed says whether ctx carries a claim on the model's memory.
+func (m *Model) Claimed(ctx context.Context) bool { return m.eng.Claimed(ctx) }
+
 // Limited says whether the caller limited the memory.
 func (m *Model) Limited() bool { return m.eng.Limited() }
+
+// Values returns the bytes of intermediate values of a run with the key.
+func (m *Model) Values(key any, build Build) (int64, error) {
+	leave, err := m.enter(context.Background())
+	if err != nil {
+		return 0, err
+	}
+	defer leave()
+	plan, err := m.plan(key, build)
+	return plan.Bytes(), err
+}
 
 // Check reports as an error that a run with the key, and extra bytes that the
 // caller needs beside it, would not fit in memory.
 func (m *Model) Check(key any, build Build, extra int64, what string) error {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
+	leave, err := m.enter(context.Background())
+	if err != nil {
+		return err
+	}
+	defer leave()
 	plan, err := m.plan(key, build)
 	if err != nil {
 		return err
@@ -202,12 +271,12 @@ func (m *Model) Check(key any, build Build, extra int64, what string) error {
 
 // Alloc returns n float32s that count towards the model's limit of memory.
 func (m *Model) Alloc(n int, what string) (*engine.Block, error) {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	if m.closed {
-		return nil, fmt.Errorf("%s: %w", m.name, ErrClosed)
+	leave, err := m.enter(context.Background())
+	if err != nil {
+		return nil, err
 	}
-	block, err := m.eng.Memory.Alloc(n, what)
+	defer leave()
+	block, err := m.eng.Alloc(n, what)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", m.name, err)
 	}
@@ -218,9 +287,6 @@ func (m *Model) Alloc(n int, what string) (*engine.Block, error) {
 type Build = func() (inputs, outputs []*G.Node, err error)
 
 func (m *Model) plan(key any, build Build) (*engine.Plan, error) {
-	if m.closed {
-		return nil, fmt.Errorf("%s: %w", m.name, ErrClosed)
-	}
 	plan, err := m.plans.Get(key, build)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", m.name, err)

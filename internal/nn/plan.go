@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -47,8 +48,11 @@ func (s *Step) Time() time.Duration {
 
 // Plan returns the plan for a key.
 func (m *Model) Plan(key any, build Build) (*Plan, error) {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
+	leave, err := m.enter(context.Background())
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	plan, err := m.plan(key, build)
 	if err != nil {
 		return nil, err

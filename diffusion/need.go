@@ -1,0 +1,116 @@
+package diffusion
+
+import (
+	"context"
+	"fmt"
+
+	"sdgo/internal/engine"
+	"sdgo/sampler"
+)
+
+// What comes and goes in Go's heap counts twice: the collector lets the heap grow to
+// double of what is in use.
+const collected = 2
+
+// latentArrays is how many arrays of the latents' size count: a run has up to eight of
+// its own at once, for noise, the state, what network, guidance and denoiser return, and
+// what samplers of several steps keep.
+const latentArrays = 8 * collected
+
+// claimMemory waits until the memory of the whole call is its own; see
+// [LoadOptions].MaxMemory. Images are those that the call reads.
+func (r *run) claimMemory(ctx context.Context, images ...*source) error {
+	need, err := r.need(images)
+	if err != nil {
+		return fmt.Errorf("diffusion: %w", err)
+	}
+	if r.claim, err = r.UNet.Claim(ctx, need); err != nil {
+		return fmt.Errorf("diffusion: %w", err)
+	}
+	return r.keeper.alloc()
+}
+
+// in returns a ctx whose model runs belong to the call.
+func (r *run) in(ctx context.Context) context.Context { return r.claim.With(ctx) }
+
+// need is what the call takes of the memory.
+func (r *run) need(images []*source) (n engine.Need, err error) {
+	n.What = fmt.Sprintf("a picture of %d×%d pixels", r.Width, r.Height)
+	if r.Images > 1 {
+		n.What = fmt.Sprintf("%d pictures of %d×%d pixels", r.Images, r.Width, r.Height)
+	}
+	pixels := int64(r.Width) * int64(r.Height)
+	n.Small = latentArrays*r.latentBytes() + int64(r.Images)*4*pixels + int64(len(r.Resume))
+	if r.decodeTile == 0 { // by tiles it is part of the turn
+		n.Small += 4 * int64(r.VAE.Config.OutChannels) * pixels
+	}
+	for _, img := range images {
+		// 8-bit pixels, the tensor, and that of a masked image or a mask.
+		n.Small += collected * ((3+4*3+4*3+1)*pixels + img.resizing(r.Width, r.Height))
+	}
+	n.Held = r.keeper.held()
+	if n.Turn, err = r.largestTurn(len(images) > 0); err != nil {
+		return n, err
+	}
+	r.record = r.recordRoom(n)
+	n.Small += r.record
+	return n, nil
+}
+
+// latentBytes is the size of the latents of all images.
+func (r *run) latentBytes() int64 {
+	return 4 * int64(r.Images) * int64(r.VAE.Config.LatentChannels) * int64(r.h) * int64(r.w)
+}
+
+// largestTurn is the most bytes that a model takes while it runs. Models that were
+// loaded alone have memory of their own, of which the U-Net's is claimed here; the others
+// wait for theirs whenever they run.
+func (r *run) largestTurn(encode bool) (most int64, err error) {
+	add := func(n int64, e error) {
+		most = max(most, n)
+		if err == nil {
+			err = e
+		}
+	}
+	if r.keeper != nil {
+		add(r.keeper.values())
+	} else {
+		add(r.net.Values(r.texts(), r.h, r.w, r.Tokenizer.MaxLength))
+	}
+	if r.TextEncoder.Memory() == r.UNet.Memory() {
+		for _, skip := range []int{r.ClipSkip, 0} {
+			n, err := r.TextEncoder.Values(1, r.Tokenizer.MaxLength, skip)
+			if r.TextEncoder.Config.UseAttentionMask {
+				n *= 2 // text and padding, side by side
+			}
+			add(n, err)
+		}
+	}
+	if r.VAE.Memory() == r.UNet.Memory() {
+		add(r.VAE.DecodeValues(r.h, r.w, r.decodeTile))
+		if encode {
+			add(r.VAE.EncodeValues(r.Height, r.Width, r.encodeTile))
+		}
+	}
+	return most, err
+}
+
+// recordRoom is how many bytes the record may take from which a Step saves the run: as
+// many as two calls of the model a step need, or else as the limit allows beside n, if
+// it allows one call a step. Otherwise, and without OnStep, it is 0. It does not depend
+// on other calls.
+func (r *run) recordRoom(n engine.Need) int64 {
+	if r.OnStep == nil {
+		return 0
+	}
+	perCall := collected * 2 * r.latentBytes() // the estimate, and the state that inpainting changes
+	if sampler.NeedsUncond(r.sampler) {
+		perCall += collected * r.latentBytes()
+	}
+	once := perCall * int64(len(r.schedule.Sigmas))
+	room := min(2*once, r.UNet.Spare(n))
+	if room < once {
+		return 0
+	}
+	return room
+}

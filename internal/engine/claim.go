@@ -1,0 +1,178 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"slices"
+)
+
+// allowance is how many of the bytes that calls hold in small pieces do not count
+// towards the limit, in all calls together.
+const allowance = 16 << 20
+
+// Need is what a call takes of an engine's memory.
+type Need struct {
+	What  string // what the memory is for
+	Held  int64  // bytes from the call's beginning to its end
+	Small int64  // bytes beside them in small pieces, of which the allowance is free
+	Turn  int64  // the most that one of its turns takes
+
+	// Short says that the call ends by itself: it does not wait for its caller, nor
+	// for another call.
+	Short bool
+}
+
+// Claim is a call's share of the memory: what it holds from its beginning to its end,
+// and the right to take turns, one after the other, of the size that it has named.
+//
+// Nothing waits for memory that waits itself. A call begins when, beside what those
+// that have begun hold until they end, there is room for the largest turn of any of
+// them; so whatever they hold, each gets its turns, and ends. A turn waits for nothing
+// while it lasts.
+//
+// Calls begin by order of arrival, and so do turns: the first in the queue keeps what
+// becomes free, and none that came later passes. There is one exception: a short call
+// may pass the first in the queue while that waits for longer ones, for it may be made
+// within one of those, which would never end.
+type Claim struct {
+	e     *Engine
+	need  Need
+	begun chan struct{} // closed when the call may begin
+	state claimState
+}
+
+type claimState int
+
+const (
+	queued   claimState = iota // waits
+	reserved                   // what it holds is counted, but turns of others still take it
+	running
+	ended
+)
+
+// ErrEnded is returned for work on behalf of a call that has ended.
+var ErrEnded = errors.New("engine: the call has ended")
+
+// Claim waits until the call may begin. It returns a *MemoryError at once if the call
+// could not even run alone, and ctx's error when ctx is done. Close the claim when the
+// call ends.
+func (e *Engine) Claim(ctx context.Context, need Need) (*Claim, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if err := e.Memory.alone(need.Held+counted(need.Small)+need.Turn, need.What); err != nil {
+		return nil, err
+	}
+	c := &Claim{e: e, need: need, begun: make(chan struct{})}
+	e.mu.Lock()
+	e.queue = append(e.queue, c)
+	e.dispatch()
+	e.mu.Unlock()
+	select {
+	case <-c.begun:
+		return c, nil
+	default:
+	}
+	select {
+	case <-c.begun:
+		return c, nil
+	case <-ctx.Done():
+		c.Close()
+		return nil, ctx.Err()
+	}
+}
+
+// Spare returns how many bytes in small pieces a call could take beside its need if it
+// ran alone.
+func (e *Engine) Spare(n Need) int64 {
+	return e.Memory.room() - n.Held - n.Turn + allowance - n.Small
+}
+
+// Close gives the claim's memory back.
+func (c *Claim) Close() {
+	e := c.e
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	switch c.state {
+	case ended:
+		return
+	case queued:
+		e.queue = slices.DeleteFunc(e.queue, func(o *Claim) bool { return o == c })
+	default:
+		e.claims = slices.DeleteFunc(e.claims, func(o *Claim) bool { return o == c })
+		e.held -= c.need.Held
+		e.small -= c.need.Small
+	}
+	c.state = ended
+	e.dispatch()
+}
+
+// counted is the part of bytes in small pieces that counts towards the limit.
+func counted(small int64) int64 { return max(0, small-allowance) }
+
+// base is what calls hold beside their turns.
+func (e *Engine) base() int64 { return e.held + counted(e.small) }
+
+// admissible says whether a call can begin, and every call that has begun still gets
+// its turns. Without short says: if no short ones were among them.
+func (e *Engine) admissible(c *Claim, withoutShort bool) bool {
+	held, small, turn := c.need.Held, c.need.Small, c.need.Turn
+	for _, o := range e.claims {
+		if withoutShort && o.need.Short {
+			continue
+		}
+		held += o.need.Held
+		small += o.need.Small
+		turn = max(turn, o.need.Turn)
+	}
+	return held+counted(small)+turn <= e.Memory.room()
+}
+
+// admit takes calls from the queue that can begin.
+func (e *Engine) admit() {
+	var first *Claim // that cannot
+	pass := true
+	e.queue = slices.DeleteFunc(e.queue, func(c *Claim) bool {
+		switch {
+		case first != nil && !(pass && c.need.Short):
+			return false
+		case e.admissible(c, false):
+			c.state = reserved
+			e.claims = append(e.claims, c)
+			e.held += c.need.Held
+			e.small += c.need.Small
+			return true
+		case first == nil:
+			first = c
+			pass = !e.admissible(c, true) // else it waits for short ones alone
+		}
+		return false
+	})
+}
+
+// dispatch lets calls and turns begin for which there is room, and drops idle machines
+// whose memory is wanted. It wants the lock held, and is called whenever anything has
+// changed.
+func (e *Engine) dispatch() {
+	e.admit()
+	room := e.Memory.room() - e.base()
+	if e.taken+e.scratch <= room || e.turns == 0 {
+		for _, c := range e.claims {
+			if c.state == reserved {
+				c.state = running
+				close(c.begun)
+			}
+		}
+	}
+	for len(e.waiting) > 0 {
+		t := e.waiting[0]
+		if e.turns > 0 && e.taken+e.scratch+t.bytes+t.plan.scratchBytes(e.Threads()) > room {
+			break
+		}
+		e.waiting = slices.Delete(e.waiting, 0, 1)
+		e.begin(t, room)
+	}
+	e.trim(room - e.taken - e.scratch)
+	// A call that has not quite begun holds nothing yet.
+	e.Memory.setCalls(min(e.base()+e.taken+e.idleArenas, e.Memory.room()))
+}

@@ -1,0 +1,60 @@
+package engine
+
+import (
+	"sync"
+
+	G "gorgonia.org/gorgonia"
+)
+
+// planLimit is how many plans a cache keeps: a plan is a megabyte at most.
+const planLimit = 16
+
+// Plans caches a model's plans by the shapes of its inputs. The zero value is
+// empty. It is safe for concurrent use.
+type Plans struct {
+	mu    sync.Mutex
+	plans map[any]*Plan
+	used  []any // keys, the longest unused first
+}
+
+// Get returns the plan for the key, building it if need be.
+func (c *Plans) Get(key any, build func() (inputs, outputs []*G.Node, err error)) (*Plan, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i, k := range c.used {
+		if k == key {
+			c.used = append(append(c.used[:i:i], c.used[i+1:]...), key)
+			return c.plans[key], nil
+		}
+	}
+	inputs, outputs, err := build()
+	if err != nil {
+		return nil, err
+	}
+	p, err := NewPlan(inputs, outputs)
+	if err != nil {
+		return nil, err
+	}
+	if c.plans == nil {
+		c.plans = make(map[any]*Plan)
+	}
+	if len(c.used) == planLimit {
+		c.plans[c.used[0]].dropped.Store(true)
+		delete(c.plans, c.used[0])
+		c.used = c.used[1:]
+	}
+	c.plans[key] = p
+	c.used = append(c.used, key)
+	return p, nil
+}
+
+// Forget empties the cache and drops the idle machines of its plans.
+func (e *Engine) Forget(c *Plans) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, p := range c.plans {
+		p.dropped.Store(true)
+	}
+	c.plans, c.used = nil, nil
+	e.dropIf(func(m *Machine) bool { return m.plan.dropped.Load() })
+}

@@ -1,0 +1,163 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+)
+
+// Turn is the time in which a call may use memory beside what it holds: for a run of a
+// plan, or for several of which none needs more than the first. One goroutine may use
+// it at a time.
+type Turn struct {
+	c       *Claim
+	plan    *Plan // of the largest run; nil if there is none
+	bytes   int64 // that it takes: the arena's and others
+	scratch int64 // of the kernels, beside them
+	begun   chan struct{}
+	granted bool
+	machine *Machine // nil before the first run
+}
+
+// Turn waits for a turn of the plan's bytes and extra ones, together no more than the
+// claim named. The plan may be nil. End the turn.
+func (c *Claim) Turn(ctx context.Context, p *Plan, extra int64) (*Turn, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	e := c.e
+	t := &Turn{c: c, plan: p, bytes: p.Bytes() + extra, begun: make(chan struct{})}
+	e.mu.Lock()
+	switch {
+	case c.state != running:
+		e.mu.Unlock()
+		return nil, ErrEnded
+	case t.bytes > c.need.Turn:
+		e.mu.Unlock()
+		return nil, fmt.Errorf("engine: internal error: %s: have a turn of %d bytes, want at most %d", c.need.What, t.bytes, c.need.Turn)
+	}
+	e.waiting = append(e.waiting, t)
+	e.dispatch()
+	e.mu.Unlock()
+	select {
+	case <-t.begun:
+		return t, nil
+	default:
+	}
+	select {
+	case <-t.begun:
+		return t, nil
+	case <-ctx.Done():
+		t.End()
+		return nil, ctx.Err()
+	}
+}
+
+// begin lets the turn begin. An idle machine of its plan is its own then; where the
+// memory is short, so is the arena of another that is large enough: plans that run in
+// turn would else wait for fresh pages each time.
+func (e *Engine) begin(t *Turn, room int64) {
+	t.granted = true
+	t.scratch = t.plan.scratchBytes(e.Threads())
+	e.turns++
+	if t.plan != nil {
+		e.reuse(t, room)
+	}
+	e.taken += t.bytes
+	e.scratch += t.scratch
+	close(t.begun)
+}
+
+// reuse takes an idle machine for the turn, if there is one.
+func (e *Engine) reuse(t *Turn, room int64) {
+	short := e.idleBytes+t.bytes > idleLimit || e.taken+e.scratch+e.idleBytes+t.bytes > room
+	found, most := -1, int64(0)
+	for i, m := range e.idle {
+		more := m.arenaBytes() - t.plan.Bytes() // as an arena that was another's may have
+		if more < 0 || more > t.plan.Bytes() || more > 0 && e.taken+e.scratch+t.bytes+t.scratch+more > room {
+			continue
+		}
+		if m.plan == t.plan || short && found < 0 {
+			found, most = i, more
+		}
+		if m.plan == t.plan {
+			break
+		}
+	}
+	if found >= 0 {
+		t.machine = e.idle[found]
+		t.bytes += most
+		e.forget(found)
+	}
+}
+
+// bind returns the turn's machine for a plan, which is the turn's or needs no more.
+func (t *Turn) bind(p *Plan) (*Machine, error) {
+	m := t.machine
+	if m != nil && m.plan == p {
+		return m, nil
+	}
+	t.machine = nil
+	var arena *Block
+	if m != nil && m.arenaBytes() >= p.Bytes() {
+		arena = m.arena
+	} else {
+		if m != nil {
+			m.Close()
+		}
+		var err error
+		if arena, err = newBlock(p.arena/float, arenaUse, nil); err != nil {
+			return nil, err
+		}
+	}
+	m, err := p.bind(arena, t.c.e.threads)
+	if err != nil {
+		return nil, err
+	}
+	m.trace = t.c.e.trace
+	t.machine = m
+	return m, nil
+}
+
+// End ends the turn. Its machine is kept for the next turn of its plan, unless that is
+// no longer cached or the machine is large; machines that were not used for longer give
+// way.
+func (t *Turn) End() {
+	e := t.c.e
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if t.granted {
+		e.turns--
+		e.taken -= t.bytes
+		e.scratch -= t.scratch
+		if t.machine != nil {
+			e.keep(t.machine)
+			t.machine = nil
+		}
+	} else {
+		e.waiting = slices.DeleteFunc(e.waiting, func(o *Turn) bool { return o == t })
+	}
+	e.dispatch()
+}
+
+// run computes the plan's outputs from inputs given in order and copies them to
+// outputs.
+func (t *Turn) run(ctx context.Context, p *Plan, inputs, outputs [][]float32) error {
+	m, err := t.bind(p)
+	if err != nil {
+		return err
+	}
+	for i, in := range inputs {
+		if have, want := len(in), len(m.Input(i)); have != want {
+			return fmt.Errorf("engine: input %d: have %d elements, want %d", i, have, want)
+		}
+		copy(m.Input(i), in)
+	}
+	if err := m.Run(ctx); err != nil {
+		return err
+	}
+	for i, out := range outputs {
+		copy(out, m.Output(i))
+	}
+	return nil
+}
