@@ -76,6 +76,12 @@ func LoadTextEncoder(dir string, o *LoadOptions) (*TextEncoder, error) {
 	return LoadTextEncoderFS(os.DirFS(dir), ".", o)
 }
 
+// LoadTextEncoderContext is [LoadTextEncoder] that returns ctx's error soon after ctx
+// is done.
+func LoadTextEncoderContext(ctx context.Context, dir string, o *LoadOptions) (*TextEncoder, error) {
+	return LoadTextEncoderFSContext(ctx, os.DirFS(dir), ".", o)
+}
+
 // LoadTextEncoderFS loads the text encoder in the folder dir of fsys. Options may
 // be nil.
 func LoadTextEncoderFS(fsys fs.FS, dir string, o *LoadOptions) (*TextEncoder, error) {

@@ -65,6 +65,11 @@ type LoadOptions struct {
 // as diffusers writes it. Options may be nil.
 func Load(dir string, o *LoadOptions) (*UNet, error) { return LoadFS(os.DirFS(dir), ".", o) }
 
+// LoadContext is [Load] that returns ctx's error soon after ctx is done.
+func LoadContext(ctx context.Context, dir string, o *LoadOptions) (*UNet, error) {
+	return LoadFSContext(ctx, os.DirFS(dir), ".", o)
+}
+
 // LoadFS loads the U-Net in the folder dir of fsys. Options may be nil.
 func LoadFS(fsys fs.FS, dir string, o *LoadOptions) (*UNet, error) {
 	return LoadFSContext(context.Background(), fsys, dir, o)
