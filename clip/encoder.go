@@ -169,7 +169,7 @@ func (e *TextEncoder) Memory() *engine.Memory {
 }
 
 // Close waits for calls in flight and gives the memory back. Graphs made by Build
-// must not run after it.
+// give an error if they run after it.
 func (e *TextEncoder) Close() error {
 	if e.ready() != nil {
 		return nil

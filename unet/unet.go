@@ -124,7 +124,7 @@ func (u *UNet) Memory() *engine.Memory {
 }
 
 // Close waits for calls in flight and gives the memory back. Graphs made by
-// Build must not run after it.
+// Build give an error if they run after it.
 func (u *UNet) Close() error {
 	if u.loaded() != nil {
 		return nil

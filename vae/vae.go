@@ -104,7 +104,7 @@ func (v *VAE) Memory() *engine.Memory {
 }
 
 // Close waits for calls in flight and gives the memory back. Graphs made by
-// BuildEncoder and BuildDecoder must not run after it.
+// BuildEncoder and BuildDecoder give an error if they run after it.
 func (v *VAE) Close() error {
 	if v.loaded() != nil {
 		return nil
