@@ -44,8 +44,8 @@ type LoadOptions struct {
 	Precision string
 	// Threads is the number of goroutines of a run. Zero means GOMAXPROCS.
 	Threads int
-	// MaxMemory limits the bytes of weights and intermediate values. Zero means
-	// the machine's memory.
+	// MaxMemory limits the bytes of weights and intermediate values. Zero means the
+	// memory of the machine or its container. Calls wait for it by order of arrival.
 	MaxMemory int64
 	// Session is set by the pipeline, whose models share one; else it is nil.
 	Session *nn.Session
@@ -98,7 +98,8 @@ func (v *VAE) Memory() *engine.Memory {
 	return v.model.Memory()
 }
 
-// Close waits for calls in flight and gives the memory back. Graphs made by
+// Close waits for calls in flight and gives the memory back; later calls return an
+// error that wraps diffusion.ErrClosed. Any number of Closes may run at once. Graphs made by
 // BuildEncoder and BuildDecoder must not run after it.
 func (v *VAE) Close() error {
 	if v.loaded() != nil {
