@@ -76,6 +76,12 @@ func LoadTextEncoder(dir string, o *LoadOptions) (*TextEncoder, error) {
 	return LoadTextEncoderFS(os.DirFS(dir), ".", o)
 }
 
+// LoadTextEncoderContext is [LoadTextEncoder] that returns ctx's error soon after ctx
+// is done.
+func LoadTextEncoderContext(ctx context.Context, dir string, o *LoadOptions) (*TextEncoder, error) {
+	return LoadTextEncoderFSContext(ctx, os.DirFS(dir), ".", o)
+}
+
 // LoadTextEncoderFS loads the text encoder in the folder dir of fsys. Options may
 // be nil.
 func LoadTextEncoderFS(fsys fs.FS, dir string, o *LoadOptions) (*TextEncoder, error) {
@@ -162,9 +168,10 @@ func (e *TextEncoder) Memory() *engine.Memory {
 	return e.model.Memory()
 }
 
-// Close waits for calls in flight and gives the memory back; later calls return an
-// error that wraps diffusion.ErrClosed. Any number of Closes may run at once. Graphs made by Build
-// must not run after it.
+// Close waits for calls in flight and gives the memory back. Graphs made by Build
+// give an error if they run after it.
+// Calls that begin later return an error that wraps diffusion.ErrClosed. Any number of
+// Closes may run at once.
 func (e *TextEncoder) Close() error {
 	if e.ready() != nil {
 		return nil

@@ -66,6 +66,19 @@ func TestManyAddedTokens(t *testing.T) {
 	assert.Less(t, time.Since(begin), manyTokens)
 }
 
+// A token that takes the white space around it reads a long run of it once.
+func TestManySpaces(t *testing.T) {
+	files := unpack(t, "tiny")
+	files["tokenizer_config.json"] = &fstest.MapFile{Data: []byte(`{"added_tokens_decoder": {
+		"1000": {"content": " ", "lstrip": true, "normalized": false}, "1001": {"content": "\t", "rstrip": true, "normalized": false}}}`)}
+	tok, err := LoadTokenizer(files, ".")
+	require.NoError(t, err)
+	begin := time.Now()
+	assert.Len(t, tok.Tokens(strings.Repeat(" ", 1<<20)), 1<<20)
+	assert.Len(t, tok.Tokens(strings.Repeat("\t", 1<<20)), 1)
+	assert.Less(t, time.Since(begin), manyTokens)
+}
+
 // The matcher finds what looking for every pattern finds.
 func TestMatcher(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))

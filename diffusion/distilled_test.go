@@ -72,6 +72,21 @@ func TestDistilledGuidance(t *testing.T) {
 	assert.Equal(t, single.Parts[1].Values, plan.Parts[1].Values)
 }
 
+// The condition is read in every precision.
+func TestDistilledPrecisions(t *testing.T) {
+	folder := golden.Folder(t, "lcm-time-cond")
+	for _, precision := range []string{Float16, BFloat16, Int8} {
+		p := loadFolder(t, folder, &LoadOptions{Precision: precision})
+		var pixels [][]byte
+		for _, scale := range []float64{2, 8} {
+			result, err := p.TextToImage(t.Context(), "a red house", &Options{Steps: 1, Width: 64, Height: 64, Guidance: scale})
+			require.NoError(t, err)
+			pixels = append(pixels, result.Images[0].Pix)
+		}
+		assert.NotEqual(t, pixels[0], pixels[1], precision)
+	}
+}
+
 func TestDistilledErrors(t *testing.T) {
 	p := loadFolder(t, golden.Folder(t, "lcm-time-cond"), nil)
 	for _, tt := range []struct {

@@ -1,6 +1,7 @@
 package diffusion
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -89,6 +90,14 @@ func TestOtherPipelines(t *testing.T) {
 	}
 	_, err := LoadFS(model, nil)
 	assert.ErrorContains(t, err, "there is no text_encoder")
+
+	many := make(map[string]string)
+	for i := range maxParts {
+		many[fmt.Sprint("part", i)] = part("UNet2DModel")
+	}
+	model["model_index.json"] = setKeys(t, model, "model_index.json", many)
+	_, err = LoadFS(model, nil)
+	assert.ErrorContains(t, err, "want at most 1000")
 }
 
 // Another model in the place of a part.

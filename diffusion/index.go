@@ -14,7 +14,10 @@ import (
 	"sdgo/internal/regular"
 )
 
-const indexFile = "model_index.json"
+const (
+	indexFile = "model_index.json"
+	maxParts  = 1000 // the largest pipelines of diffusers have 20
+)
 
 // index is a pipeline's model_index.json: which class each part has. The pipeline's
 // own class says what task it was saved for, which does not matter here.
@@ -59,6 +62,9 @@ func readIndex(ctx context.Context, fsys fs.FS) (*index, error) {
 	var keys map[string]json.RawMessage
 	if err := loader.ReadJSON(ctx, fsys, indexFile, &keys); err != nil {
 		return nil, err
+	}
+	if len(keys) > maxParts {
+		return nil, fmt.Errorf("%s: have %d keys, want at most %d", indexFile, len(keys), maxParts)
 	}
 	x := &index{parts: make(map[string]string)}
 	var err error

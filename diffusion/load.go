@@ -154,38 +154,11 @@ func LoadFSContext(ctx context.Context, fsys fs.FS, o *LoadOptions) (_ *Pipeline
 			p.Close()
 		}
 	}()
-	schedule, err := loadScheduler(ctx, fsys, index)
-	if err != nil {
-		return nil, fmt.Errorf("diffusion: load: %w", err)
-	}
-	if p.Tokenizer, err = clip.LoadTokenizerContext(ctx, fsys, "tokenizer"); err != nil {
-		return nil, fmt.Errorf("diffusion: load: %w", err)
-	}
 	session := nn.NewSession(eng)
 	session.Hold()
-	variants, err := chooseVariants(fsys, o.Variant)
-	if err != nil {
+	if err = p.loadParts(ctx, fsys, index, o, session); err != nil {
 		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}
-	options := func(part string) clip.LoadOptions {
-		return clip.LoadOptions{Variant: variants[part], Precision: o.Precision, Session: session}
-	}
-	text, net, autoencoder := options("text_encoder"), unet.LoadOptions(options("unet")), vae.LoadOptions(options("vae"))
-	if p.TextEncoder, err = clip.LoadTextEncoderFSContext(ctx, fsys, "text_encoder", &text); err != nil {
-		return nil, fmt.Errorf("diffusion: load: %w", err)
-	}
-	if p.UNet, err = unet.LoadFSContext(ctx, fsys, "unet", &net); err != nil {
-		return nil, fmt.Errorf("diffusion: load: %w", err)
-	}
-	if p.VAE, err = vae.LoadFSContext(ctx, fsys, "vae", &autoencoder); err != nil {
-		return nil, fmt.Errorf("diffusion: load: %w", err)
-	}
-	p.Scheduler = p.corrected(schedule)
-	p.Warnings = append(p.Warnings, index.warnings...)
-	p.warn("scheduler/scheduler_config.json: ", schedule.Warnings)
-	p.warn("text_encoder/", p.TextEncoder.Config.Warnings)
-	p.warn("unet/", p.UNet.Config.Warnings)
-	p.warn("vae/", p.VAE.Config.Warnings)
 	if err = p.check(); err != nil {
 		return nil, err
 	}
@@ -197,6 +170,41 @@ func LoadFSContext(ctx context.Context, fsys fs.FS, o *LoadOptions) (_ *Pipeline
 		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}
 	return p, nil
+}
+
+// loadParts loads what the index names; the session holds the weights back.
+func (p *Pipeline) loadParts(ctx context.Context, fsys fs.FS, x *index, o *LoadOptions, session *nn.Session) error {
+	schedule, err := loadScheduler(ctx, fsys, x)
+	if err != nil {
+		return err
+	}
+	if p.Tokenizer, err = clip.LoadTokenizerContext(ctx, fsys, "tokenizer"); err != nil {
+		return err
+	}
+	variants, err := chooseVariants(fsys, o.Variant)
+	if err != nil {
+		return err
+	}
+	options := func(part string) clip.LoadOptions {
+		return clip.LoadOptions{Variant: variants[part], Precision: o.Precision, Session: session}
+	}
+	text, net, autoencoder := options("text_encoder"), unet.LoadOptions(options("unet")), vae.LoadOptions(options("vae"))
+	if p.TextEncoder, err = clip.LoadTextEncoderFSContext(ctx, fsys, "text_encoder", &text); err != nil {
+		return err
+	}
+	if p.UNet, err = unet.LoadFSContext(ctx, fsys, "unet", &net); err != nil {
+		return err
+	}
+	if p.VAE, err = vae.LoadFSContext(ctx, fsys, "vae", &autoencoder); err != nil {
+		return err
+	}
+	p.Scheduler = p.corrected(schedule)
+	p.Warnings = x.warnings
+	p.warn("scheduler/scheduler_config.json: ", schedule.Warnings)
+	p.warn("text_encoder/", p.TextEncoder.Config.Warnings)
+	p.warn("unet/", p.UNet.Config.Warnings)
+	p.warn("vae/", p.VAE.Config.Warnings)
+	return nil
 }
 
 // loadScheduler reads the scheduler's config, whose class the index names.
@@ -214,14 +222,11 @@ func loadScheduler(ctx context.Context, fsys fs.FS, x *index) (*scheduler.Config
 	return c, err
 }
 
-// warn keeps the warnings of a file or folder: the first 20, and how many follow.
+// warn keeps the warnings of a file or folder, of which there are few: the readers of
+// the files see to that.
 func (p *Pipeline) warn(prefix string, warnings []string) {
-	const most = 20
-	for _, w := range warnings[:min(len(warnings), most)] {
+	for _, w := range warnings {
 		p.Warnings = append(p.Warnings, prefix+w)
-	}
-	if n := len(warnings); n > most {
-		p.Warnings = append(p.Warnings, fmt.Sprintf("%s%d more like these", prefix, n-most))
 	}
 }
 
@@ -251,57 +256,6 @@ func New(tokenizer *clip.Tokenizer, text *clip.TextEncoder, u *unet.UNet, v *vae
 	}
 	p.Scheduler = p.corrected(s)
 	return p, nil
-}
-
-// corrected returns c with what diffusers' pipelines correct in old configs when
-// they are made: leading timesteps begin at 1, and latents, unlike pixels, are not
-// clipped. Its pipeline for inpainting leaves clipping as it is.
-func (p *Pipeline) corrected(c *scheduler.Config) *scheduler.Config {
-	fixed := *c
-	fixed.StepsOffset = 1
-	if !p.trainedToInpaint() {
-		fixed.ClipSample = false
-	}
-	return &fixed
-}
-
-// trainedToInpaint says whether the U-Net sees a mask and the masked latents, too.
-func (p *Pipeline) trainedToInpaint() bool {
-	return p.UNet.Config.InChannels == 2*p.VAE.Config.LatentChannels+1
-}
-
-// check wants the parts to fit together.
-func (p *Pipeline) check() error {
-	if have, want := p.UNet.Config.CrossAttentionDim.At(0), p.TextEncoder.Config.HiddenSize; have != want {
-		return fmt.Errorf("diffusion: the U-Net reads text of width %d (cross_attention_dim), the text encoder writes %d (hidden_size)", have, want)
-	}
-	if have, want := p.UNet.Config.OutChannels, p.VAE.Config.LatentChannels; have != want {
-		return fmt.Errorf("diffusion: the U-Net writes %d channels (out_channels), the VAE reads %d (latent_channels)", have, want)
-	}
-	if err := p.checkInput(); err != nil {
-		return err
-	}
-	if p.UNet.Config.NumClassEmbeds != nil {
-		return fmt.Errorf("diffusion: the U-Net has class labels (num_class_embeds), which this pipeline does not give it")
-	}
-	return p.checkLength()
-}
-
-// checkInput wants the U-Net to read latents, or a mask and masked latents beside them.
-func (p *Pipeline) checkInput() error {
-	have, latents := p.UNet.Config.InChannels, p.VAE.Config.LatentChannels
-	what := ""
-	switch have {
-	case latents, 2*latents + 1:
-		return nil
-	case latents + 1:
-		what = ": this is a model for depth to image"
-	case latents + 3:
-		what = ": this is an upscaler, which reads a small image"
-	case 2 * latents:
-		what = ": this model reads another image's latents, as InstructPix2Pix, Zero123 and Marigold do"
-	}
-	return fmt.Errorf("diffusion: the U-Net reads %d channels (in_channels), want %d, the VAE's latents, or %d for inpainting%s", have, latents, 2*latents+1, what)
 }
 
 // ErrClosed is wrapped by the errors of calls that begin after Close.

@@ -33,6 +33,9 @@ func Limited(denoise Denoiser, limit Limit) Denoiser {
 	}
 	var bounded, uncond []float32
 	return func(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
+		if denoise == nil || ctx == nil {
+			return nil, errors.New("sampler: have no Denoiser or a nil context")
+		}
 		if err := limit.check("limit", len(x)); err != nil {
 			return nil, err
 		}

@@ -106,7 +106,7 @@ func (p plmsPlan) begin(ctx context.Context, name string, denoise Denoiser, x []
 		if calls <= p.rungeKutta {
 			return nil, fmt.Errorf("sampler: %s: have %d sigmas, want more than %d", name, len(p.sigmas), p.rungeKutta+1)
 		}
-		repeats = func(i int) bool { return i%2 == 0 && i <= p.rungeKutta }
+		repeats = func(i int) bool { return i <= p.rungeKutta } // with a stride of one, also the middle and the end of a step
 	}
 	if err := checkSigmas(name, p.sigmas, repeats); err != nil {
 		return nil, err

@@ -35,6 +35,9 @@ func (s Restart) Sample(ctx context.Context, denoise Denoiser, x []float32, sigm
 		return fmt.Errorf("sampler: restart: have %d times, %d steps, from %g to %g, want none of them negative and no more than 1000 times 10000", s.Times, s.Steps, s.Low, s.High)
 	}
 	hops := s.plan(sigmas)
+	if hops == nil {
+		return fmt.Errorf("sampler: restart: have %d steps of coming down again, want at most %d of the run's %d", s.Steps, len(sigmas)-3, len(sigmas)-1)
+	}
 	for i, hop := range hops {
 		if i > 0 && hop[0] > hops[i-1][1] {
 			if err := needNoise("restart", noise); err != nil {
@@ -77,7 +80,8 @@ func (s Restart) Sample(ctx context.Context, denoise Denoiser, x []float32, sigm
 	return ctx.Err()
 }
 
-// plan lists the levels of every step, from and to.
+// plan lists the levels of every step, from and to. It is nil if the steps of coming
+// down again leave none to come down.
 func (s Restart) plan(sigmas []float64) [][2]float64 {
 	steps := len(sigmas) - 1
 	inner := 9
@@ -88,6 +92,9 @@ func (s Restart) plan(sigmas []float64) [][2]float64 {
 		s.Times = 1
 		if steps >= 36 {
 			inner, s.Times = steps/4, 2
+		}
+		if steps-inner*s.Times < 2 {
+			return nil
 		}
 		sigmas = append(karras(sigmas[steps-1], sigmas[0], steps-inner*s.Times), 0)
 	}

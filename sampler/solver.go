@@ -194,7 +194,7 @@ func Named(name string, s Solver) (Sampler, error) {
 // thresholding. [DDIM] has a Limit of its own, which stays if it is set; [TCD] has no
 // bounds, as in diffusers, whatever its config says.
 func Bounded(sampler Sampler, s Solver) Sampler {
-	if !s.limit().on() {
+	if IsNil(sampler) || !s.limit().on() {
 		return sampler
 	}
 	switch own := sampler.(type) {

@@ -65,6 +65,11 @@ type LoadOptions struct {
 // as diffusers writes it. Options may be nil.
 func Load(dir string, o *LoadOptions) (*UNet, error) { return LoadFS(os.DirFS(dir), ".", o) }
 
+// LoadContext is [Load] that returns ctx's error soon after ctx is done.
+func LoadContext(ctx context.Context, dir string, o *LoadOptions) (*UNet, error) {
+	return LoadFSContext(ctx, os.DirFS(dir), ".", o)
+}
+
 // LoadFS loads the U-Net in the folder dir of fsys. Options may be nil.
 func LoadFS(fsys fs.FS, dir string, o *LoadOptions) (*UNet, error) {
 	return LoadFSContext(context.Background(), fsys, dir, o)
@@ -118,9 +123,10 @@ func (u *UNet) Memory() *engine.Memory {
 	return u.model.Memory()
 }
 
-// Close waits for calls in flight and gives the memory back; later calls return an
-// error that wraps diffusion.ErrClosed. Any number of Closes may run at once. Graphs made by
-// Build must not run after it.
+// Close waits for calls in flight and gives the memory back. Graphs made by
+// Build give an error if they run after it.
+// Calls that begin later return an error that wraps diffusion.ErrClosed. Any number of
+// Closes may run at once.
 func (u *UNet) Close() error {
 	if u.loaded() != nil {
 		return nil

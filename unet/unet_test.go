@@ -337,6 +337,16 @@ func TestBadInput(t *testing.T) {
 		{"unet: latents: have shape [2 5 8 8], want [-1 4 -1 -1]", func(in *Input) { in.Latents = nn.Tensor(2, 5, 8, 8) }},
 		{"unet: cond: have shape [1 77 32], want [2 -1 32]", func(in *Input) { in.Cond = nn.Tensor(1, 77, 32) }},
 		{"unet: timesteps: have 3, want 1 or 2", func(in *Input) { in.Timesteps = []float64{1, 2, 3} }},
+		{"unet: timesteps: number 0 is NaN, want a number from 0 to 999", func(in *Input) { in.Timesteps = []float64{math.NaN()} }},
+		{"unet: timesteps: number 1 is +Inf, want", func(in *Input) { in.Timesteps = []float64{1, math.Inf(1)} }},
+		{"unet: timesteps: number 0 is -1, want", func(in *Input) { in.Timesteps = []float64{-1} }},
+		{"unet: timesteps: number 1 is 1000, want", func(in *Input) { in.Timesteps = []float64{1, 1000} }},
+		{"unet: timesteps: number 0 is -Inf, want", func(in *Input) {
+			in.Timesteps, in.TimestepRange = []float64{math.Inf(-1)}, [2]float64{math.Inf(-1), math.Inf(1)}
+		}},
+		{"unet: timesteps: number 0 is 2000, want a number from 0 to 1999", func(in *Input) {
+			in.Timesteps, in.TimestepRange = []float64{2000}, [2]float64{0, 1999}
+		}},
 		{"unet: class labels: have [1 2], want none", func(in *Input) { in.ClassLabels = []int{1, 2} }},
 	} {
 		in := good

@@ -55,6 +55,11 @@ type LoadOptions struct {
 // diffusers writes it. Options may be nil.
 func Load(dir string, o *LoadOptions) (*VAE, error) { return LoadFS(os.DirFS(dir), ".", o) }
 
+// LoadContext is [Load] that returns ctx's error soon after ctx is done.
+func LoadContext(ctx context.Context, dir string, o *LoadOptions) (*VAE, error) {
+	return LoadFSContext(ctx, os.DirFS(dir), ".", o)
+}
+
 // LoadFS loads the VAE in the folder dir of fsys. Options may be nil.
 func LoadFS(fsys fs.FS, dir string, o *LoadOptions) (*VAE, error) {
 	return LoadFSContext(context.Background(), fsys, dir, o)
@@ -98,9 +103,10 @@ func (v *VAE) Memory() *engine.Memory {
 	return v.model.Memory()
 }
 
-// Close waits for calls in flight and gives the memory back; later calls return an
-// error that wraps diffusion.ErrClosed. Any number of Closes may run at once. Graphs made by
-// BuildEncoder and BuildDecoder must not run after it.
+// Close waits for calls in flight and gives the memory back. Graphs made by
+// BuildEncoder and BuildDecoder give an error if they run after it.
+// Calls that begin later return an error that wraps diffusion.ErrClosed. Any number of
+// Closes may run at once.
 func (v *VAE) Close() error {
 	if v.loaded() != nil {
 		return nil

@@ -16,6 +16,7 @@ import (
 // which lines are missing.
 var functions = map[string]any{
 	"clip.LoadTextEncoder":           clip.LoadTextEncoder,
+	"clip.LoadTextEncoderContext":    clip.LoadTextEncoderContext,
 	"clip.LoadTextEncoderFS":         clip.LoadTextEncoderFS,
 	"clip.LoadTextEncoderFSContext":  clip.LoadTextEncoderFSContext,
 	"clip.LoadTokenizer":             clip.LoadTokenizer,
@@ -72,10 +73,12 @@ var functions = map[string]any{
 	"unet.GuidanceEmbedding":         unet.GuidanceEmbedding,
 	"unet.Load":                      unet.Load,
 	"unet.LoadFS":                    unet.LoadFS,
+	"unet.LoadContext":               unet.LoadContext,
 	"unet.LoadFSContext":             unet.LoadFSContext,
 	"unet.ParseConfig":               unet.ParseConfig,
 	"vae.Load":                       vae.Load,
 	"vae.LoadFS":                     vae.LoadFS,
+	"vae.LoadContext":                vae.LoadContext,
 	"vae.LoadFSContext":              vae.LoadFSContext,
 	"vae.ParseConfig":                vae.ParseConfig,
 }

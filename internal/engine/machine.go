@@ -2,8 +2,10 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
+	"sync"
 	"time"
 
 	G "gorgonia.org/gorgonia"
@@ -22,6 +24,9 @@ type Machine struct {
 	members [][]float32
 	threads int
 	trace   func(o op.Operation, d time.Duration) // may be nil
+
+	mu     sync.Mutex // held by RunAll and Close
+	closed bool
 }
 
 var _ G.VM = (*Machine)(nil)
@@ -138,6 +143,18 @@ func (m *Machine) Run(ctx context.Context) error {
 // their nodes, and binds the results to the outputs' nodes. Those lie in the
 // machine's memory and are valid until the next run or Close.
 func (m *Machine) RunAll() error {
+	if !m.mu.TryLock() {
+		return errors.New("engine: machine: called while another call runs, want one call after the other")
+	}
+	defer m.mu.Unlock()
+	if m.closed {
+		return errors.New("engine: machine: have one that is closed")
+	}
+	release, err := op.Hold(m.leaves()...)
+	if err != nil {
+		return fmt.Errorf("engine: %w", err)
+	}
+	defer release()
 	for i, n := range m.plan.inputs {
 		if n.Value() == nil {
 			return fmt.Errorf("engine: input %q has no value", n.Name())
@@ -168,12 +185,26 @@ func (m *Machine) RunAll() error {
 	return nil
 }
 
+// leaves returns the values of nodes that nothing computes.
+func (m *Machine) leaves() (values []G.Value) {
+	for _, s := range m.plan.steps {
+		for _, n := range s.inputs {
+			if n.Op() == nil {
+				values = append(values, n.Value())
+			}
+		}
+	}
+	return values
+}
+
 // Reset implements gorgonia.VM. A machine is always ready to run again.
 func (m *Machine) Reset() {}
 
-// Close implements gorgonia.VM. It gives the machine's memory back.
+// Close implements gorgonia.VM. It waits for a run and gives the machine's memory back.
 func (m *Machine) Close() error {
-	m.jobs = nil
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.jobs, m.closed = nil, true
 	m.arena.Free()
 	return nil
 }

@@ -19,6 +19,19 @@ type Weights struct {
 
 	mu     sync.Mutex
 	blocks []*engine.Block
+
+	use  sync.RWMutex // held for reading by graphs of callers' that run
+	gone bool
+}
+
+// Hold implements op.Owner.
+func (w *Weights) Hold() (release func(), err error) {
+	w.use.RLock()
+	if w.gone {
+		w.use.RUnlock()
+		return nil, fmt.Errorf("weights: %w", ErrClosed)
+	}
+	return w.use.RUnlock, nil
 }
 
 // alloc adds memory for a weight that is too large for its format.
@@ -32,8 +45,12 @@ func (w *Weights) alloc(n int) (*engine.Block, error) {
 	return block, err
 }
 
-// Close gives the memory back. No graph may use the weights after it.
+// Close waits for graphs that run and gives the memory back. Graphs that run later get
+// an error.
 func (w *Weights) Close() {
+	w.use.Lock()
+	defer w.use.Unlock()
+	w.gone = true
 	for _, b := range w.blocks {
 		b.Free()
 	}

@@ -142,6 +142,11 @@ func (o *Op) Do(inputs ...G.Value) (_ G.Value, err error) {
 	if len(inputs) != o.Arity() {
 		return nil, fmt.Errorf("op: %v: have %d inputs, want %d", o, len(inputs), o.Arity())
 	}
+	release, err := Hold(inputs...)
+	if err != nil {
+		return nil, fmt.Errorf("op: %v: %w", o, err)
+	}
+	defer release()
 	in := make([]Arg, len(inputs))
 	for i, v := range inputs {
 		if in[i], err = ArgOf(v); err != nil {

@@ -45,5 +45,10 @@ func (w *Weight) Dense() (*tensor.Dense, error) {
 	if w.numbers() == nil {
 		return nil, fmt.Errorf("op: weight %v: its numbers are not loaded", []int(w.shape))
 	}
+	release, err := Hold(w)
+	if err != nil {
+		return nil, fmt.Errorf("op: weight %v: %w", []int(w.shape), err)
+	}
+	defer release()
 	return w.arg.value(w.shape).(*tensor.Dense), nil
 }

@@ -15,7 +15,41 @@ import (
 type Weight struct {
 	shape tensor.Shape
 	arg   Arg
-	owner any // keeps the memory alive as long as a graph holds the value
+	owner any // keeps the memory alive as long as a graph holds the value; may be an Owner
+}
+
+// An Owner of weights may give their memory back while graphs still hold them.
+type Owner interface {
+	// Hold keeps the memory until release is called. It is an error if the memory
+	// was given back before.
+	Hold() (release func(), err error)
+}
+
+// Hold keeps the memory of all weights among values until release is called. It is an
+// error if that of one was given back.
+func Hold(values ...G.Value) (release func(), err error) {
+	held := map[Owner]func(){}
+	release = func() {
+		for _, f := range held {
+			f()
+		}
+	}
+	for _, v := range values {
+		w, ok := v.(*Weight)
+		if !ok {
+			continue
+		}
+		owner, ok := w.owner.(Owner)
+		if !ok || held[owner] != nil { // once, as a second may wait for who waits for the first
+			continue
+		}
+		if held[owner], err = owner.Hold(); err != nil {
+			delete(held, owner)
+			release()
+			return nil, err
+		}
+	}
+	return release, nil
 }
 
 // NewWeight returns a value that has a shape but no numbers yet.

@@ -5,14 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
-)
 
-// The most bytes of an argument, of a text of the user's and of a whole message
-// that are shown.
-const (
-	maxArgument = 100
-	maxText     = 200
-	maxMessage  = 4000
+	"sdgo/internal/quote"
 )
 
 // note tells the user something that is not wrong.
@@ -27,7 +21,7 @@ func oneLine(s string) string {
 	for i := range lines {
 		lines[i] = visible(strings.TrimSpace(lines[i]))
 	}
-	return cut(strings.ReplaceAll(strings.Join(lines, "; "), ":; ", ": "), maxMessage)
+	return strings.ReplaceAll(strings.Join(lines, "; "), ":; ", ": ")
 }
 
 // visible spells out control characters.
@@ -52,20 +46,12 @@ func shorten(message string, args []string) string {
 		if _, value, ok := strings.Cut(arg, "="); ok && strings.HasPrefix(arg, "-") {
 			arg = value
 		}
-		if len(arg) <= maxArgument {
+		short := quote.Cut(arg)
+		if short == arg {
 			continue
 		}
-		short := cut(arg, maxArgument)
 		message = strings.ReplaceAll(message, arg, short)
 		message = strings.ReplaceAll(message, strings.Trim(strconv.Quote(arg), `"`), short)
 	}
 	return message
-}
-
-// cut cuts a text after so many bytes, between two characters.
-func cut(s string, most int) string {
-	if len(s) <= most {
-		return s
-	}
-	return strings.ToValidUTF8(s[:most], "") + "…"
 }

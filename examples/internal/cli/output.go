@@ -13,6 +13,7 @@ import (
 
 	"sdgo/diffusion"
 	"sdgo/internal/atomicfile"
+	"sdgo/internal/quote"
 )
 
 // standardOutput as a file's name means the command's.
@@ -66,11 +67,11 @@ func (c *Command) checkOutput() error {
 // which seed made which file, and how long everything took.
 func (c *Command) Save(r *diffusion.Result) error {
 	c.progress.clear(false)
-	for _, cutOff := range []struct{ what, text string }{
+	for _, cut := range []struct{ what, text string }{
 		{"prompt", r.Truncated}, {"negative prompt", r.TruncatedNegative},
 	} {
-		if cutOff.text != "" {
-			c.note("the %s is too long for the text encoder; left out: %q", cutOff.what, cut(cutOff.text, maxText))
+		if cut.text != "" {
+			c.note("the %s is too long for the text encoder; left out: %q", cut.what, quote.Cut(cut.text))
 		}
 	}
 	names := c.names()

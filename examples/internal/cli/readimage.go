@@ -11,9 +11,6 @@ import (
 
 // ReadImage reads the image that the named flag gives, the right way up.
 func ReadImage(ctx context.Context, name, path string) (image.Image, error) {
-	if path == "" {
-		return nil, fmt.Errorf("-%s: have no file, want one", name)
-	}
 	f, err := regular.Open(ctx, regular.OS{}, path)
 	if err != nil {
 		return nil, fmt.Errorf("-%s: %w", name, err)
