@@ -25,17 +25,13 @@ type Limit struct {
 }
 
 // Limited wraps a Denoiser so that its estimates, an unconditional one too, obey the
-// limit. It may not be
-// used by two runs at once.
+// limit. It may not be used by two runs at once.
 func Limited(denoise Denoiser, limit Limit) Denoiser {
 	if !limit.on() {
 		return denoise
 	}
 	var bounded, uncond []float32
 	return func(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
-		if denoise == nil || ctx == nil {
-			return nil, errors.New("sampler: have no Denoiser or a nil context")
-		}
 		if err := limit.check("limit", len(x)); err != nil {
 			return nil, err
 		}
