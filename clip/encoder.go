@@ -61,8 +61,8 @@ type LoadOptions struct {
 	Precision string
 	// Threads is the number of goroutines of a run. Zero means GOMAXPROCS.
 	Threads int
-	// MaxMemory limits the bytes of weights and intermediate values. Zero means
-	// the machine's memory.
+	// MaxMemory limits the bytes of weights and intermediate values. Zero means the
+	// memory of the machine or its container. Calls wait for it by order of arrival.
 	MaxMemory int64
 	// Session is set by the pipeline, whose models share one; else it is nil.
 	Session *nn.Session
@@ -170,6 +170,8 @@ func (e *TextEncoder) Memory() *engine.Memory {
 
 // Close waits for calls in flight and gives the memory back. Graphs made by Build
 // give an error if they run after it.
+// Calls that begin later return an error that wraps diffusion.ErrClosed. Any number of
+// Closes may run at once.
 func (e *TextEncoder) Close() error {
 	if e.ready() != nil {
 		return nil

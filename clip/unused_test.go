@@ -1,6 +1,7 @@
 package clip
 
 import (
+	"context"
 	"io/fs"
 	"maps"
 	"math"
@@ -156,7 +157,8 @@ func TestNoTextEncoder(t *testing.T) {
 	e := loadEncoder(t, golden.Model(t, "tiny-sd15"), "text_encoder")
 	_, err := e.Build(nil, nil, 0)
 	assert.EqualError(t, err, "clip: ids: have no graph to add to")
-	_, err = e.Encode(nil, [][]int{{1}}, 0) //nolint:staticcheck // that is what is tested
+	var none context.Context
+	_, err = e.Encode(none, [][]int{{1}}, 0)
 	assert.EqualError(t, err, "clip: have a nil context, want one")
 	_, err = e.Plan(math.MaxInt, 1)
 	assert.ErrorContains(t, err, "too large")

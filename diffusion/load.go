@@ -36,12 +36,29 @@ type LoadOptions struct {
 	// It does not change the result.
 	Threads int
 
-	// MaxMemory limits the bytes that weights and intermediate values take in all
-	// calls together. A call that would need more returns an error, which says how
-	// much, before it allocates anything. Zero means the machine's memory. Weights
-	// that would not fit are kept in fewer bits, see Precision, and where there is no
-	// room for the VAE to work on a picture as a whole it works by tiles, see
-	// Options.Tile.
+	// MaxMemory limits the bytes that all calls together take: weights, intermediate
+	// values, the pictures that are read and made, and what is kept from step to step.
+	// Zero means the memory of the machine or, in a container, what its limit (cgroup
+	// v1 or v2) leaves beside 128 MB. The process takes up to 128 MB more: Go's runtime
+	// and the garbage that was not collected yet, plans, loading, a megabyte for each
+	// thread that computes, and 16 MB of what calls keep in small pieces, which are not
+	// counted. The caller's own pictures, and results once a call has returned, come on
+	// top.
+	//
+	// A call that needs more than the limit even alone returns an error, which says how
+	// much, before it allocates anything. Others wait until there is room. Calls begin
+	// by order of arrival: the first that waits keeps what becomes free, and no later
+	// one passes it, so that a large call gets its turn beside any number of small ones.
+	// Then the models run in turn, by order of arrival, too; a call keeps what it holds
+	// between its steps, but takes the memory for intermediate values only while a model
+	// runs. A call that waits can be cancelled. Only the use of one part of the pipeline,
+	// such as VAE.Decode, may pass calls that wait for others to end, as it may be made
+	// in a function that one of these runs. A whole call made there waits like any other:
+	// under a tight limit it may wait for the one that made it, until ctx is done.
+	//
+	// Weights that would not fit are kept in fewer bits, see Precision, and where there
+	// is no room for the VAE to work on a picture as a whole it works by tiles, see
+	// Options.Tile. These choices depend on shapes and the limit alone.
 	MaxMemory int64
 }
 

@@ -372,6 +372,7 @@ func TestOptionsOfOtherTasks(t *testing.T) {
 		{func(o *Options) { o.Strength = 1 }, []string{text}, "diffusion: strength: have 1, want 0: text-to-image has no image"},
 		{func(o *Options) { o.KeepOutside = true }, []string{text, image}, "diffusion: keep outside: have true"},
 		{func(o *Options) { o.Mask = MaskAlpha }, []string{text, image}, "diffusion: mask: have alpha, want none"},
+		{func(o *Options) { o.MaskCells = MaskCellsSample }, []string{text, image}, "diffusion: mask cells: have sample, want none"},
 		{func(o *Options) { o.Eta = 0.5 }, []string{text, image, paint}, "diffusion: eta: have 0.5, want 0"},
 		{func(o *Options) { o.Sigmas = []float64{9, 4, 1} }, []string{text, image, paint}, "diffusion: steps: have 3 beside 3 sigmas, want 0 or 2"},
 		{func(o *Options) { o.Sigmas, o.Schedule = []float64{9, 4, 1, 0}, "karras" }, []string{text, image, paint}, "have sigmas beside a schedule"},

@@ -154,7 +154,9 @@ type Options struct {
 	Tile int
 
 	// OnStep is called after every step, on the goroutine of the call. An error
-	// from it ends the run and is returned.
+	// from it ends the run and is returned. For Step.Save the run keeps what the model
+	// has computed, as many numbers as the latents have for each call of the model (or
+	// up to three times as many), if LoadOptions.MaxMemory has room for that.
 	OnStep func(Step) error
 
 	// Resume takes up a run that Step.Save saved, after that step. The call and

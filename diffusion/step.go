@@ -122,7 +122,8 @@ func (s Step) Preview() (images []*image.NRGBA, err error) {
 }
 
 // Save returns the run up to this step as bytes for Options.Resume. It is an error
-// once OnStep has returned. With Options.Reuse they hold the features that are kept:
+// once OnStep has returned, and if LoadOptions.MaxMemory has no room for what the run
+// must keep for it, which does not depend on other calls. With Options.Reuse they hold the features that are kept:
 // tens of megabytes an image at 512×512 pixels.
 func (s Step) Save() (data []byte, err error) {
 	err = s.moment.during(func() error {

@@ -93,7 +93,8 @@ func TestRunEnds(t *testing.T) {
 		assert.ErrorContains(t, err, "sampler: run: have sampler <nil>")
 	}
 	run.Sampler = sampler.Euler{}
-	for _, err := range run.Steps(nil) {
+	var none context.Context
+	for _, err := range run.Steps(none) {
 		assert.ErrorContains(t, err, "sampler: run: have a nil context")
 	}
 	assert.True(t, sampler.IsNil(nil))

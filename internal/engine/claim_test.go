@@ -1,0 +1,249 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"sdgo/internal/engine"
+)
+
+// soon is ample time for what happens at once.
+const soon = 10 * time.Second
+
+func limited(t *testing.T, limit int64) *engine.Engine {
+	e, err := engine.New(&engine.Options{Threads: 2, MaxMemory: limit})
+	require.NoError(t, err)
+	return e
+}
+
+// waiting claims in the background and returns where the claim will come.
+func waiting(ctx context.Context, e *engine.Engine, need engine.Need) <-chan *engine.Claim {
+	out := make(chan *engine.Claim, 1)
+	begun := make(chan bool)
+	go func() {
+		close(begun)
+		if c, err := e.Claim(ctx, need); err == nil {
+			out <- c
+		}
+		close(out)
+	}()
+	<-begun
+	return out
+}
+
+// claimed wants a claim to come.
+func claimed(t *testing.T, ch <-chan *engine.Claim) *engine.Claim {
+	t.Helper()
+	select {
+	case c := <-ch:
+		require.NotNil(t, c, "the claim failed")
+		return c
+	case <-time.After(soon):
+		require.Fail(t, "the claim has not come")
+		return nil
+	}
+}
+
+// blocked wants that it has not come, in a time in which it would.
+func blocked(t *testing.T, ch <-chan *engine.Claim) {
+	t.Helper()
+	for range 20 {
+		runtime.Gosched()
+		time.Sleep(time.Millisecond)
+		require.Empty(t, ch)
+	}
+}
+
+// The first in the queue is not passed by one that would fit, but when it gives up.
+func TestClaimsInOrder(t *testing.T) {
+	e := limited(t, 100)
+	first, err := e.Claim(t.Context(), engine.Need{Held: 40})
+	require.NoError(t, err)
+	ctx, giveUp := context.WithCancel(t.Context())
+	large := waiting(ctx, e, engine.Need{Held: 10, Turn: 80})
+	blocked(t, large)
+	small := waiting(t.Context(), e, engine.Need{Held: 10})
+	blocked(t, small)
+	other := waiting(t.Context(), e, engine.Need{Held: 10})
+	giveUp()
+	assert.Nil(t, <-large)
+	claimed(t, small).Close()
+	claimed(t, other).Close()
+
+	large = waiting(t.Context(), e, engine.Need{Held: 10, Turn: 80})
+	blocked(t, large)
+	small = waiting(t.Context(), e, engine.Need{Held: 11})
+	blocked(t, small)
+	first.Close()
+	c := claimed(t, large)
+	blocked(t, small)
+	c.Close()
+	claimed(t, small).Close()
+	assert.Zero(t, e.Memory.InUse())
+}
+
+// A short call, such as a decoding that another call's function makes, passes the queue
+// if it fits beside those that have begun: they may wait for it. It does not keep the
+// first in the queue waiting.
+func TestShortClaims(t *testing.T) {
+	e := limited(t, 100)
+	outer, err := e.Claim(t.Context(), engine.Need{Held: 40, Turn: 20})
+	require.NoError(t, err)
+	large := waiting(t.Context(), e, engine.Need{Held: 20, Turn: 60})
+	blocked(t, large)
+	short := engine.Need{Turn: 60, Short: true}
+	inner := claimed(t, waiting(t.Context(), e, short))
+	outer.Close()
+	c := claimed(t, large)
+	inner.Close()
+	c.Close()
+
+	// Here the first waits for the short one alone, and others do not pass it.
+	inner, err = e.Claim(t.Context(), engine.Need{Held: 30, Turn: 30, Short: true})
+	require.NoError(t, err)
+	large = waiting(t.Context(), e, engine.Need{Held: 20, Turn: 60})
+	blocked(t, large)
+	next := waiting(t.Context(), e, engine.Need{Held: 30, Turn: 30, Short: true})
+	blocked(t, next)
+	inner.Close()
+	c = claimed(t, large)
+	c.Close()
+	claimed(t, next).Close()
+}
+
+// A turn waits for those before it, and what a claim that has just begun holds is not
+// given to turns.
+func TestTurns(t *testing.T) {
+	e := limited(t, 100)
+	begin := func(need engine.Need) *engine.Claim {
+		c, err := e.Claim(t.Context(), need)
+		require.NoError(t, err)
+		return c
+	}
+	a, b := begin(engine.Need{Turn: 60}), begin(engine.Need{Turn: 60})
+	turn, err := a.Turn(t.Context(), nil, 60)
+	require.NoError(t, err)
+	assert.EqualValues(t, 60, e.Memory.InUse())
+	ctx, cancel := context.WithCancel(t.Context())
+	waits := make(chan error, 1)
+	go func() { _, err := b.Turn(ctx, nil, 60); waits <- err }()
+	held := waiting(t.Context(), e, engine.Need{Held: 40})
+	c := claimed(t, held)
+	cancel()
+	require.ErrorIs(t, <-waits, context.Canceled)
+	turn.End()
+	turn, err = b.Turn(t.Context(), nil, 60)
+	require.NoError(t, err)
+	turn.End()
+	for _, c := range []*engine.Claim{a, b, c} {
+		c.Close()
+		c.Close()
+		_, err = c.Turn(t.Context(), nil, 0)
+		assert.ErrorIs(t, err, engine.ErrEnded)
+	}
+	assert.Zero(t, e.Memory.InUse())
+}
+
+// What does not fit alone is an error at once, and small pieces have an allowance.
+func TestClaimTooLarge(t *testing.T) {
+	e := limited(t, 100)
+	_, err := e.Claim(t.Context(), engine.Need{What: "much", Held: 50, Turn: 51})
+	var limit *engine.MemoryError
+	require.ErrorAs(t, err, &limit)
+	assert.Equal(t, engine.MemoryError{What: "much", Need: 101, Limit: 100}, *limit)
+	c, err := e.Claim(t.Context(), engine.Need{Small: 16 << 20, Turn: 100})
+	require.NoError(t, err)
+	c.Close()
+	_, err = e.Claim(t.Context(), engine.Need{Small: 16<<20 + 1, Turn: 100})
+	assert.ErrorAs(t, err, &limit)
+	done, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = e.Claim(done, engine.Need{})
+	assert.ErrorIs(t, err, context.Canceled)
+}
+
+// Calls of all sizes, many of them cancelled while they wait: all others end, the limit
+// is kept, and nothing is left.
+func TestClaimsAtRandom(t *testing.T) {
+	const limit = 1000
+	e := limited(t, limit)
+	before := runtime.NumGoroutine()
+	var wg sync.WaitGroup
+	for caller := range 16 {
+		wg.Go(func() {
+			r := rand.New(rand.NewPCG(1, uint64(caller)))
+			for range 200 {
+				ctx, cancel := context.WithCancel(t.Context())
+				cancelled := r.IntN(3) == 0
+				if cancelled {
+					time.AfterFunc(time.Duration(r.IntN(300))*time.Microsecond, cancel)
+				}
+				err := randomCall(ctx, e, r, limit)
+				if !cancelled || !errors.Is(err, context.Canceled) {
+					assert.NoError(t, err)
+				}
+				cancel()
+			}
+		})
+	}
+	wg.Wait()
+	assert.LessOrEqual(t, e.Memory.Peak(), int64(limit))
+	assert.Zero(t, e.Memory.InUse())
+	for end := time.Now().Add(soon); runtime.NumGoroutine() > before && time.Now().Before(end); {
+		time.Sleep(time.Millisecond)
+	}
+	assert.LessOrEqual(t, runtime.NumGoroutine(), before)
+}
+
+func randomCall(ctx context.Context, e *engine.Engine, r *rand.Rand, limit int64) error {
+	need := engine.Need{Held: r.Int64N(limit / 2), Short: r.IntN(2) == 0}
+	need.Turn = r.Int64N(limit - need.Held + 1)
+	c, err := e.Claim(ctx, need)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	for range r.IntN(4) {
+		turn, err := c.Turn(ctx, nil, r.Int64N(need.Turn+1))
+		if err != nil {
+			return err
+		}
+		time.Sleep(time.Duration(r.IntN(100)) * time.Microsecond)
+		turn.End()
+	}
+	return nil
+}
+
+// Runs with a ctx that carries a claim, or a turn, are its own: they need no other.
+func TestRunsOfACall(t *testing.T) {
+	plan, small := chain(t, 3, 16, 32), chain(t, 3, 8, 32)
+	e := limited(t, plan.Bytes()+100)
+	in, want := [][]float32{make([]float32, 16*16*32)}, [][]float32{make([]float32, 16*16*32)}
+	c, err := e.Claim(t.Context(), engine.Need{Held: 100, Turn: plan.Bytes()})
+	require.NoError(t, err)
+	require.NoError(t, e.Run(c.With(t.Context()), plan, in, want))
+	ctx, end, err := e.Begin(c.With(t.Context()), engine.Need{Turn: plan.Bytes()}, plan)
+	require.NoError(t, err)
+	assert.True(t, e.Claimed(ctx))
+	got := [][]float32{slices.Clone(want[0])}
+	for range 2 { // the second plan takes the arena of the first, and it that of the second
+		require.NoError(t, e.Run(ctx, plan, in, got))
+		require.Equal(t, want, got)
+		require.NoError(t, e.Run(ctx, small, [][]float32{make([]float32, 8*8*32)}, nil))
+	}
+	assert.EqualValues(t, plan.Bytes()+100, e.Memory.Peak())
+	end()
+	c.Close()
+	assert.ErrorIs(t, e.Run(c.With(t.Context()), plan, in, got), engine.ErrEnded)
+	e.Close()
+	assert.Zero(t, e.Memory.InUse())
+}
