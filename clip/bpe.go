@@ -2,6 +2,7 @@ package clip
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -133,8 +134,8 @@ func (b *bpe) mergeWord(p *poll, ids []int, word string) []int {
 	last := len(word) - 1
 	symbols[last].id, symbols[last].next = b.ends[word[last]], -1
 
-	next := func(at int32) (merge, bool) {
-		m, ok := b.merges[[2]int32{symbols[at].id, symbols[symbols[at].next].id}]
+	next := func(at int32) (m merge, ok bool) {
+		m, ok = b.merges[[2]int32{symbols[at].id, symbols[symbols[at].next].id}]
 		return m, ok
 	}
 	queue := make(mergeQueue, 0, len(word))
@@ -174,6 +175,17 @@ func (b *bpe) mergeWord(p *poll, ids []int, word string) []int {
 			}
 		}
 	}
+	return appendIDs(p, ids, symbols)
+}
+
+// appendIDs appends the ids of the symbols that are left. It counts them before, so
+// that a long list grows once.
+func appendIDs(p *poll, ids []int, symbols []symbol) []int {
+	n := 0
+	for i := int32(0); i >= 0 && !p.stop(); i = symbols[i].next {
+		n++
+	}
+	ids = slices.Grow(ids, n)
 	for i := int32(0); i >= 0 && !p.stop(); i = symbols[i].next {
 		ids = append(ids, int(symbols[i].id))
 	}

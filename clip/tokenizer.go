@@ -291,7 +291,7 @@ func (t *Tokenizer) EncodeContext(ctx context.Context, text string) (Encoding, e
 	ids := t.tokens(p, text)
 	e := Encoding{IDs: make([]int, 0, t.MaxLength), Mask: make([]int, t.MaxLength)}
 	if room := t.MaxLength - 2; len(ids) > room {
-		e.Truncated = slices.Clone(ids[room:])
+		e.Truncated = ids[room:]
 		e.TruncatedText = t.decode(p, e.Truncated)
 		ids = ids[:room]
 	}

@@ -76,7 +76,7 @@ func TestTerminal(t *testing.T) {
 	for _, columns := range []uint16{200, 40, 20, 5, 1} {
 		t.Run(fmt.Sprint(columns), func(t *testing.T) {
 			person, program := terminal(t, columns)
-			c := process(t, "-steps", "900", "a red house")
+			c := process(t, "-steps", "900", "-width", "64", "-height", "64", "a red house")
 			c.Env = append(c.Env, "TERM=xterm", "NO_COLOR=1")
 			c.Stdin, c.Stdout, c.Stderr = program, program, program
 			c.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
