@@ -8,7 +8,8 @@
 // an F32 tensor is a slice of the mapping, not a copy. The header comes from
 // outside and is checked in full before anything else is touched; what breaks
 // the format is a [*FormatError] with the offset in the file. The verdicts are
-// those of version 0.8 of the official implementation.
+// those of version 0.8 of the official implementation, but for bounds on what a header
+// costs to read: at most 2^18 tensors and as many metadata, and 64 dimensions.
 //
 // https://github.com/huggingface/safetensors
 package safetensors

@@ -119,9 +119,9 @@ func (p *Params) loadError(ctx context.Context, name string, errs []error) error
 	return nil
 }
 
-// chunk is about how many numbers are read and packed at a time: a few megabytes, so
-// that loading takes little memory beside the weights' own, and soon stops.
-const chunk = 1 << 20
+// chunk is about how many numbers are read and packed at a time: a megabyte, so that
+// loading takes little memory beside the weights' own, and stops within milliseconds.
+const chunk = 1 << 18
 
 // maxLoaders is how many goroutines load at most: their chunks take 64 MB.
 const maxLoaders = 16
