@@ -335,23 +335,28 @@ func numbers(ids []int) []float32 {
 
 // Plan tells how n texts of a number of tokens are encoded.
 func (e *TextEncoder) Plan(n, tokens int) (*nn.Plan, error) {
-	if err := e.ready(); err != nil {
-		return nil, err
-	}
-	if n < 1 || tokens < 1 || tokens > e.Config.MaxPositions {
-		return nil, fmt.Errorf("clip: have %d texts of %d tokens, want 1 or more of at most %d", n, tokens, e.Config.MaxPositions)
-	}
-	if err := nn.CheckSize("clip: texts", n, tokens, e.Config.HiddenSize); err != nil {
+	if err := e.checkSize(n, tokens); err != nil {
 		return nil, err
 	}
 	s := shape{n: n, tokens: tokens}
 	return e.model.Plan(s, e.build(s))
 }
 
+// checkSize wants an encoder that was loaded, and sizes that it can take.
+func (e *TextEncoder) checkSize(n, tokens int) error {
+	if err := e.ready(); err != nil {
+		return err
+	}
+	if n < 1 || tokens < 1 || tokens > e.Config.MaxPositions {
+		return fmt.Errorf("clip: have %d texts of %d tokens, want 1 or more of at most %d", n, tokens, e.Config.MaxPositions)
+	}
+	return nn.CheckSize("clip: texts", n, tokens, e.Config.HiddenSize)
+}
+
 // Values returns the bytes of intermediate values of encoding n texts of a number of
 // tokens with clip skip.
 func (e *TextEncoder) Values(n, tokens, clipSkip int) (int64, error) {
-	if err := e.ready(); err != nil {
+	if err := e.checkSize(n, tokens); err != nil {
 		return 0, err
 	}
 	if err := e.checkSkip(clipSkip); err != nil {

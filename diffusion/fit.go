@@ -18,6 +18,12 @@ func (p *Pipeline) corrected(c *scheduler.Config) *scheduler.Config {
 	return &fixed
 }
 
+// setScheduler takes a model's config, corrected.
+func (p *Pipeline) setScheduler(c *scheduler.Config) {
+	p.Scheduler, p.clips = p.corrected(c), c.ClipSample
+	p.modelScheduler = p.Scheduler
+}
+
 // trainedToInpaint says whether the U-Net sees a mask and the masked latents, too.
 func (p *Pipeline) trainedToInpaint() bool {
 	return p.UNet.Config.InChannels == 2*p.VAE.Config.LatentChannels+1

@@ -198,7 +198,7 @@ func (p *Pipeline) loadParts(ctx context.Context, fsys fs.FS, x *index, o *LoadO
 	if p.VAE, err = vae.LoadFSContext(ctx, fsys, "vae", &autoencoder); err != nil {
 		return err
 	}
-	p.Scheduler = p.corrected(schedule)
+	p.setScheduler(schedule)
 	p.Warnings = x.warnings
 	p.warn("scheduler/scheduler_config.json: ", schedule.Warnings)
 	p.warn("text_encoder/", p.TextEncoder.Config.Warnings)
@@ -254,7 +254,7 @@ func New(tokenizer *clip.Tokenizer, text *clip.TextEncoder, u *unet.UNet, v *vae
 	if err := p.check(); err != nil {
 		return nil, err
 	}
-	p.Scheduler = p.corrected(s)
+	p.setScheduler(s)
 	return p, nil
 }
 

@@ -124,6 +124,40 @@ func TestPNDMWithoutAStep(t *testing.T) {
 	assert.Less(t, difference, close)
 }
 
+// Inpainting clips as the model's file says, also with a U-Net of 4 channels, and as the
+// class of a named sampler does where the file is silent; other tasks do not.
+func TestInpaintClips(t *testing.T) {
+	model := load(t, "tiny-sd15", nil)
+	const plain = `{"_class_name": "PNDMScheduler", "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear",
+		"skip_prk_steps": true, "set_alpha_to_one": false, "steps_offset": 1, "timestep_spacing": "leading"%s}`
+	for name, tt := range map[string]struct {
+		config string
+		named  bool
+		want   float64 // the largest of the final latents in diffusers
+	}{
+		"own":    {strings.Replace(fmt.Sprintf(plain, `, "clip_sample": true`), "PNDM", "DDIM", 1), false, 2.5335888862609863},
+		"silent": {fmt.Sprintf(plain, ""), true, 2.5335888862609863},
+		"false":  {fmt.Sprintf(plain, `, "clip_sample": false`), true, 22.12394142150879},
+	} {
+		config, err := scheduler.ParseConfig([]byte(tt.config))
+		require.NoError(t, err)
+		p, err := New(model.Tokenizer, model.TextEncoder, model.UNet, model.VAE, config)
+		require.NoError(t, err)
+		assert.False(t, p.Scheduler.ClipSample)
+		o := &Options{Width: 64, Height: 64, Steps: 4, Seed: 5, MaskCells: MaskCellsSample}
+		if tt.named {
+			o.Sampler = sampler.DDIM{}
+		}
+		result, err := p.Inpaint(t.Context(), "a red house", testdataPicture(t, "input.png"), testdataPicture(t, "mask.png"), o)
+		require.NoError(t, err)
+		largest := float32(0)
+		for _, v := range result.Latents.Float32s() {
+			largest = max(largest, v, -v)
+		}
+		assert.InEpsilon(t, tt.want, float64(largest), tolerance, name)
+	}
+}
+
 // Noise of many pictures is drawn until ctx is done and not further: at the start, when
 // a run begins it anew, and between steps.
 func TestNoiseIsCancelled(t *testing.T) {

@@ -42,13 +42,17 @@ type Pipeline struct {
 	// Scheduler says how a run steps where Options do not. It is the model's
 	// config with steps_offset 1 and, unless the model was trained to inpaint,
 	// clip_sample false, whatever its file says: as diffusers does, which takes
-	// other values for mistakes of old files. A config set here later is taken as
-	// it is.
+	// other values for mistakes of old files. Its pipeline for inpainting does not, and
+	// neither does Inpaint, which clips if the file says so whatever the model. A config
+	// set here later is taken as it is.
 	Scheduler *scheduler.Config
 
 	// Warnings are what the model's files say that [Load] did not take into account,
 	// such as keys of a config.json that are not known, one sentence each.
 	Warnings []string
+
+	modelScheduler *scheduler.Config // the Scheduler that is the model's own
+	clips          bool              // clip_sample of its file
 
 	engine *engine.Engine // nil if the parts are the caller's
 	calls  *nn.Gate
@@ -219,6 +223,9 @@ func (r *run) choose(o *Options) (err error) {
 	config := *r.Scheduler
 	if r.task == inpaint {
 		config.SkipPRKSteps = true // as diffusers does in this pipeline
+		if r.Scheduler == r.modelScheduler {
+			config.ClipSample = r.clips
+		}
 	}
 	if r.Options, err = o.withDefaults(); err != nil {
 		return wrong(err)
@@ -227,9 +234,9 @@ func (r *run) choose(o *Options) (err error) {
 		return wrong(err)
 	}
 	if r.Sampler, err = pointedTo(r.Sampler); err != nil {
-		return err
+		return wrong(err)
 	}
-	if r.schedule, err = r.levels(&config, &r.Options); err != nil {
+	if r.schedule, err = r.levels(&config, &r.Options, r.task); err != nil {
 		return wrong(err)
 	}
 	for i := range r.Images {

@@ -27,14 +27,7 @@ import (
 // Nothing that the process holds may grow. SDGO_SOAK is how long it goes on, such
 // as 3h.
 func TestSoak(t *testing.T) {
-	length := 12 * time.Second
-	if s := os.Getenv("SDGO_SOAK"); s != "" {
-		var err error
-		length, err = time.ParseDuration(s)
-		require.NoError(t, err, "SDGO_SOAK")
-	} else if testing.Short() {
-		t.Skip("takes", length)
-	}
+	length, _ := soakTime(t, 12*time.Second)
 	const rounds, warm, callers = 16, 6, 3
 	// The profile of allocations, which a program has only if it asks for it, keeps
 	// every stack and size for good.
@@ -169,15 +162,23 @@ func measure() state {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	s := state{heap: int64(m.HeapAlloc), goroutines: runtime.NumGoroutine()}
-	if data, err := os.ReadFile("/proc/self/statm"); err == nil {
-		var size, resident int64
-		fmt.Fscan(bytes.NewReader(data), &size, &resident)
-		s.resident = resident * int64(os.Getpagesize())
-	}
+	s.resident = resident()
 	if files, err := os.ReadDir("/proc/self/fd"); err == nil {
 		s.files = len(files)
 	}
 	return s
+}
+
+// resident is the memory of the process that is in use, in bytes, 0 if it cannot be
+// told here.
+func resident() int64 {
+	data, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		return 0
+	}
+	var size, resident int64
+	fmt.Fscan(bytes.NewReader(data), &size, &resident)
+	return resident * int64(os.Getpagesize())
 }
 
 // largest is the largest of each.

@@ -18,7 +18,7 @@ var errInverse = errors.New("diffusion: sampler: have one that goes from an imag
 
 // levels returns the noise levels that the options ask for: those of the
 // scheduler config, under the class that suits the sampler.
-func (p *Pipeline) levels(config *scheduler.Config, o *Options) (*scheduler.Schedule, error) {
+func (p *Pipeline) levels(config *scheduler.Config, o *Options, t task) (*scheduler.Schedule, error) {
 	switch s := o.Sampler.(type) {
 	case sampler.DDIMInverse:
 		return nil, errInverse
@@ -34,7 +34,11 @@ func (p *Pipeline) levels(config *scheduler.Config, o *Options) (*scheduler.Sche
 			return nil, fmt.Errorf("diffusion: %w", err)
 		}
 		if class != config.Class {
+			clips := own.ClipSample
 			own = p.corrected(own)
+			if t == inpaint {
+				own.ClipSample = clips
+			}
 		}
 		config = own
 		_, rungeKutta := o.Sampler.(sampler.PNDM)

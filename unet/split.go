@@ -331,6 +331,9 @@ func (s *Split) take(ctx context.Context) error {
 
 // run runs a part.
 func (s *Split) run(ctx context.Context, p part, inputs, outputs [][]float32) error {
+	if ctx == nil {
+		return errors.New("unet: have a nil context")
+	}
 	if s.claim != nil {
 		ctx = s.claim.With(ctx)
 	}

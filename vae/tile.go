@@ -296,6 +296,11 @@ func (v *VAE) values(t call) (int64, error) {
 // DecodeValues returns the bytes of intermediate values of decoding latents of h×w by
 // tiles of a side in pixels, 0 for the whole; with tiles, those of the picture, too.
 func (v *VAE) DecodeValues(h, w, tile int) (int64, error) {
+	if tile != 0 {
+		if err := v.checkTile(tile); err != nil {
+			return 0, err
+		}
+	}
 	if err := v.checkDecode(h, w, tile); err != nil {
 		return 0, err
 	}
@@ -304,6 +309,11 @@ func (v *VAE) DecodeValues(h, w, tile int) (int64, error) {
 
 // EncodeValues is DecodeValues for encoding images of h×w pixels.
 func (v *VAE) EncodeValues(h, w, tile int) (int64, error) {
+	if tile != 0 {
+		if err := v.checkTile(tile); err != nil {
+			return 0, err
+		}
+	}
 	if err := v.checkEncode(h, w, tile); err != nil {
 		return 0, err
 	}
