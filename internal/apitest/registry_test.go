@@ -10,6 +10,8 @@ import (
 	"sdgo/scheduler"
 	"sdgo/unet"
 	"sdgo/vae"
+
+	"gorgonia.org/tensor"
 )
 
 // functions are the exported functions of the public packages. TestComplete says
@@ -173,6 +175,7 @@ var types = map[string]reflect.Type{
 	"unet.Input":                 reflect.TypeFor[unet.Input](),
 	"unet.LoadOptions":           reflect.TypeFor[unet.LoadOptions](),
 	"unet.Nodes":                 reflect.TypeFor[unet.Nodes](),
+	"unet.Residuals":             reflect.TypeFor[unet.Residuals[*tensor.Dense]](),
 	"unet.Split":                 reflect.TypeFor[unet.Split](),
 	"unet.TokenMerging":          reflect.TypeFor[unet.TokenMerging](),
 	"unet.UNet":                  reflect.TypeFor[unet.UNet](),

@@ -59,6 +59,15 @@ func NewPlanFor(target op.Target, inputs, outputs []*G.Node) (*Plan, error) {
 	return p, nil
 }
 
+// Inputs returns the names of the inputs' nodes in their order.
+func (p *Plan) Inputs() []string {
+	names := make([]string, len(p.inputs))
+	for i, n := range p.inputs {
+		names[i] = n.Name()
+	}
+	return names
+}
+
 // Bytes is the memory that one machine of the plan needs. A nil plan needs none.
 func (p *Plan) Bytes() int64 {
 	if p == nil {
