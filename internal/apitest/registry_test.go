@@ -3,6 +3,8 @@ package apitest
 import (
 	"reflect"
 
+	"gorgonia.org/tensor"
+
 	"sdgo/clip"
 	"sdgo/diffusion"
 	"sdgo/safetensors"
@@ -10,8 +12,6 @@ import (
 	"sdgo/scheduler"
 	"sdgo/unet"
 	"sdgo/vae"
-
-	"gorgonia.org/tensor"
 )
 
 // functions are the exported functions of the public packages. TestComplete says
