@@ -114,7 +114,7 @@ func TestBlocks(t *testing.T) {
 
 	g := nn.NewGraph(G.NewGraph())
 	g.Record()
-	in := u.nodes(g, shape{latents[0], latents[2], latents[3], cond[1]})
+	in := u.nodes(g, shape{n: latents[0], h: latents[2], w: latents[3], tokens: cond[1]})
 	u.forward(g, in)
 	require.NoError(t, g.Err())
 	marks := g.Marks()
@@ -169,7 +169,7 @@ func TestTapeMachine(t *testing.T) {
 	require.NoError(t, err)
 
 	g := G.NewGraph()
-	nodes := u.nodes(nn.NewGraph(g), shape{2, 8, 8, in.Cond.Shape()[1]})
+	nodes := u.nodes(nn.NewGraph(g), shape{n: 2, h: 8, w: 8, tokens: in.Cond.Shape()[1]})
 	out, err := u.Build(g, nodes)
 	require.NoError(t, err)
 	require.NoError(t, G.Let(nodes.Latents, in.Latents))
