@@ -165,11 +165,9 @@ func (c *Config) checkSolver(bad func(string, any, string) error, oneOf func(str
 			err = bad("shift_terminal", *t, "a number between 0 and 1, or null")
 		}
 	case "DDPMScheduler":
-		have := ""
-		if c.VarianceType != nil {
-			have = *c.VarianceType
+		if c.VarianceType != nil { // null, which the solvers' files have, is fixed_small
+			err = oneOf("variance_type", *c.VarianceType, "fixed_small", "fixed_small_log", "fixed_large")
 		}
-		err = oneOf("variance_type", have, "fixed_small", "fixed_small_log", "fixed_large")
 	}
 	return err
 }

@@ -170,16 +170,19 @@ func TestAs(t *testing.T) {
 }
 
 // The fixed variances of a DDPM, which its file names, mean nothing to the solvers that
-// refuse learned ones.
+// refuse learned ones, and the null of theirs means to a DDPM its default.
 func TestAsOfFixedVariances(t *testing.T) {
-	for _, variance := range []string{"fixed_small", "fixed_small_log", "fixed_large"} {
-		c := parse(t, fmt.Sprintf(`{"_class_name": "DDPMScheduler", "variance_type": %q}`, variance))
+	for _, variance := range []string{`"fixed_small"`, `"fixed_small_log"`, `"fixed_large"`, "null"} {
+		c := parse(t, `{"_class_name": "DDPMScheduler", "variance_type": `+variance+`}`)
 		for _, class := range scheduler.Classes() {
 			if strings.HasPrefix(class, "EDM") || strings.HasPrefix(class, "FlowMatch") {
 				continue
 			}
-			_, err := c.As(class)
-			assert.NoError(t, err, "%s %s", class, variance)
+			other, err := c.As(class)
+			if assert.NoError(t, err, "%s %s", class, variance) {
+				_, err := other.Schedule(10)
+				assert.NoError(t, err, "%s %s", class, variance)
+			}
 		}
 	}
 }
