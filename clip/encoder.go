@@ -284,7 +284,7 @@ func (e *TextEncoder) Encode(ctx context.Context, ids [][]int, clipSkip int) (*E
 		rows[i] = float32(e.end(text))
 	}
 	out := e.embeddings(s.n, s.tokens)
-	err := e.model.Run(ctx, s, e.build(s), [][]float32{input, rows}, [][]float32{out.Tokens.Float32s(), out.Pooled.Float32s()})
+	err := e.model.Run(ctx, s, e.build(s), nn.Inputs{"ids": input, "rows": rows}, [][]float32{out.Tokens.Float32s(), out.Pooled.Float32s()})
 	if err != nil {
 		return nil, err
 	}

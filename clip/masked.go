@@ -67,7 +67,7 @@ func (e *TextEncoder) encodePadded(ctx context.Context, ids []int, seen, skip in
 	end := e.end(ids)
 	if seen == len(ids) {
 		s := shape{1, len(ids), skip}
-		return e.model.Run(ctx, s, e.build(s), [][]float32{numbers(ids), {float32(end)}}, [][]float32{tokens, pooled})
+		return e.model.Run(ctx, s, e.build(s), nn.Inputs{"ids": numbers(ids), "rows": {float32(end)}}, [][]float32{tokens, pooled})
 	}
 	k := padded{len(ids), seen, skip, end >= seen}
 	if k.inPadding {
@@ -79,7 +79,7 @@ func (e *TextEncoder) encodePadded(ctx context.Context, ids []int, seen, skip in
 	}
 	split := seen * e.Config.HiddenSize
 	return e.model.Run(ctx, k, e.buildPadded(k),
-		[][]float32{numbers(ids[:seen]), numbers(ids[seen:]), positions, {float32(end)}},
+		nn.Inputs{"ids": numbers(ids[:seen]), "padding": numbers(ids[seen:]), "positions": positions, "rows": {float32(end)}},
 		[][]float32{tokens[:split], tokens[split:], pooled})
 }
 

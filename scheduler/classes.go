@@ -142,6 +142,19 @@ func init() { // the builders refer to the table, so it cannot be a plain litera
 	}
 }
 
+// sameAs returns the class that computes what another does: those for Flax, and those
+// that take many steps at once.
+func sameAs(class string) string {
+	name := strings.TrimPrefix(class, "Flax")
+	switch name {
+	case "DDIMParallelScheduler":
+		return "DDIMScheduler"
+	case "DDPMParallelScheduler":
+		return "DDPMScheduler"
+	}
+	return name
+}
+
 // curvesSpanAll says whether the curves of use_karras_sigmas and its kind lie between
 // the ends of all training levels, and not of the levels of timestep_spacing.
 func (cl class) curvesSpanAll() bool { return cl.variancePreserving && !cl.exact }

@@ -81,6 +81,16 @@ func TestParseClass(t *testing.T) {
 	c, err = scheduler.ParseClass("", []byte(`{"_class_name": "DDIMScheduler"}`))
 	require.NoError(t, err)
 	assert.Equal(t, "DDIMScheduler", c.Class)
+	for class, want := range map[string]string{
+		"DDIMParallelScheduler": "DDIMScheduler", "DDPMParallelScheduler": "DDPMScheduler", "FlaxPNDMScheduler": "PNDMScheduler",
+	} {
+		c, err = scheduler.ParseClass(class, []byte(saved))
+		require.NoError(t, err)
+		assert.Equal(t, want, c.Class)
+		c, err = scheduler.ParseConfig([]byte(`{"_class_name": "` + class + `"}`))
+		require.NoError(t, err)
+		assert.Equal(t, want, c.Class)
+	}
 	_, err = scheduler.ParseClass("", []byte(`{}`))
 	assert.ErrorContains(t, err, "_class_name is missing")
 	_, err = scheduler.ParseClass("NoSuchScheduler", []byte(`{"_class_name": "DDIMScheduler"}`))

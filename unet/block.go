@@ -16,6 +16,8 @@ type steering struct {
 	cond    *G.Node // [N T D]
 	times   *G.Node // [N]
 	merging TokenMerging
+
+	residuals *Residuals[*G.Node] // nil for none
 }
 
 // downLayer makes one skip on the way down: conv_in, or a residual block with its
@@ -24,6 +26,7 @@ type downLayer struct {
 	conv      *nn.Conv2D // then the others are nil
 	resnet    *resBlock
 	attention *transformer // nil without attention
+	out       int          // channels
 	marks     []string     // names of the output, beside the layer's own
 }
 
@@ -33,7 +36,7 @@ func newDownBlock(p *nn.Params, c *Config, level int) []*downLayer {
 	in := c.BlockOutChannels[max(level-1, 0)]
 	var layers []*downLayer
 	for j := range c.LayersPerBlock.At(level) {
-		l := &downLayer{resnet: newResBlock(p.At("resnets.%d", j), c, in, out)}
+		l := &downLayer{out: out, resnet: newResBlock(p.At("resnets.%d", j), c, in, out)}
 		if strings.HasPrefix(c.DownBlockTypes[level], "CrossAttn") {
 			l.attention = newTransformer(p.At("attentions.%d", j), c, out, level,
 				c.TransformerLayersPerBlock.At(level), c.OnlyCrossAttention.At(level))
@@ -47,6 +50,7 @@ func newDownBlock(p *nn.Params, c *Config, level int) []*downLayer {
 			pad = op.Padding{Bottom: 1, Right: 1}
 		}
 		layers = append(layers, &downLayer{
+			out:   out,
 			conv:  p.Conv("downsamplers.0.conv", out, out, 3, 2, pad),
 			marks: []string{p.Path() + ".downsamplers.0"},
 		})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 
@@ -60,116 +61,6 @@ const (
 	tail
 )
 
-// steer computes what the layers read beside the latents.
-func (u *UNet) steer(g *nn.Graph, in Nodes) steering {
-	return steering{
-		temb: u.time.forward(g, in),
-		cond: in.Cond, times: in.Timesteps, merging: u.merging,
-	}
-}
-
-// head maps latents [N C H W] to the first branch skips, each [N H W C].
-func (u *UNet) head(g *nn.Graph, latents *G.Node, s steering, branch int) []*G.Node {
-	x := g.ChannelsLast(latents)
-	var skips []*G.Node
-	for _, l := range u.downs[:branch] {
-		x = l.forward(g, x, s)
-		skips = append(skips, x)
-	}
-	return skips
-}
-
-// deep maps the head's last skip to the feature that enters the tail.
-func (u *UNet) deep(g *nn.Graph, skip *G.Node, s steering, branch int) *G.Node {
-	x, skips := skip, []*G.Node{skip}
-	for _, l := range u.downs[branch:] {
-		x = l.forward(g, x, s)
-		skips = append(skips, x)
-	}
-	if u.mid != nil {
-		x = u.mid.forward(g, x, s)
-	}
-	return u.up(g, u.ups[:len(u.ups)-branch], x, skips, s)
-}
-
-// tail maps the head's skips and the feature to the prediction [N C H W].
-func (u *UNet) tail(g *nn.Graph, skips []*G.Node, feature *G.Node, s steering) *G.Node {
-	x := u.up(g, u.ups[len(u.ups)-len(skips):], feature, skips, s)
-	x = g.Mark("conv_act", g.SiLU(u.normOut.Forward(g, x)))
-	return g.ChannelsFirst(u.convOut.Forward(g, x))
-}
-
-// up runs layers of the way up, which take the skips from the last on.
-func (u *UNet) up(g *nn.Graph, layers []*upLayer, x *G.Node, skips []*G.Node, s steering) *G.Node {
-	for i, l := range layers {
-		at := len(skips) - 1 - i
-		x = l.forward(g, x, skips[at], skips[max(at-1, 0)], s)
-	}
-	return x
-}
-
-// BuildHead adds the first part of the U-Net, cut at a skip branch of 1 to
-// Branches()-1, to the graph g and returns its skips, each [N H W C]. See [Split].
-// BuildTail of the same branch and BuildDeep make the whole of it, with the bytes
-// that Build gives.
-func (u *UNet) BuildHead(g *G.ExprGraph, in Nodes, branch int) ([]*G.Node, error) {
-	var skips []*G.Node
-	if err := u.checkBranch(branch); err != nil {
-		return nil, err
-	}
-	if err := u.checkNodes(g, in, true); err != nil {
-		return nil, err
-	}
-	_, err := u.buildPart(g, in, func(b *nn.Graph, s steering) *G.Node {
-		skips = u.head(b, in.Latents, s, branch)
-		return nil
-	})
-	return skips, err
-}
-
-// BuildDeep adds the part below the branch: it maps the head's last skip to the
-// feature [N H W C] that enters the tail. It does not read in.Latents.
-func (u *UNet) BuildDeep(g *G.ExprGraph, in Nodes, skip *G.Node, branch int) (*G.Node, error) {
-	if err := u.checkFeatures(g, in, branch, skip); err != nil {
-		return nil, err
-	}
-	return u.buildPart(g, in, func(b *nn.Graph, s steering) *G.Node { return u.deep(b, skip, s, branch) })
-}
-
-// BuildTail adds the last part and returns the prediction [N C H W]. The branch
-// is the number of skips. It does not read in.Latents.
-func (u *UNet) BuildTail(g *G.ExprGraph, in Nodes, skips []*G.Node, feature *G.Node) (*G.Node, error) {
-	if err := u.checkFeatures(g, in, len(skips), append(slices.Clone(skips), feature)...); err != nil {
-		return nil, err
-	}
-	return u.buildPart(g, in, func(b *nn.Graph, s steering) *G.Node { return u.tail(b, skips, feature, s) })
-}
-
-// checkFeatures wants the inputs of a part that begins with features, each [N H W C].
-func (u *UNet) checkFeatures(g *G.ExprGraph, in Nodes, branch int, features ...*G.Node) error {
-	if err := u.checkBranch(branch); err != nil {
-		return err
-	}
-	if err := u.checkNodes(g, in, false); err != nil {
-		return err
-	}
-	for _, f := range features {
-		if err := nn.CheckNode(g, "unet: skip or feature", f, in.Timesteps.Shape()[0], -1, -1, -1); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (u *UNet) buildPart(g *G.ExprGraph, in Nodes, forward func(*nn.Graph, steering) *G.Node) (*G.Node, error) {
-	b := nn.NewGraph(g)
-	out := forward(b, u.steer(b, in))
-	if err := b.Err(); err != nil {
-		return nil, fmt.Errorf("unet: %w", err)
-	}
-	return out, nil
-}
-
 // Split evaluates a U-Net in three parts, cut at a skip branch, so that the deep
 // part can be left out or its result changed:
 //
@@ -191,7 +82,7 @@ type Split struct {
 	skips        []*tensor.Dense
 	skipShapes   []tensor.Shape
 	featureShape tensor.Shape
-	steering     [][]float32 // the inputs of the last Head beside the latents
+	steering     nn.Inputs // of the last Head, beside the latents
 
 	mu sync.Mutex // held by a call; u is nil once it is closed
 }
@@ -330,7 +221,7 @@ func (s *Split) take(ctx context.Context) error {
 }
 
 // run runs a part.
-func (s *Split) run(ctx context.Context, p part, inputs, outputs [][]float32) error {
+func (s *Split) run(ctx context.Context, p part, inputs nn.Inputs, outputs [][]float32) error {
 	if ctx == nil {
 		return errors.New("unet: have a nil context")
 	}
@@ -344,6 +235,10 @@ func (s *Split) key(p part) planKey {
 	return planKey{shape: s.shape, part: p, branch: s.branch, merging: s.u.merging}
 }
 
+const featureInput = "feature"
+
+func skipInput(i int) string { return fmt.Sprintf("skip%d", i) }
+
 // build makes the graph of a part. Its inputs are the latents, the skip or the
 // skips and the feature, and what steers.
 func (s *Split) build(p part) nn.Build {
@@ -353,7 +248,7 @@ func (s *Split) build(p part) nn.Build {
 		var skips []*G.Node
 		if p != head {
 			for i, shape := range s.skipShapes {
-				skips = append(skips, g.Input(fmt.Sprintf("skip%d", i), shape...))
+				skips = append(skips, g.Input(skipInput(i), shape...))
 			}
 		}
 		steer := s.u.steer(g, in)
@@ -364,10 +259,10 @@ func (s *Split) build(p part) nn.Build {
 			skip := skips[len(skips)-1]
 			inputs, outputs = []*G.Node{skip}, []*G.Node{s.u.deep(g, skip, steer, s.branch)}
 		case tail:
-			feature := g.Input("feature", s.featureShape...)
+			feature := g.Input(featureInput, s.featureShape...)
 			inputs, outputs = append(slices.Clone(skips), feature), []*G.Node{s.u.tail(g, skips, feature, steer)}
 		}
-		return append(inputs, in.list()[1:]...), outputs, g.Err()
+		return append(inputs, in.conditions()...), outputs, g.Err()
 	}
 }
 
@@ -382,6 +277,9 @@ func (s *Split) Head(ctx context.Context, in Input) error {
 	if err != nil {
 		return fmt.Errorf("unet: %w", err)
 	}
+	if shape.residuals {
+		return errors.New("unet: split: have residuals of a ControlNet, want none: a Split does not take them")
+	}
 	if shape != s.shape {
 		return fmt.Errorf("unet: split: have an input of %d×[%d %d] and %d tokens, want %d×[%d %d] and %d",
 			shape.n, shape.h, shape.w, shape.tokens, s.shape.n, s.shape.h, s.shape.w, s.shape.tokens)
@@ -389,9 +287,11 @@ func (s *Split) Head(ctx context.Context, in Input) error {
 	if err := s.take(ctx); err != nil {
 		return err
 	}
-	s.steering = nil
-	for _, x := range inputs[1:] {
-		s.steering = append(s.steering, slices.Clone(x))
+	s.steering = nn.Inputs{}
+	for name, x := range inputs {
+		if name != latentsInput {
+			s.steering[name] = slices.Clone(x)
+		}
 	}
 	return s.run(ctx, head, inputs, s.numbers())
 }
@@ -425,7 +325,8 @@ func (s *Split) Deep(ctx context.Context, feature []float32) error {
 	if err := s.ready(feature); err != nil {
 		return err
 	}
-	inputs := append([][]float32{s.skips[len(s.skips)-1].Float32s()}, s.steering...)
+	inputs := maps.Clone(s.steering)
+	inputs[skipInput(len(s.skips)-1)] = s.skips[len(s.skips)-1].Float32s()
 	return s.run(ctx, deep, inputs, [][]float32{feature})
 }
 
@@ -439,7 +340,11 @@ func (s *Split) Tail(ctx context.Context, feature []float32) (*tensor.Dense, err
 		return nil, err
 	}
 	out := nn.Tensor(s.shape.n, s.u.Config.OutChannels, s.shape.h, s.shape.w)
-	inputs := append(append(s.numbers(), feature), s.steering...)
+	inputs := maps.Clone(s.steering)
+	inputs[featureInput] = feature
+	for i, t := range s.skips {
+		inputs[skipInput(i)] = t.Float32s()
+	}
 	if err := s.run(ctx, tail, inputs, [][]float32{out.Float32s()}); err != nil {
 		return nil, err
 	}

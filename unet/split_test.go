@@ -104,7 +104,7 @@ func TestBuildParts(t *testing.T) {
 	require.NoError(t, err)
 	const branch = 3
 	g := G.NewGraph()
-	nodes := u.nodes(nn.NewGraph(g), shape{1, 8, 8, 9})
+	nodes := u.nodes(nn.NewGraph(g), shape{n: 1, h: 8, w: 8, tokens: 9})
 	skips, err := u.BuildHead(g, nodes, branch)
 	require.NoError(t, err)
 	feature, err := u.BuildDeep(g, nodes, skips[branch-1], branch)

@@ -131,7 +131,7 @@ func TestBuildTimeCond(t *testing.T) {
 	for _, given := range []bool{true, false} {
 		in := guided(u, 2)
 		g := G.NewGraph()
-		nodes := u.nodes(nn.NewGraph(g), shape{2, 8, 12, 9})
+		nodes := u.nodes(nn.NewGraph(g), shape{n: 2, h: 8, w: 12, tokens: 9})
 		if !given {
 			in.TimeCond, nodes.TimeCond = nil, nil
 		}
@@ -139,7 +139,7 @@ func TestBuildTimeCond(t *testing.T) {
 		require.NoError(t, err)
 		out, err := u.Build(g, nodes)
 		require.NoError(t, err)
-		plan, err := engine.NewPlan(nodes.list(), []*G.Node{out})
+		plan, err := engine.NewPlan(append([]*G.Node{nodes.Latents}, nodes.conditions()...), []*G.Node{out})
 		require.NoError(t, err)
 		inputs := [][]float32{in.Latents.Float32s(), {700, 700}, in.Cond.Float32s()}
 		if given {
@@ -164,7 +164,7 @@ func TestTimeCondErrors(t *testing.T) {
 	assert.EqualError(t, err, "unet: time cond: have a tensor [2 16], want none: the model takes no condition (time_cond_proj_dim)")
 
 	g := nn.NewGraph(G.NewGraph())
-	nodes := plain.nodes(g, shape{1, 8, 8, 9})
+	nodes := plain.nodes(g, shape{n: 1, h: 8, w: 8, tokens: 9})
 	nodes.TimeCond = g.Input("time_cond", 1, 32)
 	_, err = plain.Build(G.NewGraph(), nodes)
 	assert.ErrorContains(t, err, "unet: time cond: have a node, want nil")

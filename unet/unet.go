@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
 	"os"
 
 	G "gorgonia.org/gorgonia"
@@ -99,7 +98,7 @@ func (u *UNet) define(config []byte, p *nn.Params) (err error) {
 	c := &u.Config
 	first, levels := c.BlockOutChannels[0], len(c.BlockOutChannels)
 	u.time = newTimeEmbedding(p, c)
-	u.downs = []*downLayer{{conv: p.Conv("conv_in", c.InChannels, first, c.ConvInKernel, 1, op.Same(c.ConvInKernel/2))}}
+	u.downs = []*downLayer{{out: first, conv: p.Conv("conv_in", c.InChannels, first, c.ConvInKernel, 1, op.Same(c.ConvInKernel/2))}}
 	for i := range levels {
 		u.downs = append(u.downs, newDownBlock(p.At("down_blocks.%d", i), c, i)...)
 	}
@@ -182,30 +181,62 @@ func (u *UNet) forward(g *nn.Graph, in Nodes) *G.Node {
 	return u.tail(g, skips, u.deep(g, skips[0], s, 1), s)
 }
 
-// Input is what one prediction is made from.
-type Input struct {
-	// Latents are [N C H W] of unit variance, C being Config.InChannels. H and W
-	// are any size of 1 or more; what the levels halve is rounded up.
-	Latents *tensor.Dense
-	// Timesteps holds one time for all samples, or one for each: 0..999,
-	// fractions allowed.
-	Timesteps []float64
-	// TimestepRange is the lowest and the highest time of a model that was trained on
-	// others than 0 to 999, which the zero value means.
-	TimestepRange [2]float64
-	// Cond is the text embedding [N T D] of any number of tokens.
-	Cond *tensor.Dense
-	// ClassLabels holds one label for each sample, for models that have classes
-	// (an upscaler's noise level); else it is nil.
-	ClassLabels []int
-	// TimeCond [N D], D being Config.TimeCondProjDim, is added to the embedding of
-	// the times, for models that have such a condition: mostly the guidance scale,
-	// see GuidanceEmbedding. With nil nothing is added.
-	TimeCond *tensor.Dense
+// steer computes what the layers read beside the latents.
+func (u *UNet) steer(g *nn.Graph, in Nodes) steering {
+	return steering{
+		temb: u.time.forward(g, in),
+		cond: in.Cond, times: in.Timesteps, merging: u.merging,
+		residuals: in.Residuals,
+	}
 }
 
-// shape is the shape of a plan's inputs.
-type shape struct{ n, h, w, tokens int }
+// head maps latents [N C H W] to the first branch skips, each [N H W C].
+func (u *UNet) head(g *nn.Graph, latents *G.Node, s steering, branch int) []*G.Node {
+	x := g.ChannelsLast(latents)
+	var skips []*G.Node
+	for _, l := range u.downs[:branch] {
+		x = l.forward(g, x, s)
+		skips = append(skips, x)
+	}
+	return skips
+}
+
+// deep maps the head's last skip to the feature that enters the tail.
+func (u *UNet) deep(g *nn.Graph, skip *G.Node, s steering, branch int) *G.Node {
+	x, skips := skip, []*G.Node{skip}
+	for _, l := range u.downs[branch:] {
+		x = l.forward(g, x, s)
+		skips = append(skips, x)
+	}
+	if u.mid != nil {
+		x = u.mid.forward(g, x, s)
+	}
+	if s.residuals != nil {
+		x = g.Add(x, g.ChannelsLast(s.residuals.Mid))
+	}
+	return u.up(g, u.ups[:len(u.ups)-branch], x, skips, branch-1, s)
+}
+
+// tail maps the head's skips and the feature to the prediction [N C H W].
+func (u *UNet) tail(g *nn.Graph, skips []*G.Node, feature *G.Node, s steering) *G.Node {
+	x := u.up(g, u.ups[len(u.ups)-len(skips):], feature, skips, 0, s)
+	x = g.Mark("conv_act", g.SiLU(u.normOut.Forward(g, x)))
+	return g.ChannelsFirst(u.convOut.Forward(g, x))
+}
+
+// up runs layers of the way up, which take the skips from the last on. The first of
+// them is the network's skip number first, for the residuals of a ControlNet.
+func (u *UNet) up(g *nn.Graph, layers []*upLayer, x *G.Node, skips []*G.Node, first int, s steering) *G.Node {
+	for i, l := range layers {
+		at := len(skips) - 1 - i
+		skip := skips[at]
+		if s.residuals != nil {
+			skip = g.Add(skip, g.ChannelsLast(s.residuals.Down[first+at]))
+		}
+		x = l.forward(g, x, skip, skips[max(at-1, 0)], s)
+	}
+	return x
+}
 
 // planKey names a plan: the part of the network, cut at a skip branch, or the
 // whole.
@@ -234,69 +265,6 @@ func (u *UNet) Predict(ctx context.Context, in Input) (*tensor.Dense, error) {
 	return out, nil
 }
 
-// Check reports as an error that predicting for n samples of h×w latents and
-// the given number of tokens would not fit in the memory allowed. It allocates
-// nothing of that size.
-func (u *UNet) Check(n, h, w, tokens int) error {
-	s, err := u.shape(n, h, w, tokens)
-	if err != nil {
-		return err
-	}
-	return u.model.Check(u.key(s), u.build(s), 0, fmt.Sprintf("a prediction for latents [%d %d %d %d]", n, u.Config.InChannels, h, w))
-}
-
-// Values returns the bytes of intermediate values of a prediction for n samples of h×w
-// latents and the given number of tokens.
-func (u *UNet) Values(n, h, w, tokens int) (int64, error) {
-	s, err := u.shape(n, h, w, tokens)
-	if err != nil {
-		return 0, err
-	}
-	return u.model.Values(u.key(s), u.build(s))
-}
-
-// Claim is for pipelines, which claim the memory of a whole call: predictions with a ctx
-// that carries the claim take turns of it.
-func (u *UNet) Claim(ctx context.Context, need engine.Need) (*engine.Claim, error) {
-	if err := u.loaded(); err != nil {
-		return nil, err
-	}
-	return u.model.Claim(ctx, need)
-}
-
-// Spare returns how many bytes in small pieces a call could take beside its need if it
-// ran alone.
-func (u *UNet) Spare(need engine.Need) int64 {
-	if u.loaded() != nil {
-		return 0
-	}
-	return u.model.Spare(need)
-}
-
-// Plan tells how a prediction for n samples of h×w latents and the given number of
-// tokens is computed.
-func (u *UNet) Plan(n, h, w, tokens int) (*nn.Plan, error) {
-	s, err := u.shape(n, h, w, tokens)
-	if err != nil {
-		return nil, err
-	}
-	return u.model.Plan(u.key(s), u.build(s))
-}
-
-// shape wants sizes that make sense.
-func (u *UNet) shape(n, h, w, tokens int) (shape, error) {
-	if err := u.loaded(); err != nil {
-		return shape{}, err
-	}
-	if err := nn.CheckSize("unet: latents", n, u.Config.BlockOutChannels[0], h, w); err != nil {
-		return shape{}, err
-	}
-	if err := nn.CheckSize("unet: cond", n, tokens, u.Config.CrossAttentionDim.At(0)); err != nil {
-		return shape{}, err
-	}
-	return shape{n, h, w, tokens}, nil
-}
-
 // key is the key of the whole network's plan.
 func (u *UNet) key(s shape) planKey { return planKey{shape: s, merging: u.merging} }
 
@@ -306,86 +274,6 @@ func (u *UNet) build(s shape) nn.Build {
 		g := nn.NewGraph(G.NewGraph())
 		in := u.nodes(g, s)
 		out := u.forward(g, in)
-		return in.list(), []*G.Node{out}, g.Err()
+		return append(in.conditions(), in.Latents), []*G.Node{out}, g.Err()
 	}
-}
-
-// inputs checks the input and lays it out for a plan of its shape.
-func (u *UNet) inputs(in Input) (s shape, inputs [][]float32, err error) {
-	c := &u.Config
-	latents, err := nn.Floats("latents", in.Latents, -1, c.InChannels, -1, -1)
-	if err != nil {
-		return s, nil, err
-	}
-	ls := in.Latents.Shape()
-	s = shape{n: ls[0], h: ls[2], w: ls[3]}
-	cond, err := nn.Floats("cond", in.Cond, s.n, -1, c.CrossAttentionDim.At(0))
-	if err != nil {
-		return s, nil, err
-	}
-	s.tokens = in.Cond.Shape()[1]
-	if len(in.Timesteps) != 1 && len(in.Timesteps) != s.n {
-		return s, nil, fmt.Errorf("timesteps: have %d, want 1 or %d", len(in.Timesteps), s.n)
-	}
-	low, high := in.TimestepRange[0], in.TimestepRange[1]
-	if in.TimestepRange == [2]float64{} {
-		low, high = 0, 999
-	}
-	for i, t := range in.Timesteps {
-		if !(t >= low && t <= high) || math.IsInf(t, 0) {
-			return s, nil, fmt.Errorf("timesteps: number %d is %v, want a number from %v to %v", i, t, low, high)
-		}
-	}
-	times := make([]float32, s.n)
-	for i := range times {
-		times[i] = float32(in.Timesteps[min(i, len(in.Timesteps)-1)])
-	}
-	inputs = [][]float32{latents, times, cond}
-	for _, further := range []func(Input, int) ([]float32, error){u.classLabels, u.timeCond} {
-		x, err := further(in, s.n)
-		if err != nil {
-			return s, nil, err
-		}
-		if x != nil {
-			inputs = append(inputs, x)
-		}
-	}
-	return s, inputs, nil
-}
-
-// classLabels returns the labels of n samples, or nil if the model has no classes.
-func (u *UNet) classLabels(in Input, n int) ([]float32, error) {
-	classes := u.Config.NumClassEmbeds
-	if classes == nil {
-		if in.ClassLabels != nil {
-			return nil, fmt.Errorf("class labels: have %v, want none: the model has no classes", in.ClassLabels)
-		}
-		return nil, nil
-	}
-	if len(in.ClassLabels) != n {
-		return nil, fmt.Errorf("class labels: have %d, want %d", len(in.ClassLabels), n)
-	}
-	labels := make([]float32, n)
-	for i, l := range in.ClassLabels {
-		if l < 0 || l >= *classes {
-			return nil, fmt.Errorf("class labels: have %d, want 0 to %d", l, *classes-1)
-		}
-		labels[i] = float32(l)
-	}
-	return labels, nil
-}
-
-// timeCond returns the condition of n samples, zeros for none, or nil if the model
-// takes none.
-func (u *UNet) timeCond(in Input, n int) ([]float32, error) {
-	dim := u.Config.TimeCondProjDim
-	switch {
-	case dim == nil && in.TimeCond != nil:
-		return nil, fmt.Errorf("time cond: have a tensor %v, want none: the model takes no condition (time_cond_proj_dim)", []int(in.TimeCond.Shape()))
-	case dim == nil:
-		return nil, nil
-	case in.TimeCond == nil:
-		return make([]float32, n**dim), nil
-	}
-	return nn.Floats("time cond", in.TimeCond, n, *dim)
 }

@@ -114,7 +114,7 @@ func TestBlocks(t *testing.T) {
 
 	g := nn.NewGraph(G.NewGraph())
 	g.Record()
-	in := u.nodes(g, shape{latents[0], latents[2], latents[3], cond[1]})
+	in := u.nodes(g, shape{n: latents[0], h: latents[2], w: latents[3], tokens: cond[1]})
 	u.forward(g, in)
 	require.NoError(t, g.Err())
 	marks := g.Marks()
@@ -169,7 +169,7 @@ func TestTapeMachine(t *testing.T) {
 	require.NoError(t, err)
 
 	g := G.NewGraph()
-	nodes := u.nodes(nn.NewGraph(g), shape{2, 8, 8, in.Cond.Shape()[1]})
+	nodes := u.nodes(nn.NewGraph(g), shape{n: 2, h: 8, w: 8, tokens: in.Cond.Shape()[1]})
 	out, err := u.Build(g, nodes)
 	require.NoError(t, err)
 	require.NoError(t, G.Let(nodes.Latents, in.Latents))
@@ -278,6 +278,13 @@ func TestUnknownKeys(t *testing.T) {
 	assert.Equal(t, []string{`config.json: the key "use_new" is not known and was left out: have true`}, u.Config.Warnings)
 	require.NoError(t, u.Close())
 
+	u, err = LoadFS(folder(t, func(config *string, _ map[string]safetensors.Tensor) {
+		*config = strings.Replace(*config, `"conv_in_kernel": 3`, `"conv_in_kernel": 5, "_use_default_values": ["conv_in_kernel"]`, 1)
+	}), ".", nil)
+	require.NoError(t, err, "the default")
+	assert.Equal(t, 3, u.Config.ConvInKernel)
+	require.NoError(t, u.Close())
+
 	more := func(_ *string, tensors map[string]safetensors.Tensor) {
 		tensors["new.weight"], _ = safetensors.NewFloat32("new.weight", []int{1}, []float32{1})
 	}
@@ -314,6 +321,7 @@ func TestBadConfig(t *testing.T) {
 		{`"norm_eps": 1e-05`, `"norm_eps": -1`, "norm_eps: have -1, want 0 to 1"},
 		{`"freq_shift": 0`, `"freq_shift": 8`, "freq_shift: have 8, want less than 8, half of block_out_channels[0]"},
 		{`"addition_embed_type": null`, `"addition_embed_type": "text_time"`, "addition_embed_type: have text_time, want null"},
+		{`"act_fn": "silu"`, `"_use_default_values": {}`, "_use_default_values: have {}, want a list of keys"},
 		{`{`, `[`, "config.json: offset 17"},
 	} {
 		_, err := LoadFS(folder(t, func(config *string, _ map[string]safetensors.Tensor) {

@@ -3,6 +3,8 @@ package apitest
 import (
 	"reflect"
 
+	"gorgonia.org/tensor"
+
 	"sdgo/clip"
 	"sdgo/diffusion"
 	"sdgo/safetensors"
@@ -173,6 +175,7 @@ var types = map[string]reflect.Type{
 	"unet.Input":                 reflect.TypeFor[unet.Input](),
 	"unet.LoadOptions":           reflect.TypeFor[unet.LoadOptions](),
 	"unet.Nodes":                 reflect.TypeFor[unet.Nodes](),
+	"unet.Residuals":             reflect.TypeFor[unet.Residuals[*tensor.Dense]](),
 	"unet.Split":                 reflect.TypeFor[unet.Split](),
 	"unet.TokenMerging":          reflect.TypeFor[unet.TokenMerging](),
 	"unet.UNet":                  reflect.TypeFor[unet.UNet](),

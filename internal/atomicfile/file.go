@@ -53,16 +53,21 @@ func Create(path string) (*File, error) {
 	return f, nil
 }
 
-// Check finds out whether a file can be written to path, and leaves no trace.
-func Check(path string) error {
-	f, err := Create(path)
-	if err != nil {
-		return err
-	}
-	defer f.Discard()
+// Check finds out whether files can be written to all paths at a time, and leaves no
+// trace.
+func Check(paths ...string) error {
 	const block = 4096 // on a full disk a file can be made and not be filled
-	_, err = f.Write(make([]byte, block))
-	return err
+	for _, path := range paths {
+		f, err := Create(path)
+		if err != nil {
+			return err
+		}
+		defer f.Discard()
+		if _, err := f.Write(make([]byte, block)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Write adds to the file.

@@ -83,13 +83,6 @@ func (m *Memory) Allowed() int64 {
 	return m.limit - m.fixed - m.calls
 }
 
-// Free returns the bytes that the limit leaves, the machine's if there is no other.
-func (m *Memory) Free() int64 {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.limit - m.fixed - m.calls
-}
-
 // InUse returns the bytes that the engine holds: weights, what calls in flight have
 // reserved, and arenas of idle machines.
 func (m *Memory) InUse() int64 {

@@ -35,14 +35,14 @@ func (l *Linear) Forward(g *Graph, x *G.Node) *G.Node {
 type Conv2D struct {
 	path         string
 	weight, bias *Param
-	stride       int
+	k, stride    int
 	pad          op.Padding
 }
 
 // Conv returns the convolution called name, of k×k pixels.
 func (p *Params) Conv(name string, in, out, k, stride int, pad op.Padding) *Conv2D {
 	at := p.At("%s", name)
-	return &Conv2D{at.Path(), at.filter("weight", out, in, k), at.vector("bias", out), stride, pad}
+	return &Conv2D{at.Path(), at.filter("weight", out, in, k), at.vector("bias", out), k, stride, pad}
 }
 
 // Conv3x3 returns the 3×3 convolution called name, which keeps the size.
@@ -53,6 +53,11 @@ func (p *Params) Conv3x3(name string, in, out int) *Conv2D {
 // Conv1x1 returns the 1×1 convolution called name.
 func (p *Params) Conv1x1(name string, in, out int) *Conv2D {
 	return p.Conv(name, in, out, 1, 1, op.Padding{})
+}
+
+// Size returns the height and width of the output for an image of h×w.
+func (c *Conv2D) Size(h, w int) (int, int) {
+	return (h+c.pad.Top+c.pad.Bottom-c.k)/c.stride + 1, (w+c.pad.Left+c.pad.Right-c.k)/c.stride + 1
 }
 
 // Forward maps x [N H W in] to [N H' W' out].

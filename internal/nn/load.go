@@ -123,7 +123,8 @@ func (p *Params) loadError(ctx context.Context, name string, errs []error) error
 // loading takes little memory beside the weights' own, and stops within milliseconds.
 const chunk = 1 << 18
 
-// maxLoaders is how many goroutines load at most: their chunks take 64 MB.
+// maxLoaders is how many goroutines load at most: their chunks take 16 MB, or more where
+// a panel of a layer is more than a chunk.
 const maxLoaders = 16
 
 // paramLoad is the loading of one parameter.

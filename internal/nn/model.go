@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
+	"slices"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -194,9 +196,13 @@ func (m *Model) Begin(ctx context.Context, need engine.Need, key any, build Buil
 	return inner, func() { endTurn(); leave() }, nil
 }
 
+// Inputs are the numbers of a graph's inputs by the names of their nodes.
+type Inputs map[string][]float32
+
 // Run computes the outputs of the graph that build makes, once for each key, for
-// the given inputs. It returns ctx's error soon after ctx is done.
-func (m *Model) Run(ctx context.Context, key any, build Build, inputs, outputs [][]float32) error {
+// the given inputs: all that the graph has, and no others. It returns ctx's error soon
+// after ctx is done.
+func (m *Model) Run(ctx context.Context, key any, build Build, inputs Inputs, outputs [][]float32) error {
 	if ctx == nil {
 		return fmt.Errorf("%s: have a nil context", m.name)
 	}
@@ -209,7 +215,19 @@ func (m *Model) Run(ctx context.Context, key any, build Build, inputs, outputs [
 	if err != nil {
 		return err
 	}
-	if err := m.eng.Run(ctx, plan, inputs, outputs); err != nil {
+	names := plan.Inputs()
+	ordered := make([][]float32, len(names))
+	for i, name := range names {
+		x, ok := inputs[name]
+		if !ok {
+			return fmt.Errorf("%s: input %q: have none, want one", m.name, name)
+		}
+		ordered[i] = x
+	}
+	if len(inputs) != len(names) {
+		return fmt.Errorf("%s: have inputs %q, want %q", m.name, slices.Sorted(maps.Keys(inputs)), names)
+	}
+	if err := m.eng.Run(ctx, plan, ordered, outputs); err != nil {
 		return fmt.Errorf("%s: %w", m.name, err)
 	}
 	return nil

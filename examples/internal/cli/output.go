@@ -55,10 +55,8 @@ func (c *Command) checkOutput() error {
 	if c.Options.Images > maxPictures {
 		return misusef("-n: have %d, want 1 to %d", c.Options.Images, maxPictures)
 	}
-	for _, name := range c.names() {
-		if err := atomicfile.Check(name); err != nil {
-			return fmt.Errorf("-o: %w", err)
-		}
+	if err := atomicfile.Check(c.names()...); err != nil {
+		return fmt.Errorf("-o: %w", err)
 	}
 	return nil
 }
