@@ -134,6 +134,7 @@ func TestSchedulerClass(t *testing.T) {
 		{pair("EulerDiscreteScheduler"), "null", "EulerDiscreteScheduler", ""},
 		{pair("FlaxDDIMScheduler"), `"FlaxDDIMScheduler"`, "DDIMScheduler", ""},
 		{pair("PNDMScheduler"), `"DDIMScheduler"`, "PNDMScheduler", ""},
+		{pair("DDIMParallelScheduler"), `"DDIMParallelScheduler"`, "DDIMScheduler", ""}, // of StableDiffusionParadigmsPipeline
 		{pair("DDIMScheduler"), `"MyScheduler"`, "DDIMScheduler", ""},
 		{"null", `"EulerDiscreteScheduler"`, "EulerDiscreteScheduler", ""},
 		{"null", "null", "", "_class_name is missing"},

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"strings"
 
 	"sdgo/clip"
 	"sdgo/internal/engine"
@@ -216,7 +215,7 @@ func loadScheduler(ctx context.Context, fsys fs.FS, x *index) (*scheduler.Config
 	if err := loader.ReadJSON(ctx, fsys, file, &config); err != nil {
 		return nil, err
 	}
-	class := strings.TrimPrefix(x.parts["scheduler"], "Flax")
+	class := x.parts["scheduler"]
 	c, err := scheduler.ParseClass(class, config)
 	if err != nil && class != "" {
 		return nil, fmt.Errorf("%s, as the %s that model_index.json names: %w", file, class, err)

@@ -120,14 +120,8 @@ func ParseClass(class string, data []byte) (_ *Config, err error) {
 			return nil, fmt.Errorf("scheduler: config: _class_name: have %.80s, want a string", raw)
 		}
 	}
-	if raw, ok := given["_use_default_values"]; ok {
-		var keys []string
-		if err := json.Unmarshal(raw, &keys); err != nil {
-			return nil, fmt.Errorf("scheduler: config: _use_default_values: have %.80s, want a list of keys", raw)
-		}
-		for _, key := range keys {
-			delete(given, key)
-		}
+	if err := pyjson.DropDefaults(given); err != nil {
+		return nil, fmt.Errorf("scheduler: config: %w", err)
 	}
 	return newConfig(class, given)
 }
@@ -160,6 +154,7 @@ func (c *Config) Keys() []string {
 }
 
 func newConfig(class string, given map[string]json.RawMessage) (*Config, error) {
+	class = sameAs(class)
 	spec, ok := classes[class]
 	if !ok {
 		return nil, fmt.Errorf("scheduler: _class_name: have %q, want one of %s", class, strings.Join(Classes(), ", "))

@@ -278,6 +278,13 @@ func TestUnknownKeys(t *testing.T) {
 	assert.Equal(t, []string{`config.json: the key "use_new" is not known and was left out: have true`}, u.Config.Warnings)
 	require.NoError(t, u.Close())
 
+	u, err = LoadFS(folder(t, func(config *string, _ map[string]safetensors.Tensor) {
+		*config = strings.Replace(*config, `"conv_in_kernel": 3`, `"conv_in_kernel": 5, "_use_default_values": ["conv_in_kernel"]`, 1)
+	}), ".", nil)
+	require.NoError(t, err, "the default")
+	assert.Equal(t, 3, u.Config.ConvInKernel)
+	require.NoError(t, u.Close())
+
 	more := func(_ *string, tensors map[string]safetensors.Tensor) {
 		tensors["new.weight"], _ = safetensors.NewFloat32("new.weight", []int{1}, []float32{1})
 	}
@@ -314,6 +321,7 @@ func TestBadConfig(t *testing.T) {
 		{`"norm_eps": 1e-05`, `"norm_eps": -1`, "norm_eps: have -1, want 0 to 1"},
 		{`"freq_shift": 0`, `"freq_shift": 8`, "freq_shift: have 8, want less than 8, half of block_out_channels[0]"},
 		{`"addition_embed_type": null`, `"addition_embed_type": "text_time"`, "addition_embed_type: have text_time, want null"},
+		{`"act_fn": "silu"`, `"_use_default_values": {}`, "_use_default_values: have {}, want a list of keys"},
 		{`{`, `[`, "config.json: offset 17"},
 	} {
 		_, err := LoadFS(folder(t, func(config *string, _ map[string]safetensors.Tensor) {

@@ -27,6 +27,12 @@ func DecodeConfig(data []byte, class string, config any) (warnings []string, err
 	if err := pyjson.Unmarshal(data, &keys); err != nil {
 		return nil, quote.Error(err)
 	}
+	if keys == nil {
+		return nil, errors.New("have null, want an object")
+	}
+	if err := pyjson.DropDefaults(keys); err != nil {
+		return nil, err
+	}
 	if err := checkClass(keys, class); err != nil {
 		return nil, err
 	}

@@ -136,6 +136,24 @@ func Python(raw []byte) string {
 	return string(raw)
 }
 
+// DropDefaults takes out of a config the keys that its _use_default_values lists:
+// diffusers notes so what a file did not have, and leaves it to the class.
+func DropDefaults(keys map[string]json.RawMessage) error {
+	const list = "_use_default_values"
+	raw, ok := keys[list]
+	if !ok {
+		return nil
+	}
+	var names []string
+	if err := json.Unmarshal(raw, &names); err != nil {
+		return fmt.Errorf("%s: have %.80s, want a list of keys", list, raw)
+	}
+	for _, name := range names {
+		delete(keys, name)
+	}
+	return nil
+}
+
 // maxWarnings is how many keys that are not known are told one by one.
 const maxWarnings = 20
 
