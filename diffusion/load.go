@@ -120,7 +120,10 @@ func LoadContext(ctx context.Context, path string, o *LoadOptions) (*Pipeline, e
 	return p, nil
 }
 
-// LoadFS is like [Load] for a file system whose root is the model's folder.
+// LoadFS is like [Load] for a file system whose root is the model's folder. Weight files
+// that are not the operating system's, such as those of [embed.FS] or a zip.Reader, cannot
+// be mapped: they are read into memory, all at once, until the model is loaded, and come
+// on top of LoadOptions.MaxMemory. A panic of the file system is an error.
 func LoadFS(fsys fs.FS, o *LoadOptions) (*Pipeline, error) {
 	return LoadFSContext(context.Background(), fsys, o)
 }
