@@ -107,7 +107,8 @@ func (c *Config) checkSolver(bad func(string, any, string) error, oneOf func(str
 	if _, ok := classes[c.Class].defaultKeys()["solver_order"]; ok && (c.SolverOrder < 1 || c.SolverOrder > 3) {
 		return bad("solver_order", c.SolverOrder, "1, 2 or 3")
 	}
-	learned := c.VarianceType != nil
+	// the variances of a DDPM, to which this key belongs, mean nothing to the others
+	learned := c.VarianceType != nil && strings.HasPrefix(*c.VarianceType, "learned")
 	var err error
 	switch c.Class {
 	case "EDMEulerScheduler", "EDMDPMSolverMultistepScheduler":
@@ -164,11 +165,9 @@ func (c *Config) checkSolver(bad func(string, any, string) error, oneOf func(str
 			err = bad("shift_terminal", *t, "a number between 0 and 1, or null")
 		}
 	case "DDPMScheduler":
-		have := ""
-		if learned {
-			have = *c.VarianceType
+		if c.VarianceType != nil { // null, which the solvers' files have, is fixed_small
+			err = oneOf("variance_type", *c.VarianceType, "fixed_small", "fixed_small_log", "fixed_large")
 		}
-		err = oneOf("variance_type", have, "fixed_small", "fixed_small_log", "fixed_large")
 	}
 	return err
 }

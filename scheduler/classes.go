@@ -28,6 +28,7 @@ const (
 	clipping  = `, "clip_sample_range": 1.0`
 	threshold = `, "thresholding": false, "dynamic_thresholding_ratio": 0.995, "sample_max_value": 1.0`
 	curves    = `, "use_karras_sigmas": false, "use_exponential_sigmas": false, "use_beta_sigmas": false`
+	between   = `, "sigma_min": null, "sigma_max": null` // what the curves lie between, if not null
 	linspaced = `, "timestep_spacing": "linspace", "steps_offset": 0`
 	leading   = `, "timestep_spacing": "leading", "steps_offset": 0`
 	zeroSNR   = `, "rescale_betas_zero_snr": false`
@@ -70,7 +71,7 @@ func init() { // the builders refer to the table, so it cannot be a plain litera
 
 		// latents as they are here, levels by sigma
 		"EulerDiscreteScheduler": {
-			defaults: trained + `, "interpolation_type": "linear"` + curves + `, "sigma_min": null, "sigma_max": null` +
+			defaults: trained + `, "interpolation_type": "linear"` + curves + between +
 				linspaced + `, "timestep_type": "discrete"` + zeroSNR + `, "final_sigmas_type": "zero"`,
 			schedule: sigmaSchedule, predictions: anyPrediction,
 		},
@@ -79,23 +80,23 @@ func init() { // the builders refer to the table, so it cannot be a plain litera
 			schedule: sigmaSchedule, predictions: epsOrV,
 		},
 		"LMSDiscreteScheduler": {
-			defaults: trained + curves + linspaced,
+			defaults: trained + curves + between + linspaced,
 			schedule: sigmaSchedule, predictions: anyPrediction,
 		},
 		"HeunDiscreteScheduler": {
-			defaults: trainedSD + curves + `, "clip_sample": false` + clipping + linspaced,
+			defaults: trainedSD + curves + between + `, "clip_sample": false` + clipping + linspaced,
 			schedule: sigmaSchedule, predictions: anyPrediction,
 		},
 		"KDPM2DiscreteScheduler": {
-			defaults: trainedSD + curves + linspaced,
+			defaults: trainedSD + curves + between + linspaced,
 			schedule: sigmaSchedule, predictions: epsOrV,
 		},
 		"KDPM2AncestralDiscreteScheduler": {
-			defaults: trainedSD + curves + linspaced,
+			defaults: trainedSD + curves + between + linspaced,
 			schedule: sigmaSchedule, predictions: epsOrV,
 		},
 		"DPMSolverSDEScheduler": {
-			defaults: trainedSD + curves + `, "noise_sampler_seed": null` + linspaced,
+			defaults: trainedSD + curves + between + `, "noise_sampler_seed": null` + linspaced,
 			schedule: sigmaSchedule, predictions: epsOrV,
 		},
 
@@ -117,25 +118,25 @@ func init() { // the builders refer to the table, so it cannot be a plain litera
 
 		// latents at unit variance, levels by sigma
 		"DPMSolverMultistepScheduler": {
-			defaults:           trained + dpm + `, "lower_order_final": true, "euler_at_final": false` + threshold + curves + `, "use_lu_lambdas": false` + flow + linspaced + zeroSNR,
+			defaults:           trained + dpm + `, "lower_order_final": true, "euler_at_final": false` + threshold + curves + between + `, "use_lu_lambdas": false` + flow + linspaced + zeroSNR,
 			variancePreserving: true, schedule: multistepSchedule, predictions: anyPrediction,
 		},
 		"DPMSolverSinglestepScheduler": {
-			defaults:           trained + dpm + `, "lower_order_final": false` + threshold + curves + flow,
+			defaults:           trained + dpm + `, "lower_order_final": false` + threshold + curves + between + flow,
 			variancePreserving: true, schedule: multistepSchedule, predictions: anyPrediction,
 		},
 		"DEISMultistepScheduler": {
-			defaults:           trained + `, "solver_order": 2, "algorithm_type": "deis", "solver_type": "logrho", "lower_order_final": true` + threshold + curves + flow + linspaced,
+			defaults:           trained + `, "solver_order": 2, "algorithm_type": "deis", "solver_type": "logrho", "lower_order_final": true` + threshold + curves + between + flow + linspaced,
 			variancePreserving: true, schedule: multistepSchedule, predictions: anyPrediction,
 		},
 		"SASolverScheduler": {
 			defaults: trained + `, "predictor_order": 2, "corrector_order": 2, "tau_func": null, "algorithm_type": "data_prediction", "lower_order_final": true, "lambda_min_clipped": "-inf", "variance_type": null` +
-				threshold + curves + `, "use_flow_sigmas": false, "flow_shift": 1.0` + linspaced,
+				threshold + curves + between + `, "use_flow_sigmas": false, "flow_shift": 1.0` + linspaced,
 			variancePreserving: true, schedule: multistepSchedule, predictions: anyPrediction,
 		},
 		"UniPCMultistepScheduler": {
 			defaults: trained + `, "solver_order": 2, "solver_type": "bh2", "predict_x0": true, "lower_order_final": true, "disable_corrector": [], "solver_p": null` +
-				threshold + curves + flow + linspaced + zeroSNR + `, "final_sigmas_type": "zero", "sigma_min": null, "sigma_max": null, "shift_terminal": null`,
+				threshold + curves + between + flow + linspaced + zeroSNR + `, "final_sigmas_type": "zero", "shift_terminal": null`,
 			variancePreserving: true, schedule: multistepSchedule, predictions: anyPrediction,
 		},
 	}

@@ -30,10 +30,12 @@ func sigmaSchedule(c *Config, t *table, steps int) (*Schedule, error) {
 	if c.InterpolationType == "log_linear" {
 		low = final
 	}
-	if c.SigmaMax != nil {
+	// two classes put Karras sigmas between the spaced levels whatever the config says
+	own := c.UseKarrasSigmas && (c.Class == "LMSDiscreteScheduler" || c.Class == "DPMSolverSDEScheduler")
+	if c.SigmaMax != nil && !own {
 		high = *c.SigmaMax
 	}
-	if c.SigmaMin != nil {
+	if c.SigmaMin != nil && !own {
 		low = *c.SigmaMin
 	}
 	// KDPM2 alone rounds the timesteps of Karras sigmas

@@ -376,3 +376,35 @@ func TestNamesElsewhere(t *testing.T) {
 		}
 	}
 }
+
+// A curve lies between sigma_min and sigma_max of the config in every class that has
+// curves, whichever class's file gave them, as in diffusers 0.42.1; two classes leave
+// Karras sigmas out of that.
+func TestCurvesBetweenTheConfigsEnds(t *testing.T) {
+	curves := map[string][]float64{
+		"use_karras_sigmas":      {7.5, 2.337, 0.5764, 0.1},
+		"use_exponential_sigmas": {7.5, 1.7784, 0.4217, 0.1},
+		"use_beta_sigmas":        {7.5, 5.4619, 2.1381, 0.1},
+	}
+	spaced := []float64{4.1167, 1.2088, 0.2734, 0.0413}
+	for flag, want := range curves {
+		given, err := ParseConfig([]byte(`{"_class_name": "EulerDiscreteScheduler", "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear",
+			"timestep_spacing": "leading", "steps_offset": 1, "sigma_min": 0.1, "sigma_max": 7.5, "` + flag + `": true}`))
+		require.NoError(t, err)
+		for _, class := range Classes() {
+			c, err := given.As(class)
+			require.NoError(t, err)
+			if len(c.curveFlags()) == 0 || c.flow() {
+				continue
+			}
+			s, err := c.Schedule(4)
+			require.NoError(t, err)
+			want := want
+			if flag == "use_karras_sigmas" && (class == "LMSDiscreteScheduler" || class == "DPMSolverSDEScheduler") {
+				want = spaced
+			}
+			const printed = 5e-5 // four digits
+			assert.InDeltaSlice(t, want, s.Sigmas[:4], printed, "%s %s", class, flag)
+		}
+	}
+}

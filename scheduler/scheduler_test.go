@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -146,8 +147,6 @@ func TestParseConfigRefuses(t *testing.T) {
 	}
 }
 
-// A config moves to another class as diffusers' from_config moves it: given keys
-// carry over, defaults do not.
 // torch.linspace rounds the range to float32 before it divides it into steps.
 func TestBetasRoundTheRange(t *testing.T) {
 	c := parse(t, `{"_class_name": "DDIMScheduler", "beta_start": 0.000866, "beta_end": 0.012, "num_train_timesteps": 100}`)
@@ -157,6 +156,8 @@ func TestBetasRoundTheRange(t *testing.T) {
 	assert.Equal(t, want, betas[:3])
 }
 
+// A config moves to another class as diffusers' from_config moves it: given keys
+// carry over, defaults do not.
 func TestAs(t *testing.T) {
 	c := parse(t, sd15)
 	euler, err := c.As("EulerDiscreteScheduler")
@@ -176,6 +177,24 @@ func TestAs(t *testing.T) {
 
 	_, err = c.As("NoSuchScheduler")
 	assert.Error(t, err)
+}
+
+// The fixed variances of a DDPM, which its file names, mean nothing to the solvers that
+// refuse learned ones, and the null of theirs means to a DDPM its default.
+func TestAsOfFixedVariances(t *testing.T) {
+	for _, variance := range []string{`"fixed_small"`, `"fixed_small_log"`, `"fixed_large"`, "null"} {
+		c := parse(t, `{"_class_name": "DDPMScheduler", "variance_type": `+variance+`}`)
+		for _, class := range scheduler.Classes() {
+			if strings.HasPrefix(class, "EDM") || strings.HasPrefix(class, "FlowMatch") {
+				continue
+			}
+			other, err := c.As(class)
+			if assert.NoError(t, err, "%s %s", class, variance) {
+				_, err := other.Schedule(10)
+				assert.NoError(t, err, "%s %s", class, variance)
+			}
+		}
+	}
 }
 
 func TestScheduleRefuses(t *testing.T) {

@@ -84,7 +84,9 @@ func (c *Config) solver(schedule *Schedule, t *table) Solver {
 	case "TCDScheduler":
 		s.Levels = t.sigmas
 	case "DDPMScheduler":
-		s.Variance = *c.VarianceType
+		if c.VarianceType != nil {
+			s.Variance = *c.VarianceType
+		}
 	}
 	switch {
 	case c.Thresholding && c.Class == "UniPCMultistepScheduler" && !c.PredictX0: // of no effect, as in diffusers
