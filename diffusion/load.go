@@ -50,10 +50,12 @@ type LoadOptions struct {
 	// one passes it, so that a large call gets its turn beside any number of small ones.
 	// Then the models run in turn, by order of arrival, too; a call keeps what it holds
 	// between its steps, but takes the memory for intermediate values only while a model
-	// runs. A call that waits can be cancelled. Only the use of one part of the pipeline,
-	// such as VAE.Decode, may pass calls that wait for others to end, as it may be made
-	// in a function that one of these runs. A whole call made there waits like any other:
-	// under a tight limit it may wait for the one that made it, until ctx is done.
+	// runs. A call that waits can be cancelled. Only what is made in a function of another
+	// call's, such as VAE.Decode or a whole call in OnStep, may pass those that wait for
+	// others to end, as it may be the one that these wait for. If it needs more than the
+	// limit leaves beside the calls that it is made in, and no other call is left that
+	// could end, it returns an error. That it is made in one is known on that call's
+	// goroutine; on another it may wait until ctx is done.
 	//
 	// Weights that would not fit are kept in fewer bits, see Precision, and where there
 	// is no room for the VAE to work on a picture as a whole it works by tiles, see
@@ -118,7 +120,10 @@ func LoadContext(ctx context.Context, path string, o *LoadOptions) (*Pipeline, e
 	return p, nil
 }
 
-// LoadFS is like [Load] for a file system whose root is the model's folder.
+// LoadFS is like [Load] for a file system whose root is the model's folder. Weight files
+// that are not the operating system's, such as those of [embed.FS] or a zip.Reader, cannot
+// be mapped: they are read into memory, all at once, until the model is loaded, and come
+// on top of LoadOptions.MaxMemory. A panic of the file system is an error.
 func LoadFS(fsys fs.FS, o *LoadOptions) (*Pipeline, error) {
 	return LoadFSContext(context.Background(), fsys, o)
 }
@@ -135,6 +140,13 @@ func LoadFSContext(ctx context.Context, fsys fs.FS, o *LoadOptions) (_ *Pipeline
 	if ctx == nil {
 		return nil, errors.New("diffusion: load: have a nil context")
 	}
+	if _, err := nn.ParsePrecision(o.Precision); err != nil {
+		return nil, wrong(fmt.Errorf("diffusion: load: %w", err))
+	}
+	eng, err := engine.New(&engine.Options{Threads: o.Threads, MaxMemory: o.MaxMemory})
+	if err != nil {
+		return nil, wrong(fmt.Errorf("diffusion: load: %w", err))
+	}
 	index, err := readIndex(ctx, fsys)
 	if err != nil {
 		if what := describeFolder(ctx, fsys); what != "" && errors.Is(err, fs.ErrNotExist) {
@@ -143,10 +155,6 @@ func LoadFSContext(ctx context.Context, fsys fs.FS, o *LoadOptions) (_ *Pipeline
 		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}
 
-	eng, err := engine.New(&engine.Options{Threads: o.Threads, MaxMemory: o.MaxMemory})
-	if err != nil {
-		return nil, fmt.Errorf("diffusion: load: %w", err)
-	}
 	p := &Pipeline{engine: eng, calls: new(nn.Gate)}
 	defer func() {
 		if err != nil {
@@ -269,7 +277,7 @@ func (p *Pipeline) Close() error {
 	if p == nil {
 		return nil
 	}
-	return p.calls.Close(nn.Goroutine(), p.release)
+	return p.calls.Close(engine.Goroutine(), p.release)
 }
 
 // release closes the parts, unless they are the caller's.

@@ -98,30 +98,6 @@ func TestReuseWaits(t *testing.T) {
 	}
 }
 
-// A part that is used in a function of a call's, and a call in one, have their memory
-// beside it, though others wait.
-func TestCallWithinACall(t *testing.T) {
-	large := small(192, 1)
-	p := tight(t, large, 0)
-	var others sync.WaitGroup
-	defer others.Wait()
-	o := small(64, 2)
-	o.OnStep = func(s Step) error {
-		for range 2 { // these wait for the call
-			others.Go(func() {
-				_, err := p.TextToImage(t.Context(), prompt, large)
-				assert.NoError(t, err)
-			})
-		}
-		ctx, cancel := context.WithTimeout(t.Context(), soon)
-		defer cancel()
-		_, err := p.VAE.Decode(ctx, s.Latents)
-		return err
-	}
-	_, err := p.TextToImage(t.Context(), prompt, o)
-	require.NoError(t, err)
-}
-
 // Close waits for calls in flight, which it leaves alone; later ones get ErrClosed.
 func TestClose(t *testing.T) {
 	p := load(t, "tiny-sd15", nil)

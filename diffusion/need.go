@@ -35,6 +35,7 @@ func (r *run) in(ctx context.Context) context.Context { return r.claim.With(ctx)
 
 // need is what the call takes of the memory.
 func (r *run) need(images []*source) (n engine.Need, err error) {
+	n.Caller = r.goroutine
 	n.What = fmt.Sprintf("a picture of %d×%d pixels", r.Width, r.Height)
 	if r.Images > 1 {
 		n.What = fmt.Sprintf("%d pictures of %d×%d pixels", r.Images, r.Width, r.Height)

@@ -80,6 +80,7 @@ type run struct {
 	claim  *engine.Claim // of the memory; nil before claimMemory
 	record int64         // bytes that what a Step saves may take
 
+	goroutine  string            // that the call was made on, and its functions run on
 	leave      func()            // the pipeline's calls
 	endWrapped func()            // ends the Denoiser that Wrap got; may be nil
 	noted      map[string]string // for a run that may be saved
@@ -200,11 +201,12 @@ func (p *Pipeline) newRun(ctx context.Context, t task, o *Options) (_ *run, err 
 	if ctx == nil {
 		return nil, errors.New("diffusion: have a nil context")
 	}
-	leave, err := p.calls.Enter(nn.Goroutine())
+	goroutine := engine.Goroutine()
+	leave, err := p.calls.Enter(goroutine)
 	if err != nil {
 		return nil, fmt.Errorf("diffusion: %w", err)
 	}
-	r := &run{Pipeline: p, task: t, begin: time.Now(), leave: leave}
+	r := &run{Pipeline: p, task: t, begin: time.Now(), leave: leave, goroutine: goroutine}
 	chosen := false // else there was an error, or a panic of NewNoise
 	defer func() {
 		if !chosen {

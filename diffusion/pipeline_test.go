@@ -649,6 +649,9 @@ func TestBadModels(t *testing.T) {
 		{"tokenizer/vocab.json", pointer, "tokenizer/vocab.json: this is a Git LFS pointer"},
 		{"tokenizer/merges.txt", pointer, "tokenizer/merges.txt: this is a Git LFS pointer"},
 		{"vae/config.json", pointer, "vae/config.json: this is a Git LFS pointer"},
+		{"vae/config.json", "<!DOCTYPE html>", "vae/config.json: this is a web page, not the file itself"},
+		{"vae/diffusion_pytorch_model.safetensors", "PK\x03\x04\x00\x00\x08\x08", "offset 0: this is a zip archive, such as a .ckpt"},
+		{"vae/diffusion_pytorch_model.safetensors", "Entry not found", `offset 0: this is a text that begins with "Entry not found"`},
 		{"vae/diffusion_pytorch_model.safetensors", pointer, "vae/diffusion_pytorch_model.safetensors: offset 0: this is a Git LFS pointer"},
 	} {
 		var data []byte

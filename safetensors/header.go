@@ -10,7 +10,7 @@ import (
 	"slices"
 	"unicode/utf8"
 
-	"sdgo/internal/gitlfs"
+	"sdgo/internal/wrongfile"
 )
 
 const (
@@ -60,18 +60,20 @@ type entry struct {
 // headerLength reads the length of the JSON header of a file and checks it against
 // the file's size.
 func headerLength(data []byte) (int, *FormatError) {
+	problem := ""
+	var n uint64
 	if len(data) < lengthSize {
-		return 0, &FormatError{Msg: fmt.Sprintf("have %d bytes, want at least %d", len(data), lengthSize)}
+		problem = fmt.Sprintf("have %d bytes, want at least %d", len(data), lengthSize)
+	} else if n = binary.LittleEndian.Uint64(data); n > maxHeader {
+		problem = fmt.Sprintf("header of %d bytes, want at most %d", n, maxHeader)
+	} else if n > uint64(len(data)-lengthSize) {
+		problem = fmt.Sprintf("header of %d bytes, but the file has %d after the length", n, len(data)-lengthSize)
 	}
-	if gitlfs.IsPointer(data) {
-		return 0, &FormatError{Msg: gitlfs.ErrPointer.Error()}
-	}
-	n := binary.LittleEndian.Uint64(data)
-	if n > maxHeader {
-		return 0, &FormatError{Msg: fmt.Sprintf("header of %d bytes, want at most %d", n, maxHeader)}
-	}
-	if n > uint64(len(data)-lengthSize) {
-		return 0, &FormatError{Msg: fmt.Sprintf("header of %d bytes, but the file has %d after the length", n, len(data)-lengthSize)}
+	if problem != "" {
+		if err := wrongfile.Binary(data); err != nil {
+			problem = err.Error()
+		}
+		return 0, &FormatError{Msg: problem}
 	}
 	return int(n), nil
 }

@@ -10,8 +10,8 @@ import (
 	"slices"
 	"strings"
 
-	"sdgo/internal/gitlfs"
 	"sdgo/internal/regular"
+	"sdgo/internal/wrongfile"
 )
 
 // These bound what an index costs to read. The largest published one has 9 MB, 91,000
@@ -111,8 +111,8 @@ func readIndex(ctx context.Context, fsys fs.FS, name string) ([]shard, error) {
 
 // parseIndex parses the JSON of an index.
 func parseIndex(ctx context.Context, src []byte) ([]shard, *FormatError) {
-	if gitlfs.IsPointer(src) {
-		return nil, &FormatError{Msg: gitlfs.ErrPointer.Error()}
+	if err := wrongfile.Text(src); err != nil {
+		return nil, &FormatError{Msg: err.Error()}
 	}
 	if i := invalidUTF8(src); i >= 0 {
 		return nil, &FormatError{Offset: int64(i), Msg: "index: invalid UTF-8"}

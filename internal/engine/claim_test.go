@@ -120,6 +120,56 @@ func TestShortClaims(t *testing.T) {
 	claimed(t, next).Close()
 }
 
+// A call within another passes the queue. It waits while any that has begun can end, and
+// is refused once each of them waits for one within it.
+func TestClaimsWithin(t *testing.T) {
+	e := limited(t, 100)
+	outer := engine.Need{Held: 30, Turn: 10, Caller: engine.Goroutine()}
+	c, err := e.Claim(t.Context(), outer)
+	require.NoError(t, err)
+	large := waiting(t.Context(), e, engine.Need{Held: 20, Turn: 60})
+	blocked(t, large)
+	inner, err := e.Claim(t.Context(), engine.Need{Held: 30, Turn: 10})
+	require.NoError(t, err, "it passes")
+	inner.Close()
+	var limit *engine.MemoryError
+	_, err = e.Claim(t.Context(), engine.Need{What: "much", Held: 70, Turn: 5})
+	require.ErrorAs(t, err, &limit)
+	assert.Equal(t, engine.MemoryError{What: "much", Need: 80, InUse: 30, Limit: 100}, *limit)
+	c.Close()
+	claimed(t, large).Close()
+
+	// Two that wait in each other's way: the first goes on once the second is refused.
+	const callers = 2
+	var begun, ended sync.WaitGroup
+	begun.Add(callers)
+	errs := make([]error, callers)
+	for i := range callers {
+		ended.Go(func() {
+			c, err := e.Claim(t.Context(), engine.Need{Held: 30, Turn: 10, Caller: engine.Goroutine()})
+			assert.NoError(t, err)
+			defer c.Close()
+			begun.Done()
+			begun.Wait()
+			var inner *engine.Claim
+			if inner, errs[i] = e.Claim(t.Context(), engine.Need{Turn: 50, Short: true}); errs[i] == nil {
+				inner.Close()
+			}
+		})
+	}
+	ended.Wait()
+	assert.True(t, (errs[0] == nil) != (errs[1] == nil), "%v, %v", errs[0], errs[1])
+	assert.ErrorAs(t, errors.Join(errs...), &limit)
+	assert.Zero(t, e.Memory.InUse())
+}
+
+func TestGoroutine(t *testing.T) {
+	other := make(chan string)
+	go func() { other <- engine.Goroutine() }()
+	assert.NotEqual(t, engine.Goroutine(), <-other)
+	assert.Equal(t, engine.Goroutine(), engine.Goroutine())
+}
+
 // A turn waits for those before it, and what a claim that has just begun holds is not
 // given to turns.
 func TestTurns(t *testing.T) {

@@ -64,6 +64,13 @@ func (m *Memory) alone(n int64, what string) error {
 	return m.fits(n, m.fixed, what)
 }
 
+// refusal is the error for n bytes beside what calls hold.
+func (m *Memory) refusal(n, held int64, what string) *MemoryError {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return &MemoryError{What: what, Need: n, InUse: m.fixed + held, Limit: m.limit}
+}
+
 // setCalls says what calls and idle machines hold.
 func (m *Memory) setCalls(n int64) {
 	m.mu.Lock()

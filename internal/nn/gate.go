@@ -2,8 +2,6 @@ package nn
 
 import (
 	"errors"
-	"runtime"
-	"strings"
 	"sync"
 )
 
@@ -23,7 +21,7 @@ type Gate struct {
 }
 
 // Enter begins a call, or returns ErrClosed. The call ends with leave. A call that runs
-// its caller's functions says on which goroutine, see [Goroutine]; others say "".
+// its caller's functions says on which goroutine, see [engine.Goroutine]; others say "".
 func (g *Gate) Enter(goroutine string) (leave func(), err error) {
 	if g == nil {
 		return func() {}, nil
@@ -84,12 +82,4 @@ func (g *Gate) Close(goroutine string, release func() error) error {
 	g.mu.Unlock()
 	<-g.empty
 	return g.finish()
-}
-
-// Goroutine returns a name that tells the running goroutine from all others. Go shows
-// it in stack traces alone.
-func Goroutine() string {
-	var b [64]byte // "goroutine 18 [running]:"
-	name, _, _ := strings.Cut(string(b[:runtime.Stack(b[:], false)]), " [")
-	return name
 }

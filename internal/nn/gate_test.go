@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"sdgo/internal/engine"
 )
 
 // Closing waits for the calls in flight, lets no other in, and releases once.
@@ -47,7 +49,7 @@ func TestGate(t *testing.T) {
 func TestGateWithinACall(t *testing.T) {
 	var g Gate
 	released := false
-	me := Goroutine()
+	me := engine.Goroutine()
 	first, err := g.Enter(me)
 	require.NoError(t, err)
 	second, err := g.Enter("another")
@@ -58,11 +60,4 @@ func TestGateWithinACall(t *testing.T) {
 	second()
 	assert.True(t, released)
 	assert.NoError(t, g.Close(me, nil))
-}
-
-func TestGoroutine(t *testing.T) {
-	other := make(chan string)
-	go func() { other <- Goroutine() }()
-	assert.NotEqual(t, Goroutine(), <-other)
-	assert.Equal(t, Goroutine(), Goroutine())
 }

@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"sync/atomic"
@@ -66,6 +67,7 @@ type checkpoint struct {
 	src      Source
 	params   []*Param
 	problems problems
+	missing  string // the first tensor that is, or ""
 	unknown  []string
 }
 
@@ -118,6 +120,7 @@ func (p *Params) tensor(name string, shape tensor.Shape, others ...tensor.Shape)
 	}
 	have, ok := p.src.Shape(key)
 	if !ok {
+		p.missing = cmp.Or(p.missing, key)
 		p.problems.add("%s: missing, want %v", key, []int(shape))
 		return &Param{key: key, shape: shape, value: op.NewWeight(shape)}
 	}
@@ -197,8 +200,14 @@ func (p *Params) unused() []string {
 
 // check returns what is wrong with the tensors as a *WeightsError.
 func (p *Params) check(name string) error {
-	if unused := p.unused(); len(p.unknown) > 0 && len(unused) > 0 {
+	unused := p.unused()
+	if len(p.unknown) > 0 && len(unused) > 0 {
 		p.problems.add("%.200s: have %d tensors that the config does not account for, though %s", unused[0], len(unused), p.unknown[0])
+	}
+	if p.missing != "" {
+		if what := foreignLayout(unused, p.missing); what != "" {
+			name += ": " + what
+		}
 	}
 	return p.problems.err(name)
 }
