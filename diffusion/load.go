@@ -120,7 +120,10 @@ func LoadContext(ctx context.Context, path string, o *LoadOptions) (*Pipeline, e
 	return p, nil
 }
 
-// LoadFS is like [Load] for a file system whose root is the model's folder.
+// LoadFS is like [Load] for a file system whose root is the model's folder. Weight files
+// that are not the operating system's, such as those of [embed.FS] or a zip.Reader, cannot
+// be mapped: they are read into memory, all at once, until the model is loaded, and come
+// on top of LoadOptions.MaxMemory. A panic of the file system is an error.
 func LoadFS(fsys fs.FS, o *LoadOptions) (*Pipeline, error) {
 	return LoadFSContext(context.Background(), fsys, o)
 }
@@ -137,6 +140,13 @@ func LoadFSContext(ctx context.Context, fsys fs.FS, o *LoadOptions) (_ *Pipeline
 	if ctx == nil {
 		return nil, errors.New("diffusion: load: have a nil context")
 	}
+	if _, err := nn.ParsePrecision(o.Precision); err != nil {
+		return nil, wrong(fmt.Errorf("diffusion: load: %w", err))
+	}
+	eng, err := engine.New(&engine.Options{Threads: o.Threads, MaxMemory: o.MaxMemory})
+	if err != nil {
+		return nil, wrong(fmt.Errorf("diffusion: load: %w", err))
+	}
 	index, err := readIndex(ctx, fsys)
 	if err != nil {
 		if what := describeFolder(ctx, fsys); what != "" && errors.Is(err, fs.ErrNotExist) {
@@ -145,10 +155,6 @@ func LoadFSContext(ctx context.Context, fsys fs.FS, o *LoadOptions) (_ *Pipeline
 		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}
 
-	eng, err := engine.New(&engine.Options{Threads: o.Threads, MaxMemory: o.MaxMemory})
-	if err != nil {
-		return nil, fmt.Errorf("diffusion: load: %w", err)
-	}
 	p := &Pipeline{engine: eng, calls: new(nn.Gate)}
 	defer func() {
 		if err != nil {

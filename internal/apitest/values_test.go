@@ -1,6 +1,7 @@
 package apitest
 
 import (
+	"archive/zip"
 	"context"
 	"image"
 	"image/color"
@@ -44,7 +45,7 @@ func newValues(t *testing.T) *values {
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
 	add[context.Context](v, cancelled, t.Context())
-	add[fs.FS](v, fstest.MapFS{}, golden.Model(t, "tiny-sd15"))
+	add[fs.FS](v, (*zip.Reader)(nil), fstest.MapFS{}, golden.Model(t, "tiny-sd15"))
 	add[io.Writer](v, io.Discard)
 	add[io.Reader](v, eof{})
 	add[image.Image](v, (*image.NRGBA)(nil), &image.NRGBA{Rect: image.Rect(0, 0, 9, 9)}, image.NewUniform(color.White), image.NewNRGBA(image.Rect(0, 0, 64, 64)))

@@ -23,7 +23,8 @@ type File struct {
 
 // Create begins a file that [File.Commit] puts at path, in place of what is there.
 // A symbolic link at path is followed, also one to a file that is yet to be made.
-// It is an error if anything but a regular file is there.
+// It is an error if anything but a regular file is there, or one that may not be written
+// to, though a new file could take its place.
 //
 // On Linux the file has no name before Commit, so that nothing is left of it when the
 // process is killed. Other systems, and file systems without such files, have a
@@ -39,6 +40,13 @@ func Create(path string) (*File, error) {
 	target, err := follow(path)
 	if err != nil {
 		return nil, err
+	}
+	if info != nil {
+		old, err := os.OpenFile(target, os.O_WRONLY, 0)
+		if err != nil {
+			return nil, at(path, err)
+		}
+		old.Close()
 	}
 	f := &File{path: target}
 	f.folder, _ = filepath.Split(target)

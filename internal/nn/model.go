@@ -15,6 +15,7 @@ import (
 
 	"sdgo/internal/engine"
 	"sdgo/internal/loader"
+	"sdgo/internal/regular"
 )
 
 // LoadOptions say how a model is loaded and run. The model packages have their
@@ -55,7 +56,7 @@ func LoadModel(ctx context.Context, kind Kind, fsys fs.FS, dir string, o LoadOpt
 	var keys map[string]json.RawMessage
 	file := path.Join(dir, "config.json")
 	if err := loader.ReadJSON(ctx, fsys, file, &keys); err != nil {
-		if _, found := fs.Stat(fsys, path.Join(dir, "model_index.json")); found == nil && errors.Is(err, fs.ErrNotExist) {
+		if _, found := regular.Mode(fsys, path.Join(dir, "model_index.json")); found == nil && errors.Is(err, fs.ErrNotExist) {
 			err = fmt.Errorf("have the folder of a pipeline, want that of one model in it: %w", err)
 		}
 		return nil, fmt.Errorf("%s: %w", name, err)

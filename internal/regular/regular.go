@@ -23,8 +23,9 @@ func (OS) Stat(name string) (fs.FileInfo, error) { return os.Stat(name) }
 
 // Open opens a file of fsys. It is an error, found before the file is opened as far as
 // the file system can tell, if that is not a regular file. See
-// [Reader] about ctx.
-func Open(ctx context.Context, fsys fs.FS, name string) (fs.File, error) {
+// [Reader] about ctx. A panic of fsys is an error, here and below.
+func Open(ctx context.Context, fsys fs.FS, name string) (_ fs.File, err error) {
+	defer caught(name, &err)
 	if ctx == nil || fsys == nil {
 		return nil, fmt.Errorf("%s: have a nil context or file system", name)
 	}
@@ -42,15 +43,31 @@ func Open(ctx context.Context, fsys fs.FS, name string) (fs.File, error) {
 	if err != nil {
 		return nil, err
 	}
+	ok := false
+	defer func() {
+		if !ok {
+			f.Close()
+		}
+	}()
 	info, err := f.Stat()
-	if err == nil {
+	switch {
+	case err == nil && info == nil:
+		err = errors.New("the file system does not describe it")
+	case err == nil:
 		err = check(info.Mode())
 	}
 	if err != nil {
-		f.Close()
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
+	ok = true
 	return f, nil
+}
+
+// caught makes a panic of a file system, which is code of the caller's, an error.
+func caught(name string, err *error) {
+	if r := recover(); r != nil {
+		*err = fmt.Errorf("%s: the file system panicked: %v", name, r)
+	}
 }
 
 // look returns the mode of a file without opening it, or that of a regular one if the
@@ -68,7 +85,8 @@ func look(fsys fs.FS, name string) (fs.FileMode, error) {
 // Mode returns the mode of a file or folder without opening it: as Stat tells if the
 // file system has that, else as its folder is listed, where a symbolic link counts as a
 // regular file.
-func Mode(fsys fs.FS, name string) (fs.FileMode, error) {
+func Mode(fsys fs.FS, name string) (_ fs.FileMode, err error) {
+	defer caught(name, &err)
 	if s, ok := fsys.(fs.StatFS); ok {
 		info, err := s.Stat(name)
 		if err != nil {
@@ -93,7 +111,8 @@ func Mode(fsys fs.FS, name string) (fs.FileMode, error) {
 
 // ReadDir lists a folder. It is an error, found before it is opened as far as the file
 // system can tell, if that is something else.
-func ReadDir(fsys fs.FS, dir string) ([]fs.DirEntry, error) {
+func ReadDir(fsys fs.FS, dir string) (_ []fs.DirEntry, err error) {
+	defer caught(dir, &err)
 	mode, err := look(fsys, dir)
 	if err == nil && mode.Type()&^fs.ModeDir != 0 {
 		err = fmt.Errorf("%s: have a file of mode %v, want a folder", dir, mode)
@@ -141,18 +160,37 @@ func check(mode fs.FileMode) error {
 
 // Reader reads from r until ctx is done, and then returns ctx's error. It asks r for
 // 1 MiB at most, so that ctx is looked at often.
-func Reader(ctx context.Context, r io.Reader) io.Reader { return &reader{ctx, r} }
+func Reader(ctx context.Context, r io.Reader) io.Reader { return &reader{ctx: ctx, from: r} }
 
 type reader struct {
-	ctx  context.Context
-	from io.Reader
+	ctx   context.Context
+	from  io.Reader
+	empty int // reads in a row that brought nothing
 }
 
-func (r *reader) Read(b []byte) (int, error) {
+// maxEmpty is how many reads in a row may bring nothing, as in package bufio.
+const maxEmpty = 100
+
+func (r *reader) Read(b []byte) (n int, err error) {
 	if err := r.ctx.Err(); err != nil {
 		return 0, err
 	}
-	return r.from.Read(b[:min(len(b), 1<<20)])
+	defer func() {
+		if p := recover(); p != nil {
+			n, err = 0, fmt.Errorf("the file panicked: %v", p)
+		}
+	}()
+	b = b[:min(len(b), 1<<20)]
+	if n, err = r.from.Read(b); n < 0 || n > len(b) {
+		return 0, fmt.Errorf("the file says that it read %d bytes, want 0 to %d", n, len(b))
+	}
+	if r.empty++; n > 0 || err != nil || len(b) == 0 {
+		r.empty = 0
+	}
+	if r.empty == maxEmpty {
+		return 0, io.ErrNoProgress
+	}
+	return n, err
 }
 
 // ReadFile returns the content of a regular file of at most limit bytes; a larger one

@@ -3,6 +3,7 @@
 package regular_test
 
 import (
+	"archive/zip"
 	"context"
 	"io/fs"
 	"net"
@@ -95,4 +96,49 @@ func TestReader(t *testing.T) {
 	cancel()
 	_, err = r.Read(make([]byte, 1))
 	assert.ErrorIs(t, err, context.Canceled)
+}
+
+// oneFS has one file, under any name.
+type oneFS struct {
+	fs.StatFS // of this folder
+	file      fs.File
+}
+
+func (f oneFS) Stat(string) (fs.FileInfo, error) { return f.StatFS.Stat("regular.go") }
+func (f oneFS) Open(string) (fs.File, error)     { return f.file, nil }
+
+// badFile is wrong in the way that its fields say.
+type badFile struct {
+	info   fs.FileInfo
+	stat   func()
+	read   func() int
+	closed int
+}
+
+func (b *badFile) Stat() (fs.FileInfo, error) { b.stat(); return b.info, nil }
+func (b *badFile) Read([]byte) (int, error)   { return b.read(), nil }
+func (b *badFile) Close() error               { b.closed++; return nil }
+
+// What a file system must not do is an error, and its file is closed.
+func TestBadFileSystem(t *testing.T) {
+	here := os.DirFS(".").(fs.StatFS)
+	info, err := here.Stat("regular.go")
+	require.NoError(t, err)
+	well := func() {}
+	for want, bad := range map[string]*badFile{
+		"x: the file system panicked: mine":                 {stat: func() { panic("mine") }},
+		"x: the file system does not describe it":           {stat: well},
+		"x: the file panicked: mine":                        {stat: well, info: info, read: func() int { panic("mine") }},
+		"x: multiple Read calls return no data or error":    {stat: well, info: info, read: func() int { return 0 }},
+		"x: the file says that it read -1 bytes, want 0 to": {stat: well, info: info, read: func() int { return -1 }},
+		"x: the file says that it read 2000000 bytes":       {stat: well, info: info, read: func() int { return 2_000_000 }},
+	} {
+		_, err := regular.ReadFile(t.Context(), oneFS{here, bad}, "x", 100)
+		assert.ErrorContains(t, err, want)
+		assert.Equal(t, 1, bad.closed, want)
+	}
+	_, err = regular.ReadFile(t.Context(), (*zip.Reader)(nil), "x", 100)
+	assert.ErrorContains(t, err, "x: the file system panicked: ")
+	_, err = regular.ReadDir((*zip.Reader)(nil), ".")
+	assert.ErrorContains(t, err, ".: the file system panicked: ")
 }
