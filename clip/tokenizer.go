@@ -1,3 +1,5 @@
+// Package clip is the text half of Stable Diffusion 1 and 2: a [Tokenizer], which turns
+// prompts into token ids, and a [TextEncoder], which turns these into embeddings.
 package clip
 
 import (

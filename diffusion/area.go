@@ -3,6 +3,7 @@ package diffusion
 import (
 	"context"
 	"fmt"
+	"slices"
 )
 
 // area is what a mask makes a run repaint.
@@ -49,7 +50,11 @@ func newArea(ctx context.Context, mask *source, o *Options, h, w int) (*area, er
 	if painted > 0 {
 		return nil, fmt.Errorf("%w: MaskCellsSample looks at one in %d and sees none of the %d to repaint", ErrEmptyMask, len(gray)/len(a.cells), painted)
 	}
-	return nil, ErrEmptyMask
+	have := slices.Max(gray)
+	if o.Mask == MaskAlpha {
+		return nil, fmt.Errorf("%w: have alpha from %d, want up to %d somewhere", ErrEmptyMask, 255-have, 255-repaintFrom)
+	}
+	return nil, fmt.Errorf("%w: have luminance up to %d, want %d or more somewhere", ErrEmptyMask, have, repaintFrom)
 }
 
 // painted says whether the mask repaints a pixel.

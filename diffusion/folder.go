@@ -33,37 +33,59 @@ func describeFolder(ctx context.Context, fsys fs.FS) string {
 		}
 		return "the folder of one model alone"
 	}
-	for _, sign := range []struct{ file, what string }{
-		{"scheduler_config.json", "the folder of a scheduler alone"},
-		{"tokenizer_config.json", "the folder of a tokenizer alone"},
-		{"vocab.json", "the folder of a tokenizer alone"},
-		{"tokenizer.json", "the folder of a tokenizer alone"},
-		{"adapter_config.json", "the folder of a LoRA"},
-		{"pytorch_lora_weights.safetensors", "the folder of a LoRA"},
-		{"snapshots", "a folder of the Hugging Face cache, whose models are the folders in snapshots"},
-	} {
+	for _, sign := range signs {
 		if _, err := regular.Mode(fsys, sign.file); err == nil {
 			return sign.what
 		}
 	}
 	entries, _ := regular.ReadDir(fsys, ".")
 	checkpoint := ""
+	var parts []string
 	for _, e := range entries {
-		if e.IsDir() {
-			if _, err := regular.Mode(fsys, path.Join(e.Name(), indexFile)); err == nil {
-				return fmt.Sprintf("a folder around that of a model, %.80q", e.Name())
+		name := e.Name()
+		switch _, part := ours[name]; {
+		case !e.IsDir() && singleFile(name):
+			checkpoint = name
+		case !e.IsDir():
+		case part:
+			parts = append(parts, name)
+		case strings.HasPrefix(name, "models--"):
+			return hubCache
+		default:
+			if _, err := regular.Mode(fsys, path.Join(name, indexFile)); err == nil {
+				return fmt.Sprintf("a folder around that of a model, %.80q", name)
 			}
-		} else if singleFile(e.Name()) {
-			checkpoint = e.Name()
 		}
 	}
 	switch {
 	case checkpoint != "":
 		return fmt.Sprintf("a folder with a checkpoint in one file, %.80q: %s", checkpoint, convert)
+	case len(parts) > 0:
+		return fmt.Sprintf("a folder with %s and no %s, which save_pretrained of diffusers' pipeline writes", strings.Join(parts, ", "), indexFile)
 	case len(entries) == 0:
 		return "an empty folder"
 	}
 	return ""
+}
+
+// hubCache is what the hub's client makes of models.
+const hubCache = "a folder of the Hugging Face cache, whose models are the folders in models--…/snapshots"
+
+// signs are files that tell what their folder is.
+var signs = []struct{ file, what string }{
+	{"scheduler_config.json", "the folder of a scheduler alone"},
+	{"tokenizer_config.json", "the folder of a tokenizer alone"},
+	{"vocab.json", "the folder of a tokenizer alone"},
+	{"tokenizer.json", "the folder of a tokenizer alone"},
+	{"adapter_config.json", "the folder of a LoRA"},
+	{"pytorch_lora_weights.safetensors", "the folder of a LoRA"},
+	{"pytorch_lora_weights.bin", "the folder of a LoRA"},
+	{"learned_embeds.safetensors", "the folder of a textual inversion"},
+	{"learned_embeds.bin", "the folder of a textual inversion"},
+	{"ip-adapter_sd15.safetensors", "the folder of an IP-Adapter"},
+	{"ip-adapter_sd15.bin", "the folder of an IP-Adapter"},
+	{"modular_model_index.json", "the folder of a modular pipeline"},
+	{"snapshots", hubCache},
 }
 
 // convert tells what to do with a checkpoint in one file.

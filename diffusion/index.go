@@ -78,7 +78,7 @@ func readIndex(ctx context.Context, fsys fs.FS) (*index, error) {
 		case ok && known, ok && class != "" && isDir(fsys, key):
 			x.parts[key] = class
 		case known:
-			return nil, fmt.Errorf("%s: %s: have %.80s, want [library, class]", indexFile, key, keys[key])
+			return nil, fmt.Errorf("%s: %s: have %.80s, want [library, class]", indexFile, key, strings.Join(strings.Fields(string(keys[key])), " "))
 		}
 	}
 	if err := x.check(fsys); err != nil {

@@ -140,6 +140,13 @@ func LoadFSContext(ctx context.Context, fsys fs.FS, o *LoadOptions) (_ *Pipeline
 	if ctx == nil {
 		return nil, errors.New("diffusion: load: have a nil context")
 	}
+	if _, err := nn.ParsePrecision(o.Precision); err != nil {
+		return nil, wrong(fmt.Errorf("diffusion: load: %w", err))
+	}
+	eng, err := engine.New(&engine.Options{Threads: o.Threads, MaxMemory: o.MaxMemory})
+	if err != nil {
+		return nil, wrong(fmt.Errorf("diffusion: load: %w", err))
+	}
 	index, err := readIndex(ctx, fsys)
 	if err != nil {
 		if what := describeFolder(ctx, fsys); what != "" && errors.Is(err, fs.ErrNotExist) {
@@ -148,10 +155,6 @@ func LoadFSContext(ctx context.Context, fsys fs.FS, o *LoadOptions) (_ *Pipeline
 		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}
 
-	eng, err := engine.New(&engine.Options{Threads: o.Threads, MaxMemory: o.MaxMemory})
-	if err != nil {
-		return nil, fmt.Errorf("diffusion: load: %w", err)
-	}
 	p := &Pipeline{engine: eng, calls: new(nn.Gate)}
 	defer func() {
 		if err != nil {

@@ -98,12 +98,16 @@ func TestMaskModes(t *testing.T) {
 }
 
 func TestEmptyMask(t *testing.T) {
-	for mode, mask := range map[MaskMode]image.Image{
-		MaskLuminance: fill(9, 9, color.NRGBA{127, 127, 127, 0}),
-		MaskAlpha:     fill(9, 9, color.NRGBA{255, 255, 255, 255}),
+	for mode, tt := range map[MaskMode]struct {
+		mask image.Image
+		want string
+	}{
+		MaskLuminance: {fill(9, 9, color.NRGBA{127, 127, 127, 0}), "luminance up to 127, want 128 or more somewhere"},
+		MaskAlpha:     {fill(9, 9, color.NRGBA{255, 255, 255, 200}), "alpha from 200, want up to 127 somewhere"},
 	} {
-		_, err := areaOf(t, mask, Options{Mask: mode, Width: 16, Height: 8})
+		_, err := areaOf(t, tt.mask, Options{Mask: mode, Width: 16, Height: 8})
 		assert.ErrorIs(t, err, ErrEmptyMask, "%v", mode)
+		assert.ErrorContains(t, err, tt.want)
 	}
 }
 

@@ -119,7 +119,9 @@ type Options struct {
 
 	// Strength is how much of the image is replaced by noise, in (0, 1]; it is for
 	// ImageToImage, where zero means 0.8, and Inpaint, where zero means 1, and an
-	// error in TextToImage.
+	// error in TextToImage. Of the steps it leaves that share, with LCM's scheduler too,
+	// as diffusers' StableDiffusionImg2ImgPipeline does;
+	// LatentConsistencyModelImg2ImgPipeline takes all steps from lower levels.
 	Strength float64
 
 	// Wrap, if not nil, gets the Denoiser of the run, which has prediction and

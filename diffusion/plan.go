@@ -27,22 +27,19 @@ func (p *Pipeline) Plan(o *Options) (*Plan, error) {
 	if err := p.ready(); err != nil {
 		return nil, err
 	}
-	if o == nil {
-		o = &Options{}
-	}
-	chosen, err := pointedTo(o.Sampler)
+	sized, err := o.withDefaults()
 	if err != nil {
-		return nil, err
+		return nil, wrong(err)
 	}
-	scale := o.Guidance
-	if scale == 0 {
-		scale = defaultGuidance
+	chosen, err := pointedTo(sized.Sampler)
+	if err != nil {
+		return nil, wrong(err)
 	}
 	texts := 1
-	if p.guided(scale, chosen) {
+	if p.guided(sized.Guidance, chosen) {
 		texts = 2
 	}
-	sized, factor := *o, p.VAE.Config.Factor()
+	factor := p.VAE.Config.Factor()
 	width, height := p.defaultSize()
 	if err := sized.size(width, height, factor); err != nil {
 		return nil, wrong(err)

@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// ErrOptions is in the error of a call, as errors.Is finds it, whose options are
-// wrong, in themselves or for the model: it would fail each time. The message says
+// ErrOptions is in the error of a call or of Load, as errors.Is finds it, whose options
+// are wrong, in themselves or for the model: it would fail each time. The message says
 // which one and why.
 var ErrOptions = errors.New("diffusion: wrong options")
 

@@ -1,7 +1,9 @@
 package diffusion
 
 import (
+	"math"
 	"testing"
+	"testing/fstest"
 
 	"github.com/stretchr/testify/assert"
 
@@ -26,7 +28,17 @@ func TestErrOptions(t *testing.T) {
 		_, err := p.TextToImage(t.Context(), "x", &o)
 		assert.ErrorIs(t, err, ErrOptions, name)
 	}
-	_, err := p.ImageToImage(t.Context(), "x", nil, nil)
+	_, err := p.Plan(&Options{Guidance: math.NaN()})
+	assert.ErrorIs(t, err, ErrOptions)
+	for name, o := range map[string]LoadOptions{"threads": {Threads: 1025}, "memory": {MaxMemory: -1}, "precision": {Precision: "int3"}} {
+		_, err := LoadFS(fstest.MapFS{}, &o)
+		assert.ErrorIs(t, err, ErrOptions, name)
+		assert.ErrorContains(t, err, name)
+	}
+	_, err = LoadFS(fstest.MapFS{}, nil)
+	assert.Error(t, err)
+	assert.NotErrorIs(t, err, ErrOptions)
+	_, err = p.ImageToImage(t.Context(), "x", nil, nil)
 	assert.Error(t, err)
 	assert.NotErrorIs(t, err, ErrOptions)
 	_, err = p.TextToImage(t.Context(), "x", &Options{Width: 1 << 15, Height: 1 << 15})

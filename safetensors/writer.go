@@ -166,7 +166,8 @@ func appendString(b []byte, s string) []byte {
 // to the disk before it takes the old one's place. On an error before that last step
 // nothing is left behind, and what was at path is untouched; on Linux nothing is left
 // of a process that was killed, either. A symbolic link at path is followed. It is an
-// error if a directory, a device or anything but a regular file is there.
+// error if a directory, a device or anything but a regular file is there,
+// or a file that may not be written to.
 func WriteFile(path string, tensors []Tensor, metadata map[string]string) error {
 	f, err := atomicfile.Create(path)
 	if err != nil {

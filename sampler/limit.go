@@ -60,12 +60,12 @@ func Limited(denoise Denoiser, limit Limit) Denoiser {
 // limited is a sampler that runs another under a limit.
 type limited struct {
 	Sampler
-	limit Limit
+	Limit Limit // exported, so that a saved run tells it apart
 }
 
 // Sample implements [Sampler].
 func (s limited) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
-	return s.Sampler.Sample(ctx, Limited(denoise, s.limit), x, sigmas, noise)
+	return s.Sampler.Sample(ctx, Limited(denoise, s.Limit), x, sigmas, noise)
 }
 
 // NeedsUncond is that of the sampler under the limit.

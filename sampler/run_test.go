@@ -1,12 +1,9 @@
 package sampler_test
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -223,64 +220,4 @@ func TestRestoreUncond(t *testing.T) {
 	assert.Error(t, testRun(s, new(int)).Restore(plain))
 	assert.Error(t, testRun(sampler.DPMPP2M{}, new(int)).Restore(state))
 	assert.NoError(t, testRun(s, new(int)).Restore(state))
-}
-
-// A state has the facts of its run, of which all must be those of the run that takes
-// it, and the version of its format.
-func TestRestoreFacts(t *testing.T) {
-	with := func(facts map[string]string) *sampler.Run {
-		run := testRun(sampler.Euler{}, new(int))
-		run.Facts = func() map[string]string { return facts }
-		return run
-	}
-	run := with(map[string]string{"prompt": "a cat", "seed": "1"})
-	for range run.Steps(t.Context()) {
-		break
-	}
-	state, err := run.Save()
-	require.NoError(t, err)
-	assert.NoError(t, with(map[string]string{"prompt": "a cat", "seed": "1"}).Restore(state))
-	for want, facts := range map[string]map[string]string{
-		`have a run with another prompt: "a cat", want "a dog"`: {"prompt": "a dog", "seed": "2"},
-		`have a run with another seed: "1", want ""`:            {"prompt": "a cat"},
-		`have a run with another mask: "", want "x"`:            {"prompt": "a cat", "seed": "1", "mask": "x"},
-		`have a run with another prompt: "a cat", want ""`:      nil,
-	} {
-		var bad *sampler.StateError
-		require.ErrorAs(t, with(facts).Restore(state), &bad)
-		assert.Equal(t, want, bad.Msg)
-	}
-
-	body := bytes.Replace(state[:len(state)-sha256.Size], []byte(`"version":3`), []byte(`"version":2`), 1)
-	sum := sha256.Sum256(body)
-	assert.EqualError(t, run.Restore(append(body, sum[:]...)), "sampler: saved run: have version 2, want 3")
-	run.X = run.X[:5]
-	assert.EqualError(t, run.Restore(state), "sampler: saved run: have a run of 8 numbers, want 5")
-}
-
-// Bytes that are no state are an error, even with the right checksum, and no state
-// that is taken breaks a run.
-func FuzzRestore(f *testing.F) {
-	run := testRun(sampler.Euler{}, new(int))
-	for range run.Steps(context.Background()) {
-		break
-	}
-	state, err := run.Save()
-	require.NoError(f, err)
-	f.Add(state)
-	f.Add([]byte("sdgo-run"))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		_ = testRun(sampler.Euler{}, new(int)).Restore(data)
-		body := data[:max(0, len(data)-sha256.Size)]
-		sum := sha256.Sum256(body)
-		run := testRun(sampler.Euler{}, new(int))
-		if run.Restore(append(slices.Clone(body), sum[:]...)) != nil {
-			return
-		}
-		for step, err := range run.Steps(t.Context()) {
-			if err == nil && len(step.X) != len(run.X) {
-				t.Errorf("have %d values, want %d", len(step.X), len(run.X))
-			}
-		}
-	})
 }

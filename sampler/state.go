@@ -21,7 +21,7 @@ import (
 // numbers are little-endian.
 const (
 	stateMagic   = "sdgo-run"
-	stateVersion = 3
+	stateVersion = 4
 )
 
 // stateHeader says whose state it is.
@@ -41,16 +41,6 @@ type stateHeader struct {
 type StateError struct{ Msg string }
 
 func (e *StateError) Error() string { return "sampler: saved run: " + e.Msg }
-
-// identity tells samplers apart: their type, and their options where those are
-// plain data.
-func identity(s Sampler) string {
-	options, err := json.Marshal(s)
-	if err != nil {
-		options = nil
-	}
-	return fmt.Sprintf("%T %s", s, options)
-}
 
 // Save returns the run's state as bytes that [Run.Restore] takes.
 func (r *Run) Save() ([]byte, error) {

@@ -19,6 +19,9 @@ type class struct {
 	schedule func(c *Config, t *table, steps int) (*Schedule, error)
 	// what prediction_type may be
 	predictions []string
+	// what algorithm_type and solver_type are in the class, the default first. Those of
+	// other classes are taken for the default.
+	algorithms, types []string
 }
 
 // Pieces that many classes share.
@@ -108,6 +111,7 @@ func init() { // the builders refer to the table, so it cannot be a plain litera
 		"EDMDPMSolverMultistepScheduler": {
 			defaults: edm + threshold + `, "solver_order": 2, "algorithm_type": "dpmsolver++", "solver_type": "midpoint", "lower_order_final": true, "euler_at_final": false`,
 			schedule: edmSchedule, predictions: epsOrV,
+			algorithms: []string{"dpmsolver++", "sde-dpmsolver++"}, types: []string{"midpoint", "heun"},
 		},
 
 		// straight paths from noise to latents: see Schedule.Flow
@@ -120,24 +124,29 @@ func init() { // the builders refer to the table, so it cannot be a plain litera
 		"DPMSolverMultistepScheduler": {
 			defaults:           trained + dpm + `, "lower_order_final": true, "euler_at_final": false` + threshold + curves + between + `, "use_lu_lambdas": false` + flow + linspaced + zeroSNR,
 			variancePreserving: true, schedule: multistepSchedule, predictions: anyPrediction,
+			algorithms: []string{"dpmsolver++", "dpmsolver", "sde-dpmsolver++", "sde-dpmsolver"}, types: []string{"midpoint", "heun"},
 		},
 		"DPMSolverSinglestepScheduler": {
 			defaults:           trained + dpm + `, "lower_order_final": false` + threshold + curves + between + flow,
 			variancePreserving: true, schedule: multistepSchedule, predictions: anyPrediction,
+			algorithms: []string{"dpmsolver++", "dpmsolver", "sde-dpmsolver++"}, types: []string{"midpoint", "heun"},
 		},
 		"DEISMultistepScheduler": {
 			defaults:           trained + `, "solver_order": 2, "algorithm_type": "deis", "solver_type": "logrho", "lower_order_final": true` + threshold + curves + between + flow + linspaced,
 			variancePreserving: true, schedule: multistepSchedule, predictions: anyPrediction,
+			algorithms: []string{"deis"}, types: []string{"logrho"},
 		},
 		"SASolverScheduler": {
 			defaults: trained + `, "predictor_order": 2, "corrector_order": 2, "tau_func": null, "algorithm_type": "data_prediction", "lower_order_final": true, "lambda_min_clipped": "-inf", "variance_type": null` +
 				threshold + curves + between + `, "use_flow_sigmas": false, "flow_shift": 1.0` + linspaced,
 			variancePreserving: true, schedule: multistepSchedule, predictions: anyPrediction,
+			algorithms: []string{"data_prediction", "noise_prediction"},
 		},
 		"UniPCMultistepScheduler": {
 			defaults: trained + `, "solver_order": 2, "solver_type": "bh2", "predict_x0": true, "lower_order_final": true, "disable_corrector": [], "solver_p": null` +
 				threshold + curves + between + flow + linspaced + zeroSNR + `, "final_sigmas_type": "zero", "shift_terminal": null`,
 			variancePreserving: true, schedule: multistepSchedule, predictions: anyPrediction,
+			types: []string{"bh2", "bh1"},
 		},
 	}
 }

@@ -181,7 +181,23 @@ func newConfig(class string, given map[string]json.RawMessage) (*Config, error) 
 			return nil, fmt.Errorf("scheduler: %s: %s: have %.40s, want a value of type %s", class, key, pyjson.Python(raw), kindName(fields[key].Type()))
 		}
 	}
-	return c, c.check()
+	if err := c.check(); err != nil {
+		return c, err
+	}
+	c.settle()
+	return c, nil
+}
+
+// settle replaces the names of other classes' algorithms and solver types by the class's
+// default, as its constructor does in diffusers, so that no further class gets them.
+func (c *Config) settle() {
+	spec := classes[c.Class]
+	if len(spec.algorithms) > 0 && !slices.Contains(spec.algorithms, c.AlgorithmType) {
+		c.AlgorithmType = spec.algorithms[0]
+	}
+	if len(spec.types) > 0 && !slices.Contains(spec.types, c.SolverType) {
+		c.SolverType = spec.types[0]
+	}
 }
 
 // explicit returns the keys of c that its file gave or that differ from the

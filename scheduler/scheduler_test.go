@@ -179,6 +179,32 @@ func TestAs(t *testing.T) {
 	assert.Error(t, err)
 }
 
+// A class takes algorithms and solver types that it does not have for its default, and
+// that is what a further class gets. The values are of diffusers 0.42.1's from_config.
+func TestAsSettlesSolvers(t *testing.T) {
+	classes := []string{"DPMSolverMultistepScheduler", "DPMSolverSinglestepScheduler", "DEISMultistepScheduler", "UniPCMultistepScheduler"}
+	dpm := map[string][]string{"midpoint": {"midpoint", "midpoint", "logrho", "bh2"}, "heun": {"heun", "heun", "logrho", "bh2"}, "bh1": {"midpoint", "midpoint", "logrho", "bh2"}}
+	for i, want := range []map[string][]string{
+		dpm, dpm,
+		{"heun": {"midpoint", "midpoint", "logrho", "bh2"}, "bh1": {"midpoint", "midpoint", "logrho", "bh2"}},
+		{"heun": {"midpoint", "midpoint", "logrho", "bh2"}, "bh1": {"midpoint", "midpoint", "logrho", "bh1"}},
+	} {
+		for solver, types := range want {
+			c := parse(t, fmt.Sprintf(`{"_class_name": %q, "solver_type": %q}`, classes[i], solver))
+			for j, class := range classes {
+				other, err := c.As(class)
+				require.NoError(t, err)
+				assert.Equal(t, types[j], other.SolverType, "%s from %s with %s", class, classes[i], solver)
+			}
+		}
+	}
+	c := parse(t, `{"_class_name": "DEISMultistepScheduler", "algorithm_type": "dpmsolver"}`)
+	assert.Equal(t, "deis", c.AlgorithmType)
+	c, err := c.As("DPMSolverMultistepScheduler")
+	require.NoError(t, err, "without sigma_min, dpmsolver would be an error")
+	assert.Equal(t, "dpmsolver++", c.AlgorithmType)
+}
+
 // The fixed variances of a DDPM, which its file names, mean nothing to the solvers that
 // refuse learned ones, and the null of theirs means to a DDPM its default.
 func TestAsOfFixedVariances(t *testing.T) {

@@ -57,6 +57,13 @@ func TestUnknownKeys(t *testing.T) {
 	assert.Equal(t, 3, u.Config.ConvInKernel)
 	require.NoError(t, u.Close())
 
+	u, err = LoadFS(folder(t, func(config *string, tensors map[string]safetensors.Tensor) {
+		change(config, tensors)
+		tensors["loss.logvar"], _ = safetensors.NewFloat32("loss.logvar", []int{1}, []float32{1})
+	}), ".", nil)
+	require.NoError(t, err, "of training")
+	require.NoError(t, u.Close())
+
 	more := func(_ *string, tensors map[string]safetensors.Tensor) {
 		tensors["new.weight"], _ = safetensors.NewFloat32("new.weight", []int{1}, []float32{1})
 	}

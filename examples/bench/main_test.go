@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"flag"
 	"io"
@@ -12,6 +13,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"sdgo/examples/internal/cli"
+	"sdgo/examples/internal/clitest"
 	"sdgo/internal/golden"
 )
 
@@ -75,9 +78,14 @@ func TestHelp(t *testing.T) {
 	assert.Contains(t, out.String(), "-sizes")
 }
 
+// command is the command as clitest runs it.
+func command(ctx context.Context, _ *cli.Command, args []string) error {
+	return run(ctx, args, io.Discard, io.Discard)
+}
+
 func TestBadFlags(t *testing.T) {
 	for _, tt := range []struct{ args, want string }{
-		{"-model nosuch", `-model: have "nosuch", want sd15, sd21, sdxl, tinyscenes or a folder`},
+		{"-model=", "-model: have an empty name, want a folder"},
 		{"-size 100", "-size: have 100"},
 		{"-steps 0", "-steps: have 0"},
 		{"-max-memory lots", `have "lots", want bytes such as 3GB`},
@@ -93,8 +101,9 @@ func TestBadFlags(t *testing.T) {
 		{"-nosuch", "flag provided but not defined: -nosuch"},
 		{"extra", `have argument "extra"`},
 	} {
-		assert.ErrorContains(t, run(t.Context(), strings.Fields(tt.args), io.Discard, io.Discard), tt.want)
+		t.Run(tt.args, func(t *testing.T) { clitest.Misused(t, command, tt.want, strings.Fields(tt.args)...) })
 	}
+	clitest.Fails(t, command, `-model: have "nosuch", want sd15, sd21, sdxl, tinyscenes or a folder`, "-model", "nosuch")
 }
 
 // Parts without the variant are measured with their plain files.

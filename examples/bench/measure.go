@@ -13,6 +13,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"sdgo/clip"
+	"sdgo/examples/internal/cli"
 	"sdgo/examples/internal/models"
 	"sdgo/internal/engine"
 	"sdgo/internal/kernel"
@@ -171,7 +172,11 @@ func openUNet(fsys fs.FS, l *clip.LoadOptions, o *options) (u *unet.UNet, in une
 	}
 	if u, err = loaded.WithTokenMerging(unet.TokenMerging{Ratio: o.merge}); err != nil {
 		loaded.Close()
-		return nil, in, "", err
+		return nil, in, "", cli.Misuse(fmt.Errorf("-merge: %w", err))
+	}
+	if most := u.Branches() - 1; o.branch < 0 || o.branch > most {
+		u.Close()
+		return nil, in, "", cli.Misuse(fmt.Errorf("-branch: have skip branch %d, want 1 to %d", o.branch, most))
 	}
 	if o.size == 0 {
 		cells, _ := u.Config.Cells()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"flag"
 	"io"
 	"strings"
@@ -9,6 +10,9 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"sdgo/examples/internal/cli"
+	"sdgo/examples/internal/clitest"
 )
 
 // The size of a terminal that nobody made larger.
@@ -40,15 +44,23 @@ func TestInspect(t *testing.T) {
 	assert.Contains(t, out.String(), "-max-memory")
 }
 
+// command is the command as clitest runs it.
+func command(ctx context.Context, _ *cli.Command, args []string) error {
+	return run(ctx, args, io.Discard, io.Discard)
+}
+
 func TestBadFlags(t *testing.T) {
 	for _, tt := range []struct{ args, want string }{
-		{"-model nosuch", "want sd15, sd21, sdxl, tinyscenes or a folder"},
+		{"-model=", "-model: have an empty name, want a folder"},
+		{"-threads -1", "have -1 threads, want 0 (all) to 1024"},
+		{"-guidance NaN", "guidance: have NaN, want 0 to 1000"},
 		{"-precision int3", `have "int3", want float32, float16, bfloat16 or int8`},
 		{"-width 100", "size: have 100"},
-		{"-max-memory 1MB", "more than the limit of"},
 		{"extra", `have argument "extra"`},
 		{"-layer", "not defined: -layer; want one of -layers, "},
 	} {
-		assert.ErrorContains(t, run(t.Context(), strings.Fields(tt.args), io.Discard, io.Discard), tt.want)
+		t.Run(tt.args, func(t *testing.T) { clitest.Misused(t, command, tt.want, strings.Fields(tt.args)...) })
 	}
+	clitest.Fails(t, command, "want sd15, sd21, sdxl, tinyscenes or a folder", "-model", "nosuch")
+	clitest.Fails(t, command, "more than the limit of", "-max-memory", "1MB")
 }

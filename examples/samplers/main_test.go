@@ -92,6 +92,9 @@ func TestMisuse(t *testing.T) {
 		`-seed: have "-1", want a whole number, 0 or more`: "-seed -1",
 		"-o-sheet, -o-plot: have a.png for both":           "-o-sheet a.png -o-plot a.png",
 		"-o-sheet, -o-plot: both are empty":                "-o-sheet= -o-plot=",
+		"-o-sheet, -o-plot: have - for":                    "-o-plot -",
+		"-o-sheet: have a.jpg, want a name":                "-o-sheet a.jpg",
+		"-o-plot: have a.svg, want a name":                 "-o-plot a.svg",
 	} {
 		t.Run(args, func(t *testing.T) { clitest.Misused(t, command, message, strings.Fields(args)...) })
 	}

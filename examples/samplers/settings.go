@@ -68,6 +68,8 @@ func (s *settings) checkFlags(names, steps, plotSteps string) error {
 		return errors.New("-o-sheet, -o-plot: both are empty, want a file")
 	case s.sheet == s.plot:
 		return fmt.Errorf("-o-sheet, -o-plot: have %s for both, want two files", s.sheet)
+	case s.sheet == "-" || s.plot == "-":
+		return errors.New("-o-sheet, -o-plot: have - for standard output, want a file")
 	case !(s.guidance >= 0 && s.guidance <= 1000):
 		return fmt.Errorf("-guidance: have %v, want 0 to 1000", s.guidance)
 	case s.cell < 8 || s.cell > maxCell:
@@ -76,6 +78,12 @@ func (s *settings) checkFlags(names, steps, plotSteps string) error {
 		return fmt.Errorf("-reference-steps: have %d, want 1 to %d", s.reference, maxReference)
 	case s.threads < 0:
 		return fmt.Errorf("-threads: have %d, want 0 or more", s.threads)
+	}
+	if err := cli.CheckPNGName(s.sheet); err != nil {
+		return fmt.Errorf("-o-sheet: %w", err)
+	}
+	if err := cli.CheckPNGName(s.plot); err != nil {
+		return fmt.Errorf("-o-plot: %w", err)
 	}
 	if s.guidance == 0 {
 		s.guidance = 1 // to the library zero means the default

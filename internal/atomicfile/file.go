@@ -23,7 +23,8 @@ type File struct {
 
 // Create begins a file that [File.Commit] puts at path, in place of what is there.
 // A symbolic link at path is followed, also one to a file that is yet to be made.
-// It is an error if anything but a regular file is there.
+// It is an error if anything but a regular file is there, or one that may not be written
+// to, though a new file could take its place.
 //
 // On Linux the file has no name before Commit, so that nothing is left of it when the
 // process is killed. Other systems, and file systems without such files, have a
@@ -40,6 +41,13 @@ func Create(path string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
+	if info != nil {
+		old, err := os.OpenFile(target, os.O_WRONLY, 0)
+		if err != nil {
+			return nil, at(path, err)
+		}
+		old.Close()
+	}
 	f := &File{path: target}
 	f.folder, _ = filepath.Split(target)
 	if f.f, err = openUnnamed(cmp.Or(f.folder, ".")); err != nil {
@@ -53,16 +61,22 @@ func Create(path string) (*File, error) {
 	return f, nil
 }
 
-// Check finds out whether files can be written to all paths at a time, and leaves no
-// trace.
+// Check finds out whether files can be written to all paths at a time, each to a place of
+// its own, and leaves no trace.
 func Check(paths ...string) error {
 	const block = 4096 // on a full disk a file can be made and not be filled
+	places := map[string]string{}
 	for _, path := range paths {
 		f, err := Create(path)
 		if err != nil {
 			return err
 		}
 		defer f.Discard()
+		place := filepath.Clean(f.path)
+		if other, twice := places[place]; twice {
+			return fmt.Errorf("%s is the same file as %s", path, other)
+		}
+		places[place] = path
 		if _, err := f.Write(make([]byte, block)); err != nil {
 			return err
 		}

@@ -28,42 +28,12 @@ func orientationOf(m metadata) int {
 	return int(o)
 }
 
-// exifOrientation finds the tag Orientation in the first directory of an EXIF block:
-// the last that has a whole number, as Pillow does. The directory is 12 bytes a tag
-// and at most 65535 tags, so that little is read of whatever stands there.
+// exifOrientation finds the orientation in an EXIF block.
 func exifOrientation(block []byte) (o int64, ok bool) {
 	for len(block) >= 6 && string(block[:6]) == exifPrefix {
 		block = block[6:]
 	}
-	if len(block) < 8 {
-		return 0, false
-	}
-	var order binary.ByteOrder
-	switch string(block[:2]) {
-	case "II":
-		order = binary.LittleEndian
-	case "MM":
-		order = binary.BigEndian
-	default:
-		return 0, false
-	}
-	if magic := order.Uint16(block[2:]); magic != 42 {
-		return 0, false
-	}
-	at := uint64(order.Uint32(block[4:]))
-	if at+2 > uint64(len(block)) {
-		return 0, false
-	}
-	tags := int(order.Uint16(block[at:]))
-	for entry := block[at+2:]; tags > 0 && len(entry) >= 12; tags, entry = tags-1, entry[12:] {
-		if order.Uint16(entry) != 0x0112 {
-			continue
-		}
-		if v, whole := firstValue(block, entry, order); whole {
-			o, ok = v, true
-		}
-	}
-	return o, ok
+	return tiffTag(block, tiffOrientation)
 }
 
 // exifPrefix stands before the block in JPEG, and in some other files.
@@ -95,6 +65,3 @@ func firstValue(block, entry []byte, order binary.ByteOrder) (v int64, ok bool) 
 	}
 	return int64(order.Uint32(value)), true
 }
-
-// tiffMetadata is the file itself.
-func tiffMetadata(data []byte) metadata { return metadata{exif: data} }

@@ -30,8 +30,8 @@ var formats = []*format{
 	{"GIF", "GIF8?a", gif.DecodeConfig, decodeGIF, noMetadata},
 	{"WebP", "RIFF????WEBP", webp.DecodeConfig, decodeWebP, webpMetadata},
 	{"BMP", "BM", bmp.DecodeConfig, plain(bmp.Decode), noMetadata},
-	{"TIFF", "II*\x00", tiff.DecodeConfig, plain(tiff.Decode), tiffMetadata},
-	{"TIFF", "MM\x00*", tiff.DecodeConfig, plain(tiff.Decode), tiffMetadata},
+	{"TIFF", "II*\x00", tiff.DecodeConfig, decodeTIFF, tiffMetadata},
+	{"TIFF", "MM\x00*", tiff.DecodeConfig, decodeTIFF, tiffMetadata},
 }
 
 const wanted = "want PNG, JPEG, GIF, WebP, BMP or TIFF"
@@ -44,6 +44,8 @@ var otherFormats = []struct{ name, magic string }{
 	{"a HEIF picture", "????ftypmsf1"},
 	{"a video", "????ftyp"},
 	{"a video", "\x1aE\xdf\xa3"},
+	{"a BigTIFF picture", "II+\x00"},
+	{"a BigTIFF picture", "MM\x00+"},
 	{"a JPEG XL picture", "\xff\x0a"},
 	{"a JPEG XL picture", "\x00\x00\x00\x0cJXL "},
 	{"a JPEG 2000 picture", "\x00\x00\x00\x0cjP  "},

@@ -36,12 +36,13 @@ func TestOtherFormats(t *testing.T) {
 		"P6\n3 3 255\n":                    "have a Netpbm picture",
 		"version https://git-lfs.github.c": "have a Git LFS pointer, in place of the file that it names, want PNG",
 		"RIFF\x00\x00\x00\x00WAVE":         "have a file that begins with 52 49 46 46",
-		"\x89PNG\r\n\x1a\n":                "PNG: ",
+		"II+\x00\x08\x00\x00\x00":          "have a BigTIFF picture, want PNG",
+		"\x89PNG\r\n\x1a\n":                "PNG: have 8 bytes, want more: ",
 		"\xff\xd8\xff\xe0":                 "JPEG: ",
 		"GIF89a":                           "GIF: ",
 		"RIFF\x04\x00\x00\x00WEBP":         "WebP: ",
 		"BM":                               "BMP: ",
-		"II*\x00":                          "TIFF: ",
+		"II*\x00":                          "TIFF: have 4 bytes, want more: ",
 		"MM\x00*\xff\xff\xff\xff":          "TIFF: ",
 	} {
 		_, err := Decode(strings.NewReader(data))

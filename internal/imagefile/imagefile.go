@@ -4,6 +4,7 @@ package imagefile
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"image"
 	"io"
@@ -54,6 +55,9 @@ func decode(r io.Reader, limit int) (*Picture, error) {
 		return nil, fmt.Errorf("have more than %d bytes, want up to that", limit)
 	}
 	p, err := f.read(data)
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil, fmt.Errorf("%s: have %d bytes, want more: the picture is not at its end", f.name, len(data))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", f.name, err)
 	}

@@ -229,6 +229,8 @@ func TestReadJSON(t *testing.T) {
 		"large": {Data: bytes.Repeat([]byte(" "), 1<<20+1)},
 		"kind":  {Data: []byte("{\"A\": -Infinity}")},
 		"git":   {Data: []byte(pointer)},
+		"list":  {Data: []byte("[1]")},
+		"null":  {Data: []byte(" null\n")},
 	}
 	var v struct{ A int }
 	require.NoError(t, loader.ReadJSON(t.Context(), fsys, "good", &v))
@@ -236,6 +238,7 @@ func TestReadJSON(t *testing.T) {
 	for name, want := range map[string]string{
 		"bad": "offset 6", "more": "offset 4", "type": "string", "large": "more than 1048576 bytes", "none": "not exist",
 		"kind": "-Infinity", "git": "Git LFS pointer",
+		"list": "have JSON of kind array, want an object", "null": "have JSON of kind null, want an object",
 	} {
 		err := loader.ReadJSON(t.Context(), fsys, name, &v)
 		assert.ErrorContains(t, err, want)

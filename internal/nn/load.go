@@ -66,7 +66,7 @@ func (p *Params) Load(ctx context.Context, name string, eng *engine.Engine) (*We
 		offsets[i] = total
 		total += (w.size() + 15) / 16 * 16
 	}
-	block, err := eng.Memory.Alloc(total, "the weights of the "+name)
+	block, err := eng.Memory.Alloc(total, "memory for the weights of the "+name)
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"sync/atomic"
 
 	"gorgonia.org/tensor"
@@ -182,7 +183,8 @@ func (p *Params) packed(w *Param, out, in, taps int) {
 }
 
 // Unknown takes the warnings of [DecodeConfig]. Where there are any, tensors that were
-// not asked for are a problem: the keys that were left out stand for a structure.
+// not asked for are a problem, unless they were left from training: the keys that were
+// left out stand for a structure.
 func (p *Params) Unknown(warnings []string) { p.unknown = warnings }
 
 // unused returns the tensors that were not asked for, if the source can list its own.
@@ -201,8 +203,11 @@ func (p *Params) unused() []string {
 // check returns what is wrong with the tensors as a *WeightsError.
 func (p *Params) check(name string) error {
 	unused := p.unused()
-	if len(p.unknown) > 0 && len(unused) > 0 {
-		p.problems.add("%.200s: have %d tensors that the config does not account for, though %s", unused[0], len(unused), p.unknown[0])
+	part := func(name string) bool {
+		return !strings.HasPrefix(name, "loss.") && !strings.HasPrefix(name, "model_ema.")
+	}
+	if i := slices.IndexFunc(unused, part); len(p.unknown) > 0 && i >= 0 {
+		p.problems.add("%.200s: have %d tensors that the config does not account for, though %s", unused[i], len(unused), p.unknown[0])
 	}
 	if p.missing != "" {
 		if what := foreignLayout(unused, p.missing); what != "" {

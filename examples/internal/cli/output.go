@@ -35,6 +35,14 @@ func (c *Command) names() []string {
 	return names
 }
 
+// CheckPNGName refuses a file's name with the ending of another format.
+func CheckPNGName(name string) error {
+	if ext := filepath.Ext(name); ext != "" && !strings.EqualFold(ext, ".png") {
+		return fmt.Errorf("have %s, want a name that ends in .png", name)
+	}
+	return nil
+}
+
 // checkOutput finds out before the run whether all its files can be written.
 func (c *Command) checkOutput() error {
 	if c.output == standardOutput {
@@ -49,8 +57,8 @@ func (c *Command) checkOutput() error {
 	if c.output == "" {
 		return misusef("-o: have an empty name, want a file, or - for standard output")
 	}
-	if ext := filepath.Ext(c.output); ext != "" && !strings.EqualFold(ext, ".png") {
-		return misusef("-o: have %s, want a name that ends in .png", c.output)
+	if err := CheckPNGName(c.output); err != nil {
+		return misusef("-o: %w", err)
 	}
 	if c.Options.Images > maxPictures {
 		return misusef("-n: have %d, want 1 to %d", c.Options.Images, maxPictures)

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"strings"
+	"text/tabwriter"
 
 	"sdgo/examples/tinyscenes"
 	"sdgo/internal/nn"
@@ -56,18 +57,25 @@ func (c *Command) Parse(ctx context.Context, args []string) error {
 func (c *Command) listed() bool {
 	switch {
 	case c.sampler == "help":
+		t := c.table()
 		for _, info := range sampler.Names() {
-			fmt.Fprintf(c.stdout, "%-18s %s\n", info.Name, info.Description)
+			fmt.Fprintf(t, "%s\t%s\n", info.Name, info.Description)
 		}
+		t.Flush()
 	case c.Options.Schedule == "help":
+		t := c.table()
 		for _, info := range scheduler.Names() {
-			fmt.Fprintf(c.stdout, "%-18s %s\n", info.Name, info.Description)
+			fmt.Fprintf(t, "%s\t%s\n", info.Name, info.Description)
 		}
+		t.Flush()
 	default:
 		return false
 	}
 	return true
 }
+
+// table writes columns to standard output.
+func (c *Command) table() *tabwriter.Writer { return tabwriter.NewWriter(c.stdout, 0, 0, 2, ' ', 0) }
 
 // check checks the values of the flags that were given, and looks names up.
 func (c *Command) check(given map[string]bool) error {

@@ -3,11 +3,13 @@
 package models
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"testing/fstest"
 
+	"sdgo/examples/internal/cli"
 	"sdgo/examples/tinyscenes"
 	"sdgo/internal/nn"
 )
@@ -58,6 +60,9 @@ func random(text, unet string) fs.FS {
 func Open(model string) (fs.FS, error) {
 	if fsys, ok := folders[model]; ok {
 		return fsys, nil
+	}
+	if model == "" {
+		return nil, cli.Misuse(errors.New("-model: have an empty name, want a folder or a model's"))
 	}
 	if info, err := os.Stat(model); err != nil || !info.IsDir() {
 		return nil, fmt.Errorf("-model: have %q, want sd15, sd21, sdxl, tinyscenes or a folder", model)

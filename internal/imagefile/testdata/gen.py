@@ -120,6 +120,9 @@ for c in ("tiff_lzw", "tiff_adobe_deflate", "packbits"):
 add("tiff two pages", save(picture, "TIFF", save_all=True, append_images=[ImageOps.flip(picture)]))
 add("tiff gray", save(picture.convert("L"), "TIFF"))
 add("tiff black and white", save(picture.convert("1"), "TIFF"))
+for c in ("group3", "group4"):
+    for zero in ("white", "black"):
+        add(f"tiff {c} {zero} is zero", save(picture.convert("1"), "TIFF", compression=c, tiffinfo={262: int(zero == "black")}))
 
 palette = picture.quantize(9)
 for name, im in {"1": picture.convert("1"), "gray": picture.convert("L"), "gray and alpha": alpha.convert("LA"), "rgba": alpha, "palette": palette}.items():
