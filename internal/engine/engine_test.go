@@ -257,6 +257,24 @@ func TestConcurrentRuns(t *testing.T) {
 	wg.Wait()
 }
 
+// Who wants a plan that is there does not wait for one that is built.
+func TestPlansBesideBuilding(t *testing.T) {
+	var plans engine.Plans
+	build := func() (inputs, outputs []*G.Node, err error) {
+		x := input(G.NewGraph(), "x", 1, 1024)
+		y, err := op.Add(x, x)
+		return []*G.Node{x}, []*G.Node{y}, err
+	}
+	want, err := plans.Get("there", build)
+	require.NoError(t, err)
+	_, err = plans.Get("new", func() (inputs, outputs []*G.Node, err error) {
+		got, err := plans.Get("there", nil)
+		assert.Same(t, want, got)
+		return build()
+	})
+	require.NoError(t, err)
+}
+
 // Idle machines are few, and none outlives the cache of its plan.
 func TestIdle(t *testing.T) {
 	eng, err := engine.New(&engine.Options{Threads: 1})

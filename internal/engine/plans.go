@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"sync"
 
 	G "gorgonia.org/gorgonia"
@@ -12,6 +13,8 @@ const planLimit = 16
 // Plans caches a model's plans by the shapes of its inputs. The zero value is
 // empty. It is safe for concurrent use.
 type Plans struct {
+	build sync.Mutex // held while a plan is built: who wants one that is there does not wait
+
 	mu    sync.Mutex
 	plans map[any]*Plan
 	used  []any // keys, the longest unused first
@@ -19,13 +22,13 @@ type Plans struct {
 
 // Get returns the plan for the key, building it if need be.
 func (c *Plans) Get(key any, build func() (inputs, outputs []*G.Node, err error)) (*Plan, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for i, k := range c.used {
-		if k == key {
-			c.used = append(append(c.used[:i:i], c.used[i+1:]...), key)
-			return c.plans[key], nil
-		}
+	if p := c.find(key); p != nil {
+		return p, nil
+	}
+	c.build.Lock()
+	defer c.build.Unlock()
+	if p := c.find(key); p != nil { // it was built meanwhile
+		return p, nil
 	}
 	inputs, outputs, err := build()
 	if err != nil {
@@ -35,6 +38,26 @@ func (c *Plans) Get(key any, build func() (inputs, outputs []*G.Node, err error)
 	if err != nil {
 		return nil, err
 	}
+	c.add(key, p)
+	return p, nil
+}
+
+// find returns the plan for the key, or nil.
+func (c *Plans) find(key any) *Plan {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	i := slices.Index(c.used, key)
+	if i < 0 {
+		return nil
+	}
+	c.used = append(slices.Delete(c.used, i, i+1), key)
+	return c.plans[key]
+}
+
+// add keeps a plan, in place of the longest unused if there are many.
+func (c *Plans) add(key any, p *Plan) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.plans == nil {
 		c.plans = make(map[any]*Plan)
 	}
@@ -45,7 +68,6 @@ func (c *Plans) Get(key any, build func() (inputs, outputs []*G.Node, err error)
 	}
 	c.plans[key] = p
 	c.used = append(c.used, key)
-	return p, nil
 }
 
 // Forget empties the cache and drops the idle machines of its plans.
