@@ -5,6 +5,7 @@ import (
 	"image"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -104,6 +105,11 @@ func TestHelp(t *testing.T) {
 		assert.Equal(t, 0, status)
 		assert.Empty(t, stderr)
 		assert.Equal(t, names, strings.Count(stdout, "\n"))
+		column := regexp.MustCompile(`  [^ ]`) // where the descriptions begin
+		want := column.FindStringIndex(stdout)
+		for line := range strings.Lines(stdout) {
+			assert.Equal(t, want, column.FindStringIndex(line), line)
+		}
 	}
 }
 

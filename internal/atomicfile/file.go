@@ -61,16 +61,22 @@ func Create(path string) (*File, error) {
 	return f, nil
 }
 
-// Check finds out whether files can be written to all paths at a time, and leaves no
-// trace.
+// Check finds out whether files can be written to all paths at a time, each to a place of
+// its own, and leaves no trace.
 func Check(paths ...string) error {
 	const block = 4096 // on a full disk a file can be made and not be filled
+	places := map[string]string{}
 	for _, path := range paths {
 		f, err := Create(path)
 		if err != nil {
 			return err
 		}
 		defer f.Discard()
+		place := filepath.Clean(f.path)
+		if other, twice := places[place]; twice {
+			return fmt.Errorf("%s is the same file as %s", path, other)
+		}
+		places[place] = path
 		if _, err := f.Write(make([]byte, block)); err != nil {
 			return err
 		}

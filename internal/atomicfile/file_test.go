@@ -151,6 +151,9 @@ func TestLinks(t *testing.T) {
 			require.NoError(t, err)
 			assert.NotZero(t, info.Mode()&fs.ModeSymlink, "%s is no link any more", path)
 		}
+		assert.NoError(t, Check("to-new", "far/up", "new"))
+		assert.EqualError(t, Check("to-new", "new", "chain"), "chain is the same file as to-new")
+		assert.EqualError(t, Check("a", "./a"), "./a is the same file as a")
 		assert.Error(t, write("loop", ""))
 		assert.ErrorContains(t, write("to-folder", ""), "to-folder is not a regular file")
 		assert.ElementsMatch(t, []string{"deep", "new", "other", "sideways", "up"}, names(t, "far"))
