@@ -131,6 +131,7 @@ func TestSoakMemory(t *testing.T) {
 	assert.LessOrEqual(t, peak-before, limit+engine.Overhead)
 	if asked {
 		assert.LessOrEqual(t, slowest, 2*callers*alone)
+		assert.LessOrEqual(t, peak, limit+engine.Overhead, "all that the process takes")
 	}
 }
 

@@ -84,10 +84,13 @@ type Config struct {
 	MaxShift           *float64        `json:"max_shift"`
 	BaseImageSeqLen    int             `json:"base_image_seq_len"`
 	MaxImageSeqLen     int             `json:"max_image_seq_len"`
-	NoiseSamplerSeed   *int64          `json:"noise_sampler_seed"`
 
-	// Warnings are the keys of the file that no scheduler is known to have, one sentence
-	// each.
+	// NoiseSamplerSeed is not taken into account: each picture's own seed counts. A file
+	// that has one has a warning.
+	NoiseSamplerSeed *int64 `json:"noise_sampler_seed"`
+
+	// Warnings are the keys of the file that no scheduler is known to have, or that were
+	// left out, one sentence each.
 	Warnings []string `json:"-"`
 
 	given map[string]json.RawMessage // every key of the file, for As

@@ -51,7 +51,7 @@ func TestParseConfig(t *testing.T) {
 
 func TestUnknownKeys(t *testing.T) {
 	for data, want := range map[string][]string{
-		`{"timestep_values": [1, 2], "timesteps": null, "tensor_format": "pt", "new": null, "newer": false, "_note": 1}`: nil,
+		`{"timestep_values": [1, 2], "timesteps": null, "tensor_format": "pt", "denoise_final": true, "new": null, "newer": false, "_note": 1}`: nil,
 		`{"beta_shedule": "linear", "s": -Infinity, "last": NaN}`: {
 			`the key "beta_shedule" is not known and was left out: have "linear"`,
 			`the key "last" is not known and was left out: have NaN`,
@@ -61,6 +61,8 @@ func TestUnknownKeys(t *testing.T) {
 		assert.Equal(t, want, c.Warnings)
 		assert.Equal(t, "linear", c.BetaSchedule)
 	}
+	c := parse(t, `{"_class_name": "DPMSolverSDEScheduler", "noise_sampler_seed": 4}`)
+	assert.Equal(t, []string{"noise_sampler_seed: have 4, which was left out: each picture's own seed counts"}, c.Warnings)
 }
 
 // A pipeline says which class reads a file.

@@ -106,7 +106,8 @@ func (s *Split) begin() error {
 // Split returns a Split at a skip branch, 1 to Branches()-1, for n samples of h×w
 // latents and the given number of tokens. It is an error if its parts would not
 // fit in the memory allowed. The first Head waits for the memory, which Close gives
-// back.
+// back; what waits on the same goroutine until then is an error if it does not fit beside
+// the Split.
 func (u *UNet) Split(branch, n, h, w, tokens int) (*Split, error) {
 	shape, err := u.shape(n, h, w, tokens)
 	if err != nil {
@@ -202,7 +203,7 @@ func (s *Split) take(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if s.claim, err = s.u.model.Claim(ctx, engine.Need{What: s.what(), Held: s.Held(), Turn: values}); err != nil {
+		if s.claim, err = s.u.model.Claim(ctx, engine.Need{What: s.what(), Held: s.Held(), Turn: values, Caller: engine.Goroutine()}); err != nil {
 			return err
 		}
 	}

@@ -1,9 +1,11 @@
 package unet
 
 import (
+	"context"
 	"runtime"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -235,5 +237,33 @@ func TestSplitMisuse(t *testing.T) {
 		_, err = s.Alloc(1, "nothing")
 		assert.ErrorContains(t, err, "unet: split: have")
 		assert.Empty(t, s.Skips())
+	}
+}
+
+// A goroutine that has a Split does not wait for itself to close it.
+func TestSplitsBesideEachOther(t *testing.T) {
+	probe := load(t, "tiny-sd15", "")
+	s, err := probe.Split(1, 1, 24, 24, 77)
+	require.NoError(t, err)
+	defer s.Close()
+	values, err := s.values()
+	require.NoError(t, err)
+	u, err := LoadFS(golden.Model(t, "tiny-sd15"), "unet", &LoadOptions{Precision: "float32", MaxMemory: probe.model.Memory().InUse() + values + s.Held()*3/2})
+	require.NoError(t, err)
+	defer u.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	in := Input{Latents: nn.Tensor(1, 4, 24, 24), Timesteps: []float64{1}, Cond: nn.Tensor(1, 77, u.Config.CrossAttentionDim.At(0))}
+	for range 2 { // closing the first makes room again
+		first, err := u.Split(1, 1, 24, 24, 77)
+		require.NoError(t, err)
+		require.NoError(t, first.Head(ctx, in))
+		second, err := u.Split(1, 1, 24, 24, 77)
+		require.NoError(t, err)
+		var limit *engine.MemoryError
+		assert.ErrorAs(t, second.Head(ctx, in), &limit)
+		require.NoError(t, first.Deep(ctx, make([]float32, tensor.Shape(first.FeatureShape()).TotalSize())))
+		first.Close()
+		second.Close()
 	}
 }

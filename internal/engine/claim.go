@@ -46,6 +46,11 @@ type Need struct {
 // within it, none would ever end: the latest is refused with a *MemoryError. What the
 // functions of a call do on other goroutines is not known to be within it; it waits until
 // its ctx is done.
+//
+// An engine knows its own calls alone. Of models with engines of their own a pipeline
+// claims that of the U-Net for the whole call, and those of others for short calls, which
+// end by themselves: a cycle would take two pipelines of which each has a part that shares
+// the other's U-Net's engine.
 type Claim struct {
 	e         *Engine
 	need      Need
@@ -74,7 +79,7 @@ func (e *Engine) Claim(ctx context.Context, need Need) (*Claim, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if err := e.Memory.alone(need.Held+counted(need.Small)+need.Turn, need.What); err != nil {
+	if err := e.Memory.alone(need.alone(), need.What); err != nil {
 		return nil, err
 	}
 	c := &Claim{e: e, need: need, goroutine: need.Caller, begun: make(chan struct{})}
@@ -132,6 +137,9 @@ func (c *Claim) Close() {
 	c.state = ended
 	e.dispatch()
 }
+
+// alone is what the call takes if no other has begun.
+func (n *Need) alone() int64 { return n.Held + counted(n.Small) + n.Turn }
 
 // counted is the part of bytes in small pieces that counts towards the limit.
 func counted(small int64) int64 { return max(0, small-allowance) }

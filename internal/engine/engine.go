@@ -29,6 +29,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -106,14 +107,15 @@ func (e *Engine) Check(p *Plan, extra int64, what string) error {
 }
 
 // Alloc returns n zeroed float32s that are held whether calls run or not, or a
-// *MemoryError if they do not fit beside the calls that have begun. Idle machines give
-// way.
+// *MemoryError if they do not fit beside the calls that have begun, or leave no room for
+// one that waits. Idle machines give way.
 func (e *Engine) Alloc(n int, what string) (*Block, error) {
 	size := 4 * int64(n)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	room := e.Memory.room()
-	if !e.admissible(&Claim{need: Need{Held: size}}, false) || size+e.base()+e.taken > room {
+	never := func(c *Claim) bool { return c.need.alone() > room-size }
+	if !e.admissible(&Claim{need: Need{Held: size}}, false) || size+e.base()+e.taken > room || slices.ContainsFunc(e.queue, never) {
 		return nil, &MemoryError{What: what, Need: size, InUse: e.Memory.limit - room + e.base() + e.taken, Limit: e.Memory.limit}
 	}
 	e.trim(room - e.base() - e.taken - size)
