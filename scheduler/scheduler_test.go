@@ -225,6 +225,27 @@ func TestAsOfFixedVariances(t *testing.T) {
 	}
 }
 
+// Levels without a timestep are an error: those of a curve over a table that begins
+// without noise, whose logarithm is infinite, and a level of zero in a model of log σ.
+func TestNoNoiseAtFirst(t *testing.T) {
+	for _, class := range scheduler.Classes() {
+		c, err := scheduler.NewConfig(class)
+		require.NoError(t, err)
+		if strings.HasPrefix(class, "EDM") || strings.HasPrefix(class, "FlowMatch") {
+			continue
+		}
+		c.BetaStart, c.SkipPRKSteps = 0, true
+		_, err = c.ScheduleNamed("karras_full", 7)
+		assert.ErrorContains(t, err, "is not a number", class)
+	}
+	c := parse(t, `{"_class_name": "FlowMatchEulerDiscreteScheduler", "shift_terminal": 0.5}`)
+	_, err := c.Schedule(1)
+	assert.ErrorContains(t, err, "scheduler: FlowMatchEulerDiscreteScheduler: ")
+	c = parse(t, `{"_class_name": "EDMEulerScheduler", "sigma_min": 1e-300}`)
+	_, err = c.Schedule(7)
+	assert.ErrorContains(t, err, "sigma 6 is 0, want it finite and positive")
+}
+
 func TestScheduleRefuses(t *testing.T) {
 	c := parse(t, sd15)
 	for _, steps := range []int{-1, 0, 1001, 10_000} {
