@@ -20,8 +20,9 @@ import (
 //
 // A model whose U-Net has 9 input channels was trained for this and sees the mask
 // and the masked image (Rombach et al. 2022, section 4.5); with a U-Net of 4 channels
-// the latents outside the mask are put back after every step (Lugmayr et al.
-// 2022, without resampling). See TextToImage.
+// the latents outside the mask are put back before every call (Lugmayr et al.
+// 2022, without resampling), with noise of the call's level; in the second call of a
+// DPM2 step diffusers puts back those of the step's end. See TextToImage.
 //
 // https://arxiv.org/abs/2201.09865
 func (p *Pipeline) Inpaint(ctx context.Context, prompt string, img, mask image.Image, o *Options) (*Result, error) {
