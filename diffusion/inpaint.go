@@ -20,8 +20,9 @@ import (
 //
 // A model whose U-Net has 9 input channels was trained for this and sees the mask
 // and the masked image (Rombach et al. 2022, section 4.5); with a U-Net of 4 channels
-// the latents outside the mask are put back after every step (Lugmayr et al.
-// 2022, without resampling). See TextToImage.
+// the latents outside the mask are put back before every call (Lugmayr et al.
+// 2022, without resampling), with noise of the call's level; in the second call of a
+// DPM2 step diffusers puts back those of the step's end. See TextToImage.
 //
 // https://arxiv.org/abs/2201.09865
 func (p *Pipeline) Inpaint(ctx context.Context, prompt string, img, mask image.Image, o *Options) (*Result, error) {
@@ -30,112 +31,136 @@ func (p *Pipeline) Inpaint(ctx context.Context, prompt string, img, mask image.I
 		return nil, err
 	}
 	defer r.close()
-	channels := p.VAE.Config.LatentChannels
-	trained := p.trainedToInpaint()
-	if !trained && p.UNet.Config.InChannels != channels {
-		return nil, fmt.Errorf("diffusion: the U-Net has %d input channels, want %d, or %d for inpainting", p.UNet.Config.InChannels, channels, 2*channels+1)
-	}
-	original, err := newSource("image", img)
+	original, area, err := r.newArea(ctx, img, mask)
 	if err != nil {
 		return nil, err
 	}
-	if err := r.prepareImage(original, 1); err != nil {
-		return nil, err
-	}
-	if r.schedule.Steps() < 1 { // PNDM has a call left then, which diffusers makes in image-to-image alone
-		return nil, wrong(fmt.Errorf("diffusion: strength: have %g of %d steps, which leaves no step to run", r.Strength, r.Options.Steps))
-	}
-	painted, err := r.newMask(mask)
-	if err != nil {
-		return nil, err
-	}
-	if err := r.claimMemory(ctx, original, painted); err != nil {
-		return nil, err
-	}
-	area, err := newArea(ctx, painted, &r.Options, r.h, r.w)
-	if err != nil {
-		return nil, err
-	}
-	r.note("mask", append(slices.Clone(area.mask), byte(area.choice)))
 	if err := r.encodeText(ctx, prompt); err != nil {
 		return nil, err
 	}
-
 	given, pixels, err := r.readImage(ctx, original)
 	if err != nil {
 		return nil, err
 	}
-	pure := r.Strength == 1 // start from noise alone
-	var clean []float32
-	if !trained || !pure {
-		posterior, err := r.encodeImage(ctx, pixels)
-		if err != nil {
-			return nil, err
-		}
-		if clean, err = r.sampleLatents(ctx, posterior); err != nil {
-			return nil, err
-		}
-	}
-	noise, err := r.initialNoise(ctx)
+	x, out, err := r.startInpainting(ctx, pixels, area)
 	if err != nil {
 		return nil, err
-	}
-	var x []float32
-	if pure {
-		x = make([]float32, len(noise))
-		for i, v := range noise {
-			x[i] = v * float32(r.schedule.InitNoiseSigma)
-		}
-	} else {
-		x = addNoise(clean, noise, r.schedule.Sigmas[0])
 	}
 
 	// The masked image is encoded for either kind of model: it takes noise from
 	// the stream of the seed, which later noise must follow.
+	trained := p.trainedToInpaint()
 	masked, err := r.maskedLatents(ctx, pixels, area, trained)
 	if err != nil {
 		return nil, err
 	}
 	if trained {
-		extra := make([][]float32, r.Images)
-		size := len(masked) / r.Images
-		for i := range extra {
-			extra[i] = append(append(extra[i], area.cells...), masked[i*size:(i+1)*size]...)
-		}
-		denoise, err := r.denoiser(extra)
-		if err != nil {
-			return nil, err
-		}
-		if err := r.sample(ctx, x, denoise); err != nil {
-			return nil, err
-		}
+		err = r.sampleTrained(ctx, x, area, masked)
 	} else {
-		denoise, err := r.denoiser(nil)
-		if err != nil {
-			return nil, err
-		}
-		r.keep = &outside{clean: clean, noise: noise, cells: area.cells, finalScale: float32(r.schedule.FinalScale)}
-		if err := r.sample(ctx, x, r.keep.denoiser(denoise, r.schedule.Sigmas[0])); err != nil {
-			return nil, err
-		}
-		r.keep.finish(x)
+		err = r.sampleInside(ctx, x, out)
 	}
-	result, err := r.finish(ctx, x)
 	if err != nil {
 		return nil, err
 	}
-	if r.KeepOutside {
-		for _, out := range result.Images {
-			rows := given.opaque(ctx)
-			if original.width == r.Width && original.height == r.Height {
-				rows = original.nrgba(ctx)
-			}
-			if err := overlay(out, area.mask, rows); err != nil {
-				return nil, err
-			}
+	result, err := r.finish(ctx, x)
+	if err != nil || !r.KeepOutside {
+		return result, err
+	}
+	for _, img := range result.Images {
+		rows := given.opaque(ctx)
+		if original.width == r.Width && original.height == r.Height {
+			rows = original.nrgba(ctx)
+		}
+		if err := overlay(img, area.mask, rows); err != nil {
+			return nil, err
 		}
 	}
 	return result, nil
+}
+
+// newArea checks what Inpaint was given, claims its memory and reads the mask.
+func (r *run) newArea(ctx context.Context, img, mask image.Image) (*source, *area, error) {
+	if have, want := r.UNet.Config.InChannels, r.VAE.Config.LatentChannels; !r.trainedToInpaint() && have != want {
+		return nil, nil, fmt.Errorf("diffusion: the U-Net has %d input channels, want %d, or %d for inpainting", have, want, 2*want+1)
+	}
+	original, err := newSource("image", img)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := r.prepareImage(original, 1); err != nil {
+		return nil, nil, err
+	}
+	if r.schedule.Steps() < 1 { // PNDM has a call left then, which diffusers makes in image-to-image alone
+		return nil, nil, wrong(fmt.Errorf("diffusion: strength: have %g of %d steps, which leaves no step to run", r.Strength, r.Options.Steps))
+	}
+	painted, err := r.newMask(mask)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := r.claimMemory(ctx, original, painted); err != nil {
+		return nil, nil, err
+	}
+	area, err := newArea(ctx, painted, &r.Options, r.h, r.w)
+	if err != nil {
+		return nil, nil, err
+	}
+	r.note("mask", append(slices.Clone(area.mask), byte(area.choice)))
+	return original, area, nil
+}
+
+// startInpainting returns the x that a run starts from: noise alone at a strength of 1,
+// or else the image's latents with noise. What it has of the image is what stays of it.
+func (r *run) startInpainting(ctx context.Context, pixels []float32, area *area) (x []float32, o *outside, err error) {
+	pure := r.Strength == 1
+	o = &outside{cells: area.cells, finalScale: float32(r.schedule.FinalScale)}
+	if !r.trainedToInpaint() || !pure {
+		posterior, err := r.encodeImage(ctx, pixels)
+		if err != nil {
+			return nil, nil, err
+		}
+		if o.clean, err = r.sampleLatents(ctx, posterior); err != nil {
+			return nil, nil, err
+		}
+	}
+	if o.noise, err = r.initialNoise(ctx); err != nil {
+		return nil, nil, err
+	}
+	if !pure {
+		return addNoise(o.clean, o.noise, r.schedule.Sigmas[0]), o, nil
+	}
+	x = make([]float32, len(o.noise))
+	for i, v := range o.noise {
+		x[i] = v * float32(r.schedule.InitNoiseSigma)
+	}
+	return x, o, nil
+}
+
+// sampleTrained runs a model that sees the mask and the masked image's latents.
+func (r *run) sampleTrained(ctx context.Context, x []float32, area *area, masked []float32) error {
+	extra := make([][]float32, r.Images)
+	size := len(masked) / r.Images
+	for i := range extra {
+		extra[i] = append(append(extra[i], area.cells...), masked[i*size:(i+1)*size]...)
+	}
+	denoise, err := r.denoiser(extra)
+	if err != nil {
+		return err
+	}
+	return r.sample(ctx, x, denoise)
+}
+
+// sampleInside runs any other model, and keeps what stays of the image.
+func (r *run) sampleInside(ctx context.Context, x []float32, o *outside) error {
+	denoise, err := r.denoiser(nil)
+	if err != nil {
+		return err
+	}
+	r.keep = o
+	if err := r.sample(ctx, x, o.denoiser(denoise, r.schedule.Sigmas[0])); err != nil {
+		return err
+	}
+	o.finish(x)
+	return nil
 }
 
 // newMask checks the mask.

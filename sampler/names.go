@@ -124,7 +124,7 @@ func Lookup(name string) (Info, error) {
 			}
 		}
 	}
-	for _, prefix := range []string{"sample_", "k_"} {
+	for _, prefix := range []string{"sample", "k_"} { // of a label there are letters and digits alone
 		if rest, ok := strings.CutPrefix(exact, prefix); ok {
 			if info, err := Lookup(rest); err == nil {
 				return info, nil

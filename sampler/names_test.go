@@ -50,6 +50,9 @@ var namesElsewhere = map[string]map[string]string{
 		"dpmpp_2m":           `sample_dpmpp_2m`,
 		"dpmpp_2m_sde":       `sample_dpmpp_2m_sde`,
 		"dpmpp_3m_sde":       `sample_dpmpp_3m_sde`,
+
+		"dpmpp_2m/karras_full":             `sample_dpmpp_2m karras`,
+		"euler_ancestral/exponential_full": `sample_euler_ancestral exponential`,
 	},
 	"stable-diffusion.cpp": {
 		"euler":                  `euler|k_euler`,

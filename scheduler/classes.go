@@ -187,13 +187,13 @@ func knownElsewhere(key string) bool {
 	return slices.Contains(strings.Fields(otherKeys), key)
 }
 
-// All constructor arguments in diffusers/schedulers, and tensor_format,
+// All constructor arguments in diffusers/schedulers, and tensor_format, denoise_final,
 // predict_epsilon, skip_type, timesteps and timestep_values of the files of 2022.
 const otherKeys = `
 algorithm_type alpha_cum_end alpha_cum_start base_image_seq_len base_shift
 beta_end beta_max beta_min beta_schedule beta_start block_length clip_denoised
 clip_sample clip_sample_range correct_steps corrector_k corrector_order
-corrector_selection corrector_selection_tau corrector_steps disable_corrector
+corrector_selection corrector_selection_tau corrector_steps denoise_final disable_corrector
 dynamic_thresholding_ratio editing_threshold entropy_bound eps eta
 euler_at_final final_sigmas_type final_step_size_scale flow_shift gamma
 gamma_cum_end gamma_cum_start interpolation_type invert_sigmas

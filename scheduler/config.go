@@ -84,10 +84,13 @@ type Config struct {
 	MaxShift           *float64        `json:"max_shift"`
 	BaseImageSeqLen    int             `json:"base_image_seq_len"`
 	MaxImageSeqLen     int             `json:"max_image_seq_len"`
-	NoiseSamplerSeed   *int64          `json:"noise_sampler_seed"`
 
-	// Warnings are the keys of the file that no scheduler is known to have, one sentence
-	// each.
+	// NoiseSamplerSeed is not taken into account: each picture's own seed counts. A file
+	// that has one has a warning.
+	NoiseSamplerSeed *int64 `json:"noise_sampler_seed"`
+
+	// Warnings are the keys of the file that no scheduler is known to have, or that were
+	// left out, one sentence each.
 	Warnings []string `json:"-"`
 
 	given map[string]json.RawMessage // every key of the file, for As
@@ -181,8 +184,14 @@ func newConfig(class string, given map[string]json.RawMessage) (*Config, error) 
 			return nil, fmt.Errorf("scheduler: %s: %s: have %.40s, want a value of type %s", class, key, pyjson.Python(raw), kindName(fields[key].Type()))
 		}
 	}
+	if seed := c.NoiseSamplerSeed; seed != nil {
+		c.Warnings = append(c.Warnings, fmt.Sprintf("noise_sampler_seed: have %d, which was left out: each picture's own seed counts", *seed))
+	}
 	if err := c.check(); err != nil {
 		return c, err
+	}
+	if c.NoiseSamplerSeed != nil {
+		c.Warnings = append(c.Warnings, fmt.Sprintf("noise_sampler_seed: have %d, which was left out: each picture's own seed counts", *c.NoiseSamplerSeed))
 	}
 	c.settle()
 	return c, nil

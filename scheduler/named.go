@@ -118,6 +118,9 @@ func (c *Config) ScheduleNamed(name string, steps int) (*Schedule, error) {
 	flag := info.flag
 	if info.full != "" && classes[c.Class].curvesSpanAll() {
 		flag, other.SigmaMin, other.SigmaMax = info.full, nil, nil
+		if c.AlgorithmType != "dpmsolver" && c.AlgorithmType != "sde-dpmsolver" { // these cannot reach zero
+			other.FinalSigmasType = "zero"
+		}
 	}
 	if _, ok := keys[flag]; ok {
 		switch flag {

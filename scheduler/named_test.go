@@ -241,12 +241,15 @@ func TestFullCurves(t *testing.T) {
 				continue // these have no training levels
 			}
 			c := stableDiffusion(t, class)
-			c.TimestepSpacing, c.StepsOffset = "leading", 1
+			c.TimestepSpacing, c.StepsOffset, c.FinalSigmasType = "leading", 1, "sigma_min"
 			s, err := c.ScheduleNamed(name, 10)
 			if !assert.NoError(t, err, class) {
 				continue
 			}
 			sigmas := s.Sigmas
+			if class != "DEISMultistepScheduler" && class != "SASolverScheduler" { // these end above zero always
+				assert.Zero(t, sigmas[len(sigmas)-1], "%s %s", class, name)
+			}
 			if class == "PNDMScheduler" {
 				sigmas = slices.Delete(slices.Clone(sigmas), 1, 2)
 			}

@@ -148,8 +148,11 @@ func (c *Config) checkLevels(s *Schedule) error {
 			return fmt.Errorf("scheduler: %s: %d steps: sigma %d is %g after %g, want a lower one: use fewer steps or another spacing",
 				c.Class, last, i, sigma, s.Sigmas[i-1])
 		}
-		if math.IsNaN(sigma) || math.IsInf(sigma, 0) || sigma < 0 || i == 0 && sigma == 0 {
+		if math.IsNaN(sigma) || math.IsInf(sigma, 0) || sigma < 0 || sigma == 0 && (i == 0 || i < last && c.edm()) {
 			return fmt.Errorf("scheduler: %s: sigma %d is %g, want it finite and positive", c.Class, i, sigma)
+		}
+		if i < last && math.IsNaN(s.Timesteps[i]) {
+			return fmt.Errorf("scheduler: %s: timestep %d, at sigma %g, is not a number", c.Class, i, sigma)
 		}
 		if sigma >= noSignal && c.PredictionType == epsilon {
 			return fmt.Errorf("scheduler: %s: timestep %g has no signal left (rescale_betas_zero_snr), have prediction_type %q, want %q or %q",

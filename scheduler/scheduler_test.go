@@ -51,7 +51,7 @@ func TestParseConfig(t *testing.T) {
 
 func TestUnknownKeys(t *testing.T) {
 	for data, want := range map[string][]string{
-		`{"timestep_values": [1, 2], "timesteps": null, "tensor_format": "pt", "new": null, "newer": false, "_note": 1}`: nil,
+		`{"timestep_values": [1, 2], "timesteps": null, "tensor_format": "pt", "denoise_final": true, "new": null, "newer": false, "_note": 1}`: nil,
 		`{"beta_shedule": "linear", "s": -Infinity, "last": NaN}`: {
 			`the key "beta_shedule" is not known and was left out: have "linear"`,
 			`the key "last" is not known and was left out: have NaN`,
@@ -61,6 +61,8 @@ func TestUnknownKeys(t *testing.T) {
 		assert.Equal(t, want, c.Warnings)
 		assert.Equal(t, "linear", c.BetaSchedule)
 	}
+	c := parse(t, `{"_class_name": "DPMSolverSDEScheduler", "noise_sampler_seed": 4}`)
+	assert.Equal(t, []string{"noise_sampler_seed: have 4, which was left out: each picture's own seed counts"}, c.Warnings)
 }
 
 // A pipeline says which class reads a file.
@@ -221,6 +223,27 @@ func TestAsOfFixedVariances(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Levels without a timestep are an error: those of a curve over a table that begins
+// without noise, whose logarithm is infinite, and a level of zero in a model of log σ.
+func TestNoNoiseAtFirst(t *testing.T) {
+	for _, class := range scheduler.Classes() {
+		c, err := scheduler.NewConfig(class)
+		require.NoError(t, err)
+		if strings.HasPrefix(class, "EDM") || strings.HasPrefix(class, "FlowMatch") {
+			continue
+		}
+		c.BetaStart, c.SkipPRKSteps = 0, true
+		_, err = c.ScheduleNamed("karras_full", 7)
+		assert.ErrorContains(t, err, "is not a number", class)
+	}
+	c := parse(t, `{"_class_name": "FlowMatchEulerDiscreteScheduler", "shift_terminal": 0.5}`)
+	_, err := c.Schedule(1)
+	assert.ErrorContains(t, err, "scheduler: FlowMatchEulerDiscreteScheduler: ")
+	c = parse(t, `{"_class_name": "EDMEulerScheduler", "sigma_min": 1e-300}`)
+	_, err = c.Schedule(7)
+	assert.ErrorContains(t, err, "sigma 6 is 0, want it finite and positive")
 }
 
 func TestScheduleRefuses(t *testing.T) {

@@ -18,28 +18,16 @@ func (c *Command) readPrompt(ctx context.Context, words []string) (string, error
 	if len(words) > 1 || words[0] != "-" {
 		return strings.Join(words, " "), nil
 	}
-	type input struct {
-		data []byte
-		err  error
+	data, err := await(ctx, func() ([]byte, error) { return io.ReadAll(io.LimitReader(c.Stdin, maxPrompt+1)) })
+	if err != nil {
+		return "", err
 	}
-	read := make(chan input, 1)
-	go func() { // a read from a terminal or a pipe cannot be interrupted
-		data, err := io.ReadAll(io.LimitReader(c.Stdin, maxPrompt+1))
-		read <- input{data, err}
-	}()
-	select {
-	case <-ctx.Done():
-		return "", ctx.Err()
-	case in := <-read:
-		prompt := strings.TrimSuffix(strings.TrimSuffix(string(in.data), "\n"), "\r")
-		switch {
-		case in.err != nil:
-			return "", in.err
-		case len(in.data) > maxPrompt:
-			return "", misusef("prompt: standard input has more than %d bytes", maxPrompt)
-		case prompt == "":
-			return "", misusef("prompt: standard input is empty, want a text")
-		}
-		return prompt, nil
+	prompt := strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r")
+	switch {
+	case len(data) > maxPrompt:
+		return "", misusef("prompt: standard input has more than %d bytes", maxPrompt)
+	case prompt == "":
+		return "", misusef("prompt: standard input is empty, want a text")
 	}
+	return prompt, nil
 }

@@ -15,8 +15,10 @@ func ReadImage(ctx context.Context, name, path string) (image.Image, error) {
 	if err != nil {
 		return nil, fmt.Errorf("-%s: %w", name, err)
 	}
-	defer f.Close()
-	img, err := diffusion.DecodeImage(regular.Reader(ctx, f))
+	img, err := await(ctx, func() (image.Image, error) {
+		defer f.Close()
+		return diffusion.DecodeImage(regular.Reader(ctx, f))
+	})
 	if err != nil {
 		return nil, fmt.Errorf("-%s: %s: %w", name, path, err)
 	}
