@@ -190,9 +190,6 @@ func newConfig(class string, given map[string]json.RawMessage) (*Config, error) 
 	if err := c.check(); err != nil {
 		return c, err
 	}
-	if c.NoiseSamplerSeed != nil {
-		c.Warnings = append(c.Warnings, fmt.Sprintf("noise_sampler_seed: have %d, which was left out: each picture's own seed counts", *c.NoiseSamplerSeed))
-	}
 	c.settle()
 	return c, nil
 }
