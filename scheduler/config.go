@@ -184,6 +184,9 @@ func newConfig(class string, given map[string]json.RawMessage) (*Config, error) 
 			return nil, fmt.Errorf("scheduler: %s: %s: have %.40s, want a value of type %s", class, key, pyjson.Python(raw), kindName(fields[key].Type()))
 		}
 	}
+	if seed := c.NoiseSamplerSeed; seed != nil {
+		c.Warnings = append(c.Warnings, fmt.Sprintf("noise_sampler_seed: have %d, which was left out: each picture's own seed counts", *seed))
+	}
 	if err := c.check(); err != nil {
 		return c, err
 	}
