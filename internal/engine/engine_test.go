@@ -269,6 +269,7 @@ func TestPlansBesideBuilding(t *testing.T) {
 	require.NoError(t, err)
 	_, err = plans.Get("new", func() (inputs, outputs []*G.Node, err error) {
 		got, err := plans.Get("there", nil)
+		assert.NoError(t, err)
 		assert.Same(t, want, got)
 		return build()
 	})
