@@ -60,6 +60,7 @@ func TestUncondEstimate(t *testing.T) {
 // With a prompt that is the negative prompt, and outside the guidance interval,
 // CFG++ is the plain method, byte for byte; otherwise it is not.
 func TestCFGPlusPlusPipeline(t *testing.T) {
+	skipInShort(t)
 	p := load(t, "tiny-sd15", nil)
 	run := func(name string, o Options) *Result {
 		s, err := sampler.ByName(name)

@@ -48,6 +48,7 @@ const boundedTolerance = 5e-3
 // algorithm, order and type. In image-to-image PNDM makes the call that is left when
 // no step is.
 func TestNamedAsDiffusers(t *testing.T) {
+	skipInShort(t)
 	data, err := os.ReadFile("testdata/named/cases.json")
 	require.NoError(t, err)
 	var cases []struct {
@@ -216,6 +217,7 @@ func (unknownClass) SchedulerClass() string { return "NoSuchScheduler" }
 // level and, but for those to which zero comes sooner, calls the model at its
 // cleanest; a class's own flags have diffusers' levels.
 func TestLabelLevels(t *testing.T) {
+	skipInShort(t)
 	p := load(t, "tiny-sd15", nil)
 	levels := func(p *Pipeline, o *Options) (first, last float64) {
 		last = math.Inf(1)

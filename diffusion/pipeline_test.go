@@ -255,9 +255,18 @@ func TestGuidanceInterval(t *testing.T) {
 	assert.ErrorContains(t, err, "guidance interval: have 3 to 2")
 }
 
+// skipInShort leaves out what takes minutes in plain Go.
+func skipInShort(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("-short")
+	}
+}
+
 // Every sampler runs by its name, and on levels by name where its class can
 // follow them.
 func TestAllSamplers(t *testing.T) {
+	skipInShort(t)
 	p := load(t, "tiny-sd15", nil)
 	for _, info := range sampler.Names() {
 		for _, schedule := range []string{"", "karras", "normal", "trailing", "gits", "bong_tangent", "karras_exponential", "align_your_steps_32"} {
@@ -499,6 +508,7 @@ func TestMemoryLimit(t *testing.T) {
 // By tiles the VAE needs less memory, of its own accord where the limit asks for
 // it. A picture of one tile is that of the whole.
 func TestTile(t *testing.T) {
+	skipInShort(t)
 	p := load(t, "tiny-sd15-4blk", nil)
 	picture := func(p *Pipeline, tile, side int) (*image.NRGBA, error) {
 		r, err := p.TextToImage(t.Context(), prompt, &Options{Width: side, Height: side, Steps: 1, Tile: tile})

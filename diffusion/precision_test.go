@@ -28,6 +28,7 @@ func loadWith(t *testing.T, model string, o *LoadOptions) *Pipeline {
 // precision nothing, for it is what they are stored in. The limits, PSNR in dB against
 // float32, are about 5 dB below what was seen.
 func TestPrecisionDeviation(t *testing.T) {
+	skipInShort(t)
 	for _, tt := range []struct {
 		model         string
 		bfloat, bytes float64
@@ -92,6 +93,7 @@ func formats(t *testing.T, p *Pipeline) map[string]int {
 // Under a limit weights are kept in fewer bits, as far as need be, and no further than
 // a precision of the caller's own.
 func TestFitMemory(t *testing.T) {
+	skipInShort(t)
 	const model = "tiny-sd15-4blk"
 	whole := loadWith(t, model, &LoadOptions{MaxMemory: 1 << 30})
 	all := formats(t, whole)

@@ -55,6 +55,7 @@ func nrgba(img image.Image) *image.NRGBA {
 
 // A run is resumed by the same call alone; another picture is not mixed into it.
 func TestResumeAnother(t *testing.T) {
+	skipInShort(t)
 	p := load(t, "tiny-sd15", nil)
 	rounded := loadWith(t, "tiny-sd15", &LoadOptions{Precision: BFloat16})
 	base := func(k task) generation {

@@ -121,6 +121,7 @@ func TestReused(t *testing.T) {
 // The same seed gives the same bytes for any number of threads, alone, as any
 // member of a batch, and in many calls at once.
 func TestReuseSameBytes(t *testing.T) {
+	skipInShort(t)
 	p := load(t, "tiny-sd15", nil)
 	differ := false
 	for name, o := range sparing() {
@@ -172,6 +173,7 @@ func TestReuseSameBytes(t *testing.T) {
 // A run that was stopped at any step, saved and resumed gives the picture of one
 // that was not, and spares the same calls.
 func TestReuseResume(t *testing.T) {
+	skipInShort(t)
 	p := load(t, "tiny-sd15", nil)
 	for name, o := range sparing() {
 		o.Images = 2
