@@ -17,6 +17,7 @@ import (
 
 	"sdgo/clip"
 	"sdgo/internal/engine"
+	"sdgo/internal/model"
 	"sdgo/internal/nn"
 	"sdgo/sampler"
 	"sdgo/scheduler"
@@ -55,7 +56,7 @@ type Pipeline struct {
 	clips          bool              // clip_sample of its file
 
 	engine *engine.Engine // nil if the parts are the caller's
-	calls  *nn.Gate
+	calls  *model.Gate
 }
 
 // run is one call: what it was asked for and what it has made so far.
