@@ -138,3 +138,47 @@ func TestResumeBroken(t *testing.T) {
 		try(make([]byte, 1000))
 	})
 }
+
+// A run that was stopped, saved and resumed gives the picture of one that was
+// not, its noise included.
+func TestResume(t *testing.T) {
+	p := load(t, "tiny-sd15", nil)
+	img, mask := picture(t, "input.png"), picture(t, "mask.png")
+	o := quick(4)
+	o.Images = 2
+	want, err := p.Inpaint(t.Context(), prompt, img, mask, o)
+	require.NoError(t, err)
+	stop := errors.New("stop")
+	var state []byte
+	first := *o
+	first.OnStep = func(s Step) error {
+		if s.Step < 2 {
+			return nil
+		}
+		state, err = s.Save()
+		require.NoError(t, err)
+		return stop
+	}
+	_, err = p.Inpaint(t.Context(), prompt, img, mask, &first)
+	require.ErrorIs(t, err, stop)
+
+	rest := *o
+	rest.Resume = state
+	var steps []int
+	rest.OnStep = func(s Step) error {
+		steps = append(steps, s.Step)
+		return nil
+	}
+	got, err := p.Inpaint(t.Context(), prompt, img, mask, &rest)
+	require.NoError(t, err)
+	assert.Equal(t, []int{3}, steps)
+	assert.Equal(t, want.Images, got.Images)
+
+	rest.Sampler = sampler.Euler{}
+	_, err = p.Inpaint(t.Context(), prompt, img, mask, &rest)
+	assert.ErrorContains(t, err, "diffusion: resume: sampler: saved run: have a run of sampler.EulerAncestral")
+	rest = *o
+	rest.Resume, rest.Images = state, 1
+	_, err = p.Inpaint(t.Context(), prompt, img, mask, &rest)
+	assert.ErrorContains(t, err, "have a run of 512 numbers, want 256")
+}
