@@ -13,7 +13,6 @@ import (
 	"sdgo/clip"
 	"sdgo/internal/engine"
 	"sdgo/internal/model"
-	"sdgo/internal/nn"
 	"sdgo/scheduler"
 	"sdgo/unet"
 	"sdgo/vae"
