@@ -200,10 +200,10 @@ type outside struct {
 // level, back outside the mask. The run's first x is left as it is.
 func (o *outside) denoiser(denoise sampler.Denoiser, first float64) sampler.Denoiser {
 	started := false
-	return func(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
+	return func(ctx context.Context, x []float32, sigma float64) (sampler.Estimate, error) {
 		if started || sigma != first {
 			if err := o.putBack(ctx, x, sigma); err != nil {
-				return nil, err
+				return sampler.Estimate{}, err
 			}
 		}
 		started = true
