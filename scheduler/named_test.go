@@ -119,7 +119,7 @@ func TestNamedSchedules(t *testing.T) {
 		}
 		c := stableDiffusion(t, class)
 		for _, info := range Names() {
-			if _, ok := classes[class].defaultKeys()["timestep_spacing"]; info.spacing != "" && !ok {
+			if info.spacing != "" && !classes[class].has("timestep_spacing") {
 				continue
 			}
 			for _, steps := range []int{1, 2, 9, 10} {
@@ -397,7 +397,7 @@ func TestCurvesBetweenTheConfigsEnds(t *testing.T) {
 		for _, class := range Classes() {
 			c, err := given.As(class)
 			require.NoError(t, err)
-			if len(c.curveFlags()) == 0 || c.flow() {
+			if len(c.curveFlags()) == 0 || !c.class().form.trained() {
 				continue
 			}
 			s, err := c.Schedule(4)
