@@ -254,3 +254,17 @@ func TestWhatCounts(t *testing.T) {
 	require.NoError(t, err)
 	assert.Greater(t, p.engine.Memory.Peak()-before, int64(3*4*512*512))
 }
+
+// Memory is asked for before anything is allocated.
+func TestMemoryLimit(t *testing.T) {
+	p, err := LoadFS(golden.Model(t, "tiny-sd15"), &LoadOptions{MaxMemory: 16 << 20})
+	require.NoError(t, err)
+	defer p.Close()
+	_, err = p.TextToImage(t.Context(), prompt, quick(1))
+	require.NoError(t, err)
+	_, err = p.TextToImage(t.Context(), prompt, &Options{Width: 1024, Height: 1024})
+	var memory *engine.MemoryError
+	require.ErrorAs(t, err, &memory)
+	_, err = LoadFS(golden.Model(t, "tiny-sd15"), &LoadOptions{MaxMemory: 1000})
+	assert.ErrorContains(t, err, "more than the limit of 1000 bytes")
+}
