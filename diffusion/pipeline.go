@@ -12,7 +12,7 @@ import (
 
 	"sdgo/clip"
 	"sdgo/internal/engine"
-	"sdgo/internal/nn"
+	"sdgo/internal/model"
 	"sdgo/scheduler"
 	"sdgo/unet"
 	"sdgo/vae"
@@ -49,7 +49,7 @@ type Pipeline struct {
 	clips          bool              // clip_sample of its file
 
 	engine *engine.Engine // nil if the parts are the caller's
-	calls  *nn.Gate
+	calls  *model.Gate
 }
 
 // do runs a task: what every picture is made by.

@@ -1,12 +1,13 @@
-package nn
+package model
 
 import (
-	"errors"
 	"sync"
+
+	"sdgo/internal/weights"
 )
 
 // ErrClosed is returned by calls of a model that was closed, or is being closed.
-var ErrClosed = errors.New("the model is closed")
+var ErrClosed = weights.ErrClosed
 
 // Gate knows the calls that are in flight, so that closing can wait for them. The zero
 // value is open; nil always is. It is safe for concurrent use.

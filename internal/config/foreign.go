@@ -1,4 +1,4 @@
-package nn
+package config
 
 import (
 	"encoding/json"
@@ -44,8 +44,8 @@ var foreign = map[string]struct {
 // quantized is the key of weights that are not plain numbers.
 const quantized = "quantization_config"
 
-// checkClass wants the config to be of a class, by its _class_name or else by its keys.
-func checkClass(keys map[string]json.RawMessage, want string) error {
+// CheckClass wants the config to be of a class, by its _class_name or else by its keys.
+func CheckClass(keys map[string]json.RawMessage, want string) error {
 	have, err := ClassName(keys["_class_name"])
 	if err != nil {
 		return fmt.Errorf("_class_name: %w", err)

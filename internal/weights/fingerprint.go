@@ -1,4 +1,4 @@
-package nn
+package weights
 
 import (
 	"crypto/sha256"
@@ -12,17 +12,12 @@ import (
 const sampled = 16
 
 // Fingerprint is a short text that tells models apart by their weights, of which it
-// reads a sample, and by how these are kept. It is empty for a closed model.
-func (m *Model) Fingerprint() string {
-	leave, err := m.calls.Enter("")
-	if err != nil {
-		return ""
-	}
-	defer leave()
+// reads a sample, and by how these are kept.
+func Fingerprint(params []*Param) string {
 	h := sha256.New()
-	for _, p := range m.params.params {
-		fmt.Fprintln(h, p.key, p.shape, p.format)
-		x, _ := p.value.Data().([]float32)
+	for _, p := range params {
+		fmt.Fprintln(h, p.Key, p.Shape, p.Format)
+		x, _ := p.Value.Data().([]float32)
 		for i := range min(sampled, len(x)) {
 			binary.Write(h, binary.LittleEndian, x[i*len(x)/min(sampled, len(x))])
 		}

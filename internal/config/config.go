@@ -1,4 +1,6 @@
-package nn
+// Package config decodes the config.json of a model in the words of diffusers, and
+// says what stands in the way.
+package config
 
 import (
 	"encoding/json"
@@ -17,12 +19,12 @@ import (
 // over training was computed with, and how weights were stored.
 const harmless = "decay inv_gamma min_decay optimization_step power update_after_step use_ema_warmup dtype torch_dtype transformers_version"
 
-// DecodeConfig decodes a config.json of the given class of diffusers into the struct
+// Decode decodes a config.json of the given class of diffusers into the struct
 // that config points to, whose values on entry are the defaults. A key that the struct
 // does not have is left out: without a word if it begins with an underscore, is null or
 // false, or is known to be harmless; with a warning if it is not known. It is an error
 // if it is a key of another class, whose structure is another.
-func DecodeConfig(data []byte, class string, config any) (warnings []string, err error) {
+func Decode(data []byte, class string, config any) (warnings []string, err error) {
 	var keys map[string]json.RawMessage
 	if err := pyjson.Unmarshal(data, &keys); err != nil {
 		return nil, quote.Error(err)
@@ -33,7 +35,7 @@ func DecodeConfig(data []byte, class string, config any) (warnings []string, err
 	if err := pyjson.DropDefaults(keys); err != nil {
 		return nil, err
 	}
-	if err := checkClass(keys, class); err != nil {
+	if err := CheckClass(keys, class); err != nil {
 		return nil, err
 	}
 	fields := fieldsOf(config)
@@ -49,7 +51,7 @@ func DecodeConfig(data []byte, class string, config any) (warnings []string, err
 	return UnknownKeys(keys, config, ""), nil
 }
 
-// UnknownKeys returns the warnings of [DecodeConfig] for the keys of a config.json that
+// UnknownKeys returns the warnings of [Decode] for the keys of a config.json that
 // the struct that config points to does not have. More are keys that are harmless too,
 // separated by white space.
 func UnknownKeys(keys map[string]json.RawMessage, config any, more string) (warnings []string) {

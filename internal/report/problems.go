@@ -1,4 +1,5 @@
-package nn
+// Package report says what is wrong with a checkpoint's tensors.
+package report
 
 import (
 	"fmt"
@@ -10,21 +11,22 @@ import (
 // maxProblems is how many problems an error lists.
 const maxProblems = 20
 
-// problems gathers what is wrong with a checkpoint: the first few, and how many there
+// Problems gathers what is wrong with a checkpoint: the first few, and how many there
 // are in all.
-type problems struct {
+type Problems struct {
 	first []string
 	total int
 }
 
-func (p *problems) add(format string, args ...any) {
+// Add adds a problem.
+func (p *Problems) Add(format string, args ...any) {
 	if p.total++; p.total <= maxProblems {
 		p.first = append(p.first, quote.Cut(fmt.Sprintf(format, args...)))
 	}
 }
 
-// err returns them as a *WeightsError, or nil if there are none.
-func (p *problems) err(model string) error {
+// Err returns them as a *WeightsError, or nil if there are none.
+func (p *Problems) Err(model string) error {
 	if p.total == 0 {
 		return nil
 	}

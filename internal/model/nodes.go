@@ -1,4 +1,4 @@
-package nn
+package model
 
 import (
 	"strings"
@@ -14,7 +14,7 @@ func (m *Model) WeightNodes(g *G.ExprGraph) map[string]*G.Node {
 		return nodes
 	}
 	for _, n := range g.AllNodes() {
-		if key, ok := strings.CutPrefix(n.Name(), m.params.model+"/"); ok && n.Op() == nil {
+		if key, ok := strings.CutPrefix(n.Name(), m.params.Model()+"/"); ok && n.Op() == nil {
 			nodes[key] = n
 		}
 	}

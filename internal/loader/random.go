@@ -1,4 +1,4 @@
-package nn
+package loader
 
 import (
 	"fmt"
@@ -15,36 +15,39 @@ import (
 // configs alone. It is for measuring speed and memory.
 type Random struct{ fs.FS }
 
-// randomWeights is a checkpoint that has whatever is asked for.
-type randomWeights struct {
+// RandomWeights is a checkpoint that has whatever is asked for.
+type RandomWeights struct {
 	mu     sync.Mutex
 	shapes map[string][]int
 }
 
+// NewRandom returns a checkpoint with random weights.
+func NewRandom() *RandomWeights { return &RandomWeights{shapes: make(map[string][]int)} }
+
 // Make declares a tensor.
-func (r *randomWeights) Make(name string, shape []int) {
+func (r *RandomWeights) Make(name string, shape []int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.shapes[name] = shape
 }
 
-func (r *randomWeights) Shape(name string) ([]int, bool) {
+func (r *RandomWeights) Shape(name string) ([]int, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s, ok := r.shapes[name]
 	return s, ok
 }
 
-func (r *randomWeights) Release(string) {}
-func (r *randomWeights) Changed() error { return nil }
-func (r *randomWeights) Close() error   { return nil }
+func (r *RandomWeights) Release(string) {}
+func (r *RandomWeights) Changed() error { return nil }
+func (r *RandomWeights) Close() error   { return nil }
 
 // Float32s draws uniform numbers that keep the variance of what passes through;
 // norms get ones.
-func (r *randomWeights) Float32s(name string, from int, dst []float32) error {
+func (r *RandomWeights) Float32s(name string, from int, dst []float32) error {
 	shape, ok := r.Shape(name)
 	if !ok {
-		return fmt.Errorf("nn: no tensor %s", name)
+		return fmt.Errorf("loader: no tensor %s", name)
 	}
 	if len(shape) == 1 {
 		for i := range dst {
@@ -60,11 +63,4 @@ func (r *randomWeights) Float32s(name string, from int, dst []float32) error {
 		dst[i] = scale * (2*random.Float32() - 1)
 	}
 	return nil
-}
-
-// Random says whether the weights are random, so that the checkpoint has whatever
-// is asked for.
-func (p *Params) Random() bool {
-	_, ok := p.src.(*randomWeights)
-	return ok
 }

@@ -1,4 +1,4 @@
-package nn
+package weights
 
 import (
 	"context"
@@ -19,6 +19,7 @@ import (
 // place.
 type formula struct {
 	shape   []int
+	taps    int // of the weight that it becomes
 	at      func(i int) float32
 	read    int   // numbers asked for
 	changed error // what Changed says
@@ -36,19 +37,26 @@ func (f *formula) Float32s(_ string, from int, dst []float32) error {
 	return nil
 }
 
-// load loads the tensor as the weight that ask makes of it. Its memory is valid as long
-// as the weight is.
-func (f *formula) load(ctx context.Context, format kernel.Format, ask func(p *Params) *Param) (*op.Weight, error) {
+// param is the tensor as a weight that is packed, or with taps 0 a table.
+func (f *formula) param(format kernel.Format) *Param {
+	p := &Param{Key: "w", Shape: f.shape, Taps: f.taps, Format: format, Value: op.NewWeight(f.shape)}
+	if f.taps > 0 {
+		p.Out, p.In = f.shape[0], f.shape[1]
+	}
+	return p
+}
+
+// load loads the tensor. Its memory is valid as long as the weight is.
+func (f *formula) load(ctx context.Context, format kernel.Format) (*op.Weight, error) {
 	eng, err := engine.New(&engine.Options{Threads: 1})
 	if err != nil {
 		return nil, err
 	}
-	p := NewParams("net", f, format)
-	w := ask(p)
-	if _, err := p.Load(ctx, "net", eng); err != nil {
+	w := f.param(format)
+	if _, err := Load(ctx, "net", f, []*Param{w}, eng); err != nil {
 		return nil, err
 	}
-	return w.value, nil
+	return w.Value, nil
 }
 
 func wave(i int) float32 { return float32(math.Sin(float64(i))) }
@@ -59,13 +67,13 @@ func TestLoadInParts(t *testing.T) {
 	tests := []struct {
 		name    string
 		shape   []int
-		ask     func(p *Params) *Param
+		taps    int
 		formats []kernel.Format
 	}{
-		{"linear", []int{70, 20_000}, func(p *Params) *Param { return p.matrix("w", 70, 20_000) }, []kernel.Format{f32, f16, bf16, i8}},
-		{"wide linear", []int{33, 40_000}, func(p *Params) *Param { return p.matrix("w", 33, 40_000) }, []kernel.Format{f32}},
-		{"convolution", []int{100, 2000, 3, 3}, func(p *Params) *Param { return p.filter("w", 100, 2000, 3) }, []kernel.Format{f32, f16}},
-		{"table", []int{3000, 501}, func(p *Params) *Param { return p.Table("w", 3000, 501) }, []kernel.Format{f32, f16}},
+		{"linear", []int{70, 20_000}, 1, []kernel.Format{f32, f16, bf16, i8}},
+		{"wide linear", []int{33, 40_000}, 1, []kernel.Format{f32}},
+		{"convolution", []int{100, 2000, 3, 3}, 9, []kernel.Format{f32, f16}},
+		{"table", []int{3000, 501}, 0, []kernel.Format{f32, f16}},
 	}
 	for _, tt := range tests {
 		for _, format := range tt.formats {
@@ -79,12 +87,8 @@ func TestLoadInParts(t *testing.T) {
 				for i := range numbers {
 					numbers[i] = wave(i)
 				}
-				f := &formula{shape: tt.shape, at: wave}
-				weight, err := f.load(t.Context(), format, func(p *Params) *Param {
-					w := tt.ask(p)
-					w.format = format
-					return w
-				})
+				f := &formula{shape: tt.shape, taps: tt.taps, at: wave}
+				weight, err := f.load(t.Context(), format)
 				require.NoError(t, err)
 				defer runtime.KeepAlive(weight)
 				assert.Equal(t, total, f.read)
@@ -120,31 +124,48 @@ func TestLoadInParts(t *testing.T) {
 // What is wrong beyond the first part is found, too.
 func TestLoadLaterParts(t *testing.T) {
 	const rows, in, at = 100, 20_000, 1_900_000
-	ask := func(p *Params) *Param { return p.matrix("w", rows, in) }
 	odd := func(v float32) *formula {
-		return &formula{shape: []int{rows, in}, at: func(i int) float32 {
+		return &formula{shape: []int{rows, in}, taps: 1, at: func(i int) float32 {
 			if i == at {
 				return v
 			}
 			return 1
 		}}
 	}
-	_, err := odd(float32(math.NaN())).load(t.Context(), kernel.Float32, ask)
+	_, err := odd(float32(math.NaN())).load(t.Context(), kernel.Float32)
 	assert.EqualError(t, err, "net: w: element 1900000 is NaN, want finite numbers")
 
-	weight, err := odd(70_000).load(t.Context(), kernel.Float16, ask)
+	weight, err := odd(70_000).load(t.Context(), kernel.Float16)
 	require.NoError(t, err)
 	assert.Equal(t, kernel.Float32, weight.Arg().Packed.Format, "beyond the range of float16")
 
 	ctx, cancel := context.WithCancel(t.Context())
 	f := odd(1)
 	f.at = func(int) float32 { cancel(); return 1 }
-	_, err = f.load(ctx, kernel.Float32, ask)
+	_, err = f.load(ctx, kernel.Float32)
 	assert.ErrorIs(t, err, context.Canceled)
 	assert.Less(t, f.read, rows*in, "stops after a part")
 
 	f = odd(1)
 	f.changed = errors.New("the file was changed")
-	_, err = f.load(t.Context(), kernel.Float32, ask)
+	_, err = f.load(t.Context(), kernel.Float32)
 	assert.EqualError(t, err, "net: the file was changed")
+}
+
+func TestNotFinite(t *testing.T) {
+	x := make([]float32, 3000)
+	for i := range x {
+		x[i] = float32(i) - 1500
+	}
+	x[7] = math.MaxFloat32
+	assert.Equal(t, -1, notFinite(x))
+	assert.Equal(t, -1, notFinite(nil))
+	for _, at := range []int{0, 1023, 1024, 2999} {
+		for _, bad := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+			keep := x[at]
+			x[at] = float32(bad)
+			assert.Equal(t, at, notFinite(x))
+			x[at] = keep
+		}
+	}
 }

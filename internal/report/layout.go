@@ -1,4 +1,4 @@
-package nn
+package report
 
 import (
 	"fmt"
@@ -19,8 +19,8 @@ var layouts = []struct{ what, names string }{
 // maxTelling is how many names are looked at.
 const maxTelling = 1000
 
-// foreignLayout says what the names of a file tell that lacks the tensor key, or is "".
-func foreignLayout(names []string, key string) string {
+// ForeignLayout says what the names of a file tell that lacks the tensor key, or is "".
+func ForeignLayout(names []string, key string) string {
 	names = names[:min(len(names), maxTelling)]
 	for _, l := range layouts {
 		for _, name := range names {
