@@ -56,17 +56,3 @@ func (u *UNet) Plan(n, h, w, tokens int) (*nn.Plan, error) {
 	}
 	return u.model.Plan(u.key(s), u.build(s))
 }
-
-// shape wants sizes that make sense.
-func (u *UNet) shape(n, h, w, tokens int) (shape, error) {
-	if err := u.loaded(); err != nil {
-		return shape{}, err
-	}
-	if err := nn.CheckSize("unet: latents", n, u.Config.BlockOutChannels[0], h, w); err != nil {
-		return shape{}, err
-	}
-	if err := nn.CheckSize("unet: cond", n, tokens, u.Config.CrossAttentionDim.At(0)); err != nil {
-		return shape{}, err
-	}
-	return shape{n: n, h: h, w: w, tokens: tokens}, nil
-}
