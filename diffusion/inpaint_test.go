@@ -100,3 +100,49 @@ func TestMaskOfAnotherSize(t *testing.T) {
 		assert.Greater(t, kept, size.X*size.Y/2)
 	}
 }
+
+func TestKeepOutside(t *testing.T) {
+	p := load(t, "tiny-sd15", nil)
+	img := image.NewNRGBA(image.Rect(0, 0, 64, 64))
+	mask := image.NewGray(img.Rect)
+	for i := range img.Pix {
+		img.Pix[i] = uint8(i * 7)
+	}
+	for y := 20; y < 40; y++ {
+		for x := 8; x < 30; x++ {
+			mask.SetGray(x, y, color.Gray{255})
+		}
+	}
+	o := quick(1)
+	o.KeepOutside = true
+	r, err := p.Inpaint(t.Context(), prompt, img, mask, o)
+	require.NoError(t, err)
+	inside := 0
+	for y := range 64 {
+		for x := range 64 {
+			same := img.NRGBAAt(x, y) == r.Images[0].NRGBAAt(x, y)
+			if mask.GrayAt(x, y).Y == 0 {
+				require.True(t, same, "pixel %d, %d", x, y)
+			} else if !same {
+				inside++
+			}
+		}
+	}
+	assert.Greater(t, inside, 300)
+}
+
+// Inpainting leaves out PNDM's Runge-Kutta steps even if the config does not.
+func TestInpaintSkipsRungeKutta(t *testing.T) {
+	p := load(t, "tiny-sd15", nil)
+	img, mask := image.NewNRGBA(image.Rect(0, 0, 64, 64)), image.NewGray(image.Rect(0, 0, 64, 64))
+	mask.SetGray(20, 20, color.Gray{255})
+	o := &Options{Steps: 4, Seed: 1}
+	want, err := p.Inpaint(t.Context(), prompt, img, mask, o)
+	require.NoError(t, err)
+	config := *p.Scheduler
+	config.SkipPRKSteps = false
+	p.Scheduler = &config
+	got, err := p.Inpaint(t.Context(), prompt, img, mask, o)
+	require.NoError(t, err)
+	assert.Equal(t, want.Latents.Float32s(), got.Latents.Float32s())
+}

@@ -211,7 +211,9 @@ func TestRecordRoom(t *testing.T) {
 		}
 		p := loadWith(t, "tiny-sd15", options)
 		o.Wrap = func(sampler.Denoiser) sampler.Denoiser {
-			return func(_ context.Context, x []float32, _ float64) ([]float32, error) { return x, nil }
+			return func(_ context.Context, x []float32, _ float64) (sampler.Estimate, error) {
+				return sampler.Estimate{Denoised: x}, nil
+			}
 		}
 		var saved error
 		o.OnStep = func(s Step) error { _, saved = s.Save(); return enough }
@@ -246,11 +248,25 @@ func TestWhatCounts(t *testing.T) {
 	o = small(512, 1)
 	o.Tile = 64
 	o.Wrap = func(sampler.Denoiser) sampler.Denoiser {
-		return func(_ context.Context, x []float32, _ float64) ([]float32, error) {
-			return make([]float32, len(x)), nil
+		return func(_ context.Context, x []float32, _ float64) (sampler.Estimate, error) {
+			return sampler.Estimate{Denoised: make([]float32, len(x))}, nil
 		}
 	}
 	_, err = p.TextToImage(t.Context(), prompt, o)
 	require.NoError(t, err)
 	assert.Greater(t, p.engine.Memory.Peak()-before, int64(3*4*512*512))
+}
+
+// Memory is asked for before anything is allocated.
+func TestMemoryLimit(t *testing.T) {
+	p, err := LoadFS(golden.Model(t, "tiny-sd15"), &LoadOptions{MaxMemory: 16 << 20})
+	require.NoError(t, err)
+	defer p.Close()
+	_, err = p.TextToImage(t.Context(), prompt, quick(1))
+	require.NoError(t, err)
+	_, err = p.TextToImage(t.Context(), prompt, &Options{Width: 1024, Height: 1024})
+	var memory *engine.MemoryError
+	require.ErrorAs(t, err, &memory)
+	_, err = LoadFS(golden.Model(t, "tiny-sd15"), &LoadOptions{MaxMemory: 1000})
+	assert.ErrorContains(t, err, "more than the limit of 1000 bytes")
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"math"
 	"runtime"
-	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -41,160 +40,6 @@ func both(t *testing.T, test func(t *testing.T, p *Pipeline, o *Options)) {
 	}
 }
 
-// A Denoiser ends with its run, whoever kept it and however the run ended.
-func TestKeptDenoiser(t *testing.T) {
-	both(t, func(t *testing.T, p *Pipeline, o *Options) {
-		for name, task := range tasks(t, p) {
-			var wrapped, sampled sampler.Denoiser
-			o.Wrap = func(d sampler.Denoiser) sampler.Denoiser { wrapped = d; return d }
-			o.Sampler = samplerFunc(func(ctx context.Context, d sampler.Denoiser, x []float32, sigmas []float64, n sampler.Noise) error {
-				sampled = d
-				return sampler.Euler{}.Sample(ctx, d, x, sigmas, n)
-			})
-			require.NoError(t, task(t.Context(), o), name)
-			for _, d := range []sampler.Denoiser{wrapped, sampled} {
-				_, err := d(t.Context(), make([]float32, 256), 1)
-				assert.ErrorContains(t, err, "the run has ended", name)
-			}
-		}
-	})
-}
-
-// A goroutine that a sampler leaves behind is cut off, and waited for, before the
-// memory of the run is given back.
-func TestDenoiserLeftBehind(t *testing.T) {
-	both(t, func(t *testing.T, p *Pipeline, o *Options) {
-		inside, left := make(chan struct{}), make(chan error, 1)
-		o.Wrap = func(d sampler.Denoiser) sampler.Denoiser {
-			return func(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
-				close(inside)
-				<-ctx.Done() // of the run, which nobody cancels
-				return d(context.WithoutCancel(ctx), x, sigma)
-			}
-		}
-		o.Sampler = samplerFunc(func(_ context.Context, d sampler.Denoiser, x []float32, sigmas []float64, _ sampler.Noise) error {
-			go func() {
-				_, err := d(context.Background(), x, sigmas[0])
-				left <- err
-			}()
-			<-inside
-			return errors.New("mine")
-		})
-		_, err := p.TextToImage(t.Context(), prompt, o)
-		assert.ErrorContains(t, err, "mine")
-		assert.ErrorContains(t, <-left, "the run has ended")
-	})
-}
-
-// A Denoiser that is called while it runs gives an error, to the second caller alone.
-func TestDenoiserAtOnce(t *testing.T) {
-	both(t, func(t *testing.T, p *Pipeline, o *Options) {
-		inside, second := make(chan struct{}, 1), make(chan struct{}, 1)
-		var within, outside error
-		o.Wrap = func(d sampler.Denoiser) sampler.Denoiser {
-			return func(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
-				inside <- struct{}{}
-				<-second
-				return d(ctx, x, sigma)
-			}
-		}
-		o.Sampler = samplerFunc(func(ctx context.Context, d sampler.Denoiser, x []float32, sigmas []float64, _ sampler.Noise) error {
-			first := make(chan error, 1)
-			go func() {
-				_, err := d(ctx, x, sigmas[0])
-				first <- err
-			}()
-			<-inside
-			_, outside = d(ctx, make([]float32, len(x)), sigmas[1])
-			second <- struct{}{}
-			within = <-first
-			return nil
-		})
-		_, err := p.TextToImage(t.Context(), prompt, o)
-		require.NoError(t, err)
-		assert.NoError(t, within)
-		assert.ErrorContains(t, outside, "called while another call runs")
-	})
-}
-
-// Many goroutines in one Denoiser disturb nothing but each other.
-func TestDenoiserCrowd(t *testing.T) {
-	both(t, func(t *testing.T, p *Pipeline, o *Options) {
-		o.OnStep = func(s Step) error {
-			_, err := s.Save()
-			return err
-		}
-		o.Sampler = samplerFunc(func(ctx context.Context, d sampler.Denoiser, x []float32, sigmas []float64, n sampler.Noise) error {
-			var wg sync.WaitGroup
-			for i := range 8 {
-				wg.Go(func() {
-					y := make([]float32, len(x))
-					n(y)
-					for range 10 {
-						d(ctx, y, sigmas[i%len(sigmas)])
-					}
-				})
-			}
-			wg.Wait()
-			return nil
-		})
-		_, err := p.TextToImage(t.Context(), prompt, o)
-		require.NoError(t, err)
-	})
-}
-
-// Arguments that make no sense are errors, of the Denoiser that a sampler has and of
-// that which Wrap has.
-func TestDenoiserArguments(t *testing.T) {
-	p := load(t, "tiny-sd15", nil)
-	for name, tt := range map[string]struct {
-		call func(d sampler.Denoiser, ctx context.Context, x []float32, sigma float64) ([]float32, error)
-		want string
-	}{
-		"short x": {func(d sampler.Denoiser, ctx context.Context, x []float32, sigma float64) ([]float32, error) {
-			return d(ctx, x[:10], sigma)
-		}, "have x of 10 numbers, want the run's 256"},
-		"long x": {func(d sampler.Denoiser, ctx context.Context, x []float32, sigma float64) ([]float32, error) {
-			return d(ctx, append(x, x...), sigma)
-		}, "have x of 512 numbers"},
-		"nil x": {func(d sampler.Denoiser, ctx context.Context, _ []float32, sigma float64) ([]float32, error) {
-			return d(ctx, nil, sigma)
-		}, "have x of 0 numbers"},
-		"nil context": {func(d sampler.Denoiser, _ context.Context, x []float32, sigma float64) ([]float32, error) {
-			return d(nil, x, sigma)
-		}, "have a nil context"},
-		"sigma NaN": {func(d sampler.Denoiser, ctx context.Context, x []float32, _ float64) ([]float32, error) {
-			return d(ctx, x, math.NaN())
-		}, "have sigma NaN"},
-		"sigma Inf": {func(d sampler.Denoiser, ctx context.Context, x []float32, _ float64) ([]float32, error) {
-			return d(ctx, x, math.Inf(1))
-		}, "have sigma +Inf"},
-		"negative sigma": {func(d sampler.Denoiser, ctx context.Context, x []float32, _ float64) ([]float32, error) {
-			return d(ctx, x, -1)
-		}, "have sigma -1"},
-		"x NaN": {func(d sampler.Denoiser, ctx context.Context, x []float32, sigma float64) ([]float32, error) {
-			x[3] = float32(math.NaN())
-			return d(ctx, x, sigma)
-		}, "is NaN, want finite numbers"},
-	} {
-		for task, run := range tasks(t, p) {
-			o := quick(1)
-			o.Sampler = samplerFunc(func(ctx context.Context, d sampler.Denoiser, x []float32, sigmas []float64, _ sampler.Noise) error {
-				_, err := tt.call(d, ctx, x, sigmas[0])
-				return err
-			})
-			assert.ErrorContains(t, run(t.Context(), o), tt.want, "%s, sampler, %s", task, name)
-			o = quick(1)
-			o.Wrap = func(d sampler.Denoiser) sampler.Denoiser {
-				return func(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
-					return tt.call(d, ctx, x, sigma)
-				}
-			}
-			assert.ErrorContains(t, run(t.Context(), o), tt.want, "%s, Wrap, %s", task, name)
-		}
-	}
-}
-
 // What callers' functions return is checked.
 func TestCallbacksReturn(t *testing.T) {
 	p := load(t, "tiny-sd15", nil)
@@ -225,11 +70,11 @@ func TestCallbacksReturn(t *testing.T) {
 		want string
 	}{
 		"nil Denoiser":        {denoiser(nil), "diffusion: wrap: have a nil Denoiser"},
-		"Denoiser of nothing": {denoiser(func(context.Context, []float32, float64) ([]float32, error) { return nil, nil }), "returned 0 values, want 256"},
-		"Denoiser of NaN": {denoiser(func(_ context.Context, x []float32, _ float64) ([]float32, error) {
+		"Denoiser of nothing": {denoiser(func(context.Context, []float32, float64) (sampler.Estimate, error) { return sampler.Estimate{}, nil }), "returned 0 values, want 256"},
+		"Denoiser of NaN": {denoiser(func(_ context.Context, x []float32, _ float64) (sampler.Estimate, error) {
 			y := append([]float32(nil), x...)
 			y[7] = float32(math.NaN())
-			return y, nil
+			return sampler.Estimate{Denoised: y}, nil
 		}), "NaN"},
 		"nil noise":              {func(o *Options) { o.NewNoise = func(uint64) sampler.Noise { return nil } }, "diffusion: NewNoise: have no noise for seed 1"},
 		"noise of NaN":           {drawing(float32(math.NaN())), "NaN"},
@@ -327,7 +172,7 @@ func TestPanics(t *testing.T) {
 			"Denoiser": func(o *Options) {
 				o.Wrap = func(d sampler.Denoiser) sampler.Denoiser {
 					calls := 0
-					return func(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
+					return func(ctx context.Context, x []float32, sigma float64) (sampler.Estimate, error) {
 						if calls++; calls == 2 {
 							panic(mine)
 						}
@@ -357,41 +202,4 @@ func TestPanics(t *testing.T) {
 		}
 		assert.LessOrEqual(t, runtime.NumGoroutine(), goroutines)
 	})
-}
-
-// An option that is for another task is an error, not ignored.
-func TestOptionsOfOtherTasks(t *testing.T) {
-	p := load(t, "tiny-sd15", nil)
-	const text, image, paint = "text-to-image", "image-to-image", "inpainting"
-	run := tasks(t, p)
-	for _, tt := range []struct {
-		set     func(o *Options)
-		refused []string
-		want    string
-	}{
-		{func(o *Options) { o.Strength = 1 }, []string{text}, "diffusion: strength: have 1, want 0: text-to-image has no image"},
-		{func(o *Options) { o.KeepOutside = true }, []string{text, image}, "diffusion: keep outside: have true"},
-		{func(o *Options) { o.Mask = MaskAlpha }, []string{text, image}, "diffusion: mask: have alpha, want none"},
-		{func(o *Options) { o.MaskCells = MaskCellsSample }, []string{text, image}, "diffusion: mask cells: have sample, want none"},
-		{func(o *Options) { o.Eta = 0.5 }, []string{text, image, paint}, "diffusion: eta: have 0.5, want 0"},
-		{func(o *Options) { o.Sigmas = []float64{9, 4, 1} }, []string{text, image, paint}, "diffusion: steps: have 3 beside 3 sigmas, want 0 or 2"},
-		{func(o *Options) { o.Sigmas, o.Schedule = []float64{9, 4, 1, 0}, "karras" }, []string{text, image, paint}, "have sigmas beside a schedule"},
-		{func(o *Options) { o.Sigmas = []float64{9, 4, 1, 0} }, nil, ""},
-		{func(o *Options) {
-			o.Guidance, o.NegativePrompt, o.GuidanceRescale, o.GuidanceInterval.Low = 1, "blur", 0.5, 1
-		}, nil, ""},
-	} {
-		for task, run := range run {
-			o := quick(1)
-			tt.set(o)
-			if task == paint && o.Mask == MaskAlpha { // the mask is opaque
-				continue
-			}
-			if err := run(t.Context(), o); slices.Contains(tt.refused, task) {
-				assert.ErrorContains(t, err, tt.want, task)
-			} else {
-				assert.NoError(t, err, task)
-			}
-		}
-	}
 }

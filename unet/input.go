@@ -6,6 +6,7 @@ import (
 
 	"gorgonia.org/tensor"
 
+	"sdgo/internal/model"
 	"sdgo/internal/nn"
 )
 
@@ -49,7 +50,7 @@ type shape struct {
 }
 
 // inputs checks the input and names its parts as a plan of its shape does.
-func (u *UNet) inputs(in Input) (s shape, inputs nn.Inputs, err error) {
+func (u *UNet) inputs(in Input) (s shape, inputs model.Inputs, err error) {
 	c := &u.Config
 	latents, err := nn.Floats("latents", in.Latents, -1, c.InChannels, -1, -1)
 	if err != nil {
@@ -78,7 +79,7 @@ func (u *UNet) inputs(in Input) (s shape, inputs nn.Inputs, err error) {
 	for i := range times {
 		times[i] = float32(in.Timesteps[min(i, len(in.Timesteps)-1)])
 	}
-	inputs = nn.Inputs{latentsInput: latents, "timesteps": times, "cond": cond}
+	inputs = model.Inputs{latentsInput: latents, "timesteps": times, "cond": cond}
 	for name, further := range map[string]func(Input, int) ([]float32, error){"class_labels": u.classLabels, "time_cond": u.timeCond} {
 		x, err := further(in, s.n)
 		if err != nil {
@@ -133,7 +134,7 @@ func (u *UNet) timeCond(in Input, n int) ([]float32, error) {
 }
 
 // residualInputs checks the residuals of a ControlNet and adds them to inputs.
-func (u *UNet) residualInputs(r Residuals[*tensor.Dense], s shape, inputs nn.Inputs) error {
+func (u *UNet) residualInputs(r Residuals[*tensor.Dense], s shape, inputs model.Inputs) error {
 	shapes, mid := u.residualShapes(s)
 	if have, want := len(r.Down), len(shapes); have != want {
 		return fmt.Errorf("residuals: have %d for the way down, want %d", have, want)
