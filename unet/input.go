@@ -6,6 +6,7 @@ import (
 
 	"gorgonia.org/tensor"
 
+	"sdgo/internal/model"
 	"sdgo/internal/nn"
 )
 
@@ -45,7 +46,7 @@ const (
 )
 
 // inputs checks the input and names its parts as a plan of its shape does.
-func (u *UNet) inputs(in Input) (s shape, inputs nn.Inputs, err error) {
+func (u *UNet) inputs(in Input) (s shape, inputs model.Inputs, err error) {
 	latents, err := nn.Floats(latentsInput, in.Latents, -1, u.latentChannels(in.Cond.Channels != nil), -1, -1)
 	if err != nil {
 		return s, nil, err
@@ -55,7 +56,7 @@ func (u *UNet) inputs(in Input) (s shape, inputs nn.Inputs, err error) {
 	if err != nil {
 		return s, nil, err
 	}
-	inputs = nn.Inputs{latentsInput: latents, timesInput: times}
+	inputs = model.Inputs{latentsInput: latents, timesInput: times}
 	s.cond, err = check(u, &in.Cond, s.latents, func(f field[*tensor.Dense]) ([]int, error) {
 		x, err := nn.Floats(f.title(), *f.at, f.shape...)
 		if err != nil {

@@ -13,6 +13,7 @@ import (
 
 	"sdgo/internal/engine"
 	"sdgo/internal/golden"
+	"sdgo/internal/model"
 	"sdgo/internal/nn"
 	"sdgo/safetensors"
 )
@@ -94,7 +95,7 @@ func TestClosedAndCancelled(t *testing.T) {
 	assert.ErrorIs(t, err, context.Canceled)
 	require.NoError(t, u.Close())
 	_, err = u.Predict(t.Context(), in)
-	assert.ErrorIs(t, err, nn.ErrClosed)
+	assert.ErrorIs(t, err, model.ErrClosed)
 	assert.NoError(t, u.Close())
 }
 

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sdgo/internal/golden"
-	"sdgo/internal/nn"
+	"sdgo/internal/report"
 	"sdgo/safetensors"
 )
 
@@ -23,7 +23,7 @@ func TestBadWeights(t *testing.T) {
 		x.Shape = []int{4, 3, 3, 16}
 		tensors["conv_out.weight"] = x
 	}), ".", nil)
-	var problems *nn.WeightsError
+	var problems *report.WeightsError
 	require.ErrorAs(t, err, &problems)
 	assert.Equal(t, []string{
 		"conv_in.bias: missing, want [16]",

@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"sdgo/internal/engine"
-	"sdgo/internal/nn"
+	"sdgo/internal/model"
 )
 
 // Check reports as an error that predicting for n samples of h×w latents and
@@ -49,7 +49,7 @@ func (u *UNet) Spare(need engine.Need) int64 {
 
 // Plan tells how a prediction for n samples of h×w latents and the given number of
 // tokens is computed.
-func (u *UNet) Plan(n, h, w, tokens int) (*nn.Plan, error) {
+func (u *UNet) Plan(n, h, w, tokens int) (*model.Plan, error) {
 	s, err := u.shape(n, h, w, tokens)
 	if err != nil {
 		return nil, err

@@ -12,6 +12,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"sdgo/internal/engine"
+	"sdgo/internal/model"
 	"sdgo/internal/nn"
 )
 
@@ -82,7 +83,7 @@ type Split struct {
 	skips        []*tensor.Dense
 	skipShapes   []tensor.Shape
 	featureShape tensor.Shape
-	steering     nn.Inputs // of the last Head, beside the latents
+	steering     model.Inputs // of the last Head, beside the latents
 
 	mu sync.Mutex // held by a call; u is nil once it is closed
 }
@@ -222,7 +223,7 @@ func (s *Split) take(ctx context.Context) error {
 }
 
 // run runs a part.
-func (s *Split) run(ctx context.Context, p part, inputs nn.Inputs, outputs [][]float32) error {
+func (s *Split) run(ctx context.Context, p part, inputs model.Inputs, outputs [][]float32) error {
 	if ctx == nil {
 		return errors.New("unet: have a nil context")
 	}
@@ -242,7 +243,7 @@ func skipInput(i int) string { return fmt.Sprintf("skip%d", i) }
 
 // build makes the graph of a part. Its inputs are the latents, the skip or the
 // skips and the feature, and what steers.
-func (s *Split) build(p part) nn.Build {
+func (s *Split) build(p part) model.Build {
 	return func() (inputs, outputs []*G.Node, err error) {
 		g := nn.NewGraph(G.NewGraph())
 		in := s.u.nodes(g, s.shape)
@@ -288,7 +289,7 @@ func (s *Split) Head(ctx context.Context, in Input) error {
 	if err := s.take(ctx); err != nil {
 		return err
 	}
-	s.shape, s.steering = shape, nn.Inputs{}
+	s.shape, s.steering = shape, model.Inputs{}
 	for name, x := range inputs {
 		if name != latentsInput && name != channelsInput {
 			s.steering[name] = slices.Clone(x)

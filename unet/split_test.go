@@ -14,6 +14,7 @@ import (
 
 	"sdgo/internal/engine"
 	"sdgo/internal/golden"
+	"sdgo/internal/model"
 	"sdgo/internal/nn"
 )
 
@@ -165,7 +166,7 @@ func TestSplitErrors(t *testing.T) {
 	assert.ErrorAs(t, err, &memory)
 	require.NoError(t, small.Close())
 	_, err = small.Split(1, 1, 8, 8, 9)
-	assert.ErrorIs(t, err, nn.ErrClosed)
+	assert.ErrorIs(t, err, model.ErrClosed)
 }
 
 // Merging depends on the sample and its time alone, not on the threads or the place

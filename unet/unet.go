@@ -13,6 +13,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"sdgo/internal/engine"
+	"sdgo/internal/model"
 	"sdgo/internal/nn"
 	"sdgo/internal/op"
 )
@@ -32,7 +33,7 @@ type UNet struct {
 	// Config is the structure of the model. It must not be changed.
 	Config Config
 
-	model   *nn.Model
+	model   *model.Model
 	time    *timeEmbedding
 	downs   []*downLayer // conv_in and what follows, one for each skip
 	mid     *midBlock    // nil if the model has none
@@ -57,7 +58,7 @@ type LoadOptions struct {
 	// memory of the machine or its container. Calls wait for it by order of arrival.
 	MaxMemory int64
 	// Session is set by the pipeline, whose models share one; else it is nil.
-	Session *nn.Session
+	Session *model.Session
 }
 
 // Load loads the U-Net in a folder with config.json and weights in safetensors,
@@ -80,7 +81,7 @@ func LoadFSContext(ctx context.Context, fsys fs.FS, dir string, o *LoadOptions) 
 		o = &LoadOptions{}
 	}
 	u := &UNet{}
-	model, err := nn.LoadModel(ctx, nn.Kind{Name: "unet", Class: class, Base: "diffusion_pytorch_model"}, fsys, dir, nn.LoadOptions(*o), u.define)
+	model, err := model.Load(ctx, model.Kind{Name: "unet", Class: class, Base: "diffusion_pytorch_model"}, fsys, dir, model.LoadOptions(*o), u.define)
 	if err != nil {
 		return nil, err
 	}
@@ -277,7 +278,7 @@ func (u *UNet) outShape(s shape) []int {
 func (u *UNet) key(s shape) planKey { return planKey{shape: s, merging: u.merging} }
 
 // build makes the graph for a shape.
-func (u *UNet) build(s shape) nn.Build {
+func (u *UNet) build(s shape) model.Build {
 	return func() (inputs, outputs []*G.Node, err error) {
 		g := nn.NewGraph(G.NewGraph())
 		in := u.nodes(g, s)
