@@ -31,12 +31,11 @@ func (p *Pipeline) Plan(o *Options) (*Plan, error) {
 	if err != nil {
 		return nil, wrong(err)
 	}
-	chosen, err := pointedTo(sized.Sampler)
-	if err != nil {
+	if err := checkSampler(sized.Sampler); err != nil {
 		return nil, wrong(err)
 	}
 	texts := 1
-	if p.guided(sized.Guidance, chosen) {
+	if p.guided(sized.Guidance, sized.Sampler) {
 		texts = 2
 	}
 	factor := p.VAE.Config.Factor()
