@@ -164,7 +164,7 @@ func LoadFSContext(ctx context.Context, fsys fs.FS, o *LoadOptions) (_ *Pipeline
 	}()
 	session := model.NewSession(eng)
 	session.Hold()
-	if err = p.loadParts(ctx, fsys, index, o, session); err != nil {
+	if err = p.loadParts(session.In(ctx), fsys, index, o); err != nil {
 		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}
 	if err = p.check(); err != nil {
@@ -180,8 +180,8 @@ func LoadFSContext(ctx context.Context, fsys fs.FS, o *LoadOptions) (_ *Pipeline
 	return p, nil
 }
 
-// loadParts loads what the index names; the session holds the weights back.
-func (p *Pipeline) loadParts(ctx context.Context, fsys fs.FS, x *index, o *LoadOptions, session *model.Session) error {
+// loadParts loads what the index names; the session of ctx holds the weights back.
+func (p *Pipeline) loadParts(ctx context.Context, fsys fs.FS, x *index, o *LoadOptions) error {
 	schedule, err := loadScheduler(ctx, fsys, x)
 	if err != nil {
 		return err
@@ -194,7 +194,7 @@ func (p *Pipeline) loadParts(ctx context.Context, fsys fs.FS, x *index, o *LoadO
 		return err
 	}
 	options := func(part string) clip.LoadOptions {
-		return clip.LoadOptions{Variant: variants[part], Precision: o.Precision, Session: session}
+		return clip.LoadOptions{Variant: variants[part], Precision: o.Precision}
 	}
 	text, net, autoencoder := options("text_encoder"), unet.LoadOptions(options("unet")), vae.LoadOptions(options("vae"))
 	if p.TextEncoder, err = clip.LoadTextEncoderFSContext(ctx, fsys, "text_encoder", &text); err != nil {
