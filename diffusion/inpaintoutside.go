@@ -38,10 +38,10 @@ func (t *inpaintOutside) denoiser(r *run) (sampler.Denoiser, error) {
 		return nil, err
 	}
 	started, first := false, r.schedule.Sigmas[0]
-	return func(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
+	return func(ctx context.Context, x []float32, sigma float64) (sampler.Estimate, error) {
 		if started || sigma != first {
 			if err := t.putBack(ctx, x, sigma); err != nil {
-				return nil, err
+				return sampler.Estimate{}, err
 			}
 		}
 		started = true

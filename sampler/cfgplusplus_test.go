@@ -3,6 +3,7 @@ package sampler_test
 import (
 	"context"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -21,16 +22,13 @@ func estimates(x, sigma float64) (guided, uncond float64) {
 }
 
 // guidedDenoiser gives both estimates of each value.
-func guidedDenoiser(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
+func guidedDenoiser(_ context.Context, x []float32, sigma float64) (sampler.Estimate, error) {
 	out, unguided := make([]float32, len(x)), make([]float32, len(x))
 	for i, v := range x {
 		d, u := estimates(float64(v), sigma)
 		out[i], unguided[i] = float32(d), float32(u)
 	}
-	if u := sampler.UncondFrom(ctx); u != nil {
-		u.Set(unguided)
-	}
-	return out, nil
+	return sampler.Estimate{Denoised: out, Uncond: unguided}, nil
 }
 
 // The steps of CFG++ as they are published, on one number x from level s to t, or
@@ -140,15 +138,12 @@ func TestCFGPlusPlus(t *testing.T) {
 
 // Where both estimates are equal, CFG++ is the plain method, bit for bit.
 func TestCFGPlusPlusWithoutGuidance(t *testing.T) {
-	same := func(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
+	same := func(_ context.Context, x []float32, sigma float64) (sampler.Estimate, error) {
 		out := make([]float32, len(x))
 		for i, v := range x {
 			out[i] = float32(math.Sin(float64(v))+float64(i)*0.1) / float32(1+sigma)
 		}
-		if u := sampler.UncondFrom(ctx); u != nil {
-			u.Set(append([]float32(nil), out...))
-		}
-		return out, nil
+		return sampler.Estimate{Denoised: out, Uncond: slices.Clone(out)}, nil
 	}
 	for name := range cfgPlusPlusSteps {
 		var results [2][]float32
@@ -166,33 +161,31 @@ func TestCFGPlusPlusWithoutGuidance(t *testing.T) {
 
 func TestUncondErrors(t *testing.T) {
 	give := func(uncond []float32) sampler.Denoiser {
-		return func(ctx context.Context, x []float32, _ float64) ([]float32, error) {
-			sampler.UncondFrom(ctx).Set(uncond)
-			return make([]float32, len(x)), nil
+		return func(_ context.Context, x []float32, _ float64) (sampler.Estimate, error) {
+			return sampler.Estimate{Denoised: make([]float32, len(x)), Uncond: uncond}, nil
 		}
 	}
 	nan := float32(math.NaN())
 	for want, denoise := range map[string]sampler.Denoiser{
-		"step 0 (sigma 2): have no unconditional estimate, which CFG++ needs": func(_ context.Context, x []float32, _ float64) ([]float32, error) { return x, nil },
-		"the unconditional estimate has 1 values, want 2":                     give([]float32{1}),
-		"the unconditional estimate is NaN at index 1, want finite numbers":   give([]float32{1, nan}),
+		"step 0 (sigma 2): have no unconditional estimate, which CFG++ needs": func(_ context.Context, x []float32, _ float64) (sampler.Estimate, error) {
+			return sampler.Estimate{Denoised: x}, nil
+		},
+		"the unconditional estimate has 1 values, want 2":                   give([]float32{1}),
+		"the unconditional estimate is NaN at index 1, want finite numbers": give([]float32{1, nan}),
 	} {
 		err := sampler.Euler{CFGPlusPlus: true}.Sample(t.Context(), denoise, []float32{1, 2}, []float64{2, 1, 0}, nil)
 		assert.ErrorContains(t, err, want)
 	}
 	err := sampler.DDIM{CFGPlusPlus: true, ClippedEps: true}.Sample(t.Context(), guidedDenoiser, []float32{1}, []float64{2, 1}, nil)
 	assert.ErrorContains(t, err, "have both CFG++ and ClippedEps")
-	assert.Nil(t, sampler.UncondFrom(t.Context()))
 }
 
 // Bounds hold for both estimates.
 func TestLimitedUncond(t *testing.T) {
-	denoise, u := sampler.WithUncond(sampler.Limited(guidedDenoiser, sampler.Limit{Clip: 0.5}))
-	assert.Nil(t, u.Denoised())
-	denoised, err := denoise(t.Context(), []float32{-7, 7, 0.1}, 1)
+	denoise := sampler.Limited(guidedDenoiser, sampler.Limit{Clip: 0.5})
+	est, err := denoise(t.Context(), []float32{-7, 7, 0.1}, 1)
 	require.NoError(t, err)
-	assert.Equal(t, []float32{-0.5, 0.5, 0.05}, u.Denoised())
-	assert.Equal(t, []float32{-0.5, 0.5, 0.5}, denoised)
+	assert.Equal(t, sampler.Estimate{Denoised: []float32{-0.5, 0.5, 0.5}, Uncond: []float32{-0.5, 0.5, 0.05}}, est)
 	s, err := sampler.Named("euler_cfg_pp", sampler.Solver{Class: "DDIMScheduler", Clip: 1})
 	require.NoError(t, err)
 	assert.True(t, sampler.NeedsUncond(s))
