@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	"sdgo/internal/config"
 	"sdgo/internal/kernel"
-	"sdgo/internal/nn"
 	"sdgo/internal/pyjson"
 	"sdgo/internal/quote"
 )
@@ -58,7 +58,7 @@ func ParseConfig(data []byte) (Config, error) {
 	}
 	file := struct {
 		*Config
-		EOS nn.Ints `json:"eos_token_id"` // one or a list
+		EOS config.Ints `json:"eos_token_id"` // one or a list
 	}{Config: &c}
 	if err := pyjson.Unmarshal(data, &file); err != nil {
 		return c, fmt.Errorf("clip: config: %w", quote.Error(err))
@@ -70,23 +70,23 @@ func ParseConfig(data []byte) (Config, error) {
 	if raw := keys["quantization_config"]; raw != nil && !pyjson.Empty(raw) {
 		return c, fmt.Errorf("clip: config: quantization_config: have quantized weights, want plain ones")
 	}
-	c.Warnings = nn.UnknownKeys(keys, &c, transformersKeys)
+	c.Warnings = config.UnknownKeys(keys, &c, transformersKeys)
 	if len(file.EOS) > 0 {
 		c.EOSTokenID = file.EOS[0]
 	}
 	count := func(n, limit int) bool { return n >= 1 && n <= limit }
 	_, knownAct := activations[c.HiddenAct]
-	err = nn.Verify(
-		nn.Want("model_type", c.ModelType, c.ModelType == "clip_text_model", "clip_text_model"),
-		nn.Want("vocab_size", c.VocabSize, count(c.VocabSize, 1<<22), "1 to 4194304"),
-		nn.Want("hidden_size", c.HiddenSize, count(c.HiddenSize, 1<<15), "1 to 32768"),
-		nn.Want("intermediate_size", c.IntermediateSize, count(c.IntermediateSize, 1<<17), "1 to 131072"),
-		nn.Want("num_hidden_layers", c.NumHiddenLayers, count(c.NumHiddenLayers, 1<<9), "1 to 512"),
-		nn.Want("num_attention_heads", c.NumHeads, c.NumHeads > 0 && c.HiddenSize%c.NumHeads == 0, fmt.Sprintf("a divisor of hidden_size (%d)", c.HiddenSize)),
-		nn.Want("max_position_embeddings", c.MaxPositions, count(c.MaxPositions, 1<<15), "1 to 32768"),
-		nn.Want("projection_dim", c.ProjectionDim, !c.projects() || count(c.ProjectionDim, 1<<15), "1 to 32768"),
-		nn.Want("layer_norm_eps", c.LayerNormEps, c.LayerNormEps >= 0 && c.LayerNormEps <= 1, "0 to 1"),
-		nn.Want("hidden_act", c.HiddenAct, knownAct, "quick_gelu or gelu"),
+	err = config.Verify(
+		config.Want("model_type", c.ModelType, c.ModelType == "clip_text_model", "clip_text_model"),
+		config.Want("vocab_size", c.VocabSize, count(c.VocabSize, 1<<22), "1 to 4194304"),
+		config.Want("hidden_size", c.HiddenSize, count(c.HiddenSize, 1<<15), "1 to 32768"),
+		config.Want("intermediate_size", c.IntermediateSize, count(c.IntermediateSize, 1<<17), "1 to 131072"),
+		config.Want("num_hidden_layers", c.NumHiddenLayers, count(c.NumHiddenLayers, 1<<9), "1 to 512"),
+		config.Want("num_attention_heads", c.NumHeads, c.NumHeads > 0 && c.HiddenSize%c.NumHeads == 0, fmt.Sprintf("a divisor of hidden_size (%d)", c.HiddenSize)),
+		config.Want("max_position_embeddings", c.MaxPositions, count(c.MaxPositions, 1<<15), "1 to 32768"),
+		config.Want("projection_dim", c.ProjectionDim, !c.projects() || count(c.ProjectionDim, 1<<15), "1 to 32768"),
+		config.Want("layer_norm_eps", c.LayerNormEps, c.LayerNormEps >= 0 && c.LayerNormEps <= 1, "0 to 1"),
+		config.Want("hidden_act", c.HiddenAct, knownAct, "quick_gelu or gelu"),
 	)
 	if err != nil {
 		return c, fmt.Errorf("clip: config: %w", err)

@@ -12,6 +12,7 @@ import (
 
 	"sdgo/internal/engine"
 	"sdgo/internal/kernel"
+	"sdgo/internal/model"
 	"sdgo/internal/nn"
 )
 
@@ -28,7 +29,7 @@ type TextEncoder struct {
 	// Config is the structure of the model. It must not be changed.
 	Config Config
 
-	model             *nn.Model
+	model             *model.Model
 	tokens, positions *nn.Embedding
 	blocks            []*block
 	norm              *nn.LayerNorm
@@ -65,7 +66,7 @@ type LoadOptions struct {
 	// memory of the machine or its container. Calls wait for it by order of arrival.
 	MaxMemory int64
 	// Session is set by the pipeline, whose models share one; else it is nil.
-	Session *nn.Session
+	Session *model.Session
 }
 
 // LoadTextEncoder loads the text encoder in a folder with config.json and weights
@@ -95,7 +96,7 @@ func LoadTextEncoderFSContext(ctx context.Context, fsys fs.FS, dir string, o *Lo
 		o = &LoadOptions{}
 	}
 	e := &TextEncoder{alone: o.Session == nil}
-	model, err := nn.LoadModel(ctx, nn.Kind{Name: "clip", Base: "model"}, fsys, dir, nn.LoadOptions(*o), e.define)
+	model, err := model.Load(ctx, model.Kind{Name: "clip", Base: "model"}, fsys, dir, model.LoadOptions(*o), e.define)
 	if err != nil {
 		return nil, err
 	}
@@ -284,7 +285,7 @@ func (e *TextEncoder) Encode(ctx context.Context, ids [][]int, clipSkip int) (*E
 		rows[i] = float32(e.end(text))
 	}
 	out := e.embeddings(s.n, s.tokens)
-	err := e.model.Run(ctx, s, e.build(s), nn.Inputs{"ids": input, "rows": rows}, [][]float32{out.Tokens.Float32s(), out.Pooled.Float32s()})
+	err := e.model.Run(ctx, s, e.build(s), model.Inputs{"ids": input, "rows": rows}, [][]float32{out.Tokens.Float32s(), out.Pooled.Float32s()})
 	if err != nil {
 		return nil, err
 	}
@@ -334,7 +335,7 @@ func numbers(ids []int) []float32 {
 }
 
 // Plan tells how n texts of a number of tokens are encoded.
-func (e *TextEncoder) Plan(n, tokens int) (*nn.Plan, error) {
+func (e *TextEncoder) Plan(n, tokens int) (*model.Plan, error) {
 	if err := e.checkSize(n, tokens); err != nil {
 		return nil, err
 	}
@@ -385,7 +386,7 @@ func (e *TextEncoder) pooledDim() int {
 }
 
 // build makes the graph for a shape.
-func (e *TextEncoder) build(s shape) nn.Build {
+func (e *TextEncoder) build(s shape) model.Build {
 	return func() (inputs, outputs []*G.Node, err error) {
 		g := nn.NewGraph(G.NewGraph())
 		ids, rows := g.Input("ids", s.n, s.tokens), g.Input("rows", s.n)

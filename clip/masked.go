@@ -6,6 +6,7 @@ import (
 
 	G "gorgonia.org/gorgonia"
 
+	"sdgo/internal/model"
 	"sdgo/internal/nn"
 )
 
@@ -67,7 +68,7 @@ func (e *TextEncoder) encodePadded(ctx context.Context, ids []int, seen, skip in
 	end := e.end(ids)
 	if seen == len(ids) {
 		s := shape{1, len(ids), skip}
-		return e.model.Run(ctx, s, e.build(s), nn.Inputs{"ids": numbers(ids), "rows": {float32(end)}}, [][]float32{tokens, pooled})
+		return e.model.Run(ctx, s, e.build(s), model.Inputs{"ids": numbers(ids), "rows": {float32(end)}}, [][]float32{tokens, pooled})
 	}
 	k := padded{len(ids), seen, skip, end >= seen}
 	if k.inPadding {
@@ -79,12 +80,12 @@ func (e *TextEncoder) encodePadded(ctx context.Context, ids []int, seen, skip in
 	}
 	split := seen * e.Config.HiddenSize
 	return e.model.Run(ctx, k, e.buildPadded(k),
-		nn.Inputs{"ids": numbers(ids[:seen]), "padding": numbers(ids[seen:]), "positions": positions, "rows": {float32(end)}},
+		model.Inputs{"ids": numbers(ids[:seen]), "padding": numbers(ids[seen:]), "positions": positions, "rows": {float32(end)}},
 		[][]float32{tokens[:split], tokens[split:], pooled})
 }
 
 // buildPadded makes the graph of a text and its padding, side by side.
-func (e *TextEncoder) buildPadded(k padded) nn.Build {
+func (e *TextEncoder) buildPadded(k padded) model.Build {
 	return func() (inputs, outputs []*G.Node, err error) {
 		g := nn.NewGraph(G.NewGraph())
 		ids, padIDs := g.Input("ids", 1, k.seen), g.Input("padding", 1, k.tokens-k.seen)

@@ -14,7 +14,7 @@ import (
 
 	"sdgo/internal/engine"
 	"sdgo/internal/golden"
-	"sdgo/internal/nn"
+	"sdgo/internal/model"
 	"sdgo/safetensors"
 )
 
@@ -89,7 +89,7 @@ func TestProjectionOfAPipeline(t *testing.T) {
 
 	eng, err := engine.New(nil)
 	require.NoError(t, err)
-	e, err := LoadTextEncoderFS(broken, ".", &LoadOptions{Session: nn.NewSession(eng)})
+	e, err := LoadTextEncoderFS(broken, ".", &LoadOptions{Session: model.NewSession(eng)})
 	require.NoError(t, err)
 	defer e.Close()
 	out, err := e.Encode(t.Context(), [][]int{{1, 2}}, 0)

@@ -12,18 +12,16 @@ import (
 	"sdgo/sampler"
 )
 
-// record makes a run keep copies of the guided estimates of its calls and, where
-// its sampler wants them, of the unconditional ones.
+// record makes a run keep copies of the guided estimates of its calls and of the
+// unconditional ones, which are nil where the sampler needs none.
 func record(o *Options) (guided, uncond *[][]float32) {
 	guided, uncond = &[][]float32{}, &[][]float32{}
 	o.Wrap = func(next sampler.Denoiser) sampler.Denoiser {
-		return func(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
-			y, err := next(ctx, x, sigma)
-			*guided = append(*guided, slices.Clone(y))
-			if u := sampler.UncondFrom(ctx); u != nil {
-				*uncond = append(*uncond, slices.Clone(u.Denoised()))
-			}
-			return y, err
+		return func(ctx context.Context, x []float32, sigma float64) (sampler.Estimate, error) {
+			est, err := next(ctx, x, sigma)
+			*guided = append(*guided, slices.Clone(est.Denoised))
+			*uncond = append(*uncond, slices.Clone(est.Uncond))
+			return est, err
 		}
 	}
 	return guided, uncond
@@ -40,12 +38,12 @@ func TestUncondEstimate(t *testing.T) {
 		g, u := record(o)
 		_, err := p.TextToImage(t.Context(), prompt, o)
 		require.NoError(t, err)
-		if plus {
-			uncond = (*u)[0]
-		}
-		return (*g)[0], uncond
+		return (*g)[0], (*u)[0]
 	}
-	cond, _ := first(prompt, 1, false)
+	cond, none := first(prompt, 1, false)
+	assert.Nil(t, none)
+	_, none = first(prompt, 3, false)
+	assert.Nil(t, none)
 	alone, _ := first(negative, 1, false)
 	for _, scale := range []float64{0.6, 1, 3} {
 		guided, uncond := first(prompt, scale, true)

@@ -14,9 +14,10 @@ import (
 )
 
 // predictor is the network as it was trained: it maps x = x₀ + σ·ε [N 4 H W] to
-// noise, velocity or clean latents. What it returns is valid until the next
-// call.
-type predictor func(ctx context.Context, x []float32, sigma float64) ([]float32, error)
+// noise, velocity or clean latents. Uncond is the same without the prompt, for a
+// sampler that needs it, or nil. What it returns is valid until the next call, and the
+// caller may write into uncond.
+type predictor func(ctx context.Context, x []float32, sigma float64) (y, uncond []float32, err error)
 
 // denoiser composes the network, guidance and the kind of prediction. Extra
 // [C H W] holds further input channels of each image, or is nil. What Wrap gets ends
@@ -47,7 +48,7 @@ func (r *run) network(extra [][]float32, cond *tensor.Dense) predictor {
 	input := engine.Tensor(make([]float32, texts*in*r.h*r.w), texts, in, r.h, r.w)
 	out := make([]float32, r.Images*texts*size)
 	guidance := r.guidanceCond()
-	return func(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
+	return func(ctx context.Context, x []float32, sigma float64) ([]float32, []float32, error) {
 		r.keeper.begin()
 		scale := float32(1 / math.Sqrt(sigma*sigma+1)) // to unit variance
 		low, high := r.schedule.TimestepRange()
@@ -63,17 +64,18 @@ func (r *run) network(extra [][]float32, cond *tensor.Dense) predictor {
 				copy(data[k*in*r.h*r.w:], data[:in*r.h*r.w])
 			}
 			y, err := r.predict(ctx, i, unet.Input{
-				Latents: input, Timesteps: []float64{r.schedule.Timestep(sigma)}, TimestepRange: [2]float64{low, high}, Cond: cond, TimeCond: guidance,
+				Latents: input, Timesteps: []float64{r.schedule.Timestep(sigma)}, TimestepRange: [2]float64{low, high},
+				Cond: unet.Conditioning[*tensor.Dense]{Tokens: cond, TimeCond: guidance},
 			})
 			if err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 			if err := checkFinite("unet", y.Float32s()); err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 			copy(out[i*texts*size:], y.Float32s())
 		}
-		return out, nil
+		return out, nil, nil
 	}
 }
 
@@ -88,10 +90,10 @@ func (r *run) predict(ctx context.Context, i int, in unet.Input) (*tensor.Dense,
 // fromPrediction turns what the network predicts into the clean latents.
 func fromPrediction(kind string, predict predictor) sampler.Denoiser {
 	var out []float32
-	return func(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
-		y, err := predict(ctx, x, sigma)
+	return func(ctx context.Context, x []float32, sigma float64) (sampler.Estimate, error) {
+		y, uncond, err := predict(ctx, x, sigma)
 		if err != nil {
-			return nil, err
+			return sampler.Estimate{}, err
 		}
 		if out == nil {
 			out = make([]float32, len(x))
@@ -99,16 +101,19 @@ func fromPrediction(kind string, predict predictor) sampler.Denoiser {
 		const stretch = 1 << 17 // between two looks at ctx
 		for from := 0; from < len(x); from += stretch {
 			if err := ctx.Err(); err != nil {
-				return nil, err
+				return sampler.Estimate{}, err
 			}
 			to := min(from+stretch, len(x))
 			clean(out[from:to], kind, x[from:to], y[from:to], sigma)
+			if uncond != nil {
+				clean(uncond[from:to], kind, x[from:to], uncond[from:to], sigma)
+			}
 		}
-		return out, nil
+		return sampler.Estimate{Denoised: out, Uncond: uncond}, nil
 	}
 }
 
-// clean writes the clean latents that prediction y of a kind means for x.
+// clean writes the clean latents that prediction y of a kind means for x. Out may be y.
 func clean(out []float32, kind string, x, y []float32, sigma float64) {
 	switch kind {
 	case "epsilon": // x₀ = x − σ·ε

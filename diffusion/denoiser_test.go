@@ -38,7 +38,7 @@ func TestDenoiserLeftBehind(t *testing.T) {
 	both(t, func(t *testing.T, p *Pipeline, o *Options) {
 		inside, left := make(chan struct{}), make(chan error, 1)
 		o.Wrap = func(d sampler.Denoiser) sampler.Denoiser {
-			return func(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
+			return func(ctx context.Context, x []float32, sigma float64) (sampler.Estimate, error) {
 				close(inside)
 				<-ctx.Done() // of the run, which nobody cancels
 				return d(context.WithoutCancel(ctx), x, sigma)
@@ -64,7 +64,7 @@ func TestDenoiserAtOnce(t *testing.T) {
 		inside, second := make(chan struct{}, 1), make(chan struct{}, 1)
 		var within, outside error
 		o.Wrap = func(d sampler.Denoiser) sampler.Denoiser {
-			return func(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
+			return func(ctx context.Context, x []float32, sigma float64) (sampler.Estimate, error) {
 				inside <- struct{}{}
 				<-second
 				return d(ctx, x, sigma)
@@ -120,31 +120,31 @@ func TestDenoiserCrowd(t *testing.T) {
 func TestDenoiserArguments(t *testing.T) {
 	p := load(t, "tiny-sd15", nil)
 	for name, tt := range map[string]struct {
-		call func(d sampler.Denoiser, ctx context.Context, x []float32, sigma float64) ([]float32, error)
+		call func(d sampler.Denoiser, ctx context.Context, x []float32, sigma float64) (sampler.Estimate, error)
 		want string
 	}{
-		"short x": {func(d sampler.Denoiser, ctx context.Context, x []float32, sigma float64) ([]float32, error) {
+		"short x": {func(d sampler.Denoiser, ctx context.Context, x []float32, sigma float64) (sampler.Estimate, error) {
 			return d(ctx, x[:10], sigma)
 		}, "have x of 10 numbers, want the run's 256"},
-		"long x": {func(d sampler.Denoiser, ctx context.Context, x []float32, sigma float64) ([]float32, error) {
+		"long x": {func(d sampler.Denoiser, ctx context.Context, x []float32, sigma float64) (sampler.Estimate, error) {
 			return d(ctx, append(x, x...), sigma)
 		}, "have x of 512 numbers"},
-		"nil x": {func(d sampler.Denoiser, ctx context.Context, _ []float32, sigma float64) ([]float32, error) {
+		"nil x": {func(d sampler.Denoiser, ctx context.Context, _ []float32, sigma float64) (sampler.Estimate, error) {
 			return d(ctx, nil, sigma)
 		}, "have x of 0 numbers"},
-		"nil context": {func(d sampler.Denoiser, _ context.Context, x []float32, sigma float64) ([]float32, error) {
+		"nil context": {func(d sampler.Denoiser, _ context.Context, x []float32, sigma float64) (sampler.Estimate, error) {
 			return d(nil, x, sigma)
 		}, "have a nil context"},
-		"sigma NaN": {func(d sampler.Denoiser, ctx context.Context, x []float32, _ float64) ([]float32, error) {
+		"sigma NaN": {func(d sampler.Denoiser, ctx context.Context, x []float32, _ float64) (sampler.Estimate, error) {
 			return d(ctx, x, math.NaN())
 		}, "have sigma NaN"},
-		"sigma Inf": {func(d sampler.Denoiser, ctx context.Context, x []float32, _ float64) ([]float32, error) {
+		"sigma Inf": {func(d sampler.Denoiser, ctx context.Context, x []float32, _ float64) (sampler.Estimate, error) {
 			return d(ctx, x, math.Inf(1))
 		}, "have sigma +Inf"},
-		"negative sigma": {func(d sampler.Denoiser, ctx context.Context, x []float32, _ float64) ([]float32, error) {
+		"negative sigma": {func(d sampler.Denoiser, ctx context.Context, x []float32, _ float64) (sampler.Estimate, error) {
 			return d(ctx, x, -1)
 		}, "have sigma -1"},
-		"x NaN": {func(d sampler.Denoiser, ctx context.Context, x []float32, sigma float64) ([]float32, error) {
+		"x NaN": {func(d sampler.Denoiser, ctx context.Context, x []float32, sigma float64) (sampler.Estimate, error) {
 			x[3] = float32(math.NaN())
 			return d(ctx, x, sigma)
 		}, "is NaN, want finite numbers"},
@@ -158,7 +158,7 @@ func TestDenoiserArguments(t *testing.T) {
 			assert.ErrorContains(t, run(t.Context(), o), tt.want, "%s, sampler, %s", task, name)
 			o = quick(1)
 			o.Wrap = func(d sampler.Denoiser) sampler.Denoiser {
-				return func(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
+				return func(ctx context.Context, x []float32, sigma float64) (sampler.Estimate, error) {
 					return tt.call(d, ctx, x, sigma)
 				}
 			}

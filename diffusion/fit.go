@@ -24,11 +24,6 @@ func (p *Pipeline) setScheduler(c *scheduler.Config) {
 	p.modelScheduler = p.Scheduler
 }
 
-// trainedToInpaint says whether the U-Net sees a mask and the masked latents, too.
-func (p *Pipeline) trainedToInpaint() bool {
-	return p.UNet.Config.InChannels == 2*p.VAE.Config.LatentChannels+1
-}
-
 // check wants the parts to fit together.
 func (p *Pipeline) check() error {
 	if have, want := p.UNet.Config.CrossAttentionDim.At(0), p.TextEncoder.Config.HiddenSize; have != want {
@@ -44,21 +39,4 @@ func (p *Pipeline) check() error {
 		return fmt.Errorf("diffusion: the U-Net has class labels (num_class_embeds), which this pipeline does not give it")
 	}
 	return p.checkLength()
-}
-
-// checkInput wants the U-Net to read latents, or a mask and masked latents beside them.
-func (p *Pipeline) checkInput() error {
-	have, latents := p.UNet.Config.InChannels, p.VAE.Config.LatentChannels
-	what := ""
-	switch have {
-	case latents, 2*latents + 1:
-		return nil
-	case latents + 1:
-		what = ": this is a model for depth to image"
-	case latents + 3:
-		what = ": this is an upscaler, which reads a small image"
-	case 2 * latents:
-		what = ": this model reads another image's latents, as InstructPix2Pix, Zero123 and Marigold do"
-	}
-	return fmt.Errorf("diffusion: the U-Net reads %d channels (in_channels), want %d, the VAE's latents, or %d for inpainting%s", have, latents, 2*latents+1, what)
 }

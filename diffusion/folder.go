@@ -8,28 +8,28 @@ import (
 	"path"
 	"strings"
 
+	"sdgo/internal/config"
 	"sdgo/internal/loader"
-	"sdgo/internal/nn"
 	"sdgo/internal/regular"
 )
 
 // describeFolder says what a folder without a model_index.json is, or "" if nothing
 // tells. It is for error messages.
 func describeFolder(ctx context.Context, fsys fs.FS) string {
-	var config struct {
+	var found struct {
 		Class         json.RawMessage `json:"_class_name"`
 		Architectures []string        `json:"architectures"`
 		ModelType     string          `json:"model_type"`
 	}
-	if err := loader.ReadJSON(ctx, fsys, "config.json", &config); err == nil {
-		class, _ := nn.ClassName(config.Class)
+	if err := loader.ReadJSON(ctx, fsys, "config.json", &found); err == nil {
+		class, _ := config.ClassName(found.Class)
 		switch {
 		case class != "":
-			return "the folder of " + nn.Describe(class) + " alone"
-		case len(config.Architectures) > 0:
-			return "the folder of " + nn.Describe(config.Architectures[0]) + " alone"
-		case config.ModelType != "":
-			return fmt.Sprintf("the folder of a model of type %.80q", config.ModelType)
+			return "the folder of " + config.Describe(class) + " alone"
+		case len(found.Architectures) > 0:
+			return "the folder of " + config.Describe(found.Architectures[0]) + " alone"
+		case found.ModelType != "":
+			return fmt.Sprintf("the folder of a model of type %.80q", found.ModelType)
 		}
 		return "the folder of one model alone"
 	}

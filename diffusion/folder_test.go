@@ -122,8 +122,8 @@ func TestOtherParts(t *testing.T) {
 		assert.ErrorContains(t, err, tt.want)
 	}
 	for name, want := range map[string]string{
-		"tiny-depth":       "the U-Net reads 5 channels (in_channels), want 4, the VAE's latents, or 9 for inpainting: this is a model for depth to image",
-		"tiny-x4-upscaler": "the U-Net reads 7 channels (in_channels), want 4, the VAE's latents, or 9 for inpainting: this is an upscaler",
+		"tiny-depth":       "the U-Net has 5 input channels (in_channels), want 4 for text-to-image and image-to-image, or 9 for inpainting: this model is for depth-to-image",
+		"tiny-x4-upscaler": "the U-Net has 7 input channels (in_channels), want 4 for text-to-image and image-to-image, or 9 for inpainting: this model is an upscaler",
 	} {
 		model := golden.Folder(t, "class-name")
 		other := golden.Model(t, name)

@@ -54,36 +54,33 @@ func (r *run) guidanceCond() *tensor.Dense {
 // guide is classifier-free guidance (Ho and Salimans 2022), equation 6 in the
 // form of Stable Diffusion: uncond + g·(cond − uncond). Both predicts without and
 // with the prompt, [N 2 4 H W]; outside the guidance interval alone, with it only.
-// A sampler that wants it gets the unconditional estimate of the clean latents too.
+// A sampler that needs it gets the prediction without the prompt too.
 //
 // https://arxiv.org/abs/2207.12598
 func (r *run) guide(both, alone predictor) predictor {
 	var out, unguided []float32
+	needed := sampler.NeedsUncond(r.sampler)
 	g := float32(r.Guidance)
 	size := r.VAE.Config.LatentChannels * r.h * r.w // of an image's latents
-	return func(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
-		want := sampler.UncondFrom(ctx)
-		if want != nil && unguided == nil {
+	return func(ctx context.Context, x []float32, sigma float64) ([]float32, []float32, error) {
+		if needed && unguided == nil {
 			unguided = make([]float32, len(x))
 		}
 		if !r.GuidanceInterval.contains(sigma) {
-			y, err := alone(ctx, x, sigma)
-			if err == nil && want != nil { // a step of CFG++ without guidance is the plain one
-				clean(unguided, r.schedule.Prediction, x, y, sigma)
-				want.Set(unguided)
-			}
-			return y, err
+			y, _, err := alone(ctx, x, sigma)
+			copy(unguided, y) // a step of CFG++ without guidance is the plain one
+			return y, unguided, err
 		}
-		both, err := both(ctx, x, sigma)
+		both, _, err := both(ctx, x, sigma)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if out == nil {
 			out = make([]float32, len(x))
 		}
 		for i := range r.Images {
 			if err := ctx.Err(); err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 			uncond, cond := both[2*i*size:(2*i+1)*size], both[(2*i+1)*size:(2*i+2)*size]
 			guided := out[i*size : (i+1)*size]
@@ -93,14 +90,11 @@ func (r *run) guide(both, alone predictor) predictor {
 			if r.GuidanceRescale > 0 {
 				rescale(guided, cond, r.GuidanceRescale)
 			}
-			if want != nil {
-				clean(unguided[i*size:(i+1)*size], r.schedule.Prediction, x[i*size:(i+1)*size], uncond, sigma)
+			if needed {
+				copy(unguided[i*size:(i+1)*size], uncond)
 			}
 		}
-		if want != nil {
-			want.Set(unguided)
-		}
-		return out, nil
+		return out, unguided, nil
 	}
 }
 

@@ -17,7 +17,7 @@ func TestGuidanceInterval(t *testing.T) {
 	var seen []float64
 	o := quick(4)
 	o.Wrap = func(next sampler.Denoiser) sampler.Denoiser {
-		return func(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
+		return func(ctx context.Context, x []float32, sigma float64) (sampler.Estimate, error) {
 			seen = append(seen, sigma)
 			return next(ctx, x, sigma)
 		}

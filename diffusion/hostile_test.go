@@ -20,7 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sdgo/internal/golden"
-	"sdgo/internal/nn"
+	"sdgo/internal/report"
 	"sdgo/safetensors"
 )
 
@@ -209,7 +209,7 @@ func TestManyProblems(t *testing.T) {
 		m := maps.Clone(model)
 		m[name] = model[weightFiles[(i+1)%len(weightFiles)]]
 		_, err := LoadFS(m, nil)
-		var weights *nn.WeightsError
+		var weights *report.WeightsError
 		require.ErrorAs(t, err, &weights, name)
 		assert.Len(t, weights.Problems, 20)
 		assert.Greater(t, weights.Total, 20)

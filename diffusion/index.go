@@ -9,8 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"sdgo/internal/config"
 	"sdgo/internal/loader"
-	"sdgo/internal/nn"
 	"sdgo/internal/regular"
 )
 
@@ -68,7 +68,7 @@ func readIndex(ctx context.Context, fsys fs.FS) (*index, error) {
 	}
 	x := &index{parts: make(map[string]string)}
 	var err error
-	if x.class, err = nn.ClassName(keys["_class_name"]); err != nil {
+	if x.class, err = config.ClassName(keys["_class_name"]); err != nil {
 		return nil, fmt.Errorf("%s: _class_name: %w", indexFile, err)
 	}
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
@@ -118,7 +118,7 @@ func (x *index) check(fsys fs.FS) error {
 	problem := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
 	for _, t := range telling {
 		if class := x.parts[t.part]; class != "" {
-			problem("%s, %s, belongs to %s", t.part, nn.Describe(class), t.what)
+			problem("%s, %s, belongs to %s", t.part, config.Describe(class), t.what)
 		} else if len(x.parts) == 0 && strings.Contains(x.class, t.word) {
 			problem("this is %s", t.what)
 		}
@@ -132,15 +132,15 @@ func (x *index) check(fsys fs.FS) error {
 		case !listed && !isDir(fsys, part):
 			problem("there is no %s", part)
 		case listed && want != nil && !slices.Contains(want, strings.TrimPrefix(have, "Flax")):
-			problem("%s is %s, want %s", part, nn.Describe(have), want[0])
+			problem("%s is %s, want %s", part, config.Describe(have), want[0])
 		}
 	}
-	if err := nn.Verify(problems...); err != nil {
+	if err := config.Verify(problems...); err != nil {
 		return err
 	}
 	for _, part := range slices.Sorted(maps.Keys(x.parts)) {
 		if _, ok := ours[part]; !ok && !spare[part] {
-			x.warnings = append(x.warnings, fmt.Sprintf("%s: the part %.80q, %s, was left out", indexFile, part, nn.Describe(x.parts[part])))
+			x.warnings = append(x.warnings, fmt.Sprintf("%s: the part %.80q, %s, was left out", indexFile, part, config.Describe(x.parts[part])))
 		}
 	}
 	return nil

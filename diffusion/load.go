@@ -11,7 +11,8 @@ import (
 	"sdgo/clip"
 	"sdgo/internal/engine"
 	"sdgo/internal/loader"
-	"sdgo/internal/nn"
+	"sdgo/internal/model"
+	"sdgo/internal/weights"
 	"sdgo/scheduler"
 	"sdgo/unet"
 	"sdgo/vae"
@@ -140,7 +141,7 @@ func LoadFSContext(ctx context.Context, fsys fs.FS, o *LoadOptions) (_ *Pipeline
 	if ctx == nil {
 		return nil, errors.New("diffusion: load: have a nil context")
 	}
-	if _, err := nn.ParsePrecision(o.Precision); err != nil {
+	if _, err := weights.ParsePrecision(o.Precision); err != nil {
 		return nil, wrong(fmt.Errorf("diffusion: load: %w", err))
 	}
 	eng, err := engine.New(&engine.Options{Threads: o.Threads, MaxMemory: o.MaxMemory})
@@ -155,13 +156,13 @@ func LoadFSContext(ctx context.Context, fsys fs.FS, o *LoadOptions) (_ *Pipeline
 		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}
 
-	p := &Pipeline{engine: eng, calls: new(nn.Gate)}
+	p := &Pipeline{engine: eng, calls: new(model.Gate)}
 	defer func() {
 		if err != nil {
 			p.Close()
 		}
 	}()
-	session := nn.NewSession(eng)
+	session := model.NewSession(eng)
 	session.Hold()
 	if err = p.loadParts(ctx, fsys, index, o, session); err != nil {
 		return nil, fmt.Errorf("diffusion: load: %w", err)
@@ -180,7 +181,7 @@ func LoadFSContext(ctx context.Context, fsys fs.FS, o *LoadOptions) (_ *Pipeline
 }
 
 // loadParts loads what the index names; the session holds the weights back.
-func (p *Pipeline) loadParts(ctx context.Context, fsys fs.FS, x *index, o *LoadOptions, session *nn.Session) error {
+func (p *Pipeline) loadParts(ctx context.Context, fsys fs.FS, x *index, o *LoadOptions, session *model.Session) error {
 	schedule, err := loadScheduler(ctx, fsys, x)
 	if err != nil {
 		return err
@@ -254,7 +255,7 @@ func (p *Pipeline) values() (most, least int64, err error) {
 // not own them: Close leaves them open. It keeps a copy of the scheduler config,
 // see [Pipeline].Scheduler.
 func New(tokenizer *clip.Tokenizer, text *clip.TextEncoder, u *unet.UNet, v *vae.VAE, s *scheduler.Config) (*Pipeline, error) {
-	p := &Pipeline{Tokenizer: tokenizer, TextEncoder: text, UNet: u, VAE: v, Scheduler: s, calls: new(nn.Gate)}
+	p := &Pipeline{Tokenizer: tokenizer, TextEncoder: text, UNet: u, VAE: v, Scheduler: s, calls: new(model.Gate)}
 	if err := p.ready(); err != nil {
 		return nil, err
 	}
@@ -266,7 +267,7 @@ func New(tokenizer *clip.Tokenizer, text *clip.TextEncoder, u *unet.UNet, v *vae
 }
 
 // ErrClosed is wrapped by the errors of calls that begin after Close.
-var ErrClosed = nn.ErrClosed
+var ErrClosed = model.ErrClosed
 
 // Close waits for calls in flight and gives the model's memory back. Calls that begin
 // later return ErrClosed; those in flight may still be cancelled. Any number of Closes

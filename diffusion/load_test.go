@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sdgo/internal/golden"
-	"sdgo/internal/nn"
+	"sdgo/internal/model"
 	"sdgo/safetensors"
 	"sdgo/sampler"
 	"sdgo/scheduler"
@@ -171,6 +171,6 @@ func TestLoadPath(t *testing.T) {
 	assert.Equal(t, want.Images, got.Images)
 	require.NoError(t, p.Close())
 	_, err = p.TextToImage(t.Context(), prompt, quick(1))
-	assert.ErrorIs(t, err, nn.ErrClosed)
+	assert.ErrorIs(t, err, model.ErrClosed)
 	assert.NoError(t, p.Close())
 }

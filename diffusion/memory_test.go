@@ -211,7 +211,9 @@ func TestRecordRoom(t *testing.T) {
 		}
 		p := loadWith(t, "tiny-sd15", options)
 		o.Wrap = func(sampler.Denoiser) sampler.Denoiser {
-			return func(_ context.Context, x []float32, _ float64) ([]float32, error) { return x, nil }
+			return func(_ context.Context, x []float32, _ float64) (sampler.Estimate, error) {
+				return sampler.Estimate{Denoised: x}, nil
+			}
 		}
 		var saved error
 		o.OnStep = func(s Step) error { _, saved = s.Save(); return enough }
@@ -246,8 +248,8 @@ func TestWhatCounts(t *testing.T) {
 	o = small(512, 1)
 	o.Tile = 64
 	o.Wrap = func(sampler.Denoiser) sampler.Denoiser {
-		return func(_ context.Context, x []float32, _ float64) ([]float32, error) {
-			return make([]float32, len(x)), nil
+		return func(_ context.Context, x []float32, _ float64) (sampler.Estimate, error) {
+			return sampler.Estimate{Denoised: make([]float32, len(x))}, nil
 		}
 	}
 	_, err = p.TextToImage(t.Context(), prompt, o)

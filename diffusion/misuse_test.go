@@ -70,11 +70,11 @@ func TestCallbacksReturn(t *testing.T) {
 		want string
 	}{
 		"nil Denoiser":        {denoiser(nil), "diffusion: wrap: have a nil Denoiser"},
-		"Denoiser of nothing": {denoiser(func(context.Context, []float32, float64) ([]float32, error) { return nil, nil }), "returned 0 values, want 256"},
-		"Denoiser of NaN": {denoiser(func(_ context.Context, x []float32, _ float64) ([]float32, error) {
+		"Denoiser of nothing": {denoiser(func(context.Context, []float32, float64) (sampler.Estimate, error) { return sampler.Estimate{}, nil }), "returned 0 values, want 256"},
+		"Denoiser of NaN": {denoiser(func(_ context.Context, x []float32, _ float64) (sampler.Estimate, error) {
 			y := append([]float32(nil), x...)
 			y[7] = float32(math.NaN())
-			return y, nil
+			return sampler.Estimate{Denoised: y}, nil
 		}), "NaN"},
 		"nil noise":              {func(o *Options) { o.NewNoise = func(uint64) sampler.Noise { return nil } }, "diffusion: NewNoise: have no noise for seed 1"},
 		"noise of NaN":           {drawing(float32(math.NaN())), "NaN"},
@@ -172,7 +172,7 @@ func TestPanics(t *testing.T) {
 			"Denoiser": func(o *Options) {
 				o.Wrap = func(d sampler.Denoiser) sampler.Denoiser {
 					calls := 0
-					return func(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
+					return func(ctx context.Context, x []float32, sigma float64) (sampler.Estimate, error) {
 						if calls++; calls == 2 {
 							panic(mine)
 						}

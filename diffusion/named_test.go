@@ -223,7 +223,7 @@ func TestLabelLevels(t *testing.T) {
 		last = math.Inf(1)
 		o.Width, o.Height, o.Steps, o.Guidance = 8, 8, 10, 1
 		o.Wrap = func(next sampler.Denoiser) sampler.Denoiser {
-			return func(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
+			return func(ctx context.Context, x []float32, sigma float64) (sampler.Estimate, error) {
 				first, last = max(first, sigma), min(last, sigma)
 				return next(ctx, x, sigma)
 			}

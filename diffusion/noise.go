@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 
+	"gorgonia.org/tensor"
+
+	"sdgo/internal/nn"
 	"sdgo/sampler"
 )
 
@@ -65,4 +68,58 @@ func (r *run) samplingNoise(ctx context.Context) func() sampler.Noise {
 		}
 		return func(dst []float32) { r.drawNoise(ctx, dst) }
 	}
+}
+
+// initialNoise returns the noise [Images 4 h w] that a run starts from: the
+// caller's, or else drawn.
+func (r *run) initialNoise(ctx context.Context) ([]float32, error) {
+	x := make([]float32, r.Images*r.VAE.Config.LatentChannels*r.h*r.w)
+	if r.Latents == nil {
+		r.drawNoise(ctx, x)
+		return x, ctx.Err()
+	}
+	want := tensor.Shape{r.Images, r.VAE.Config.LatentChannels, r.h, r.w}
+	given, err := nn.Floats("", r.Latents, want...)
+	if err != nil {
+		kind := "nothing" // of a zero tensor
+		if t := r.Latents.Dtype(); t.Type != nil {
+			kind = t.Name()
+		}
+		return nil, fmt.Errorf("diffusion: latents: have %v of %s, want contiguous %v of float32", []int(r.Latents.Shape()), kind, []int(want))
+	}
+	copy(x, given)
+	if err := checkFinite("initial latents", x); err != nil {
+		return nil, fmt.Errorf("diffusion: %w", err)
+	}
+	return x, nil
+}
+
+// drawNoise fills x [Images ...] with normal noise, each image from its stream, until
+// ctx is done.
+func (r *run) drawNoise(ctx context.Context, x []float32) {
+	size := len(x) / r.Images
+	for i, stream := range r.noise {
+		if ctx.Err() != nil {
+			return
+		}
+		stream.draw(x[i*size : (i+1)*size])
+	}
+}
+
+// pureNoise scales noise in place to the level that a run begins with.
+func pureNoise(noise []float32, sigma float64) []float32 {
+	scale := float32(sigma)
+	for i := range noise {
+		noise[i] *= scale
+	}
+	return noise
+}
+
+// addNoise returns x₀ + σ·ε.
+func addNoise(clean, noise []float32, sigma float64) []float32 {
+	x := make([]float32, len(clean))
+	for i, c := range clean {
+		x[i] = c + float32(float32(sigma)*noise[i])
+	}
+	return x
 }

@@ -45,7 +45,7 @@ func (r *run) note(name string, data any) {
 func (r *run) facts() map[string]string {
 	s := r.schedule
 	f := map[string]string{
-		"task":         string(r.task),
+		"task":         r.task.about().name,
 		"size":         fmt.Sprintf("%d×%d", r.Width, r.Height),
 		"images":       fmt.Sprint(r.Images),
 		"seed":         fmt.Sprint(r.Seed),
@@ -65,7 +65,7 @@ func (r *run) facts() map[string]string {
 	if r.TokenMerging.Ratio != 0 {
 		f["token merging"] = fmt.Sprint(r.TokenMerging)
 	}
-	if r.task != textToImage {
+	if r.task.about().strength > 0 {
 		f["strength"] = fmt.Sprint(r.Strength)
 	}
 	maps.Copy(f, r.noted)

@@ -17,8 +17,9 @@ const customClass = "EulerDiscreteScheduler"
 var errInverse = errors.New("diffusion: sampler: have one that goes from an image to noise, want one that goes from noise to an image")
 
 // levels returns the noise levels that the options ask for: those of the
-// scheduler config, under the class that suits the sampler.
-func (p *Pipeline) levels(config *scheduler.Config, o *Options, t task) (*scheduler.Schedule, error) {
+// scheduler config, under the class that suits the sampler. AsSaved leaves clip_sample
+// of a model's file as it is.
+func (p *Pipeline) levels(config *scheduler.Config, o *Options, asSaved bool) (*scheduler.Schedule, error) {
 	switch s := o.Sampler.(type) {
 	case sampler.DDIMInverse:
 		return nil, errInverse
@@ -36,7 +37,7 @@ func (p *Pipeline) levels(config *scheduler.Config, o *Options, t task) (*schedu
 		if class != config.Class {
 			clips := own.ClipSample
 			own = p.corrected(own)
-			if t == inpaint {
+			if asSaved {
 				own.ClipSample = clips
 			}
 		}

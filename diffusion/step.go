@@ -60,14 +60,8 @@ func (r *run) onStep(ctx context.Context, steps *sampler.Run, s sampler.Step) er
 	m := &moment{run: r, steps: steps, denoised: s.Denoised}
 	defer m.end()
 	latents := slices.Clone(s.X)
-	switch {
-	case r.keep == nil:
-	case s.Index == s.Steps:
-		r.keep.finish(latents)
-	default:
-		if err := r.keep.putBack(ctx, latents, s.Sigma); err != nil {
-			return err
-		}
+	if err := r.task.shown(ctx, latents, s.Sigma, s.Index == s.Steps); err != nil {
+		return err
 	}
 	return r.OnStep(Step{
 		Step: s.Index, Steps: s.Steps, Sigma: s.Sigma,

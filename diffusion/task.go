@@ -1,31 +1,86 @@
 package diffusion
 
-import "fmt"
+import (
+	"context"
+	"fmt"
 
-// task is what a call does.
-type task string
-
-const (
-	textToImage  task = "text-to-image"
-	imageToImage task = "image-to-image"
-	inpaint      task = "inpainting"
+	"sdgo/sampler"
 )
 
-// checkTask refuses options that are for another task than t, which would have no
-// effect, unlike what the caller means.
-func (o *Options) checkTask(t task) error {
-	if t != inpaint {
-		switch {
-		case o.Mask != 0:
-			return fmt.Errorf("diffusion: mask: have %v, want none: %s has no mask", o.Mask, t)
-		case o.MaskCells != 0:
-			return fmt.Errorf("diffusion: mask cells: have %v, want none: %s has no mask", o.MaskCells, t)
-		case o.KeepOutside:
-			return fmt.Errorf("diffusion: keep outside: have true, want false: %s has no mask", t)
+// task is what a call does. Each has a file of its own, with the method of [Pipeline]
+// that runs it; a new task is one more file. A value serves one call: what the task
+// makes on the way it keeps in itself. [Pipeline.do] calls the methods in the order of
+// this list, each but shown once; [plain] has those that mostly do nothing.
+type task interface {
+	// about is what is known of the task before it begins.
+	about() about
+
+	// prepare checks what the caller gave, settles the sizes by run.prepare or
+	// run.prepareImage, and returns the images that will be read. It allocates nothing
+	// of their size.
+	prepare(r *run) ([]*source, error)
+
+	// read reads the images. The call has its memory by then.
+	read(ctx context.Context, r *run) error
+
+	// start returns the x [Images 4 h w] that sampling begins with. The prompt has been
+	// encoded by then.
+	start(ctx context.Context, r *run) ([]float32, error)
+
+	// denoiser is run.denoiser, with what the U-Net reads beside the latents, or with the
+	// task's own work around it.
+	denoiser(r *run) (sampler.Denoiser, error)
+
+	// shown changes x, a copy of the state after each step but the last for
+	// Options.OnStep, and the state that the last step leaves, to what it stands for.
+	shown(ctx context.Context, x []float32, sigma float64, last bool) error
+
+	// finish changes the pictures.
+	finish(ctx context.Context, r *run, made *Result) error
+}
+
+// about is what is known of a task before it begins.
+type about struct {
+	name   string
+	inputs []input // the kinds of U-Net that can do it
+
+	strength float64 // where Options.Strength is zero, or 0: there is no image to begin with
+	mask     bool    // there is a mask, for which some options are
+
+	// asSaved takes clip_sample of the model's own scheduler as its file has it, and of
+	// PNDM the levels without Runge-Kutta steps, as diffusers does when it inpaints.
+	asSaved bool
+}
+
+// plain is what most tasks do.
+type plain struct{}
+
+func (plain) read(context.Context, *run) error { return nil }
+
+func (plain) denoiser(r *run) (sampler.Denoiser, error) { return r.denoiser(nil) }
+
+func (plain) shown(context.Context, []float32, float64, bool) error { return nil }
+
+func (plain) finish(context.Context, *run, *Result) error { return nil }
+
+// checkTask refuses options that are for other tasks, which would have no effect,
+// unlike what the caller means.
+func (o *Options) checkTask(a about) error {
+	image := a.strength > 0
+	for _, option := range []struct {
+		name       string
+		taken, set bool
+		have       any
+		want, lack string
+	}{
+		{"mask", a.mask, o.Mask != 0, o.Mask, "none", "mask"},
+		{"mask cells", a.mask, o.MaskCells != 0, o.MaskCells, "none", "mask"},
+		{"keep outside", a.mask, o.KeepOutside, o.KeepOutside, "false", "mask"},
+		{"strength", image, o.Strength != 0, o.Strength, "0", "image to begin with"},
+	} {
+		if option.set && !option.taken {
+			return fmt.Errorf("diffusion: %s: have %v, want %s: %s has no %s", option.name, option.have, option.want, a.name, option.lack)
 		}
-	}
-	if t == textToImage && o.Strength != 0 {
-		return fmt.Errorf("diffusion: strength: have %v, want 0: %s has no image to begin with", o.Strength, t)
 	}
 	return nil
 }

@@ -14,7 +14,7 @@ type EulerAncestral struct {
 	Eta    *float64 // share of noise that is fresh, 0 to 1. Nil means 1
 	SNoise float64  // scale of the fresh noise. Zero means 1
 
-	// CFGPlusPlus steps along the unconditional estimate; see [Uncond].
+	// CFGPlusPlus steps along the unconditional estimate; see [NeedsUncond].
 	CFGPlusPlus bool
 }
 
@@ -27,17 +27,17 @@ func (s EulerAncestral) Sample(ctx context.Context, denoise Denoiser, x []float3
 	if err != nil {
 		return err
 	}
-	denoise, plus := withCFGPlusPlus(denoise, s.CFGPlusPlus)
+	denoise = withUncond(denoise, s.CFGPlusPlus)
 	fresh := make([]float32, len(x))
 	for i := range len(sigmas) - 1 {
 		reached(ctx, sigmas, i, x)
-		denoised, err := denoise(ctx, x, sigmas[i])
+		est, err := denoise(ctx, x, sigmas[i])
 		if err != nil {
 			return stepError(i, sigmas[i], err)
 		}
 		down, up := ancestralStep(sigmas[i], sigmas[i+1], eta)
-		plus.shift(ctx, x, denoised)
-		eulerStep(ctx, x, x, denoised, sigmas[i], down)
+		shift(ctx, x, est)
+		eulerStep(ctx, x, x, est.Denoised, sigmas[i], down)
 		if up > 0 {
 			noise(fresh)
 			addScaled(ctx, x, x, up*orOne(s.SNoise), fresh)

@@ -3,7 +3,7 @@ package sampler
 import "context"
 
 // CFGPlusPlusAdams is ComfyUI's cfgpp_ud10_ab, which has no paper: the Euler step
-// of CFG++ (see [Uncond]) with a share of two-step Adams-Bashforth (the "ab"), and
+// of CFG++ (see [NeedsUncond]) with a share of two-step Adams-Bashforth (the "ab"), and
 // with the unconditional slope carried forward by a tenth of its last change (the
 // "ud10"). With u for the unconditional estimate a step to σ' is
 //
@@ -29,23 +29,23 @@ func (CFGPlusPlusAdams) Sample(ctx context.Context, denoise Denoiser, x []float3
 		return err
 	}
 	const history, change = 0.25, 0.1
-	denoise, uncond := WithUncond(denoise)
+	denoise = withUncond(denoise, true)
 	slopes, unguided, estimates := newHistory(2, len(x)), newHistory(2, len(x)), newHistory(2, len(x))
 	for i := range len(sigmas) - 1 {
 		reached(ctx, sigmas, i, x)
 		sigma, next := sigmas[i], sigmas[i+1]
-		denoised, err := denoise(ctx, x, sigma)
+		est, err := denoise(ctx, x, sigma)
 		if err != nil {
 			return stepError(i, sigma, err)
 		}
-		copy(estimates.push(), denoised)
-		slope(ctx, unguided.push(), x, uncond.Denoised(), sigma)
+		copy(estimates.push(), est.Denoised)
+		slope(ctx, unguided.push(), x, est.Uncond, sigma)
 		dt := next - sigma
 		switch {
 		case dt == 0:
 			continue
 		case next == 0 && i == 0:
-			copy(x, denoised)
+			copy(x, est.Denoised)
 			continue
 		case next == 0:
 			c := sigma / (sigmas[i-1] - sigma)
@@ -60,7 +60,7 @@ func (CFGPlusPlusAdams) Sample(ctx context.Context, denoise Denoiser, x []float3
 		d := slopes.push()
 		for j, v := range x {
 			u := float64((1+w)*float64(unguided[0][j])) - float64(w*float64(unguided[1][j]))
-			d[j] = float32((float64(denoised[j]) + float64(next*u) - float64(v)) / dt)
+			d[j] = float32((float64(est.Denoised[j]) + float64(next*u) - float64(v)) / dt)
 		}
 		c := []float64{dt}
 		if i > 0 {

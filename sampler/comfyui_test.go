@@ -42,16 +42,14 @@ func comfyOptions() map[string]sampler.Sampler {
 }
 
 // comfyDenoiser is kDenoiser with an unconditional estimate.
-func comfyDenoiser(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
-	if u := sampler.UncondFrom(ctx); u != nil {
-		unguided := make([]float32, len(x))
-		for i, v := range x {
-			v := float64(v)
-			unguided[i] = float32(v*(0.5/(1+sigma*sigma)) + 0.1*math.Sin(v/(1+sigma)) + 0.1*math.Cos(sigma))
-		}
-		u.Set(unguided)
+func comfyDenoiser(ctx context.Context, x []float32, sigma float64) (sampler.Estimate, error) {
+	est, err := kDenoiser(ctx, x, sigma)
+	est.Uncond = make([]float32, len(x))
+	for i, v := range x {
+		v := float64(v)
+		est.Uncond[i] = float32(v*(0.5/(1+sigma*sigma)) + 0.1*math.Sin(v/(1+sigma)) + 0.1*math.Cos(sigma))
 	}
-	return kDenoiser(ctx, x, sigma)
+	return est, err
 }
 
 // Samplers under ComfyUI's and stable-diffusion.cpp's names are theirs, with the same
@@ -76,7 +74,7 @@ func TestComfyUI(t *testing.T) {
 				x[i] = float32(v * sigmas[0])
 			}
 			calls, drawn := 0, 0
-			denoise := func(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
+			denoise := func(ctx context.Context, x []float32, sigma float64) (sampler.Estimate, error) {
 				calls++
 				return comfyDenoiser(ctx, x, sigma)
 			}

@@ -19,7 +19,7 @@ type DDIM struct {
 	Limit      Limit
 	ClippedEps bool
 
-	// CFGPlusPlus steps along the unconditional estimate; see [Uncond].
+	// CFGPlusPlus steps along the unconditional estimate; see [NeedsUncond].
 	CFGPlusPlus bool
 
 	// To is the level that each step goes to, where that is not the next of
@@ -51,7 +51,7 @@ func (s DDIM) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas 
 	if s.CFGPlusPlus && s.ClippedEps {
 		return fmt.Errorf("sampler: ddim: have both CFG++ and ClippedEps, want one: each says where the noise comes from")
 	}
-	denoise, plus := withCFGPlusPlus(denoise, s.CFGPlusPlus)
+	denoise = withUncond(denoise, s.CFGPlusPlus)
 	bounded, fresh := make([]float32, len(x)), make([]float32, len(x))
 	for i := range len(sigmas) - 1 {
 		reached(ctx, sigmas, i, x)
@@ -59,21 +59,21 @@ func (s DDIM) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas 
 		if s.To != nil {
 			to = s.To[i]
 		}
-		denoised, err := denoise(ctx, x, sigma)
+		est, err := denoise(ctx, x, sigma)
 		if err != nil {
 			return stepError(i, sigma, err)
 		}
-		plus.shift(ctx, x, denoised)
+		shift(ctx, x, est)
 		down, up := ancestralStep(sigma, to, s.Eta)
 		switch {
 		case !s.Limit.on():
-			eulerStep(ctx, x, x, denoised, sigma, down)
+			eulerStep(ctx, x, x, est.Denoised, sigma, down)
 		case s.ClippedEps:
-			s.Limit.apply(ctx, bounded, denoised)
+			s.Limit.apply(ctx, bounded, est.Denoised)
 			eulerStep(ctx, x, x, bounded, sigma, down)
 		default: // bounded + down·(x − denoised)/sigma
-			s.Limit.apply(ctx, bounded, denoised)
-			mix(ctx, x, down/sigma, x, -down/sigma, denoised)
+			s.Limit.apply(ctx, bounded, est.Denoised)
+			mix(ctx, x, down/sigma, x, -down/sigma, est.Denoised)
 			addScaled(ctx, x, x, 1, bounded)
 		}
 		if up > 0 {

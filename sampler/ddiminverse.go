@@ -38,11 +38,11 @@ func (s DDIMInverse) Sample(ctx context.Context, denoise Denoiser, x []float32, 
 			at = next
 			relabel(ctx, seen, sigma, next) // at unit variance the model sees the same x
 		}
-		denoised, err := denoise(ctx, seen, at)
+		est, err := denoise(ctx, seen, at)
 		if err != nil {
 			return stepError(i, at, err)
 		}
-		slope(ctx, d, seen, denoised, at)
+		slope(ctx, d, seen, est.Denoised, at)
 		addScaled(ctx, x, x, next-sigma, d)
 	}
 	return ctx.Err()

@@ -33,12 +33,12 @@ func (s DDPM) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas 
 	for i := range len(sigmas) - 1 {
 		reached(ctx, sigmas, i, x)
 		sigma, next := sigmas[i], sigmas[i+1]
-		denoised, err := denoise(ctx, x, sigma)
+		est, err := denoise(ctx, x, sigma)
 		if err != nil {
 			return stepError(i, sigma, err)
 		}
 		down, up := ancestralStep(sigma, next, 1)
-		eulerStep(ctx, x, x, denoised, sigma, down)
+		eulerStep(ctx, x, x, est.Denoised, sigma, down)
 		if s.LargeVariance && (next > 0 || s.NoiseAtEnd) {
 			// β of the step at unit variance, 1 − (1+σ'²)/(1+σ²), in these coordinates
 			up = math.Sqrt((sigma - next) * (sigma + next) * (1 + next*next) / (1 + sigma*sigma))

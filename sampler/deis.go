@@ -34,11 +34,11 @@ func (s DEIS) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas 
 	for i := range steps {
 		reached(ctx, sigmas, i, x)
 		sigma, next := sigmas[i], sigmas[i+1]
-		denoised, err := denoise(ctx, x, sigma)
+		est, err := denoise(ctx, x, sigma)
 		if err != nil {
 			return stepError(i, sigma, err)
 		}
-		slope(ctx, slopes.push(), x, denoised, sigma)
+		slope(ctx, slopes.push(), x, est.Denoised, sigma)
 		if next == sigma {
 			continue
 		}
@@ -50,7 +50,7 @@ func (s DEIS) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas 
 			order = min(order, 2)
 		}
 		if order == 1 {
-			eulerStep(ctx, x, x, denoised, sigma, next)
+			eulerStep(ctx, x, x, est.Denoised, sigma, next)
 			continue
 		}
 		if s.Time {

@@ -2,8 +2,8 @@
 // diffusion equation between the noise levels that package scheduler chose.
 //
 // Every sampler works in the coordinates of Karras et al. (2022), x = x₀ + σ·ε,
-// and knows the model only as a [Denoiser], a function that estimates x₀ from x
-// at noise level σ. What a model predicts (ε, v or x₀), guidance, inpainting and
+// and knows the model only as a [Denoiser], a function that gives an [Estimate] of x₀
+// from x at noise level σ. What a model predicts (ε, v or x₀), guidance, inpainting and
 // bounds on the estimate are Denoisers around a Denoiser; a sampler never hears
 // of them.
 //
@@ -15,8 +15,8 @@
 // [ParseLabel]; [Names] lists them), and the scheduler config of a model
 // ([FromSolver]).
 //
-// CFG++ is a modifier of some samplers, their field CFGPlusPlus, for which a Denoiser
-// also gives its unconditional estimate: see [Uncond].
+// CFG++ is a modifier of some samplers, their field CFGPlusPlus, for which an Estimate
+// also has the unconditional one: see [NeedsUncond].
 //
 // Noise comes from the caller: [Torch] draws the numbers of PyTorch on a CPU,
 // [Philox] those on CUDA, [Counter] numbers that depend on nothing but an image's

@@ -73,19 +73,19 @@ func (s DPM2Ancestral) Sample(ctx context.Context, denoise Denoiser, x []float32
 // midpointStep takes x from sigma to next with the slope at mid, the middle in
 // log σ.
 func midpointStep(ctx context.Context, denoise Denoiser, x, middle []float32, step int, sigma, mid, next float64) error {
-	denoised, err := denoise(ctx, x, sigma)
+	est, err := denoise(ctx, x, sigma)
 	if err != nil {
 		return stepError(step, sigma, err)
 	}
 	if next == 0 {
-		eulerStep(ctx, x, x, denoised, sigma, next)
+		eulerStep(ctx, x, x, est.Denoised, sigma, next)
 		return nil
 	}
-	eulerStep(ctx, middle, x, denoised, sigma, mid)
-	if denoised, err = denoise(ctx, middle, mid); err != nil {
+	eulerStep(ctx, middle, x, est.Denoised, sigma, mid)
+	if est, err = denoise(ctx, middle, mid); err != nil {
 		return stepError(step, mid, err)
 	}
-	slope(ctx, middle, middle, denoised, mid)
+	slope(ctx, middle, middle, est.Denoised, mid)
 	addScaled(ctx, x, x, next-sigma, middle)
 	return nil
 }

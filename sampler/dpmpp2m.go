@@ -13,7 +13,7 @@ import (
 // https://arxiv.org/abs/2211.01095
 type DPMPP2M struct {
 	// CFGPlusPlus steps along the unconditional estimate, and extrapolates
-	// the guided one from the unconditional one before; see [Uncond].
+	// the guided one from the unconditional one before; see [NeedsUncond].
 	CFGPlusPlus bool
 }
 
@@ -26,23 +26,23 @@ func (s DPMPP2M) Sample(ctx context.Context, denoise Denoiser, x []float32, sigm
 	if err != nil {
 		return err
 	}
-	denoise, plus := withCFGPlusPlus(denoise, s.CFGPlusPlus)
+	denoise = withUncond(denoise, s.CFGPlusPlus)
 	d, last := make([]float32, len(x)), make([]float32, len(x))
 	for i := range len(sigmas) - 1 {
 		reached(ctx, sigmas, i, x)
 		sigma, next := sigmas[i], sigmas[i+1]
-		denoised, err := denoise(ctx, x, sigma)
+		est, err := denoise(ctx, x, sigma)
 		if err != nil {
 			return stepError(i, sigma, err)
 		}
-		copy(d, denoised)
+		copy(d, est.Denoised)
 		if i > 0 && next > 0 {
 			h, hLast := math.Log(sigma/next), math.Log(sigmas[i-1]/sigma) // steps in λ = −log σ
 			c := h / (2 * hLast)
-			mix(ctx, d, 1+c, denoised, -c, last)
+			mix(ctx, d, 1+c, est.Denoised, -c, last)
 		}
-		copy(last, plus.or(denoised))
-		plus.shift(ctx, x, denoised)
+		copy(last, est.Uncond)
+		shift(ctx, x, est)
 		eulerStep(ctx, x, x, d, sigma, next) // exact for a constant D: σ'/σ = e^{−h}
 	}
 	return ctx.Err()

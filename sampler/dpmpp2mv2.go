@@ -25,21 +25,21 @@ func (DPMPP2MV2) Sample(ctx context.Context, denoise Denoiser, x []float32, sigm
 	for i := range len(sigmas) - 1 {
 		reached(ctx, sigmas, i, x)
 		sigma, next := sigmas[i], sigmas[i+1]
-		denoised, err := denoise(ctx, x, sigma)
+		est, err := denoise(ctx, x, sigma)
 		if err != nil {
 			return stepError(i, sigma, err)
 		}
 		switch {
 		case next == sigma:
 		case i == 0 || next == 0:
-			eulerStep(ctx, x, x, denoised, sigma, next)
+			eulerStep(ctx, x, x, est.Denoised, sigma, next)
 		default:
 			h, hLast := math.Log(sigma/next), math.Log(sigmas[i-1]/sigma)
 			c := min(h, hLast) / (2 * max(h, hLast))
-			mix(ctx, d, 1+c, denoised, -c, last)
+			mix(ctx, d, 1+c, est.Denoised, -c, last)
 			mix(ctx, x, next/sigma, x, -math.Expm1(-(h+hLast)/2), d)
 		}
-		copy(last, denoised)
+		copy(last, est.Denoised)
 	}
 	return ctx.Err()
 }

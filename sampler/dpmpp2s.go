@@ -16,7 +16,7 @@ type DPMPP2SAncestral struct {
 
 	// CFGPlusPlus makes the step of the unconditional estimates alone, and adds the
 	// difference of the estimates at its start in the end, as ComfyUI does; see
-	// [Uncond].
+	// [NeedsUncond].
 	CFGPlusPlus bool
 }
 
@@ -29,27 +29,27 @@ func (s DPMPP2SAncestral) Sample(ctx context.Context, denoise Denoiser, x []floa
 	if err != nil {
 		return err
 	}
-	denoise, plus := withCFGPlusPlus(denoise, s.CFGPlusPlus)
+	denoise = withUncond(denoise, s.CFGPlusPlus)
 	middle, fresh, guide := make([]float32, len(x)), make([]float32, len(x)), make([]float32, len(x))
 	for i := range len(sigmas) - 1 {
 		reached(ctx, sigmas, i, x)
 		sigma := sigmas[i]
 		down, up := ancestralStep(sigma, sigmas[i+1], eta)
-		denoised, err := denoise(ctx, x, sigma)
+		est, err := denoise(ctx, x, sigma)
 		if err != nil {
 			return stepError(i, sigma, err)
 		}
 		if s.CFGPlusPlus {
-			addScaled(ctx, guide, denoised, -1, plus.or(denoised))
+			addScaled(ctx, guide, est.Denoised, -1, est.Uncond)
 		}
 		if down > 0 {
 			mid := math.Sqrt(sigma * down) // the middle in λ = −log σ
-			eulerStep(ctx, middle, x, plus.or(denoised), sigma, mid)
-			if denoised, err = denoise(ctx, middle, mid); err != nil {
+			eulerStep(ctx, middle, x, est.Uncond, sigma, mid)
+			if est, err = denoise(ctx, middle, mid); err != nil {
 				return stepError(i, mid, err)
 			}
 		}
-		eulerStep(ctx, x, x, plus.or(denoised), sigma, down)
+		eulerStep(ctx, x, x, est.Uncond, sigma, down)
 		if up > 0 {
 			noise(fresh)
 			addScaled(ctx, x, x, up*orOne(s.SNoise), fresh)

@@ -76,13 +76,13 @@ func multistepSDE(ctx context.Context, denoise Denoiser, x []float32, sigmas []f
 	for i := range len(sigmas) - 1 {
 		reached(ctx, sigmas, i, x)
 		sigma, next := sigmas[i], sigmas[i+1]
-		denoised, err := denoise(ctx, x, sigma)
+		est, err := denoise(ctx, x, sigma)
 		if err != nil {
 			return stepError(i, sigma, err)
 		}
-		copy(estimates.push(), denoised)
+		copy(estimates.push(), est.Denoised)
 		if next == 0 {
-			copy(x, denoised)
+			copy(x, est.Denoised)
 			continue
 		}
 		if next == sigma {

@@ -53,25 +53,25 @@ func (s DPMPPSDE) Sample(ctx context.Context, denoise Denoiser, x []float32, sig
 	for i := range len(sigmas) - 1 {
 		reached(ctx, sigmas, i, x)
 		sigma, next := sigmas[i], sigmas[i+1]
-		denoised, err := denoise(ctx, x, sigma)
+		est, err := denoise(ctx, x, sigma)
 		if err != nil {
 			return stepError(i, sigma, err)
 		}
 		if next == 0 {
-			eulerStep(ctx, x, x, denoised, sigma, next)
+			eulerStep(ctx, x, x, est.Denoised, sigma, next)
 			continue
 		}
-		copy(first, denoised)
+		copy(first, est.Denoised)
 		mid := sigma * math.Pow(next/sigma, s.R)
 		down, up := ancestralStep(sigma, mid, eta)
 		eulerStep(ctx, stage, x, first, sigma, down)
 		add(stage, sigma, mid, up)
-		if denoised, err = denoise(ctx, stage, mid); err != nil {
+		if est, err = denoise(ctx, stage, mid); err != nil {
 			return stepError(i, mid, err)
 		}
 
 		w := 1 / (2 * s.R)
-		mix(ctx, first, 1-w, first, w, denoised)
+		mix(ctx, first, 1-w, first, w, est.Denoised)
 		down, up = ancestralStep(sigma, next, eta)
 		eulerStep(ctx, x, x, first, sigma, down)
 		add(x, sigma, next, up)

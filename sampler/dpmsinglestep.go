@@ -55,14 +55,14 @@ func (s DPMSinglestep) Sample(ctx context.Context, denoise Denoiser, x []float32
 	start, fresh := make([]float32, len(x)), make([]float32, len(x))
 	for i := range len(sigmas) - 1 {
 		reached(ctx, sigmas, i, x)
-		denoised, err := denoise(ctx, x, sigmas[i])
+		est, err := denoise(ctx, x, sigmas[i])
 		if err != nil {
 			return stepError(i, sigmas[i], err)
 		}
 		if s.Epsilon {
-			slope(ctx, estimates.push(), x, denoised, sigmas[i])
+			slope(ctx, estimates.push(), x, est.Denoised, sigmas[i])
 		} else {
-			copy(estimates.push(), denoised)
+			copy(estimates.push(), est.Denoised)
 		}
 		order := min(orders[i], i+1)
 		if sigmas[i+1] == 0 {

@@ -57,14 +57,14 @@ func (s DPMSolver) Sample(ctx context.Context, denoise Denoiser, x []float32, si
 	for i := range steps {
 		reached(ctx, sigmas, i, x)
 		sigma, next := sigmas[i], sigmas[i+1]
-		denoised, err := denoise(ctx, x, sigma)
+		est, err := denoise(ctx, x, sigma)
 		if err != nil {
 			return stepError(i, sigma, err)
 		}
 		if s.Epsilon {
-			slope(ctx, estimates.push(), x, denoised, sigma)
+			slope(ctx, estimates.push(), x, est.Denoised, sigma)
 		} else {
-			copy(estimates.push(), denoised)
+			copy(estimates.push(), est.Denoised)
 		}
 		if next == sigma {
 			continue

@@ -35,14 +35,14 @@ func (s ERSDE) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas
 	for i := range len(sigmas) - 1 {
 		reached(ctx, sigmas, i, x)
 		sigma, next := sigmas[i], sigmas[i+1]
-		denoised, err := denoise(ctx, x, sigma)
+		est, err := denoise(ctx, x, sigma)
 		if err != nil {
 			return stepError(i, sigma, err)
 		}
-		copy(estimates.push(), denoised)
+		copy(estimates.push(), est.Denoised)
 		switch {
 		case next == 0:
-			copy(x, denoised)
+			copy(x, est.Denoised)
 			continue
 		case next == sigma:
 			continue

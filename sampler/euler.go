@@ -10,7 +10,7 @@ import "context"
 type Euler struct {
 	Churn Churn
 
-	// CFGPlusPlus steps along the unconditional estimate; see [Uncond].
+	// CFGPlusPlus steps along the unconditional estimate; see [NeedsUncond].
 	CFGPlusPlus bool
 }
 
@@ -26,18 +26,18 @@ func (s Euler) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas
 	if err := s.Churn.check("euler", noise); err != nil {
 		return err
 	}
-	denoise, plus := withCFGPlusPlus(denoise, s.CFGPlusPlus)
+	denoise = withUncond(denoise, s.CFGPlusPlus)
 	steps := len(sigmas) - 1
 	fresh := make([]float32, len(x))
 	for i := range steps {
 		reached(ctx, sigmas, i, x)
 		sigma := s.Churn.lift(ctx, x, fresh, sigmas[i], steps, noise)
-		denoised, err := denoise(ctx, x, sigma)
+		est, err := denoise(ctx, x, sigma)
 		if err != nil {
 			return stepError(i, sigma, err)
 		}
-		plus.shift(ctx, x, denoised)
-		eulerStep(ctx, x, x, denoised, sigma, sigmas[i+1])
+		shift(ctx, x, est)
+		eulerStep(ctx, x, x, est.Denoised, sigma, sigmas[i+1])
 	}
 	return ctx.Err()
 }

@@ -31,13 +31,13 @@ func (s EulerLateChurn) Sample(ctx context.Context, denoise Denoiser, x []float3
 	for i := range steps {
 		reached(ctx, sigmas, i, x)
 		sigma := sigmas[i]
-		denoised, err := denoise(ctx, x, sigma)
+		est, err := denoise(ctx, x, sigma)
 		if err != nil {
 			return stepError(i, sigma, err)
 		}
 		gamma := s.Churn.gamma(sigma, spread)
 		if gamma == 0 {
-			eulerStep(ctx, x, x, denoised, sigma, sigmas[i+1])
+			eulerStep(ctx, x, x, est.Denoised, sigma, sigmas[i+1])
 			continue
 		}
 		noise(fresh)
@@ -48,15 +48,15 @@ func (s EulerLateChurn) Sample(ctx context.Context, denoise Denoiser, x []float3
 			data := s.SigmaData * s.SigmaData
 			skip, liftedSkip := data/(sigma*sigma+data), data/(lifted*lifted+data)
 			out := (1 + gamma) * math.Sqrt(liftedSkip/skip) // c_out(σ̂)/c_out(σ)
-			mix(ctx, estimate, liftedSkip-out*skip, x, out, denoised)
+			mix(ctx, estimate, liftedSkip-out*skip, x, out, est.Denoised)
 			addScaled(ctx, estimate, estimate, liftedSkip, fresh)
 		case prediction == "", prediction == "epsilon": // D = x̂ − σ̂·ε
-			mix(ctx, estimate, -gamma, x, 1+gamma, denoised)
+			mix(ctx, estimate, -gamma, x, 1+gamma, est.Denoised)
 			addScaled(ctx, estimate, estimate, 1, fresh)
 		case prediction == "v_prediction": // D = x̂/(1+σ²) − σ/√(1+σ²)·v
-			addScaled(ctx, estimate, denoised, 1/(1+sigma*sigma), fresh)
+			addScaled(ctx, estimate, est.Denoised, 1/(1+sigma*sigma), fresh)
 		case prediction == "sample":
-			copy(estimate, denoised)
+			copy(estimate, est.Denoised)
 		default:
 			return fmt.Errorf("sampler: euler_late_churn: prediction: have %q, want epsilon, v_prediction or sample", s.Prediction)
 		}

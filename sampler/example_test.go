@@ -17,17 +17,17 @@ func (midpoint) Sample(ctx context.Context, denoise sampler.Denoiser, x []float3
 	for i := range len(sigmas) - 1 {
 		sigma, next := sigmas[i], sigmas[i+1]
 		mid := math.Sqrt(sigma * next)
-		denoised, err := denoise(ctx, x, sigma)
+		est, err := denoise(ctx, x, sigma)
 		if err != nil {
 			return err
 		}
-		for j, d := range denoised {
+		for j, d := range est.Denoised {
 			middle[j] = x[j] + float32((mid-sigma)/sigma)*(x[j]-d)
 		}
-		if denoised, err = denoise(ctx, middle, mid); err != nil {
+		if est, err = denoise(ctx, middle, mid); err != nil {
 			return err
 		}
-		for j, d := range denoised {
+		for j, d := range est.Denoised {
 			x[j] += float32((next-sigma)/mid) * (middle[j] - d)
 		}
 	}
@@ -38,12 +38,12 @@ func (midpoint) Sample(ctx context.Context, denoise sampler.Denoiser, x []float3
 // ours does.
 func Example_customSampler() {
 	// the ideal denoiser for data drawn from N(0, 1)
-	denoise := func(_ context.Context, x []float32, sigma float64) ([]float32, error) {
+	denoise := func(_ context.Context, x []float32, sigma float64) (sampler.Estimate, error) {
 		denoised := make([]float32, len(x))
 		for i, v := range x {
 			denoised[i] = v / float32(1+sigma*sigma)
 		}
-		return denoised, nil
+		return sampler.Estimate{Denoised: denoised}, nil
 	}
 	sigmas := []float64{8, 4, 2, 1, 0.5, 0.25}
 	for _, s := range []sampler.Sampler{sampler.Euler{}, midpoint{}} {

@@ -30,25 +30,25 @@ func Exclusive(denoise Denoiser, n int) (exclusive Denoiser, end func()) {
 		busy.Lock()
 		defer busy.Unlock() // so that the call in flight has returned
 	}
-	exclusive = func(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
+	exclusive = func(ctx context.Context, x []float32, sigma float64) (Estimate, error) {
 		if life.Err() != nil {
-			return nil, errEnded
+			return Estimate{}, errEnded
 		}
 		if err := checkCall(ctx, denoise, x, sigma, n); err != nil {
-			return nil, err
+			return Estimate{}, err
 		}
 		if !busy.TryLock() {
-			return nil, errBusy
+			return Estimate{}, errBusy
 		}
 		defer busy.Unlock()
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		defer context.AfterFunc(life, cancel)()
-		denoised, err := denoise(ctx, x, sigma)
+		est, err := denoise(ctx, x, sigma)
 		if life.Err() != nil { // a caller that is left behind
-			return nil, errEnded
+			return Estimate{}, errEnded
 		}
-		return denoised, err
+		return est, err
 	}
 	return exclusive, end
 }

@@ -12,14 +12,16 @@ import (
 )
 
 // identity returns x as the estimate.
-func identity(_ context.Context, x []float32, _ float64) ([]float32, error) { return x, nil }
+func identity(_ context.Context, x []float32, _ float64) (sampler.Estimate, error) {
+	return sampler.Estimate{Denoised: x}, nil
+}
 
 func TestExclusive(t *testing.T) {
 	x := make([]float32, 3)
 	d, end := sampler.Exclusive(identity, len(x))
 	got, err := d(t.Context(), x, 0)
 	require.NoError(t, err)
-	assert.Equal(t, x, got)
+	assert.Equal(t, x, got.Denoised)
 	for _, tt := range []struct {
 		ctx   context.Context
 		x     []float32
@@ -42,7 +44,9 @@ func TestExclusive(t *testing.T) {
 	assert.ErrorContains(t, err, "the run has ended")
 
 	var again sampler.Denoiser
-	again, _ = sampler.Exclusive(func(ctx context.Context, x []float32, sigma float64) ([]float32, error) { return again(ctx, x, sigma) }, len(x))
+	again, _ = sampler.Exclusive(func(ctx context.Context, x []float32, sigma float64) (sampler.Estimate, error) {
+		return again(ctx, x, sigma)
+	}, len(x))
 	_, err = again(t.Context(), x, 1)
 	assert.ErrorContains(t, err, "called while another call runs")
 
@@ -55,11 +59,11 @@ func TestExclusive(t *testing.T) {
 func TestExclusiveEnd(t *testing.T) {
 	inside, returned := make(chan struct{}), make(chan error, 1)
 	last := false
-	d, end := sampler.Exclusive(func(ctx context.Context, x []float32, _ float64) ([]float32, error) {
+	d, end := sampler.Exclusive(func(ctx context.Context, x []float32, _ float64) (sampler.Estimate, error) {
 		close(inside)
 		<-ctx.Done()
 		last = true
-		return x, nil
+		return sampler.Estimate{Denoised: x}, nil
 	}, 1)
 	go func() {
 		_, err := d(context.Background(), make([]float32, 1), 1)

@@ -142,7 +142,7 @@ func (c trajectory) sigmaSpace() bool {
 // for the scaled input x is x·a·cos(w·t/1000) + b·sin x.
 func closedFormModel(s *scheduler.Schedule) sampler.Denoiser {
 	const a, w, b = 0.3, 3.0, 0.1
-	return func(_ context.Context, x []float32, sigma float64) ([]float32, error) {
+	return func(_ context.Context, x []float32, sigma float64) (sampler.Estimate, error) {
 		denoised := make([]float32, len(x))
 		c := float64(float32(a * math.Cos(s.Timestep(sigma)/1000*w)))
 		norm := math.Sqrt(1 + sigma*sigma)
@@ -170,7 +170,7 @@ func closedFormModel(s *scheduler.Schedule) sampler.Denoiser {
 				denoised[i] = float32(output)
 			}
 		}
-		return denoised, nil
+		return sampler.Estimate{Denoised: denoised}, nil
 	}
 }
 
@@ -250,7 +250,7 @@ func TestTrajectories(t *testing.T) {
 			}
 			model := closedFormModel(s)
 			calls := 0
-			denoise := func(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
+			denoise := func(ctx context.Context, x []float32, sigma float64) (sampler.Estimate, error) {
 				assertState(t, fmt.Sprintf("before call %d", calls), want.row(calls), x, unit(sigma), rounding(want, calls))
 				calls++
 				return model(ctx, x, sigma)

@@ -14,7 +14,7 @@ import (
 type GradientEstimation struct {
 	Gamma float64 // zero means 2; 1 is Euler
 
-	// CFGPlusPlus steps along the unconditional estimate; see [Uncond].
+	// CFGPlusPlus steps along the unconditional estimate; see [NeedsUncond].
 	CFGPlusPlus bool
 }
 
@@ -34,22 +34,22 @@ func (s GradientEstimation) Sample(ctx context.Context, denoise Denoiser, x []fl
 	if math.IsNaN(gamma) || math.IsInf(gamma, 0) {
 		return fmt.Errorf("sampler: gradient_estimation: gamma: have %g, want a finite number", gamma)
 	}
-	denoise, plus := withCFGPlusPlus(denoise, s.CFGPlusPlus)
+	denoise = withUncond(denoise, s.CFGPlusPlus)
 	slopes := newHistory(2, len(x))
 	for i := range len(sigmas) - 1 {
 		reached(ctx, sigmas, i, x)
 		sigma, next := sigmas[i], sigmas[i+1]
-		denoised, err := denoise(ctx, x, sigma)
+		est, err := denoise(ctx, x, sigma)
 		if err != nil {
 			return stepError(i, sigma, err)
 		}
-		plus.shift(ctx, x, denoised)
-		slope(ctx, slopes.push(), x, denoised, sigma)
+		shift(ctx, x, est)
+		slope(ctx, slopes.push(), x, est.Denoised, sigma)
 		switch {
 		case next == 0:
-			copy(x, denoised)
+			copy(x, est.Denoised)
 		case i == 0:
-			eulerStep(ctx, x, x, denoised, sigma, next)
+			eulerStep(ctx, x, x, est.Denoised, sigma, next)
 		default:
 			combine(ctx, x, 1, []float64{gamma * (next - sigma), (1 - gamma) * (next - sigma)}, slopes)
 		}

@@ -27,21 +27,21 @@ func (s Heun) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas 
 		reached(ctx, sigmas, i, x)
 		next := sigmas[i+1]
 		sigma := s.Churn.lift(ctx, x, fresh, sigmas[i], steps, noise)
-		denoised, err := denoise(ctx, x, sigma)
+		est, err := denoise(ctx, x, sigma)
 		if err != nil {
 			return stepError(i, sigma, err)
 		}
 		if next == 0 { // the slope is undefined at zero: take the Euler step
-			eulerStep(ctx, x, x, denoised, sigma, next)
+			eulerStep(ctx, x, x, est.Denoised, sigma, next)
 			continue
 		}
 
-		slope(ctx, d, x, denoised, sigma)
-		eulerStep(ctx, ahead, x, denoised, sigma, next)
-		if denoised, err = denoise(ctx, ahead, next); err != nil {
+		slope(ctx, d, x, est.Denoised, sigma)
+		eulerStep(ctx, ahead, x, est.Denoised, sigma, next)
+		if est, err = denoise(ctx, ahead, next); err != nil {
 			return stepError(i, next, err)
 		}
-		slope(ctx, dAhead, ahead, denoised, next)
+		slope(ctx, dAhead, ahead, est.Denoised, next)
 		mix(ctx, d, 0.5, d, 0.5, dAhead) // trapezoidal rule
 		addScaled(ctx, x, x, next-sigma, d)
 	}

@@ -32,20 +32,20 @@ func (s HeunPP2) Sample(ctx context.Context, denoise Denoiser, x []float32, sigm
 		reached(ctx, sigmas, i, x)
 		next := sigmas[i+1]
 		sigma := s.Churn.lift(ctx, x, fresh, sigmas[i], steps, noise)
-		denoised, err := denoise(ctx, x, sigma)
+		est, err := denoise(ctx, x, sigma)
 		if err != nil {
 			return stepError(i, sigma, err)
 		}
 		if next == last {
-			eulerStep(ctx, x, x, denoised, sigma, next)
+			eulerStep(ctx, x, x, est.Denoised, sigma, next)
 			continue
 		}
-		slope(ctx, slopes[0], x, denoised, sigma)
-		eulerStep(ctx, ahead, x, denoised, sigma, next)
-		if denoised, err = denoise(ctx, ahead, next); err != nil {
+		slope(ctx, slopes[0], x, est.Denoised, sigma)
+		eulerStep(ctx, ahead, x, est.Denoised, sigma, next)
+		if est, err = denoise(ctx, ahead, next); err != nil {
 			return stepError(i, next, err)
 		}
-		slope(ctx, slopes[1], ahead, denoised, next)
+		slope(ctx, slopes[1], ahead, est.Denoised, next)
 
 		after, dt := sigmas[i+2], next-sigma
 		if after == last {
@@ -53,11 +53,11 @@ func (s HeunPP2) Sample(ctx context.Context, denoise Denoiser, x []float32, sigm
 			combine(ctx, x, 1, []float64{(1 - w2) * dt, w2 * dt}, slopes)
 			continue
 		}
-		eulerStep(ctx, ahead, ahead, denoised, next, after)
-		if denoised, err = denoise(ctx, ahead, after); err != nil {
+		eulerStep(ctx, ahead, ahead, est.Denoised, next, after)
+		if est, err = denoise(ctx, ahead, after); err != nil {
 			return stepError(i, after, err)
 		}
-		slope(ctx, slopes[2], ahead, denoised, after)
+		slope(ctx, slopes[2], ahead, est.Denoised, after)
 		w2, w3 := next/(3*sigmas[0]), after/(3*sigmas[0])
 		combine(ctx, x, 1, []float64{(1 - w2 - w3) * dt, w2 * dt, w3 * dt}, slopes)
 	}

@@ -43,18 +43,18 @@ func (s IPNDM) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas
 	for i := range len(sigmas) - 1 {
 		reached(ctx, sigmas, i, x)
 		sigma, next := sigmas[i], sigmas[i+1]
-		denoised, err := denoise(ctx, x, sigma)
+		est, err := denoise(ctx, x, sigma)
 		if err != nil {
 			return stepError(i, sigma, err)
 		}
-		slope(ctx, slopes.push(), x, denoised, sigma)
+		slope(ctx, slopes.push(), x, est.Denoised, sigma)
 		known := min(i+1, s.Order)
 		switch {
 		case next == 0:
-			copy(x, denoised)
+			copy(x, est.Denoised)
 		case next == sigma:
 		case known == 1:
-			eulerStep(ctx, x, x, denoised, sigma, next)
+			eulerStep(ctx, x, x, est.Denoised, sigma, next)
 		case s.Variable:
 			c := ipndmCoefficients(sigmas, i, known)
 			for k := range c {

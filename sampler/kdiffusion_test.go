@@ -70,14 +70,14 @@ func (c kCase) sampler() sampler.Sampler {
 }
 
 // kDenoiser is the denoiser of the reference's runs.
-func kDenoiser(_ context.Context, x []float32, sigma float64) ([]float32, error) {
+func kDenoiser(_ context.Context, x []float32, sigma float64) (sampler.Estimate, error) {
 	const a, b, c = 0.7, 0.15, 0.2
 	denoised := make([]float32, len(x))
 	for i, v := range x {
 		v := float64(v)
 		denoised[i] = float32(v*(a/(1+sigma*sigma)) + b*math.Sin(v/(1+sigma)) + c*math.Cos(sigma))
 	}
-	return denoised, nil
+	return sampler.Estimate{Denoised: denoised}, nil
 }
 
 // All of k-diffusion's samplers, with the noise that it drew.
@@ -100,7 +100,7 @@ func TestKDiffusion(t *testing.T) {
 				sigmas = logLevels(14.6, 0.03, max(c.Kwargs.N, 1))
 			}
 			calls := 0
-			denoise := func(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
+			denoise := func(ctx context.Context, x []float32, sigma float64) (sampler.Estimate, error) {
 				calls++
 				return kDenoiser(ctx, x, sigma)
 			}

@@ -39,7 +39,7 @@ func (s LCM) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas [
 	for i := range len(sigmas) - 1 {
 		reached(ctx, sigmas, i, x)
 		sigma, next := sigmas[i], sigmas[i+1]
-		denoised, err := denoise(ctx, x, sigma)
+		est, err := denoise(ctx, x, sigma)
 		if err != nil {
 			return stepError(i, sigma, err)
 		}
@@ -49,7 +49,7 @@ func (s LCM) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas [
 			t := s.Timesteps[i] * s.Scaling
 			skip, out = data*data/(t*t+data*data), t/math.Sqrt(t*t+data*data)
 		}
-		mix(ctx, x, skip/math.Sqrt(1+sigma*sigma), x, out, denoised) // the condition is on x at unit variance
+		mix(ctx, x, skip/math.Sqrt(1+sigma*sigma), x, out, est.Denoised) // the condition is on x at unit variance
 		if next > 0 {
 			noise(fresh)
 			addScaled(ctx, x, x, next, fresh)

@@ -30,30 +30,24 @@ func Limited(denoise Denoiser, limit Limit) Denoiser {
 	if !limit.on() {
 		return denoise
 	}
-	var bounded, uncond []float32
-	return func(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
+	var denoised, uncond []float32
+	return func(ctx context.Context, x []float32, sigma float64) (Estimate, error) {
 		if err := limit.check("limit", len(x)); err != nil {
-			return nil, err
+			return Estimate{}, err
 		}
 		if denoise == nil || ctx == nil {
-			return nil, errors.New("sampler: limit: have no Denoiser, or a nil context")
+			return Estimate{}, errors.New("sampler: limit: have no Denoiser, or a nil context")
 		}
-		denoised, err := denoise(ctx, x, sigma)
+		est, err := denoise(ctx, x, sigma)
 		if err != nil {
-			return nil, err
+			return Estimate{}, err
 		}
-		if len(bounded) != len(denoised) {
-			bounded = make([]float32, len(denoised))
+		denoised = limit.bounded(ctx, denoised, est.Denoised)
+		if est.Uncond != nil {
+			uncond = limit.bounded(ctx, uncond, est.Uncond)
+			return Estimate{denoised, uncond}, ctx.Err()
 		}
-		limit.apply(ctx, bounded, denoised)
-		if u := UncondFrom(ctx); u != nil && u.denoised != nil {
-			if len(uncond) != len(u.denoised) {
-				uncond = make([]float32, len(u.denoised))
-			}
-			limit.apply(ctx, uncond, u.denoised)
-			u.Set(uncond)
-		}
-		return bounded, ctx.Err()
+		return Estimate{Denoised: denoised}, ctx.Err()
 	}
 }
 
@@ -85,6 +79,15 @@ func (l Limit) check(name string, n int) error {
 		return fmt.Errorf("sampler: %s: have %d values, want them to divide into a batch of %d", name, n, l.Batch)
 	}
 	return nil
+}
+
+// bounded returns the bounded denoised, in dst if that has its length.
+func (l Limit) bounded(ctx context.Context, dst, denoised []float32) []float32 {
+	if len(dst) != len(denoised) {
+		dst = make([]float32, len(denoised))
+	}
+	l.apply(ctx, dst, denoised)
+	return dst
 }
 
 // apply writes the bounded denoised to dst. It leaves off when ctx is done.

@@ -34,11 +34,11 @@ func (s LMS) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas [
 	slopes := newHistory(s.Order, len(x))
 	for i := range len(sigmas) - 1 {
 		reached(ctx, sigmas, i, x)
-		denoised, err := denoise(ctx, x, sigmas[i])
+		est, err := denoise(ctx, x, sigmas[i])
 		if err != nil {
 			return stepError(i, sigmas[i], err)
 		}
-		slope(ctx, slopes.push(), x, denoised, sigmas[i])
+		slope(ctx, slopes.push(), x, est.Denoised, sigmas[i])
 		if sigmas[i+1] == sigmas[i] {
 			continue
 		}

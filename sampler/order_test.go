@@ -25,19 +25,16 @@ func indices(n int) iter.Seq[int] {
 
 // gaussian is the ideal denoiser for data drawn from N(0, 1). To a sampler of CFG++
 // it gives half of the estimate as the unconditional one.
-func gaussian(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
+func gaussian(_ context.Context, x []float32, sigma float64) (sampler.Estimate, error) {
 	denoised := make([]float32, len(x))
 	for i, v := range x {
 		denoised[i] = float32(float64(v) / (1 + sigma*sigma))
 	}
-	if u := sampler.UncondFrom(ctx); u != nil {
-		unguided := make([]float32, len(x))
-		for i, v := range denoised {
-			unguided[i] = v / 2
-		}
-		u.Set(unguided)
+	unguided := make([]float32, len(x))
+	for i, v := range denoised {
+		unguided[i] = v / 2
 	}
-	return denoised, nil
+	return sampler.Estimate{Denoised: denoised, Uncond: unguided}, nil
 }
 
 // logLevels are steps+1 levels evenly spaced in log σ.
@@ -166,10 +163,10 @@ func TestSEEDS3Order(t *testing.T) {
 // along the path. Without guidance that ODE has a closed solution on Gaussian data,
 // x ∝ (1 + σ²)/√(1 + 0.9·σ²), to which it converges with order one.
 func TestCFGPlusPlusAdamsOrder(t *testing.T) {
-	unguided := func(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
-		denoised, err := gaussian(context.Background(), x, sigma)
-		sampler.UncondFrom(ctx).Set(denoised)
-		return denoised, err
+	unguided := func(ctx context.Context, x []float32, sigma float64) (sampler.Estimate, error) {
+		est, err := gaussian(ctx, x, sigma)
+		est.Uncond = est.Denoised
+		return est, err
 	}
 	var errors [2]float64
 	for i, steps := range []int{48, 96} {
@@ -264,12 +261,12 @@ func TestStochasticMoments(t *testing.T) {
 // from N(0, 1). Any few steps of LCM then give the data's distribution.
 func TestLCMMoments(t *testing.T) {
 	const n = 20_000
-	consistency := func(_ context.Context, x []float32, sigma float64) ([]float32, error) {
+	consistency := func(_ context.Context, x []float32, sigma float64) (sampler.Estimate, error) {
 		y := make([]float32, len(x))
 		for i, v := range x {
 			y[i] = v / float32(math.Sqrt(1+sigma*sigma))
 		}
-		return y, nil
+		return sampler.Estimate{Denoised: y}, nil
 	}
 	noise := sampler.NewTorch(1).Normal
 	x := make([]float32, n)
@@ -336,13 +333,13 @@ func TestDPMSolverInverseReference(t *testing.T) {
 	for i := range x {
 		x[i] /= float32(unit(sigmas[0]))
 	}
-	model := func(_ context.Context, x []float32, sigma float64) ([]float32, error) {
+	model := func(_ context.Context, x []float32, sigma float64) (sampler.Estimate, error) {
 		denoised := make([]float32, len(x))
 		for i, v := range x {
 			input := float64(v) * unit(sigma)
 			denoised[i] = float32(float64(v) - sigma*(input*0.3*math.Cos(math.Log(sigma))+0.1*math.Sin(input)))
 		}
-		return denoised, nil
+		return sampler.Estimate{Denoised: denoised}, nil
 	}
 	require.NoError(t, sampler.DPMSolver{Inverse: true, LowerOrderFinal: true}.Sample(context.Background(), model, x, sigmas, nil))
 	for i := range x {
@@ -354,7 +351,7 @@ func TestDPMSolverInverseReference(t *testing.T) {
 // the reference: 7 levels by jumps of 3, at each of which it goes back once.
 func TestRePaintJumps(t *testing.T) {
 	var seen []float64
-	denoise := func(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
+	denoise := func(ctx context.Context, x []float32, sigma float64) (sampler.Estimate, error) {
 		seen = append(seen, sigma)
 		return gaussian(ctx, x, sigma)
 	}

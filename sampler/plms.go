@@ -52,12 +52,12 @@ func (s PLMS) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas 
 		sigma := sigmas[i]
 		relabel(ctx, x, at, sigma)
 		reachedOf(ctx, sigmas, max(i-1, 0), max(len(sigmas)-2, 1), x, sigma)
-		denoised, err := denoise(ctx, x, sigma)
+		est, err := denoise(ctx, x, sigma)
 		if err != nil {
 			return stepError(i, sigma, err)
 		}
 		from, to := plan.hop(i)
-		modelOutput(ctx, output, x, denoised, sigma, s.VPrediction)
+		modelOutput(ctx, output, x, est.Denoised, sigma, s.VPrediction)
 		if i == 1 { // the first step again, with the mean of its two ends
 			mix(ctx, output, 0.5, output, 0.5, outputs[0])
 			copy(x, start)

@@ -39,12 +39,12 @@ func (s PNDM) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas 
 			step := min(i/4, 3) + max(i-rungeKuttaCalls, 0)
 			reachedOf(ctx, sigmas, step, len(sigmas)-1-rungeKuttaCalls+3, x, sigma)
 		}
-		denoised, err := denoise(ctx, x, sigma)
+		est, err := denoise(ctx, x, sigma)
 		if err != nil {
 			return stepError(i, sigma, err)
 		}
 		from, to := plan.hop(i)
-		modelOutput(ctx, output, x, denoised, sigma, s.VPrediction)
+		modelOutput(ctx, output, x, est.Denoised, sigma, s.VPrediction)
 		if i >= rungeKuttaCalls {
 			copy(outputs.push(), output)
 			known = min(known+1, 4)

@@ -63,12 +63,12 @@ func (s RePaint) Sample(ctx context.Context, denoise Denoiser, x []float32, sigm
 	}
 	for i := 0; i < steps; {
 		reached(ctx, sigmas, i, x)
-		denoised, err := denoise(ctx, x, sigmas[i])
+		est, err := denoise(ctx, x, sigmas[i])
 		if err != nil {
 			return stepError(i, sigmas[i], err)
 		}
 		down, up := ancestralStep(sigmas[i], sigmas[i+1], s.Eta)
-		eulerStep(ctx, x, x, denoised, sigmas[i], down)
+		eulerStep(ctx, x, x, est.Denoised, sigmas[i], down)
 		if up > 0 {
 			noise(fresh)
 			addScaled(ctx, x, x, up, fresh)

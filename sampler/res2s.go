@@ -31,26 +31,26 @@ func (s Res2S) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas
 	for i := range len(sigmas) - 1 {
 		reached(ctx, sigmas, i, x)
 		sigma := sigmas[i]
-		denoised, err := denoise(ctx, x, sigma)
+		est, err := denoise(ctx, x, sigma)
 		if err != nil {
 			return stepError(i, sigma, err)
 		}
 		down, up := ancestralStep(sigma, sigmas[i+1], s.Eta)
 		switch down {
 		case 0:
-			copy(x, denoised)
+			copy(x, est.Denoised)
 			continue
 		case sigma:
 			continue
 		}
-		copy(estimates[0], denoised)
+		copy(estimates[0], est.Denoised)
 		h := math.Log(sigma / down)
 		middle := sigma * math.Exp(-c2*h)
-		eulerStep(ctx, stage, x, denoised, sigma, middle)
-		if denoised, err = denoise(ctx, stage, middle); err != nil {
+		eulerStep(ctx, stage, x, est.Denoised, sigma, middle)
+		if est, err = denoise(ctx, stage, middle); err != nil {
 			return stepError(i, middle, err)
 		}
-		copy(estimates[1], denoised)
+		copy(estimates[1], est.Denoised)
 		b2 := phi2(h) / c2
 		combine(ctx, x, math.Exp(-h), []float64{-math.Expm1(-h) - b2, b2}, estimates)
 		if up > 0 {

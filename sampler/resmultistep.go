@@ -17,7 +17,7 @@ type ResMultistep struct {
 
 	// CFGPlusPlus steps along the unconditional estimate, and combines
 	// unconditional estimates only, but for the first step and one to zero, as
-	// ComfyUI does; see [Uncond].
+	// ComfyUI does; see [NeedsUncond].
 	CFGPlusPlus bool
 }
 
@@ -33,22 +33,22 @@ func (s ResMultistep) Sample(ctx context.Context, denoise Denoiser, x []float32,
 	if err := checkEta("res_multistep", s.Eta, noise); err != nil {
 		return err
 	}
-	denoise, plus := withCFGPlusPlus(denoise, s.CFGPlusPlus)
+	denoise = withUncond(denoise, s.CFGPlusPlus)
 	estimates := newHistory(2, len(x))
 	fresh := make([]float32, len(x))
 	lastDown := 0.0
 	for i := range len(sigmas) - 1 {
 		reached(ctx, sigmas, i, x)
 		sigma, next := sigmas[i], sigmas[i+1]
-		denoised, err := denoise(ctx, x, sigma)
+		est, err := denoise(ctx, x, sigma)
 		if err != nil {
 			return stepError(i, sigma, err)
 		}
-		copy(estimates.push(), plus.or(denoised))
-		plus.shift(ctx, x, denoised)
+		copy(estimates.push(), est.Uncond)
+		shift(ctx, x, est)
 		down, up := ancestralStep(sigma, next, s.Eta)
 		if i == 0 || down == 0 || down == sigma {
-			eulerStep(ctx, x, x, denoised, sigma, down)
+			eulerStep(ctx, x, x, est.Denoised, sigma, down)
 		} else {
 			h := math.Log(sigma / down)
 			r := math.Log(sigmas[i-1]/lastDown) / h // the last step's deterministic part

@@ -60,20 +60,20 @@ func (s Restart) Sample(ctx context.Context, denoise Denoiser, x []float32, sigm
 			noise(fresh)
 			addScaled(ctx, x, x, math.Sqrt((sigma-last)*(sigma+last))*orOne(s.SNoise), fresh)
 		}
-		denoised, err := denoise(ctx, x, sigma)
+		est, err := denoise(ctx, x, sigma)
 		if err != nil {
 			return stepError(i, sigma, err)
 		}
 		if next == 0 {
-			eulerStep(ctx, x, x, denoised, sigma, next)
+			eulerStep(ctx, x, x, est.Denoised, sigma, next)
 			continue
 		}
-		slope(ctx, d, x, denoised, sigma)
-		eulerStep(ctx, ahead, x, denoised, sigma, next)
-		if denoised, err = denoise(ctx, ahead, next); err != nil {
+		slope(ctx, d, x, est.Denoised, sigma)
+		eulerStep(ctx, ahead, x, est.Denoised, sigma, next)
+		if est, err = denoise(ctx, ahead, next); err != nil {
 			return stepError(i, next, err)
 		}
-		slope(ctx, ahead, ahead, denoised, next)
+		slope(ctx, ahead, ahead, est.Denoised, next)
 		mix(ctx, d, 0.5, d, 0.5, ahead)
 		addScaled(ctx, x, x, next-sigma, d)
 	}

@@ -56,9 +56,8 @@ type Run struct {
 
 // call is what one model call did.
 type call struct {
-	denoised []float32
-	x        []float32 // the state, if the Denoiser changed it; else nil
-	uncond   []float32 // the unconditional estimate, if there was one; else nil
+	est Estimate
+	x   []float32 // the state, if the Denoiser changed it; else nil
 }
 
 // Step is the state of a run after a step: when all the model calls of the step are
@@ -104,7 +103,7 @@ func (r *Run) run(ctx context.Context, yield func(Step, error) bool) error {
 	}
 	x := slices.Clone(r.X)
 	sigmas := slices.Clone(r.Sigmas)
-	w := &watch{Run: r, x: x, yield: yield, noise: runNoise{n: len(x)}}
+	w := &watch{Run: r, x: x, uncond: NeedsUncond(r.Sampler), yield: yield, noise: runNoise{n: len(x)}}
 	w.steps = follower{sigmas: sigmas, size: len(x), total: len(sigmas) - 1, yield: w.report}
 	err := w.sample(ctx, x)
 	if w.left {
@@ -124,6 +123,7 @@ type watch struct {
 	yield    func(Step, error) bool
 	x        []float32 // the state that the sampler got
 	own      bool      // its first call was with that
+	uncond   bool      // it needs unconditional estimates; else it gets none
 	steps    follower
 	done     int // calls of this Steps
 	denoised []float32
@@ -150,62 +150,66 @@ func (w *watch) sample(ctx context.Context, x []float32) error {
 	return w.noise.failed()
 }
 
-func (w *watch) denoise(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
+func (w *watch) denoise(ctx context.Context, x []float32, sigma float64) (Estimate, error) {
 	if w.left { // a sampler that goes on after an error
-		return nil, errLeft
+		return Estimate{}, errLeft
 	}
 	if err := w.noise.failed(); err != nil {
-		return nil, err
+		return Estimate{}, err
 	}
 	state := len(x) > 0 && &x[0] == &w.x[0]
 	if w.done == 0 {
 		w.own = state
 	} else if w.steps.called(x, sigma, state || !w.own); w.left {
-		return nil, errLeft
+		return Estimate{}, errLeft
 	}
 	w.done++
-	uncond := UncondFrom(ctx)
+	est, err := w.estimate(ctx, x, sigma)
+	if err == nil {
+		w.denoised = est.Denoised
+	}
+	return est, err
+}
+
+// estimate is that of the record, or else of the model.
+func (w *watch) estimate(ctx context.Context, x []float32, sigma float64) (Estimate, error) {
 	if w.done <= len(w.calls) {
 		c := w.calls[w.done-1]
 		if c.x != nil {
 			copy(x, c.x)
 		}
-		if uncond != nil && c.uncond != nil {
-			uncond.Set(c.uncond)
-		}
-		w.denoised = c.denoised
-		return c.denoised, nil
+		return c.est, nil
 	}
 	if w.Denoise == nil {
-		return nil, errors.New("sampler: run: have no Denoiser")
+		return Estimate{}, errors.New("sampler: run: have no Denoiser")
+	}
+	var before []float32
+	if !w.Forget {
+		before = slices.Clone(x)
+	}
+	est, err := w.Denoise(ctx, x, sigma)
+	if !w.uncond {
+		est.Uncond = nil
 	}
 	if w.Forget {
-		var err error
-		w.denoised, err = w.Denoise(ctx, x, sigma)
-		return w.denoised, err
+		return est, err
 	}
-	before := slices.Clone(x)
-	denoised, err := w.Denoise(ctx, x, sigma)
 	if err == nil {
 		err = ctx.Err()
 	}
 	if err != nil {
-		return nil, err
+		return Estimate{}, err
 	}
-	c := call{denoised: slices.Clone(denoised)}
+	c := call{est: Estimate{slices.Clone(est.Denoised), slices.Clone(est.Uncond)}}
 	if !slices.Equal(before, x) {
 		c.x = slices.Clone(x)
 	}
-	if uncond != nil {
-		c.uncond = slices.Clone(uncond.denoised)
-	}
 	w.calls = append(w.calls, c)
-	w.size += 4 * int64(len(c.denoised)+len(c.x)+len(c.uncond))
+	w.size += 4 * int64(len(c.est.Denoised)+len(c.x)+len(c.est.Uncond))
 	if w.Limit > 0 && w.size > w.Limit {
 		w.calls, w.size, w.Forget = nil, 0, true
 	}
-	w.denoised = c.denoised
-	return c.denoised, nil
+	return c.est, nil
 }
 
 // report yields a step that is done, unless it was before.

@@ -27,21 +27,18 @@ func testRun(s sampler.Sampler, calls *int) *sampler.Run {
 	return &sampler.Run{
 		Sampler: s, X: x, Sigmas: sigmas,
 		Noise: func() sampler.Noise { return sampler.NewTorch(2).Normal },
-		Denoise: func(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
+		Denoise: func(_ context.Context, x []float32, sigma float64) (sampler.Estimate, error) {
 			*calls++
 			out := make([]float32, len(x))
 			x[0] = float32(sigma) / 2
 			for i, v := range x {
 				out[i] = v / float32(1+sigma*sigma) * float32(i+1)
 			}
-			if u := sampler.UncondFrom(ctx); u != nil {
-				unguided := make([]float32, len(x))
-				for i, v := range out {
-					unguided[i] = v / 2
-				}
-				u.Set(unguided)
+			unguided := make([]float32, len(x))
+			for i, v := range out {
+				unguided[i] = v / 2
 			}
-			return out, nil
+			return sampler.Estimate{Denoised: out, Uncond: unguided}, nil
 		},
 	}
 }
@@ -105,9 +102,9 @@ func TestRunErrors(t *testing.T) {
 	r := testRun(sampler.Euler{}, &calls)
 	denoise := r.Denoise
 	broken := errors.New("broken")
-	r.Denoise = func(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
+	r.Denoise = func(ctx context.Context, x []float32, sigma float64) (sampler.Estimate, error) {
 		if calls == 2 {
-			return nil, broken
+			return sampler.Estimate{}, broken
 		}
 		return denoise(ctx, x, sigma)
 	}

@@ -12,10 +12,19 @@ import (
 // Any shape will do, as samplers treat x as a flat list.
 //
 // x is the sampler's own state; a Denoiser such as inpainting may replace parts
-// of it before it denoises, and the sampler goes on from there. The slice that
-// it returns has x's length and is the Denoiser's again at its next call: a
-// sampler copies what it keeps and writes nothing into it.
-type Denoiser func(ctx context.Context, x []float32, sigma float64) (denoised []float32, err error)
+// of it before it denoises, and the sampler goes on from there.
+type Denoiser func(ctx context.Context, x []float32, sigma float64) (Estimate, error)
+
+// Estimate is what a Denoiser makes of x. Its slices have x's length and are the
+// Denoiser's again at its next call: a sampler copies what it keeps and writes nothing
+// into them. A Denoiser that wraps another and changes one may change the other too.
+type Estimate struct {
+	Denoised []float32 // D(x; σ), the clean latents
+
+	// Uncond is what the clean latents would be without the prompt. It is nil unless
+	// the sampler needs it (see [NeedsUncond]).
+	Uncond []float32
+}
 
 // Noise fills dst, which has the state's length, with fresh standard normal
 // numbers.
@@ -102,24 +111,24 @@ func checked(ctx context.Context, name string, denoise Denoiser, x []float32) (D
 	if i := notFinite(x); i >= 0 {
 		return nil, fmt.Errorf("sampler: %s: x[%d] is %g at the start, want a finite number", name, i, x[i])
 	}
-	return func(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
+	return func(ctx context.Context, x []float32, sigma float64) (Estimate, error) {
 		if ctx == nil {
-			return nil, errors.New("have a nil context")
+			return Estimate{}, errors.New("have a nil context")
 		}
 		if err := ctx.Err(); err != nil {
-			return nil, err
+			return Estimate{}, err
 		}
-		denoised, err := denoise(ctx, x, sigma)
+		est, err := denoise(ctx, x, sigma)
 		if err != nil {
-			return nil, err
+			return Estimate{}, err
 		}
-		if len(denoised) != len(x) {
-			return nil, fmt.Errorf("the denoiser returned %d values, want %d", len(denoised), len(x))
+		if len(est.Denoised) != len(x) {
+			return Estimate{}, fmt.Errorf("the denoiser returned %d values, want %d", len(est.Denoised), len(x))
 		}
-		if i := notFinite(denoised); i >= 0 {
-			return nil, fmt.Errorf("the denoiser returned %g at index %d, want finite numbers", denoised[i], i)
+		if i := notFinite(est.Denoised); i >= 0 {
+			return Estimate{}, fmt.Errorf("the denoiser returned %g at index %d, want finite numbers", est.Denoised[i], i)
 		}
-		return denoised, nil
+		return est, nil
 	}, nil
 }
 

@@ -141,9 +141,9 @@ func TestStops(t *testing.T) {
 		for what, tt := range tests {
 			t.Run(name+"/"+what, func(t *testing.T) {
 				calls := 0
-				denoise := func(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
+				denoise := func(ctx context.Context, x []float32, sigma float64) (sampler.Estimate, error) {
 					if calls++; calls == 4 {
-						return tt.denoised, tt.err
+						return sampler.Estimate{Denoised: tt.denoised}, tt.err
 					}
 					return gaussian(ctx, x, sigma)
 				}
@@ -158,7 +158,7 @@ func TestStops(t *testing.T) {
 		t.Run(name+"/cancelled", func(t *testing.T) {
 			ctx, cancel := context.WithCancel(context.Background())
 			calls := 0
-			denoise := func(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
+			denoise := func(ctx context.Context, x []float32, sigma float64) (sampler.Estimate, error) {
 				if calls++; calls == 2 {
 					cancel()
 				}
@@ -193,18 +193,19 @@ func TestConcurrentRuns(t *testing.T) {
 	wait.Wait()
 }
 
-// A sampler leaves the Denoiser's slice alone and does not keep it.
+// A sampler leaves the Denoiser's slices alone and does not keep them.
 func TestDenoisedIsBorrowed(t *testing.T) {
 	for name, s := range all(t) {
 		t.Run(name, func(t *testing.T) {
-			shared := make([]float32, 16)
-			var last []float32
-			borrow := func(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
-				if last != nil {
+			shared := sampler.Estimate{Denoised: make([]float32, 16), Uncond: make([]float32, 16)}
+			var last sampler.Estimate
+			borrow := func(ctx context.Context, x []float32, sigma float64) (sampler.Estimate, error) {
+				if last.Denoised != nil {
 					assert.Equal(t, last, shared, "the sampler wrote into the estimate")
 				}
 				fresh, err := gaussian(ctx, x, sigma)
-				copy(shared, fresh)
+				copy(shared.Denoised, fresh.Denoised)
+				copy(shared.Uncond, fresh.Uncond)
 				last = fresh
 				return shared, err
 			}
@@ -316,7 +317,9 @@ func TestNamed(t *testing.T) {
 	s, err = sampler.Named("euler", config("DDIMScheduler", `, "clip_sample_range": 0.01`))
 	require.NoError(t, err)
 	x := []float32{5}
-	one := func(context.Context, []float32, float64) ([]float32, error) { return []float32{1}, nil }
+	one := func(context.Context, []float32, float64) (sampler.Estimate, error) {
+		return sampler.Estimate{Denoised: []float32{1}}, nil
+	}
 	require.NoError(t, s.Sample(context.Background(), one, x, []float64{5, 0}, nil))
 	assert.Equal(t, []float32{0.01}, x)
 
@@ -357,14 +360,14 @@ func TestChurnOfConfigs(t *testing.T) {
 			x[0] = float32(s.InitNoiseSigma)
 		}
 		var states []float64
-		quarter := func(_ context.Context, x []float32, sigma float64) ([]float32, error) {
+		quarter := func(_ context.Context, x []float32, sigma float64) (sampler.Estimate, error) {
 			states = append(states, float64(x[0]))
 			output := float64(x[0]) / math.Sqrt(1+sigma*sigma) / 4
 			if data := s.SigmaData; data > 0 {
 				norm := math.Sqrt(sigma*sigma + data*data)
-				return []float32{float32(data*data/(norm*norm)*float64(x[0]) + sigma*data/norm*float64(x[0])/norm/4)}, nil
+				return sampler.Estimate{Denoised: []float32{float32(data*data/(norm*norm)*float64(x[0]) + sigma*data/norm*float64(x[0])/norm/4)}}, nil
 			}
-			return []float32{float32(float64(x[0]) - sigma*output)}, nil
+			return sampler.Estimate{Denoised: []float32{float32(float64(x[0]) - sigma*output)}}, nil
 		}
 		require.NoError(t, run.Sample(t.Context(), quarter, x, s.Sigmas, func(dst []float32) { dst[0] = 0.5 }))
 		states = append(states[1:], float64(x[0]))
@@ -420,15 +423,17 @@ func TestParseLabel(t *testing.T) {
 // Dynamic thresholding looks at each latent of the batch alone.
 func TestLimit(t *testing.T) {
 	x := []float32{1, -2, 3, 10, 0.1, 0.2, 0.3, 0.4}
-	same := func(_ context.Context, x []float32, _ float64) ([]float32, error) { return x, nil }
+	same := func(_ context.Context, x []float32, _ float64) (sampler.Estimate, error) {
+		return sampler.Estimate{Denoised: x}, nil
+	}
 	denoise := sampler.Limited(same, sampler.Limit{Quantile: 0.5, MaxValue: 4, Batch: 2})
 	have, err := denoise(context.Background(), x, 1)
 	require.NoError(t, err)
 	// the first latent's median is 2.5; the second's is below 1, which leaves it
-	assert.InDeltaSlice(t, []float32{0.4, -0.8, 1, 1, 0.1, 0.2, 0.3, 0.4}, have, 1e-6)
+	assert.InDeltaSlice(t, []float32{0.4, -0.8, 1, 1, 0.1, 0.2, 0.3, 0.4}, have.Denoised, 1e-6)
 
 	denoise = sampler.Limited(same, sampler.Limit{Clip: 2})
 	have, err = denoise(context.Background(), x, 1)
 	require.NoError(t, err)
-	assert.Equal(t, []float32{1, -2, 2, 2, 0.1, 0.2, 0.3, 0.4}, have)
+	assert.Equal(t, []float32{1, -2, 2, 2, 0.1, 0.2, 0.3, 0.4}, have.Denoised)
 }

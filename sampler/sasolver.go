@@ -118,11 +118,11 @@ func (s SASolver) Sample(ctx context.Context, denoise Denoiser, x []float32, sig
 	for i := range steps {
 		reached(ctx, sigmas, i, x)
 		sigma, next := sigmas[i], sigmas[i+1]
-		denoised, err := denoise(ctx, x, sigma)
+		est, err := denoise(ctx, x, sigma)
 		if err != nil {
 			return stepError(i, sigma, err)
 		}
-		s.estimate(ctx, estimates.push(), x, denoised, sigma)
+		s.estimate(ctx, estimates.push(), x, est.Denoised, sigma)
 		predictor, corrector := s.orders(i, steps, sigmas[steps] == 0)
 
 		if i > 0 { // correct: the last step again, now with the estimate at its end
@@ -131,14 +131,14 @@ func (s SASolver) Sample(ctx context.Context, denoise Denoiser, x []float32, sig
 			combine(ctx, x, cx, c, estimates)
 			addScaled(ctx, x, x, up, fresh)
 			if s.PECE {
-				if denoised, err = denoise(ctx, x, sigma); err != nil {
+				if est, err = denoise(ctx, x, sigma); err != nil {
 					return stepError(i, sigma, err)
 				}
-				s.estimate(ctx, estimates[0], x, denoised, sigma)
+				s.estimate(ctx, estimates[0], x, est.Denoised, sigma)
 			}
 		}
 		if next == 0 {
-			copy(x, denoised)
+			copy(x, est.Denoised)
 			continue
 		}
 		if next == sigma {

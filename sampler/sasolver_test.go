@@ -15,8 +15,8 @@ import (
 // and what the corrector does to it is known: it uses the estimate at the end.
 func TestSASolverFirstOrder(t *testing.T) {
 	sigmas := []float64{5, 2, 1}
-	model := func(_ context.Context, x []float32, sigma float64) ([]float32, error) {
-		return []float32{x[0] / float32(1+sigma*sigma)}, nil
+	model := func(_ context.Context, x []float32, sigma float64) (sampler.Estimate, error) {
+		return sampler.Estimate{Denoised: []float32{x[0] / float32(1+sigma*sigma)}}, nil
 	}
 	noise := func(dst []float32) { dst[0] = 0.7 }
 	step := func(x, denoised, from, to float64) float64 {
@@ -59,14 +59,14 @@ func TestTau(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			calls, want := 0, 3.0
-			zero := func(_ context.Context, x []float32, _ float64) ([]float32, error) {
+			zero := func(_ context.Context, x []float32, _ float64) (sampler.Estimate, error) {
 				if calls > 0 {
 					r, tau := sigmas[calls]/sigmas[calls-1], tt.want[calls-1]
 					want = want*math.Pow(r, 1+tau*tau) + sigmas[calls]*math.Sqrt(1-math.Pow(r, 2*tau*tau))
 				}
 				assert.InEpsilon(t, want, x[0], 1e-5, "before call %d", calls)
 				calls++
-				return []float32{0}, nil
+				return sampler.Estimate{Denoised: []float32{0}}, nil
 			}
 			x := []float32{3}
 			drawn := 0

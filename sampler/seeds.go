@@ -39,29 +39,29 @@ func (s SEEDS2) Sample(ctx context.Context, denoise Denoiser, x []float32, sigma
 	for i := range len(sigmas) - 1 {
 		reached(ctx, sigmas, i, x)
 		sigma, next := sigmas[i], sigmas[i+1]
-		denoised, err := denoise(ctx, x, sigma)
+		est, err := denoise(ctx, x, sigma)
 		if err != nil {
 			return stepError(i, sigma, err)
 		}
 		switch next {
 		case 0:
-			copy(x, denoised)
+			copy(x, est.Denoised)
 			continue
 		case sigma:
 			continue
 		}
-		copy(estimates[0], denoised)
+		copy(estimates[0], est.Denoised)
 		h := math.Log(sigma / next)
 		hEta := h * (1 + eta)
 		path.begin(h)
 
 		middle := sigma * math.Exp(-s.R*h)
-		mix(ctx, stage, math.Exp(-s.R*hEta), x, -math.Expm1(-s.R*hEta), denoised)
+		mix(ctx, stage, math.Exp(-s.R*hEta), x, -math.Expm1(-s.R*hEta), est.Denoised)
 		path.add(ctx, stage, s.R, middle)
-		if denoised, err = denoise(ctx, stage, middle); err != nil {
+		if est, err = denoise(ctx, stage, middle); err != nil {
 			return stepError(i, middle, err)
 		}
-		copy(estimates[1], denoised)
+		copy(estimates[1], est.Denoised)
 
 		c2 := -math.Expm1(-hEta) / (2 * s.R)
 		if s.Phi2 {
@@ -94,39 +94,39 @@ func (s SEEDS3) Sample(ctx context.Context, denoise Denoiser, x []float32, sigma
 	for i := range len(sigmas) - 1 {
 		reached(ctx, sigmas, i, x)
 		sigma, next := sigmas[i], sigmas[i+1]
-		denoised, err := denoise(ctx, x, sigma)
+		est, err := denoise(ctx, x, sigma)
 		if err != nil {
 			return stepError(i, sigma, err)
 		}
 		switch next {
 		case 0:
-			copy(x, denoised)
+			copy(x, est.Denoised)
 			continue
 		case sigma:
 			continue
 		}
-		copy(estimates[0], denoised)
+		copy(estimates[0], est.Denoised)
 		h := math.Log(sigma / next)
 		hEta := h * (1 + eta)
 		path.begin(h)
 
 		first := sigma * math.Exp(-r1*h)
-		mix(ctx, stage, math.Exp(-r1*hEta), x, -math.Expm1(-r1*hEta), denoised)
+		mix(ctx, stage, math.Exp(-r1*hEta), x, -math.Expm1(-r1*hEta), est.Denoised)
 		path.add(ctx, stage, r1, first)
-		if denoised, err = denoise(ctx, stage, first); err != nil {
+		if est, err = denoise(ctx, stage, first); err != nil {
 			return stepError(i, first, err)
 		}
-		copy(estimates[1], denoised)
+		copy(estimates[1], est.Denoised)
 
 		second := sigma * math.Exp(-r2*h)
 		a2 := r2 / r1 * phi2(r2*hEta)
 		copy(stage, x)
 		combine(ctx, stage, math.Exp(-r2*hEta), []float64{-math.Expm1(-r2*hEta) - a2, a2}, estimates)
 		path.add(ctx, stage, r2, second)
-		if denoised, err = denoise(ctx, stage, second); err != nil {
+		if est, err = denoise(ctx, stage, second); err != nil {
 			return stepError(i, second, err)
 		}
-		copy(estimates[2], denoised)
+		copy(estimates[2], est.Denoised)
 
 		b3 := phi2(hEta) / r2
 		combine(ctx, x, math.Exp(-hEta), []float64{-math.Expm1(-hEta) - b3, 0, b3}, estimates)

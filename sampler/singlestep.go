@@ -38,11 +38,11 @@ func (s *singleStep) eval(k int, x []float32, t float64) error {
 		return nil
 	}
 	sigma := math.Exp(-t)
-	denoised, err := s.denoise(s.ctx, x, sigma)
+	est, err := s.denoise(s.ctx, x, sigma)
 	if err != nil {
 		return stepError(s.index, sigma, err)
 	}
-	slope(s.ctx, s.slopes[k], x, denoised, sigma)
+	slope(s.ctx, s.slopes[k], x, est.Denoised, sigma)
 	s.known = k + 1
 	return nil
 }

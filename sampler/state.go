@@ -56,7 +56,7 @@ func (r *Run) Save() ([]byte, error) {
 	h := stateHeader{Version: stateVersion, Sampler: identity(r.Sampler), Sigmas: r.Sigmas, Size: len(r.X), Step: r.step, Facts: r.facts()}
 	for _, c := range r.calls {
 		h.Changed = append(h.Changed, c.x != nil)
-		h.Uncond = append(h.Uncond, c.uncond != nil)
+		h.Uncond = append(h.Uncond, c.est.Uncond != nil)
 	}
 	header, err := json.Marshal(h)
 	if err != nil {
@@ -66,9 +66,9 @@ func (r *Run) Save() ([]byte, error) {
 	out = append(out, header...)
 	out = appendFloats(out, r.X)
 	for _, c := range r.calls {
-		out = appendFloats(out, c.denoised)
+		out = appendFloats(out, c.est.Denoised)
 		out = appendFloats(out, c.x)
-		out = appendFloats(out, c.uncond)
+		out = appendFloats(out, c.est.Uncond)
 	}
 	sum := sha256.Sum256(out)
 	return append(out, sum[:]...), nil
@@ -160,12 +160,12 @@ func (r *Run) Restore(data []byte) error {
 	}
 	r.X, r.step, r.calls, r.size = take(), h.Step, nil, 4*int64(h.Size)*int64(arrays-1)
 	for i, changed := range h.Changed {
-		c := call{denoised: take()}
+		c := call{est: Estimate{Denoised: take()}}
 		if changed {
 			c.x = take()
 		}
 		if h.Uncond[i] {
-			c.uncond = take()
+			c.est.Uncond = take()
 		}
 		r.calls = append(r.calls, c)
 	}

@@ -85,21 +85,21 @@ func (twoStage) Sample(ctx context.Context, denoise sampler.Denoiser, x []float3
 	ahead := make([]float32, len(x))
 	for i := range len(sigmas) - 1 {
 		sigma, next := sigmas[i], sigmas[i+1]
-		denoised, err := denoise(ctx, x, sigma)
+		est, err := denoise(ctx, x, sigma)
 		if err != nil {
 			return err
 		}
 		d := make([]float32, len(x))
 		for j, v := range x {
-			d[j] = (v - denoised[j]) / float32(sigma)
+			d[j] = (v - est.Denoised[j]) / float32(sigma)
 			ahead[j] = v + float32(next-sigma)*d[j]
 		}
 		if next > 0 {
-			if denoised, err = denoise(ctx, ahead, next); err != nil {
+			if est, err = denoise(ctx, ahead, next); err != nil {
 				return err
 			}
 			for j, v := range ahead {
-				d[j] = (d[j] + (v-denoised[j])/float32(next)) / 2
+				d[j] = (d[j] + (v-est.Denoised[j])/float32(next)) / 2
 			}
 		}
 		for j := range x {
@@ -149,14 +149,14 @@ func TestCancelledAtTheEnd(t *testing.T) {
 	for name, s := range all(t) {
 		r := testRun(s, new(int))
 		var calls, last int
-		count := func(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
+		count := func(ctx context.Context, x []float32, sigma float64) (sampler.Estimate, error) {
 			calls++
 			return r.Denoise(ctx, x, sigma)
 		}
 		require.NoError(t, s.Sample(t.Context(), count, slices.Clone(r.X), r.Sigmas, r.Noise()), name)
 		last, calls = calls, 0
 		ctx, cancel := context.WithCancel(t.Context())
-		stop := func(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
+		stop := func(ctx context.Context, x []float32, sigma float64) (sampler.Estimate, error) {
 			if calls++; calls == last {
 				cancel()
 			}
@@ -193,14 +193,11 @@ func TestOptionsOutOfRange(t *testing.T) {
 				v.Set(reflect.ValueOf(value).Convert(v.Type()))
 				for _, levels := range [][]float64{sigmas, {10, 0}, many(25), many(41)} {
 					calls := 0
-					denoise := func(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
+					denoise := func(ctx context.Context, x []float32, sigma float64) (sampler.Estimate, error) {
 						if calls++; calls > 3000 {
-							return nil, fmt.Errorf("enough")
+							return sampler.Estimate{}, fmt.Errorf("enough")
 						}
-						if u := sampler.UncondFrom(ctx); u != nil {
-							u.Set(make([]float32, len(x)))
-						}
-						return make([]float32, len(x)), nil
+						return sampler.Estimate{Denoised: make([]float32, len(x)), Uncond: make([]float32, len(x))}, nil
 					}
 					assert.NotPanics(t, func() {
 						changed := whole.Interface().(sampler.Sampler)
@@ -232,12 +229,7 @@ func TestZeroValues(t *testing.T) {
 	}
 	(&sampler.Brownian{}).Noise(x, 2, 1)
 	assert.Nil(t, sampler.PerImage(nil))
-	var none context.Context
-	assert.Nil(t, sampler.UncondFrom(none))
 	_, err := sampler.Limited(nil, sampler.Limit{Clip: 1})(t.Context(), x, 1)
-	assert.ErrorContains(t, err, "no Denoiser")
-	denoise, _ := sampler.WithUncond(nil)
-	_, err = denoise(t.Context(), x, 1)
 	assert.ErrorContains(t, err, "no Denoiser")
 	assert.Nil(t, sampler.Bounded(nil, sampler.Solver{Clip: 1}))
 	for _, class := range []string{"DDPMScheduler", "DDIMScheduler", "PNDMScheduler", "LCMScheduler", "TCDScheduler", "DPMSolverSinglestepScheduler", "SASolverScheduler", "UniPCMultistepScheduler", "DEISMultistepScheduler"} {
@@ -277,12 +269,10 @@ func TestThousandSteps(t *testing.T) {
 			require.NoError(t, err)
 			run := &sampler.Run{Sampler: chosen, Sigmas: s.Sigmas, X: []float32{float32(s.InitNoiseSigma), -3}, Forget: true,
 				Noise: func() sampler.Noise { return sampler.NewTorch(1).Normal },
-				Denoise: func(ctx context.Context, x []float32, sigma float64) ([]float32, error) {
-					estimate, err := gaussian(ctx, x, sigma)
-					if u := sampler.UncondFrom(ctx); u != nil {
-						u.Set(estimate)
-					}
-					return estimate, err
+				Denoise: func(ctx context.Context, x []float32, sigma float64) (sampler.Estimate, error) {
+					est, err := gaussian(ctx, x, sigma)
+					est.Uncond = est.Denoised
+					return est, err
 				}}
 			var last sampler.Step
 			for step, err := range run.Steps(t.Context()) {

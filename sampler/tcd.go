@@ -45,7 +45,7 @@ func (s TCD) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas [
 	for i := range steps {
 		reached(ctx, sigmas, i, x)
 		sigma, next := sigmas[i], sigmas[i+1]
-		denoised, err := denoise(ctx, x, sigma)
+		est, err := denoise(ctx, x, sigma)
 		if err != nil {
 			return stepError(i, sigma, err)
 		}
@@ -57,7 +57,7 @@ func (s TCD) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas [
 			}
 		}
 		down = math.Min(down, next)
-		eulerStep(ctx, x, x, denoised, sigma, down)
+		eulerStep(ctx, x, x, est.Denoised, sigma, down)
 		if s.Gamma > 0 && down < next {
 			noise(fresh)
 			addScaled(ctx, x, x, math.Sqrt((next-down)*(next+down)), fresh)

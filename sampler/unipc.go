@@ -60,14 +60,14 @@ func (s UniPC) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas
 	order := 0                                 // of the last step
 	for i := range steps {
 		reached(ctx, sigmas, i, x)
-		denoised, err := denoise(ctx, x, sigmas[i])
+		est, err := denoise(ctx, x, sigmas[i])
 		if err != nil {
 			return stepError(i, sigmas[i], err)
 		}
 		if s.Epsilon {
-			slope(ctx, estimates.push(), x, denoised, sigmas[i])
+			slope(ctx, estimates.push(), x, est.Denoised, sigmas[i])
 		} else {
-			copy(estimates.push(), denoised)
+			copy(estimates.push(), est.Denoised)
 		}
 		if i > 0 && !uncorrected[i-1] {
 			copy(x, start)

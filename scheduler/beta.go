@@ -153,12 +153,12 @@ func linspace32(start, end float64, n int) []float64 {
 		values[0] = start
 		return values
 	}
-	step := f32(f32(end-start) / float64(n-1))
+	gap := f32(f32(end-start) / float64(n-1))
 	for i := range values {
 		if i < n/2 {
-			values[i] = f32(start + step*float64(i))
+			values[i] = f32(start + gap*float64(i))
 		} else {
-			values[i] = f32(end - step*float64(n-1-i))
+			values[i] = f32(end - gap*float64(n-1-i))
 		}
 	}
 	return values

@@ -153,16 +153,16 @@ func (c *Config) Keys() []string {
 	if c == nil {
 		return nil
 	}
-	return slices.Sorted(maps.Keys(classes[c.Class].defaultKeys()))
+	return slices.Sorted(maps.Keys(c.class().keys))
 }
 
 func newConfig(class string, given map[string]json.RawMessage) (*Config, error) {
-	class = sameAs(class)
+	class = canonical(class)
 	spec, ok := classes[class]
 	if !ok {
 		return nil, fmt.Errorf("scheduler: _class_name: have %q, want one of %s", class, strings.Join(Classes(), ", "))
 	}
-	values := spec.defaultKeys()
+	values := maps.Clone(spec.keys)
 	for key := range given {
 		if _, ok := values[key]; ok {
 			values[key] = given[key]
@@ -197,7 +197,7 @@ func newConfig(class string, given map[string]json.RawMessage) (*Config, error) 
 // settle replaces the names of other classes' algorithms and solver types by the class's
 // default, as its constructor does in diffusers, so that no further class gets them.
 func (c *Config) settle() {
-	spec := classes[c.Class]
+	spec := c.class()
 	if len(spec.algorithms) > 0 && !slices.Contains(spec.algorithms, c.AlgorithmType) {
 		c.AlgorithmType = spec.algorithms[0]
 	}
@@ -218,7 +218,7 @@ func (c *Config) explicit() (map[string]json.RawMessage, error) {
 		return nil, err
 	}
 	have, defaults := c.fields(), base.fields()
-	for key := range classes[c.Class].defaultKeys() {
+	for key := range c.class().keys {
 		value := have[key].Interface()
 		if _, ok := explicit[key]; !ok && reflect.DeepEqual(value, defaults[key].Interface()) {
 			continue

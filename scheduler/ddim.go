@@ -5,6 +5,16 @@ import (
 	"slices"
 )
 
+var _ = register(class{
+	name:        "DDIMScheduler",
+	aliases:     []string{"DDIMParallelScheduler"},
+	defaults:    trained + threshold + `, "clip_sample": true` + clipping + `, "set_alpha_to_one": true` + leading + zeroSNR,
+	form:        variancePreserving,
+	exact:       true,
+	predictions: anyPrediction,
+	levels:      strideSchedule,
+})
+
 // strideSchedule is DDIMScheduler's: whole timesteps, each step going
 // num_train_timesteps/steps (rounded down) further, the last to the end.
 func strideSchedule(c *Config, t *table, steps int) (*Schedule, error) {
@@ -37,24 +47,6 @@ func (c *Config) strideEnd(t *table, timestep, stride int) float64 {
 		return 0
 	}
 	return t.sigmas[0]
-}
-
-// ddpmSchedule is DDPMScheduler's: whole timesteps, each step going to the next
-// and the last to zero.
-func ddpmSchedule(c *Config, t *table, steps int) (*Schedule, error) {
-	ts, err := c.spacedTimesteps(steps, true)
-	if err != nil {
-		return nil, err
-	}
-	if err := c.checkTimesteps(ts); err != nil {
-		return nil, err
-	}
-	s := &Schedule{Timesteps: ts}
-	for _, timestep := range ts {
-		s.Sigmas = append(s.Sigmas, t.sigmas[int(timestep)])
-	}
-	s.Sigmas = append(s.Sigmas, 0)
-	return s, nil
 }
 
 // checkTimesteps refuses a timestep that the model was not trained for: a large

@@ -2,10 +2,71 @@ package scheduler
 
 import "math"
 
-// sigmaSchedule is that of EulerDiscreteScheduler and its relatives, which work in
-// sigmas: timesteps that need not be whole, or a curve between the first and the
+var _ = register(class{
+	name: "EulerDiscreteScheduler",
+	defaults: trained + `, "interpolation_type": "linear"` + curves + between +
+		linspaced + `, "timestep_type": "discrete"` + zeroSNR + `, "final_sigmas_type": "zero"`,
+	predictions: anyPrediction,
+	levels:      sigmaLevels{}.schedule,
+	complete: func(c *Config, s *Solver, _ *table) {
+		if c.InterpolationType == "log_linear" && len(c.curveFlags()) == 0 {
+			s.Steps++ // diffusers' list has a level more, over which churn is spread
+		}
+	},
+})
+
+var _ = register(class{
+	name:        "EulerAncestralDiscreteScheduler",
+	defaults:    trained + linspaced + zeroSNR,
+	predictions: epsOrV,
+	levels:      sigmaLevels{}.schedule,
+})
+
+var _ = register(class{
+	name:        "LMSDiscreteScheduler",
+	defaults:    trained + curves + between + linspaced,
+	predictions: anyPrediction,
+	levels:      sigmaLevels{karrasOfSpacing: true}.schedule,
+})
+
+var _ = register(class{
+	name:        "HeunDiscreteScheduler",
+	defaults:    trainedSD + curves + between + `, "clip_sample": false` + clipping + linspaced,
+	predictions: anyPrediction,
+	levels:      sigmaLevels{}.schedule,
+})
+
+var _ = register(class{
+	name:        "KDPM2DiscreteScheduler",
+	defaults:    trainedSD + curves + between + linspaced,
+	predictions: epsOrV,
+	levels:      sigmaLevels{karrasOfWholeTimes: true}.schedule,
+})
+
+var _ = register(class{
+	name:        "KDPM2AncestralDiscreteScheduler",
+	defaults:    trainedSD + curves + between + linspaced,
+	predictions: epsOrV,
+	levels:      sigmaLevels{karrasOfWholeTimes: true}.schedule,
+})
+
+var _ = register(class{
+	name:        "DPMSolverSDEScheduler",
+	defaults:    trainedSD + curves + between + `, "noise_sampler_seed": null` + linspaced,
+	predictions: epsOrV,
+	levels:      sigmaLevels{karrasOfSpacing: true}.schedule,
+})
+
+// sigmaLevels are those of EulerDiscreteScheduler and its relatives, which work in
+// sigmas, with what the relatives have of their own.
+type sigmaLevels struct {
+	karrasOfSpacing    bool // Karras sigmas lie between the spaced levels whatever sigma_min and sigma_max say
+	karrasOfWholeTimes bool // the timesteps of Karras sigmas are rounded
+}
+
+// schedule has timesteps that need not be whole, or a curve between the first and the
 // last of their sigmas.
-func sigmaSchedule(c *Config, t *table, steps int) (*Schedule, error) {
+func (l sigmaLevels) schedule(c *Config, t *table, steps int) (*Schedule, error) {
 	ts, err := c.spacedTimesteps(steps, false)
 	if err != nil {
 		return nil, err
@@ -30,21 +91,18 @@ func sigmaSchedule(c *Config, t *table, steps int) (*Schedule, error) {
 	if c.InterpolationType == "log_linear" {
 		low = final
 	}
-	// two classes put Karras sigmas between the spaced levels whatever the config says
-	own := c.UseKarrasSigmas && (c.Class == "LMSDiscreteScheduler" || c.Class == "DPMSolverSDEScheduler")
-	if c.SigmaMax != nil && !own {
+	fixed := c.UseKarrasSigmas && l.karrasOfSpacing
+	if c.SigmaMax != nil && !fixed {
 		high = *c.SigmaMax
 	}
-	if c.SigmaMin != nil && !own {
+	if c.SigmaMin != nil && !fixed {
 		low = *c.SigmaMin
 	}
-	// KDPM2 alone rounds the timesteps of Karras sigmas
-	rounded := c.UseKarrasSigmas && (c.Class == "KDPM2DiscreteScheduler" || c.Class == "KDPM2AncestralDiscreteScheduler")
 	if curve := c.curve(low, high, steps); curve != nil {
 		sigmas = curve
 		for i, sigma := range sigmas {
 			ts[i] = f32(t.timestep(sigma))
-			if rounded {
+			if c.UseKarrasSigmas && l.karrasOfWholeTimes {
 				ts[i] = math.RoundToEven(ts[i])
 			}
 		}
@@ -53,27 +111,4 @@ func sigmaSchedule(c *Config, t *table, steps int) (*Schedule, error) {
 		}
 	}
 	return &Schedule{Timesteps: ts, Sigmas: roundSigmas(sigmas, final)}, nil
-}
-
-// curve returns the sigmas of the use_*_sigmas key that is on, or nil.
-func (c *Config) curve(low, high float64, steps int) []float64 {
-	switch {
-	case c.UseKarrasSigmas:
-		return karras(low, high, karrasRho, steps)
-	case c.UseExponentialSigmas:
-		return exponential(low, high, steps)
-	case c.UseBetaSigmas:
-		return betaSigmas(low, high, steps)
-	}
-	return nil
-}
-
-// roundSigmas appends the final level and rounds to float32, as the lists of
-// diffusers are.
-func roundSigmas(sigmas []float64, final float64) []float64 {
-	rounded := make([]float64, 0, len(sigmas)+1)
-	for _, sigma := range sigmas {
-		rounded = append(rounded, f32(sigma))
-	}
-	return append(rounded, f32(final))
 }

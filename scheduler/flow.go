@@ -1,8 +1,19 @@
 package scheduler
 
-// flow says whether the class has no training levels but the straight paths of
-// flow matching.
-func (c *Config) flow() bool { return c.Class == "FlowMatchEulerDiscreteScheduler" }
+var _ = register(class{
+	name: "FlowMatchEulerDiscreteScheduler",
+	defaults: `"num_train_timesteps": 1000, "shift": 1.0, "use_dynamic_shifting": false, "base_shift": 0.5, "max_shift": 1.15,
+		"base_image_seq_len": 256, "max_image_seq_len": 4096, "invert_sigmas": false, "shift_terminal": null,
+		"time_shift_type": "exponential", "stochastic_sampling": false` + curves,
+	form: flowing,
+	check: func(c *Config, k *checker) {
+		if t := c.ShiftTerminal; t != nil && !(*t > 0 && *t < 1) {
+			k.bad("shift_terminal", *t, "a number between 0 and 1, or null")
+		}
+	},
+	levels:   flowSchedule,
+	complete: func(c *Config, s *Solver, _ *table) { s.Stochastic = c.Stochastic },
+})
 
 // flowPrediction is what a model of that kind gives: ε − x₀.
 const flowPrediction = "flow_prediction"

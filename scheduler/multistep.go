@@ -6,10 +6,17 @@ import (
 	"sort"
 )
 
-// multistepSchedule is that of DPMSolverMultistepScheduler and its relatives:
-// whole timesteps that leave out the last level, or a curve over the whole
+// multistepLevels are those of DPMSolverMultistepScheduler and its relatives, with what
+// the relatives have of their own.
+type multistepLevels struct {
+	cosineTruncates   bool // with cosine betas, the timesteps of Karras and Lu sigmas are not rounded
+	neverZero         bool // the run ends at the lowest level whatever final_sigmas_type says
+	curveRepeatsLevel bool // a curve that does not end at zero ends at its last level again
+}
+
+// schedule has whole timesteps that leave out the last level, or a curve over the whole
 // training range.
-func multistepSchedule(c *Config, t *table, steps int) (*Schedule, error) {
+func (l multistepLevels) schedule(c *Config, t *table, steps int) (*Schedule, error) {
 	last := c.NumTrainTimesteps - c.clippedLevels(t)
 	ts, err := c.multistepTimesteps(steps, last)
 	if err != nil {
@@ -18,7 +25,7 @@ func multistepSchedule(c *Config, t *table, steps int) (*Schedule, error) {
 	var sigmas []float64
 	whole := math.Trunc // the class keeps integers
 	if c.UseKarrasSigmas || c.UseLuLambdas {
-		if c.BetaSchedule != cosineBetas || c.Class != "DPMSolverMultistepScheduler" {
+		if c.BetaSchedule != cosineBetas || !l.cosineTruncates {
 			whole = math.RoundToEven
 		}
 	}
@@ -49,10 +56,10 @@ func multistepSchedule(c *Config, t *table, steps int) (*Schedule, error) {
 			c.Class, steps, last, *c.LambdaMinClipped)
 	}
 	final := 0.0
-	if c.Class == "DEISMultistepScheduler" || c.Class == "SASolverScheduler" || c.FinalSigmasType == "sigma_min" {
+	if l.neverZero || c.FinalSigmasType == "sigma_min" {
 		final = t.min()
-		if curve != nil && c.Class != "DPMSolverMultistepScheduler" && c.Class != "DPMSolverSinglestepScheduler" {
-			final = curve[steps-1] // the last level again
+		if curve != nil && l.curveRepeatsLevel {
+			final = curve[steps-1]
 		}
 	}
 	if lowest := sigmas[len(sigmas)-1]; final < lowest*(1+1e-6) { // a curve may end a rounding below its end

@@ -5,6 +5,26 @@ import (
 	"slices"
 )
 
+var _ = register(class{
+	name:        "PNDMScheduler",
+	defaults:    trained + `, "skip_prk_steps": false, "set_alpha_to_one": false` + leading,
+	form:        variancePreserving,
+	exact:       true,
+	predictions: epsOrV,
+	levels:      pndmSchedule,
+	visits: func(c *Config, sigmas []float64) ([]float64, error) {
+		if !c.SkipPRKSteps {
+			return nil, fmt.Errorf("scheduler: PNDMScheduler: skip_prk_steps: have false, want true with levels other than its own")
+		}
+		if len(sigmas) > 2 { // the second level twice, as below
+			sigmas = slices.Insert(sigmas, 1, sigmas[1])
+		}
+		return sigmas, nil
+	},
+	repeats:  func(c *Config, i int) bool { return i == 2 || !c.SkipPRKSteps },
+	complete: func(c *Config, s *Solver, _ *table) { s.PRK = !c.SkipPRKSteps },
+})
+
 // pndmSchedule is PNDMScheduler's. With skip_prk_steps it is DDIM's with the
 // second level twice: the second call corrects the first step, from one stride
 // above the level it is made at. Without, three Runge-Kutta steps of four calls

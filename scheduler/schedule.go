@@ -74,15 +74,15 @@ func (c *Config) Schedule(steps int) (*Schedule, error) {
 
 // schedule is Schedule for a config and number of steps that were checked.
 func (c *Config) schedule(steps int) (*Schedule, error) {
-	spec := classes[c.Class]
-	var t *table // EDM and flow matching have no training levels
-	if !c.edm() && !c.flow() {
+	class := c.class()
+	var t *table
+	if class.form.trained() {
 		var err error
-		if t, err = c.table(spec.exact); err != nil {
+		if t, err = c.table(class.exact); err != nil {
 			return nil, err
 		}
 	}
-	s, err := spec.schedule(c, t, steps)
+	s, err := class.levels(c, t, steps)
 	if err != nil {
 		return nil, err
 	}
@@ -110,10 +110,11 @@ func (c *Config) finish(s *Schedule, t *table, steps int) {
 	s.Order, s.Prediction = 1, c.PredictionType
 	s.steps, s.table, s.train = steps, t, float64(c.NumTrainTimesteps)
 	s.continuous = c.TimestepType == "continuous" && c.PredictionType == vPrediction
-	switch {
-	case c.edm():
+	form := c.class().form
+	switch form {
+	case preconditioned:
 		s.SigmaData, s.continuous = c.SigmaData, true
-	case c.flow():
+	case flowing:
 		s.Flow, s.Prediction = true, flowPrediction
 	}
 	if s.continuous {
@@ -124,13 +125,14 @@ func (c *Config) finish(s *Schedule, t *table, steps int) {
 
 	first, last := s.Sigmas[0], s.Sigmas[len(s.Sigmas)-1]
 	s.InitNoiseSigma, s.FinalScale = math.Sqrt(1+first*first), 1
-	if c.flow() {
+	switch {
+	case form == flowing:
 		s.InitNoiseSigma, s.FinalScale = 1+first, 1/(1+last)
-	} else if classes[c.Class].variancePreserving {
+	case form == variancePreserving:
 		s.FinalScale = 1 / math.Sqrt(1+last*last)
-	} else if c.edm() {
+	case form == preconditioned:
 		s.InitNoiseSigma = math.Sqrt(1 + *c.SigmaMax**c.SigmaMax)
-	} else if c.TimestepSpacing != "leading" {
+	case c.TimestepSpacing != "leading":
 		s.InitNoiseSigma = first // as k-diffusion: x₀ is nothing beside it
 	}
 
@@ -141,14 +143,14 @@ func (c *Config) finish(s *Schedule, t *table, steps int) {
 
 // checkLevels catches what no sampler could use.
 func (c *Config) checkLevels(s *Schedule) error {
-	last := len(s.Sigmas) - 1
+	last, class := len(s.Sigmas)-1, c.class()
 	for i, sigma := range s.Sigmas {
-		repeats := i == last || c.Class == "PNDMScheduler" && (i == 2 || !c.SkipPRKSteps)
+		repeats := i == last || class.repeats != nil && class.repeats(c, i)
 		if i > 0 && (sigma > s.Sigmas[i-1] || sigma == s.Sigmas[i-1] && !repeats) {
 			return fmt.Errorf("scheduler: %s: %d steps: sigma %d is %g after %g, want a lower one: use fewer steps or another spacing",
 				c.Class, last, i, sigma, s.Sigmas[i-1])
 		}
-		if math.IsNaN(sigma) || math.IsInf(sigma, 0) || sigma < 0 || sigma == 0 && (i == 0 || i < last && c.edm()) {
+		if math.IsNaN(sigma) || math.IsInf(sigma, 0) || sigma < 0 || sigma == 0 && (i == 0 || i < last && class.form == preconditioned) {
 			return fmt.Errorf("scheduler: %s: sigma %d is %g, want it finite and positive", c.Class, i, sigma)
 		}
 		if i < last && math.IsNaN(s.Timesteps[i]) {

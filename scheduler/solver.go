@@ -45,10 +45,6 @@ type Solver struct {
 	BatchSize  int     // latents in x, for Quantile; 0 means 1
 }
 
-// fewSteps is the number of steps below which lower_order_final takes effect in
-// the DPM-Solvers and DEIS.
-const fewSteps = 15
-
 // solver returns the config's solver for a schedule.
 func (c *Config) solver(schedule *Schedule, t *table) Solver {
 	calls := len(schedule.Timesteps)
@@ -61,39 +57,19 @@ func (c *Config) solver(schedule *Schedule, t *table) Solver {
 		LowerOrderFinal:  c.LowerOrderFinal,
 		EulerAtFinal:     c.EulerAtFinal,
 		EndsAtZero:       schedule.Sigmas[calls] == 0,
-		PRK:              c.Class == "PNDMScheduler" && !c.SkipPRKSteps,
-		Stochastic:       c.Stochastic,
 		DisableCorrector: c.DisableCorrector,
 		Steps:            calls,
 		Timesteps:        schedule.Timesteps,
 		TimestepScaling:  c.TimestepScaling,
 	}
-	if c.InterpolationType == "log_linear" && len(c.curveFlags()) == 0 {
-		s.Steps++ // diffusers' list has a level more, over which churn is spread
-	}
-	if c.edm() {
-		s.SigmaData = c.SigmaData
-	}
-	switch c.Class {
-	case "DPMSolverMultistepScheduler", "EDMDPMSolverMultistepScheduler", "DEISMultistepScheduler":
-		s.LowerOrderFinal = c.LowerOrderFinal && calls < fewSteps
-	case "UniPCMultistepScheduler":
-		s.Epsilon = !c.PredictX0
-	case "SASolverScheduler":
-		s.Order, s.CorrectorOrder = c.PredictorOrder, c.CorrectorOrder
-	case "TCDScheduler":
-		s.Levels = t.sigmas
-	case "DDPMScheduler":
-		if c.VarianceType != nil {
-			s.Variance = *c.VarianceType
-		}
-	}
 	switch {
-	case c.Thresholding && c.Class == "UniPCMultistepScheduler" && !c.PredictX0: // of no effect, as in diffusers
 	case c.Thresholding:
 		s.Quantile, s.MaxValue = c.DynamicThresholdingRatio, c.SampleMaxValue
 	case c.ClipSample:
 		s.Clip = c.ClipSampleRange
+	}
+	if complete := c.class().complete; complete != nil {
+		complete(c, &s, t)
 	}
 	return s
 }

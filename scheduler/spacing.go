@@ -86,9 +86,9 @@ func evenly(start, stop float64, i, n int) float64 {
 	return start + float64(float64(i)*((stop-start)/float64(n-1)))
 }
 
-// trailing fills ts with numpy.arange(from, 0, −step), rounded, less one.
-func trailing(ts []float64, from, step float64) {
-	delta := (from - step) - from // numpy takes the difference of the first two
+// trailing fills ts with numpy.arange(from, 0, −stride), rounded, less one.
+func trailing(ts []float64, from, stride float64) {
+	delta := (from - stride) - from // numpy takes the difference of the first two
 	for i := range ts {
 		ts[i] = math.RoundToEven(from+float64(float64(i)*delta)) - 1
 	}

@@ -6,40 +6,40 @@ import (
 	"slices"
 	"strings"
 
-	"sdgo/internal/nn"
+	"sdgo/internal/config"
 )
 
 // Config describes the structure of a UNet2DConditionModel. It decodes a
 // checkpoint's config.json as it is.
 type Config struct {
-	InChannels       int      `json:"in_channels"`
-	OutChannels      int      `json:"out_channels"`
-	SampleSize       any      `json:"sample_size"` // of the latents in training; see Cells
-	DiffusersVersion any      `json:"_diffusers_version"`
-	BlockOutChannels []int    `json:"block_out_channels"`
-	DownBlockTypes   []string `json:"down_block_types"`
-	MidBlockType     *string  `json:"mid_block_type"`
-	UpBlockTypes     []string `json:"up_block_types"`
-	LayersPerBlock   nn.Ints  `json:"layers_per_block"`
-	NormNumGroups    int      `json:"norm_num_groups"`
-	NormEps          float64  `json:"norm_eps"`
-	ConvInKernel     int      `json:"conv_in_kernel"`
-	ConvOutKernel    int      `json:"conv_out_kernel"`
+	InChannels       int         `json:"in_channels"`
+	OutChannels      int         `json:"out_channels"`
+	SampleSize       any         `json:"sample_size"` // of the latents in training; see Cells
+	DiffusersVersion any         `json:"_diffusers_version"`
+	BlockOutChannels []int       `json:"block_out_channels"`
+	DownBlockTypes   []string    `json:"down_block_types"`
+	MidBlockType     *string     `json:"mid_block_type"`
+	UpBlockTypes     []string    `json:"up_block_types"`
+	LayersPerBlock   config.Ints `json:"layers_per_block"`
+	NormNumGroups    int         `json:"norm_num_groups"`
+	NormEps          float64     `json:"norm_eps"`
+	ConvInKernel     int         `json:"conv_in_kernel"`
+	ConvOutKernel    int         `json:"conv_out_kernel"`
 
-	CrossAttentionDim nn.Ints `json:"cross_attention_dim"`
+	CrossAttentionDim config.Ints `json:"cross_attention_dim"`
 	// AttentionHeadDim is the number of heads of each level, for historical
 	// reasons, unless NumAttentionHeads is given.
-	AttentionHeadDim          nn.Ints  `json:"attention_head_dim"`
-	NumAttentionHeads         nn.Ints  `json:"num_attention_heads"`
-	TransformerLayersPerBlock nn.Ints  `json:"transformer_layers_per_block"`
-	ReverseTransformerLayers  any      `json:"reverse_transformer_layers_per_block"`
-	OnlyCrossAttention        nn.Bools `json:"only_cross_attention"`
-	MidBlockOnlyCross         *bool    `json:"mid_block_only_cross_attention"`
-	DualCrossAttention        bool     `json:"dual_cross_attention"`
-	UseLinearProjection       bool     `json:"use_linear_projection"`
-	UpcastAttention           any      `json:"upcast_attention"` // all is float32 here
-	AttentionType             string   `json:"attention_type"`
-	CrossAttentionNorm        any      `json:"cross_attention_norm"`
+	AttentionHeadDim          config.Ints  `json:"attention_head_dim"`
+	NumAttentionHeads         config.Ints  `json:"num_attention_heads"`
+	TransformerLayersPerBlock config.Ints  `json:"transformer_layers_per_block"`
+	ReverseTransformerLayers  any          `json:"reverse_transformer_layers_per_block"`
+	OnlyCrossAttention        config.Bools `json:"only_cross_attention"`
+	MidBlockOnlyCross         *bool        `json:"mid_block_only_cross_attention"`
+	DualCrossAttention        bool         `json:"dual_cross_attention"`
+	UseLinearProjection       bool         `json:"use_linear_projection"`
+	UpcastAttention           any          `json:"upcast_attention"` // all is float32 here
+	AttentionType             string       `json:"attention_type"`
+	CrossAttentionNorm        any          `json:"cross_attention_norm"`
 
 	FlipSinToCos       bool    `json:"flip_sin_to_cos"`
 	FreqShift          float64 `json:"freq_shift"`
@@ -47,13 +47,13 @@ type Config struct {
 	TimeEmbeddingDim   *int    `json:"time_embedding_dim"`
 	TimeEmbeddingAct   any     `json:"time_embedding_act_fn"`
 	TimestepPostAct    any     `json:"timestep_post_act"`
-	TimeCondProjDim    *int    `json:"time_cond_proj_dim"` // width of Input.TimeCond
+	TimeCondProjDim    *int    `json:"time_cond_proj_dim"` // width of Conditioning.TimeCond
 	ClassEmbedType     *string `json:"class_embed_type"`
 	NumClassEmbeds     *int    `json:"num_class_embeds"`
-	ProjectionInputDim any     `json:"projection_class_embeddings_input_dim"`
+	ProjectionInputDim *int    `json:"projection_class_embeddings_input_dim"`
 	ClassConcat        any     `json:"class_embeddings_concat"`
 	AdditionEmbedType  *string `json:"addition_embed_type"`
-	AdditionTimeDim    any     `json:"addition_time_embed_dim"`
+	AdditionTimeDim    *int    `json:"addition_time_embed_dim"`
 	AdditionHeads      any     `json:"addition_embed_type_num_heads"`
 	EncoderHidDim      any     `json:"encoder_hid_dim"`
 	EncoderHidDimType  any     `json:"encoder_hid_dim_type"`
@@ -81,9 +81,9 @@ func defaultConfig() Config {
 		DownBlockTypes:   []string{"CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"},
 		MidBlockType:     &mid,
 		UpBlockTypes:     []string{"UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"},
-		LayersPerBlock:   nn.Ints{2}, NormNumGroups: 32, NormEps: 1e-5, ConvInKernel: 3, ConvOutKernel: 3,
-		CrossAttentionDim: nn.Ints{1280}, AttentionHeadDim: nn.Ints{8}, TransformerLayersPerBlock: nn.Ints{1},
-		OnlyCrossAttention: nn.Bools{false}, AttentionType: "default",
+		LayersPerBlock:   config.Ints{2}, NormNumGroups: 32, NormEps: 1e-5, ConvInKernel: 3, ConvOutKernel: 3,
+		CrossAttentionDim: config.Ints{1280}, AttentionHeadDim: config.Ints{8}, TransformerLayersPerBlock: config.Ints{1},
+		OnlyCrossAttention: config.Bools{false}, AttentionType: "default",
 		FlipSinToCos: true, TimeEmbeddingType: "positional",
 		ActFn: "silu", DownsamplePadding: 1, MidBlockScaleFactor: 1,
 		ResnetTimeScaleShift: "default", ResnetOutScaleFactor: 1,
@@ -98,7 +98,7 @@ const class = "UNet2DConditionModel"
 // with a warning in the Config unless it is null or false.
 func ParseConfig(data []byte) (Config, error) {
 	c := defaultConfig()
-	warnings, err := nn.DecodeConfig(data, class, &c)
+	warnings, err := config.Decode(data, class, &c)
 	if err != nil {
 		return c, fmt.Errorf("unet: config: %w", err)
 	}
@@ -123,54 +123,56 @@ func (c *Config) validate() error {
 		return !slices.ContainsFunc(l, func(v int) bool { return v < 1 || v > maxChannels })
 	}
 	null := func(v any) bool { return v == nil || v == false }
-	err := nn.Verify(
-		nn.Want("in_channels", c.InChannels, positive([]int{c.InChannels}), "1 or more"),
-		nn.Want("out_channels", c.OutChannels, positive([]int{c.OutChannels}), "1 or more"),
-		nn.Want("block_out_channels", c.BlockOutChannels, levels > 0 && levels <= 16 && positive(c.BlockOutChannels), "1 to 16 positive numbers"),
-		nn.Want("down_block_types", c.DownBlockTypes, len(c.DownBlockTypes) == levels && subset(c.DownBlockTypes, "DownBlock2D", "CrossAttnDownBlock2D"), "DownBlock2D or CrossAttnDownBlock2D for each level"),
-		nn.Want("up_block_types", c.UpBlockTypes, len(c.UpBlockTypes) == levels && subset(c.UpBlockTypes, "UpBlock2D", "CrossAttnUpBlock2D"), "UpBlock2D or CrossAttnUpBlock2D for each level"),
-		nn.Want("mid_block_type", deref(c.MidBlockType), c.MidBlockType == nil || *c.MidBlockType == "UNetMidBlock2DCrossAttn", "UNetMidBlock2DCrossAttn or null"),
-		nn.Want("layers_per_block", c.LayersPerBlock, perLevel(len(c.LayersPerBlock)) && positive(c.LayersPerBlock), "a positive number, or one for each level"),
-		nn.Want("cross_attention_dim", c.CrossAttentionDim, perLevel(len(c.CrossAttentionDim)) && positive(c.CrossAttentionDim), "a positive number, or one for each level"),
-		nn.Want("attention_head_dim", c.AttentionHeadDim, perLevel(len(c.AttentionHeadDim)) && positive(c.AttentionHeadDim), "a positive number, or one for each level"),
-		nn.Want("num_attention_heads", c.NumAttentionHeads, c.NumAttentionHeads == nil, "null"),
-		nn.Want("transformer_layers_per_block", c.TransformerLayersPerBlock, perLevel(len(c.TransformerLayersPerBlock)) && positive(c.TransformerLayersPerBlock), "a positive number, or one for each level"),
-		nn.Want("reverse_transformer_layers_per_block", c.ReverseTransformerLayers, c.ReverseTransformerLayers == nil, "null"),
-		nn.Want("only_cross_attention", c.OnlyCrossAttention, perLevel(len(c.OnlyCrossAttention)), "true or false, or one for each level"),
-		nn.Want("dual_cross_attention", c.DualCrossAttention, !c.DualCrossAttention, "false"),
-		nn.Want("attention_type", c.AttentionType, c.AttentionType == "default", "default"),
-		nn.Want("cross_attention_norm", c.CrossAttentionNorm, null(c.CrossAttentionNorm), "null"),
-		nn.Want("norm_num_groups", c.NormNumGroups, c.NormNumGroups > 0, "1 or more"),
-		nn.Want("norm_eps", c.NormEps, c.NormEps >= 0 && c.NormEps <= 1, "0 to 1"),
-		nn.Want("conv_in_kernel", c.ConvInKernel, oddKernel(c.ConvInKernel), "an odd number to 15"),
-		nn.Want("conv_out_kernel", c.ConvOutKernel, oddKernel(c.ConvOutKernel), "an odd number to 15"),
-		nn.Want("time_embedding_type", c.TimeEmbeddingType, c.TimeEmbeddingType == "positional", "positional"),
-		nn.Want("time_embedding_dim", deref(c.TimeEmbeddingDim), c.TimeEmbeddingDim == nil || positive([]int{*c.TimeEmbeddingDim}), "a positive number or null"),
-		nn.Want("time_embedding_act_fn", c.TimeEmbeddingAct, c.TimeEmbeddingAct == nil, "null"),
-		nn.Want("timestep_post_act", c.TimestepPostAct, c.TimestepPostAct == nil, "null"),
-		nn.Want("time_cond_proj_dim", deref(c.TimeCondProjDim), c.TimeCondProjDim == nil || positive([]int{*c.TimeCondProjDim}), "a positive number or null"),
-		nn.Want("class_embed_type", deref(c.ClassEmbedType), c.ClassEmbedType == nil, "null"),
-		nn.Want("num_class_embeds", deref(c.NumClassEmbeds), c.NumClassEmbeds == nil || positive([]int{*c.NumClassEmbeds}), "a positive number or null"),
-		nn.Want("class_embeddings_concat", c.ClassConcat, null(c.ClassConcat), "false"),
-		nn.Want("addition_embed_type", deref(c.AdditionEmbedType), c.AdditionEmbedType == nil, "null"),
-		nn.Want("encoder_hid_dim", c.EncoderHidDim, c.EncoderHidDim == nil, "null"),
-		nn.Want("encoder_hid_dim_type", c.EncoderHidDimType, c.EncoderHidDimType == nil, "null"),
-		nn.Want("act_fn", c.ActFn, c.ActFn == "silu" || c.ActFn == "swish", "silu"),
-		nn.Want("center_input_sample", c.CenterInputSample, !c.CenterInputSample, "false"),
-		nn.Want("downsample_padding", c.DownsamplePadding, c.DownsamplePadding == 0 || c.DownsamplePadding == 1, "0 or 1"),
-		nn.Want("mid_block_scale_factor", c.MidBlockScaleFactor, c.MidBlockScaleFactor == 1, "1"),
-		nn.Want("resnet_time_scale_shift", c.ResnetTimeScaleShift, c.ResnetTimeScaleShift == "default", "default"),
-		nn.Want("resnet_out_scale_factor", c.ResnetOutScaleFactor, c.ResnetOutScaleFactor == 1, "1"),
-		nn.Want("resnet_skip_time_act", c.ResnetSkipTimeAct, !c.ResnetSkipTimeAct, "false"),
+	err := config.Verify(
+		config.Want("in_channels", c.InChannels, positive([]int{c.InChannels}), "1 or more"),
+		config.Want("out_channels", c.OutChannels, positive([]int{c.OutChannels}), "1 or more"),
+		config.Want("block_out_channels", c.BlockOutChannels, levels > 0 && levels <= 16 && positive(c.BlockOutChannels), "1 to 16 positive numbers"),
+		config.Want("down_block_types", c.DownBlockTypes, len(c.DownBlockTypes) == levels && subset(c.DownBlockTypes, "DownBlock2D", "CrossAttnDownBlock2D"), "DownBlock2D or CrossAttnDownBlock2D for each level"),
+		config.Want("up_block_types", c.UpBlockTypes, len(c.UpBlockTypes) == levels && subset(c.UpBlockTypes, "UpBlock2D", "CrossAttnUpBlock2D"), "UpBlock2D or CrossAttnUpBlock2D for each level"),
+		config.Want("mid_block_type", deref(c.MidBlockType), c.MidBlockType == nil || *c.MidBlockType == "UNetMidBlock2DCrossAttn", "UNetMidBlock2DCrossAttn or null"),
+		config.Want("layers_per_block", c.LayersPerBlock, perLevel(len(c.LayersPerBlock)) && positive(c.LayersPerBlock), "a positive number, or one for each level"),
+		config.Want("cross_attention_dim", c.CrossAttentionDim, perLevel(len(c.CrossAttentionDim)) && positive(c.CrossAttentionDim), "a positive number, or one for each level"),
+		config.Want("attention_head_dim", c.AttentionHeadDim, perLevel(len(c.AttentionHeadDim)) && positive(c.AttentionHeadDim), "a positive number, or one for each level"),
+		config.Want("num_attention_heads", c.NumAttentionHeads, c.NumAttentionHeads == nil, "null"),
+		config.Want("transformer_layers_per_block", c.TransformerLayersPerBlock, perLevel(len(c.TransformerLayersPerBlock)) && positive(c.TransformerLayersPerBlock), "a positive number, or one for each level"),
+		config.Want("reverse_transformer_layers_per_block", c.ReverseTransformerLayers, c.ReverseTransformerLayers == nil, "null"),
+		config.Want("only_cross_attention", c.OnlyCrossAttention, perLevel(len(c.OnlyCrossAttention)), "true or false, or one for each level"),
+		config.Want("dual_cross_attention", c.DualCrossAttention, !c.DualCrossAttention, "false"),
+		config.Want("attention_type", c.AttentionType, c.AttentionType == "default", "default"),
+		config.Want("cross_attention_norm", c.CrossAttentionNorm, null(c.CrossAttentionNorm), "null"),
+		config.Want("norm_num_groups", c.NormNumGroups, c.NormNumGroups > 0, "1 or more"),
+		config.Want("norm_eps", c.NormEps, c.NormEps >= 0 && c.NormEps <= 1, "0 to 1"),
+		config.Want("conv_in_kernel", c.ConvInKernel, oddKernel(c.ConvInKernel), "an odd number to 15"),
+		config.Want("conv_out_kernel", c.ConvOutKernel, oddKernel(c.ConvOutKernel), "an odd number to 15"),
+		config.Want("time_embedding_type", c.TimeEmbeddingType, c.TimeEmbeddingType == "positional", "positional"),
+		config.Want("time_embedding_dim", deref(c.TimeEmbeddingDim), c.TimeEmbeddingDim == nil || positive([]int{*c.TimeEmbeddingDim}), "a positive number or null"),
+		config.Want("time_embedding_act_fn", c.TimeEmbeddingAct, c.TimeEmbeddingAct == nil, "null"),
+		config.Want("timestep_post_act", c.TimestepPostAct, c.TimestepPostAct == nil, "null"),
+		config.Want("time_cond_proj_dim", deref(c.TimeCondProjDim), c.TimeCondProjDim == nil || positive([]int{*c.TimeCondProjDim}), "a positive number or null"),
+		config.Want("class_embed_type", deref(c.ClassEmbedType), c.ClassEmbedType == nil || subset([]string{*c.ClassEmbedType}, classTimestep, classIdentity, classProjection, classLinear), "timestep, identity, projection, simple_projection or null"),
+		config.Want("num_class_embeds", deref(c.NumClassEmbeds), c.NumClassEmbeds == nil || positive([]int{*c.NumClassEmbeds}), "a positive number or null"),
+		config.Want("class_embeddings_concat", c.ClassConcat, null(c.ClassConcat), "false"),
+		config.Want("addition_embed_type", deref(c.AdditionEmbedType), c.AdditionEmbedType == nil || *c.AdditionEmbedType == "text_time", "text_time or null"),
+		config.Want("addition_time_embed_dim", deref(c.AdditionTimeDim), c.AdditionEmbedType == nil || c.AdditionTimeDim != nil && positive([]int{*c.AdditionTimeDim}) && *c.AdditionTimeDim%2 == 0, "an even number with addition_embed_type text_time"),
+		config.Want("projection_class_embeddings_input_dim", deref(c.ProjectionInputDim), !c.projects() || c.ProjectionInputDim != nil && positive([]int{*c.ProjectionInputDim}), "a positive number with addition_embed_type text_time, or class_embed_type projection or simple_projection"),
+		config.Want("encoder_hid_dim", c.EncoderHidDim, c.EncoderHidDim == nil, "null"),
+		config.Want("encoder_hid_dim_type", c.EncoderHidDimType, c.EncoderHidDimType == nil, "null"),
+		config.Want("act_fn", c.ActFn, c.ActFn == "silu" || c.ActFn == "swish", "silu"),
+		config.Want("center_input_sample", c.CenterInputSample, !c.CenterInputSample, "false"),
+		config.Want("downsample_padding", c.DownsamplePadding, c.DownsamplePadding == 0 || c.DownsamplePadding == 1, "0 or 1"),
+		config.Want("mid_block_scale_factor", c.MidBlockScaleFactor, c.MidBlockScaleFactor == 1, "1"),
+		config.Want("resnet_time_scale_shift", c.ResnetTimeScaleShift, c.ResnetTimeScaleShift == "default", "default"),
+		config.Want("resnet_out_scale_factor", c.ResnetOutScaleFactor, c.ResnetOutScaleFactor == 1, "1"),
+		config.Want("resnet_skip_time_act", c.ResnetSkipTimeAct, !c.ResnetSkipTimeAct, "false"),
 	)
 	if err != nil {
 		return err
 	}
 	for i, ch := range c.BlockOutChannels {
 		heads := c.AttentionHeadDim.At(i)
-		err := nn.Verify(
-			nn.Want("norm_num_groups", c.NormNumGroups, ch%c.NormNumGroups == 0, fmt.Sprintf("a divisor of block_out_channels[%d] = %d", i, ch)),
-			nn.Want("attention_head_dim", heads, ch%heads == 0, fmt.Sprintf("a divisor of block_out_channels[%d] = %d", i, ch)),
+		err := config.Verify(
+			config.Want("norm_num_groups", c.NormNumGroups, ch%c.NormNumGroups == 0, fmt.Sprintf("a divisor of block_out_channels[%d] = %d", i, ch)),
+			config.Want("attention_head_dim", heads, ch%heads == 0, fmt.Sprintf("a divisor of block_out_channels[%d] = %d", i, ch)),
 		)
 		if err != nil {
 			return err
@@ -180,11 +182,31 @@ func (c *Config) validate() error {
 		return fmt.Errorf("layers_per_block, transformer_layers_per_block: have %v and %v, which make %d blocks, want at most %d",
 			c.LayersPerBlock, c.TransformerLayersPerBlock, n, maxBlocks)
 	}
+	return c.validateEmbeddings()
+}
+
+// validateEmbeddings wants sinusoids of times to have room, and the text beside them.
+func (c *Config) validateEmbeddings() error {
 	first := c.BlockOutChannels[0]
 	if first%2 != 0 {
 		return fmt.Errorf("block_out_channels: have %d first, want an even number", first)
 	}
-	return nn.Verify(nn.Want("freq_shift", c.FreqShift, math.Abs(c.FreqShift) < float64(first)/2, fmt.Sprintf("less than %d, half of block_out_channels[0]", first/2)))
+	shift := func(dim int) bool { return math.Abs(c.FreqShift) < float64(dim)/2 }
+	err := config.Verify(config.Want("freq_shift", c.FreqShift, shift(first), fmt.Sprintf("less than %d, half of block_out_channels[0]", first/2)))
+	if err != nil || c.AdditionEmbedType == nil {
+		return err
+	}
+	dim, in := *c.AdditionTimeDim, *c.ProjectionInputDim
+	return config.Verify(
+		config.Want("freq_shift", c.FreqShift, shift(dim), fmt.Sprintf("less than %d, half of addition_time_embed_dim", dim/2)),
+		config.Want("projection_class_embeddings_input_dim", in, in > dim, fmt.Sprintf("more than addition_time_embed_dim (%d), to have room for the text", dim)),
+	)
+}
+
+// projects says whether there is an embedding of vectors as wide as
+// projection_class_embeddings_input_dim.
+func (c *Config) projects() bool {
+	return c.AdditionEmbedType != nil || c.ClassEmbedType != nil && subset([]string{*c.ClassEmbedType}, classProjection, classLinear)
 }
 
 // blocks is the number of residual blocks and transformer blocks in all.

@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"sdgo/internal/engine"
-	"sdgo/internal/nn"
+	"sdgo/internal/model"
 )
 
 // Check reports as an error that predicting for n samples of h×w latents and
@@ -49,24 +49,10 @@ func (u *UNet) Spare(need engine.Need) int64 {
 
 // Plan tells how a prediction for n samples of h×w latents and the given number of
 // tokens is computed.
-func (u *UNet) Plan(n, h, w, tokens int) (*nn.Plan, error) {
+func (u *UNet) Plan(n, h, w, tokens int) (*model.Plan, error) {
 	s, err := u.shape(n, h, w, tokens)
 	if err != nil {
 		return nil, err
 	}
 	return u.model.Plan(u.key(s), u.build(s))
-}
-
-// shape wants sizes that make sense.
-func (u *UNet) shape(n, h, w, tokens int) (shape, error) {
-	if err := u.loaded(); err != nil {
-		return shape{}, err
-	}
-	if err := nn.CheckSize("unet: latents", n, u.Config.BlockOutChannels[0], h, w); err != nil {
-		return shape{}, err
-	}
-	if err := nn.CheckSize("unet: cond", n, tokens, u.Config.CrossAttentionDim.At(0)); err != nil {
-		return shape{}, err
-	}
-	return shape{n: n, h: h, w: w, tokens: tokens}, nil
 }

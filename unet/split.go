@@ -12,6 +12,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"sdgo/internal/engine"
+	"sdgo/internal/model"
 	"sdgo/internal/nn"
 )
 
@@ -74,7 +75,7 @@ const (
 // work. One goroutine may use a Split at a time; any number may share a U-Net.
 type Split struct {
 	u      *UNet
-	shape  shape
+	shape  shape // of the last Head's input; before it the usual one
 	branch int
 
 	claim        *engine.Claim // nil before the first Head, or if its ctx had one
@@ -82,7 +83,7 @@ type Split struct {
 	skips        []*tensor.Dense
 	skipShapes   []tensor.Shape
 	featureShape tensor.Shape
-	steering     nn.Inputs // of the last Head, beside the latents
+	steering     model.Inputs // of the last Head, beside the latents
 
 	mu sync.Mutex // held by a call; u is nil once it is closed
 }
@@ -146,7 +147,7 @@ func (s *Split) Check(n int64, what string) error {
 
 // what is what the Split's memory is for.
 func (s *Split) what() string {
-	return fmt.Sprintf("a part of a prediction for latents [%d %d %d %d]", s.shape.n, s.u.Config.InChannels, s.shape.h, s.shape.w)
+	return fmt.Sprintf("a part of a prediction for latents %v", s.shape.latents.shape())
 }
 
 // Held returns the bytes that the Split holds from the first Head to Close.
@@ -187,7 +188,7 @@ func (s *Split) shapes() ([]tensor.Shape, error) {
 	g := nn.NewGraph(G.NewGraph())
 	in := s.u.nodes(g, s.shape)
 	var shapes []tensor.Shape
-	for _, n := range s.u.head(g, in.Latents, s.u.steer(g, in), s.branch) {
+	for _, n := range s.u.head(g, in, s.u.steer(g, in), s.branch) {
 		shapes = append(shapes, g.Shape(n).Clone())
 	}
 	return shapes, g.Err()
@@ -222,7 +223,7 @@ func (s *Split) take(ctx context.Context) error {
 }
 
 // run runs a part.
-func (s *Split) run(ctx context.Context, p part, inputs nn.Inputs, outputs [][]float32) error {
+func (s *Split) run(ctx context.Context, p part, inputs model.Inputs, outputs [][]float32) error {
 	if ctx == nil {
 		return errors.New("unet: have a nil context")
 	}
@@ -242,7 +243,7 @@ func skipInput(i int) string { return fmt.Sprintf("skip%d", i) }
 
 // build makes the graph of a part. Its inputs are the latents, the skip or the
 // skips and the feature, and what steers.
-func (s *Split) build(p part) nn.Build {
+func (s *Split) build(p part) model.Build {
 	return func() (inputs, outputs []*G.Node, err error) {
 		g := nn.NewGraph(G.NewGraph())
 		in := s.u.nodes(g, s.shape)
@@ -255,7 +256,7 @@ func (s *Split) build(p part) nn.Build {
 		steer := s.u.steer(g, in)
 		switch p {
 		case head:
-			inputs, outputs = []*G.Node{in.Latents}, s.u.head(g, in.Latents, steer, s.branch)
+			inputs, outputs = in.images(), s.u.head(g, in, steer, s.branch)
 		case deep:
 			skip := skips[len(skips)-1]
 			inputs, outputs = []*G.Node{skip}, []*G.Node{s.u.deep(g, skip, steer, s.branch)}
@@ -263,7 +264,7 @@ func (s *Split) build(p part) nn.Build {
 			feature := g.Input(featureInput, s.featureShape...)
 			inputs, outputs = append(slices.Clone(skips), feature), []*G.Node{s.u.tail(g, skips, feature, steer)}
 		}
-		return append(inputs, in.conditions()...), outputs, g.Err()
+		return append(inputs, s.u.conditions(in)...), outputs, g.Err()
 	}
 }
 
@@ -281,16 +282,16 @@ func (s *Split) Head(ctx context.Context, in Input) error {
 	if shape.residuals {
 		return errors.New("unet: split: have residuals of a ControlNet, want none: a Split does not take them")
 	}
-	if shape != s.shape {
+	if have, want := shape.size(), s.shape.size(); have != want {
 		return fmt.Errorf("unet: split: have an input of %d×[%d %d] and %d tokens, want %d×[%d %d] and %d",
-			shape.n, shape.h, shape.w, shape.tokens, s.shape.n, s.shape.h, s.shape.w, s.shape.tokens)
+			have[0], have[1], have[2], have[3], want[0], want[1], want[2], want[3])
 	}
 	if err := s.take(ctx); err != nil {
 		return err
 	}
-	s.steering = nn.Inputs{}
+	s.shape, s.steering = shape, model.Inputs{}
 	for name, x := range inputs {
-		if name != latentsInput {
+		if name != latentsInput && name != channelsInput {
 			s.steering[name] = slices.Clone(x)
 		}
 	}
@@ -340,7 +341,7 @@ func (s *Split) Tail(ctx context.Context, feature []float32) (*tensor.Dense, err
 	if err := s.ready(feature); err != nil {
 		return nil, err
 	}
-	out := nn.Tensor(s.shape.n, s.u.Config.OutChannels, s.shape.h, s.shape.w)
+	out := nn.Tensor(s.u.outShape(s.shape)...)
 	inputs := maps.Clone(s.steering)
 	inputs[featureInput] = feature
 	for i, t := range s.skips {

@@ -22,14 +22,15 @@ func (u *UNet) BuildHead(g *G.ExprGraph, in Nodes, branch int) ([]*G.Node, error
 		return nil, err
 	}
 	_, err := u.buildPart(g, in, func(b *nn.Graph, s steering) *G.Node {
-		skips = u.head(b, in.Latents, s, branch)
+		skips = u.head(b, in, s, branch)
 		return nil
 	})
 	return skips, err
 }
 
 // BuildDeep adds the part below the branch: it maps the head's last skip to the
-// feature [N H W C] that enters the tail. It does not read in.Latents.
+// feature [N H W C] that enters the tail. It reads neither in.Latents nor
+// in.Cond.Channels.
 func (u *UNet) BuildDeep(g *G.ExprGraph, in Nodes, skip *G.Node, branch int) (*G.Node, error) {
 	if err := u.checkFeatures(g, in, branch, skip); err != nil {
 		return nil, err
@@ -38,7 +39,8 @@ func (u *UNet) BuildDeep(g *G.ExprGraph, in Nodes, skip *G.Node, branch int) (*G
 }
 
 // BuildTail adds the last part and returns the prediction [N C H W]. The branch
-// is the number of skips. It does not read in.Latents.
+// is the number of skips. It reads neither in.Latents nor
+// in.Cond.Channels.
 func (u *UNet) BuildTail(g *G.ExprGraph, in Nodes, skips []*G.Node, feature *G.Node) (*G.Node, error) {
 	if err := u.checkFeatures(g, in, len(skips), append(slices.Clone(skips), feature)...); err != nil {
 		return nil, err

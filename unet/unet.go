@@ -1,4 +1,4 @@
-// Package unet is the denoising network of Stable Diffusion 1 and 2: it predicts
+// Package unet is the denoising network of Stable Diffusion 1, 2 and XL: it predicts
 // the noise in latents, or the velocity, at a timestep and for a text.
 package unet
 
@@ -13,6 +13,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"sdgo/internal/engine"
+	"sdgo/internal/model"
 	"sdgo/internal/nn"
 	"sdgo/internal/op"
 )
@@ -32,7 +33,7 @@ type UNet struct {
 	// Config is the structure of the model. It must not be changed.
 	Config Config
 
-	model   *nn.Model
+	model   *model.Model
 	time    *timeEmbedding
 	downs   []*downLayer // conv_in and what follows, one for each skip
 	mid     *midBlock    // nil if the model has none
@@ -57,7 +58,7 @@ type LoadOptions struct {
 	// memory of the machine or its container. Calls wait for it by order of arrival.
 	MaxMemory int64
 	// Session is set by the pipeline, whose models share one; else it is nil.
-	Session *nn.Session
+	Session *model.Session
 }
 
 // Load loads the U-Net in a folder with config.json and weights in safetensors,
@@ -80,7 +81,7 @@ func LoadFSContext(ctx context.Context, fsys fs.FS, dir string, o *LoadOptions) 
 		o = &LoadOptions{}
 	}
 	u := &UNet{}
-	model, err := nn.LoadModel(ctx, nn.Kind{Name: "unet", Class: class, Base: "diffusion_pytorch_model"}, fsys, dir, nn.LoadOptions(*o), u.define)
+	model, err := model.Load(ctx, model.Kind{Name: "unet", Class: class, Base: "diffusion_pytorch_model"}, fsys, dir, model.LoadOptions(*o), u.define)
 	if err != nil {
 		return nil, err
 	}
@@ -177,22 +178,25 @@ func (u *UNet) WeightNodes(g *G.ExprGraph) map[string]*G.Node {
 // forward is the whole network: its three parts, cut anywhere.
 func (u *UNet) forward(g *nn.Graph, in Nodes) *G.Node {
 	s := u.steer(g, in)
-	skips := u.head(g, in.Latents, s, 1)
+	skips := u.head(g, in, s, 1)
 	return u.tail(g, skips, u.deep(g, skips[0], s, 1), s)
 }
 
 // steer computes what the layers read beside the latents.
 func (u *UNet) steer(g *nn.Graph, in Nodes) steering {
 	return steering{
-		temb: u.time.forward(g, in),
-		cond: in.Cond, times: in.Timesteps, merging: u.merging,
-		residuals: in.Residuals,
+		temb:   u.time.forward(g, in.Timesteps, &in.Cond),
+		tokens: in.Cond.Tokens, times: in.Timesteps, merging: u.merging,
+		residuals: in.Cond.Residuals,
 	}
 }
 
 // head maps latents [N C H W] to the first branch skips, each [N H W C].
-func (u *UNet) head(g *nn.Graph, latents *G.Node, s steering, branch int) []*G.Node {
-	x := g.ChannelsLast(latents)
+func (u *UNet) head(g *nn.Graph, in Nodes, s steering, branch int) []*G.Node {
+	x := g.ChannelsLast(in.Latents)
+	if more := in.Cond.Channels; more != nil {
+		x = g.Concat(x, g.ChannelsLast(more))
+	}
 	var skips []*G.Node
 	for _, l := range u.downs[:branch] {
 		x = l.forward(g, x, s)
@@ -258,22 +262,27 @@ func (u *UNet) Predict(ctx context.Context, in Input) (*tensor.Dense, error) {
 	if err != nil {
 		return nil, fmt.Errorf("unet: %w", err)
 	}
-	out := nn.Tensor(s.n, u.Config.OutChannels, s.h, s.w)
+	out := nn.Tensor(u.outShape(s)...)
 	if err := u.model.Run(ctx, u.key(s), u.build(s), inputs, [][]float32{out.Float32s()}); err != nil {
 		return nil, err
 	}
 	return out, nil
 }
 
+// outShape is the shape of the prediction for an input of a shape.
+func (u *UNet) outShape(s shape) []int {
+	return []int{s.latents[0], u.Config.OutChannels, s.latents[2], s.latents[3]}
+}
+
 // key is the key of the whole network's plan.
 func (u *UNet) key(s shape) planKey { return planKey{shape: s, merging: u.merging} }
 
 // build makes the graph for a shape.
-func (u *UNet) build(s shape) nn.Build {
+func (u *UNet) build(s shape) model.Build {
 	return func() (inputs, outputs []*G.Node, err error) {
 		g := nn.NewGraph(G.NewGraph())
 		in := u.nodes(g, s)
 		out := u.forward(g, in)
-		return append(in.conditions(), in.Latents), []*G.Node{out}, g.Err()
+		return append(u.conditions(in), in.images()...), []*G.Node{out}, g.Err()
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"math"
 	"slices"
 
-	"sdgo/internal/nn"
+	"sdgo/internal/config"
 )
 
 // Config describes the structure of an AutoencoderKL. It decodes a checkpoint's
@@ -48,7 +48,7 @@ func ParseConfig(data []byte) (Config, error) {
 		BlockOutChannels: []int{64}, LayersPerBlock: 1, ActFn: "silu", LatentChannels: 4, NormNumGroups: 32,
 		ScalingFactor: 0.18215, UseQuantConv: true, UsePostQuantConv: true, MidAttention: true,
 	}
-	warnings, err := nn.DecodeConfig(data, class, &c)
+	warnings, err := config.Decode(data, class, &c)
 	if err != nil {
 		return c, fmt.Errorf("vae: config: %w", err)
 	}
@@ -73,21 +73,21 @@ func (c *Config) validate() error {
 		return len(have) == levels && !slices.ContainsFunc(have, func(s string) bool { return s != want })
 	}
 	channels := func(n int) bool { return count(n, 1<<15) && c.NormNumGroups > 0 && n%c.NormNumGroups == 0 }
-	return nn.Verify(
-		nn.Want("in_channels", c.InChannels, count(c.InChannels, 1<<10), "1 to 1024"),
-		nn.Want("out_channels", c.OutChannels, count(c.OutChannels, 1<<10), "1 to 1024"),
-		nn.Want("latent_channels", c.LatentChannels, count(c.LatentChannels, 1<<10), "1 to 1024"),
-		nn.Want("block_out_channels", c.BlockOutChannels, count(levels, maxLevels) && !slices.ContainsFunc(c.BlockOutChannels, func(n int) bool { return !channels(n) }),
+	return config.Verify(
+		config.Want("in_channels", c.InChannels, count(c.InChannels, 1<<10), "1 to 1024"),
+		config.Want("out_channels", c.OutChannels, count(c.OutChannels, 1<<10), "1 to 1024"),
+		config.Want("latent_channels", c.LatentChannels, count(c.LatentChannels, 1<<10), "1 to 1024"),
+		config.Want("block_out_channels", c.BlockOutChannels, count(levels, maxLevels) && !slices.ContainsFunc(c.BlockOutChannels, func(n int) bool { return !channels(n) }),
 			fmt.Sprintf("1 to %d multiples of norm_num_groups (%d)", maxLevels, c.NormNumGroups)),
-		nn.Want("down_block_types", c.DownBlockTypes, blocks(c.DownBlockTypes, "DownEncoderBlock2D"), "DownEncoderBlock2D for each level"),
-		nn.Want("up_block_types", c.UpBlockTypes, blocks(c.UpBlockTypes, "UpDecoderBlock2D"), "UpDecoderBlock2D for each level"),
-		nn.Want("layers_per_block", c.LayersPerBlock, count(c.LayersPerBlock, 64), "1 to 64"),
-		nn.Want("layers_per_block", c.LayersPerBlock, levels*c.LayersPerBlock <= maxBlocks, fmt.Sprintf("at most %d in all %d levels", maxBlocks, levels)),
-		nn.Want("act_fn", c.ActFn, c.ActFn == "silu" || c.ActFn == "swish", "silu"),
-		nn.Want("scaling_factor", c.ScalingFactor, c.ScalingFactor >= 1/maxScale && c.ScalingFactor <= maxScale, "a positive number, 1e-6 to 1e6"),
-		nn.Want("shift_factor", c.shift(), math.Abs(c.shift()) <= maxScale, "-1e6 to 1e6"),
-		nn.Want("latents_mean", c.LatentsMean, c.LatentsMean == nil, "null"),
-		nn.Want("latents_std", c.LatentsStd, c.LatentsStd == nil, "null"),
+		config.Want("down_block_types", c.DownBlockTypes, blocks(c.DownBlockTypes, "DownEncoderBlock2D"), "DownEncoderBlock2D for each level"),
+		config.Want("up_block_types", c.UpBlockTypes, blocks(c.UpBlockTypes, "UpDecoderBlock2D"), "UpDecoderBlock2D for each level"),
+		config.Want("layers_per_block", c.LayersPerBlock, count(c.LayersPerBlock, 64), "1 to 64"),
+		config.Want("layers_per_block", c.LayersPerBlock, levels*c.LayersPerBlock <= maxBlocks, fmt.Sprintf("at most %d in all %d levels", maxBlocks, levels)),
+		config.Want("act_fn", c.ActFn, c.ActFn == "silu" || c.ActFn == "swish", "silu"),
+		config.Want("scaling_factor", c.ScalingFactor, c.ScalingFactor >= 1/maxScale && c.ScalingFactor <= maxScale, "a positive number, 1e-6 to 1e6"),
+		config.Want("shift_factor", c.shift(), math.Abs(c.shift()) <= maxScale, "-1e6 to 1e6"),
+		config.Want("latents_mean", c.LatentsMean, c.LatentsMean == nil, "null"),
+		config.Want("latents_std", c.LatentsStd, c.LatentsStd == nil, "null"),
 	)
 }
 

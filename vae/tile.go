@@ -7,6 +7,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"sdgo/internal/engine"
+	"sdgo/internal/model"
 	"sdgo/internal/nn"
 )
 
@@ -279,7 +280,7 @@ func (v *VAE) begin(ctx context.Context, t call, small int64) (context.Context, 
 func (v *VAE) image(ctx context.Context, t call, x, y []float32) error {
 	run := func(x []float32, h, w int, y []float32) error {
 		k := key{t.decode, 1, h, w}
-		return v.model.Run(ctx, k, v.build(k), nn.Inputs{"input": x}, [][]float32{y})
+		return v.model.Run(ctx, k, v.build(k), model.Inputs{"input": x}, [][]float32{y})
 	}
 	if t.whole {
 		return run(x, t.h, t.w, y)

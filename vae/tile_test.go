@@ -15,6 +15,7 @@ import (
 
 	"sdgo/internal/engine"
 	"sdgo/internal/golden"
+	"sdgo/internal/loader"
 	"sdgo/internal/nn"
 	"sdgo/safetensors"
 )
@@ -185,7 +186,7 @@ func TestLargePicture(t *testing.T) {
 		t.Skip("seconds of work for each operation by itself")
 	}
 	const side = 384 // cells
-	v := load(t, nn.Random{FS: fstest.MapFS{"config.json": {Data: []byte(`{"block_out_channels": [16, 32], "norm_num_groups": 4,
+	v := load(t, loader.Random{FS: fstest.MapFS{"config.json": {Data: []byte(`{"block_out_channels": [16, 32], "norm_num_groups": 4,
 		"down_block_types": ["DownEncoderBlock2D", "DownEncoderBlock2D"], "up_block_types": ["UpDecoderBlock2D", "UpDecoderBlock2D"],
 		"mid_block_add_attention": false}`)}}}, ".")
 	latents := nn.Tensor(1, 4, side, side)

@@ -15,6 +15,7 @@ import (
 
 	"sdgo/internal/engine"
 	"sdgo/internal/kernel"
+	"sdgo/internal/model"
 	"sdgo/internal/nn"
 )
 
@@ -28,7 +29,7 @@ type VAE struct {
 	// Config is the structure of the model. It must not be changed.
 	Config Config
 
-	model   *nn.Model
+	model   *model.Model
 	encoder *encoder // nil if the checkpoint has none
 	decoder *decoder
 }
@@ -48,7 +49,7 @@ type LoadOptions struct {
 	// memory of the machine or its container. Calls wait for it by order of arrival.
 	MaxMemory int64
 	// Session is set by the pipeline, whose models share one; else it is nil.
-	Session *nn.Session
+	Session *model.Session
 }
 
 // Load loads the VAE in a folder with config.json and weights in safetensors, as
@@ -71,7 +72,7 @@ func LoadFSContext(ctx context.Context, fsys fs.FS, dir string, o *LoadOptions) 
 		o = &LoadOptions{}
 	}
 	v := &VAE{}
-	model, err := nn.LoadModel(ctx, nn.Kind{Name: "vae", Class: class, Base: "diffusion_pytorch_model"}, fsys, dir, nn.LoadOptions(*o), v.define)
+	model, err := model.Load(ctx, model.Kind{Name: "vae", Class: class, Base: "diffusion_pytorch_model"}, fsys, dir, model.LoadOptions(*o), v.define)
 	if err != nil {
 		return nil, err
 	}
@@ -186,7 +187,7 @@ type key struct {
 }
 
 // build makes the graph for a key.
-func (v *VAE) build(k key) nn.Build {
+func (v *VAE) build(k key) model.Build {
 	return func() (inputs, outputs []*G.Node, err error) {
 		g := nn.NewGraph(G.NewGraph())
 		channels, forward := v.Config.LatentChannels, v.decoder.forward
@@ -200,7 +201,7 @@ func (v *VAE) build(k key) nn.Build {
 }
 
 // DecodePlan tells how latents [1 C h w] are decoded.
-func (v *VAE) DecodePlan(h, w int) (*nn.Plan, error) {
+func (v *VAE) DecodePlan(h, w int) (*model.Plan, error) {
 	if err := v.loaded(); err != nil {
 		return nil, err
 	}

@@ -17,8 +17,9 @@ import (
 	"sdgo/examples/internal/models"
 	"sdgo/internal/engine"
 	"sdgo/internal/kernel"
-	"sdgo/internal/nn"
+	"sdgo/internal/model"
 	"sdgo/internal/op"
+	"sdgo/internal/weights"
 	"sdgo/unet"
 	"sdgo/vae"
 )
@@ -33,7 +34,7 @@ type options struct {
 }
 
 func (o *options) check() error {
-	if _, err := nn.ParsePrecision(o.precision); err != nil {
+	if _, err := weights.ParsePrecision(o.precision); err != nil {
 		return fmt.Errorf("-%w", err)
 	}
 	switch {
@@ -123,7 +124,7 @@ func measurePart(ctx context.Context, fsys fs.FS, o *options, load loader) (part
 	}
 	defer eng.Close()
 	begin := time.Now()
-	name, run, end, err := load(fsys, &clip.LoadOptions{Precision: o.precision, Session: nn.NewSession(eng)}, o)
+	name, run, end, err := load(fsys, &clip.LoadOptions{Precision: o.precision, Session: model.NewSession(eng)}, o)
 	if err != nil {
 		return part{}, err
 	}
@@ -185,7 +186,7 @@ func openUNet(fsys fs.FS, l *clip.LoadOptions, o *options) (u *unet.UNet, in une
 	side := o.size / 8
 	in = unet.Input{
 		Latents: noise(2, u.Config.InChannels, side, side), Timesteps: []float64{500},
-		Cond: noise(2, 77, u.Config.CrossAttentionDim.At(0)),
+		Cond: unet.Text(noise(2, 77, u.Config.CrossAttentionDim.At(0))),
 	}
 	name = fmt.Sprintf("guided U-Net step, %d×%d latents", side, side)
 	if o.merge > 0 {

@@ -17,7 +17,7 @@ import (
 	"sdgo/examples/internal/cli"
 	"sdgo/examples/internal/models"
 	"sdgo/internal/engine"
-	"sdgo/internal/nn"
+	"sdgo/internal/model"
 	"sdgo/unet"
 	"sdgo/vae"
 )
@@ -111,7 +111,7 @@ func measureTable(ctx context.Context, o *options, sizes [][2]int, batches []int
 		return nil, err
 	}
 	defer eng.Close()
-	l := &clip.LoadOptions{Precision: o.precision, Session: nn.NewSession(eng)}
+	l := &clip.LoadOptions{Precision: o.precision, Session: model.NewSession(eng)}
 	l.Variant = o.variantOf(fsys, "unet", "diffusion_pytorch_model")
 	u, err := unet.LoadFS(fsys, "unet", (*unet.LoadOptions)(l))
 	if err != nil {
@@ -133,7 +133,7 @@ func measureTable(ctx context.Context, o *options, sizes [][2]int, batches []int
 		{"U-Net", func(n, h, w int) error {
 			_, err := u.Predict(ctx, unet.Input{
 				Latents: noise(n, u.Config.InChannels, h/factor, w/factor), Timesteps: []float64{500},
-				Cond: noise(n, 77, u.Config.CrossAttentionDim.At(0)),
+				Cond: unet.Text(noise(n, 77, u.Config.CrossAttentionDim.At(0))),
 			})
 			return err
 		}},

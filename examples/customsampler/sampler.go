@@ -18,7 +18,7 @@ func (multistep) Sample(ctx context.Context, denoise sampler.Denoiser, x []float
 	last := make([]float32, len(x)) // the estimate of x₀ one step before
 	for i := range len(sigmas) - 1 {
 		sigma, next := sigmas[i], sigmas[i+1]
-		x0, err := denoise(ctx, x, sigma)
+		est, err := denoise(ctx, x, sigma)
 		if err != nil {
 			return err
 		}
@@ -28,7 +28,7 @@ func (multistep) Sample(ctx context.Context, denoise sampler.Denoiser, x []float
 			c = h / (2 * hLast)
 		}
 		ratio := next / sigma // e^−h
-		for j, v := range x0 {
+		for j, v := range est.Denoised {
 			// D = (1 + 1/2r)·x₀ − 1/2r·x₀ of before, then x' = e^−h·x + (1 − e^−h)·D
 			d := float32(float64((1+c)*float64(v)) - float64(c*float64(last[j])))
 			x[j] = float32(float64(ratio*float64(x[j])) + float64((1-ratio)*float64(d)))

@@ -13,7 +13,7 @@ import (
 	"sdgo/diffusion"
 	"sdgo/examples/internal/cli"
 	"sdgo/examples/internal/models"
-	"sdgo/internal/nn"
+	"sdgo/internal/weights"
 )
 
 func main() { cli.Program("inspect", run) }
@@ -37,7 +37,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		}
 		return err
 	}
-	if _, err := nn.ParsePrecision(load.Precision); err != nil {
+	if _, err := weights.ParsePrecision(load.Precision); err != nil {
 		return cli.Misuse(fmt.Errorf("-%w", err))
 	}
 

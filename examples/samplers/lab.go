@@ -153,8 +153,8 @@ func deterministic(info sampler.Info) bool {
 	if err != nil {
 		return false
 	}
-	zeros := func(_ context.Context, x []float32, _ float64) ([]float32, error) {
-		return make([]float32, len(x)), nil
+	zeros := func(_ context.Context, x []float32, _ float64) (sampler.Estimate, error) {
+		return sampler.Estimate{Denoised: make([]float32, len(x))}, nil
 	}
 	drawn := false
 	noise := func(dst []float32) { drawn = true }

@@ -59,7 +59,7 @@ func TestTokenMerging(t *testing.T) {
 	for _, m := range []unet.TokenMerging{{Ratio: 0.5, Levels: 1}, {Ratio: 0.7, Levels: 2}} {
 		u, err := plain.WithTokenMerging(m)
 		require.NoError(t, err)
-		out, err := u.Predict(t.Context(), unet.Input{Latents: read("merge.latents"), Cond: read("merge.cond"), Timesteps: []float64{500}})
+		out, err := u.Predict(t.Context(), unet.Input{Latents: read("merge.latents"), Cond: unet.Text(read("merge.cond")), Timesteps: []float64{500}})
 		require.NoError(t, err)
 		golden.Close(t, read(fmt.Sprintf("merge.%d.%v", m.Levels, m.Ratio)).Float32s(), out.Float32s(), 1e-5, fmt.Sprintf("%+v", m))
 	}

@@ -57,7 +57,7 @@ func newValues(t *testing.T) *values {
 	add(v, &G.Node{}, G.NewScalar(g, G.Float64), G.NewTensor(other, G.Float32, 4, G.WithShape(1, 4, 8, 8)), G.NewTensor(g, G.Float32, 4, G.WithShape(1, 4, 8, 8)))
 	latents, cond := dense(1, 4, 8, 8), dense(1, 77, open.TextEncoder.Config.HiddenSize)
 	add(v, tensor.New(tensor.FromScalar(float32(1))), tensor.New(tensor.Of(tensor.Float64), tensor.WithShape(1, 4, 8, 8)), dense(1, 3, 64, 64), latents)
-	add(v, unet.Input{Latents: latents, Timesteps: []float64{1}, Cond: cond})
+	add(v, unet.Input{Latents: latents, Timesteps: []float64{1}, Cond: unet.Text(cond)})
 	split, err := open.UNet.Split(1, 1, 8, 8, 77)
 	require.NoError(t, err)
 	t.Cleanup(split.Close)
@@ -75,8 +75,10 @@ func newValues(t *testing.T) *values {
 	add(v, schedule.Solver)
 	add(v, sampler.Solver(schedule.Solver))
 	add[sampler.Sampler](v, (*sampler.Euler)(nil), sampler.Euler{})
-	identity := func(_ context.Context, x []float32, _ float64) ([]float32, error) { return x, nil }
-	add[sampler.Denoiser](v, func(context.Context, []float32, float64) ([]float32, error) { return nil, nil }, identity)
+	identity := func(_ context.Context, x []float32, _ float64) (sampler.Estimate, error) {
+		return sampler.Estimate{Denoised: x}, nil
+	}
+	add[sampler.Denoiser](v, func(context.Context, []float32, float64) (sampler.Estimate, error) { return sampler.Estimate{}, nil }, identity)
 	add[sampler.Noise](v, func(dst []float32) { clear(dst) })
 	add(v, &sampler.Run{Sampler: sampler.Euler{}, Denoise: identity, Sigmas: []float64{9, 1, 0}, X: []float32{1, 2}})
 	add(v, []float64{-1}, []float64{math.NaN(), 1}, []float64{1, 9}, []float64{9, 1, 0})

@@ -76,3 +76,8 @@ func CheckSize(what string, shape ...int) error {
 	}
 	return nil
 }
+
+// Tensor returns a new float32 tensor of zeros.
+func Tensor(shape ...int) *tensor.Dense {
+	return tensor.New(tensor.WithShape(shape...), tensor.WithBacking(make([]float32, tensor.Shape(shape).TotalSize())))
+}

@@ -9,6 +9,7 @@ import (
 
 	"sdgo/internal/kernel"
 	"sdgo/internal/op"
+	"sdgo/internal/weights"
 )
 
 // Graph adds operations to a gorgonia graph. It keeps the first error, as
@@ -17,13 +18,13 @@ import (
 type Graph struct {
 	expr  *G.ExprGraph
 	err   error
-	nodes map[*Param]*G.Node
+	nodes map[*weights.Param]*G.Node
 	marks map[string]*G.Node // nil: not wanted
 }
 
 // NewGraph returns a Graph that adds to g.
 func NewGraph(g *G.ExprGraph) *Graph {
-	return &Graph{expr: g, nodes: make(map[*Param]*G.Node)}
+	return &Graph{expr: g, nodes: make(map[*weights.Param]*G.Node)}
 }
 
 // Err returns the first error.
@@ -48,13 +49,13 @@ func (g *Graph) Input(name string, shape ...int) *G.Node {
 }
 
 // param returns the node of a parameter; graphs share its value.
-func (g *Graph) param(p *Param) *G.Node {
+func (g *Graph) param(p *weights.Param) *G.Node {
 	if p == nil || g.err != nil {
 		return nil
 	}
 	n, ok := g.nodes[p]
 	if !ok {
-		n = G.NewTensor(g.expr, tensor.Float32, len(p.shape), G.WithShape(p.shape...), G.WithName(p.name()), G.WithValue(p.value))
+		n = G.NewTensor(g.expr, tensor.Float32, len(p.Shape), G.WithShape(p.Shape...), G.WithName(p.Name()), G.WithValue(p.Value))
 		g.nodes[p] = n
 	}
 	return n

@@ -5,12 +5,13 @@ import (
 
 	"sdgo/internal/kernel"
 	"sdgo/internal/op"
+	"sdgo/internal/weights"
 )
 
 // Linear is x·Wᵀ + b over the last dimension.
 type Linear struct {
 	path         string
-	weight, bias *Param // bias may be nil
+	weight, bias *weights.Param // bias may be nil
 }
 
 // Linear returns the linear layer called name.
@@ -34,7 +35,7 @@ func (l *Linear) Forward(g *Graph, x *G.Node) *G.Node {
 // Conv2D is a convolution with a square kernel.
 type Conv2D struct {
 	path         string
-	weight, bias *Param
+	weight, bias *weights.Param
 	k, stride    int
 	pad          op.Padding
 }
@@ -69,7 +70,7 @@ func (c *Conv2D) Forward(g *Graph, x *G.Node) *G.Node {
 // GroupNorm is group normalisation.
 type GroupNorm struct {
 	path        string
-	gamma, beta *Param
+	gamma, beta *weights.Param
 	groups      int
 	eps         float64
 }
@@ -89,7 +90,7 @@ func (n *GroupNorm) Forward(g *Graph, x *G.Node) *G.Node {
 // LayerNorm is layer normalisation over the last dimension.
 type LayerNorm struct {
 	path        string
-	gamma, beta *Param
+	gamma, beta *weights.Param
 	eps         float64
 }
 
@@ -123,7 +124,7 @@ func (a *Attention) Forward(g *Graph, q, k, v *G.Node) *G.Node {
 }
 
 // Embedding is a table of vectors.
-type Embedding struct{ table *Param }
+type Embedding struct{ table *weights.Param }
 
 // Embedding returns the table called name.
 func (p *Params) Embedding(name string, rows, d int) *Embedding {

@@ -11,45 +11,9 @@ import (
 
 	"sdgo/internal/kernel"
 	"sdgo/internal/op"
+	"sdgo/internal/report"
+	"sdgo/internal/weights"
 )
-
-// Source is a checkpoint: tensors by name, converted to float32 on request.
-type Source interface {
-	// Shape returns the shape of a tensor, and whether there is one.
-	Shape(name string) ([]int, bool)
-	// Float32s converts as many numbers of a tensor as dst has room for, from number
-	// from on.
-	Float32s(name string, from int, dst []float32) error
-	// Release says that the tensor's pages will not be read again soon.
-	Release(name string)
-	// Changed returns an error if the files were changed since they were opened.
-	Changed() error
-	// Close closes the files.
-	Close() error
-}
-
-// Param is one tensor of a checkpoint.
-type Param struct {
-	model string
-	key   string
-	shape tensor.Shape
-	// A weight of kernels of taps pixels is packed for the matrix product. Others,
-	// with taps 0, are used as they are.
-	taps, in, out  int
-	format, lowest kernel.Format // what it has, and the least exact that it may have
-
-	value *op.Weight
-}
-
-// size is the float32s that the parameter takes when it is loaded.
-func (p *Param) size() int {
-	if p.taps == 0 {
-		return kernel.TableLen(p.shape.TotalSize(), p.format)
-	}
-	return kernel.PackedLen(p.taps*p.in, p.out, p.format)
-}
-
-func (p *Param) name() string { return p.model + "/" + p.key }
 
 // Params hands out a checkpoint's tensors by key and shape. Like [Graph] it
 // gathers what is wrong, so that all of it is reported together.
@@ -63,11 +27,10 @@ type Params struct {
 type checkpoint struct {
 	model    string
 	format   kernel.Format // of matrices
-	fixed    bool          // the caller has chosen it
 	limit    kernel.Format // the least exact that matrices may have
-	src      Source
-	params   []*Param
-	problems problems
+	src      weights.Source
+	params   []*weights.Param
+	problems report.Problems
 	missing  string // the first tensor that is, or ""
 	unknown  []string
 }
@@ -76,7 +39,7 @@ var models atomic.Int64 // numbers the models, so that their nodes' names differ
 
 // NewParams returns the parameters of src for a model called name, whose matrices
 // shall have a format.
-func NewParams(name string, src Source, format kernel.Format) *Params {
+func NewParams(name string, src weights.Source, format kernel.Format) *Params {
 	return &Params{checkpoint: &checkpoint{model: fmt.Sprintf("%s%d", name, models.Add(1)), format: format, limit: kernel.Int8, src: src}}
 }
 
@@ -103,6 +66,12 @@ func (p *Params) path(name string) string {
 	return p.prefix + "." + name
 }
 
+// Model is the name that sets the nodes of the model's weights apart from others'.
+func (p *Params) Model() string { return p.model }
+
+// All returns the parameters that were asked for, in that order.
+func (p *Params) All() []*weights.Param { return p.params }
+
 // Path returns the path of the module itself.
 func (p *Params) Path() string { return p.prefix }
 
@@ -112,54 +81,66 @@ func (p *Params) Has(name string) bool {
 	return ok
 }
 
+// maker is a source that has whatever is asked for.
+type maker interface {
+	Make(name string, shape []int)
+}
+
+// Random says whether the weights are random, so that the checkpoint has whatever
+// is asked for.
+func (p *Params) Random() bool {
+	_, ok := p.src.(maker)
+	return ok
+}
+
 // tensor returns the parameter with the given shape. In a checkpoint it may also
 // have one of the other shapes, of the same size.
-func (p *Params) tensor(name string, shape tensor.Shape, others ...tensor.Shape) *Param {
+func (p *Params) tensor(name string, shape tensor.Shape, others ...tensor.Shape) *weights.Param {
 	key := p.path(name)
-	if m, ok := p.src.(*randomWeights); ok {
+	if m, ok := p.src.(maker); ok {
 		m.Make(key, shape)
 	}
 	have, ok := p.src.Shape(key)
 	if !ok {
 		p.missing = cmp.Or(p.missing, key)
-		p.problems.add("%s: missing, want %v", key, []int(shape))
-		return &Param{key: key, shape: shape, value: op.NewWeight(shape)}
+		p.problems.Add("%s: missing, want %v", key, []int(shape))
+		return &weights.Param{Key: key, Shape: shape, Value: op.NewWeight(shape)}
 	}
 	if !shape.Eq(tensor.Shape(have)) && !slices.ContainsFunc(others, func(s tensor.Shape) bool { return s.Eq(tensor.Shape(have)) }) {
-		p.problems.add("%s: have shape %v, want %v", key, have, []int(shape))
+		p.problems.Add("%s: have shape %v, want %v", key, have, []int(shape))
 	}
-	w := &Param{model: p.model, key: key, shape: shape, value: op.NewWeight(shape)}
+	w := &weights.Param{Model: p.model, Key: key, Shape: shape, Value: op.NewWeight(shape)}
 	p.params = append(p.params, w)
 	return w
 }
 
 // vector returns a parameter [n] that kernels read as it is.
-func (p *Params) vector(name string, n int) *Param { return p.tensor(name, tensor.Shape{n}) }
+func (p *Params) vector(name string, n int) *weights.Param { return p.tensor(name, tensor.Shape{n}) }
 
 // largeTable is from how many numbers on a table is worth fewer bits.
 const largeTable = 1 << 20
 
 // Table returns a parameter [rows d] that is read row by row.
-func (p *Params) Table(name string, rows, d int) *Param {
+func (p *Params) Table(name string, rows, d int) *weights.Param {
 	w := p.tensor(name, tensor.Shape{rows, d})
 	if rows*d >= largeTable {
-		w.lowest = kernel.Float16
+		w.Lowest = kernel.Float16
 	}
-	w.format = min(p.format, w.lowest)
+	w.Format = min(p.format, w.Lowest)
 	return w
 }
 
 // matrix returns a parameter [out in] that is packed for the matrix product.
-func (p *Params) matrix(name string, out, in int) *Param {
+func (p *Params) matrix(name string, out, in int) *weights.Param {
 	w := p.tensor(name, tensor.Shape{out, in}, tensor.Shape{out, in, 1, 1})
 	p.packed(w, out, in, 1)
 	return w
 }
 
 // filter returns a parameter [out in k k] that is packed for convolution.
-func (p *Params) filter(name string, out, in, k int) *Param {
+func (p *Params) filter(name string, out, in, k int) *weights.Param {
 	shape := tensor.Shape{out, in, k, k}
-	var w *Param
+	var w *weights.Param
 	if k == 1 {
 		w = p.tensor(name, shape, tensor.Shape{out, in})
 	} else {
@@ -171,18 +152,18 @@ func (p *Params) filter(name string, out, in, k int) *Param {
 
 // packed makes w a weight that is packed. Convolutions of several pixels stay
 // float32: Winograd's takes no more time than a direct one in bfloat16.
-func (p *Params) packed(w *Param, out, in, taps int) {
-	w.out, w.in, w.taps, w.lowest = out, in, taps, p.limit
+func (p *Params) packed(w *weights.Param, out, in, taps int) {
+	w.Out, w.In, w.Taps, w.Lowest = out, in, taps, p.limit
 	if p.precise || taps > 1 {
-		w.lowest = kernel.Float16
+		w.Lowest = kernel.Float16
 	}
-	for in%kernel.GroupOf(w.lowest) != 0 {
-		w.lowest--
+	for in%kernel.GroupOf(w.Lowest) != 0 {
+		w.Lowest--
 	}
-	w.format = min(p.format, w.lowest)
+	w.Format = min(p.format, w.Lowest)
 }
 
-// Unknown takes the warnings of [DecodeConfig]. Where there are any, tensors that were
+// Unknown takes the warnings of [config.Decode]. Where there are any, tensors that were
 // not asked for are a problem, unless they were left from training: the keys that were
 // left out stand for a structure.
 func (p *Params) Unknown(warnings []string) { p.unknown = warnings }
@@ -195,24 +176,24 @@ func (p *Params) unused() []string {
 	}
 	asked := make(map[string]bool)
 	for _, w := range p.params {
-		asked[w.key] = true
+		asked[w.Key] = true
 	}
 	return slices.DeleteFunc(src.Names(), func(name string) bool { return asked[name] })
 }
 
-// check returns what is wrong with the tensors as a *WeightsError.
-func (p *Params) check(name string) error {
+// Check returns what is wrong with the tensors as a *report.WeightsError.
+func (p *Params) Check(name string) error {
 	unused := p.unused()
 	part := func(name string) bool {
 		return !strings.HasPrefix(name, "loss.") && !strings.HasPrefix(name, "model_ema.")
 	}
 	if i := slices.IndexFunc(unused, part); len(p.unknown) > 0 && i >= 0 {
-		p.problems.add("%.200s: have %d tensors that the config does not account for, though %s", unused[i], len(unused), p.unknown[0])
+		p.problems.Add("%.200s: have %d tensors that the config does not account for, though %s", unused[i], len(unused), p.unknown[0])
 	}
 	if p.missing != "" {
-		if what := foreignLayout(unused, p.missing); what != "" {
+		if what := report.ForeignLayout(unused, p.missing); what != "" {
 			name += ": " + what
 		}
 	}
-	return p.problems.err(name)
+	return p.problems.Err(name)
 }

@@ -10,7 +10,7 @@ import (
 	"text/tabwriter"
 
 	"sdgo/examples/tinyscenes"
-	"sdgo/internal/nn"
+	"sdgo/internal/weights"
 	"sdgo/sampler"
 	"sdgo/scheduler"
 )
@@ -88,7 +88,7 @@ func (c *Command) check(given map[string]bool) error {
 	if given["model"] && c.model == "" {
 		return errors.New("-model: have an empty name, want a folder")
 	}
-	if _, err := nn.ParsePrecision(c.load.Precision); err != nil {
+	if _, err := weights.ParsePrecision(c.load.Precision); err != nil {
 		return fmt.Errorf("-%w", err)
 	}
 	for _, name := range c.required {

@@ -23,7 +23,7 @@ import (
 	"sdgo/examples/tinyscenes"
 	"sdgo/internal/engine"
 	"sdgo/internal/loader"
-	"sdgo/internal/nn"
+	"sdgo/internal/model"
 	"sdgo/internal/op"
 	"sdgo/sampler"
 	"sdgo/scheduler"
@@ -167,7 +167,7 @@ func load(done *work) (*diffusion.Pipeline, error) {
 	if err != nil {
 		return nil, err
 	}
-	u, err := unet.LoadFS(tinyscenes.FS, "unet", &unet.LoadOptions{Session: nn.NewSession(eng)})
+	u, err := unet.LoadFS(tinyscenes.FS, "unet", &unet.LoadOptions{Session: model.NewSession(eng)})
 	if err != nil {
 		return nil, err
 	}

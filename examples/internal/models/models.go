@@ -11,7 +11,7 @@ import (
 
 	"sdgo/examples/internal/cli"
 	"sdgo/examples/tinyscenes"
-	"sdgo/internal/nn"
+	"sdgo/internal/loader"
 )
 
 // folders of the named models: their configs, and weights if they have any.
@@ -53,7 +53,7 @@ func random(text, unet string) fs.FS {
 			folder[name] = &fstest.MapFile{Data: data}
 		}
 	}
-	return nn.Random{FS: folder}
+	return loader.Random{FS: folder}
 }
 
 // Open returns the folder of a model by its name or path.

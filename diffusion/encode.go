@@ -1,0 +1,69 @@
+package diffusion
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"gorgonia.org/tensor"
+
+	"sdgo/internal/engine"
+	"sdgo/vae"
+)
+
+// readImage returns the image in the size of the picture, as pixels and as a
+// tensor [1 3 H W].
+func (r *run) readImage(ctx context.Context, img *source) (pixels, []float32, error) {
+	p, err := resize(ctx, img.rgb(ctx), r.Width, r.Height).collect()
+	if err != nil {
+		return pixels{}, nil, err
+	}
+	r.note("image", p.pix)
+	x, err := p.tensor(ctx)
+	return p, x, err
+}
+
+// encodeImage maps an image [1 3 H W] to the distribution of its latents.
+func (r *run) encodeImage(ctx context.Context, x []float32) (*vae.Posterior, error) {
+	begin := time.Now()
+	pixels := engine.Tensor(x, 1, 3, r.Height, r.Width)
+	encode := r.VAE.Encode
+	if r.encodeTile > 0 {
+		encode = func(ctx context.Context, x *tensor.Dense) (*vae.Posterior, error) {
+			return r.VAE.EncodeTiles(ctx, x, r.encodeTile)
+		}
+	}
+	posterior, err := encode(r.in(ctx), pixels)
+	if err != nil {
+		return nil, fmt.Errorf("diffusion: %w", err)
+	}
+	if err := checkFinite("vae encoder", posterior.Mean.Float32s()); err != nil {
+		return nil, fmt.Errorf("diffusion: %w", err)
+	}
+	r.result.Timings.VAEEncoder += time.Since(begin)
+	return posterior, nil
+}
+
+// drawLatents encodes an image [1 3 H W] and draws latents [Images 4 h w] for it, each
+// from the stream of its own seed.
+func (r *run) drawLatents(ctx context.Context, pixels []float32) ([]float32, error) {
+	p, err := r.encodeImage(ctx, pixels)
+	if err != nil {
+		return nil, err
+	}
+	size := p.Mean.DataSize()
+	out := make([]float32, 0, r.Images*size)
+	noise := make([]float32, size)
+	for _, stream := range r.noise {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		stream.draw(noise)
+		z, err := p.Sample(noise)
+		if err != nil {
+			return nil, fmt.Errorf("diffusion: %w", err)
+		}
+		out = append(out, z.Float32s()...)
+	}
+	return out, nil
+}

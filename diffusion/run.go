@@ -1,0 +1,120 @@
+package diffusion
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"gorgonia.org/tensor"
+
+	"sdgo/internal/engine"
+	"sdgo/sampler"
+	"sdgo/scheduler"
+	"sdgo/unet"
+)
+
+// run is one call: what it was asked for and what it has made so far.
+type run struct {
+	*Pipeline
+	Options
+	task     task
+	result   Result
+	begin    time.Time
+	schedule *scheduler.Schedule
+	sampler  sampler.Sampler
+	net      *unet.UNet    // the pipeline's, with token merging
+	keeper   *keeper       // nil without reuse
+	noise    []*stream     // of each image
+	cond     *tensor.Dense // [1 77 D], the prompt
+	both     *tensor.Dense // [2 77 D], the negative prompt first; nil without guidance
+	h, w     int           // size of the latents
+
+	encodeTile, decodeTile int // sides in pixels, or 0: whole
+
+	claim  *engine.Claim // of the memory; nil before claimMemory
+	record int64         // bytes that what a Step saves may take
+
+	goroutine  string            // that the call was made on, and its functions run on
+	leave      func()            // the pipeline's calls
+	endWrapped func()            // ends the Denoiser that Wrap got; may be nil
+	noted      map[string]string // for a run that may be saved
+}
+
+// newRun begins a call: it checks the options and chooses the noise levels. Close it.
+func (p *Pipeline) newRun(ctx context.Context, t task, o *Options) (_ *run, err error) {
+	if err := p.ready(); err != nil {
+		return nil, err
+	}
+	if ctx == nil {
+		return nil, errors.New("diffusion: have a nil context")
+	}
+	goroutine := engine.Goroutine()
+	leave, err := p.calls.Enter(goroutine)
+	if err != nil {
+		return nil, fmt.Errorf("diffusion: %w", err)
+	}
+	r := &run{Pipeline: p, task: t, begin: time.Now(), leave: leave, goroutine: goroutine}
+	chosen := false // else there was an error, or a panic of NewNoise
+	defer func() {
+		if !chosen {
+			leave()
+		}
+	}()
+	if err := r.choose(o); err != nil {
+		return nil, err
+	}
+	chosen = true
+	return r, nil
+}
+
+// choose checks the options and chooses the noise levels.
+func (r *run) choose(o *Options) (err error) {
+	about := r.task.about()
+	config := *r.Scheduler
+	if about.asSaved {
+		config.SkipPRKSteps = true
+		if r.Scheduler == r.modelScheduler {
+			config.ClipSample = r.clips
+		}
+	}
+	if r.Options, err = o.withDefaults(); err != nil {
+		return wrong(err)
+	}
+	if err := r.checkTask(about); err != nil {
+		return wrong(err)
+	}
+	if r.Sampler, err = pointedTo(r.Sampler); err != nil {
+		return wrong(err)
+	}
+	if r.schedule, err = r.levels(&config, &r.Options, about.asSaved); err != nil {
+		return wrong(err)
+	}
+	if err := r.wantInput(about.inputs...); err != nil {
+		return err
+	}
+	for i := range r.Images {
+		seed := r.Seed + uint64(i)
+		r.result.Seeds = append(r.result.Seeds, seed)
+		stream, err := newStream(seed, r.NewNoise)
+		if err != nil {
+			return err
+		}
+		r.noise = append(r.noise, stream)
+	}
+	return nil
+}
+
+// close gives back what the run holds beside the model, once nobody uses it.
+func (r *run) close() {
+	if r.endWrapped != nil {
+		r.endWrapped()
+	}
+	if r.keeper != nil {
+		r.keeper.close()
+	}
+	if r.claim != nil {
+		r.claim.Close()
+	}
+	r.leave()
+}

@@ -1,0 +1,29 @@
+package diffusion
+
+import "context"
+
+// TextToImage makes pictures of the prompt. In it and in the negative prompt the
+// token of a textual inversion stands for all its vectors, see
+// clip.Tokenizer.Expand. Prompts are cut to 77 tokens; the result says what was cut.
+// Options may be nil. When ctx is done it returns ctx's error within 100 ms, and
+// leaves no goroutine behind.
+func (p *Pipeline) TextToImage(ctx context.Context, prompt string, o *Options) (*Result, error) {
+	return p.do(ctx, textToImage{}, prompt, o)
+}
+
+// textToImage begins with noise alone.
+type textToImage struct{ plain }
+
+func (textToImage) about() about {
+	return about{name: "text-to-image", inputs: []input{latentsAlone}}
+}
+
+func (textToImage) prepare(r *run) ([]*source, error) { return nil, r.prepare(r.defaultSize()) }
+
+func (textToImage) start(ctx context.Context, r *run) ([]float32, error) {
+	x, err := r.initialNoise(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return pureNoise(x, r.schedule.InitNoiseSigma), nil
+}

@@ -1,0 +1,73 @@
+// Package model runs what the models are made of: it loads their weights, keeps a plan
+// for each shape of their input, and shares an engine and its memory among them.
+package model
+
+import (
+	"context"
+	"fmt"
+
+	"sdgo/internal/engine"
+	"sdgo/internal/nn"
+	"sdgo/internal/weights"
+)
+
+// Model is what every model is made of: its weights, its plans by input shape
+// and the engine that runs them. It is safe for concurrent use.
+type Model struct {
+	name    string
+	eng     *engine.Engine
+	owns    bool // the engine is this model's alone
+	params  *nn.Params
+	fixed   bool // the caller has chosen the precision
+	src     weights.Source
+	weights *weights.Weights // nil until they are loaded
+	plans   engine.Plans
+	calls   Gate
+
+	warnings []string
+}
+
+// Warnings are what was passed over of the model's weight files, one sentence each.
+func (m *Model) Warnings() []string { return m.warnings }
+
+// Close waits for calls in flight and gives the model's memory back. Calls that begin
+// later return ErrClosed. Any number of Closes may run at once; each returns when the
+// model is closed.
+func (m *Model) Close() error {
+	return m.calls.Close("", func() error {
+		m.eng.Forget(&m.plans)
+		if m.owns {
+			m.eng.Close()
+		}
+		if m.weights == nil { // not loaded
+			return m.src.Close()
+		}
+		m.weights.Close()
+		return nil
+	})
+}
+
+// insideKey marks a ctx whose runs belong to a call that has entered the model.
+type insideKey struct{ m *Model }
+
+// enter begins a call, or a run of one.
+func (m *Model) enter(ctx context.Context) (leave func(), err error) {
+	if ctx.Value(insideKey{m}) != nil {
+		return func() {}, nil
+	}
+	if leave, err = m.calls.Enter(""); err != nil {
+		return nil, fmt.Errorf("%s: %w", m.name, err)
+	}
+	return leave, nil
+}
+
+// Fingerprint is a short text that tells models apart by their weights, of which it
+// reads a sample, and by how these are kept. It is empty for a closed model.
+func (m *Model) Fingerprint() string {
+	leave, err := m.calls.Enter("")
+	if err != nil {
+		return ""
+	}
+	defer leave()
+	return weights.Fingerprint(m.params.All())
+}

@@ -1,0 +1,85 @@
+package model
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	G "gorgonia.org/gorgonia"
+
+	"sdgo/internal/engine"
+)
+
+// Build makes a graph and returns its inputs and outputs.
+type Build = func() (inputs, outputs []*G.Node, err error)
+
+func (m *Model) plan(key any, build Build) (*engine.Plan, error) {
+	plan, err := m.plans.Get(key, build)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", m.name, err)
+	}
+	return plan, nil
+}
+
+// Begin begins a call with several runs, of which the one with the key is the largest,
+// and waits for its memory: need's, to which that of the run and What are added. Runs
+// with the ctx that it returns are the call's. Call end.
+func (m *Model) Begin(ctx context.Context, need engine.Need, key any, build Build) (_ context.Context, end func(), err error) {
+	if ctx == nil {
+		return nil, nil, fmt.Errorf("%s: have a nil context", m.name)
+	}
+	leave, err := m.enter(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	plan, err := m.plan(key, build)
+	if err != nil {
+		leave()
+		return nil, nil, err
+	}
+	need.Turn += plan.Bytes()
+	inner, endTurn, err := m.eng.Begin(context.WithValue(ctx, insideKey{m}, true), need, plan)
+	if err != nil {
+		leave()
+		return nil, nil, fmt.Errorf("%s: %w", m.name, err)
+	}
+	return inner, func() { endTurn(); leave() }, nil
+}
+
+// Inputs are the numbers of a graph's inputs by the names of their nodes.
+type Inputs map[string][]float32
+
+// Run computes the outputs of the graph that build makes, once for each key, for
+// the given inputs: all that the graph has, and no others. It returns ctx's error soon
+// after ctx is done.
+func (m *Model) Run(ctx context.Context, key any, build Build, inputs Inputs, outputs [][]float32) error {
+	if ctx == nil {
+		return fmt.Errorf("%s: have a nil context", m.name)
+	}
+	leave, err := m.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	plan, err := m.plan(key, build)
+	if err != nil {
+		return err
+	}
+	names := plan.Inputs()
+	ordered := make([][]float32, len(names))
+	for i, name := range names {
+		x, ok := inputs[name]
+		if !ok {
+			return fmt.Errorf("%s: input %q: have none, want one", m.name, name)
+		}
+		ordered[i] = x
+	}
+	if len(inputs) != len(names) {
+		return fmt.Errorf("%s: have inputs %q, want %q", m.name, slices.Sorted(maps.Keys(inputs)), names)
+	}
+	if err := m.eng.Run(ctx, plan, ordered, outputs); err != nil {
+		return fmt.Errorf("%s: %w", m.name, err)
+	}
+	return nil
+}

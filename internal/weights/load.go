@@ -1,0 +1,74 @@
+package weights
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"sdgo/internal/engine"
+	"sdgo/internal/report"
+)
+
+// Load copies and packs the parameters from src, which is not read after it. Problems
+// with the tensors are returned as a *report.WeightsError. When ctx is done it returns
+// ctx's error soon, and no goroutine is left.
+func Load(ctx context.Context, name string, src Source, params []*Param, eng *engine.Engine) (*Weights, error) {
+	total := 0
+	offsets := make([]int, len(params))
+	for i, w := range params {
+		offsets[i] = total
+		total += (w.Size() + 15) / 16 * 16
+	}
+	block, err := eng.Memory.Alloc(total, "memory for the weights of the "+name)
+	if err != nil {
+		return nil, err
+	}
+	ws := &Weights{memory: &eng.Memory, blocks: []*engine.Block{block}}
+
+	errs := make([]error, len(params))
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range min(eng.Threads(), len(params), maxLoaders) {
+		workers.Go(func() {
+			var buf []float32
+			for ctx.Err() == nil {
+				i := int(next.Add(1)) - 1
+				if i >= len(params) {
+					return
+				}
+				w := params[i]
+				l := paramLoad{Param: w, ctx: ctx, src: src, buf: buf}
+				errs[i] = l.load(ws, block.Data[offsets[i]:][:w.Size():w.Size()])
+				buf = l.buf
+				src.Release(w.Key)
+			}
+		})
+	}
+	workers.Wait()
+	if err := loadError(ctx, name, src, errs); err != nil {
+		ws.Close()
+		return nil, err
+	}
+	return ws, nil
+}
+
+// loadError says why parameters could not be loaded.
+func loadError(ctx context.Context, name string, src Source, errs []error) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("%s: loading the weights: %w", name, err)
+	}
+	var problems report.Problems
+	for _, err := range errs {
+		if err != nil {
+			problems.Add("%v", err)
+		}
+	}
+	if err := problems.Err(name); err != nil {
+		return err
+	}
+	if err := src.Changed(); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}

@@ -1,0 +1,50 @@
+// Package weights holds a model's tensors in the forms that kernels read: it chooses
+// their formats, and copies and packs them from a checkpoint.
+package weights
+
+import (
+	"gorgonia.org/tensor"
+
+	"sdgo/internal/kernel"
+	"sdgo/internal/op"
+)
+
+// Source is a checkpoint: tensors by name, converted to float32 on request.
+type Source interface {
+	// Shape returns the shape of a tensor, and whether there is one.
+	Shape(name string) ([]int, bool)
+	// Float32s converts as many numbers of a tensor as dst has room for, from number
+	// from on.
+	Float32s(name string, from int, dst []float32) error
+	// Release says that the tensor's pages will not be read again soon.
+	Release(name string)
+	// Changed returns an error if the files were changed since they were opened.
+	Changed() error
+	// Close closes the files.
+	Close() error
+}
+
+// Param is one tensor of a checkpoint, and what becomes of it.
+type Param struct {
+	Model string // whose it is, for the name of its node
+	Key   string // in the checkpoint
+	Shape tensor.Shape
+
+	// A weight of kernels of Taps pixels is packed for the matrix product. Others,
+	// with Taps 0, are used as they are.
+	Taps, In, Out  int
+	Format, Lowest kernel.Format // what it has, and the least exact that it may have
+
+	Value *op.Weight
+}
+
+// Size is the float32s that the parameter takes when it is loaded.
+func (p *Param) Size() int {
+	if p.Taps == 0 {
+		return kernel.TableLen(p.Shape.TotalSize(), p.Format)
+	}
+	return kernel.PackedLen(p.Taps*p.In, p.Out, p.Format)
+}
+
+// Name is that of its node in a graph.
+func (p *Param) Name() string { return p.Model + "/" + p.Key }

@@ -1,0 +1,107 @@
+package weights
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"sdgo/internal/kernel"
+	"sdgo/internal/op"
+)
+
+// chunk is about how many numbers are read and packed at a time: a megabyte, so that
+// loading takes little memory beside the weights' own, and stops within milliseconds.
+const chunk = 1 << 18
+
+// maxLoaders is how many goroutines load at most: their chunks take 16 MB, or more where
+// a panel of a layer is more than a chunk.
+const maxLoaders = 16
+
+// paramLoad is the loading of one parameter.
+type paramLoad struct {
+	*Param
+	ctx context.Context
+	src Source
+	buf []float32
+}
+
+// errRange says that a number is too large for float16.
+var errRange = errors.New("beyond the range of float16")
+
+// load reads the parameter into dst, or into more memory if its numbers are too large
+// for the format that it should have.
+func (l *paramLoad) load(ws *Weights, dst []float32) error {
+	err := l.fill(dst)
+	if errors.Is(err, errRange) {
+		l.Format = kernel.Float32
+		block, allocErr := ws.alloc(l.Size())
+		if allocErr != nil {
+			return fmt.Errorf("%s: %w", l.Key, allocErr)
+		}
+		dst = block.Data
+		err = l.fill(dst)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", l.Key, err)
+	}
+	arg := op.Arg{Data: dst, Format: l.Format}
+	if l.Taps > 0 {
+		arg = op.Arg{Packed: kernel.Packed{K: l.Taps * l.In, N: l.Out, Format: l.Format, Data: dst}}
+	}
+	l.Value.Set(arg, ws)
+	return nil
+}
+
+// fill reads, checks and stores the numbers, a chunk at a time.
+func (l *paramLoad) fill(dst []float32) error {
+	total, step := l.Shape.TotalSize(), chunk
+	if l.Taps > 0 {
+		row := l.Taps * l.In
+		step = kernel.PanelWidth * row * max(chunk/(kernel.PanelWidth*row), 1)
+	}
+	for from := 0; from < total; from += step {
+		if err := l.ctx.Err(); err != nil {
+			return err
+		}
+		n := min(step, total-from)
+		l.buf = slices.Grow(l.buf[:0], n)[:n]
+		if err := l.src.Float32s(l.Key, from, l.buf); err != nil {
+			return err
+		}
+		most := kernel.Largest(l.buf)
+		if most-most != 0 {
+			i := notFinite(l.buf)
+			return fmt.Errorf("element %d is %v, want finite numbers", from+i, l.buf[i])
+		}
+		if l.Format == kernel.Float16 && most > kernel.MaxFloat16 {
+			return errRange
+		}
+		l.store(dst, l.buf, from)
+	}
+	return nil
+}
+
+// store packs numbers from number from on into their place in dst. They are whole
+// panels of a matrix, or the last.
+func (l *paramLoad) store(dst, x []float32, from int) {
+	switch {
+	case l.Taps > 0:
+		row := l.Taps * l.In
+		k := l.Shape[len(l.Shape)-1]
+		if l.Taps == 1 {
+			k = 1
+		}
+		at := kernel.PackedLen(row, from/row, l.Format)
+		kernel.PackConv(dst[at:], x, len(x)/row, l.In, k, k, l.Format)
+	case l.Format != kernel.Float32:
+		kernel.StoreTable(dst[kernel.TableLen(from, l.Format):], x, l.Format)
+	default:
+		copy(dst[from:], x)
+	}
+}
+
+// notFinite returns the index of the first NaN or infinity, or -1.
+func notFinite(x []float32) int {
+	return slices.IndexFunc(x, func(v float32) bool { return v-v != 0 })
+}

@@ -1,0 +1,105 @@
+package scheduler
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func readKDiffusion(t *testing.T) map[string][]float64 {
+	t.Helper()
+	data, err := os.ReadFile("testdata/kdiffusion.safetensors")
+	require.NoError(t, err)
+	size := binary.LittleEndian.Uint64(data)
+	var header map[string]struct {
+		Offsets [2]int `json:"data_offsets"`
+	}
+	require.NoError(t, json.Unmarshal(data[8:8+size], &header))
+	tensors := map[string][]float64{}
+	for name, entry := range header {
+		body := data[8+int(size):][entry.Offsets[0]:entry.Offsets[1]]
+		for i := 0; i < len(body); i += 4 {
+			tensors[name] = append(tensors[name], float64(math.Float32frombits(binary.LittleEndian.Uint32(body[i:]))))
+		}
+	}
+	return tensors
+}
+
+func assertRelative(t *testing.T, what string, want, have []float64, tolerance float64) {
+	t.Helper()
+	require.Len(t, have, len(want), what)
+	for i, w := range want {
+		assert.LessOrEqual(t, math.Abs(have[i]-w), tolerance*math.Abs(w), "%s: entry %d: have %g, want %g", what, i, have[i], w)
+	}
+}
+
+// k-diffusion computes its curves in float32, Karras sigmas as a seventh power.
+const kDiffusionTolerance = 3e-6
+
+func TestKDiffusionCurves(t *testing.T) {
+	for name, want := range readKDiffusion(t) {
+		rest, ok := strings.CutPrefix(name, "sigmas.")
+		if !ok {
+			continue
+		}
+		curve, count, _ := strings.Cut(rest, ".")
+		n, err := strconv.Atoi(count)
+		require.NoError(t, err)
+		var have []float64
+		switch curve {
+		case "karras":
+			have = karras(0.03, 14.6, karrasRho, n)
+		case "karras_rho5":
+			have = karras(0.1, 80, 5, n)
+		case "exponential":
+			have = exponential(0.03, 14.6, n)
+		case "polyexponential":
+			have = polyexponential(0.03, 14.6, 1.5, n)
+		case "vp":
+			have, err = vpLevels(nil, n)
+			require.NoError(t, err)
+			for i, sigma := range have { // it takes exp(x)−1 in float32, which cancels
+				assert.InDelta(t, want[i]*want[i], sigma*sigma, 2e-7+kDiffusionTolerance*sigma*sigma, "%s: entry %d", name, i)
+			}
+			continue
+		default:
+			require.Fail(t, "unknown curve", curve)
+		}
+		assertRelative(t, name, want, append(have, 0), kDiffusionTolerance)
+	}
+}
+
+func TestDiscreteSchedule(t *testing.T) {
+	tensors := readKDiffusion(t)
+	c := stableDiffusion(t, "EulerDiscreteScheduler")
+	for _, n := range []int{5, 10, 20} {
+		s, err := c.ScheduleNamed("normal", n)
+		require.NoError(t, err)
+		assertRelative(t, "normal", tensors[fmt.Sprintf("discrete.get_sigmas.%d", n)], s.Sigmas, kDiffusionTolerance)
+	}
+	table, err := c.table(false)
+	require.NoError(t, err)
+	assertRelative(t, "table", tensors["discrete.sigmas"], table.sigmas, 1e-6)
+	all := tensors["discrete.get_sigmas.all"]
+	require.Len(t, all, 1001)
+	assert.InEpsilon(t, all[0], table.max(), 1e-6)
+
+	for i, timestep := range tensors["discrete.query_t"] {
+		assert.InEpsilon(t, tensors["discrete.t_to_sigma"][i], table.logSigma(timestep), 1e-6, "t_to_sigma(%g)", timestep)
+	}
+	for i, sigma := range tensors["discrete.query_sigma"] {
+		want := tensors["discrete.sigma_to_t"][i]
+		// a float32 logarithm is off by 2e-7, and a timestep is 0.004 of one or more
+		assert.InDelta(t, want, table.timestep(sigma), 1e-4, "sigma_to_t(%g)", sigma)
+		// k-diffusion's quantize option takes the nearest level in log σ
+		assert.InDelta(t, tensors["discrete.sigma_to_t_quantized"][i], math.Round(table.timestep(sigma)), 0)
+	}
+}
