@@ -113,13 +113,13 @@ type Options struct {
 	ClipSkip int
 
 	// Latents is the noise to begin with [Images 4 H/8 W/8], of unit variance,
-	// instead of that drawn from the seeds. In ImageToImage and Inpaint it is the
-	// noise added to the image.
+	// instead of that drawn from the seeds. Where there is an image it is the noise
+	// added to it.
 	Latents *tensor.Dense
 
 	// Strength is how much of the image is replaced by noise, in (0, 1]; it is for
-	// ImageToImage, where zero means 0.8, and Inpaint, where zero means 1, and an
-	// error in TextToImage. Of the steps it leaves that share, with LCM's scheduler too,
+	// ImageToImage and DepthToImage, where zero means 0.8, and Inpaint, where zero means
+	// 1, and an error in TextToImage. Of the steps it leaves that share, with LCM's scheduler too,
 	// as diffusers' StableDiffusionImg2ImgPipeline does;
 	// LatentConsistencyModelImg2ImgPipeline takes all steps from lower levels.
 	Strength float64
@@ -206,8 +206,8 @@ type Timings struct {
 	Calls                                                int // of the U-Net for each image, guidance counted once
 }
 
-// ErrNoEncoder is wrapped by the error that ImageToImage and Inpaint return for
-// a model whose VAE has no encoder.
+// ErrNoEncoder is wrapped by the error that calls with an image return for a model
+// whose VAE has no encoder.
 var ErrNoEncoder = errors.New("the model's VAE has no encoder")
 
 // Limits of the options.

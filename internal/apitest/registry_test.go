@@ -30,6 +30,7 @@ var functions = map[string]any{
 	"clip.LoadTokenizerContext":      clip.LoadTokenizerContext,
 	"clip.ParseConfig":               clip.ParseConfig,
 	"diffusion.DecodeImage":          diffusion.DecodeImage,
+	"diffusion.DepthMap":             diffusion.DepthMap,
 	"diffusion.Load":                 diffusion.Load,
 	"diffusion.LoadContext":          diffusion.LoadContext,
 	"diffusion.LoadFS":               diffusion.LoadFS,
