@@ -130,8 +130,8 @@ func TestIndexOrFile(t *testing.T) {
 		}
 		fsys := fstest.MapFS{
 			"unet/config.json": {Data: []byte("{}")},
-			"unet/" + file:  encode(t, "w", 1),
-			"unet/" + index: {Data: []byte(`{"weight_map":{"w":"shard-1.safetensors","v":"shard-2.safetensors"}}`)},
+			"unet/" + file:     encode(t, "w", 1),
+			"unet/" + index:    {Data: []byte(`{"weight_map":{"w":"shard-1.safetensors","v":"shard-2.safetensors"}}`)},
 		}
 		for i, name := range []string{"w", "v"}[:tt.shards] {
 			fsys[fmt.Sprintf("unet/shard-%d.safetensors", i+1)] = encode(t, name, -1)
