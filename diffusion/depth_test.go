@@ -103,21 +103,18 @@ func TestDepthImages(t *testing.T) {
 // The depth map counts towards the limit of memory.
 func TestDepthNeed(t *testing.T) {
 	p := load(t, "tiny-depth", nil)
-	need := func(task task) int64 {
-		r, err := p.newRun(t.Context(), task, quick(1))
-		require.NoError(t, err)
-		defer r.close()
-		images, err := task.prepare(r)
-		require.NoError(t, err)
-		n, err := r.need(images)
-		require.NoError(t, err)
-		return n.Small
-	}
-	deep := &depthToImage{imageToImage: imageToImage{img: picture(t, "input.png")}, given: depthGolden(t)}
-	with := need(deep)
-	p.UNet.Config.InChannels = 4 // so that the other task may begin
-	defer func() { p.UNet.Config.InChannels = 5 }()
-	assert.EqualValues(t, collected*4*8*8, with-need(&imageToImage{img: picture(t, "input.png")}))
+	task := &depthToImage{imageToImage: imageToImage{img: picture(t, "input.png")}, given: depthGolden(t)}
+	r, err := p.newRun(t.Context(), task, quick(1))
+	require.NoError(t, err)
+	defer r.close()
+	images, err := task.prepare(r)
+	require.NoError(t, err)
+	with, err := r.need(images)
+	require.NoError(t, err)
+	r.own = 0
+	without, err := r.need(images)
+	require.NoError(t, err)
+	assert.EqualValues(t, collected*4*8*8, with.Small-without.Small)
 }
 
 func TestDepthMisuse(t *testing.T) {
