@@ -29,11 +29,11 @@ func (p *Pipeline) Plan(o *Options) (*Plan, error) {
 	}
 	sized, err := o.withDefaults()
 	if err != nil {
-		return nil, wrong(err)
+		return nil, err
 	}
 	chosen, err := pointedTo(sized.Sampler)
 	if err != nil {
-		return nil, wrong(err)
+		return nil, wrong("Sampler", err)
 	}
 	texts := 1
 	if p.guided(sized.Guidance, chosen) {
@@ -42,7 +42,7 @@ func (p *Pipeline) Plan(o *Options) (*Plan, error) {
 	factor := p.VAE.Config.Factor()
 	width, height := p.defaultSize()
 	if err := sized.size(width, height, factor); err != nil {
-		return nil, wrong(err)
+		return nil, err
 	}
 	h, w := sized.Height/factor, sized.Width/factor
 	plan := &Plan{}

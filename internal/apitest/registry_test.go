@@ -32,6 +32,8 @@ var functions = map[string]any{
 	"diffusion.New":                  diffusion.New,
 	"diffusion.NewMachine":           diffusion.NewMachine,
 	"diffusion.OrientImage":          diffusion.OrientImage,
+	"diffusion.ImageToTensor":        diffusion.ImageToTensor,
+	"diffusion.TensorToImage":        diffusion.TensorToImage,
 	"diffusion.Trainable":            diffusion.Trainable,
 	"safetensors.Guard":              safetensors.Guard,
 	"safetensors.New":                safetensors.New,
