@@ -64,7 +64,8 @@ func (r *run) network(extra [][]float32, cond *tensor.Dense) predictor {
 				copy(data[k*in*r.h*r.w:], data[:in*r.h*r.w])
 			}
 			y, err := r.predict(ctx, i, unet.Input{
-				Latents: input, Timesteps: []float64{r.schedule.Timestep(sigma)}, TimestepRange: [2]float64{low, high}, Cond: cond, TimeCond: guidance,
+				Latents: input, Timesteps: []float64{r.schedule.Timestep(sigma)}, TimestepRange: [2]float64{low, high},
+				Cond: unet.Conditioning[*tensor.Dense]{Tokens: cond, TimeCond: guidance},
 			})
 			if err != nil {
 				return nil, nil, err

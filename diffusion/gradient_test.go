@@ -39,7 +39,7 @@ func ExampleNewMachine() {
 	in := unet.Nodes{
 		Latents:   input(g, r, "latents", n, 4, h, w),
 		Timesteps: input(g, r, "timesteps", n),
-		Cond:      input(g, r, "cond", n, 77, pipe.TextEncoder.Config.HiddenSize),
+		Cond:      unet.Text(input(g, r, "cond", n, 77, pipe.TextEncoder.Config.HiddenSize)),
 	}
 	G.Let(in.Timesteps, tensor.New(tensor.WithBacking([]float32{900, 600})))
 	prediction, err := pipe.UNet.Build(g, in) // [N 4 H W]
@@ -55,7 +55,7 @@ func ExampleNewMachine() {
 		log.Fatal(err)
 	}
 
-	inputs := []*G.Node{in.Latents, in.Timesteps, in.Cond}
+	inputs := []*G.Node{in.Latents, in.Timesteps, in.Cond.Tokens}
 	machine, err := diffusion.NewMachine(inputs, []*G.Node{loss, probe.Deriv()})
 	if err != nil {
 		log.Fatal(err)
@@ -93,7 +93,7 @@ func ExampleTrainable() {
 	in := unet.Nodes{
 		Latents:   input(g, r, "latents", n, 4, h, w),
 		Timesteps: input(g, r, "timesteps", n),
-		Cond:      input(g, r, "cond", n, 77, pipe.TextEncoder.Config.HiddenSize),
+		Cond:      unet.Text(input(g, r, "cond", n, 77, pipe.TextEncoder.Config.HiddenSize)),
 	}
 	G.Let(in.Timesteps, tensor.New(tensor.WithBacking([]float32{500})))
 	noise := input(g, r, "noise", n, 4, h, w)
@@ -110,7 +110,7 @@ func ExampleTrainable() {
 		log.Fatal(err)
 	}
 
-	machine, err := diffusion.NewMachine([]*G.Node{in.Latents, in.Timesteps, in.Cond, noise}, []*G.Node{loss, weight.Deriv()})
+	machine, err := diffusion.NewMachine([]*G.Node{in.Latents, in.Timesteps, in.Cond.Tokens, noise}, []*G.Node{loss, weight.Deriv()})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -23,11 +23,11 @@ func TestMachineAfterClose(t *testing.T) {
 	}
 	in := unet.Nodes{
 		Latents: node("latents", 1, 4, 8, 8), Timesteps: node("timesteps", 1),
-		Cond: node("cond", 1, 77, p.TextEncoder.Config.HiddenSize),
+		Cond: unet.Text(node("cond", 1, 77, p.TextEncoder.Config.HiddenSize)),
 	}
 	out, err := p.UNet.Build(g, in)
 	require.NoError(t, err)
-	inputs, outputs := []*G.Node{in.Latents, in.Timesteps, in.Cond}, []*G.Node{out}
+	inputs, outputs := []*G.Node{in.Latents, in.Timesteps, in.Cond.Tokens}, []*G.Node{out}
 	first, err := NewMachine(inputs, outputs)
 	require.NoError(t, err)
 	require.NoError(t, first.RunAll())

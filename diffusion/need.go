@@ -41,7 +41,7 @@ func (r *run) need(images []*source) (n engine.Need, err error) {
 		n.What = fmt.Sprintf("%d pictures of %d×%d pixels", r.Images, r.Width, r.Height)
 	}
 	pixels := int64(r.Width) * int64(r.Height)
-	n.Small = latentArrays*r.latentBytes() + int64(r.Images)*4*pixels + int64(len(r.Resume))
+	n.Small = latentArrays*r.latentBytes() + int64(r.Images)*4*pixels + int64(len(r.Resume)) + collected*r.own
 	if r.decodeTile == 0 { // by tiles it is part of the turn
 		n.Small += 4 * int64(r.VAE.Config.OutChannels) * pixels
 	}

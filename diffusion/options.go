@@ -112,13 +112,13 @@ type Options struct {
 	ClipSkip int
 
 	// Latents is the noise to begin with [Images 4 H/8 W/8], of unit variance,
-	// instead of that drawn from the seeds. In ImageToImage and Inpaint it is the
-	// noise added to the image.
+	// instead of that drawn from the seeds. Where there is an image it is the noise
+	// added to it.
 	Latents *tensor.Dense
 
 	// Strength is how much of the image is replaced by noise, in (0, 1]; it is for
-	// ImageToImage, where zero means 0.8, and Inpaint, where zero means 1, and an
-	// error in TextToImage. Of the steps it leaves that share, with LCM's scheduler too,
+	// ImageToImage and DepthToImage, where zero means 0.8, and Inpaint, where zero means
+	// 1, and an error in TextToImage. Of the steps it leaves that share, with LCM's scheduler too,
 	// as diffusers' StableDiffusionImg2ImgPipeline does;
 	// LatentConsistencyModelImg2ImgPipeline takes all steps from lower levels.
 	Strength float64
@@ -262,7 +262,7 @@ func (o *Options) withDefaults() (Options, error) {
 // size replaces zeros in the size of the picture by the given one and checks it.
 func (o *Options) size(width, height, factor int) error {
 	if o.Width == 0 && width < factor || o.Height == 0 && height < factor {
-		return fmt.Errorf("diffusion: image: have %d×%d pixels, want at least %d×%d, or a width and height in the options", width, height, factor, factor)
+		return wrong("Width", fmt.Errorf("diffusion: image: have %d×%d pixels, want at least %d×%d, or a width and height in the options", width, height, factor, factor))
 	}
 	if o.Width == 0 {
 		o.Width = width / factor * factor

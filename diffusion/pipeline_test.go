@@ -167,20 +167,20 @@ func TestParts(t *testing.T) {
 	in := unet.Nodes{
 		Latents:   G.NewTensor(g, G.Float32, 4, G.WithShape(1, 4, 8, 8), G.WithName("latents")),
 		Timesteps: G.NewVector(g, G.Float32, G.WithShape(1), G.WithName("timesteps")),
-		Cond:      G.NewTensor(g, G.Float32, 3, G.WithShape(1, 77, 32), G.WithName("cond")),
+		Cond:      unet.Text(G.NewTensor(g, G.Float32, 3, G.WithShape(1, 77, 32), G.WithName("cond"))),
 	}
 	out, err := p.UNet.Build(g, in)
 	require.NoError(t, err)
-	vm, err := NewMachine([]*G.Node{in.Latents, in.Timesteps, in.Cond}, []*G.Node{out})
+	vm, err := NewMachine([]*G.Node{in.Latents, in.Timesteps, in.Cond.Tokens}, []*G.Node{out})
 	require.NoError(t, err)
 	defer vm.Close()
 	x, cond := nn.Tensor(1, 4, 8, 8), nn.Tensor(1, 77, 32)
 	x.Float32s()[5] = 1
 	require.NoError(t, G.Let(in.Latents, x))
 	require.NoError(t, G.Let(in.Timesteps, engine.Tensor([]float32{500}, 1)))
-	require.NoError(t, G.Let(in.Cond, cond))
+	require.NoError(t, G.Let(in.Cond.Tokens, cond))
 	require.NoError(t, vm.RunAll())
-	direct, err := p.UNet.Predict(t.Context(), unet.Input{Latents: x, Timesteps: []float64{500}, Cond: cond})
+	direct, err := p.UNet.Predict(t.Context(), unet.Input{Latents: x, Timesteps: []float64{500}, Cond: unet.Text(cond)})
 	require.NoError(t, err)
 	assert.Equal(t, direct.Float32s(), out.Value().Data())
 }

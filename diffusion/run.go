@@ -33,6 +33,7 @@ type run struct {
 	encodeTile, decodeTile int // sides in pixels, or 0: whole
 
 	claim  *engine.Claim // of the memory; nil before claimMemory
+	own    int64         // bytes that the task takes beside its images
 	record int64         // bytes that what a Step saves may take
 
 	goroutine  string            // that the call was made on, and its functions run on

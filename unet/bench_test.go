@@ -25,10 +25,10 @@ func BenchmarkStep(b *testing.B) {
 		b.Run(map[int]string{32: "32x32", 64: "64x64"}[side], func(b *testing.B) {
 			in := Input{
 				Latents: nn.Tensor(2, u.Config.InChannels, side, side), Timesteps: []float64{500},
-				Cond: nn.Tensor(2, 77, u.Config.CrossAttentionDim.At(0)),
+				Cond: Text(nn.Tensor(2, 77, u.Config.CrossAttentionDim.At(0))),
 			}
 			r := rand.New(rand.NewPCG(1, 1))
-			for _, x := range [][]float32{in.Latents.Float32s(), in.Cond.Float32s()} {
+			for _, x := range [][]float32{in.Latents.Float32s(), in.Cond.Tokens.Float32s()} {
 				for i := range x {
 					x[i] = float32(r.NormFloat64())
 				}

@@ -13,7 +13,7 @@ import (
 // steering is what the layers read beside the latents.
 type steering struct {
 	temb    *G.Node // [N temb], through SiLU
-	cond    *G.Node // [N T D]
+	tokens  *G.Node // [N T D]
 	times   *G.Node // [N]
 	merging TokenMerging
 

@@ -47,13 +47,13 @@ type Config struct {
 	TimeEmbeddingDim   *int    `json:"time_embedding_dim"`
 	TimeEmbeddingAct   any     `json:"time_embedding_act_fn"`
 	TimestepPostAct    any     `json:"timestep_post_act"`
-	TimeCondProjDim    *int    `json:"time_cond_proj_dim"` // width of Input.TimeCond
+	TimeCondProjDim    *int    `json:"time_cond_proj_dim"` // width of Conditioning.TimeCond
 	ClassEmbedType     *string `json:"class_embed_type"`
 	NumClassEmbeds     *int    `json:"num_class_embeds"`
-	ProjectionInputDim any     `json:"projection_class_embeddings_input_dim"`
+	ProjectionInputDim *int    `json:"projection_class_embeddings_input_dim"`
 	ClassConcat        any     `json:"class_embeddings_concat"`
 	AdditionEmbedType  *string `json:"addition_embed_type"`
-	AdditionTimeDim    any     `json:"addition_time_embed_dim"`
+	AdditionTimeDim    *int    `json:"addition_time_embed_dim"`
 	AdditionHeads      any     `json:"addition_embed_type_num_heads"`
 	EncoderHidDim      any     `json:"encoder_hid_dim"`
 	EncoderHidDimType  any     `json:"encoder_hid_dim_type"`
@@ -149,10 +149,12 @@ func (c *Config) validate() error {
 		config.Want("time_embedding_act_fn", c.TimeEmbeddingAct, c.TimeEmbeddingAct == nil, "null"),
 		config.Want("timestep_post_act", c.TimestepPostAct, c.TimestepPostAct == nil, "null"),
 		config.Want("time_cond_proj_dim", deref(c.TimeCondProjDim), c.TimeCondProjDim == nil || positive([]int{*c.TimeCondProjDim}), "a positive number or null"),
-		config.Want("class_embed_type", deref(c.ClassEmbedType), c.ClassEmbedType == nil, "null"),
+		config.Want("class_embed_type", deref(c.ClassEmbedType), c.ClassEmbedType == nil || subset([]string{*c.ClassEmbedType}, classTimestep, classIdentity, classProjection, classLinear), "timestep, identity, projection, simple_projection or null"),
 		config.Want("num_class_embeds", deref(c.NumClassEmbeds), c.NumClassEmbeds == nil || positive([]int{*c.NumClassEmbeds}), "a positive number or null"),
 		config.Want("class_embeddings_concat", c.ClassConcat, null(c.ClassConcat), "false"),
-		config.Want("addition_embed_type", deref(c.AdditionEmbedType), c.AdditionEmbedType == nil, "null"),
+		config.Want("addition_embed_type", deref(c.AdditionEmbedType), c.AdditionEmbedType == nil || *c.AdditionEmbedType == "text_time", "text_time or null"),
+		config.Want("addition_time_embed_dim", deref(c.AdditionTimeDim), c.AdditionEmbedType == nil || c.AdditionTimeDim != nil && positive([]int{*c.AdditionTimeDim}) && *c.AdditionTimeDim%2 == 0, "an even number with addition_embed_type text_time"),
+		config.Want("projection_class_embeddings_input_dim", deref(c.ProjectionInputDim), !c.projects() || c.ProjectionInputDim != nil && positive([]int{*c.ProjectionInputDim}), "a positive number with addition_embed_type text_time, or class_embed_type projection or simple_projection"),
 		config.Want("encoder_hid_dim", c.EncoderHidDim, c.EncoderHidDim == nil, "null"),
 		config.Want("encoder_hid_dim_type", c.EncoderHidDimType, c.EncoderHidDimType == nil, "null"),
 		config.Want("act_fn", c.ActFn, c.ActFn == "silu" || c.ActFn == "swish", "silu"),
@@ -180,11 +182,31 @@ func (c *Config) validate() error {
 		return fmt.Errorf("layers_per_block, transformer_layers_per_block: have %v and %v, which make %d blocks, want at most %d",
 			c.LayersPerBlock, c.TransformerLayersPerBlock, n, maxBlocks)
 	}
+	return c.validateEmbeddings()
+}
+
+// validateEmbeddings wants sinusoids of times to have room, and the text beside them.
+func (c *Config) validateEmbeddings() error {
 	first := c.BlockOutChannels[0]
 	if first%2 != 0 {
 		return fmt.Errorf("block_out_channels: have %d first, want an even number", first)
 	}
-	return config.Verify(config.Want("freq_shift", c.FreqShift, math.Abs(c.FreqShift) < float64(first)/2, fmt.Sprintf("less than %d, half of block_out_channels[0]", first/2)))
+	shift := func(dim int) bool { return math.Abs(c.FreqShift) < float64(dim)/2 }
+	err := config.Verify(config.Want("freq_shift", c.FreqShift, shift(first), fmt.Sprintf("less than %d, half of block_out_channels[0]", first/2)))
+	if err != nil || c.AdditionEmbedType == nil {
+		return err
+	}
+	dim, in := *c.AdditionTimeDim, *c.ProjectionInputDim
+	return config.Verify(
+		config.Want("freq_shift", c.FreqShift, shift(dim), fmt.Sprintf("less than %d, half of addition_time_embed_dim", dim/2)),
+		config.Want("projection_class_embeddings_input_dim", in, in > dim, fmt.Sprintf("more than addition_time_embed_dim (%d), to have room for the text", dim)),
+	)
+}
+
+// projects says whether there is an embedding of vectors as wide as
+// projection_class_embeddings_input_dim.
+func (c *Config) projects() bool {
+	return c.AdditionEmbedType != nil || c.ClassEmbedType != nil && subset([]string{*c.ClassEmbedType}, classProjection, classLinear)
 }
 
 // blocks is the number of residual blocks and transformer blocks in all.

@@ -33,7 +33,7 @@ func ExampleUNet_Split() {
 	feature := make([]float32, tensor.Shape(split.FeatureShape()).TotalSize())
 	ctx := context.Background()
 	for i, timestep := range []float64{981, 961, 941} {
-		if err := split.Head(ctx, unet.Input{Latents: latents, Timesteps: []float64{timestep}, Cond: cond}); err != nil {
+		if err := split.Head(ctx, unet.Input{Latents: latents, Timesteps: []float64{timestep}, Cond: unet.Text(cond)}); err != nil {
 			log.Fatal(err)
 		}
 		if i%2 == 0 {

@@ -35,7 +35,7 @@ func FuzzWeights(f *testing.F) {
 			return
 		}
 		defer u.Close()
-		out, err := u.Predict(t.Context(), Input{Latents: nn.Tensor(1, 4, 2, 2), Cond: nn.Tensor(1, 3, 32), Timesteps: []float64{1}})
+		out, err := u.Predict(t.Context(), Input{Latents: nn.Tensor(1, 4, 2, 2), Cond: Text(nn.Tensor(1, 3, 32)), Timesteps: []float64{1}})
 		require.NoError(t, err)
 		require.Len(t, out.Float32s(), 16)
 	})

@@ -34,11 +34,11 @@ func gradients(t *testing.T, u *UNet, c *golden.Case) (inputs []*G.Node, loss *G
 		inputs = append(inputs, n)
 		return n
 	}
-	in := Nodes{Latents: node("sample"), Timesteps: node("timesteps"), Cond: node("encoder_hidden_states")}
+	in := Nodes{Latents: node("sample"), Timesteps: node("timesteps"), Cond: Text(node("encoder_hidden_states"))}
 	out, err := u.Build(g, in)
 	require.NoError(t, err)
 	loss = G.Must(G.Mean(G.Must(G.Square(G.Must(G.Sub(out, node("target")))))))
-	wrt = map[string]*G.Node{"sample": in.Latents, "encoder_hidden_states": in.Cond}
+	wrt = map[string]*G.Node{"sample": in.Latents, "encoder_hidden_states": in.Cond.Tokens}
 	maps.Copy(wrt, u.WeightNodes(g))
 	_, err = G.Grad(loss, slices.Collect(maps.Values(wrt))...)
 	require.NoError(t, err)

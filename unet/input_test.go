@@ -47,7 +47,7 @@ func folder(t *testing.T, change func(config *string, tensors map[string]safeten
 
 func TestBadInput(t *testing.T) {
 	u := load(t, "tiny-sd15", "")
-	good := Input{Latents: nn.Tensor(2, 4, 8, 8), Cond: nn.Tensor(2, 77, 32), Timesteps: []float64{1}}
+	good := Input{Latents: nn.Tensor(2, 4, 8, 8), Cond: Text(nn.Tensor(2, 77, 32)), Timesteps: []float64{1}}
 	_, err := u.Predict(t.Context(), good)
 	require.NoError(t, err)
 	for _, tt := range []struct {
@@ -56,7 +56,7 @@ func TestBadInput(t *testing.T) {
 	}{
 		{"unet: latents: have none", func(in *Input) { in.Latents = nil }},
 		{"unet: latents: have shape [2 5 8 8], want [-1 4 -1 -1]", func(in *Input) { in.Latents = nn.Tensor(2, 5, 8, 8) }},
-		{"unet: cond: have shape [1 77 32], want [2 -1 32]", func(in *Input) { in.Cond = nn.Tensor(1, 77, 32) }},
+		{"unet: tokens: have shape [1 77 32], want [2 -1 32]", func(in *Input) { in.Cond.Tokens = nn.Tensor(1, 77, 32) }},
 		{"unet: timesteps: have 3, want 1 or 2", func(in *Input) { in.Timesteps = []float64{1, 2, 3} }},
 		{"unet: timesteps: number 0 is NaN, want a number from 0 to 999", func(in *Input) { in.Timesteps = []float64{math.NaN()} }},
 		{"unet: timesteps: number 1 is +Inf, want", func(in *Input) { in.Timesteps = []float64{1, math.Inf(1)} }},
@@ -68,7 +68,7 @@ func TestBadInput(t *testing.T) {
 		{"unet: timesteps: number 0 is 2000, want a number from 0 to 1999", func(in *Input) {
 			in.Timesteps, in.TimestepRange = []float64{2000}, [2]float64{0, 1999}
 		}},
-		{"unet: class labels: have [1 2], want none", func(in *Input) { in.ClassLabels = []int{1, 2} }},
+		{"unet: class labels: have them, want none: the U-Net takes tokens [-1 -1 32]", func(in *Input) { in.Cond.ClassLabels = nn.Tensor(2) }},
 	} {
 		in := good
 		tt.change(&in)
@@ -81,14 +81,14 @@ func TestBadInput(t *testing.T) {
 	defer small.Close()
 	assert.ErrorContains(t, small.Check(1, 512, 512, 77), "more than the limit of 2.0 MiB")
 	assert.Error(t, small.Check(1, 1<<20, 1<<20, 77))
-	_, err = small.Predict(t.Context(), Input{Latents: nn.Tensor(1, 4, 512, 512), Cond: nn.Tensor(1, 77, 32), Timesteps: []float64{1}})
+	_, err = small.Predict(t.Context(), Input{Latents: nn.Tensor(1, 4, 512, 512), Cond: Text(nn.Tensor(1, 77, 32)), Timesteps: []float64{1}})
 	var memory *engine.MemoryError
 	assert.ErrorAs(t, err, &memory)
 }
 
 func TestClosedAndCancelled(t *testing.T) {
 	u := load(t, "tiny-sd15", "")
-	in := Input{Latents: nn.Tensor(1, 4, 8, 8), Cond: nn.Tensor(1, 77, 32), Timesteps: []float64{1}}
+	in := Input{Latents: nn.Tensor(1, 4, 8, 8), Cond: Text(nn.Tensor(1, 77, 32)), Timesteps: []float64{1}}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err := u.Predict(ctx, in)

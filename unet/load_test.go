@@ -121,7 +121,8 @@ func TestBadConfig(t *testing.T) {
 		{`"transformer_layers_per_block": 1`, `"transformer_layers_per_block": 32768`, "blocks, want at most 512"},
 		{`"norm_eps": 1e-05`, `"norm_eps": -1`, "norm_eps: have -1, want 0 to 1"},
 		{`"freq_shift": 0`, `"freq_shift": 8`, "freq_shift: have 8, want less than 8, half of block_out_channels[0]"},
-		{`"addition_embed_type": null`, `"addition_embed_type": "text_time"`, "addition_embed_type: have text_time, want null"},
+		{`"addition_embed_type": null`, `"addition_embed_type": "text_image"`, "addition_embed_type: have text_image, want text_time or null"},
+		{`"addition_embed_type": null`, `"addition_embed_type": "text_time"`, "addition_time_embed_dim: have <nil>, want an even number"},
 		{`"act_fn": "silu"`, `"_use_default_values": {}`, "_use_default_values: have {}, want a list of keys"},
 		{`{`, `[`, "config.json: offset 17"},
 	} {

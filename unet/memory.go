@@ -6,7 +6,6 @@ import (
 
 	"sdgo/internal/engine"
 	"sdgo/internal/model"
-	"sdgo/internal/nn"
 )
 
 // Check reports as an error that predicting for n samples of h×w latents and
@@ -56,18 +55,4 @@ func (u *UNet) Plan(n, h, w, tokens int) (*model.Plan, error) {
 		return nil, err
 	}
 	return u.model.Plan(u.key(s), u.build(s))
-}
-
-// shape wants sizes that make sense.
-func (u *UNet) shape(n, h, w, tokens int) (shape, error) {
-	if err := u.loaded(); err != nil {
-		return shape{}, err
-	}
-	if err := nn.CheckSize("unet: latents", n, u.Config.BlockOutChannels[0], h, w); err != nil {
-		return shape{}, err
-	}
-	if err := nn.CheckSize("unet: cond", n, tokens, u.Config.CrossAttentionDim.At(0)); err != nil {
-		return shape{}, err
-	}
-	return shape{n: n, h: h, w: w, tokens: tokens}, nil
 }

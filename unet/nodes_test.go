@@ -18,7 +18,7 @@ func TestBuildNodes(t *testing.T) {
 	}
 	dim := u.Config.CrossAttentionDim.At(0)
 	good := func() Nodes {
-		return Nodes{Latents: node(g, G.Float32, 1, 4, 8, 8), Timesteps: node(g, G.Float32, 1), Cond: node(g, G.Float32, 1, 77, dim)}
+		return Nodes{Latents: node(g, G.Float32, 1, 4, 8, 8), Timesteps: node(g, G.Float32, 1), Cond: Text(node(g, G.Float32, 1, 77, dim))}
 	}
 	_, err := u.Build(g, good())
 	require.NoError(t, err)
@@ -30,7 +30,7 @@ func TestBuildNodes(t *testing.T) {
 	}{
 		{func(in *Nodes) { *in = Nodes{} }, "unet: timesteps: have no node, want one of shape [-1]"},
 		{func(in *Nodes) { in.Latents = nil }, "unet: latents: have no node, want one of shape [1 4 -1 -1]"},
-		{func(in *Nodes) { in.Cond = nil }, "unet: cond: have no node"},
+		{func(in *Nodes) { in.Cond.Tokens = nil }, "unet: tokens: have none, want [1 -1 32]: the U-Net takes tokens [-1 -1 32]"},
 		{func(in *Nodes) { in.Latents = &G.Node{} }, "unet: latents: have a node of type <nil>"},
 		{func(in *Nodes) { in.Latents = G.NewScalar(g, G.Float32) }, "unet: latents: have a node of type"},
 		{func(in *Nodes) { in.Latents = node(g, G.Float64, 1, 4, 8, 8) }, "unet: latents: have a node of type"},
@@ -38,9 +38,9 @@ func TestBuildNodes(t *testing.T) {
 		{func(in *Nodes) { in.Latents = node(g, G.Float32, 2, 4, 8, 8) }, "unet: latents: have a node of shape [2 4 8 8], want [1 4 -1 -1]"},
 		{func(in *Nodes) { in.Latents = node(g, G.Float32, 1, 4, 8) }, "unet: latents: have a node of shape [1 4 8]"},
 		{func(in *Nodes) { in.Latents = node(g, G.Float32, 1, 4, 1<<30, 1<<30) }, "is too large"},
-		{func(in *Nodes) { in.Cond = node(g, G.Float32, 1, 77, dim+1) }, "unet: cond: have a node of shape"},
-		{func(in *Nodes) { in.ClassLabels = node(g, G.Float32, 1, 1) }, "unet: class labels: have a node, want nil"},
-		{func(in *Nodes) { in.TimeCond = node(g, G.Float32, 1, 1) }, "unet: time cond: have a node, want nil"},
+		{func(in *Nodes) { in.Cond.Tokens = node(g, G.Float32, 1, 77, dim+1) }, "unet: tokens: have a node of shape"},
+		{func(in *Nodes) { in.Cond.ClassLabels = node(g, G.Float32, 1) }, "unet: class labels: have them, want none"},
+		{func(in *Nodes) { in.Cond.TimeCond = node(g, G.Float32, 1, 1) }, "unet: time cond: have them, want none"},
 	} {
 		in := good()
 		tt.set(&in)

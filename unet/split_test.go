@@ -28,17 +28,28 @@ func some(u *UNet, n, h, w int) Input {
 		}
 		return t
 	}
-	in := Input{Latents: fill(n, u.Config.InChannels, h, w), Cond: fill(n, 9, u.Config.CrossAttentionDim.At(0)), Timesteps: []float64{700}}
+	in := Input{Latents: fill(n, u.Config.InChannels, h, w), Cond: Text(fill(n, 9, u.Config.CrossAttentionDim.At(0))), Timesteps: []float64{700}}
 	if u.Config.NumClassEmbeds != nil {
-		in.ClassLabels = slices.Repeat([]int{3}, n)
+		in.Cond.ClassLabels = engine.Tensor(slices.Repeat([]float32{3}, n), n)
+	}
+	if t := u.time.text; t != nil {
+		pooled, ids := t.usual()
+		in.Cond.PooledText, in.Cond.TimeIDs = fill(n, pooled), fill(n, ids)
 	}
 	return in
+}
+
+// usual returns the shape of the U-Net's inputs.
+func usual(t testing.TB, u *UNet, n, h, w, tokens int) shape {
+	s, err := u.shape(n, h, w, tokens)
+	require.NoError(t, err)
+	return s
 }
 
 // The parts in turn give the bytes of the whole, wherever it is cut, for sizes
 // that are no multiple, and with tokens merged.
 func TestSplit(t *testing.T) {
-	for _, name := range []string{"tiny-sd15", "tiny-sd15-4blk", "tiny-x4-upscaler"} {
+	for _, name := range []string{"tiny-sd15", "tiny-sd15-4blk", "tiny-x4-upscaler", "tiny-sdxl"} {
 		plain := load(t, name, "")
 		merged, err := plain.WithTokenMerging(TokenMerging{Ratio: 0.4, Levels: 2})
 		require.NoError(t, err)
@@ -69,7 +80,7 @@ func TestFeature(t *testing.T) {
 	c := golden.Open(t, "modules/blocks_sd15")
 	in := Input{
 		Latents:   engine.Tensor(c.Float32s("input.sample"), c.Shape("input.sample")...),
-		Cond:      engine.Tensor(c.Float32s("input.encoder_hidden_states"), c.Shape("input.encoder_hidden_states")...),
+		Cond:      Text(engine.Tensor(c.Float32s("input.encoder_hidden_states"), c.Shape("input.encoder_hidden_states")...)),
 		Timesteps: []float64{500},
 	}
 	whole, err := u.Predict(t.Context(), in)
@@ -78,7 +89,7 @@ func TestFeature(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, u.Config.LayersPerBlock.At(0)+1, branch)
 	l := in.Latents.Shape()
-	s, err := u.Split(branch, l[0], l[2], l[3], in.Cond.Shape()[1])
+	s, err := u.Split(branch, l[0], l[2], l[3], in.Cond.Tokens.Shape()[1])
 	require.NoError(t, err)
 	defer s.Close()
 	feature := make([]float32, tensor.Shape(s.FeatureShape()).TotalSize())
@@ -107,7 +118,7 @@ func TestBuildParts(t *testing.T) {
 	require.NoError(t, err)
 	const branch = 3
 	g := G.NewGraph()
-	nodes := u.nodes(nn.NewGraph(g), shape{n: 1, h: 8, w: 8, tokens: 9})
+	nodes := u.nodes(nn.NewGraph(g), usual(t, u, 1, 8, 8, 9))
 	skips, err := u.BuildHead(g, nodes, branch)
 	require.NoError(t, err)
 	feature, err := u.BuildDeep(g, nodes, skips[branch-1], branch)
@@ -116,7 +127,7 @@ func TestBuildParts(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, G.Let(nodes.Latents, in.Latents))
 	require.NoError(t, G.Let(nodes.Timesteps, engine.Tensor([]float32{700}, 1)))
-	require.NoError(t, G.Let(nodes.Cond, in.Cond))
+	require.NoError(t, G.Let(nodes.Cond.Tokens, in.Cond.Tokens))
 	var result G.Value
 	G.Read(out, &result)
 	vm := G.NewTapeMachine(g)
@@ -183,7 +194,7 @@ func TestTokenMergingDeterministic(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, want.Float32s(), got.Float32s(), "%d threads", threads)
 	}
-	batch := Input{Latents: repeat(in.Latents, 3), Cond: repeat(in.Cond, 3), Timesteps: []float64{900, 700, 1}}
+	batch := Input{Latents: repeat(in.Latents, 3), Cond: Text(repeat(in.Cond.Tokens, 3)), Timesteps: []float64{900, 700, 1}}
 	got, err := u.Predict(t.Context(), batch)
 	require.NoError(t, err)
 	size := want.Size()
@@ -219,7 +230,7 @@ func TestSplitMisuse(t *testing.T) {
 	s, err := u.Split(1, 1, 8, 8, 77)
 	require.NoError(t, err)
 	feature := make([]float32, tensor.Shape(s.FeatureShape()).TotalSize())
-	in := Input{Latents: nn.Tensor(1, 4, 8, 8), Timesteps: []float64{1}, Cond: nn.Tensor(1, 77, u.Config.CrossAttentionDim.At(0))}
+	in := Input{Latents: nn.Tensor(1, 4, 8, 8), Timesteps: []float64{1}, Cond: Text(nn.Tensor(1, 77, u.Config.CrossAttentionDim.At(0)))}
 	require.NoError(t, s.Head(t.Context(), in))
 
 	s.mu.Lock() // as a call does
@@ -254,7 +265,7 @@ func TestSplitsBesideEachOther(t *testing.T) {
 	defer u.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	in := Input{Latents: nn.Tensor(1, 4, 24, 24), Timesteps: []float64{1}, Cond: nn.Tensor(1, 77, u.Config.CrossAttentionDim.At(0))}
+	in := Input{Latents: nn.Tensor(1, 4, 24, 24), Timesteps: []float64{1}, Cond: Text(nn.Tensor(1, 77, u.Config.CrossAttentionDim.At(0)))}
 	for range 2 { // closing the first makes room again
 		first, err := u.Split(1, 1, 24, 24, 77)
 		require.NoError(t, err)

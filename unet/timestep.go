@@ -8,32 +8,30 @@ import (
 	"sdgo/internal/nn"
 )
 
-// timeEmbedding turns times, and what else the model has of a condition and of
-// class labels, into the vector that steers the residual blocks.
+// timeEmbedding turns times, and what else steers the whole picture, into the vector
+// that steers the residual blocks.
 //
-//	t ─ sinusoids ─ + ─ linear_1 ─ SiLU ─ linear_2 ─ + ─ temb
-//	cond ─ cond_proj┘          label ─ embedding ────┘
+//	t ─ sinusoids ─ + ─ linear_1 ─ SiLU ─ linear_2 ─ + ─ + ─ SiLU ─ temb
+//	cond ─ cond_proj┘          class ─ embedding ────┘   │
+//	              pooled text, time ids ─ embedding ─────┘
 type timeEmbedding struct {
-	dim              int // of the sinusoids
-	flip             bool
-	shift            float64
-	linear1, linear2 *nn.Linear
-	condProj         *nn.Linear    // nil if there is no condition
-	classes          *nn.Embedding // nil if there are no class labels
+	sinusoids
+	mlp      *embedding
+	condProj *nn.Linear      // nil if there is no condition
+	class    *classEmbedding // nil if there are no classes
+	text     *textTime       // nil if the text as a whole does not enter
 }
 
 func newTimeEmbedding(p *nn.Params, c *Config) *timeEmbedding {
 	in, out := c.BlockOutChannels[0], c.tembDim()
 	t := &timeEmbedding{
-		dim: in, flip: c.FlipSinToCos, shift: c.FreqShift,
-		linear1: p.Precise().Linear("time_embedding.linear_1", in, out),
-		linear2: p.Precise().Linear("time_embedding.linear_2", out, out),
+		sinusoids: sinusoids{in, c.FlipSinToCos, c.FreqShift},
+		mlp:       newEmbedding(p.At("time_embedding"), in, out),
+		class:     newClassEmbedding(p.At("class_embedding"), c),
+		text:      newTextTime(p.At("add_embedding"), c),
 	}
 	if c.TimeCondProjDim != nil {
 		t.condProj = p.Precise().LinearNoBias("time_embedding.cond_proj", *c.TimeCondProjDim, in)
-	}
-	if c.NumClassEmbeds != nil {
-		t.classes = p.Embedding("class_embedding", *c.NumClassEmbeds, out)
 	}
 	return t
 }
@@ -46,27 +44,54 @@ func (c *Config) tembDim() int {
 	return 4 * c.BlockOutChannels[0]
 }
 
-// forward maps times [N], labels [N 1] if there are classes, and a condition [N D]
-// or nil, to the time embedding [N temb] after the SiLU with which every residual
-// block begins.
-func (t *timeEmbedding) forward(g *nn.Graph, in Nodes) *G.Node {
-	temb := g.Mark("time_proj", g.Timesteps(in.Timesteps, t.dim, t.flip, t.shift))
-	if in.TimeCond != nil {
-		temb = g.Add(temb, t.condProj.Forward(g, in.TimeCond))
+// forward maps times [N] and the conditions of the model to the time embedding
+// [N temb] after the SiLU with which every residual block begins.
+func (t *timeEmbedding) forward(g *nn.Graph, times *G.Node, c *Conditioning[*G.Node]) *G.Node {
+	x := g.Mark("time_proj", t.sinusoids.forward(g, times))
+	if c.TimeCond != nil {
+		x = g.Add(x, t.condProj.Forward(g, c.TimeCond))
 	}
-	temb = g.Mark("time_embedding.act", g.SiLU(t.linear1.Forward(g, temb)))
-	temb = g.Mark("time_embedding", t.linear2.Forward(g, temb))
-	if t.classes != nil {
-		class := t.classes.Forward(g, in.ClassLabels, nil) // [N 1 temb]
-		s := g.Shape(class)
-		temb = g.Add(temb, g.Mark("class_embedding", g.Reshape(class, s[0], s[2])))
+	temb := t.mlp.forward(g, x)
+	if t.class != nil {
+		temb = g.Add(temb, t.class.forward(g, c.ClassLabels))
+	}
+	if t.text != nil {
+		temb = g.Add(temb, t.text.forward(g, c.PooledText, c.TimeIDs))
 	}
 	return g.SiLU(temb)
 }
 
+// sinusoids maps numbers [N] to their sinusoidal embeddings [N dim].
+type sinusoids struct {
+	dim   int
+	flip  bool // cosines first
+	shift float64
+}
+
+func (s sinusoids) forward(g *nn.Graph, x *G.Node) *G.Node {
+	return g.Timesteps(x, s.dim, s.flip, s.shift)
+}
+
+// embedding is diffusers' TimestepEmbedding: linear_1 ─ SiLU ─ linear_2.
+type embedding struct {
+	path             string
+	linear1, linear2 *nn.Linear
+}
+
+func newEmbedding(p *nn.Params, in, out int) *embedding {
+	p = p.Precise()
+	return &embedding{p.Path(), p.Linear("linear_1", in, out), p.Linear("linear_2", out, out)}
+}
+
+// forward maps x [N in] to [N out].
+func (e *embedding) forward(g *nn.Graph, x *G.Node) *G.Node {
+	x = g.Mark(e.path+".act", g.SiLU(e.linear1.Forward(g, x)))
+	return g.Mark(e.path, e.linear2.Forward(g, x))
+}
+
 // GuidanceEmbedding returns the sinusoidal embedding [dim] of a guidance scale, as
 // diffusers' pipelines give it to a U-Net that was distilled from guided ones
-// (Meng et al. 2023, section 3.1): Input.TimeCond of one sample. It is of w =
+// (Meng et al. 2023, section 3.1): Conditioning.TimeCond of one sample. It is of w =
 // scale−1, the weight in that paper, in float32 throughout. Dim is at most 32768, as in
 // a config; more counts as that.
 //

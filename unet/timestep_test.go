@@ -29,9 +29,9 @@ func distilled(t testing.TB) *UNet {
 // guided returns an input for n samples, each with a scale of its own.
 func guided(u *UNet, n int) Input {
 	in := some(u, n, 8, 12)
-	in.TimeCond = nn.Tensor(n, *u.Config.TimeCondProjDim)
+	in.Cond.TimeCond = nn.Tensor(n, *u.Config.TimeCondProjDim)
 	for i := range n {
-		copy(in.TimeCond.Float32s()[i**u.Config.TimeCondProjDim:], GuidanceEmbedding(8-float64(i), *u.Config.TimeCondProjDim))
+		copy(in.Cond.TimeCond.Float32s()[i**u.Config.TimeCondProjDim:], GuidanceEmbedding(8-float64(i), *u.Config.TimeCondProjDim))
 	}
 	return in
 }
@@ -68,17 +68,17 @@ func TestTimeCond(t *testing.T) {
 	size := both.DataSize() / 2
 	for i := range 2 {
 		one := in
-		one.Latents, one.Cond, one.TimeCond = sample(in.Latents, i), sample(in.Cond, i), sample(in.TimeCond, i)
+		one.Latents, one.Cond.Tokens, one.Cond.TimeCond = sample(in.Latents, i), sample(in.Cond.Tokens, i), sample(in.Cond.TimeCond, i)
 		got, err := u.Predict(t.Context(), one)
 		require.NoError(t, err)
 		assert.Equal(t, both.Float32s()[i*size:(i+1)*size], got.Float32s())
 	}
 
-	in.TimeCond.Zero()
+	in.Cond.TimeCond.Zero()
 	zeros, err := u.Predict(t.Context(), in)
 	require.NoError(t, err)
 	assert.NotEqual(t, both.Float32s(), zeros.Float32s())
-	in.TimeCond = nil
+	in.Cond.TimeCond = nil
 	none, err := u.Predict(t.Context(), in)
 	require.NoError(t, err)
 	assert.Equal(t, zeros.Float32s(), none.Float32s())
@@ -131,19 +131,19 @@ func TestBuildTimeCond(t *testing.T) {
 	for _, given := range []bool{true, false} {
 		in := guided(u, 2)
 		g := G.NewGraph()
-		nodes := u.nodes(nn.NewGraph(g), shape{n: 2, h: 8, w: 12, tokens: 9})
+		nodes := u.nodes(nn.NewGraph(g), usual(t, u, 2, 8, 12, 9))
 		if !given {
-			in.TimeCond, nodes.TimeCond = nil, nil
+			in.Cond.TimeCond, nodes.Cond.TimeCond = nil, nil
 		}
 		want, err := u.Predict(t.Context(), in)
 		require.NoError(t, err)
 		out, err := u.Build(g, nodes)
 		require.NoError(t, err)
-		plan, err := engine.NewPlan(append([]*G.Node{nodes.Latents}, nodes.conditions()...), []*G.Node{out})
+		plan, err := engine.NewPlan(append(nodes.images(), u.conditions(nodes)...), []*G.Node{out})
 		require.NoError(t, err)
-		inputs := [][]float32{in.Latents.Float32s(), {700, 700}, in.Cond.Float32s()}
+		inputs := [][]float32{in.Latents.Float32s(), {700, 700}, in.Cond.Tokens.Float32s()}
 		if given {
-			inputs = append(inputs, in.TimeCond.Float32s())
+			inputs = append(inputs, in.Cond.TimeCond.Float32s())
 		}
 		got := make([]float32, want.DataSize())
 		require.NoError(t, eng.Run(t.Context(), plan, inputs, [][]float32{got}))
@@ -154,22 +154,22 @@ func TestBuildTimeCond(t *testing.T) {
 func TestTimeCondErrors(t *testing.T) {
 	u, plain := distilled(t), load(t, "tiny-sd15", "")
 	in := guided(u, 2)
-	in.TimeCond = nn.Tensor(1, 32)
+	in.Cond.TimeCond = nn.Tensor(1, 32)
 	_, err := u.Predict(t.Context(), in)
 	assert.EqualError(t, err, "unet: time cond: have shape [1 32], want [2 32]")
-	in.TimeCond = nn.Tensor(2, 16)
+	in.Cond.TimeCond = nn.Tensor(2, 16)
 	_, err = u.Predict(t.Context(), in)
 	assert.EqualError(t, err, "unet: time cond: have shape [2 16], want [2 32]")
 	_, err = plain.Predict(t.Context(), in)
-	assert.EqualError(t, err, "unet: time cond: have a tensor [2 16], want none: the model takes no condition (time_cond_proj_dim)")
+	assert.EqualError(t, err, "unet: time cond: have them, want none: the U-Net takes tokens [-1 -1 32]")
 
 	g := nn.NewGraph(G.NewGraph())
-	nodes := plain.nodes(g, shape{n: 1, h: 8, w: 8, tokens: 9})
-	nodes.TimeCond = g.Input("time_cond", 1, 32)
-	_, err = plain.Build(G.NewGraph(), nodes)
-	assert.ErrorContains(t, err, "unet: time cond: have a node, want nil")
-	_, err = plain.BuildHead(G.NewGraph(), nodes, 1)
-	assert.ErrorContains(t, err, "unet: time cond: have a node, want nil")
+	nodes := plain.nodes(g, usual(t, plain, 1, 8, 8, 9))
+	nodes.Cond.TimeCond = g.Input("time_cond", 1, 32)
+	_, err = plain.Build(nodes.Latents.Graph(), nodes)
+	assert.ErrorContains(t, err, "unet: time cond: have them, want none")
+	_, err = plain.BuildHead(nodes.Latents.Graph(), nodes, 1)
+	assert.ErrorContains(t, err, "unet: time cond: have them, want none")
 
 	folder := golden.Folder(t, "lcm-time-cond")
 	for dim, want := range map[string]string{

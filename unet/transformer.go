@@ -59,7 +59,7 @@ func (t *transformer) forward(g *nn.Graph, x *G.Node, s steering) *G.Node {
 		if merge > 0 && !b.onlyCross {
 			match = g.MatchTokens(h, s.times, shape[1], shape[2], merge, b.salt)
 		}
-		h = b.forward(g, h, s.cond, match)
+		h = b.forward(g, h, s.tokens, match)
 	}
 	h = t.projOut.Forward(g, g.Reshape(h, shape...))
 	return g.Mark(t.path, g.Add(x, h))

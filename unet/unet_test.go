@@ -33,12 +33,18 @@ func input(c *golden.Case, run int) Input {
 	name := func(s string) string { return fmt.Sprintf("%d.%s", run, s) }
 	in := Input{
 		Latents: engine.Tensor(c.Float32s(name("sample")), c.Shape(name("sample"))...),
-		Cond:    engine.Tensor(c.Float32s(name("encoder_hidden_states")), c.Shape(name("encoder_hidden_states"))...),
+		Cond:    Text(engine.Tensor(c.Float32s(name("encoder_hidden_states")), c.Shape(name("encoder_hidden_states"))...)),
 	}
 	if c.Has(name("class_labels")) {
+		var labels []float32
 		for _, l := range c.Int64s(name("class_labels")) {
-			in.ClassLabels = append(in.ClassLabels, int(l))
+			labels = append(labels, float32(l))
 		}
+		in.Cond.ClassLabels = engine.Tensor(labels, len(labels))
+	}
+	if c.Has(name("text_embeds")) {
+		in.Cond.PooledText = engine.Tensor(c.Float32s(name("text_embeds")), c.Shape(name("text_embeds"))...)
+		in.Cond.TimeIDs = engine.Tensor(c.Float32s(name("time_ids")), c.Shape(name("time_ids"))...)
 	}
 	return in
 }
@@ -51,6 +57,7 @@ func TestGoldens(t *testing.T) {
 		{"unet_inpaint", "tiny-inpaint"},
 		{"unet_depth", "tiny-depth"},
 		{"unet_x4", "tiny-x4-upscaler"},
+		{"unet_sdxl", "tiny-sdxl"},
 	} {
 		t.Run(tt.module, func(t *testing.T) {
 			u := load(t, tt.model, "")
@@ -81,7 +88,7 @@ func TestBF16File(t *testing.T) {
 	c := golden.Open(t, "modules/unet_sd15_bf16_file")
 	out, err := u.Predict(t.Context(), Input{
 		Latents:   engine.Tensor(c.Float32s("sample"), c.Shape("sample")...),
-		Cond:      engine.Tensor(c.Float32s("encoder_hidden_states"), c.Shape("encoder_hidden_states")...),
+		Cond:      Text(engine.Tensor(c.Float32s("encoder_hidden_states"), c.Shape("encoder_hidden_states")...)),
 		Timesteps: []float64{500},
 	})
 	require.NoError(t, err)
@@ -103,22 +110,67 @@ func times(v any) []float64 {
 // Every submodule's output is checked by its path, where ours has that module:
 // dropout is none, and a wrapper of one layer is that layer.
 func TestBlocks(t *testing.T) {
-	u := load(t, "tiny-sd15", "")
-	c := golden.Open(t, "modules/blocks_sd15")
-	latents, cond := c.Shape("input.sample"), c.Shape("input.encoder_hidden_states")
+	for _, tt := range []struct {
+		module, model string
+		outputs       int
+	}{
+		{"blocks_sd15", "tiny-sd15", 174},
+		{"blocks_sdxl", "tiny-sdxl", 171},
+	} {
+		t.Run(tt.module, func(t *testing.T) {
+			u, c := load(t, tt.model, ""), golden.Open(t, "modules/"+tt.module)
+			in := blockInput(c)
+			s, inputs, err := u.inputs(in)
+			require.NoError(t, err)
+			g := nn.NewGraph(G.NewGraph())
+			g.Record()
+			nodes := u.nodes(g, s)
+			u.forward(g, nodes)
+			require.NoError(t, g.Err())
+			names, outputs := modules(t, c, g.Marks())
+			assert.Equal(t, tt.outputs, len(names))
 
-	g := nn.NewGraph(G.NewGraph())
-	g.Record()
-	in := u.nodes(g, shape{n: latents[0], h: latents[2], w: latents[3], tokens: cond[1]})
-	u.forward(g, in)
-	require.NoError(t, g.Err())
-	marks := g.Marks()
+			plan, err := engine.NewPlan(append(u.conditions(nodes), nodes.Latents), outputs)
+			require.NoError(t, err)
+			var ordered [][]float32
+			for _, name := range plan.Inputs() {
+				ordered = append(ordered, inputs[name])
+			}
+			eng, err := engine.New(nil)
+			require.NoError(t, err)
+			got := make([][]float32, len(outputs))
+			for i, n := range outputs {
+				got[i] = make([]float32, n.Shape().TotalSize())
+			}
+			require.NoError(t, eng.Run(t.Context(), plan, ordered, got))
+			for i, name := range names {
+				x := got[i]
+				if s := outputs[i].Shape(); len(s) == 4 && len(c.Shape(name)) == 4 {
+					x = golden.ChannelsFirst(x, s)
+				}
+				golden.Close(t, c.Float32s(name), x, tolerance, name)
+			}
+		})
+	}
+}
 
-	same := regexp.MustCompile(`(.*)\.(to_out\.1|ff\.net\.1|ff)$`)
-	alias := map[string]string{"to_out.1": "to_out.0", "ff.net.1": "ff.net.0", "ff": "ff.net.2"}
-	alias["ff.net.0"] = "ff.net.0"
-	var names []string
-	var outputs []*G.Node
+// blockInput reads the input of a golden case of blocks.
+func blockInput(c *golden.Case) Input {
+	read := func(name string) *tensor.Dense {
+		if !c.Has("input." + name) {
+			return nil
+		}
+		return engine.Tensor(c.Float32s("input."+name), c.Shape("input."+name)...)
+	}
+	return Input{Latents: read("sample"), Timesteps: []float64{500}, Cond: Conditioning[*tensor.Dense]{
+		Tokens: read("encoder_hidden_states"), PooledText: read("text_embeds"), TimeIDs: read("time_ids"),
+	}}
+}
+
+// modules returns the outputs of a golden case and the nodes that compute them.
+func modules(t *testing.T, c *golden.Case, marks map[string]*G.Node) (names []string, outputs []*G.Node) {
+	same := regexp.MustCompile(`(.*)\.(to_out\.1|ff\.net\.1|ff\.net\.0|ff)$`)
+	alias := map[string]string{"to_out.1": "to_out.0", "ff.net.1": "ff.net.0", "ff": "ff.net.2", "ff.net.0": "ff.net.0"}
 	for _, name := range c.Names() {
 		path := name
 		if m := same.FindStringSubmatch(name); m != nil {
@@ -127,30 +179,11 @@ func TestBlocks(t *testing.T) {
 		if strings.HasPrefix(name, "input.") {
 			continue
 		}
-		n := marks[path]
-		if assert.NotNil(t, n, "module %s", name) {
+		if n := marks[path]; assert.NotNil(t, n, "module %s", name) {
 			names, outputs = append(names, name), append(outputs, n)
 		}
 	}
-	require.Greater(t, len(names), 150)
-
-	plan, err := engine.NewPlan([]*G.Node{in.Latents, in.Timesteps, in.Cond}, outputs)
-	require.NoError(t, err)
-	eng, err := engine.New(nil)
-	require.NoError(t, err)
-	got := make([][]float32, len(outputs))
-	for i, n := range outputs {
-		got[i] = make([]float32, n.Shape().TotalSize())
-	}
-	inputs := [][]float32{c.Float32s("input.sample"), {500}, c.Float32s("input.encoder_hidden_states")}
-	require.NoError(t, eng.Run(t.Context(), plan, inputs, got))
-	for i, name := range names {
-		x := got[i]
-		if s := outputs[i].Shape(); len(s) == 4 && len(c.Shape(name)) == 4 {
-			x = golden.ChannelsFirst(x, s)
-		}
-		golden.Close(t, c.Float32s(name), x, tolerance, name)
-	}
+	return names, outputs
 }
 
 // The same graph gives the same bytes on gorgonia's TapeMachine, which fuses
@@ -164,12 +197,12 @@ func TestTapeMachine(t *testing.T) {
 	require.NoError(t, err)
 
 	g := G.NewGraph()
-	nodes := u.nodes(nn.NewGraph(g), shape{n: 2, h: 8, w: 8, tokens: in.Cond.Shape()[1]})
+	nodes := u.nodes(nn.NewGraph(g), usual(t, u, 2, 8, 8, in.Cond.Tokens.Shape()[1]))
 	out, err := u.Build(g, nodes)
 	require.NoError(t, err)
 	require.NoError(t, G.Let(nodes.Latents, in.Latents))
 	require.NoError(t, G.Let(nodes.Timesteps, tensor.New(tensor.WithBacking([]float32{321, 321}))))
-	require.NoError(t, G.Let(nodes.Cond, in.Cond))
+	require.NoError(t, G.Let(nodes.Cond.Tokens, in.Cond.Tokens))
 	var result G.Value
 	G.Read(out, &result)
 	vm := G.NewTapeMachine(g)
@@ -195,7 +228,7 @@ func TestDeterministic(t *testing.T) {
 		assert.Equal(t, want.Float32s(), got.Float32s(), "%d threads", threads)
 	}
 
-	batch := Input{Latents: repeat(in.Latents, 3), Cond: repeat(in.Cond, 3), Timesteps: []float64{900, 450, 1}}
+	batch := Input{Latents: repeat(in.Latents, 3), Cond: Text(repeat(in.Cond.Tokens, 3)), Timesteps: []float64{900, 450, 1}}
 	got, err := u.Predict(t.Context(), batch)
 	require.NoError(t, err)
 	size := len(want.Float32s())

@@ -186,7 +186,7 @@ func openUNet(fsys fs.FS, l *clip.LoadOptions, o *options) (u *unet.UNet, in une
 	side := o.size / 8
 	in = unet.Input{
 		Latents: noise(2, u.Config.InChannels, side, side), Timesteps: []float64{500},
-		Cond: noise(2, 77, u.Config.CrossAttentionDim.At(0)),
+		Cond: unet.Text(noise(2, 77, u.Config.CrossAttentionDim.At(0))),
 	}
 	name = fmt.Sprintf("guided U-Net step, %d×%d latents", side, side)
 	if o.merge > 0 {

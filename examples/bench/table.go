@@ -133,7 +133,7 @@ func measureTable(ctx context.Context, o *options, sizes [][2]int, batches []int
 		{"U-Net", func(n, h, w int) error {
 			_, err := u.Predict(ctx, unet.Input{
 				Latents: noise(n, u.Config.InChannels, h/factor, w/factor), Timesteps: []float64{500},
-				Cond: noise(n, 77, u.Config.CrossAttentionDim.At(0)),
+				Cond: unet.Text(noise(n, 77, u.Config.CrossAttentionDim.At(0))),
 			})
 			return err
 		}},

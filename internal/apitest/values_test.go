@@ -57,7 +57,7 @@ func newValues(t *testing.T) *values {
 	add(v, &G.Node{}, G.NewScalar(g, G.Float64), G.NewTensor(other, G.Float32, 4, G.WithShape(1, 4, 8, 8)), G.NewTensor(g, G.Float32, 4, G.WithShape(1, 4, 8, 8)))
 	latents, cond := dense(1, 4, 8, 8), dense(1, 77, open.TextEncoder.Config.HiddenSize)
 	add(v, tensor.New(tensor.FromScalar(float32(1))), tensor.New(tensor.Of(tensor.Float64), tensor.WithShape(1, 4, 8, 8)), dense(1, 3, 64, 64), latents)
-	add(v, unet.Input{Latents: latents, Timesteps: []float64{1}, Cond: cond})
+	add(v, unet.Input{Latents: latents, Timesteps: []float64{1}, Cond: unet.Text(cond)})
 	split, err := open.UNet.Split(1, 1, 8, 8, 77)
 	require.NoError(t, err)
 	t.Cleanup(split.Close)

@@ -9,6 +9,30 @@ import (
 	"sdgo/internal/nn"
 )
 
+// Build adds the U-Net to the graph g and returns its prediction [N C H W]. The
+// graph runs on diffusion.NewMachine and on gorgonia.NewTapeMachine.
+func (u *UNet) Build(g *G.ExprGraph, in Nodes) (*G.Node, error) {
+	if err := u.checkNodes(g, in, true); err != nil {
+		return nil, err
+	}
+	b := nn.NewGraph(g)
+	out := u.forward(b, in)
+	if err := b.Err(); err != nil {
+		return nil, fmt.Errorf("unet: %w", err)
+	}
+	return out, nil
+}
+
+// WeightNodes returns the nodes of the U-Net's weights in a graph that Build added to,
+// by the checkpoint's keys. Their values are the model's own, which all graphs
+// share; diffusion.Trainable gives a node numbers that may change.
+func (u *UNet) WeightNodes(g *G.ExprGraph) map[string]*G.Node {
+	if u.loaded() != nil || g == nil {
+		return nil
+	}
+	return u.model.WeightNodes(g)
+}
+
 // BuildHead adds the first part of the U-Net, cut at a skip branch of 1 to
 // Branches()-1, to the graph g and returns its skips, each [N H W C]. See [Split].
 // BuildTail of the same branch and BuildDeep make the whole of it, with the bytes
@@ -22,14 +46,15 @@ func (u *UNet) BuildHead(g *G.ExprGraph, in Nodes, branch int) ([]*G.Node, error
 		return nil, err
 	}
 	_, err := u.buildPart(g, in, func(b *nn.Graph, s steering) *G.Node {
-		skips = u.head(b, in.Latents, s, branch)
+		skips = u.head(b, in, s, branch)
 		return nil
 	})
 	return skips, err
 }
 
 // BuildDeep adds the part below the branch: it maps the head's last skip to the
-// feature [N H W C] that enters the tail. It does not read in.Latents.
+// feature [N H W C] that enters the tail. It reads neither in.Latents nor
+// in.Cond.Channels.
 func (u *UNet) BuildDeep(g *G.ExprGraph, in Nodes, skip *G.Node, branch int) (*G.Node, error) {
 	if err := u.checkFeatures(g, in, branch, skip); err != nil {
 		return nil, err
@@ -38,7 +63,8 @@ func (u *UNet) BuildDeep(g *G.ExprGraph, in Nodes, skip *G.Node, branch int) (*G
 }
 
 // BuildTail adds the last part and returns the prediction [N C H W]. The branch
-// is the number of skips. It does not read in.Latents.
+// is the number of skips. It reads neither in.Latents nor
+// in.Cond.Channels.
 func (u *UNet) BuildTail(g *G.ExprGraph, in Nodes, skips []*G.Node, feature *G.Node) (*G.Node, error) {
 	if err := u.checkFeatures(g, in, len(skips), append(slices.Clone(skips), feature)...); err != nil {
 		return nil, err

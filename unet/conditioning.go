@@ -1,0 +1,143 @@
+package unet
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Conditioning is what steers a prediction beside the latents and their times: tensors,
+// or nodes of a graph, all of float32. A field that the U-Net does not take must be nil,
+// and one that it needs must not. N is the number of samples.
+type Conditioning[T comparable] struct {
+	// Tokens [N T D] are the embedding of the text, of any number of tokens, D being
+	// Config.CrossAttentionDim. Every U-Net needs them.
+	Tokens T
+	// PooledText [N D] is the embedding of the whole text, and TimeIDs [N K] are
+	// numbers of any kind: of SDXL the sizes and the corner of the picture in training
+	// (Podell et al. 2024, section 2.2). A U-Net whose addition_embed_type is text_time
+	// needs both.
+	//
+	// https://arxiv.org/abs/2307.01952
+	PooledText, TimeIDs T
+	// ClassLabels are the label of each sample: [N] whole numbers, or any where
+	// class_embed_type is timestep; else vectors [N D]. An upscaler's noise level is one.
+	ClassLabels T
+	// TimeCond [N D], D being Config.TimeCondProjDim, is added to the embedding of the
+	// times: mostly the guidance scale, see GuidanceEmbedding. With nil nothing is added.
+	TimeCond T
+	// Channels [N C H W] are joined to the latents, which then have so many fewer than
+	// Config.InChannels: a mask and the latents under it, a depth map, a small picture.
+	Channels T
+	// Residuals are what a ControlNet adds. With nil nothing is added.
+	Residuals *Residuals[T]
+}
+
+// Text returns the conditioning by text alone, as that of Stable Diffusion 1 and 2.
+func Text[T comparable](tokens T) Conditioning[T] { return Conditioning[T]{Tokens: tokens} }
+
+// dims are the sizes of a tensor of up to four dimensions, zero where it has fewer. A
+// Conditioning of them is part of a plan's key.
+type dims [4]int
+
+func dimsOf(shape []int) (d dims) {
+	copy(d[:], shape)
+	return d
+}
+
+func (d dims) shape() []int { return slices.DeleteFunc(d[:], func(n int) bool { return n == 0 }) }
+
+// field is a field of a Conditioning: its name, where it is, and the shape that the
+// U-Net takes, with -1 for any size, or nil if it takes none.
+type field[T any] struct {
+	name   string // of the plan's input; with spaces in errors
+	at     *T
+	shape  []int
+	needed bool
+}
+
+func (f *field[T]) title() string { return strings.ReplaceAll(f.name, "_", " ") }
+
+// fields returns all fields of c but the residuals, for latents [n c h w]. This is the
+// one list of what a U-Net takes: tensors and nodes are checked, and plans made, by it.
+func fields[T comparable](u *UNet, c *Conditioning[T], latents dims) []field[T] {
+	n, t := latents[0], u.time
+	f := []field[T]{
+		{name: "tokens", at: &c.Tokens, shape: []int{n, -1, u.Config.CrossAttentionDim.At(0)}, needed: true},
+		{name: "pooled_text", at: &c.PooledText},
+		{name: "time_ids", at: &c.TimeIDs},
+		{name: "class_labels", at: &c.ClassLabels},
+		{name: "time_cond", at: &c.TimeCond},
+		{name: "channels", at: &c.Channels},
+	}
+	if t.text != nil {
+		f[1].shape, f[1].needed = []int{n, -1}, true
+		f[2].shape, f[2].needed = []int{n, -1}, true
+	}
+	if t.class != nil {
+		f[3].shape, f[3].needed = append([]int{n}, t.class.vector...), true
+	}
+	if t.condProj != nil {
+		f[4].shape = []int{n, *u.Config.TimeCondProjDim}
+	}
+	if rest := u.Config.InChannels - latents[1]; rest > 0 {
+		f[5].shape, f[5].needed = []int{n, rest, latents[2], latents[3]}, true
+	}
+	return f
+}
+
+// check wants of c what the U-Net takes, for latents [n c h w], and calls each for what
+// there is: it checks the tensor and returns its shape. The shapes of all are what check
+// returns.
+func check[T comparable](u *UNet, c *Conditioning[T], latents dims, each func(f field[T]) ([]int, error)) (shapes Conditioning[dims], err error) {
+	var none T
+	out := fields(u, &shapes, latents)
+	for i, f := range fields(u, c, latents) {
+		switch there := *f.at != none; {
+		case there && f.shape == nil:
+			return shapes, fmt.Errorf("%s: have them, want none: the U-Net takes %s", f.title(), u.takes())
+		case !there && f.needed:
+			return shapes, fmt.Errorf("%s: have none, want %v: the U-Net takes %s", f.title(), f.shape, u.takes())
+		case there:
+			shape, err := each(f)
+			if err != nil {
+				return shapes, err
+			}
+			*out[i].at = dimsOf(shape)
+		}
+	}
+	if u.time.text != nil {
+		if err := u.time.text.check(shapes.PooledText[1], shapes.TimeIDs[1]); err != nil {
+			return shapes, err
+		}
+	}
+	if c.Residuals == nil {
+		return shapes, nil
+	}
+	residuals, err := residualFields(u, c.Residuals, latents)
+	if err != nil {
+		return shapes, err
+	}
+	for _, f := range residuals {
+		if _, err := each(f); err != nil {
+			return shapes, err
+		}
+	}
+	return shapes, nil
+}
+
+// takes lists the fields that the U-Net takes, with their shapes.
+func (u *UNet) takes() string {
+	var list []string
+	for _, f := range fields(u, &Conditioning[dims]{}, dims{-1, u.Config.InChannels, -1, -1}) {
+		if f.shape == nil {
+			continue
+		}
+		text := fmt.Sprintf("%s %v", f.title(), f.shape)
+		if !f.needed {
+			text += " if any"
+		}
+		list = append(list, text)
+	}
+	return strings.Join(list, ", ")
+}
