@@ -46,9 +46,19 @@ type OptionError struct {
 	Err error
 }
 
-func (e *OptionError) Error() string { return e.Err.Error() }
+func (e *OptionError) Error() string {
+	if e.Unwrap() == nil {
+		return ErrOptions.Error()
+	}
+	return e.Err.Error()
+}
 
-func (e *OptionError) Unwrap() error { return e.Err }
+func (e *OptionError) Unwrap() error {
+	if e == nil {
+		return nil
+	}
+	return e.Err
+}
 
 // Is says that the error is [ErrOptions].
 func (e *OptionError) Is(target error) bool { return target == ErrOptions }

@@ -77,7 +77,7 @@ func TestBadInput(t *testing.T) {
 		{imageToImage(image.NewNRGBA(image.Rect(0, 0, 7, 7))), Options{}, "diffusion: image: have 7×7 pixels, want at least 8×8"},
 		{imageToImage(image.NewNRGBA(image.Rect(0, 0, 7, 7))), Options{Width: 64}, "diffusion: image: have 7×7 pixels, want at least 8×8"},
 		{inpaint(nil), Options{}, "mask: have no image"},
-		{inpaint(mask(64, 64, color.White)), Options{Mask: 7}, "mask mode: have 7"},
+		{inpaint(mask(64, 64, color.White)), Options{Mask: 7}, "have mode 7"},
 		{inpaint(mask(64, 64, color.White)), Options{MaskCells: 7}, "mask cells: have 7"},
 	} {
 		_, err := tt.call(t.Context(), &tt.o)

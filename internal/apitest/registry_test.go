@@ -99,6 +99,7 @@ var types = map[string]reflect.Type{
 	"diffusion.LoadOptions":      reflect.TypeFor[diffusion.LoadOptions](),
 	"diffusion.MaskCells":        reflect.TypeFor[diffusion.MaskCells](),
 	"diffusion.MaskMode":         reflect.TypeFor[diffusion.MaskMode](),
+	"diffusion.OptionError":      reflect.TypeFor[diffusion.OptionError](),
 	"diffusion.Options":          reflect.TypeFor[diffusion.Options](),
 	"diffusion.PartPlan":         reflect.TypeFor[diffusion.PartPlan](),
 	"diffusion.Pipeline":         reflect.TypeFor[diffusion.Pipeline](),
