@@ -70,7 +70,7 @@ func (p *Pipeline) under(config *scheduler.Config, s sampler.Sampler, asSaved bo
 	}
 	own, err := config.As(cmp.Or(sampler.SchedulerClass(s), customClass))
 	if err != nil {
-		return nil, fmt.Errorf("diffusion: %w", err)
+		return nil, wrong("Sampler", fmt.Errorf("diffusion: %w", err))
 	}
 	if own.Class != config.Class {
 		clips := own.ClipSample
