@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"sdgo/internal/model"
+	"sdgo/vae"
 )
 
 // Plan tells how a picture is computed: which algorithm and weights each layer has,
@@ -49,7 +50,7 @@ func (p *Pipeline) Plan(o *Options) (*Plan, error) {
 	for _, part := range []func() (*PartPlan, error){
 		func() (*PartPlan, error) { return p.TextEncoder.Plan(texts, p.Tokenizer.MaxLength) },
 		func() (*PartPlan, error) { return p.UNet.Plan(texts, h, w, p.Tokenizer.MaxLength) },
-		func() (*PartPlan, error) { return p.VAE.DecodePlan(h, w) },
+		func() (*PartPlan, error) { return p.VAE.Plan(vae.Work{Height: sized.Height, Width: sized.Width}) },
 	} {
 		x, err := part()
 		if err != nil {
