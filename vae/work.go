@@ -56,9 +56,6 @@ func (v *VAE) Values(w Work) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if err := v.fits(c); err != nil {
-		return 0, err
-	}
 	n, err := v.model.Values(c.largest, v.build(c.largest))
 	return n + c.beside(), err
 }
