@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"sdgo/internal/model"
+	"sdgo/vae"
 )
 
 // Plan tells how a picture is computed: which algorithm and weights each layer has,
@@ -38,7 +39,7 @@ func (p *Pipeline) Plan(o *Options) (*Plan, error) {
 	for _, part := range []func() (*PartPlan, error){
 		func() (*PartPlan, error) { return p.TextEncoder.Plan(size.texts, p.Tokenizer.MaxLength) },
 		func() (*PartPlan, error) { return p.UNet.Plan(size.texts, size.h, size.w, p.Tokenizer.MaxLength) },
-		func() (*PartPlan, error) { return p.VAE.DecodePlan(size.h, size.w) },
+		func() (*PartPlan, error) { return p.VAE.Plan(vae.Work{Height: size.height, Width: size.width}) },
 	} {
 		x, err := part()
 		if err != nil {
