@@ -248,7 +248,7 @@ func (p *Pipeline) values() (most, least int64, err error) {
 	for _, part := range plan.Parts {
 		most = max(most, part.Values)
 	}
-	return most, plan.Parts[1].Values, nil
+	return most, plan.Parts[len(p.textStages())].Values, nil
 }
 
 // New makes a pipeline of parts that were loaded one by one. The pipeline does
@@ -287,8 +287,10 @@ func (p *Pipeline) release() error {
 		return nil
 	}
 	var errs []error
-	if p.TextEncoder != nil {
-		errs = append(errs, p.TextEncoder.Close())
+	for _, text := range p.textStages() {
+		if text.encoder != nil {
+			errs = append(errs, text.encoder.Close())
+		}
 	}
 	if p.UNet != nil {
 		errs = append(errs, p.UNet.Close())

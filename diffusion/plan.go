@@ -1,6 +1,7 @@
 package diffusion
 
 import (
+	"cmp"
 	"errors"
 	"io"
 
@@ -46,16 +47,17 @@ func (p *Pipeline) Plan(o *Options) (*Plan, error) {
 	}
 	h, w := sized.Height/factor, sized.Width/factor
 	plan := &Plan{}
-	for _, part := range []func() (*PartPlan, error){
-		func() (*PartPlan, error) { return p.TextEncoder.Plan(texts, p.Tokenizer.MaxLength) },
-		func() (*PartPlan, error) { return p.UNet.Plan(texts, h, w, p.Tokenizer.MaxLength) },
-		func() (*PartPlan, error) { return p.VAE.DecodePlan(h, w) },
-	} {
-		x, err := part()
-		if err != nil {
-			return nil, err
-		}
+	add := func(x *PartPlan, e error) {
 		plan.Parts = append(plan.Parts, x)
+		err = cmp.Or(err, e)
+	}
+	for _, text := range p.textStages() {
+		add(text.encoder.Plan(texts, text.tokenizer.MaxLength))
+	}
+	add(p.UNet.Plan(texts, h, w, p.Tokenizer.MaxLength))
+	add(p.VAE.DecodePlan(h, w))
+	if err != nil {
+		return nil, err
 	}
 	return plan, nil
 }
