@@ -52,6 +52,7 @@ type Pipeline struct {
 
 	engine *engine.Engine // nil if the parts are the caller's
 	calls  *model.Gate
+	limits limits
 }
 
 // do runs a task: what every picture is made by.

@@ -28,13 +28,45 @@ func (p *Pipeline) Plan(o *Options) (*Plan, error) {
 	if err := p.ready(); err != nil {
 		return nil, err
 	}
+	size, err := p.sizeOf(o)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.limits.checkSize(size.width, size.height); err != nil {
+		return nil, err
+	}
+	plan := &Plan{}
+	add := func(x *PartPlan, e error) {
+		plan.Parts = append(plan.Parts, x)
+		err = cmp.Or(err, e)
+	}
+	for _, text := range p.textStages() {
+		add(text.encoder.Plan(size.texts, text.tokenizer.MaxLength))
+	}
+	add(p.UNet.Plan(size.texts, size.h, size.w, p.Tokenizer.MaxLength))
+	add(p.VAE.DecodePlan(size.h, size.w))
+	if err != nil {
+		return nil, err
+	}
+	return plan, nil
+}
+
+// size is what the memory of a call for one picture depends on.
+type size struct {
+	texts         int // side by side
+	width, height int // in pixels
+	h, w          int // of the latents
+}
+
+// sizeOf returns the size of what options ask for.
+func (p *Pipeline) sizeOf(o *Options) (size, error) {
 	sized, err := o.withDefaults()
 	if err != nil {
-		return nil, wrong(err)
+		return size{}, wrong(err)
 	}
 	chosen, err := pointedTo(sized.Sampler)
 	if err != nil {
-		return nil, wrong(err)
+		return size{}, wrong(err)
 	}
 	texts := 1
 	if p.guided(sized.Guidance, chosen) {
@@ -43,23 +75,9 @@ func (p *Pipeline) Plan(o *Options) (*Plan, error) {
 	factor := p.VAE.Config.Factor()
 	width, height := p.defaultSize()
 	if err := sized.size(width, height, factor); err != nil {
-		return nil, wrong(err)
+		return size{}, wrong(err)
 	}
-	h, w := sized.Height/factor, sized.Width/factor
-	plan := &Plan{}
-	add := func(x *PartPlan, e error) {
-		plan.Parts = append(plan.Parts, x)
-		err = cmp.Or(err, e)
-	}
-	for _, text := range p.textStages() {
-		add(text.encoder.Plan(texts, text.tokenizer.MaxLength))
-	}
-	add(p.UNet.Plan(texts, h, w, p.Tokenizer.MaxLength))
-	add(p.VAE.DecodePlan(h, w))
-	if err != nil {
-		return nil, err
-	}
-	return plan, nil
+	return size{texts, sized.Width, sized.Height, sized.Height / factor, sized.Width / factor}, nil
 }
 
 // WriteTo writes the plan as tables.

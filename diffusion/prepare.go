@@ -8,6 +8,9 @@ func (r *run) prepare(width, height int) error {
 	if err := r.size(width, height, factor); err != nil {
 		return wrong(err)
 	}
+	if err := r.limits.checkSize(r.Width, r.Height); err != nil {
+		return err
+	}
 	if err := r.checkModelOptions(); err != nil {
 		return wrong(err)
 	}

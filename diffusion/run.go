@@ -82,6 +82,9 @@ func (r *run) choose(o *Options) (err error) {
 	if r.Options, err = o.withDefaults(); err != nil {
 		return wrong(err)
 	}
+	if err := r.limits.checkNumbers(&r.Options); err != nil {
+		return err
+	}
 	if err := r.checkTask(about); err != nil {
 		return wrong(err)
 	}

@@ -6,9 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"math"
-	"os"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -32,53 +30,6 @@ type VAE struct {
 	model   *model.Model
 	encoder *encoder // nil if the checkpoint has none
 	decoder *decoder
-}
-
-// LoadOptions say how a VAE is loaded and run. The zero value is the default.
-type LoadOptions struct {
-	// Variant names the weight files, as in diffusion_pytorch_model.fp16.safetensors
-	// for "fp16". Empty means the files without a variant.
-	Variant string
-	// Precision is how weights are kept and what the factors of linear layers are:
-	// float32, float16, bfloat16 or int8. Empty means float32. See
-	// diffusion.LoadOptions.
-	Precision string
-	// Threads is the number of goroutines of a run. Zero means GOMAXPROCS.
-	Threads int
-	// MaxMemory limits the bytes of weights and intermediate values. Zero means the
-	// memory of the machine or its container. Calls wait for it by order of arrival.
-	MaxMemory int64
-	// Session is set by the pipeline, whose models share one; else it is nil.
-	Session *model.Session
-}
-
-// Load loads the VAE in a folder with config.json and weights in safetensors, as
-// diffusers writes it. Options may be nil.
-func Load(dir string, o *LoadOptions) (*VAE, error) { return LoadFS(os.DirFS(dir), ".", o) }
-
-// LoadContext is [Load] that returns ctx's error soon after ctx is done.
-func LoadContext(ctx context.Context, dir string, o *LoadOptions) (*VAE, error) {
-	return LoadFSContext(ctx, os.DirFS(dir), ".", o)
-}
-
-// LoadFS loads the VAE in the folder dir of fsys. Options may be nil.
-func LoadFS(fsys fs.FS, dir string, o *LoadOptions) (*VAE, error) {
-	return LoadFSContext(context.Background(), fsys, dir, o)
-}
-
-// LoadFSContext is [LoadFS] that returns ctx's error soon after ctx is done.
-func LoadFSContext(ctx context.Context, fsys fs.FS, dir string, o *LoadOptions) (*VAE, error) {
-	if o == nil {
-		o = &LoadOptions{}
-	}
-	v := &VAE{}
-	model, err := model.Load(ctx, model.Kind{Name: "vae", Class: class, Base: "diffusion_pytorch_model"}, fsys, dir, model.LoadOptions(*o), v.define)
-	if err != nil {
-		return nil, err
-	}
-	v.model = model
-	v.Config.Warnings = append(v.Config.Warnings, model.Warnings()...)
-	return v, nil
 }
 
 // define decodes the config and asks for the weights.

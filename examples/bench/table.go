@@ -111,15 +111,16 @@ func measureTable(ctx context.Context, o *options, sizes [][2]int, batches []int
 		return nil, err
 	}
 	defer eng.Close()
-	l := &clip.LoadOptions{Precision: o.precision, Session: model.NewSession(eng)}
+	loading := model.NewSession(eng).In(ctx)
+	l := &clip.LoadOptions{Precision: o.precision}
 	l.Variant = o.variantOf(fsys, "unet", "diffusion_pytorch_model")
-	u, err := unet.LoadFS(fsys, "unet", (*unet.LoadOptions)(l))
+	u, err := unet.LoadFSContext(loading, fsys, "unet", (*unet.LoadOptions)(l))
 	if err != nil {
 		return nil, err
 	}
 	defer u.Close()
 	l.Variant = o.variantOf(fsys, "vae", "diffusion_pytorch_model")
-	v, err := vae.LoadFS(fsys, "vae", (*vae.LoadOptions)(l))
+	v, err := vae.LoadFSContext(loading, fsys, "vae", (*vae.LoadOptions)(l))
 	if err != nil {
 		return nil, err
 	}
