@@ -29,7 +29,7 @@ func (o *LoadOptions) limits() (limits, error) {
 		most int
 	}{{"MaxPixels", o.MaxPixels}, {"MaxSteps", o.MaxSteps}, {"MaxImages", o.MaxImages}} {
 		if l.most < 0 {
-			return limits{}, fmt.Errorf("%s: have %d, want 1 or more, or 0 for no limit", l.name, l.most)
+			return limits{}, wrong(l.name, fmt.Errorf("diffusion: load: %s: have %d, want 1 or more, or 0 for no limit", l.name, l.most))
 		}
 	}
 	return limits{o.MaxPixels, o.MaxSteps, o.MaxImages}, nil

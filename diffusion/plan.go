@@ -62,11 +62,11 @@ type size struct {
 func (p *Pipeline) sizeOf(o *Options) (size, error) {
 	sized, err := o.withDefaults()
 	if err != nil {
-		return size{}, wrong(err)
+		return size{}, err
 	}
 	chosen, err := pointedTo(sized.Sampler)
 	if err != nil {
-		return size{}, wrong(err)
+		return size{}, wrong("Sampler", err)
 	}
 	texts := 1
 	if p.guided(sized.Guidance, chosen) {
@@ -75,7 +75,7 @@ func (p *Pipeline) sizeOf(o *Options) (size, error) {
 	factor := p.VAE.Config.Factor()
 	width, height := p.defaultSize()
 	if err := sized.size(width, height, factor); err != nil {
-		return size{}, wrong(err)
+		return size{}, err
 	}
 	return size{texts, sized.Width, sized.Height, sized.Height / factor, sized.Width / factor}, nil
 }

@@ -6,21 +6,21 @@ import "fmt"
 func (r *run) prepare(width, height int) error {
 	factor := r.VAE.Config.Factor()
 	if err := r.size(width, height, factor); err != nil {
-		return wrong(err)
+		return err
 	}
 	if err := r.limits.checkSize(r.Width, r.Height); err != nil {
 		return err
 	}
 	if err := r.checkModelOptions(); err != nil {
-		return wrong(err)
+		return err
 	}
 	r.h, r.w = r.Height/factor, r.Width/factor
 	var err error
 	if r.sampler, err = solver(&r.Options, r.schedule); err != nil {
-		return wrong(err)
+		return wrong("Sampler", err)
 	}
 	if err := r.checkDistilled(); err != nil {
-		return wrong(err)
+		return wrong("Guidance", err)
 	}
 	if err := r.prepareUNet(); err != nil {
 		return fmt.Errorf("diffusion: %w", err)
@@ -50,7 +50,7 @@ func (r *run) tile(h, w int, whole func(h, w int) error, tiles func(h, w, tile i
 func (r *run) prepareUNet() error {
 	var err error
 	if r.net, err = r.UNet.WithTokenMerging(r.TokenMerging); err != nil {
-		return wrong(err)
+		return wrong("TokenMerging", err)
 	}
 	if !r.Reuse.on() {
 		return r.net.Check(r.texts(), r.h, r.w, r.Tokenizer.MaxLength)
@@ -78,7 +78,7 @@ func (r *run) prepareImage(img *source) error {
 	}
 	var err error
 	if r.schedule, err = r.schedule.Tail(r.Strength); err != nil {
-		return fmt.Errorf("diffusion: %w", wrong(err))
+		return wrong("Strength", fmt.Errorf("diffusion: %w", err))
 	}
 	if err := r.prepare(img.width, img.height); err != nil {
 		return err

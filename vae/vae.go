@@ -74,7 +74,8 @@ func (v *VAE) loaded() error {
 	return nil
 }
 
-// ErrNoEncoder is returned by Encode for a checkpoint that has only a decoder.
+// ErrNoEncoder is returned by Encode for a checkpoint that has only a decoder. It is
+// diffusion.ErrNoEncoder too.
 var ErrNoEncoder = errors.New("vae: the checkpoint has no encoder")
 
 // HasEncoder says whether the checkpoint has an encoder.
