@@ -135,7 +135,7 @@ func (p *Pipeline) values() (most, least int64, err error) {
 	if least, err = p.UNet.Values(size.texts, size.h, size.w, p.Tokenizer.MaxLength); err != nil {
 		return 0, 0, err
 	}
-	decoded, err := p.VAE.DecodeValues(size.h, size.w, 0)
+	decoded, err := p.VAE.Values(vae.Work{Height: size.height, Width: size.width})
 	return max(most, least, decoded), least, err
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"sdgo/internal/engine"
 	"sdgo/sampler"
+	"sdgo/vae"
 )
 
 // What comes and goes in Go's heap counts twice: the collector lets the heap grow to
@@ -84,9 +85,9 @@ func (r *run) largestTurn(encode bool) (most int64, err error) {
 		}
 	}
 	if r.VAE.Memory() == r.UNet.Memory() {
-		add(r.VAE.DecodeValues(r.h, r.w, r.decodeTile))
+		add(r.VAE.Values(vae.Work{Height: r.Height, Width: r.Width, Tile: r.decodeTile}))
 		if encode {
-			add(r.VAE.EncodeValues(r.Height, r.Width, r.encodeTile))
+			add(r.VAE.Values(vae.Work{Encode: true, Height: r.Height, Width: r.Width, Tile: r.encodeTile}))
 		}
 	}
 	return most, err

@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"sdgo/internal/model"
+	"sdgo/vae"
 )
 
 // Plan tells how a picture is computed: which algorithm and weights each layer has,
@@ -44,7 +45,7 @@ func (p *Pipeline) Plan(o *Options) (*Plan, error) {
 		add(text.encoder.Plan(size.texts, text.tokenizer.MaxLength))
 	}
 	add(p.UNet.Plan(size.texts, size.h, size.w, p.Tokenizer.MaxLength))
-	add(p.VAE.DecodePlan(size.h, size.w))
+	add(p.VAE.Plan(vae.Work{Height: size.height, Width: size.width}))
 	if err != nil {
 		return nil, err
 	}

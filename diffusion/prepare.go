@@ -1,6 +1,10 @@
 package diffusion
 
-import "fmt"
+import (
+	"fmt"
+
+	"sdgo/vae"
+)
 
 // prepare settles the size of the pictures and wants the memory for them.
 func (r *run) prepare(width, height int) error {
@@ -25,25 +29,27 @@ func (r *run) prepare(width, height int) error {
 	if err := r.prepareUNet(); err != nil {
 		return fmt.Errorf("diffusion: %w", err)
 	}
-	r.decodeTile, err = r.tile(r.h, r.w, r.VAE.CheckDecode, r.VAE.CheckDecodeTiles, r.VAE.FitDecode)
+	r.decodeTile, err = r.tile(false)
 	return err
 }
 
-// tile chooses between the whole and tiles, for an input of the VAE of h×w, and
-// wants the memory for it.
-func (r *run) tile(h, w int, whole func(h, w int) error, tiles func(h, w, tile int) error, fit func(h, w int) (int, error)) (tile int, err error) {
+// tile chooses between the whole and tiles for the VAE to encode or decode the picture,
+// and wants the memory for it.
+func (r *run) tile(encode bool) (tile int, err error) {
+	work := vae.Work{Encode: encode, Height: r.Height, Width: r.Width}
 	switch r.Tile {
 	case WholePicture:
-		err = whole(h, w)
+		err = r.VAE.Check(work)
 	case 0:
-		tile, err = fit(h, w)
+		work.Tile, err = r.VAE.Fit(work)
 	default:
-		tile, err = r.Tile, tiles(h, w, r.Tile)
+		work.Tile = r.Tile
+		err = r.VAE.Check(work)
 	}
 	if err != nil {
 		return 0, fmt.Errorf("diffusion: %w", err)
 	}
-	return tile, nil
+	return work.Tile, nil
 }
 
 // prepareUNet wants the memory for the U-Net as the options change it.
@@ -83,6 +89,6 @@ func (r *run) prepareImage(img *source) error {
 	if err := r.prepare(img.width, img.height); err != nil {
 		return err
 	}
-	r.encodeTile, err = r.tile(r.Height, r.Width, r.VAE.CheckEncode, r.VAE.CheckEncodeTiles, r.VAE.FitEncode)
+	r.encodeTile, err = r.tile(true)
 	return err
 }

@@ -196,6 +196,8 @@ var types = map[string]reflect.Type{
 	"unet.Split":                 reflect.TypeFor[unet.Split](),
 	"unet.TokenMerging":          reflect.TypeFor[unet.TokenMerging](),
 	"unet.UNet":                  reflect.TypeFor[unet.UNet](),
+	"vae.Options":                reflect.TypeFor[vae.Options](),
+	"vae.Work":                   reflect.TypeFor[vae.Work](),
 	"vae.Config":                 reflect.TypeFor[vae.Config](),
 	"vae.LoadOptions":            reflect.TypeFor[vae.LoadOptions](),
 	"vae.Posterior":              reflect.TypeFor[vae.Posterior](),
