@@ -65,12 +65,11 @@ func (p *Pipeline) sizeOf(o *Options) (size, error) {
 	if err != nil {
 		return size{}, err
 	}
-	chosen, err := pointedTo(sized.Sampler)
-	if err != nil {
+	if err := checkSampler(sized.Sampler); err != nil {
 		return size{}, wrong("Sampler", err)
 	}
 	texts := 1
-	if p.guided(sized.Guidance, chosen) {
+	if p.guided(sized.Guidance, sized.Sampler) {
 		texts = 2
 	}
 	factor := p.VAE.Config.Factor()
