@@ -6,6 +6,7 @@ import (
 
 	"sdgo/internal/engine"
 	"sdgo/sampler"
+	"sdgo/vae"
 )
 
 // What comes and goes in Go's heap counts twice: the collector lets the heap grow to
@@ -78,19 +79,15 @@ func (r *run) largestTurn(encode bool) (most int64, err error) {
 	} else {
 		add(r.net.Values(r.texts(), r.h, r.w, r.Tokenizer.MaxLength))
 	}
-	if r.TextEncoder.Memory() == r.UNet.Memory() {
-		for _, skip := range []int{r.ClipSkip, 0} {
-			n, err := r.TextEncoder.Values(1, r.Tokenizer.MaxLength, skip)
-			if r.TextEncoder.Config.UseAttentionMask {
-				n *= 2 // text and padding, side by side
-			}
-			add(n, err)
+	for _, text := range r.textStages() {
+		if text.encoder.Memory() == r.UNet.Memory() {
+			add(text.values(r.ClipSkip))
 		}
 	}
 	if r.VAE.Memory() == r.UNet.Memory() {
-		add(r.VAE.DecodeValues(r.h, r.w, r.decodeTile))
+		add(r.VAE.Values(vae.Work{Height: r.Height, Width: r.Width, Tile: r.decodeTile}))
 		if encode {
-			add(r.VAE.EncodeValues(r.Height, r.Width, r.encodeTile))
+			add(r.VAE.Values(vae.Work{Encode: true, Height: r.Height, Width: r.Width, Tile: r.encodeTile}))
 		}
 	}
 	return most, err

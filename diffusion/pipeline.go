@@ -45,11 +45,14 @@ type Pipeline struct {
 	// such as keys of a config.json that are not known, one sentence each.
 	Warnings []string
 
+	moreText []textStage // after that of Tokenizer and TextEncoder
+
 	modelScheduler *scheduler.Config // the Scheduler that is the model's own
 	clips          bool              // clip_sample of its file
 
 	engine *engine.Engine // nil if the parts are the caller's
 	calls  *model.Gate
+	limits limits
 }
 
 // do runs a task: what every picture is made by.

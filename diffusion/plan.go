@@ -1,10 +1,12 @@
 package diffusion
 
 import (
+	"cmp"
 	"errors"
 	"io"
 
 	"sdgo/internal/model"
+	"sdgo/vae"
 )
 
 // Plan tells how a picture is computed: which algorithm and weights each layer has,
@@ -27,37 +29,55 @@ func (p *Pipeline) Plan(o *Options) (*Plan, error) {
 	if err := p.ready(); err != nil {
 		return nil, err
 	}
+	size, err := p.sizeOf(o)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.limits.checkSize(size.width, size.height); err != nil {
+		return nil, err
+	}
+	plan := &Plan{}
+	add := func(x *PartPlan, e error) {
+		plan.Parts = append(plan.Parts, x)
+		err = cmp.Or(err, e)
+	}
+	for _, text := range p.textStages() {
+		add(text.encoder.Plan(size.texts, text.tokenizer.MaxLength))
+	}
+	add(p.UNet.Plan(size.texts, size.h, size.w, p.Tokenizer.MaxLength))
+	add(p.VAE.Plan(vae.Work{Height: size.height, Width: size.width}))
+	if err != nil {
+		return nil, err
+	}
+	return plan, nil
+}
+
+// size is what the memory of a call for one picture depends on.
+type size struct {
+	texts         int // side by side
+	width, height int // in pixels
+	h, w          int // of the latents
+}
+
+// sizeOf returns the size of what options ask for.
+func (p *Pipeline) sizeOf(o *Options) (size, error) {
 	sized, err := o.withDefaults()
 	if err != nil {
-		return nil, wrong(err)
+		return size{}, err
 	}
-	chosen, err := pointedTo(sized.Sampler)
-	if err != nil {
-		return nil, wrong(err)
+	if err := checkSampler(sized.Sampler); err != nil {
+		return size{}, wrong("Sampler", err)
 	}
 	texts := 1
-	if p.guided(sized.Guidance, chosen) {
+	if p.guided(sized.Guidance, sized.Sampler) {
 		texts = 2
 	}
 	factor := p.VAE.Config.Factor()
 	width, height := p.defaultSize()
 	if err := sized.size(width, height, factor); err != nil {
-		return nil, wrong(err)
+		return size{}, err
 	}
-	h, w := sized.Height/factor, sized.Width/factor
-	plan := &Plan{}
-	for _, part := range []func() (*PartPlan, error){
-		func() (*PartPlan, error) { return p.TextEncoder.Plan(texts, p.Tokenizer.MaxLength) },
-		func() (*PartPlan, error) { return p.UNet.Plan(texts, h, w, p.Tokenizer.MaxLength) },
-		func() (*PartPlan, error) { return p.VAE.DecodePlan(h, w) },
-	} {
-		x, err := part()
-		if err != nil {
-			return nil, err
-		}
-		plan.Parts = append(plan.Parts, x)
-	}
-	return plan, nil
+	return size{texts, sized.Width, sized.Height, sized.Height / factor, sized.Width / factor}, nil
 }
 
 // WriteTo writes the plan as tables.

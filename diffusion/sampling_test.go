@@ -114,7 +114,7 @@ func TestNamedOptions(t *testing.T) {
 	} {
 		s, err := sampler.ByName(name)
 		require.NoError(t, err)
-		have, err := solver(&Options{Sampler: s}, &scheduler.Schedule{Solver: scheduler.Solver{Class: classOf(s), Order: 1, Type: "bh1", PRK: true}})
+		have, err := solver(&Options{Sampler: s}, &scheduler.Schedule{Solver: scheduler.Solver{Class: sampler.SchedulerClass(s), Order: 1, Type: "bh1", PRK: true}})
 		require.NoError(t, err)
 		assert.Equal(t, want, have, name)
 	}
@@ -148,7 +148,7 @@ func TestDiscardPenultimate(t *testing.T) {
 	assert.Equal(t, []float64{full.Sigmas[1], full.Sigmas[2], full.Sigmas[3], full.Sigmas[5]}, sigmas)
 	o.Sigmas = []float64{3, 1, 0}
 	_, err = p.TextToImage(t.Context(), prompt, o)
-	assert.ErrorContains(t, err, "have sigmas beside a schedule")
+	assert.ErrorContains(t, err, "sigmas: have them beside a schedule")
 }
 
 func TestOwnSigmas(t *testing.T) {

@@ -3,10 +3,7 @@
 package unet
 
 import (
-	"context"
 	"errors"
-	"io/fs"
-	"os"
 
 	G "gorgonia.org/gorgonia"
 
@@ -39,53 +36,6 @@ type UNet struct {
 	normOut *nn.GroupNorm
 	convOut *nn.Conv2D
 	merging TokenMerging
-}
-
-// LoadOptions say how a U-Net is loaded and run. The zero value is the default.
-type LoadOptions struct {
-	// Variant names the weight files, as in diffusion_pytorch_model.fp16.safetensors
-	// for "fp16". Empty means the files without a variant.
-	Variant string
-	// Precision is how weights are kept and what the factors of linear layers are:
-	// float32, float16, bfloat16 or int8. Empty means float32. See
-	// diffusion.LoadOptions.
-	Precision string
-	// Threads is the number of goroutines of a run. Zero means GOMAXPROCS.
-	Threads int
-	// MaxMemory limits the bytes of weights and intermediate values. Zero means the
-	// memory of the machine or its container. Calls wait for it by order of arrival.
-	MaxMemory int64
-	// Session is set by the pipeline, whose models share one; else it is nil.
-	Session *model.Session
-}
-
-// Load loads the U-Net in a folder with config.json and weights in safetensors,
-// as diffusers writes it. Options may be nil.
-func Load(dir string, o *LoadOptions) (*UNet, error) { return LoadFS(os.DirFS(dir), ".", o) }
-
-// LoadContext is [Load] that returns ctx's error soon after ctx is done.
-func LoadContext(ctx context.Context, dir string, o *LoadOptions) (*UNet, error) {
-	return LoadFSContext(ctx, os.DirFS(dir), ".", o)
-}
-
-// LoadFS loads the U-Net in the folder dir of fsys. Options may be nil.
-func LoadFS(fsys fs.FS, dir string, o *LoadOptions) (*UNet, error) {
-	return LoadFSContext(context.Background(), fsys, dir, o)
-}
-
-// LoadFSContext is [LoadFS] that returns ctx's error soon after ctx is done.
-func LoadFSContext(ctx context.Context, fsys fs.FS, dir string, o *LoadOptions) (*UNet, error) {
-	if o == nil {
-		o = &LoadOptions{}
-	}
-	u := &UNet{}
-	model, err := model.Load(ctx, model.Kind{Name: "unet", Class: class, Base: "diffusion_pytorch_model"}, fsys, dir, model.LoadOptions(*o), u.define)
-	if err != nil {
-		return nil, err
-	}
-	u.model = model
-	u.Config.Warnings = append(u.Config.Warnings, model.Warnings()...)
-	return u, nil
 }
 
 // define decodes the config and asks for the weights.

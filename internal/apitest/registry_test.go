@@ -5,6 +5,7 @@ import (
 
 	"gorgonia.org/tensor"
 
+	"sdgo/checkpoint"
 	"sdgo/clip"
 	"sdgo/diffusion"
 	"sdgo/safetensors"
@@ -17,10 +18,14 @@ import (
 // functions are the exported functions of the public packages. TestComplete says
 // which lines are missing.
 var functions = map[string]any{
+	"checkpoint.New":                 checkpoint.New,
+	"checkpoint.NewOverlay":          checkpoint.NewOverlay,
 	"clip.LoadTextEncoder":           clip.LoadTextEncoder,
 	"clip.LoadTextEncoderContext":    clip.LoadTextEncoderContext,
 	"clip.LoadTextEncoderFS":         clip.LoadTextEncoderFS,
 	"clip.LoadTextEncoderFSContext":  clip.LoadTextEncoderFSContext,
+	"clip.LoadTextEncoderFrom":       clip.LoadTextEncoderFrom,
+	"clip.OpenTextEncoder":           clip.OpenTextEncoder,
 	"clip.LoadTokenizer":             clip.LoadTokenizer,
 	"clip.LoadTokenizerContext":      clip.LoadTokenizerContext,
 	"clip.ParseConfig":               clip.ParseConfig,
@@ -33,6 +38,8 @@ var functions = map[string]any{
 	"diffusion.New":                  diffusion.New,
 	"diffusion.NewMachine":           diffusion.NewMachine,
 	"diffusion.OrientImage":          diffusion.OrientImage,
+	"diffusion.ImageToTensor":        diffusion.ImageToTensor,
+	"diffusion.TensorToImage":        diffusion.TensorToImage,
 	"diffusion.Trainable":            diffusion.Trainable,
 	"safetensors.Guard":              safetensors.Guard,
 	"safetensors.New":                safetensors.New,
@@ -48,7 +55,9 @@ var functions = map[string]any{
 	"safetensors.WriteFile":          safetensors.WriteFile,
 	"sampler.Bounded":                sampler.Bounded,
 	"sampler.ByName":                 sampler.ByName,
+	"sampler.Describe":               sampler.Describe,
 	"sampler.Exclusive":              sampler.Exclusive,
+	"sampler.Fitted":                 sampler.Fitted,
 	"sampler.FromSolver":             sampler.FromSolver,
 	"sampler.Inverses":               sampler.Inverses,
 	"sampler.IsNil":                  sampler.IsNil,
@@ -64,6 +73,7 @@ var functions = map[string]any{
 	"sampler.NewTorch":               sampler.NewTorch,
 	"sampler.ParseLabel":             sampler.ParseLabel,
 	"sampler.PerImage":               sampler.PerImage,
+	"sampler.SchedulerClass":         sampler.SchedulerClass,
 	"scheduler.Classes":              scheduler.Classes,
 	"scheduler.Lookup":               scheduler.Lookup,
 	"scheduler.Names":                scheduler.Names,
@@ -76,17 +86,24 @@ var functions = map[string]any{
 	"unet.LoadFS":                    unet.LoadFS,
 	"unet.LoadContext":               unet.LoadContext,
 	"unet.LoadFSContext":             unet.LoadFSContext,
+	"unet.LoadFrom":                  unet.LoadFrom,
+	"unet.Open":                      unet.Open,
 	"unet.ParseConfig":               unet.ParseConfig,
 	"unet.Text":                      unet.Text[*tensor.Dense],
 	"vae.Load":                       vae.Load,
 	"vae.LoadFS":                     vae.LoadFS,
 	"vae.LoadContext":                vae.LoadContext,
 	"vae.LoadFSContext":              vae.LoadFSContext,
+	"vae.LoadFrom":                   vae.LoadFrom,
+	"vae.Open":                       vae.Open,
 	"vae.ParseConfig":                vae.ParseConfig,
 }
 
 // types are the exported types. Their methods are found by reflection.
 var types = map[string]reflect.Type{
+	"checkpoint.Memory":          reflect.TypeFor[checkpoint.Memory](),
+	"checkpoint.Overlay":         reflect.TypeFor[checkpoint.Overlay](),
+	"checkpoint.Source":          reflect.TypeFor[checkpoint.Source](),
 	"clip.Config":                reflect.TypeFor[clip.Config](),
 	"clip.Embeddings":            reflect.TypeFor[clip.Embeddings](),
 	"clip.Encoding":              reflect.TypeFor[clip.Encoding](),
@@ -94,9 +111,11 @@ var types = map[string]reflect.Type{
 	"clip.TextEncoder":           reflect.TypeFor[clip.TextEncoder](),
 	"clip.Tokenizer":             reflect.TypeFor[clip.Tokenizer](),
 	"diffusion.Interval":         reflect.TypeFor[diffusion.Interval](),
+	"diffusion.LimitError":       reflect.TypeFor[diffusion.LimitError](),
 	"diffusion.LoadOptions":      reflect.TypeFor[diffusion.LoadOptions](),
 	"diffusion.MaskCells":        reflect.TypeFor[diffusion.MaskCells](),
 	"diffusion.MaskMode":         reflect.TypeFor[diffusion.MaskMode](),
+	"diffusion.OptionError":      reflect.TypeFor[diffusion.OptionError](),
 	"diffusion.Options":          reflect.TypeFor[diffusion.Options](),
 	"diffusion.PartPlan":         reflect.TypeFor[diffusion.PartPlan](),
 	"diffusion.Pipeline":         reflect.TypeFor[diffusion.Pipeline](),
@@ -180,6 +199,8 @@ var types = map[string]reflect.Type{
 	"unet.Split":                 reflect.TypeFor[unet.Split](),
 	"unet.TokenMerging":          reflect.TypeFor[unet.TokenMerging](),
 	"unet.UNet":                  reflect.TypeFor[unet.UNet](),
+	"vae.Options":                reflect.TypeFor[vae.Options](),
+	"vae.Work":                   reflect.TypeFor[vae.Work](),
 	"vae.Config":                 reflect.TypeFor[vae.Config](),
 	"vae.LoadOptions":            reflect.TypeFor[vae.LoadOptions](),
 	"vae.Posterior":              reflect.TypeFor[vae.Posterior](),
