@@ -8,10 +8,10 @@ import (
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
-	"sdgo/internal/engine"
 	"sdgo/internal/kernel"
 	"sdgo/internal/model"
 	"sdgo/internal/nn"
+	"sdgo/plan"
 )
 
 // TextEncoder is the text half of CLIP (Radford et al. 2021, section 2.4): a
@@ -101,15 +101,6 @@ func (b *block) finish(g *nn.Graph, x, h *G.Node) *G.Node {
 	x = g.Add(x, b.out.Forward(g, h))
 	h = g.Activate(b.fc1.Forward(g, b.norm2.Forward(g, x)), b.act)
 	return g.Mark(b.path, g.Add(x, b.fc2.Forward(g, h)))
-}
-
-// Memory is the account of what the model and those that share it take: in a pipeline
-// that was loaded as one, all of them.
-func (e *TextEncoder) Memory() *engine.Memory {
-	if e.ready() != nil {
-		return nil
-	}
-	return e.model.Memory()
 }
 
 // Close waits for calls in flight and gives the memory back. Graphs made by Build
@@ -278,7 +269,7 @@ func numbers(ids []int) []float32 {
 }
 
 // Plan tells how n texts of a number of tokens are encoded.
-func (e *TextEncoder) Plan(n, tokens int) (*model.Plan, error) {
+func (e *TextEncoder) Plan(n, tokens int) (*plan.Part, error) {
 	if err := e.checkSize(n, tokens); err != nil {
 		return nil, err
 	}

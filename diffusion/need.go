@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"sdgo/internal/engine"
+	"sdgo/internal/model"
 	"sdgo/sampler"
 )
 
@@ -24,7 +25,7 @@ func (r *run) claimMemory(ctx context.Context, images ...*source) error {
 	if err != nil {
 		return fmt.Errorf("diffusion: %w", err)
 	}
-	if r.claim, err = r.UNet.Claim(ctx, need); err != nil {
+	if r.claim, err = model.Of(r.UNet).Claim(ctx, need); err != nil {
 		return fmt.Errorf("diffusion: %w", err)
 	}
 	return r.keeper.alloc()
@@ -78,7 +79,8 @@ func (r *run) largestTurn(encode bool) (most int64, err error) {
 	} else {
 		add(r.net.Values(r.texts(), r.h, r.w, r.Tokenizer.MaxLength))
 	}
-	if r.TextEncoder.Memory() == r.UNet.Memory() {
+	memory := model.Of(r.UNet).Memory()
+	if model.Of(r.TextEncoder).Memory() == memory {
 		for _, skip := range []int{r.ClipSkip, 0} {
 			n, err := r.TextEncoder.Values(1, r.Tokenizer.MaxLength, skip)
 			if r.TextEncoder.Config.UseAttentionMask {
@@ -87,7 +89,7 @@ func (r *run) largestTurn(encode bool) (most int64, err error) {
 			add(n, err)
 		}
 	}
-	if r.VAE.Memory() == r.UNet.Memory() {
+	if model.Of(r.VAE).Memory() == memory {
 		add(r.VAE.DecodeValues(r.h, r.w, r.decodeTile))
 		if encode {
 			add(r.VAE.EncodeValues(r.Height, r.Width, r.encodeTile))
@@ -109,7 +111,7 @@ func (r *run) recordRoom(n engine.Need) int64 {
 		perCall += collected * r.latentBytes()
 	}
 	once := perCall * int64(len(r.schedule.Sigmas))
-	room := min(2*once, r.UNet.Spare(n))
+	room := min(2*once, model.Of(r.UNet).Spare(n))
 	if room < once {
 		return 0
 	}

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"io"
 
-	"sdgo/internal/model"
+	"sdgo/plan"
 )
 
 // Plan tells how a picture is computed: which algorithm and weights each layer has,
@@ -17,8 +17,8 @@ type Plan struct {
 
 // PartPlan is the plan of one model; StepPlan is one operation of it.
 type (
-	PartPlan = model.Plan
-	StepPlan = model.Step
+	PartPlan = plan.Part
+	StepPlan = plan.Operation
 )
 
 // Plan returns the plan for a picture of o's size and guidance. Options may be nil.

@@ -11,10 +11,10 @@ import (
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
-	"sdgo/internal/engine"
 	"sdgo/internal/kernel"
 	"sdgo/internal/model"
 	"sdgo/internal/nn"
+	"sdgo/plan"
 )
 
 // VAE is the variational autoencoder of Kingma and Welling (2014) in the form of
@@ -44,15 +44,6 @@ func (v *VAE) define(config []byte, p *nn.Params) (err error) {
 	}
 	v.decoder = newDecoder(p, &v.Config)
 	return nil
-}
-
-// Memory is the account of what the model and those that share it take: in a pipeline
-// that was loaded as one, all of them.
-func (v *VAE) Memory() *engine.Memory {
-	if v.loaded() != nil {
-		return nil
-	}
-	return v.model.Memory()
 }
 
 // Close waits for calls in flight and gives the memory back. Graphs made by
@@ -152,7 +143,7 @@ func (v *VAE) build(k key) model.Build {
 }
 
 // DecodePlan tells how latents [1 C h w] are decoded.
-func (v *VAE) DecodePlan(h, w int) (*model.Plan, error) {
+func (v *VAE) DecodePlan(h, w int) (*plan.Part, error) {
 	if err := v.loaded(); err != nil {
 		return nil, err
 	}
