@@ -72,15 +72,19 @@ func LoadFSContext(ctx context.Context, fsys fs.FS, o *LoadOptions) (_ *Pipeline
 		return nil, errors.New("diffusion: load: have a nil context")
 	}
 	if _, err := weights.ParsePrecision(o.Precision); err != nil {
-		return nil, wrong(fmt.Errorf("diffusion: load: %w", err))
+		return nil, wrong("Precision", fmt.Errorf("diffusion: load: %w", err))
 	}
 	limits, err := o.limits()
 	if err != nil {
-		return nil, wrong(fmt.Errorf("diffusion: load: %w", err))
+		return nil, err
 	}
 	eng, err := engine.New(&engine.Options{Threads: o.Threads, MaxMemory: o.MaxMemory})
 	if err != nil {
-		return nil, wrong(fmt.Errorf("diffusion: load: %w", err))
+		option := "Threads"
+		if o.MaxMemory < 0 {
+			option = "MaxMemory"
+		}
+		return nil, wrong(option, fmt.Errorf("diffusion: load: %w", err))
 	}
 	index, err := readIndex(ctx, fsys)
 	if err != nil {
@@ -128,7 +132,7 @@ func (p *Pipeline) values() (most, least int64, err error) {
 	if least, err = p.UNet.Values(size.texts, size.h, size.w, p.Tokenizer.MaxLength); err != nil {
 		return 0, 0, err
 	}
-	decoded, err := p.VAE.DecodeValues(size.h, size.w, 0)
+	decoded, err := p.VAE.Values(vae.Work{Height: size.height, Width: size.width})
 	return max(text, least, decoded), least, err
 }
 
@@ -146,9 +150,6 @@ func New(tokenizer *clip.Tokenizer, text *clip.TextEncoder, u *unet.UNet, v *vae
 	p.setScheduler(s)
 	return p, nil
 }
-
-// ErrClosed is wrapped by the errors of calls that begin after Close.
-var ErrClosed = model.ErrClosed
 
 // Close waits for calls in flight and gives the model's memory back. Calls that begin
 // later return ErrClosed; those in flight may still be cancelled. Any number of Closes

@@ -7,6 +7,7 @@ import (
 	"sdgo/internal/engine"
 	"sdgo/internal/model"
 	"sdgo/sampler"
+	"sdgo/vae"
 )
 
 // What comes and goes in Go's heap counts twice: the collector lets the heap grow to
@@ -90,9 +91,9 @@ func (r *run) largestTurn(encode bool) (most int64, err error) {
 		}
 	}
 	if model.Of(r.VAE).Memory() == memory {
-		add(r.VAE.DecodeValues(r.h, r.w, r.decodeTile))
+		add(r.VAE.Values(vae.Work{Height: r.Height, Width: r.Width, Tile: r.decodeTile}))
 		if encode {
-			add(r.VAE.EncodeValues(r.Height, r.Width, r.encodeTile))
+			add(r.VAE.Values(vae.Work{Encode: true, Height: r.Height, Width: r.Width, Tile: r.encodeTile}))
 		}
 	}
 	return most, err

@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"sdgo/plan"
+	"sdgo/vae"
 )
 
 // Plan tells how a picture is computed: which algorithm and weights each layer has,
@@ -38,7 +39,7 @@ func (p *Pipeline) Plan(o *Options) (*Plan, error) {
 	for _, part := range []func() (*PartPlan, error){
 		func() (*PartPlan, error) { return p.TextEncoder.Plan(size.texts, p.Tokenizer.MaxLength) },
 		func() (*PartPlan, error) { return p.UNet.Plan(size.texts, size.h, size.w, p.Tokenizer.MaxLength) },
-		func() (*PartPlan, error) { return p.VAE.DecodePlan(size.h, size.w) },
+		func() (*PartPlan, error) { return p.VAE.Plan(vae.Work{Height: size.height, Width: size.width}) },
 	} {
 		x, err := part()
 		if err != nil {
@@ -60,11 +61,11 @@ type size struct {
 func (p *Pipeline) sizeOf(o *Options) (size, error) {
 	sized, err := o.withDefaults()
 	if err != nil {
-		return size{}, wrong(err)
+		return size{}, err
 	}
 	chosen, err := pointedTo(sized.Sampler)
 	if err != nil {
-		return size{}, wrong(err)
+		return size{}, wrong("Sampler", err)
 	}
 	texts := 1
 	if p.guided(sized.Guidance, chosen) {
@@ -73,7 +74,7 @@ func (p *Pipeline) sizeOf(o *Options) (size, error) {
 	factor := p.VAE.Config.Factor()
 	width, height := p.defaultSize()
 	if err := sized.size(width, height, factor); err != nil {
-		return size{}, wrong(err)
+		return size{}, err
 	}
 	return size{texts, sized.Width, sized.Height, sized.Height / factor, sized.Width / factor}, nil
 }

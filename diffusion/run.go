@@ -80,19 +80,19 @@ func (r *run) choose(o *Options) (err error) {
 		}
 	}
 	if r.Options, err = o.withDefaults(); err != nil {
-		return wrong(err)
+		return err
 	}
 	if err := r.limits.checkNumbers(&r.Options); err != nil {
 		return err
 	}
 	if err := r.checkTask(about); err != nil {
-		return wrong(err)
+		return err
 	}
 	if r.Sampler, err = pointedTo(r.Sampler); err != nil {
-		return wrong(err)
+		return wrong("Sampler", err)
 	}
 	if r.schedule, err = r.levels(&config, &r.Options, about.asSaved); err != nil {
-		return wrong(err)
+		return wrong("Schedule", err)
 	}
 	if err := r.wantInput(about.inputs...); err != nil {
 		return err

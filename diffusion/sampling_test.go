@@ -148,7 +148,7 @@ func TestDiscardPenultimate(t *testing.T) {
 	assert.Equal(t, []float64{full.Sigmas[1], full.Sigmas[2], full.Sigmas[3], full.Sigmas[5]}, sigmas)
 	o.Sigmas = []float64{3, 1, 0}
 	_, err = p.TextToImage(t.Context(), prompt, o)
-	assert.ErrorContains(t, err, "have sigmas beside a schedule")
+	assert.ErrorContains(t, err, "sigmas: have them beside a schedule")
 }
 
 func TestOwnSigmas(t *testing.T) {

@@ -143,7 +143,7 @@ func measureTable(ctx context.Context, o *options, sizes [][2]int, batches []int
 			return err
 		}},
 		{fmt.Sprintf("VAE decode, tiles of %d", tile), func(n, h, w int) error {
-			_, err := v.DecodeTiles(ctx, noise(n, v.Config.LatentChannels, h/factor, w/factor), tile)
+			_, err := v.Decode(ctx, noise(n, v.Config.LatentChannels, h/factor, w/factor), vae.Options{Tile: tile})
 			return err
 		}},
 		{"VAE encode", func(n, h, w int) error {
