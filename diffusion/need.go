@@ -81,13 +81,9 @@ func (r *run) largestTurn(encode bool) (most int64, err error) {
 		add(r.net.Values(r.texts(), r.h, r.w, r.Tokenizer.MaxLength))
 	}
 	memory := model.Of(r.UNet).Memory()
-	if model.Of(r.TextEncoder).Memory() == memory {
-		for _, skip := range []int{r.ClipSkip, 0} {
-			n, err := r.TextEncoder.Values(1, r.Tokenizer.MaxLength, skip)
-			if r.TextEncoder.Config.UseAttentionMask {
-				n *= 2 // text and padding, side by side
-			}
-			add(n, err)
+	for _, text := range r.textStages() {
+		if model.Of(text.encoder).Memory() == memory {
+			add(text.values(r.ClipSkip))
 		}
 	}
 	if model.Of(r.VAE).Memory() == memory {

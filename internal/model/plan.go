@@ -22,7 +22,7 @@ func (m *Model) Plan(key any, build Build) (*plan.Part, error) {
 	}
 	p := &plan.Part{Model: m.name, Values: compiled.Bytes()}
 	counted := make(map[*op.Weight]bool)
-	for _, s := range compiled.Steps() {
+	for _, s := range compiled.Actions() {
 		cost, format := s.Operation.Cost(), kernel.Float32
 		step := plan.Operation{Operation: s.Operation.String(), Output: s.Output, FLOPs: cost.FLOPs}
 		if w := s.Weight; w != nil {
