@@ -11,6 +11,7 @@ import (
 	"sdgo/plan"
 	"sdgo/safetensors"
 	"sdgo/sampler"
+	"sdgo/sampler/noise"
 	"sdgo/scheduler"
 	"sdgo/unet"
 	"sdgo/vae"
@@ -42,6 +43,11 @@ var functions = map[string]any{
 	"diffusion.ImageToTensor":        diffusion.ImageToTensor,
 	"diffusion.TensorToImage":        diffusion.TensorToImage,
 	"diffusion.Trainable":            diffusion.Trainable,
+	"noise.NewBrownian":              noise.NewBrownian,
+	"noise.NewCounter":               noise.NewCounter,
+	"noise.NewPhilox":                noise.NewPhilox,
+	"noise.NewTorch":                 noise.NewTorch,
+	"noise.PerImage":                 noise.PerImage,
 	"safetensors.Guard":              safetensors.Guard,
 	"safetensors.New":                safetensors.New,
 	"safetensors.NewFloat32":         safetensors.NewFloat32,
@@ -126,6 +132,12 @@ var types = map[string]reflect.Type{
 	"diffusion.Step":             reflect.TypeFor[diffusion.Step](),
 	"diffusion.StepPlan":         reflect.TypeFor[diffusion.StepPlan](),
 	"diffusion.Timings":          reflect.TypeFor[diffusion.Timings](),
+	"noise.Brownian":             reflect.TypeFor[noise.Brownian](),
+	"noise.Counter":              reflect.TypeFor[noise.Counter](),
+	"noise.Func":                 reflect.TypeFor[noise.Func](),
+	"noise.Path":                 reflect.TypeFor[noise.Path](),
+	"noise.Philox":               reflect.TypeFor[noise.Philox](),
+	"noise.Torch":                reflect.TypeFor[noise.Torch](),
 	"plan.Operation":             reflect.TypeFor[plan.Operation](),
 	"plan.Part":                  reflect.TypeFor[plan.Part](),
 	"safetensors.DType":          reflect.TypeFor[safetensors.DType](),
