@@ -35,10 +35,10 @@ func (p *Pipeline) Plan(o *Options) (*Plan, error) {
 	if err != nil {
 		return nil, wrong(err)
 	}
-	texts := 1
-	if p.guided(sized.Guidance, chosen) {
-		texts = 2
+	if err := o.checkGuider(p.distilled()); err != nil {
+		return nil, wrong(err)
 	}
+	texts := len(p.conditionsOf(p.guiderFor(&sized, chosen)))
 	factor := p.VAE.Config.Factor()
 	width, height := p.defaultSize()
 	if err := sized.size(width, height, factor); err != nil {

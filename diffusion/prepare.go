@@ -16,7 +16,7 @@ func (r *run) prepare(width, height int) error {
 	if r.sampler, err = solver(&r.Options, r.schedule); err != nil {
 		return wrong(err)
 	}
-	if err := r.checkDistilled(); err != nil {
+	if err := r.chooseGuidance(); err != nil {
 		return wrong(err)
 	}
 	if err := r.prepareUNet(); err != nil {
@@ -50,18 +50,10 @@ func (r *run) prepareUNet() error {
 		return wrong(err)
 	}
 	if !r.Reuse.on() {
-		return r.net.Check(r.texts(), r.h, r.w, r.Tokenizer.MaxLength)
+		return r.net.Check(len(r.conditions), r.h, r.w, r.Tokenizer.MaxLength)
 	}
-	r.keeper, err = r.newKeeper(r.texts())
+	r.keeper, err = r.newKeeper(len(r.conditions))
 	return err
-}
-
-// texts is how many texts the U-Net reads side by side.
-func (r *run) texts() int {
-	if r.guided() {
-		return 2
-	}
-	return 1
 }
 
 // prepareImage is prepare for a picture made from an image, and takes the

@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"time"
 
+	"gorgonia.org/tensor"
+
 	"sdgo/clip"
 	"sdgo/internal/engine"
 )
 
-// encodeText fills cond and both. As in diffusers, clip skip is for the prompt
+// encodeText fills prompts. As in diffusers, clip skip is for the prompt
 // alone: the negative prompt goes through all layers.
 func (r *run) encodeText(ctx context.Context, prompt string) error {
 	begin := time.Now()
@@ -24,7 +26,7 @@ func (r *run) encodeText(ctx context.Context, prompt string) error {
 		return err
 	}
 	tokens, width := len(positive.IDs), r.TextEncoder.Config.HiddenSize
-	r.cond = engine.Tensor(cond, 1, tokens, width)
+	r.prompts = map[Condition]*tensor.Dense{Cond: engine.Tensor(cond, 1, tokens, width)}
 	if r.guided() {
 		negative, err := r.tokens(ctx, "negative prompt", r.NegativePrompt)
 		if err != nil {
@@ -36,7 +38,7 @@ func (r *run) encodeText(ctx context.Context, prompt string) error {
 		if err != nil {
 			return err
 		}
-		r.both = engine.Tensor(append(uncond, cond...), 2, tokens, width)
+		r.prompts[Uncond] = engine.Tensor(uncond, 1, tokens, width)
 	}
 	r.result.Timings.TextEncoder = time.Since(begin)
 	return nil

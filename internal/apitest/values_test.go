@@ -69,6 +69,13 @@ func newValues(t *testing.T) *values {
 	require.NoError(t, err)
 	add(v, plan)
 
+	add(v, diffusion.Cond, diffusion.Uncond)
+	add[diffusion.Guider](v, diffusion.ClassifierFree{}, diffusion.LimitedInterval{Guider: diffusion.Rescaled{}})
+	var kept keeping
+	_, err = open.TextToImage(t.Context(), "", &diffusion.Options{Steps: 1, Width: 64, Height: 64, Sampler: sampler.Euler{}, Guider: &kept})
+	require.NoError(t, err)
+	add(v, kept.Predictions)
+
 	schedule, err := open.Scheduler.Schedule(3)
 	require.NoError(t, err)
 	add(v, schedule)
@@ -108,6 +115,17 @@ func (v *values) pipeline(t *testing.T) *diffusion.Pipeline {
 	require.NoError(t, err)
 	t.Cleanup(func() { p.Close() })
 	return p
+}
+
+// keeping is a Guider that keeps what it is given.
+type keeping struct {
+	diffusion.ClassifierFree
+	*diffusion.Predictions
+}
+
+func (k *keeping) Guide(ctx context.Context, p *diffusion.Predictions) (sampler.Estimate, error) {
+	k.Predictions = p
+	return k.ClassifierFree.Guide(ctx, p)
 }
 
 type eof struct{}
