@@ -8,8 +8,8 @@
 //	                                           │  (scheduler: which sigmas)
 //	image <── vae.Decode <── latents <─────────┘
 //
-// Package diffusion wires them into a Pipeline: text-to-image, image-to-image
-// and inpainting. Each part also loads and works alone.
+// Package diffusion wires them into a Pipeline: text-to-image, image-to-image,
+// inpainting and depth-to-image. Each part also loads and works alone.
 //
 // # Dimension letters
 //

@@ -3,8 +3,6 @@ package clip
 import (
 	"context"
 	"fmt"
-	"io/fs"
-	"os"
 	"slices"
 
 	G "gorgonia.org/gorgonia"
@@ -48,61 +46,6 @@ type block struct {
 	fc1, fc2     *nn.Linear
 	causal, all  *nn.Attention // over the tokens up to each, and over all
 	act          kernel.Activation
-}
-
-// LoadOptions say how a text encoder is loaded and run. The zero value is the
-// default.
-type LoadOptions struct {
-	// Variant names the weight files, as in model.fp16.safetensors for "fp16".
-	// Empty means the files without a variant.
-	Variant string
-	// Precision is how weights are kept and what the factors of linear layers are:
-	// float32, float16, bfloat16 or int8. Empty means float32. See
-	// diffusion.LoadOptions.
-	Precision string
-	// Threads is the number of goroutines of a run. Zero means GOMAXPROCS.
-	Threads int
-	// MaxMemory limits the bytes of weights and intermediate values. Zero means the
-	// memory of the machine or its container. Calls wait for it by order of arrival.
-	MaxMemory int64
-	// Session is set by the pipeline, whose models share one; else it is nil.
-	Session *model.Session
-}
-
-// LoadTextEncoder loads the text encoder in a folder with config.json and weights
-// in safetensors: a CLIPTextModel, a CLIPTextModelWithProjection or the text half of
-// a whole CLIPModel. Other tensors may be there, and are not looked at. Options may
-// be nil.
-func LoadTextEncoder(dir string, o *LoadOptions) (*TextEncoder, error) {
-	return LoadTextEncoderFS(os.DirFS(dir), ".", o)
-}
-
-// LoadTextEncoderContext is [LoadTextEncoder] that returns ctx's error soon after ctx
-// is done.
-func LoadTextEncoderContext(ctx context.Context, dir string, o *LoadOptions) (*TextEncoder, error) {
-	return LoadTextEncoderFSContext(ctx, os.DirFS(dir), ".", o)
-}
-
-// LoadTextEncoderFS loads the text encoder in the folder dir of fsys. Options may
-// be nil.
-func LoadTextEncoderFS(fsys fs.FS, dir string, o *LoadOptions) (*TextEncoder, error) {
-	return LoadTextEncoderFSContext(context.Background(), fsys, dir, o)
-}
-
-// LoadTextEncoderFSContext is [LoadTextEncoderFS] that returns ctx's error soon after
-// ctx is done.
-func LoadTextEncoderFSContext(ctx context.Context, fsys fs.FS, dir string, o *LoadOptions) (*TextEncoder, error) {
-	if o == nil {
-		o = &LoadOptions{}
-	}
-	e := &TextEncoder{alone: o.Session == nil}
-	model, err := model.Load(ctx, model.Kind{Name: "clip", Base: "model"}, fsys, dir, model.LoadOptions(*o), e.define)
-	if err != nil {
-		return nil, err
-	}
-	e.model = model
-	e.Config.Warnings = append(e.Config.Warnings, model.Warnings()...)
-	return e, nil
 }
 
 // define decodes the config and asks for the weights. Transformers 5 writes them

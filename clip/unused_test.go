@@ -89,7 +89,7 @@ func TestProjectionOfAPipeline(t *testing.T) {
 
 	eng, err := engine.New(nil)
 	require.NoError(t, err)
-	e, err := LoadTextEncoderFS(broken, ".", &LoadOptions{Session: model.NewSession(eng)})
+	e, err := LoadTextEncoderFSContext(model.NewSession(eng).In(t.Context()), broken, ".", nil)
 	require.NoError(t, err)
 	defer e.Close()
 	out, err := e.Encode(t.Context(), [][]int{{1, 2}}, 0)

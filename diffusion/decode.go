@@ -18,7 +18,7 @@ import (
 //
 // The error for another format says which are read and what was found. It reads no
 // more than 64 bytes of what is no picture. The result is of a type of package image,
-// and fit for ImageToImage and Inpaint, which do not turn images.
+// and fit for the calls that take one, which do not turn images.
 func DecodeImage(r io.Reader) (image.Image, error) {
 	if r == nil {
 		return nil, errors.New("diffusion: image: have no reader")

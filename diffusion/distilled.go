@@ -1,8 +1,6 @@
 package diffusion
 
 import (
-	"fmt"
-
 	"gorgonia.org/tensor"
 
 	"sdgo/internal/engine"
@@ -25,11 +23,11 @@ func (r *run) checkDistilled() error {
 	case !r.distilled():
 		return nil
 	case sampler.NeedsUncond(r.sampler):
-		return fmt.Errorf("diffusion: sampler: have one with CFG++, want one without: %s", whyDistilled)
+		return badOption("Sampler", "have one with CFG++, want one without: %s", whyDistilled)
 	case r.GuidanceRescale != 0:
-		return fmt.Errorf("diffusion: guidance rescale: have %v, want 0: %s", r.GuidanceRescale, whyDistilled)
+		return badOption("GuidanceRescale", "have %v, want 0: %s", r.GuidanceRescale, whyDistilled)
 	case r.GuidanceInterval != Interval{}:
-		return fmt.Errorf("diffusion: guidance interval: have %v to %v, want none: %s", r.GuidanceInterval.Low, r.GuidanceInterval.High, whyDistilled)
+		return badOption("GuidanceInterval", "have %v to %v, want none: %s", r.GuidanceInterval.Low, r.GuidanceInterval.High, whyDistilled)
 	}
 	return nil
 }

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"gorgonia.org/tensor"
-
 	"sdgo/internal/engine"
 	"sdgo/vae"
 )
@@ -27,13 +25,7 @@ func (r *run) readImage(ctx context.Context, img *source) (pixels, []float32, er
 func (r *run) encodeImage(ctx context.Context, x []float32) (*vae.Posterior, error) {
 	begin := time.Now()
 	pixels := engine.Tensor(x, 1, 3, r.Height, r.Width)
-	encode := r.VAE.Encode
-	if r.encodeTile > 0 {
-		encode = func(ctx context.Context, x *tensor.Dense) (*vae.Posterior, error) {
-			return r.VAE.EncodeTiles(ctx, x, r.encodeTile)
-		}
-	}
-	posterior, err := encode(r.in(ctx), pixels)
+	posterior, err := r.VAE.Encode(r.in(ctx), pixels, vae.Options{Tile: r.encodeTile})
 	if err != nil {
 		return nil, fmt.Errorf("diffusion: %w", err)
 	}

@@ -8,9 +8,13 @@ import (
 
 // corrected returns c with what diffusers' pipelines correct in old configs when
 // they are made: leading timesteps begin at 1, and latents, unlike pixels, are not
-// clipped. Its pipeline for inpainting leaves clipping as it is.
+// clipped. Its pipeline for inpainting leaves clipping as it is, and that for
+// depth-to-image both.
 func (p *Pipeline) corrected(c *scheduler.Config) *scheduler.Config {
 	fixed := *c
+	if p.reads(withDepth) {
+		return &fixed
+	}
 	fixed.StepsOffset = 1
 	if !p.trainedToInpaint() {
 		fixed.ClipSample = false

@@ -57,7 +57,6 @@ func TestOtherPipelines(t *testing.T) {
 			`model_index.json: have a "StableDiffusionXLPipeline", want a StableDiffusionPipeline or another with its parts: text_encoder_2, a CLIPTextModelWithProjection, belongs to Stable Diffusion XL`},
 		{map[string]string{"_class_name": `"StableDiffusion3Pipeline"`, "unet": "null", "transformer": part("SD3Transformer2DModel")}, "transformer, a SD3Transformer2DModel (a diffusion transformer), belongs to a diffusion transformer"},
 		{map[string]string{"_class_name": `"FluxPipeline"`, "text_encoder_2": part("T5EncoderModel")}, `have a "FluxPipeline"`},
-		{map[string]string{"_class_name": `"StableDiffusionDepth2ImgPipeline"`, "depth_estimator": part("DPTForDepthEstimation")}, "depth_estimator, a DPTForDepthEstimation, belongs to a model for depth to image"},
 		{map[string]string{"_class_name": `"StableDiffusionUpscalePipeline"`, "low_res_scheduler": part("DDPMScheduler")}, "low_res_scheduler, a DDPMScheduler, belongs to an upscaler"},
 		{map[string]string{"_class_name": `"DDPMPipeline"`, "unet": part("UNet2DModel")}, "unet is a UNet2DModel (a U-Net without text), want UNet2DConditionModel"},
 		{map[string]string{"_class_name": `"LDMPipeline"`, "unet": part("UNet2DModel"), "vqvae": part("VQModel"), "text_encoder": "[null, null]"},
@@ -122,8 +121,7 @@ func TestOtherParts(t *testing.T) {
 		assert.ErrorContains(t, err, tt.want)
 	}
 	for name, want := range map[string]string{
-		"tiny-depth":       "the U-Net has 5 input channels (in_channels), want 4 for text-to-image and image-to-image, or 9 for inpainting: this model is for depth-to-image",
-		"tiny-x4-upscaler": "the U-Net has 7 input channels (in_channels), want 4 for text-to-image and image-to-image, or 9 for inpainting: this model is an upscaler",
+		"tiny-x4-upscaler": "the U-Net has 7 input channels (in_channels), want 4 for text-to-image and image-to-image, 9 for inpainting, or 5 for depth-to-image: this model is an upscaler",
 	} {
 		model := golden.Folder(t, "class-name")
 		other := golden.Model(t, name)

@@ -105,7 +105,7 @@ func picture(t testing.TB, name string) image.Image {
 // From a prompt and a seed to final latents and pictures, with the noise drawn
 // from the seed where the reference drew it for one picture.
 func TestGoldens(t *testing.T) {
-	for _, group := range []string{"text2img", "text2img_4blk", "text2img_sd21_v", "img2img", "inpaint9", "inpaint_legacy4"} {
+	for _, group := range []string{"text2img", "text2img_4blk", "text2img_sd21_v", "img2img", "depth2img", "inpaint9", "inpaint_legacy4"} {
 		for _, name := range golden.Cases(t, "pipelines/"+group) {
 			t.Run(group+"/"+path.Base(name), func(t *testing.T) {
 				g := golden.Open(t, name)
@@ -165,6 +165,8 @@ func (c *pipelineCase) run(t *testing.T, p *Pipeline, group, prompt string, o *O
 	case "inpaint9", "inpaint_legacy4":
 		o.MaskCells = MaskCellsSample // as diffusers
 		result, err = p.Inpaint(t.Context(), prompt, picture(t, "input.png"), picture(t, "mask.png"), o)
+	case "depth2img":
+		result, err = p.DepthToImage(t.Context(), prompt, picture(t, "input.png"), depthGolden(t), o)
 	default:
 		result, err = p.TextToImage(t.Context(), prompt, o)
 	}

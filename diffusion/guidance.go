@@ -87,7 +87,7 @@ func (r *run) chooseGuidance() error {
 	}
 	for _, sigma := range r.schedule.Sigmas[:len(r.schedule.Sigmas)-1] {
 		if _, err := r.needs(sigma); err != nil {
-			return fmt.Errorf("diffusion: %w", err)
+			return wrong("Guider", fmt.Errorf("diffusion: %w", err))
 		}
 	}
 	return nil
@@ -126,13 +126,13 @@ func (o *Options) checkGuider(distilled bool) error {
 		return nil
 	}
 	if v := reflect.ValueOf(o.Guider); v.Kind() == reflect.Pointer && v.IsNil() {
-		return fmt.Errorf("diffusion: guider: have a nil %T, want one that points to a value", o.Guider)
+		return badOption("Guider", "have a nil %T, want one that points to a value", o.Guider)
 	}
 	if o.Guidance != 0 && !distilled {
-		return fmt.Errorf("diffusion: guidance: have %v beside a Guider, which has a scale of its own, want 0", o.Guidance)
+		return badOption("Guidance", "have %v beside a Guider, which has a scale of its own, want 0", o.Guidance)
 	}
 	if o.GuidanceRescale != 0 {
-		return fmt.Errorf("diffusion: guidance rescale: have %v beside a Guider, want 0", o.GuidanceRescale)
+		return badOption("GuidanceRescale", "have %v beside a Guider, want 0", o.GuidanceRescale)
 	}
 	return nil
 }

@@ -262,20 +262,20 @@ func TestGuiderErrors(t *testing.T) {
 	nan[7] = float32(math.NaN())
 	for _, tt := range []struct {
 		want   string
-		option bool // known before anything is computed
+		option string // that is wrong, before anything is computed
 		change func(o *Options)
 	}{
-		{"guider: image 0: have 0 clean latents, want 256", false, func(o *Options) { o.Guider = give(nil, nil) }},
-		{"guider: image 0: have 255 clean latents, want 256", false, func(o *Options) { o.Guider = give(nan[1:], nil) }},
-		{"guider: image 0: clean latents: element 7 is NaN, want finite numbers", false, func(o *Options) { o.Guider = give(nan, nil) }},
-		{"guider: image 0: mine", false, func(o *Options) { o.Guider = give(nil, mine) }},
-		{`diffusion: guider: needs "depth" at sigma`, true, func(o *Options) { o.Guider = needing{"depth"} }},
-		{"diffusion: guider: needs no condition at sigma", true, func(o *Options) { o.Guider = needing{} }},
-		{"diffusion: guider: have a nil *diffusion.drift", true, func(o *Options) { o.Guider = (*drift)(nil) }},
-		{"diffusion: guidance: have 3 beside a Guider", true, func(o *Options) { o.Guidance = 3 }},
-		{"diffusion: guidance rescale: have 0.5 beside a Guider", true, func(o *Options) { o.GuidanceRescale = 0.5 }},
-		{"guider: image 0: limited interval: have no Guider", false, func(o *Options) { o.Guider = LimitedInterval{} }},
-		{"guider: image 0: have no prediction of \"uncond\"", false, func(o *Options) { o.Guider = forgetful{} }},
+		{"guider: image 0: have 0 clean latents, want 256", "", func(o *Options) { o.Guider = give(nil, nil) }},
+		{"guider: image 0: have 255 clean latents, want 256", "", func(o *Options) { o.Guider = give(nan[1:], nil) }},
+		{"guider: image 0: clean latents: element 7 is NaN, want finite numbers", "", func(o *Options) { o.Guider = give(nan, nil) }},
+		{"guider: image 0: mine", "", func(o *Options) { o.Guider = give(nil, mine) }},
+		{`diffusion: guider: needs "depth" at sigma`, "Guider", func(o *Options) { o.Guider = needing{"depth"} }},
+		{"diffusion: guider: needs no condition at sigma", "Guider", func(o *Options) { o.Guider = needing{} }},
+		{"diffusion: guider: have a nil *diffusion.drift", "Guider", func(o *Options) { o.Guider = (*drift)(nil) }},
+		{"diffusion: guidance: have 3 beside a Guider", "Guidance", func(o *Options) { o.Guidance = 3 }},
+		{"diffusion: guidance rescale: have 0.5 beside a Guider", "GuidanceRescale", func(o *Options) { o.GuidanceRescale = 0.5 }},
+		{"guider: image 0: limited interval: have no Guider", "", func(o *Options) { o.Guider = LimitedInterval{} }},
+		{"guider: image 0: have no prediction of \"uncond\"", "", func(o *Options) { o.Guider = forgetful{} }},
 	} {
 		for name, task := range tasks(t, p) {
 			o := quick(2)
@@ -283,7 +283,11 @@ func TestGuiderErrors(t *testing.T) {
 			tt.change(o)
 			err := task(t.Context(), o)
 			assert.ErrorContains(t, err, tt.want, name)
-			assert.Equal(t, tt.option, errors.Is(err, ErrOptions), "%s: %v", name, err)
+			var wrong OptionError
+			if known := new(OptionError); errors.As(err, &known) {
+				wrong = *known
+			}
+			assert.Equal(t, tt.option, wrong.Option, "%s: %v", name, err)
 			if tt.want == "guider: image 0: mine" {
 				assert.ErrorIs(t, err, mine)
 			}

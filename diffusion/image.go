@@ -5,7 +5,46 @@ import (
 	"fmt"
 	"image"
 	"math"
+
+	"gorgonia.org/tensor"
+
+	"sdgo/internal/engine"
+	"sdgo/internal/nn"
 )
+
+// ImageToTensor returns an image's red, green and blue as a tensor [1 3 H W] with values
+// in [-1, 1], x/255·2 − 1, as VAE.Encode takes them and the VaeImageProcessor of diffusers
+// makes them of a Pillow image in mode RGB. Transparency is ignored, and the size stays:
+// the VAE wants multiples of its factor, mostly 8. An image that panics, or has fewer
+// pixels than its bounds say, gives an error.
+func ImageToTensor(img image.Image) (*tensor.Dense, error) {
+	s, err := newSource("image", img)
+	if err != nil {
+		return nil, err
+	}
+	ctx := context.Background()
+	p, err := s.rgb(ctx).collect()
+	if err != nil {
+		return nil, err
+	}
+	x, err := p.tensor(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return engine.Tensor(x, 1, 3, p.height, p.width), nil
+}
+
+// TensorToImage returns a tensor [N 3 H W], whose values from -1 to 1 are 0 to 255, as N
+// opaque images: what VAE.Decode gives. Values outside are clipped, ties round to even as
+// in numpy, and NaN becomes 0.
+func TensorToImage(t *tensor.Dense) ([]*image.NRGBA, error) {
+	x, err := nn.Floats("diffusion: images", t, -1, 3, -1, -1)
+	if err != nil {
+		return nil, err
+	}
+	shape := t.Shape()
+	return tensorToImages(context.Background(), x, shape[0], shape[2], shape[3])
+}
 
 // tensor returns an image [H W 3] as [1 3 H W] with values in [-1, 1], as the
 // VaeImageProcessor of diffusers does for a Pillow image in mode RGB: x/255·2 − 1.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
 )
 
 func readPNG(t testing.TB, name string) image.Image {
@@ -221,4 +222,40 @@ func BenchmarkImageToTensor(b *testing.B) {
 	for b.Loop() {
 		tensorOf(b, img, 512, 512)
 	}
+}
+
+// What ImageToTensor makes of an image comes back from TensorToImage, opaque.
+func TestImagesAreTensors(t *testing.T) {
+	img := image.NewNRGBA(image.Rect(3, 4, 3+5, 4+2))
+	for i := range img.Pix {
+		img.Pix[i] = uint8(37 * i)
+	}
+	x, err := ImageToTensor(img)
+	require.NoError(t, err)
+	assert.Equal(t, tensor.Shape{1, 3, 2, 5}, x.Shape())
+	assert.Equal(t, 2*(float32(img.Pix[1])/255)-1, x.Float32s()[10], "green of the first pixel")
+	back, err := TensorToImage(x)
+	require.NoError(t, err)
+	require.Len(t, back, 1)
+	for i, v := range img.Pix {
+		if i%4 == 3 {
+			v = 255
+		}
+		assert.Equal(t, v, back[0].Pix[i], "byte %d", i)
+	}
+
+	x.Float32s()[0], x.Float32s()[1], x.Float32s()[2] = float32(math.NaN()), 9, float32(math.Inf(-1))
+	back, err = TensorToImage(x)
+	require.NoError(t, err)
+	assert.Equal(t, []uint8{0, 255, 0}, []uint8{back[0].Pix[0], back[0].Pix[4], back[0].Pix[8]})
+
+	for what, bad := range map[string]*tensor.Dense{
+		"nil": nil, "zero": {}, "channels": tensor.New(tensor.WithShape(1, 4, 2, 5), tensor.Of(tensor.Float32)),
+		"dimensions": tensor.New(tensor.WithShape(3, 2, 5), tensor.Of(tensor.Float32)), "type": tensor.New(tensor.WithShape(1, 3, 2, 5), tensor.Of(tensor.Float64)),
+	} {
+		_, err := TensorToImage(bad)
+		assert.ErrorContains(t, err, "diffusion: images: have", what)
+	}
+	_, err = ImageToTensor(nil)
+	assert.ErrorContains(t, err, "diffusion: image")
 }

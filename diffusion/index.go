@@ -47,7 +47,6 @@ var telling = []struct{ part, word, what string }{
 	{"text_encoder_2", "XL", "Stable Diffusion XL, or another model with several text encoders"},
 	{"text_encoder_3", "StableDiffusion3", "Stable Diffusion 3"},
 	{"transformer", "Flux", "a diffusion transformer, such as Flux"},
-	{"depth_estimator", "Depth2Img", "a model for depth to image"},
 	{"low_res_scheduler", "Upscale", "an upscaler"},
 	{"image_normalizer", "UnCLIP", "unCLIP, which reads an embedding of an image"},
 	{"prior", "Prior", "a model with a prior"},
@@ -139,7 +138,8 @@ func (x *index) check(fsys fs.FS) error {
 		return err
 	}
 	for _, part := range slices.Sorted(maps.Keys(x.parts)) {
-		if _, ok := ours[part]; !ok && !spare[part] {
+		ofDepth := part == "feature_extractor" && x.parts["depth_estimator"] != "" // it prepares images for that
+		if _, ok := ours[part]; !ok && (!spare[part] || ofDepth) {
 			x.warnings = append(x.warnings, fmt.Sprintf("%s: the part %.80q, %s, was left out", indexFile, part, config.Describe(x.parts[part])))
 		}
 	}

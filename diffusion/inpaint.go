@@ -2,7 +2,6 @@ package diffusion
 
 import (
 	"context"
-	"fmt"
 	"image"
 	"slices"
 )
@@ -57,7 +56,7 @@ func (t *painting) prepare(r *run) (_ []*source, err error) {
 		return nil, err
 	}
 	if r.schedule.Steps() < 1 { // PNDM has a call left then, which diffusers makes in image-to-image alone
-		return nil, wrong(fmt.Errorf("diffusion: strength: have %g of %d steps, which leaves no step to run", r.Strength, r.Options.Steps))
+		return nil, badOption("Strength", "have %g of %d steps, which leaves no step to run", r.Strength, r.Options.Steps)
 	}
 	if err := r.checkMask(); err != nil {
 		return nil, err

@@ -15,15 +15,15 @@ type input struct {
 // The kinds of U-Net that some task is for.
 var (
 	latentsAlone = input{"for text-to-image and image-to-image", func(int) int { return 0 }}
+	withDepth    = input{"for depth-to-image", func(int) int { return 1 }}
 	withMask     = input{"for inpainting", func(latents int) int { return latents + 1 }}
 )
 
 // known are the kinds of U-Net that some task is for, and foreign those of pipelines
 // that are not here.
 var (
-	known   = []input{latentsAlone, withMask}
+	known   = []input{latentsAlone, withMask, withDepth}
 	foreign = []input{
-		{"for depth-to-image", func(int) int { return 1 }},
 		{"an upscaler, which reads a small image", func(int) int { return 3 }},
 		{"one that reads another image's latents, as InstructPix2Pix, Zero123 and Marigold do", func(latents int) int { return latents }},
 	}
@@ -59,5 +59,10 @@ func (p *Pipeline) wantInput(kinds ...input) error {
 			break
 		}
 	}
-	return fmt.Errorf("diffusion: the U-Net has %d input channels (in_channels), want %s%s", p.UNet.Config.InChannels, strings.Join(want, ", or "), is)
+	last := len(want) - 1
+	wanted := want[last]
+	if last > 0 {
+		wanted = strings.Join(want[:last], ", ") + ", or " + wanted
+	}
+	return fmt.Errorf("diffusion: the U-Net has %d input channels (in_channels), want %s%s", p.UNet.Config.InChannels, wanted, is)
 }

@@ -2,7 +2,6 @@ package diffusion
 
 import (
 	"context"
-	"errors"
 	"fmt"
 )
 
@@ -56,18 +55,13 @@ func (m MaskCells) String() string {
 	return fmt.Sprintf("MaskCells(%d)", int(m))
 }
 
-// ErrEmptyMask says that a mask leaves nothing to repaint: it is black
-// everywhere, or opaque everywhere in the mode MaskAlpha, or MaskCellsSample sees
-// none of the pixels to be repainted.
-var ErrEmptyMask = errors.New("diffusion: mask: have no pixel to repaint")
-
 // checkMask refuses unknown settings of the mask.
 func (o *Options) checkMask() error {
 	if o.Mask != MaskLuminance && o.Mask != MaskAlpha {
-		return fmt.Errorf("diffusion: mask mode: have %d, want MaskLuminance or MaskAlpha", int(o.Mask))
+		return badOption("Mask", "have mode %d, want MaskLuminance or MaskAlpha", int(o.Mask))
 	}
 	if o.MaskCells != MaskCellsAny && o.MaskCells != MaskCellsSample {
-		return fmt.Errorf("diffusion: mask cells: have %d, want MaskCellsAny or MaskCellsSample", int(o.MaskCells))
+		return badOption("MaskCells", "have %d, want MaskCellsAny or MaskCellsSample", int(o.MaskCells))
 	}
 	return nil
 }

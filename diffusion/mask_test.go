@@ -113,7 +113,7 @@ func TestEmptyMask(t *testing.T) {
 
 func TestMaskSettings(t *testing.T) {
 	assert.NoError(t, (&Options{Mask: MaskAlpha, MaskCells: MaskCellsSample}).checkMask())
-	assert.EqualError(t, (&Options{Mask: 7}).checkMask(), "diffusion: mask mode: have 7, want MaskLuminance or MaskAlpha")
+	assert.EqualError(t, (&Options{Mask: 7}).checkMask(), "diffusion: mask: have mode 7, want MaskLuminance or MaskAlpha")
 	assert.EqualError(t, (&Options{MaskCells: -1}).checkMask(), "diffusion: mask cells: have -1, want MaskCellsAny or MaskCellsSample")
 	assert.Equal(t, []string{"luminance", "alpha", "MaskMode(7)"},
 		[]string{MaskLuminance.String(), MaskAlpha.String(), MaskMode(7).String()})

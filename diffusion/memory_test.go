@@ -14,6 +14,7 @@ import (
 	"sdgo/internal/engine"
 	"sdgo/internal/golden"
 	"sdgo/sampler"
+	"sdgo/vae"
 )
 
 // soon is ample time for what happens at once.
@@ -133,7 +134,7 @@ func TestClose(t *testing.T) {
 	assert.ErrorIs(t, err, ErrClosed)
 	_, err = p.TextEncoder.Plan(1, 77)
 	assert.ErrorIs(t, err, ErrClosed)
-	_, err = p.VAE.DecodePlan(8, 8)
+	_, err = p.VAE.Plan(vae.Work{Height: 64, Width: 64})
 	assert.ErrorIs(t, err, ErrClosed)
 }
 

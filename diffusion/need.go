@@ -6,6 +6,7 @@ import (
 
 	"sdgo/internal/engine"
 	"sdgo/sampler"
+	"sdgo/vae"
 )
 
 // What comes and goes in Go's heap counts twice: the collector lets the heap grow to
@@ -41,7 +42,7 @@ func (r *run) need(images []*source) (n engine.Need, err error) {
 		n.What = fmt.Sprintf("%d pictures of %d×%d pixels", r.Images, r.Width, r.Height)
 	}
 	pixels := int64(r.Width) * int64(r.Height)
-	n.Small = latentArrays*r.latentBytes() + int64(r.Images)*4*pixels + int64(len(r.Resume))
+	n.Small = latentArrays*r.latentBytes() + int64(r.Images)*4*pixels + int64(len(r.Resume)) + collected*r.own
 	if r.decodeTile == 0 { // by tiles it is part of the turn
 		n.Small += 4 * int64(r.VAE.Config.OutChannels) * pixels
 	}
@@ -91,9 +92,9 @@ func (r *run) largestTurn(encode bool) (most int64, err error) {
 		}
 	}
 	if r.VAE.Memory() == r.UNet.Memory() {
-		add(r.VAE.DecodeValues(r.h, r.w, r.decodeTile))
+		add(r.VAE.Values(vae.Work{Height: r.Height, Width: r.Width, Tile: r.decodeTile}))
 		if encode {
-			add(r.VAE.EncodeValues(r.Height, r.Width, r.encodeTile))
+			add(r.VAE.Values(vae.Work{Encode: true, Height: r.Height, Width: r.Width, Tile: r.encodeTile}))
 		}
 	}
 	return most, err

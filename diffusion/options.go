@@ -1,7 +1,6 @@
 package diffusion
 
 import (
-	"errors"
 	"fmt"
 	"image"
 	"math"
@@ -119,13 +118,13 @@ type Options struct {
 	ClipSkip int
 
 	// Latents is the noise to begin with [Images 4 H/8 W/8], of unit variance,
-	// instead of that drawn from the seeds. In ImageToImage and Inpaint it is the
-	// noise added to the image.
+	// instead of that drawn from the seeds. Where there is an image it is the noise
+	// added to it.
 	Latents *tensor.Dense
 
 	// Strength is how much of the image is replaced by noise, in (0, 1]; it is for
-	// ImageToImage, where zero means 0.8, and Inpaint, where zero means 1, and an
-	// error in TextToImage. Of the steps it leaves that share, with LCM's scheduler too,
+	// ImageToImage and DepthToImage, where zero means 0.8, and Inpaint, where zero means
+	// 1, and an error in TextToImage. Of the steps it leaves that share, with LCM's scheduler too,
 	// as diffusers' StableDiffusionImg2ImgPipeline does;
 	// LatentConsistencyModelImg2ImgPipeline takes all steps from lower levels.
 	Strength float64
@@ -204,10 +203,6 @@ type Timings struct {
 	Calls                                                int // of the U-Net for each image, guidance counted once
 }
 
-// ErrNoEncoder is wrapped by the error that ImageToImage and Inpaint return for
-// a model whose VAE has no encoder.
-var ErrNoEncoder = errors.New("the model's VAE has no encoder")
-
 // Limits of the options.
 const (
 	maxImages   = 1024
@@ -239,25 +234,25 @@ func (o *Options) withDefaults() (Options, error) {
 	}
 	switch {
 	case v.Images < 1 || v.Images > maxImages:
-		return v, fmt.Errorf("diffusion: images: have %d, want 1 to %d", v.Images, maxImages)
+		return v, badOption("Images", "have %d, want 1 to %d", v.Images, maxImages)
 	case v.Sigmas == nil && (v.Steps < 1 || v.Steps > 1000):
-		return v, fmt.Errorf("diffusion: steps: have %d, want 1 to 1000", v.Steps)
+		return v, badOption("Steps", "have %d, want 1 to 1000", v.Steps)
 	case !(v.Guidance >= 0 && v.Guidance <= maxGuidance):
-		return v, fmt.Errorf("diffusion: guidance: have %v, want 0 to %d", v.Guidance, maxGuidance)
+		return v, badOption("Guidance", "have %v, want 0 to %d", v.Guidance, maxGuidance)
 	case !(v.GuidanceRescale >= 0 && v.GuidanceRescale <= 1):
-		return v, fmt.Errorf("diffusion: guidance rescale: have %v, want 0 to 1", v.GuidanceRescale)
+		return v, badOption("GuidanceRescale", "have %v, want 0 to 1", v.GuidanceRescale)
 	case !(v.GuidanceInterval.Low >= 0) || !(v.GuidanceInterval.High == 0 || v.GuidanceInterval.High >= v.GuidanceInterval.Low):
-		return v, fmt.Errorf("diffusion: guidance interval: have %v to %v, want 0 ≤ low ≤ high", v.GuidanceInterval.Low, v.GuidanceInterval.High)
+		return v, badOption("GuidanceInterval", "have %v to %v, want 0 ≤ low ≤ high", v.GuidanceInterval.Low, v.GuidanceInterval.High)
 	case !(v.Eta >= 0 && v.Eta <= 1):
-		return v, fmt.Errorf("diffusion: eta: have %v, want 0 to 1", v.Eta)
+		return v, badOption("Eta", "have %v, want 0 to 1", v.Eta)
 	case !(v.Strength >= 0 && v.Strength <= 1) || math.IsNaN(v.Strength):
-		return v, fmt.Errorf("diffusion: strength: have %v, want above 0, to 1", v.Strength)
+		return v, badOption("Strength", "have %v, want above 0, to 1", v.Strength)
 	case v.Reuse.Interval < 0:
-		return v, fmt.Errorf("diffusion: reuse: have an interval of %d calls, want 1 or more, or 0 for none", v.Reuse.Interval)
+		return v, badOption("Reuse", "have an interval of %d calls, want 1 or more, or 0 for none", v.Reuse.Interval)
 	case !(v.Reuse.Threshold >= 0) || math.IsInf(v.Reuse.Threshold, 0):
-		return v, fmt.Errorf("diffusion: reuse: have threshold %v, want a positive number, or 0 for none", v.Reuse.Threshold)
+		return v, badOption("Reuse", "have threshold %v, want a positive number, or 0 for none", v.Reuse.Threshold)
 	case v.ClipSkip < 0:
-		return v, fmt.Errorf("diffusion: clip skip: have %d, want 0 or more", v.ClipSkip)
+		return v, badOption("ClipSkip", "have %d, want 0 or more", v.ClipSkip)
 	}
 	return v, nil
 }
@@ -265,7 +260,7 @@ func (o *Options) withDefaults() (Options, error) {
 // size replaces zeros in the size of the picture by the given one and checks it.
 func (o *Options) size(width, height, factor int) error {
 	if o.Width == 0 && width < factor || o.Height == 0 && height < factor {
-		return fmt.Errorf("diffusion: image: have %d×%d pixels, want at least %d×%d, or a width and height in the options", width, height, factor, factor)
+		return wrong("Width", fmt.Errorf("diffusion: image: have %d×%d pixels, want at least %d×%d, or a width and height in the options", width, height, factor, factor))
 	}
 	if o.Width == 0 {
 		o.Width = width / factor * factor
@@ -273,8 +268,10 @@ func (o *Options) size(width, height, factor int) error {
 	if o.Height == 0 {
 		o.Height = height / factor * factor
 	}
-	if o.Width < factor || o.Height < factor || o.Width%factor != 0 || o.Height%factor != 0 || o.Width > maxSide || o.Height > maxSide {
-		return fmt.Errorf("diffusion: size: have %d×%d pixels, want multiples of %d to %d", o.Width, o.Height, factor, maxSide)
+	for option, side := range map[string]int{"Width": o.Width, "Height": o.Height} {
+		if side < factor || side%factor != 0 || side > maxSide {
+			return wrong(option, fmt.Errorf("diffusion: size: have %d×%d pixels, want multiples of %d to %d", o.Width, o.Height, factor, maxSide))
+		}
 	}
 	return nil
 }

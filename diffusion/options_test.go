@@ -77,7 +77,7 @@ func TestBadInput(t *testing.T) {
 		{imageToImage(image.NewNRGBA(image.Rect(0, 0, 7, 7))), Options{}, "diffusion: image: have 7×7 pixels, want at least 8×8"},
 		{imageToImage(image.NewNRGBA(image.Rect(0, 0, 7, 7))), Options{Width: 64}, "diffusion: image: have 7×7 pixels, want at least 8×8"},
 		{inpaint(nil), Options{}, "mask: have no image"},
-		{inpaint(mask(64, 64, color.White)), Options{Mask: 7}, "mask mode: have 7"},
+		{inpaint(mask(64, 64, color.White)), Options{Mask: 7}, "have mode 7"},
 		{inpaint(mask(64, 64, color.White)), Options{MaskCells: 7}, "mask cells: have 7"},
 	} {
 		_, err := tt.call(t.Context(), &tt.o)
@@ -118,7 +118,7 @@ func TestOptionsOfOtherTasks(t *testing.T) {
 		{func(o *Options) { o.MaskCells = MaskCellsSample }, []string{text, image}, "diffusion: mask cells: have sample, want none"},
 		{func(o *Options) { o.Eta = 0.5 }, []string{text, image, paint}, "diffusion: eta: have 0.5, want 0"},
 		{func(o *Options) { o.Sigmas = []float64{9, 4, 1} }, []string{text, image, paint}, "diffusion: steps: have 3 beside 3 sigmas, want 0 or 2"},
-		{func(o *Options) { o.Sigmas, o.Schedule = []float64{9, 4, 1, 0}, "karras" }, []string{text, image, paint}, "have sigmas beside a schedule"},
+		{func(o *Options) { o.Sigmas, o.Schedule = []float64{9, 4, 1, 0}, "karras" }, []string{text, image, paint}, "sigmas: have them beside a schedule"},
 		{func(o *Options) { o.Sigmas = []float64{9, 4, 1, 0} }, nil, ""},
 		{func(o *Options) {
 			o.Guidance, o.NegativePrompt, o.GuidanceRescale, o.GuidanceInterval.Low = 1, "blur", 0.5, 1

@@ -1,5 +1,5 @@
-// Package diffusion makes pictures: text-to-image, image-to-image and
-// inpainting with Stable Diffusion 1 and 2.
+// Package diffusion makes pictures: text-to-image, image-to-image, inpainting and
+// depth-to-image with Stable Diffusion 1 and 2.
 //
 //	pipe, err := diffusion.Load("stable-diffusion-v1-5", nil)
 //	…
@@ -37,8 +37,8 @@ type Pipeline struct {
 	// config with steps_offset 1 and, unless the model was trained to inpaint,
 	// clip_sample false, whatever its file says: as diffusers does, which takes
 	// other values for mistakes of old files. Its pipeline for inpainting does not, and
-	// neither does Inpaint, which clips if the file says so whatever the model. A config
-	// set here later is taken as it is.
+	// neither does Inpaint, which clips if the file says so whatever the model. Of a model
+	// for depth-to-image nothing is changed. A config set here later is taken as it is.
 	Scheduler *scheduler.Config
 
 	// Warnings are what the model's files say that [Load] did not take into account,
@@ -50,6 +50,7 @@ type Pipeline struct {
 
 	engine *engine.Engine // nil if the parts are the caller's
 	calls  *model.Gate
+	limits limits
 }
 
 // do runs a task: what every picture is made by.

@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"sdgo/internal/model"
+	"sdgo/vae"
 )
 
 // Plan tells how a picture is computed: which algorithm and weights each layer has,
@@ -27,29 +28,18 @@ func (p *Pipeline) Plan(o *Options) (*Plan, error) {
 	if err := p.ready(); err != nil {
 		return nil, err
 	}
-	sized, err := o.withDefaults()
+	size, err := p.sizeOf(o)
 	if err != nil {
-		return nil, wrong(err)
+		return nil, err
 	}
-	chosen, err := pointedTo(sized.Sampler)
-	if err != nil {
-		return nil, wrong(err)
+	if err := p.limits.checkSize(size.width, size.height); err != nil {
+		return nil, err
 	}
-	if err := o.checkGuider(p.distilled()); err != nil {
-		return nil, wrong(err)
-	}
-	texts := len(p.conditionsOf(p.guiderFor(&sized, chosen)))
-	factor := p.VAE.Config.Factor()
-	width, height := p.defaultSize()
-	if err := sized.size(width, height, factor); err != nil {
-		return nil, wrong(err)
-	}
-	h, w := sized.Height/factor, sized.Width/factor
 	plan := &Plan{}
 	for _, part := range []func() (*PartPlan, error){
-		func() (*PartPlan, error) { return p.TextEncoder.Plan(texts, p.Tokenizer.MaxLength) },
-		func() (*PartPlan, error) { return p.UNet.Plan(texts, h, w, p.Tokenizer.MaxLength) },
-		func() (*PartPlan, error) { return p.VAE.DecodePlan(h, w) },
+		func() (*PartPlan, error) { return p.TextEncoder.Plan(size.texts, p.Tokenizer.MaxLength) },
+		func() (*PartPlan, error) { return p.UNet.Plan(size.texts, size.h, size.w, p.Tokenizer.MaxLength) },
+		func() (*PartPlan, error) { return p.VAE.Plan(vae.Work{Height: size.height, Width: size.width}) },
 	} {
 		x, err := part()
 		if err != nil {
@@ -58,6 +48,35 @@ func (p *Pipeline) Plan(o *Options) (*Plan, error) {
 		plan.Parts = append(plan.Parts, x)
 	}
 	return plan, nil
+}
+
+// size is what the memory of a call for one picture depends on.
+type size struct {
+	texts         int // side by side
+	width, height int // in pixels
+	h, w          int // of the latents
+}
+
+// sizeOf returns the size of what options ask for.
+func (p *Pipeline) sizeOf(o *Options) (size, error) {
+	sized, err := o.withDefaults()
+	if err != nil {
+		return size{}, err
+	}
+	chosen, err := pointedTo(sized.Sampler)
+	if err != nil {
+		return size{}, wrong("Sampler", err)
+	}
+	if err := o.checkGuider(p.distilled()); err != nil {
+		return size{}, err
+	}
+	texts := len(p.conditionsOf(p.guiderFor(&sized, chosen)))
+	factor := p.VAE.Config.Factor()
+	width, height := p.defaultSize()
+	if err := sized.size(width, height, factor); err != nil {
+		return size{}, err
+	}
+	return size{texts, sized.Width, sized.Height, sized.Height / factor, sized.Width / factor}, nil
 }
 
 // WriteTo writes the plan as tables.

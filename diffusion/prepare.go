@@ -1,53 +1,62 @@
 package diffusion
 
-import "fmt"
+import (
+	"fmt"
+
+	"sdgo/vae"
+)
 
 // prepare settles the size of the pictures and wants the memory for them.
 func (r *run) prepare(width, height int) error {
 	factor := r.VAE.Config.Factor()
 	if err := r.size(width, height, factor); err != nil {
-		return wrong(err)
+		return err
+	}
+	if err := r.limits.checkSize(r.Width, r.Height); err != nil {
+		return err
 	}
 	if err := r.checkModelOptions(); err != nil {
-		return wrong(err)
+		return err
 	}
 	r.h, r.w = r.Height/factor, r.Width/factor
 	var err error
 	if r.sampler, err = solver(&r.Options, r.schedule); err != nil {
-		return wrong(err)
+		return wrong("Sampler", err)
 	}
 	if err := r.chooseGuidance(); err != nil {
-		return wrong(err)
+		return err
 	}
 	if err := r.prepareUNet(); err != nil {
 		return fmt.Errorf("diffusion: %w", err)
 	}
-	r.decodeTile, err = r.tile(r.h, r.w, r.VAE.CheckDecode, r.VAE.CheckDecodeTiles, r.VAE.FitDecode)
+	r.decodeTile, err = r.tile(false)
 	return err
 }
 
-// tile chooses between the whole and tiles, for an input of the VAE of h×w, and
-// wants the memory for it.
-func (r *run) tile(h, w int, whole func(h, w int) error, tiles func(h, w, tile int) error, fit func(h, w int) (int, error)) (tile int, err error) {
+// tile chooses between the whole and tiles for the VAE to encode or decode the picture,
+// and wants the memory for it.
+func (r *run) tile(encode bool) (tile int, err error) {
+	work := vae.Work{Encode: encode, Height: r.Height, Width: r.Width}
 	switch r.Tile {
 	case WholePicture:
-		err = whole(h, w)
+		err = r.VAE.Check(work)
 	case 0:
-		tile, err = fit(h, w)
+		work.Tile, err = r.VAE.Fit(work)
 	default:
-		tile, err = r.Tile, tiles(h, w, r.Tile)
+		work.Tile = r.Tile
+		err = r.VAE.Check(work)
 	}
 	if err != nil {
 		return 0, fmt.Errorf("diffusion: %w", err)
 	}
-	return tile, nil
+	return work.Tile, nil
 }
 
 // prepareUNet wants the memory for the U-Net as the options change it.
 func (r *run) prepareUNet() error {
 	var err error
 	if r.net, err = r.UNet.WithTokenMerging(r.TokenMerging); err != nil {
-		return wrong(err)
+		return wrong("TokenMerging", err)
 	}
 	if !r.Reuse.on() {
 		return r.net.Check(len(r.conditions), r.h, r.w, r.Tokenizer.MaxLength)
@@ -67,11 +76,11 @@ func (r *run) prepareImage(img *source) error {
 	}
 	var err error
 	if r.schedule, err = r.schedule.Tail(r.Strength); err != nil {
-		return fmt.Errorf("diffusion: %w", wrong(err))
+		return wrong("Strength", fmt.Errorf("diffusion: %w", err))
 	}
 	if err := r.prepare(img.width, img.height); err != nil {
 		return err
 	}
-	r.encodeTile, err = r.tile(r.Height, r.Width, r.VAE.CheckEncode, r.VAE.CheckEncodeTiles, r.VAE.FitEncode)
+	r.encodeTile, err = r.tile(true)
 	return err
 }

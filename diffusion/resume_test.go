@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
 
 	"sdgo/sampler"
 	"sdgo/unet"
@@ -22,6 +23,7 @@ type generation struct {
 	task      string // its initial, or p for inpainting
 	prompt    string
 	img, mask *image.NRGBA
+	depth     *tensor.Dense
 	o         Options
 }
 
@@ -29,6 +31,8 @@ func (c *generation) run(t *testing.T) (*Result, error) {
 	switch c.task {
 	case "i":
 		return c.pipe.ImageToImage(t.Context(), c.prompt, c.img, &c.o)
+	case "d":
+		return c.pipe.DepthToImage(t.Context(), c.prompt, c.img, c.depth, &c.o)
 	case "p":
 		return c.pipe.Inpaint(t.Context(), c.prompt, c.img, c.mask, &c.o)
 	}
@@ -57,7 +61,7 @@ func nrgba(img image.Image) *image.NRGBA {
 // A run is resumed by the same call alone; another picture is not mixed into it.
 func TestResumeAnother(t *testing.T) {
 	skipInShort(t)
-	p := load(t, "tiny-sd15", nil)
+	p, deep := load(t, "tiny-sd15", nil), load(t, "tiny-depth", nil)
 	rounded := loadWith(t, "tiny-sd15", &LoadOptions{Precision: BFloat16})
 	base := func(k string) generation {
 		o := quick(4)
@@ -65,7 +69,11 @@ func TestResumeAnother(t *testing.T) {
 		if k != "t" {
 			o.Strength = 0.9
 		}
-		return generation{p, k, prompt, nrgba(picture(t, "input.png")), nrgba(picture(t, "mask.png")), *o}
+		pipe := p
+		if k == "d" {
+			pipe = deep
+		}
+		return generation{pipe, k, prompt, nrgba(picture(t, "input.png")), nrgba(picture(t, "mask.png")), depthGolden(t), *o}
 	}
 	for _, tt := range []struct {
 		change func(c *generation)
@@ -92,14 +100,15 @@ func TestResumeAnother(t *testing.T) {
 		{func(c *generation) {
 			c.o.NewNoise = func(s uint64) sampler.Noise { return sampler.NewPhilox(s).Normal }
 		}, "began with other noise", "tip"},
-		{func(c *generation) { c.img.SetNRGBA(9, 9, color.NRGBA{1, 2, 3, 255}) }, "another image", "ip"},
+		{func(c *generation) { c.img.SetNRGBA(9, 9, color.NRGBA{1, 2, 3, 255}) }, "another image", "ipd"},
+		{func(c *generation) { c.depth.Float32s()[3*64+3]++ }, "another depth", "d"},
 		{func(c *generation) { c.mask.SetNRGBA(0, 0, color.NRGBA{255, 255, 255, 255}) }, "another mask", "p"},
 		{func(c *generation) { c.o.MaskCells = MaskCellsSample }, "another mask", "p"},
 		{func(c *generation) {
 			c.task = (map[string]string{"t": "i", "i": "p", "p": "i"})[c.task]
 		}, "diffusion: resume: ", "tip"},
 		{func(c *generation) { c.pipe = rounded }, "another U-Net", "tip"},
-		{func(c *generation) { c.o.Tile = 128 }, "", "tip"},
+		{func(c *generation) { c.o.Tile = 128 }, "", "tipd"},
 		{func(c *generation) { c.o.KeepOutside = true }, "", "p"},
 		{func(c *generation) { c.o.OnStep = func(Step) error { return nil } }, "", "tip"},
 	} {

@@ -36,6 +36,7 @@ type run struct {
 	encodeTile, decodeTile int // sides in pixels, or 0: whole
 
 	claim  *engine.Claim // of the memory; nil before claimMemory
+	own    int64         // bytes that the task takes beside its images
 	record int64         // bytes that what a Step saves may take
 
 	goroutine  string            // that the call was made on, and its functions run on
@@ -82,19 +83,22 @@ func (r *run) choose(o *Options) (err error) {
 		}
 	}
 	if r.Options, err = o.withDefaults(); err != nil {
-		return wrong(err)
+		return err
+	}
+	if err := r.limits.checkNumbers(&r.Options); err != nil {
+		return err
 	}
 	if err := o.checkGuider(r.distilled()); err != nil {
-		return wrong(err)
+		return err
 	}
 	if err := r.checkTask(about); err != nil {
-		return wrong(err)
+		return err
 	}
 	if r.Sampler, err = pointedTo(r.Sampler); err != nil {
-		return wrong(err)
+		return wrong("Sampler", err)
 	}
 	if r.schedule, err = r.levels(&config, &r.Options, about.asSaved); err != nil {
-		return wrong(err)
+		return wrong("Schedule", err)
 	}
 	if err := r.wantInput(about.inputs...); err != nil {
 		return err

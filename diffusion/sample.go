@@ -7,6 +7,7 @@ import (
 
 	"sdgo/internal/engine"
 	"sdgo/sampler"
+	"sdgo/vae"
 )
 
 // sample runs x [Images 4 h w] from the first noise level to the last.
@@ -67,7 +68,7 @@ func (r *run) decode(ctx context.Context, x []float32) error {
 	defer decoded.Free()
 	for i := range r.Images { // one by one: an image takes less memory in 8 bits
 		latents := engine.Tensor(x[i*size:(i+1)*size], 1, channels, r.h, r.w)
-		if err := r.VAE.DecodeInto(r.in(ctx), latents, decoded.Data, r.decodeTile); err != nil {
+		if _, err := r.VAE.Decode(r.in(ctx), latents, vae.Options{Into: decoded.Data, Tile: r.decodeTile}); err != nil {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}

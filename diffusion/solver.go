@@ -1,7 +1,6 @@
 package diffusion
 
 import (
-	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -14,7 +13,7 @@ import (
 // gets: those of k-diffusion, ending at zero.
 const customClass = "EulerDiscreteScheduler"
 
-var errInverse = errors.New("diffusion: sampler: have one that goes from an image to noise, want one that goes from noise to an image")
+var errInverse = badOption("Sampler", "have one that goes from an image to noise, want one that goes from noise to an image")
 
 // levels returns the noise levels that the options ask for: those of the
 // scheduler config, under the class that suits the sampler. AsSaved leaves clip_sample
@@ -54,11 +53,12 @@ func (p *Pipeline) levels(config *scheduler.Config, o *Options, asSaved bool) (*
 	var err error
 	switch {
 	case o.Sigmas != nil && (o.Schedule != "" || o.DiscardPenultimate):
-		return nil, fmt.Errorf("diffusion: have sigmas beside a schedule (%q) or a level to discard, want one", o.Schedule)
+		return nil, badOption("Sigmas", "have them beside a schedule (%q) or a level to discard, want one", o.Schedule)
 	case o.Sigmas != nil && o.Steps != len(o.Sigmas)-1:
-		return nil, fmt.Errorf("diffusion: steps: have %d beside %d sigmas, want 0 or %d", o.Steps, len(o.Sigmas), len(o.Sigmas)-1)
+		return nil, badOption("Steps", "have %d beside %d sigmas, want 0 or %d", o.Steps, len(o.Sigmas), len(o.Sigmas)-1)
 	case o.Sigmas != nil:
 		s, err = config.Custom(o.Sigmas)
+		err = wrong("Sigmas", err)
 	case o.DiscardPenultimate && o.Steps >= config.NumTrainTimesteps:
 		err = fmt.Errorf("steps: have %d, want at most %d with DiscardPenultimate, which takes one more of %d levels",
 			o.Steps, config.NumTrainTimesteps-1, config.NumTrainTimesteps)
@@ -70,9 +70,18 @@ func (p *Pipeline) levels(config *scheduler.Config, o *Options, asSaved bool) (*
 		s, err = config.ScheduleNamed(o.Schedule, o.Steps)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("diffusion: %w", err)
+		return nil, wrong(o.levelsOption(config), fmt.Errorf("diffusion: %w", err))
 	}
 	return s, nil
+}
+
+// levelsOption is the option that is wrong where a config has no levels for them.
+func (o *Options) levelsOption(config *scheduler.Config) string {
+	const few = 8 // steps, which any schedule has
+	if _, err := config.ScheduleNamed(o.Schedule, few); err != nil {
+		return "Schedule"
+	}
+	return "Steps"
 }
 
 // named returns the entry of the table of samplers that is s, or else the first
@@ -138,7 +147,7 @@ func solver(o *Options, s *scheduler.Schedule) (sampler.Sampler, error) {
 	case sampler.DDIM, sampler.TCD:
 	default:
 		if o.Eta != 0 {
-			return nil, fmt.Errorf("diffusion: eta: have %v, want 0: the sampler is not DDIM or TCD", o.Eta)
+			return nil, badOption("Eta", "have %v, want 0: the sampler is not DDIM or TCD", o.Eta)
 		}
 	}
 	return chosen, nil

@@ -2,7 +2,6 @@ package diffusion
 
 import (
 	"context"
-	"fmt"
 
 	"sdgo/sampler"
 )
@@ -73,13 +72,13 @@ func (o *Options) checkTask(a about) error {
 		have       any
 		want, lack string
 	}{
-		{"mask", a.mask, o.Mask != 0, o.Mask, "none", "mask"},
-		{"mask cells", a.mask, o.MaskCells != 0, o.MaskCells, "none", "mask"},
-		{"keep outside", a.mask, o.KeepOutside, o.KeepOutside, "false", "mask"},
-		{"strength", image, o.Strength != 0, o.Strength, "0", "image to begin with"},
+		{"Mask", a.mask, o.Mask != 0, o.Mask, "none", "mask"},
+		{"MaskCells", a.mask, o.MaskCells != 0, o.MaskCells, "none", "mask"},
+		{"KeepOutside", a.mask, o.KeepOutside, o.KeepOutside, "false", "mask"},
+		{"Strength", image, o.Strength != 0, o.Strength, "0", "image to begin with"},
 	} {
 		if option.set && !option.taken {
-			return fmt.Errorf("diffusion: %s: have %v, want %s: %s has no %s", option.name, option.have, option.want, a.name, option.lack)
+			return badOption(option.name, "have %v, want %s: %s has no %s", option.have, option.want, a.name, option.lack)
 		}
 	}
 	return nil

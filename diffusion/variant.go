@@ -10,11 +10,11 @@ import (
 	"sdgo/internal/loader"
 )
 
-// bases are the names of the weight files of each part.
-var bases = map[string]string{
-	"text_encoder": "model",
-	"unet":         "diffusion_pytorch_model",
-	"vae":          "diffusion_pytorch_model",
+// kinds are the parts that have weights.
+var kinds = map[string]loader.Kind{
+	"text_encoder": loader.TextEncoder,
+	"unet":         loader.UNet,
+	"vae":          loader.VAE,
 }
 
 // chooseVariants returns the variant of the weights that each part is to have: the one
@@ -25,8 +25,8 @@ func chooseVariants(fsys fs.FS, variant string) (map[string]string, error) {
 		return chosen, nil
 	}
 	others := make(map[string]bool)
-	for part, base := range bases {
-		have, _ := loader.Variants(fsys, part, base) // loading the part says what is wrong
+	for part, kind := range kinds {
+		have, _ := loader.Variants(fsys, part, kind.Base) // loading the part says what is wrong
 		for _, v := range have {
 			others[v] = v != ""
 		}

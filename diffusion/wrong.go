@@ -3,40 +3,49 @@ package diffusion
 import (
 	"errors"
 	"fmt"
+	"strings"
+	"unicode"
 )
 
-// ErrOptions is in the error of a call or of Load, as errors.Is finds it, whose options
-// are wrong, in themselves or for the model: it would fail each time. The message says
-// which one and why.
-var ErrOptions = errors.New("diffusion: wrong options")
-
-// wrongOption marks an error that has ErrOptions in it.
-type wrongOption struct{ error }
-
-func (wrongOption) Is(target error) bool { return target == ErrOptions }
-
-func (w wrongOption) Unwrap() error { return w.error }
-
-// wrong marks an error about an option. Nil stays nil.
-func wrong(err error) error {
-	if err == nil {
-		return nil
+// wrong marks an error as that of an option of [Options] or [LoadOptions], unless it is
+// of one already. Nil stays nil.
+func wrong(option string, err error) error {
+	var known *OptionError
+	if err == nil || errors.As(err, &known) {
+		return err
 	}
-	return wrongOption{err}
+	return &OptionError{Option: option, Err: err}
+}
+
+// badOption is the error of an option, whose name begins the message.
+func badOption(option, format string, values ...any) error {
+	return &OptionError{Option: option, Err: fmt.Errorf("diffusion: "+words(option)+": "+format, values...)}
+}
+
+// words are the words of a field's name: "clip skip" of ClipSkip.
+func words(field string) string {
+	var b strings.Builder
+	for i, r := range field {
+		if i > 0 && unicode.IsUpper(r) {
+			b.WriteByte(' ')
+		}
+		b.WriteRune(unicode.ToLower(r))
+	}
+	return b.String()
 }
 
 // checkModelOptions checks what depends on the model alone.
 func (r *run) checkModelOptions() error {
 	if r.Tile > 0 {
 		if err := r.VAE.Config.CheckTile(r.Tile); err != nil {
-			return fmt.Errorf("diffusion: %w", err)
+			return wrong("Tile", fmt.Errorf("diffusion: %w", err))
 		}
 	}
 	if branch, most := r.Reuse.Branch, r.UNet.Branches()-1; r.Reuse.on() && (branch < 0 || branch > most) {
-		return fmt.Errorf("diffusion: reuse: unet: have skip branch %d, want 1 to %d", branch, most)
+		return badOption("Reuse", "unet: have skip branch %d, want 1 to %d", branch, most)
 	}
 	if layers := r.TextEncoder.Config.NumHiddenLayers; r.ClipSkip >= layers {
-		return fmt.Errorf("diffusion: clip skip: have %d, want 0 to %d for a model of %d layers", r.ClipSkip, layers-1, layers)
+		return badOption("ClipSkip", "have %d, want 0 to %d for a model of %d layers", r.ClipSkip, layers-1, layers)
 	}
 	return nil
 }

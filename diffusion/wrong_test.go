@@ -14,26 +14,52 @@ import (
 // What is wrong with the options is told apart from what is wrong with the world.
 func TestErrOptions(t *testing.T) {
 	p := load(t, "tiny-sd15", nil)
-	for name, o := range map[string]Options{
-		"steps":    {Steps: 1001},
-		"width":    {Width: 9},
-		"sampler":  {Sampler: sampler.Euler{}, Eta: 1},
-		"schedule": {Schedule: "nosuch"},
-		"sigmas":   {Sigmas: []float64{1}},
-		"tile":     {Tile: 31},
-		"branch":   {Reuse: Reuse{Interval: 2, Branch: 99}},
-		"merging":  {TokenMerging: unet.TokenMerging{Ratio: 2}},
-		"clip":     {ClipSkip: 99},
+	wrongOption := func(err error, option string) {
+		t.Helper()
+		assert.ErrorIs(t, err, ErrOptions, option)
+		var wrong *OptionError
+		if assert.ErrorAs(t, err, &wrong, option) {
+			assert.Equal(t, option, wrong.Option, "%v", err)
+		}
+	}
+	for _, tt := range []struct {
+		option string
+		o      Options
+	}{
+		{"Steps", Options{Steps: 1001}},
+		{"Steps", Options{Steps: 1000}}, // of which the model's schedule allows 999
+		{"Steps", Options{Sigmas: []float64{2, 1, 0}, Steps: 3}},
+		{"Images", Options{Images: -1}},
+		{"Width", Options{Width: 9}},
+		{"Height", Options{Width: 64, Height: -8}},
+		{"Guidance", Options{Guidance: math.Inf(1)}},
+		{"GuidanceRescale", Options{GuidanceRescale: 2}},
+		{"GuidanceInterval", Options{GuidanceInterval: Interval{2, 1}}},
+		{"Eta", Options{Sampler: sampler.Euler{}, Eta: 1}},
+		{"Eta", Options{Eta: -1}},
+		{"Sampler", Options{Sampler: sampler.DDIMInverse{}}},
+		{"Sampler", Options{Sampler: (*sampler.Euler)(nil)}},
+		{"Schedule", Options{Schedule: "nosuch"}},
+		{"Schedule", Options{Schedule: "nosuch", Steps: 1000, Sampler: sampler.Euler{}}},
+		{"Sigmas", Options{Sigmas: []float64{1}}},
+		{"Sigmas", Options{Sigmas: []float64{1, 0}, Schedule: "karras"}},
+		{"Tile", Options{Tile: 31}},
+		{"Reuse", Options{Reuse: Reuse{Interval: 2, Branch: 99}}},
+		{"TokenMerging", Options{TokenMerging: unet.TokenMerging{Ratio: 2}}},
+		{"ClipSkip", Options{ClipSkip: 99}},
+		{"ClipSkip", Options{ClipSkip: -1}},
+		{"Strength", Options{Strength: 0.5}},
+		{"Mask", Options{Mask: MaskAlpha}},
+		{"KeepOutside", Options{KeepOutside: true}},
 	} {
-		_, err := p.TextToImage(t.Context(), "x", &o)
-		assert.ErrorIs(t, err, ErrOptions, name)
+		_, err := p.TextToImage(t.Context(), "x", &tt.o)
+		wrongOption(err, tt.option)
 	}
 	_, err := p.Plan(&Options{Guidance: math.NaN()})
-	assert.ErrorIs(t, err, ErrOptions)
-	for name, o := range map[string]LoadOptions{"threads": {Threads: 1025}, "memory": {MaxMemory: -1}, "precision": {Precision: "int3"}} {
+	wrongOption(err, "Guidance")
+	for option, o := range map[string]LoadOptions{"Threads": {Threads: 1025}, "MaxMemory": {MaxMemory: -1}, "Precision": {Precision: "int3"}} {
 		_, err := LoadFS(fstest.MapFS{}, &o)
-		assert.ErrorIs(t, err, ErrOptions, name)
-		assert.ErrorContains(t, err, name)
+		wrongOption(err, option)
 	}
 	_, err = LoadFS(fstest.MapFS{}, nil)
 	assert.Error(t, err)
@@ -43,5 +69,7 @@ func TestErrOptions(t *testing.T) {
 	assert.NotErrorIs(t, err, ErrOptions)
 	_, err = p.TextToImage(t.Context(), "x", &Options{Width: 1 << 15, Height: 1 << 15})
 	assert.ErrorContains(t, err, "GiB")
+	assert.ErrorIs(t, err, ErrTooLarge)
+	assert.NotErrorIs(t, err, ErrNoRoom)
 	assert.NotErrorIs(t, err, ErrOptions)
 }

@@ -8,58 +8,11 @@ import (
 	"slices"
 	"sync"
 
-	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
 	"sdgo/internal/engine"
 	"sdgo/internal/model"
 	"sdgo/internal/nn"
-)
-
-// Branches is the number of skip connections, and of layers that each way has:
-// conv_in, and the residual blocks and downsamplers below it.
-func (u *UNet) Branches() int {
-	if u == nil {
-		return 0
-	}
-	return len(u.downs)
-}
-
-// LevelBranch returns the skip branch below which nothing of the given level is
-// cut off, counted from 1 at the top: the last that this level's up block takes.
-func (u *UNet) LevelBranch(level int) (int, error) {
-	if err := u.loaded(); err != nil {
-		return 0, err
-	}
-	if levels := len(u.Config.BlockOutChannels); level < 1 || level >= levels {
-		return 0, fmt.Errorf("unet: have level %d, want 1 to %d", level, levels-1)
-	}
-	branch := 0
-	for i := range level {
-		branch += u.Config.LayersPerBlock.At(i) + 1
-	}
-	return branch, nil
-}
-
-// checkBranch wants a place where the network can be cut.
-func (u *UNet) checkBranch(branch int) error {
-	if err := u.loaded(); err != nil {
-		return err
-	}
-	if most := len(u.downs) - 1; branch < 1 || branch > most {
-		return fmt.Errorf("unet: have skip branch %d, want 1 to %d", branch, most)
-	}
-	return nil
-}
-
-// part is a part of the network.
-type part int
-
-const (
-	whole part = iota
-	head
-	deep
-	tail
 )
 
 // Split evaluates a U-Net in three parts, cut at a skip branch, so that the deep
@@ -128,144 +81,6 @@ func (u *UNet) Split(branch, n, h, w, tokens int) (*Split, error) {
 		return nil, err
 	}
 	return s, nil
-}
-
-// Check reports as an error that the parts, and n bytes that the caller keeps beside
-// them, would not fit in the memory allowed.
-func (s *Split) Check(n int64, what string) error {
-	if err := s.begin(); err != nil {
-		return err
-	}
-	defer s.mu.Unlock()
-	for _, p := range []part{head, deep, tail} {
-		if err := s.u.model.Check(s.key(p), s.build(p), s.Held()+n, what); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// what is what the Split's memory is for.
-func (s *Split) what() string {
-	return fmt.Sprintf("a part of a prediction for latents %v", s.shape.latents.shape())
-}
-
-// Held returns the bytes that the Split holds from the first Head to Close.
-func (s *Split) Held() int64 { return 4 * int64(s.skipNumbers()) }
-
-func (s *Split) skipNumbers() (n int) {
-	if s == nil {
-		return 0
-	}
-	for _, shape := range s.skipShapes {
-		n += shape.TotalSize()
-	}
-	return n
-}
-
-// Values returns the bytes of intermediate values of the largest part.
-func (s *Split) Values() (most int64, err error) {
-	if err := s.begin(); err != nil {
-		return 0, err
-	}
-	defer s.mu.Unlock()
-	return s.values()
-}
-
-func (s *Split) values() (most int64, err error) {
-	for _, p := range []part{head, deep, tail} {
-		n, err := s.u.model.Values(s.key(p), s.build(p))
-		if err != nil {
-			return 0, err
-		}
-		most = max(most, n)
-	}
-	return most, nil
-}
-
-// shapes returns the shapes of the skips.
-func (s *Split) shapes() ([]tensor.Shape, error) {
-	g := nn.NewGraph(G.NewGraph())
-	in := s.u.nodes(g, s.shape)
-	var shapes []tensor.Shape
-	for _, n := range s.u.head(g, in, s.u.steer(g, in), s.branch) {
-		shapes = append(shapes, g.Shape(n).Clone())
-	}
-	return shapes, g.Err()
-}
-
-// take waits for the memory of the skips and takes it.
-func (s *Split) take(ctx context.Context) error {
-	if s.block != nil {
-		return nil
-	}
-	if !s.u.model.Claimed(ctx) {
-		values, err := s.values()
-		if err != nil {
-			return err
-		}
-		if s.claim, err = s.u.model.Claim(ctx, engine.Need{What: s.what(), Held: s.Held(), Turn: values, Caller: engine.Goroutine()}); err != nil {
-			return err
-		}
-	}
-	var err error
-	if s.block, err = engine.Scratch(s.skipNumbers(), "the skips of a divided prediction"); err != nil {
-		s.release()
-		return fmt.Errorf("unet: %w", err)
-	}
-	rest := s.block.Data
-	for _, shape := range s.skipShapes {
-		n := shape.TotalSize()
-		s.skips = append(s.skips, engine.Tensor(rest[:n:n], shape...))
-		rest = rest[n:]
-	}
-	return nil
-}
-
-// run runs a part.
-func (s *Split) run(ctx context.Context, p part, inputs model.Inputs, outputs [][]float32) error {
-	if ctx == nil {
-		return errors.New("unet: have a nil context")
-	}
-	if s.claim != nil {
-		ctx = s.claim.With(ctx)
-	}
-	return s.u.model.Run(ctx, s.key(p), s.build(p), inputs, outputs)
-}
-
-func (s *Split) key(p part) planKey {
-	return planKey{shape: s.shape, part: p, branch: s.branch, merging: s.u.merging}
-}
-
-const featureInput = "feature"
-
-func skipInput(i int) string { return fmt.Sprintf("skip%d", i) }
-
-// build makes the graph of a part. Its inputs are the latents, the skip or the
-// skips and the feature, and what steers.
-func (s *Split) build(p part) model.Build {
-	return func() (inputs, outputs []*G.Node, err error) {
-		g := nn.NewGraph(G.NewGraph())
-		in := s.u.nodes(g, s.shape)
-		var skips []*G.Node
-		if p != head {
-			for i, shape := range s.skipShapes {
-				skips = append(skips, g.Input(skipInput(i), shape...))
-			}
-		}
-		steer := s.u.steer(g, in)
-		switch p {
-		case head:
-			inputs, outputs = in.images(), s.u.head(g, in, steer, s.branch)
-		case deep:
-			skip := skips[len(skips)-1]
-			inputs, outputs = []*G.Node{skip}, []*G.Node{s.u.deep(g, skip, steer, s.branch)}
-		case tail:
-			feature := g.Input(featureInput, s.featureShape...)
-			inputs, outputs = append(slices.Clone(skips), feature), []*G.Node{s.u.tail(g, skips, feature, steer)}
-		}
-		return append(inputs, s.u.conditions(in)...), outputs, g.Err()
-	}
 }
 
 // Head computes the skips for the input, whose shape is the Split's. Deep and Tail
@@ -384,22 +199,6 @@ func (s *Split) FeatureShape() []int {
 	return slices.Clone(s.featureShape)
 }
 
-// Alloc returns memory for n float32s that counts towards the U-Net's limit, as
-// for features that are kept. Hold the block as long as its Data is used.
-func (s *Split) Alloc(n int, what string) (*engine.Block, error) {
-	if err := s.begin(); err != nil {
-		return nil, err
-	}
-	defer s.mu.Unlock()
-	if n < 0 {
-		return nil, fmt.Errorf("unet: split: memory: have %d numbers, want 0 or more", n)
-	}
-	if err := nn.CheckSize("unet: split: memory", max(n, 1)); err != nil {
-		return nil, err
-	}
-	return s.u.model.Alloc(n, what)
-}
-
 // Close gives the memory of the skips back, after the call that runs. Later calls are
 // errors.
 func (s *Split) Close() {
@@ -413,15 +212,4 @@ func (s *Split) Close() {
 	}
 	s.release()
 	s.u, s.skips, s.steering = nil, nil, nil
-}
-
-// release gives back what take took.
-func (s *Split) release() {
-	if s.block != nil {
-		s.block.Free()
-	}
-	if s.claim != nil {
-		s.claim.Close()
-	}
-	s.block, s.claim = nil, nil
 }

@@ -3,14 +3,9 @@
 package unet
 
 import (
-	"context"
 	"errors"
-	"fmt"
-	"io/fs"
-	"os"
 
 	G "gorgonia.org/gorgonia"
-	"gorgonia.org/tensor"
 
 	"sdgo/internal/engine"
 	"sdgo/internal/model"
@@ -41,53 +36,6 @@ type UNet struct {
 	normOut *nn.GroupNorm
 	convOut *nn.Conv2D
 	merging TokenMerging
-}
-
-// LoadOptions say how a U-Net is loaded and run. The zero value is the default.
-type LoadOptions struct {
-	// Variant names the weight files, as in diffusion_pytorch_model.fp16.safetensors
-	// for "fp16". Empty means the files without a variant.
-	Variant string
-	// Precision is how weights are kept and what the factors of linear layers are:
-	// float32, float16, bfloat16 or int8. Empty means float32. See
-	// diffusion.LoadOptions.
-	Precision string
-	// Threads is the number of goroutines of a run. Zero means GOMAXPROCS.
-	Threads int
-	// MaxMemory limits the bytes of weights and intermediate values. Zero means the
-	// memory of the machine or its container. Calls wait for it by order of arrival.
-	MaxMemory int64
-	// Session is set by the pipeline, whose models share one; else it is nil.
-	Session *model.Session
-}
-
-// Load loads the U-Net in a folder with config.json and weights in safetensors,
-// as diffusers writes it. Options may be nil.
-func Load(dir string, o *LoadOptions) (*UNet, error) { return LoadFS(os.DirFS(dir), ".", o) }
-
-// LoadContext is [Load] that returns ctx's error soon after ctx is done.
-func LoadContext(ctx context.Context, dir string, o *LoadOptions) (*UNet, error) {
-	return LoadFSContext(ctx, os.DirFS(dir), ".", o)
-}
-
-// LoadFS loads the U-Net in the folder dir of fsys. Options may be nil.
-func LoadFS(fsys fs.FS, dir string, o *LoadOptions) (*UNet, error) {
-	return LoadFSContext(context.Background(), fsys, dir, o)
-}
-
-// LoadFSContext is [LoadFS] that returns ctx's error soon after ctx is done.
-func LoadFSContext(ctx context.Context, fsys fs.FS, dir string, o *LoadOptions) (*UNet, error) {
-	if o == nil {
-		o = &LoadOptions{}
-	}
-	u := &UNet{}
-	model, err := model.Load(ctx, model.Kind{Name: "unet", Class: class, Base: "diffusion_pytorch_model"}, fsys, dir, model.LoadOptions(*o), u.define)
-	if err != nil {
-		return nil, err
-	}
-	u.model = model
-	u.Config.Warnings = append(u.Config.Warnings, model.Warnings()...)
-	return u, nil
 }
 
 // define decodes the config and asks for the weights.
@@ -151,35 +99,15 @@ func (u *UNet) loaded() error {
 	return nil
 }
 
-// Build adds the U-Net to the graph g and returns its prediction [N C H W]. The
-// graph runs on diffusion.NewMachine and on gorgonia.NewTapeMachine.
-func (u *UNet) Build(g *G.ExprGraph, in Nodes) (*G.Node, error) {
-	if err := u.checkNodes(g, in, true); err != nil {
-		return nil, err
-	}
-	b := nn.NewGraph(g)
-	out := u.forward(b, in)
-	if err := b.Err(); err != nil {
-		return nil, fmt.Errorf("unet: %w", err)
-	}
-	return out, nil
-}
-
-// WeightNodes returns the nodes of the U-Net's weights in a graph that Build added to,
-// by the checkpoint's keys. Their values are the model's own, which all graphs
-// share; diffusion.Trainable gives a node numbers that may change.
-func (u *UNet) WeightNodes(g *G.ExprGraph) map[string]*G.Node {
-	if u.loaded() != nil || g == nil {
-		return nil
-	}
-	return u.model.WeightNodes(g)
-}
-
-// forward is the whole network: its three parts, cut anywhere.
+// forward is the figure: conv_in and the way down, the middle, the way up, and the way
+// out. Split takes the same five arrows, cut at a skip.
 func (u *UNet) forward(g *nn.Graph, in Nodes) *G.Node {
 	s := u.steer(g, in)
-	skips := u.head(g, in, s, 1)
-	return u.tail(g, skips, u.deep(g, skips[0], s, 1), s)
+	x := u.in(g, in)
+	skips := u.down(g, x, s, 0, len(u.downs))
+	x = u.middle(g, skips[len(skips)-1], s)
+	x = u.up(g, x, skips, s, len(u.downs), 0)
+	return u.out(g, x)
 }
 
 // steer computes what the layers read beside the latents.
@@ -191,98 +119,54 @@ func (u *UNet) steer(g *nn.Graph, in Nodes) steering {
 	}
 }
 
-// head maps latents [N C H W] to the first branch skips, each [N H W C].
-func (u *UNet) head(g *nn.Graph, in Nodes, s steering, branch int) []*G.Node {
+// in joins the latents [N C H W] and the channels beside them to [N H W C].
+func (u *UNet) in(g *nn.Graph, in Nodes) *G.Node {
 	x := g.ChannelsLast(in.Latents)
 	if more := in.Cond.Channels; more != nil {
 		x = g.Concat(x, g.ChannelsLast(more))
 	}
-	var skips []*G.Node
-	for _, l := range u.downs[:branch] {
-		x = l.forward(g, x, s)
-		skips = append(skips, x)
+	return x
+}
+
+// down runs the layers on the way down that make the skips from one to another, of
+// x, the skip before them. It returns all skips, of which these are there.
+func (u *UNet) down(g *nn.Graph, x *G.Node, s steering, from, to int) []*G.Node {
+	skips := make([]*G.Node, len(u.downs))
+	if from > 0 {
+		skips[from-1] = x
+	}
+	for i := from; i < to; i++ {
+		x = u.downs[i].forward(g, x, s)
+		skips[i] = x
 	}
 	return skips
 }
 
-// deep maps the head's last skip to the feature that enters the tail.
-func (u *UNet) deep(g *nn.Graph, skip *G.Node, s steering, branch int) *G.Node {
-	x, skips := skip, []*G.Node{skip}
-	for _, l := range u.downs[branch:] {
-		x = l.forward(g, x, s)
-		skips = append(skips, x)
-	}
+// middle maps the last skip to what enters the way up.
+func (u *UNet) middle(g *nn.Graph, x *G.Node, s steering) *G.Node {
 	if u.mid != nil {
 		x = u.mid.forward(g, x, s)
 	}
 	if s.residuals != nil {
 		x = g.Add(x, g.ChannelsLast(s.residuals.Mid))
 	}
-	return u.up(g, u.ups[:len(u.ups)-branch], x, skips, branch-1, s)
+	return x
 }
 
-// tail maps the head's skips and the feature to the prediction [N C H W].
-func (u *UNet) tail(g *nn.Graph, skips []*G.Node, feature *G.Node, s steering) *G.Node {
-	x := u.up(g, u.ups[len(u.ups)-len(skips):], feature, skips, 0, s)
-	x = g.Mark("conv_act", g.SiLU(u.normOut.Forward(g, x)))
-	return g.ChannelsFirst(u.convOut.Forward(g, x))
-}
-
-// up runs layers of the way up, which take the skips from the last on. The first of
-// them is the network's skip number first, for the residuals of a ControlNet.
-func (u *UNet) up(g *nn.Graph, layers []*upLayer, x *G.Node, skips []*G.Node, first int, s steering) *G.Node {
-	for i, l := range layers {
-		at := len(skips) - 1 - i
-		skip := skips[at]
+// up runs the layers on the way up that take the skips from below one to another.
+func (u *UNet) up(g *nn.Graph, x *G.Node, skips []*G.Node, s steering, from, to int) *G.Node {
+	for i := from - 1; i >= to; i-- {
+		skip := skips[i]
 		if s.residuals != nil {
-			skip = g.Add(skip, g.ChannelsLast(s.residuals.Down[first+at]))
+			skip = g.Add(skip, g.ChannelsLast(s.residuals.Down[i]))
 		}
-		x = l.forward(g, x, skip, skips[max(at-1, 0)], s)
+		x = u.ups[len(u.ups)-1-i].forward(g, x, skip, skips[max(i-1, 0)], s)
 	}
 	return x
 }
 
-// planKey names a plan: the part of the network, cut at a skip branch, or the
-// whole.
-type planKey struct {
-	shape
-	part    part
-	branch  int
-	merging TokenMerging
-}
-
-// Predict returns the prediction [N C H W], C being Config.OutChannels: the
-// noise, or the velocity, as the model was trained. It returns ctx's error soon
-// after ctx is done.
-func (u *UNet) Predict(ctx context.Context, in Input) (*tensor.Dense, error) {
-	if err := u.loaded(); err != nil {
-		return nil, err
-	}
-	s, inputs, err := u.inputs(in)
-	if err != nil {
-		return nil, fmt.Errorf("unet: %w", err)
-	}
-	out := nn.Tensor(u.outShape(s)...)
-	if err := u.model.Run(ctx, u.key(s), u.build(s), inputs, [][]float32{out.Float32s()}); err != nil {
-		return nil, err
-	}
-	return out, nil
-}
-
-// outShape is the shape of the prediction for an input of a shape.
-func (u *UNet) outShape(s shape) []int {
-	return []int{s.latents[0], u.Config.OutChannels, s.latents[2], s.latents[3]}
-}
-
-// key is the key of the whole network's plan.
-func (u *UNet) key(s shape) planKey { return planKey{shape: s, merging: u.merging} }
-
-// build makes the graph for a shape.
-func (u *UNet) build(s shape) model.Build {
-	return func() (inputs, outputs []*G.Node, err error) {
-		g := nn.NewGraph(G.NewGraph())
-		in := u.nodes(g, s)
-		out := u.forward(g, in)
-		return append(u.conditions(in), in.images()...), []*G.Node{out}, g.Err()
-	}
+// out maps the feature [N H W C] at full resolution to the prediction [N C H W].
+func (u *UNet) out(g *nn.Graph, x *G.Node) *G.Node {
+	x = g.Mark("conv_act", g.SiLU(u.normOut.Forward(g, x)))
+	return g.ChannelsFirst(u.convOut.Forward(g, x))
 }

@@ -109,3 +109,25 @@ func (c *Config) shift() float64 {
 	}
 	return *c.ShiftFactor
 }
+
+// TileSize is the side in pixels of the tiles that diffusers would take: that of
+// the images in training, or 512 if the config does not say or no tile can have
+// that size.
+func (c *Config) TileSize() int {
+	if c == nil {
+		return 512
+	}
+	if n, ok := c.SampleSize.(float64); ok && n >= 1 && n <= 1<<15 && c.CheckTile(int(n)) == nil {
+		return int(n)
+	}
+	return 512
+}
+
+// CheckTile wants the side of a tile, in pixels, to be a positive multiple of 4
+// latent cells, so that a quarter is whole cells.
+func (c *Config) CheckTile(tile int) error {
+	if unit := 4 * c.Factor(); tile < unit || tile%unit != 0 {
+		return fmt.Errorf("vae: tile: have %d pixels, want a positive multiple of %d", tile, unit)
+	}
+	return nil
+}

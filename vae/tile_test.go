@@ -40,9 +40,9 @@ func TestTileGoldens(t *testing.T) {
 		copy(image.Float32s()[i*3*72*88:], values("image"))
 	}
 	for _, tile := range []int{32, 64} {
-		out, err := v.DecodeTiles(t.Context(), latents, tile)
+		out, err := v.Decode(t.Context(), latents, Options{Tile: tile})
 		require.NoError(t, err)
-		p, err := v.EncodeTiles(t.Context(), image, tile)
+		p, err := v.Encode(t.Context(), image, Options{Tile: tile})
 		require.NoError(t, err)
 		for i := range 2 {
 			for _, c := range []struct {
@@ -119,12 +119,12 @@ func TestOneTile(t *testing.T) {
 	}
 	want, err := v.Decode(t.Context(), x)
 	require.NoError(t, err)
-	got, err := v.DecodeTiles(t.Context(), x, 64)
+	got, err := v.Decode(t.Context(), x, Options{Tile: 64})
 	require.NoError(t, err)
 	assert.Equal(t, want.Float32s(), got.Float32s())
 	p, err := v.Encode(t.Context(), want)
 	require.NoError(t, err)
-	q, err := v.EncodeTiles(t.Context(), want, 64)
+	q, err := v.Encode(t.Context(), want, Options{Tile: 64})
 	require.NoError(t, err)
 	assert.Equal(t, p.Mean.Float32s(), q.Mean.Float32s())
 }
@@ -132,10 +132,10 @@ func TestOneTile(t *testing.T) {
 func TestFit(t *testing.T) {
 	fsys := golden.Model(t, "tiny-sd15") // its tiles are of 64 pixels
 	free := load(t, fsys, "vae")
-	tile, err := free.FitDecode(96, 96)
+	tile, err := free.Fit(Work{Height: 768, Width: 768})
 	require.NoError(t, err)
 	assert.Zero(t, tile)
-	_, err = free.FitDecode(1<<14, 1<<14)
+	_, err = free.Fit(Work{Height: 8 << 14, Width: 8 << 14})
 	assert.ErrorContains(t, err, "more than the limit", "the machine's memory alone does not make tiles")
 	assert.Equal(t, 64, free.Config.TileSize())
 
@@ -144,37 +144,44 @@ func TestFit(t *testing.T) {
 	defer v.Close()
 	v.Config.SampleSize = 256.0
 	for _, tt := range []struct{ side, tile int }{{16, 0}, {40, 256}, {64, 128}, {100, 128}} {
-		tile, err = v.FitDecode(tt.side, tt.side)
+		work := Work{Height: 8 * tt.side, Width: 8 * tt.side}
+		tile, err = v.Fit(work)
 		require.NoError(t, err)
 		assert.Equal(t, tt.tile, tile, "%d cells", tt.side)
-		assert.Equal(t, tile == 0, v.CheckDecode(tt.side, tt.side) == nil)
+		assert.Equal(t, tile == 0, v.Check(work) == nil)
 	}
-	tile, err = v.FitEncode(512, 512)
+	tile, err = v.Fit(Work{Encode: true, Height: 512, Width: 512})
 	require.NoError(t, err)
 	assert.Equal(t, 256, tile)
-	_, err = v.FitDecode(1024, 1024) // the picture alone is larger than the limit
+	_, err = v.Fit(Work{Height: 8192, Width: 8192}) // the picture alone is larger than the limit
 	assert.ErrorContains(t, err, "decoding to 8192×8192 pixels needs")
-	out, err := v.DecodeTiles(t.Context(), nn.Tensor(1, 4, 64, 20), 128)
+	out, err := v.Decode(t.Context(), nn.Tensor(1, 4, 64, 20), Options{Tile: 128})
 	require.NoError(t, err)
 	assert.Equal(t, []int{1, 3, 512, 160}, []int(out.Shape()))
 }
 
 func TestBadTiles(t *testing.T) {
 	v := load(t, golden.Model(t, "tiny-sd15"), "vae")
-	for _, tile := range []int{0, -32, 8, 100} {
+	for _, tile := range []int{-32, 8, 100} {
 		want := fmt.Sprintf("vae: tile: have %d pixels, want a positive multiple of 32", tile)
-		_, err := v.DecodeTiles(t.Context(), nn.Tensor(1, 4, 8, 8), tile)
+		_, err := v.Decode(t.Context(), nn.Tensor(1, 4, 8, 8), Options{Tile: tile})
 		assert.EqualError(t, err, want)
-		_, err = v.EncodeTiles(t.Context(), nn.Tensor(1, 3, 64, 64), tile)
+		_, err = v.Encode(t.Context(), nn.Tensor(1, 3, 64, 64), Options{Tile: tile})
 		assert.EqualError(t, err, want)
-		assert.EqualError(t, v.CheckDecodeTiles(8, 8, tile), want)
-		assert.EqualError(t, v.CheckEncodeTiles(64, 64, tile), want)
+		for _, encode := range []bool{false, true} {
+			work := Work{Encode: encode, Height: 64, Width: 64, Tile: tile}
+			assert.EqualError(t, v.Check(work), want)
+			_, err = v.Values(work)
+			assert.EqualError(t, err, want)
+			_, err = v.Plan(work)
+			assert.EqualError(t, err, want)
+		}
 	}
-	assert.Error(t, v.CheckDecodeTiles(1<<20, 1<<20, 64))
-	assert.ErrorContains(t, v.CheckDecodeTiles(1<<15, 1<<15, 64), "decoding to 262144×262144 pixels by tiles of 64×64 needs")
+	assert.Error(t, v.Check(Work{Height: 8 << 20, Width: 8 << 20, Tile: 64}))
+	assert.ErrorContains(t, v.Check(Work{Height: 8 << 15, Width: 8 << 15, Tile: 64}), "decoding to 262144×262144 pixels by tiles of 64×64 needs")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := v.DecodeTiles(ctx, nn.Tensor(1, 4, 16, 16), 64)
+	_, err := v.Decode(ctx, nn.Tensor(1, 4, 16, 16), Options{Tile: 64})
 	assert.ErrorIs(t, err, context.Canceled)
 }
 

@@ -136,13 +136,20 @@ func TestBadInput(t *testing.T) {
 	assert.ErrorContains(t, err, "have none")
 	_, err = v.Encode(t.Context(), nn.Tensor(1, 3, 4, 8))
 	assert.EqualError(t, err, "vae: image: have 8×4 pixels, want at least 8×8")
-	assert.Error(t, v.CheckDecode(1<<20, 1<<20))
+	assert.Error(t, v.Check(Work{Height: 8 << 20, Width: 8 << 20}))
+	assert.EqualError(t, v.Check(Work{Height: 64, Width: 60}), "vae: image: have 60×64 pixels to decode to, want multiples of 8")
+	assert.EqualError(t, v.Check(Work{Encode: true, Height: 64, Width: 7}), "vae: image: have 7×64 pixels, want at least 8×8")
+	assert.NoError(t, v.Check(Work{Encode: true, Height: 64, Width: 60}))
+	_, err = v.Decode(t.Context(), nn.Tensor(1, 4, 2, 2), Options{Into: make([]float32, 5)})
+	assert.EqualError(t, err, "vae: images: have room for 5 numbers, want 768")
+	_, err = v.Encode(t.Context(), nn.Tensor(1, 3, 64, 64), Options{}, Options{Tile: 64})
+	assert.EqualError(t, err, "vae: options: have 2, want one at most")
 
 	small, err := LoadFS(golden.Model(t, "tiny-sd15"), "vae", &LoadOptions{MaxMemory: 4 << 20})
 	require.NoError(t, err)
 	defer small.Close()
-	assert.ErrorContains(t, small.CheckDecode(64, 64), "decoding to 512×512 pixels needs")
-	assert.ErrorContains(t, small.CheckEncode(512, 512), "encoding 512×512 pixels needs")
+	assert.ErrorContains(t, small.Check(Work{Height: 512, Width: 512}), "decoding to 512×512 pixels needs")
+	assert.ErrorContains(t, small.Check(Work{Encode: true, Height: 512, Width: 512}), "encoding 512×512 pixels needs")
 }
 
 func TestBadConfig(t *testing.T) {

@@ -78,7 +78,7 @@ type kind struct {
 
 // loader loads one part and returns its name, what runs it once, and what closes
 // it.
-type loader func(fsys fs.FS, l *clip.LoadOptions, o *options) (name string, run func(context.Context) error, end io.Closer, err error)
+type loader func(ctx context.Context, fsys fs.FS, l *clip.LoadOptions, o *options) (name string, run func(context.Context) error, end io.Closer, err error)
 
 // measure loads the parts one after the other and runs each.
 func measure(ctx context.Context, o options) (*report, error) {
@@ -124,7 +124,7 @@ func measurePart(ctx context.Context, fsys fs.FS, o *options, load loader) (part
 	}
 	defer eng.Close()
 	begin := time.Now()
-	name, run, end, err := load(fsys, &clip.LoadOptions{Precision: o.precision, Session: model.NewSession(eng)}, o)
+	name, run, end, err := load(model.NewSession(eng).In(ctx), fsys, &clip.LoadOptions{Precision: o.precision}, o)
 	if err != nil {
 		return part{}, err
 	}
@@ -151,9 +151,9 @@ func measurePart(ctx context.Context, fsys fs.FS, o *options, load loader) (part
 	return p, nil
 }
 
-func loadText(fsys fs.FS, l *clip.LoadOptions, o *options) (string, func(context.Context) error, io.Closer, error) {
+func loadText(ctx context.Context, fsys fs.FS, l *clip.LoadOptions, o *options) (string, func(context.Context) error, io.Closer, error) {
 	l.Variant = o.variantOf(fsys, "text_encoder", "model")
-	e, err := clip.LoadTextEncoderFS(fsys, "text_encoder", l)
+	e, err := clip.LoadTextEncoderFSContext(ctx, fsys, "text_encoder", l)
 	if err != nil {
 		return "", nil, nil, err
 	}
@@ -165,9 +165,9 @@ func loadText(fsys fs.FS, l *clip.LoadOptions, o *options) (string, func(context
 }
 
 // openUNet loads the U-Net and makes the input of a guided step.
-func openUNet(fsys fs.FS, l *clip.LoadOptions, o *options) (u *unet.UNet, in unet.Input, name string, err error) {
+func openUNet(ctx context.Context, fsys fs.FS, l *clip.LoadOptions, o *options) (u *unet.UNet, in unet.Input, name string, err error) {
 	l.Variant = o.variantOf(fsys, "unet", "diffusion_pytorch_model")
-	loaded, err := unet.LoadFS(fsys, "unet", (*unet.LoadOptions)(l))
+	loaded, err := unet.LoadFSContext(ctx, fsys, "unet", (*unet.LoadOptions)(l))
 	if err != nil {
 		return nil, in, "", err
 	}
@@ -195,8 +195,8 @@ func openUNet(fsys fs.FS, l *clip.LoadOptions, o *options) (u *unet.UNet, in une
 	return u, in, name, nil
 }
 
-func loadUNet(fsys fs.FS, l *clip.LoadOptions, o *options) (string, func(context.Context) error, io.Closer, error) {
-	u, in, name, err := openUNet(fsys, l, o)
+func loadUNet(ctx context.Context, fsys fs.FS, l *clip.LoadOptions, o *options) (string, func(context.Context) error, io.Closer, error) {
+	u, in, name, err := openUNet(ctx, fsys, l, o)
 	if err != nil {
 		return "", nil, nil, err
 	}
@@ -207,8 +207,8 @@ func loadUNet(fsys fs.FS, l *clip.LoadOptions, o *options) (string, func(context
 }
 
 // loadShallow is a step that reuses the deep feature of an earlier one.
-func loadShallow(fsys fs.FS, l *clip.LoadOptions, o *options) (string, func(context.Context) error, io.Closer, error) {
-	u, in, name, err := openUNet(fsys, l, o)
+func loadShallow(ctx context.Context, fsys fs.FS, l *clip.LoadOptions, o *options) (string, func(context.Context) error, io.Closer, error) {
+	u, in, name, err := openUNet(ctx, fsys, l, o)
 	if err != nil {
 		return "", nil, nil, err
 	}
@@ -238,9 +238,9 @@ func (c closers) Close() error {
 	return c.unet.Close()
 }
 
-func loadVAE(fsys fs.FS, l *clip.LoadOptions, o *options) (string, func(context.Context) error, io.Closer, error) {
+func loadVAE(ctx context.Context, fsys fs.FS, l *clip.LoadOptions, o *options) (string, func(context.Context) error, io.Closer, error) {
 	l.Variant = o.variantOf(fsys, "vae", "diffusion_pytorch_model")
-	v, err := vae.LoadFS(fsys, "vae", (*vae.LoadOptions)(l))
+	v, err := vae.LoadFSContext(ctx, fsys, "vae", (*vae.LoadOptions)(l))
 	if err != nil {
 		return "", nil, nil, err
 	}

@@ -111,15 +111,16 @@ func measureTable(ctx context.Context, o *options, sizes [][2]int, batches []int
 		return nil, err
 	}
 	defer eng.Close()
-	l := &clip.LoadOptions{Precision: o.precision, Session: model.NewSession(eng)}
+	loading := model.NewSession(eng).In(ctx)
+	l := &clip.LoadOptions{Precision: o.precision}
 	l.Variant = o.variantOf(fsys, "unet", "diffusion_pytorch_model")
-	u, err := unet.LoadFS(fsys, "unet", (*unet.LoadOptions)(l))
+	u, err := unet.LoadFSContext(loading, fsys, "unet", (*unet.LoadOptions)(l))
 	if err != nil {
 		return nil, err
 	}
 	defer u.Close()
 	l.Variant = o.variantOf(fsys, "vae", "diffusion_pytorch_model")
-	v, err := vae.LoadFS(fsys, "vae", (*vae.LoadOptions)(l))
+	v, err := vae.LoadFSContext(loading, fsys, "vae", (*vae.LoadOptions)(l))
 	if err != nil {
 		return nil, err
 	}
@@ -142,7 +143,7 @@ func measureTable(ctx context.Context, o *options, sizes [][2]int, batches []int
 			return err
 		}},
 		{fmt.Sprintf("VAE decode, tiles of %d", tile), func(n, h, w int) error {
-			_, err := v.DecodeTiles(ctx, noise(n, v.Config.LatentChannels, h/factor, w/factor), tile)
+			_, err := v.Decode(ctx, noise(n, v.Config.LatentChannels, h/factor, w/factor), vae.Options{Tile: tile})
 			return err
 		}},
 		{"VAE encode", func(n, h, w int) error {

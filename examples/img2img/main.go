@@ -1,11 +1,16 @@
 // Command img2img makes pictures of a prompt that keep the layout of an image.
 //
 //	img2img -image red.png -strength 0.8 "a blue house on a green hill"
+//
+// A model for depth-to-image, such as Stable Diffusion 2's, wants a depth map too:
+//
+//	img2img -model sd2-depth -image red.png -depth depth.png "a blue house on a green hill"
 package main
 
 import (
 	"context"
 
+	"sdgo/diffusion"
 	"sdgo/examples/internal/cli"
 )
 
@@ -13,11 +18,16 @@ func main() { cli.Main("img2img", "makes pictures of a prompt that keep the layo
 
 func run(ctx context.Context, c *cli.Command, args []string) error {
 	path := c.File("image", "the image to start from, a PNG, JPEG, GIF, WebP, BMP or TIFF `file`")
+	depthPath := c.String("depth", "", "for a model that sees depth, a `file` with the image's depth map, white where it is near; gray PNG of 16 bits keeps its precision (default none)")
 	c.Float64Var(&c.Options.Strength, "strength", 0, "how much of the image is replaced by noise, above 0, to 1 (default 0.8)")
 	if err := c.Parse(ctx, args); err != nil {
 		return err
 	}
 	img, err := cli.ReadImage(ctx, "image", *path)
+	if err != nil {
+		return err
+	}
+	depth, err := cli.ReadDepth(ctx, *depthPath)
 	if err != nil {
 		return err
 	}
@@ -27,7 +37,12 @@ func run(ctx context.Context, c *cli.Command, args []string) error {
 		return err
 	}
 	defer pipe.Close()
-	result, err := pipe.ImageToImage(ctx, c.Prompt, img, &c.Options)
+	var result *diffusion.Result
+	if depth != nil {
+		result, err = pipe.DepthToImage(ctx, c.Prompt, img, depth, &c.Options)
+	} else {
+		result, err = pipe.ImageToImage(ctx, c.Prompt, img, &c.Options)
+	}
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sdgo/examples/internal/clitest"
+	"sdgo/internal/golden"
 )
 
 var (
@@ -24,6 +25,24 @@ func TestPicture(t *testing.T) {
 	status, _, stderr := clitest.Run(t.Context(), run, "a blue house", "-image", "in.png", "-strength", "0.5", "-steps", "4")
 	require.Equal(t, 0, status, stderr)
 	assert.Equal(t, image.Pt(64, 48), clitest.ReadPNG(t, "out.png").Bounds().Size())
+}
+
+// A model that sees depth wants a depth map, and others none.
+func TestDepth(t *testing.T) {
+	model := golden.ModelDir(t, "tiny-depth")
+	t.Chdir(t.TempDir())
+	clitest.WritePNG(t, "in.png", 64, 48, square, red)
+	clitest.WritePNG(t, "depth.png", 32, 32, square, color.NRGBA{255, 255, 255, 255})
+	clitest.WritePNG(t, "flat.png", 32, 32, image.Rectangle{}, red)
+	args := []string{"a blue house", "-steps", "4", "-image", "in.png"}
+	status, _, stderr := clitest.Run(t.Context(), run, append(args, "-model", model, "-depth", "depth.png")...)
+	require.Equal(t, 0, status, stderr)
+	assert.Equal(t, image.Pt(64, 48), clitest.ReadPNG(t, "out.png").Bounds().Size())
+
+	clitest.Fails(t, run, "this model is for depth-to-image", append(args, "-model", model)...)
+	clitest.Fails(t, run, "want 5 for depth-to-image", append(args, "-depth", "depth.png")...)
+	clitest.Fails(t, run, "everywhere, want a map of different depths", append(args, "-model", model, "-depth", "flat.png")...)
+	clitest.Fails(t, run, "-depth: open missing.png", append(args, "-depth", "missing.png")...)
 }
 
 // A photo that was taken with the camera held otherwise gives the upright picture.

@@ -39,6 +39,7 @@ var nilReceivers = map[string]string{
 	"*sampler.StateError":      "an error",
 	"*safetensors.FormatError": "an error",
 	"*safetensors.FaultError":  "an error",
+	"*diffusion.LimitError":    "an error",
 }
 
 // sized are the functions that return as much as they are asked for, which is spared

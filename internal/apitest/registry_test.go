@@ -5,6 +5,7 @@ import (
 
 	"gorgonia.org/tensor"
 
+	"sdgo/checkpoint"
 	"sdgo/clip"
 	"sdgo/diffusion"
 	"sdgo/safetensors"
@@ -17,14 +18,19 @@ import (
 // functions are the exported functions of the public packages. TestComplete says
 // which lines are missing.
 var functions = map[string]any{
+	"checkpoint.New":                 checkpoint.New,
+	"checkpoint.NewOverlay":          checkpoint.NewOverlay,
 	"clip.LoadTextEncoder":           clip.LoadTextEncoder,
 	"clip.LoadTextEncoderContext":    clip.LoadTextEncoderContext,
 	"clip.LoadTextEncoderFS":         clip.LoadTextEncoderFS,
 	"clip.LoadTextEncoderFSContext":  clip.LoadTextEncoderFSContext,
+	"clip.LoadTextEncoderFrom":       clip.LoadTextEncoderFrom,
+	"clip.OpenTextEncoder":           clip.OpenTextEncoder,
 	"clip.LoadTokenizer":             clip.LoadTokenizer,
 	"clip.LoadTokenizerContext":      clip.LoadTokenizerContext,
 	"clip.ParseConfig":               clip.ParseConfig,
 	"diffusion.DecodeImage":          diffusion.DecodeImage,
+	"diffusion.DepthMap":             diffusion.DepthMap,
 	"diffusion.Load":                 diffusion.Load,
 	"diffusion.LoadContext":          diffusion.LoadContext,
 	"diffusion.LoadFS":               diffusion.LoadFS,
@@ -32,6 +38,8 @@ var functions = map[string]any{
 	"diffusion.New":                  diffusion.New,
 	"diffusion.NewMachine":           diffusion.NewMachine,
 	"diffusion.OrientImage":          diffusion.OrientImage,
+	"diffusion.ImageToTensor":        diffusion.ImageToTensor,
+	"diffusion.TensorToImage":        diffusion.TensorToImage,
 	"diffusion.Trainable":            diffusion.Trainable,
 	"safetensors.Guard":              safetensors.Guard,
 	"safetensors.New":                safetensors.New,
@@ -75,17 +83,24 @@ var functions = map[string]any{
 	"unet.LoadFS":                    unet.LoadFS,
 	"unet.LoadContext":               unet.LoadContext,
 	"unet.LoadFSContext":             unet.LoadFSContext,
+	"unet.LoadFrom":                  unet.LoadFrom,
+	"unet.Open":                      unet.Open,
 	"unet.ParseConfig":               unet.ParseConfig,
 	"unet.Text":                      unet.Text[*tensor.Dense],
 	"vae.Load":                       vae.Load,
 	"vae.LoadFS":                     vae.LoadFS,
 	"vae.LoadContext":                vae.LoadContext,
 	"vae.LoadFSContext":              vae.LoadFSContext,
+	"vae.LoadFrom":                   vae.LoadFrom,
+	"vae.Open":                       vae.Open,
 	"vae.ParseConfig":                vae.ParseConfig,
 }
 
 // types are the exported types. Their methods are found by reflection.
 var types = map[string]reflect.Type{
+	"checkpoint.Memory":          reflect.TypeFor[checkpoint.Memory](),
+	"checkpoint.Overlay":         reflect.TypeFor[checkpoint.Overlay](),
+	"checkpoint.Source":          reflect.TypeFor[checkpoint.Source](),
 	"clip.Config":                reflect.TypeFor[clip.Config](),
 	"clip.Embeddings":            reflect.TypeFor[clip.Embeddings](),
 	"clip.Encoding":              reflect.TypeFor[clip.Encoding](),
@@ -97,9 +112,11 @@ var types = map[string]reflect.Type{
 	"diffusion.Guider":           reflect.TypeFor[diffusion.Guider](),
 	"diffusion.Interval":         reflect.TypeFor[diffusion.Interval](),
 	"diffusion.LimitedInterval":  reflect.TypeFor[diffusion.LimitedInterval](),
+	"diffusion.LimitError":       reflect.TypeFor[diffusion.LimitError](),
 	"diffusion.LoadOptions":      reflect.TypeFor[diffusion.LoadOptions](),
 	"diffusion.MaskCells":        reflect.TypeFor[diffusion.MaskCells](),
 	"diffusion.MaskMode":         reflect.TypeFor[diffusion.MaskMode](),
+	"diffusion.OptionError":      reflect.TypeFor[diffusion.OptionError](),
 	"diffusion.Options":          reflect.TypeFor[diffusion.Options](),
 	"diffusion.PartPlan":         reflect.TypeFor[diffusion.PartPlan](),
 	"diffusion.Pipeline":         reflect.TypeFor[diffusion.Pipeline](),
@@ -185,6 +202,8 @@ var types = map[string]reflect.Type{
 	"unet.Split":                 reflect.TypeFor[unet.Split](),
 	"unet.TokenMerging":          reflect.TypeFor[unet.TokenMerging](),
 	"unet.UNet":                  reflect.TypeFor[unet.UNet](),
+	"vae.Options":                reflect.TypeFor[vae.Options](),
+	"vae.Work":                   reflect.TypeFor[vae.Work](),
 	"vae.Config":                 reflect.TypeFor[vae.Config](),
 	"vae.LoadOptions":            reflect.TypeFor[vae.LoadOptions](),
 	"vae.Posterior":              reflect.TypeFor[vae.Posterior](),

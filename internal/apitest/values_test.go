@@ -16,6 +16,7 @@ import (
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
+	"sdgo/checkpoint"
 	"sdgo/diffusion"
 	"sdgo/internal/golden"
 	"sdgo/safetensors"
@@ -75,6 +76,13 @@ func newValues(t *testing.T) *values {
 	_, err = open.TextToImage(t.Context(), "", &diffusion.Options{Steps: 1, Width: 64, Height: 64, Sampler: sampler.Euler{}, Guider: &kept})
 	require.NoError(t, err)
 	add(v, kept.Predictions)
+	weights, err := unet.Open(t.Context(), golden.Model(t, "tiny-sd15"), "unet", "")
+	require.NoError(t, err)
+	inMemory, err := checkpoint.New([]byte("{}"), map[string]*tensor.Dense{"x": dense(2, 3)})
+	require.NoError(t, err)
+	add(v, inMemory)
+	add(v, checkpoint.NewOverlay(nil), checkpoint.NewOverlay(inMemory))
+	add[checkpoint.Source](v, (*checkpoint.Overlay)(nil), (*checkpoint.Memory)(nil), checkpoint.NewOverlay(nil), inMemory, weights)
 
 	schedule, err := open.Scheduler.Schedule(3)
 	require.NoError(t, err)

@@ -116,7 +116,7 @@ func (e *Engine) Alloc(n int, what string) (*Block, error) {
 	room := e.Memory.room()
 	never := func(c *Claim) bool { return c.need.alone() > room-size }
 	if !e.admissible(&Claim{need: Need{Held: size}}, false) || size+e.base()+e.taken > room || slices.ContainsFunc(e.queue, never) {
-		return nil, &MemoryError{What: what, Need: size, InUse: e.Memory.limit - room + e.base() + e.taken, Limit: e.Memory.limit}
+		return nil, &MemoryError{What: what, Need: size, InUse: e.Memory.limit - room + e.base() + e.taken, Limit: e.Memory.limit, Calls: size <= room}
 	}
 	e.trim(room - e.base() - e.taken - size)
 	e.dispatch()

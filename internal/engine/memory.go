@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"runtime"
@@ -17,11 +18,26 @@ type Memory struct {
 	chosen bool // the limit is the caller's, not the machine's
 }
 
+// What a [MemoryError] is, as errors.Is finds it.
+var (
+	ErrTooLarge = errors.New("engine: more memory than the limit allows")            // even alone
+	ErrNoRoom   = errors.New("engine: more memory than there is beside other calls") // at this time
+)
+
 // MemoryError says that work needs more memory than the limit allows. Nothing
 // was allocated.
 type MemoryError struct {
 	What               string // what the memory is for
 	Need, InUse, Limit int64  // bytes: for this, held already, allowed in all
+	Calls              bool   // it would fit if other calls did not hold memory
+}
+
+// Is says whether the error is [ErrTooLarge] or [ErrNoRoom].
+func (e *MemoryError) Is(target error) bool {
+	if e.Calls {
+		return target == ErrNoRoom
+	}
+	return target == ErrTooLarge
 }
 
 func (e *MemoryError) Error() string {
@@ -68,7 +84,7 @@ func (m *Memory) alone(n int64, what string) error {
 func (m *Memory) refusal(n, held int64, what string) *MemoryError {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return &MemoryError{What: what, Need: n, InUse: m.fixed + held, Limit: m.limit}
+	return &MemoryError{What: what, Need: n, InUse: m.fixed + held, Limit: m.limit, Calls: n <= m.limit-m.fixed}
 }
 
 // setCalls says what calls and idle machines hold.

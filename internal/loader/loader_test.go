@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
 
 	"sdgo/internal/golden"
 	"sdgo/internal/loader"
@@ -46,6 +47,17 @@ func folder(t *testing.T, names ...string) fstest.MapFS {
 	return m
 }
 
+// openFolder opens the folder unet.
+func openFolder(t *testing.T, fsys fs.FS, base, variant string) (*loader.Folder, error) {
+	t.Helper()
+	src, err := loader.Open(t.Context(), loader.Kind{Name: "unet", Base: base}, fsys, "unet", variant)
+	if err != nil {
+		return nil, err
+	}
+	require.IsType(t, &loader.Folder{}, src)
+	return src.(*loader.Folder), nil
+}
+
 func TestOpen(t *testing.T) {
 	tests := []struct {
 		name    string
@@ -69,17 +81,16 @@ func TestOpen(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			w, err := loader.Open(t.Context(), folder(t, tt.files...), "unet", base, tt.variant)
+			w, err := openFolder(t, folder(t, tt.files...), base, tt.variant)
 			require.NoError(t, err)
 			assert.Equal(t, "unet/"+tt.want, w.Path())
 			assert.Equal(t, []string{"w"}, w.Names())
-			shape, ok := w.Shape("w")
+			assert.Equal(t, "{}", string(w.Config()))
+			shape, dtype, ok := w.Tensor("w")
 			assert.True(t, ok)
 			assert.Equal(t, []int{1}, shape)
-			d, ok := w.DType("w")
-			assert.True(t, ok)
-			assert.Equal(t, safetensors.F32, d)
-			_, ok = w.Shape("v")
+			assert.Equal(t, "F32", dtype)
+			_, _, ok = w.Tensor("v")
 			assert.False(t, ok)
 
 			dst := make([]float32, 1)
@@ -118,24 +129,25 @@ func TestIndexOrFile(t *testing.T) {
 			file, index = tt.base+"."+tt.variant+".safetensors", tt.base+".safetensors.index."+tt.variant+".json"
 		}
 		fsys := fstest.MapFS{
-			"unet/" + file:  encode(t, "w", 1),
-			"unet/" + index: {Data: []byte(`{"weight_map":{"w":"shard-1.safetensors","v":"shard-2.safetensors"}}`)},
+			"unet/config.json": {Data: []byte("{}")},
+			"unet/" + file:     encode(t, "w", 1),
+			"unet/" + index:    {Data: []byte(`{"weight_map":{"w":"shard-1.safetensors","v":"shard-2.safetensors"}}`)},
 		}
 		for i, name := range []string{"w", "v"}[:tt.shards] {
 			fsys[fmt.Sprintf("unet/shard-%d.safetensors", i+1)] = encode(t, name, -1)
 		}
-		w, err := loader.Open(t.Context(), fsys, "unet", tt.base, tt.variant)
+		w, err := openFolder(t, fsys, tt.base, tt.variant)
 		require.NoError(t, err, tt.name)
 		assert.Equal(t, "unet/"+tt.base+tt.want, w.Path(), tt.name)
 		if tt.shards < 2 {
-			assert.Equal(t, index+": files that it names are missing, "+file+" was taken instead", w.Warning())
+			assert.Equal(t, []string{index + ": files that it names are missing, " + file + " was taken instead"}, w.Warnings())
 		} else {
-			assert.Empty(t, w.Warning())
+			assert.Empty(t, w.Warnings())
 		}
 		require.NoError(t, w.Close())
 
 		delete(fsys, "unet/"+file)
-		w, err = loader.Open(t.Context(), fsys, "unet", tt.base, tt.variant)
+		w, err = openFolder(t, fsys, tt.base, tt.variant)
 		if tt.shards < 2 {
 			assert.ErrorIs(t, err, fs.ErrNotExist, tt.name)
 			assert.ErrorContains(t, err, index, tt.name)
@@ -147,7 +159,7 @@ func TestIndexOrFile(t *testing.T) {
 
 	fsys := folder(t, base+".safetensors", base+".safetensors.index.json")
 	fsys["unet/"+base+".safetensors.index.json"].Data = []byte("{")
-	_, err := loader.Open(t.Context(), fsys, "unet", base, "")
+	_, err := openFolder(t, fsys, base, "")
 	assert.ErrorContains(t, err, "index.json", "a broken index is an error, not passed over")
 }
 
@@ -175,24 +187,24 @@ func TestOpenErrors(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := loader.Open(t.Context(), folder(t, tt.files...), "unet", base, tt.variant)
+			_, err := openFolder(t, folder(t, tt.files...), base, tt.variant)
 			assert.ErrorContains(t, err, "loader: unet: ")
 			assert.ErrorContains(t, err, tt.want)
 		})
 	}
-	_, err := loader.Open(t.Context(), fstest.MapFS{}, "unet", base, "")
+	_, err := openFolder(t, fstest.MapFS{}, base, "")
 	assert.ErrorIs(t, err, fs.ErrNotExist)
 
 	for _, name := range []string{base + ".safetensors", base + ".safetensors.index.json"} {
 		cloned := folder(t, name)
 		cloned["unet/"+name].Data = []byte(pointer)
-		_, err = loader.Open(t.Context(), cloned, "unet", base, "")
+		_, err = openFolder(t, cloned, base, "")
 		assert.ErrorContains(t, err, "unet/"+name+": offset 0: this is a Git LFS pointer")
 	}
 
 	broken := folder(t, base+".safetensors")
 	broken["unet/"+base+".safetensors"].Data[7]++
-	_, err = loader.Open(t.Context(), broken, "unet", base, "")
+	_, err = openFolder(t, broken, base, "")
 	var formatErr *safetensors.FormatError
 	require.ErrorAs(t, err, &formatErr)
 	assert.Equal(t, "unet/"+base+".safetensors", formatErr.Name)
@@ -200,16 +212,17 @@ func TestOpenErrors(t *testing.T) {
 
 // The same weights from memory and from a mapped directory, in two precisions.
 func TestGoldenModel(t *testing.T) {
-	mem, err := loader.Open(t.Context(), golden.Model(t, "tiny-sd15"), "unet", base, "")
+	mem, err := openFolder(t, golden.Model(t, "tiny-sd15"), base, "")
 	require.NoError(t, err)
 	defer mem.Close()
-	disk, err := loader.Open(t.Context(), os.DirFS(golden.ModelDir(t, "tiny-sd15")), "unet", base, "bf16")
+	disk, err := openFolder(t, os.DirFS(golden.ModelDir(t, "tiny-sd15")), base, "bf16")
 	require.NoError(t, err)
 	defer disk.Close()
 	require.ElementsMatch(t, mem.Names(), disk.Names())
 	for _, name := range disk.Names() {
-		tensor, _ := mem.Tensor(name)
-		want, got := make([]float32, tensor.Len()), make([]float32, tensor.Len())
+		shape, _, _ := mem.Tensor(name)
+		want := make([]float32, tensor.Shape(shape).TotalSize())
+		got := make([]float32, len(want))
 		require.NoError(t, mem.Float32s(name, 0, want))
 		require.NoError(t, disk.Float32s(name, 0, got))
 		disk.Release(name)

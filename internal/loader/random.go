@@ -17,12 +17,14 @@ type Random struct{ fs.FS }
 
 // RandomWeights is a checkpoint that has whatever is asked for.
 type RandomWeights struct {
+	config []byte
 	mu     sync.Mutex
 	shapes map[string][]int
 }
 
-// NewRandom returns a checkpoint with random weights.
-func NewRandom() *RandomWeights { return &RandomWeights{shapes: make(map[string][]int)} }
+func newRandomWeights(config []byte) *RandomWeights {
+	return &RandomWeights{config: config, shapes: make(map[string][]int)}
+}
 
 // Make declares a tensor.
 func (r *RandomWeights) Make(name string, shape []int) {
@@ -31,21 +33,36 @@ func (r *RandomWeights) Make(name string, shape []int) {
 	r.shapes[name] = shape
 }
 
-func (r *RandomWeights) Shape(name string) ([]int, bool) {
+// Tensor implements [checkpoint.Source].
+func (r *RandomWeights) Tensor(name string) (shape []int, dtype string, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	s, ok := r.shapes[name]
-	return s, ok
+	shape, ok = r.shapes[name]
+	return shape, "F32", ok
 }
 
+// Config implements [checkpoint.Source].
+func (r *RandomWeights) Config() []byte { return r.config }
+
+// Names implements [checkpoint.Source]: there are none but those that are asked for.
+func (r *RandomWeights) Names() []string { return nil }
+
+// Release implements [checkpoint.Source].
 func (r *RandomWeights) Release(string) {}
+
+// Changed implements [checkpoint.Source].
 func (r *RandomWeights) Changed() error { return nil }
-func (r *RandomWeights) Close() error   { return nil }
+
+// Warnings implements [checkpoint.Source].
+func (r *RandomWeights) Warnings() []string { return nil }
+
+// Close implements [checkpoint.Source].
+func (r *RandomWeights) Close() error { return nil }
 
 // Float32s draws uniform numbers that keep the variance of what passes through;
 // norms get ones.
 func (r *RandomWeights) Float32s(name string, from int, dst []float32) error {
-	shape, ok := r.Shape(name)
+	shape, _, ok := r.Tensor(name)
 	if !ok {
 		return fmt.Errorf("loader: no tensor %s", name)
 	}

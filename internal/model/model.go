@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 
+	"sdgo/checkpoint"
 	"sdgo/internal/engine"
 	"sdgo/internal/nn"
 	"sdgo/internal/weights"
@@ -19,7 +20,7 @@ type Model struct {
 	owns    bool // the engine is this model's alone
 	params  *nn.Params
 	fixed   bool // the caller has chosen the precision
-	src     weights.Source
+	src     checkpoint.Source
 	weights *weights.Weights // nil until they are loaded
 	plans   engine.Plans
 	calls   Gate

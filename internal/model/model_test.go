@@ -9,12 +9,20 @@ import (
 	"github.com/stretchr/testify/require"
 	G "gorgonia.org/gorgonia"
 
-	"sdgo/internal/loader"
+	"sdgo/checkpoint"
 	"sdgo/internal/nn"
 )
 
+// empty is a checkpoint without tensors.
+func empty(t *testing.T) checkpoint.Source {
+	t.Helper()
+	src, err := checkpoint.New(nil, nil)
+	require.NoError(t, err)
+	return src
+}
+
 func TestModelRunErrors(t *testing.T) {
-	m, err := New(t.Context(), "net", loader.NewRandom(), LoadOptions{}, func(*nn.Params) error { return nil })
+	m, err := Load(t.Context(), "net", empty(t), LoadOptions{}, func([]byte, *nn.Params) error { return nil })
 	require.NoError(t, err)
 	failed := fmt.Errorf("no graph")
 	err = m.Run(context.Background(), 1, func() ([]*G.Node, []*G.Node, error) { return nil, nil, failed }, nil, nil)
@@ -22,6 +30,6 @@ func TestModelRunErrors(t *testing.T) {
 	require.NoError(t, m.Close())
 	assert.ErrorIs(t, m.Check(1, nil, 0, ""), ErrClosed)
 
-	_, err = New(t.Context(), "net", loader.NewRandom(), LoadOptions{Precision: "int3"}, func(*nn.Params) error { return nil })
+	_, err = Load(t.Context(), "net", empty(t), LoadOptions{Precision: "int3"}, func([]byte, *nn.Params) error { return nil })
 	assert.EqualError(t, err, `net: precision: have "int3", want float32, float16, bfloat16 or int8`)
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // Session is what the models of a pipeline share: the engine, and a limit on memory
-// that their weights are fitted to together.
+// that their weights are fitted to together. Models are loaded into it with a ctx of In.
 type Session struct {
 	Engine *engine.Engine
 
@@ -22,6 +22,32 @@ func NewSession(e *engine.Engine) *Session { return &Session{Engine: e} }
 
 // Hold keeps models from being loaded until Load is called.
 func (s *Session) Hold() { s.held = true }
+
+// sessionKey marks a ctx that carries a session.
+type sessionKey struct{}
+
+// In returns a ctx in which models are loaded into the session.
+func (s *Session) In(ctx context.Context) context.Context {
+	return context.WithValue(ctx, sessionKey{}, s)
+}
+
+// sessionOf returns the session that ctx carries, or nil.
+func sessionOf(ctx context.Context) *Session {
+	s, _ := ctx.Value(sessionKey{}).(*Session)
+	return s
+}
+
+// Shared says whether a model that is loaded with ctx is one of a session's.
+func Shared(ctx context.Context) bool { return ctx != nil && sessionOf(ctx) != nil }
+
+// add takes a model in, and loads it unless the session holds that back.
+func (s *Session) add(ctx context.Context, m *Model) error {
+	s.models = append(s.models, m)
+	if s.held {
+		return nil
+	}
+	return s.Load(ctx)
+}
 
 // Load loads the weights of the models. If the caller has limited the memory and has
 // not chosen a precision, weights that would not fit beside reserve bytes are kept in

@@ -9,6 +9,7 @@ import (
 
 	"gorgonia.org/tensor"
 
+	"sdgo/checkpoint"
 	"sdgo/internal/kernel"
 	"sdgo/internal/op"
 	"sdgo/internal/report"
@@ -18,17 +19,17 @@ import (
 // Params hands out a checkpoint's tensors by key and shape. Like [Graph] it
 // gathers what is wrong, so that all of it is reported together.
 type Params struct {
-	*checkpoint
+	*shared
 	prefix  string
 	precise bool
 }
 
-// checkpoint is what all Params of one model share.
-type checkpoint struct {
+// shared is what all Params of one model share.
+type shared struct {
 	model    string
 	format   kernel.Format // of matrices
 	limit    kernel.Format // the least exact that matrices may have
-	src      weights.Source
+	src      checkpoint.Source
 	params   []*weights.Param
 	problems report.Problems
 	missing  string // the first tensor that is, or ""
@@ -39,14 +40,14 @@ var models atomic.Int64 // numbers the models, so that their nodes' names differ
 
 // NewParams returns the parameters of src for a model called name, whose matrices
 // shall have a format.
-func NewParams(name string, src weights.Source, format kernel.Format) *Params {
-	return &Params{checkpoint: &checkpoint{model: fmt.Sprintf("%s%d", name, models.Add(1)), format: format, limit: kernel.Int8, src: src}}
+func NewParams(name string, src checkpoint.Source, format kernel.Format) *Params {
+	return &Params{shared: &shared{model: fmt.Sprintf("%s%d", name, models.Add(1)), format: format, limit: kernel.Int8, src: src}}
 }
 
 // Precise returns p for layers whose factors stay float32 whatever the model's
 // precision: their weights alone are rounded, to half precision.
 func (p *Params) Precise() *Params {
-	return &Params{checkpoint: p.checkpoint, prefix: p.prefix, precise: true}
+	return &Params{shared: p.shared, prefix: p.prefix, precise: true}
 }
 
 // Limit makes the model's precision no less than that of a format: integers are for
@@ -55,7 +56,7 @@ func (p *Params) Limit(format kernel.Format) { p.limit = format }
 
 // At returns the parameters below a module.
 func (p *Params) At(format string, args ...any) *Params {
-	return &Params{checkpoint: p.checkpoint, prefix: p.path(fmt.Sprintf(format, args...)), precise: p.precise}
+	return &Params{shared: p.shared, prefix: p.path(fmt.Sprintf(format, args...)), precise: p.precise}
 }
 
 // path returns the full path of a module or key.
@@ -77,7 +78,7 @@ func (p *Params) Path() string { return p.prefix }
 
 // Has says whether the checkpoint has the key.
 func (p *Params) Has(name string) bool {
-	_, ok := p.src.Shape(p.path(name))
+	_, _, ok := p.src.Tensor(p.path(name))
 	return ok
 }
 
@@ -100,7 +101,7 @@ func (p *Params) tensor(name string, shape tensor.Shape, others ...tensor.Shape)
 	if m, ok := p.src.(maker); ok {
 		m.Make(key, shape)
 	}
-	have, ok := p.src.Shape(key)
+	have, _, ok := p.src.Tensor(key)
 	if !ok {
 		p.missing = cmp.Or(p.missing, key)
 		p.problems.Add("%s: missing, want %v", key, []int(shape))
@@ -168,17 +169,13 @@ func (p *Params) packed(w *weights.Param, out, in, taps int) {
 // left out stand for a structure.
 func (p *Params) Unknown(warnings []string) { p.unknown = warnings }
 
-// unused returns the tensors that were not asked for, if the source can list its own.
+// unused returns the tensors that were not asked for.
 func (p *Params) unused() []string {
-	src, ok := p.src.(interface{ Names() []string })
-	if !ok {
-		return nil
-	}
 	asked := make(map[string]bool)
 	for _, w := range p.params {
 		asked[w.Key] = true
 	}
-	return slices.DeleteFunc(src.Names(), func(name string) bool { return asked[name] })
+	return slices.DeleteFunc(slices.Clone(p.src.Names()), func(name string) bool { return asked[name] })
 }
 
 // Check returns what is wrong with the tensors as a *report.WeightsError.

@@ -7,26 +7,28 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
 
+	"sdgo/checkpoint"
 	"sdgo/internal/engine"
 	"sdgo/internal/kernel"
 	"sdgo/internal/weights"
 )
 
-// memory is a checkpoint in memory.
-type memory map[string][]float32
-
-func (m memory) Shape(name string) ([]int, bool) { x, ok := m[name]; return []int{len(x)}, ok }
-func (m memory) Release(string)                  {}
-func (m memory) Changed() error                  { return nil }
-func (m memory) Close() error                    { return nil }
-func (m memory) Float32s(name string, from int, dst []float32) error {
-	copy(dst, m[name][from:])
-	return nil
+// memory returns a checkpoint of vectors.
+func memory(t *testing.T, vectors map[string][]float32) checkpoint.Source {
+	t.Helper()
+	tensors := make(map[string]*tensor.Dense)
+	for name, x := range vectors {
+		tensors[name] = tensor.New(tensor.WithShape(len(x)), tensor.WithBacking(x))
+	}
+	src, err := checkpoint.New(nil, tensors)
+	require.NoError(t, err)
+	return src
 }
 
 // load loads what ask asks of a checkpoint.
-func load[T any](t *testing.T, src weights.Source, format kernel.Format, ask func(p *Params) T) T {
+func load[T any](t *testing.T, src checkpoint.Source, format kernel.Format, ask func(p *Params) T) T {
 	t.Helper()
 	eng, err := engine.New(&engine.Options{Threads: 1})
 	require.NoError(t, err)
@@ -40,7 +42,7 @@ func load[T any](t *testing.T, src weights.Source, format kernel.Format, ask fun
 }
 
 func TestParamsReportAllProblems(t *testing.T) {
-	p := NewParams("net", memory{"norm.weight": make([]float32, 3)}, kernel.Float32)
+	p := NewParams("net", memory(t, map[string][]float32{"norm.weight": make([]float32, 3)}), kernel.Float32)
 	p.At("norm").vector("weight", 4)
 	p.At("blocks.%d", 2).Linear("out", 2, 3)
 	assert.EqualError(t, p.Check("net"), "net: 3 problems with the weights:\n"+
@@ -53,7 +55,7 @@ func TestParamsReportAllProblems(t *testing.T) {
 func TestParamsOfTwoModels(t *testing.T) {
 	expr := G.NewGraph()
 	for i := range 2 {
-		norm := load(t, memory{"norm.weight": {float32(i)}, "norm.bias": {0}}, kernel.Float32, func(p *Params) *LayerNorm {
+		norm := load(t, memory(t, map[string][]float32{"norm.weight": {float32(i)}, "norm.bias": {0}}), kernel.Float32, func(p *Params) *LayerNorm {
 			return p.LayerNorm("norm", 1, 1e-5)
 		})
 		g := NewGraph(expr)
@@ -65,27 +67,30 @@ func TestParamsOfTwoModels(t *testing.T) {
 }
 
 // numbers is a checkpoint whose tensors hold one number, everywhere.
-type numbers map[string]float32
+type numbers struct {
+	checkpoint.Source // of which loading needs no more
+	values            map[string]float32
+}
 
-func (c numbers) Shape(name string) ([]int, bool) {
+func (c numbers) Tensor(name string) ([]int, string, bool) {
 	shape, ok := map[string][]int{
 		"linear.weight": {40, 8}, "odd.weight": {40, 7}, "exact.weight": {40, 8}, "conv.weight": {40, 8, 3, 3},
 		"point.weight": {40, 8, 1, 1},
 	}[name]
 	if strings.HasSuffix(name, ".bias") {
-		return []int{40}, true
+		return []int{40}, "F32", true
 	}
-	return shape, ok
+	return shape, "F32", ok
 }
+func (c numbers) Names() []string { return nil }
 func (c numbers) Float32s(name string, from int, dst []float32) error {
 	for i := range dst {
-		dst[i] = c[name]
+		dst[i] = c.values[name]
 	}
 	return nil
 }
 func (c numbers) Release(string) {}
 func (c numbers) Changed() error { return nil }
-func (c numbers) Close() error   { return nil }
 
 // The precision of a model, and what of it each layer can have: convolutions of
 // several pixels, odd widths and layers that are to be precise keep float32 factors,
@@ -101,7 +106,7 @@ func TestFormats(t *testing.T) {
 		{i8, i8, f16, f16, f32, i8},
 	}
 	for _, tt := range tests {
-		src := numbers{"linear.weight": 1, "odd.weight": 1, "exact.weight": 2, "conv.weight": 65505, "point.weight": 3}
+		src := numbers{values: map[string]float32{"linear.weight": 1, "odd.weight": 1, "exact.weight": 2, "conv.weight": 65505, "point.weight": 3}}
 		var linear, odd, exact *Linear
 		var conv, point *Conv2D
 		load(t, src, tt.precision, func(p *Params) error {

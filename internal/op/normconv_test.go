@@ -16,58 +16,99 @@ type always struct{ CPU }
 
 func (always) Stripes(int) bool { return true }
 
-// By stripes the bytes are those of normalisation and convolution one after the
-// other, in place too, for any height of the last stripe.
-func TestNormConv(t *testing.T) {
-	r := rand.New(rand.NewPCG(1, 1))
-	random := func(n int) []float32 {
+// normConvCase is a normalisation and a convolution, one after the other, of random
+// numbers.
+type normConvCase struct {
+	norm   groupNorm
+	conv   conv2d
+	inputs []Arg // of the two joined
+	want   []float32
+}
+
+func newNormConvCase(r *rand.Rand, n, h, w, in, out int, winograd, full bool) normConvCase {
+	random := func(n int) Arg {
 		x := make([]float32, n)
 		for i := range x {
 			x[i] = float32(r.NormFloat64())
 		}
-		return x
+		return Arg{Data: x}
 	}
-	const groups = 4
-	for _, tt := range []struct{ n, h, w, in, out, rows int }{
-		{1, 15, 7, 16, 16, 4}, {2, 13, 9, 32, 16, 4}, {1, 17, 5, 16, 3, 8}, {2, 32, 4, 48, 48, 12}, {1, 12, 4, 16, 32, 8},
+	s := kernel.ConvShape{N: n, H: h, W: w, InC: in, OutC: out, KH: 3, KW: 3, Stride: 1, PadTop: 1, PadLeft: 1, OutH: h, OutW: w}
+	c := normConvCase{
+		norm: groupNorm{s: kernel.NormShape{N: n, Pixels: h * w, C: in, Groups: 4}, eps: 1e-6, act: kernel.SiLU},
+		conv: conv2d{s: s, ep: epilogue{rows: h * w, bias: true, perSample: full, residual: full}, winograd: winograd},
+	}
+	x, gamma, beta, weight := random(n*h*w*in), random(in), random(in), random(out*in*9)
+	more := []Arg{random(out)}
+	if full {
+		more = append(more, random(n*out), random(n*h*w*out))
+	}
+	c.inputs = append([]Arg{x, gamma, beta, weight}, more...)
+
+	normed := make([]float32, len(x.Data))
+	kernel.Serial(c.norm.Phases(normed, []Arg{x, gamma, beta}, make([]float32, c.norm.Work()))...)
+	c.want = make([]float32, n*h*w*out)
+	kernel.Serial(c.conv.Phases(c.want, append([]Arg{{Data: normed}, weight}, more...), make([]float32, c.conv.Work()))...)
+	return c
+}
+
+// check runs k, which is the two joined, on work space that holds anything.
+func (c normConvCase) check(t *testing.T, r *rand.Rand, k Kernel, out []float32, name string) {
+	t.Helper()
+	work := make([]float32, k.Work())
+	for i := range work {
+		work[i] = float32(r.NormFloat64())
+	}
+	kernel.Serial(k.Phases(out, c.inputs, work)...)
+	require.Equal(t, c.want, out, name)
+}
+
+// By stripes the bytes are those of normalisation and convolution one after the
+// other, in place too, for any height of the last stripe.
+func TestNormConv(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 1))
+	for _, tt := range []struct {
+		n, h, w, in, out, rows int
+		shrinks                bool // the output fits over x
+	}{
+		{1, 15, 7, 16, 16, 4, true}, {2, 13, 9, 32, 16, 4, true}, {1, 17, 5, 16, 3, 8, true},
+		{2, 32, 4, 48, 48, 12, true}, {1, 12, 4, 16, 32, 8, false},
 	} {
 		for _, winograd := range []bool{false, true} {
 			for _, full := range []bool{false, true} {
 				name := fmt.Sprintf("%+v, winograd %v, epilogue %v", tt, winograd, full)
-				s := kernel.ConvShape{N: tt.n, H: tt.h, W: tt.w, InC: tt.in, OutC: tt.out, KH: 3, KW: 3, Stride: 1, PadTop: 1, PadLeft: 1, OutH: tt.h, OutW: tt.w}
-				norm := groupNorm{s: kernel.NormShape{N: tt.n, Pixels: tt.h * tt.w, C: tt.in, Groups: groups}, eps: 1e-6, act: kernel.SiLU}
-				conv := conv2d{s: s, ep: epilogue{rows: tt.h * tt.w, bias: true, perSample: full, residual: full}, winograd: winograd}
-				x, gamma, beta, weight := random(tt.n*tt.h*tt.w*tt.in), random(tt.in), random(tt.in), random(tt.out*tt.in*9)
-				w := Arg{Data: weight}
-				more := []Arg{{Data: random(tt.out)}}
-				if full {
-					more = append(more, Arg{Data: random(tt.n * tt.out)}, Arg{Data: random(tt.n * tt.h * tt.w * tt.out)})
-				}
-
-				normed, want := make([]float32, len(x)), make([]float32, tt.n*tt.h*tt.w*tt.out)
-				kernel.Serial(norm.Phases(normed, []Arg{{Data: x}, {Data: gamma}, {Data: beta}}, make([]float32, norm.Work()))...)
-				kernel.Serial(conv.Phases(want, append([]Arg{{Data: normed}, w}, more...), make([]float32, conv.Work()))...)
-
-				joined := normConv{norm: norm, conv: conv, rows: tt.rows}
-				in := append([]Arg{{Data: x}, {Data: gamma}, {Data: beta}, w}, more...)
-				got, work := make([]float32, len(want)), random(joined.Work())
-				kernel.Serial(joined.Phases(got, in, work)...)
-				require.Equal(t, want, got, name)
-				if assert.Equal(t, tt.out <= tt.in, joined.Shrinks(0)) && tt.out <= tt.in {
-					kernel.Serial(joined.Phases(x[:len(want)], in, random(joined.Work()))...)
-					require.Equal(t, want, x[:len(want)], "%s, in place", name)
-				}
-
-				k, ok := newNormConv(always{}, norm, conv)
-				assert.Equal(t, ok, stripeRows(conv)+2 < tt.h)
-				if ok {
-					kernel.Serial(k.(Kernel).Phases(got, in, make([]float32, k.(Kernel).Work()))...)
+				c := newNormConvCase(r, tt.n, tt.h, tt.w, tt.in, tt.out, winograd, full)
+				out := make([]float32, len(c.want))
+				joined := normConv{c.norm, c.conv, tt.rows}
+				c.check(t, r, joined, out, name)
+				assert.Equal(t, tt.shrinks, joined.Shrinks(0), name)
+				if tt.shrinks {
+					c.check(t, r, joined, c.inputs[0].Data[:len(out)], name+", in place")
 				}
 			}
 		}
 	}
+}
 
-	norm := groupNorm{s: kernel.NormShape{N: 1, Pixels: 30 * 1000, C: 256, Groups: groups}}
+// Stripes are as high as what Winograd's convolution transforms together, and an image
+// that is not higher has none.
+func TestNormConvRows(t *testing.T) {
+	r := rand.New(rand.NewPCG(2, 2))
+	for height, rows := range map[int]int{124: 60, 56: 0} {
+		c := newNormConvCase(r, 1, height, 13, 1024, 16, true, true)
+		k, joins := newNormConv(always{}, c.norm, c.conv)
+		require.Equal(t, rows > 0, joins, "%d rows", height)
+		if joins {
+			assert.Equal(t, rows, k.(normConv).rows)
+			c.check(t, r, k.(Kernel), make([]float32, len(c.want)), k.String())
+		}
+	}
+}
+
+// A normalisation takes in the convolution of a large image that follows it, and a sum
+// after that.
+func TestNormConvFuse(t *testing.T) {
+	norm := groupNorm{s: kernel.NormShape{N: 1, Pixels: 30 * 1000, C: 256, Groups: 4}}
 	conv := conv2d{s: kernel.ConvShape{N: 1, H: 1000, W: 30, InC: 256, OutC: 64, KH: 3, KW: 3, Stride: 1, PadTop: 1, PadLeft: 1, OutH: 1000, OutW: 30}}
 	cpu := always{}
 	k, ok := norm.Fuse(cpu, conv, 0)

@@ -37,24 +37,29 @@ func refConv(h, w, in, out, k, stride int, pad op.Padding) func([][]float64) []f
 	outH, outW := (h+pad.Top+pad.Bottom-k)/stride+1, (w+pad.Left+pad.Right-k)/stride+1
 	return func(a [][]float64) []float64 {
 		x, weight, bias := a[0], a[1], a[2]
+		turned := make([]float64, len(weight)) // [tap in out]
+		for i, v := range weight {
+			o, c, tap := i/(in*k*k), i/(k*k)%in, i%(k*k)
+			turned[(tap*in+c)*out+o] = v
+		}
 		n := len(x) / (h * w * in)
-		y := make([]float64, 0, n*outH*outW*out)
+		y := make([]float64, n*outH*outW*out)
 		for p := range n * outH * outW {
 			s, oy, ox := p/(outH*outW), p/outW%outH, p%outW
-			for o := range out {
-				sum := bias[o]
-				for tap := range k * k {
-					iy, ix := oy*stride-pad.Top+tap/k, ox*stride-pad.Left+tap%k
-					outside := iy < 0 || iy >= h || ix < 0 || ix >= w
-					for c := range in {
-						v := 0.0
-						if !outside {
-							v = x[((s*h+iy)*w+ix)*in+c]
-						}
-						sum += v * weight[(o*in+c)*k*k+tap]
+			sum := y[p*out:][:out]
+			copy(sum, bias)
+			for tap := range k * k {
+				iy, ix := oy*stride-pad.Top+tap/k, ox*stride-pad.Left+tap%k
+				outside := iy < 0 || iy >= h || ix < 0 || ix >= w
+				for c := range in {
+					v := 0.0
+					if !outside {
+						v = x[((s*h+iy)*w+ix)*in+c]
+					}
+					for o, weight := range turned[(tap*in+c)*out:][:out] {
+						sum[o] += v * weight
 					}
 				}
-				y = append(y, sum)
 			}
 		}
 		return y

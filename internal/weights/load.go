@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"sdgo/checkpoint"
 	"sdgo/internal/engine"
 	"sdgo/internal/report"
 )
@@ -13,7 +14,7 @@ import (
 // Load copies and packs the parameters from src, which is not read after it. Problems
 // with the tensors are returned as a *report.WeightsError. When ctx is done it returns
 // ctx's error soon, and no goroutine is left.
-func Load(ctx context.Context, name string, src Source, params []*Param, eng *engine.Engine) (*Weights, error) {
+func Load(ctx context.Context, name string, src checkpoint.Source, params []*Param, eng *engine.Engine) (*Weights, error) {
 	total := 0
 	offsets := make([]int, len(params))
 	for i, w := range params {
@@ -54,7 +55,7 @@ func Load(ctx context.Context, name string, src Source, params []*Param, eng *en
 }
 
 // loadError says why parameters could not be loaded.
-func loadError(ctx context.Context, name string, src Source, errs []error) error {
+func loadError(ctx context.Context, name string, src checkpoint.Source, errs []error) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("%s: loading the weights: %w", name, err)
 	}

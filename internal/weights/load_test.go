@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"sdgo/checkpoint"
 	"sdgo/internal/engine"
 	"sdgo/internal/kernel"
 	"sdgo/internal/op"
@@ -18,17 +19,16 @@ import (
 // formula is a checkpoint with one tensor, w, whose numbers are a function of their
 // place.
 type formula struct {
-	shape   []int
-	taps    int // of the weight that it becomes
-	at      func(i int) float32
-	read    int   // numbers asked for
-	changed error // what Changed says
+	checkpoint.Source // of which loading needs no more
+	shape             []int
+	taps              int // of the weight that it becomes
+	at                func(i int) float32
+	read              int   // numbers asked for
+	changed           error // what Changed says
 }
 
-func (f *formula) Shape(name string) ([]int, bool) { return f.shape, name == "w" }
-func (f *formula) Release(string)                  {}
-func (f *formula) Changed() error                  { return f.changed }
-func (f *formula) Close() error                    { return nil }
+func (f *formula) Release(string) {}
+func (f *formula) Changed() error { return f.changed }
 func (f *formula) Float32s(_ string, from int, dst []float32) error {
 	f.read += len(dst)
 	for i := range dst {

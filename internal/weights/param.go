@@ -9,21 +9,6 @@ import (
 	"sdgo/internal/op"
 )
 
-// Source is a checkpoint: tensors by name, converted to float32 on request.
-type Source interface {
-	// Shape returns the shape of a tensor, and whether there is one.
-	Shape(name string) ([]int, bool)
-	// Float32s converts as many numbers of a tensor as dst has room for, from number
-	// from on.
-	Float32s(name string, from int, dst []float32) error
-	// Release says that the tensor's pages will not be read again soon.
-	Release(name string)
-	// Changed returns an error if the files were changed since they were opened.
-	Changed() error
-	// Close closes the files.
-	Close() error
-}
-
 // Param is one tensor of a checkpoint, and what becomes of it.
 type Param struct {
 	Model string // whose it is, for the name of its node

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"sdgo/checkpoint"
 	"sdgo/internal/kernel"
 	"sdgo/internal/op"
 )
@@ -22,7 +23,7 @@ const maxLoaders = 16
 type paramLoad struct {
 	*Param
 	ctx context.Context
-	src Source
+	src checkpoint.Source
 	buf []float32
 }
 

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"image"
 
+	"gorgonia.org/tensor"
+
 	"sdgo/diffusion"
 	"sdgo/internal/regular"
 )
@@ -23,6 +25,22 @@ func ReadImage(ctx context.Context, name, path string) (image.Image, error) {
 		return nil, fmt.Errorf("-%s: %s: %w", name, path, err)
 	}
 	return img, nil
+}
+
+// ReadDepth reads the depth map that the flag -depth gives; it is nil without a path.
+func ReadDepth(ctx context.Context, path string) (*tensor.Dense, error) {
+	if path == "" {
+		return nil, nil
+	}
+	img, err := ReadImage(ctx, "depth", path)
+	if err != nil {
+		return nil, err
+	}
+	depth, err := diffusion.DepthMap(img)
+	if err != nil {
+		return nil, fmt.Errorf("-depth: %s: %w", path, err)
+	}
+	return depth, nil
 }
 
 // ReadMask reads the mask for an image, and says so if it is stretched.

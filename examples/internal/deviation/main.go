@@ -167,7 +167,7 @@ func load(done *work) (*diffusion.Pipeline, error) {
 	if err != nil {
 		return nil, err
 	}
-	u, err := unet.LoadFS(tinyscenes.FS, "unet", &unet.LoadOptions{Session: model.NewSession(eng)})
+	u, err := unet.LoadFSContext(model.NewSession(eng).In(context.Background()), tinyscenes.FS, "unet", nil)
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,30 @@ import (
 	"sdgo/internal/nn"
 )
 
+// Build adds the U-Net to the graph g and returns its prediction [N C H W]. The
+// graph runs on diffusion.NewMachine and on gorgonia.NewTapeMachine.
+func (u *UNet) Build(g *G.ExprGraph, in Nodes) (*G.Node, error) {
+	if err := u.checkNodes(g, in, true); err != nil {
+		return nil, err
+	}
+	b := nn.NewGraph(g)
+	out := u.forward(b, in)
+	if err := b.Err(); err != nil {
+		return nil, fmt.Errorf("unet: %w", err)
+	}
+	return out, nil
+}
+
+// WeightNodes returns the nodes of the U-Net's weights in a graph that Build added to,
+// by the checkpoint's keys. Their values are the model's own, which all graphs
+// share; diffusion.Trainable gives a node numbers that may change.
+func (u *UNet) WeightNodes(g *G.ExprGraph) map[string]*G.Node {
+	if u.loaded() != nil || g == nil {
+		return nil
+	}
+	return u.model.WeightNodes(g)
+}
+
 // BuildHead adds the first part of the U-Net, cut at a skip branch of 1 to
 // Branches()-1, to the graph g and returns its skips, each [N H W C]. See [Split].
 // BuildTail of the same branch and BuildDeep make the whole of it, with the bytes

@@ -1,0 +1,61 @@
+package diffusion
+
+import (
+	"context"
+	"image"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"sdgo/internal/golden"
+	"sdgo/sampler"
+)
+
+// What an operator limits is refused with an error that tells, before a model runs, and
+// what is at the limit is not.
+func TestLimits(t *testing.T) {
+	p, err := LoadFS(golden.Model(t, "tiny-sd15"), &LoadOptions{MaxPixels: 64 * 32, MaxSteps: 2, MaxImages: 1})
+	require.NoError(t, err)
+	defer p.Close()
+	draw := func(o Options) error {
+		o.Sampler = sampler.Euler{}
+		_, err := p.TextToImage(t.Context(), prompt, &o)
+		return err
+	}
+	assert.NoError(t, draw(Options{Width: 64, Height: 32, Steps: 2}))
+	assert.NoError(t, draw(Options{Width: 64, Height: 32, Sigmas: []float64{9, 1, 0}}))
+	p.UNet.Close() // now a call that runs returns another error
+	for _, tt := range []struct {
+		options Options
+		want    LimitError
+	}{
+		{Options{Width: 64, Height: 40, Steps: 2}, LimitError{"MaxPixels", 64 * 40, 64 * 32}},
+		{Options{Width: 1 << 16, Height: 1 << 16, Steps: 2}, LimitError{"MaxPixels", 1 << 32, 64 * 32}},
+		{Options{Width: 64, Height: 32, Steps: 3}, LimitError{"MaxSteps", 3, 2}},
+		{Options{Width: 64, Height: 32}, LimitError{"MaxSteps", 50, 2}},
+		{Options{Width: 64, Height: 32, Sigmas: []float64{9, 4, 1, 0}}, LimitError{"MaxSteps", 3, 2}},
+		{Options{Width: 64, Height: 32, Steps: 2, Images: 2}, LimitError{"MaxImages", 2, 1}},
+	} {
+		err := draw(tt.options)
+		var limit *LimitError
+		require.ErrorAs(t, err, &limit)
+		assert.Equal(t, tt.want, *limit)
+		assert.ErrorIs(t, err, ErrOptions)
+	}
+	assert.EqualError(t, draw(Options{Steps: 3}), "diffusion: have 3 steps, want at most 2 (LoadOptions.MaxSteps)")
+
+	large := image.NewNRGBA(image.Rect(0, 0, 128, 64)) // whose size is the picture's
+	_, err = p.ImageToImage(context.Background(), prompt, large, &Options{Steps: 2})
+	assert.EqualError(t, err, "diffusion: have 8192 pixels in a picture, want at most 2048 (LoadOptions.MaxPixels)")
+	_, err = p.Plan(&Options{Width: 64, Height: 64})
+	assert.ErrorAs(t, err, new(*LimitError))
+}
+
+func TestLimitsThatAreWrong(t *testing.T) {
+	for _, o := range []LoadOptions{{MaxPixels: -1}, {MaxSteps: -1}, {MaxImages: -1}} {
+		_, err := LoadFS(golden.Model(t, "tiny-sd15"), &o)
+		assert.ErrorIs(t, err, ErrOptions)
+		assert.ErrorContains(t, err, "have -1, want 1 or more, or 0 for no limit")
+	}
+}

@@ -1,0 +1,83 @@
+package diffusion
+
+import "sdgo/checkpoint"
+
+// LoadOptions say how a model is loaded and run. Nil, and the zero value, mean
+// the defaults.
+type LoadOptions struct {
+	// Variant names the weight files, as in model.fp16.safetensors for "fp16". A part
+	// that has no such files has its plain ones; it is an error if no part has any.
+	// Empty means the files without a variant.
+	Variant string
+
+	// Precision is how weights are kept and computed with: Float32, Float16, BFloat16
+	// or Int8. Empty means Float32 as far as MaxMemory allows: beyond it the largest
+	// layers are kept in half precision, and if that is not enough the largest linear
+	// layers as integers.
+	Precision string
+
+	// Threads is the number of goroutines that compute. Zero means GOMAXPROCS.
+	// It does not change the result.
+	Threads int
+
+	// MaxMemory limits the bytes that all calls together take: weights, intermediate
+	// values, the pictures that are read and made, and what is kept from step to step.
+	// Zero means the memory of the machine or, in a container, what its limit (cgroup
+	// v1 or v2) leaves beside 128 MB. The process takes up to 128 MB more: Go's runtime
+	// and the garbage that was not collected yet, plans, loading, a megabyte for each
+	// thread that computes, and 16 MB of what calls keep in small pieces, which are not
+	// counted. The caller's own pictures, and results once a call has returned, come on
+	// top.
+	//
+	// A call that needs more than the limit even alone returns an error, which says how
+	// much, before it allocates anything. Others wait until there is room. Calls begin
+	// by order of arrival: the first that waits keeps what becomes free, and no later
+	// one passes it, so that a large call gets its turn beside any number of small ones.
+	// Then the models run in turn, by order of arrival, too; a call keeps what it holds
+	// between its steps, but takes the memory for intermediate values only while a model
+	// runs. A call that waits can be cancelled. Only what is made in a function of another
+	// call's, such as VAE.Decode or a whole call in OnStep, may pass those that wait for
+	// others to end, as it may be the one that these wait for. If it needs more than the
+	// limit leaves beside the calls that it is made in, and no other call is left that
+	// could end, it returns an error. That it is made in one is known on that call's
+	// goroutine; on another it may wait until ctx is done.
+	//
+	// Weights that would not fit are kept in fewer bits, see Precision, and where there
+	// is no room for the VAE to work on a picture as a whole it works by tiles, see
+	// Options.Tile. These choices depend on shapes and the limit alone.
+	MaxMemory int64
+
+	// MaxPixels, MaxSteps and MaxImages are an operator's limits on what one call may
+	// ask for: the width times the height of a picture, Options.Steps, and
+	// Options.Images. A call beyond one of them returns a [*LimitError] before it
+	// allocates anything. Zero means no limit but that of the option.
+	MaxPixels, MaxSteps, MaxImages int
+
+	// Overlay, if not nil, gets the checkpoint of each part, "text_encoder", "unet" and
+	// "vae", before anything of it is loaded, and returns the one to load instead: one
+	// over it with tensors changed or added (checkpoint.NewOverlay), another
+	// (vae.Open), or the same. Load closes both. An error from it is that of Load.
+	Overlay func(part string, src checkpoint.Source) (checkpoint.Source, error)
+}
+
+// The precisions of a model. In each a picture's bytes are the same for any number of
+// threads and any batch, and with every instruction set. (The instruction for bfloat16
+// was seen on an AMD processor to be what the plain code does; another maker's has the
+// same description, and was not tried.)
+const (
+	// Float32 keeps weights and arithmetic in single precision.
+	Float32 = "float32"
+	// Float16 rounds the weights of linear layers and convolutions to half
+	// precision, which loses nothing of a checkpoint that is stored so. They take
+	// half the memory; the arithmetic is float32.
+	Float16 = "float16"
+	// BFloat16 also rounds the factors of linear layers and of attention to
+	// bfloat16; sums and all else stay float32, and convolutions are as with
+	// Float16. It is faster on processors with AVX-512 BF16, and slower than Float32
+	// on others.
+	BFloat16 = "bfloat16"
+	// Int8 is BFloat16 with the U-Net's linear layers in integers of 8 bits: the
+	// activations have a scale for each row, the weights one for each output. It
+	// takes the least memory and is the least exact.
+	Int8 = "int8"
+)
