@@ -82,13 +82,9 @@ func (r *run) largestTurn(encode bool) (most int64, err error) {
 	} else {
 		add(r.net.Values(len(r.conditions), r.h, r.w, r.Tokenizer.MaxLength))
 	}
-	if r.TextEncoder.Memory() == r.UNet.Memory() {
-		for _, skip := range []int{r.ClipSkip, 0} {
-			n, err := r.TextEncoder.Values(1, r.Tokenizer.MaxLength, skip)
-			if r.TextEncoder.Config.UseAttentionMask {
-				n *= 2 // text and padding, side by side
-			}
-			add(n, err)
+	for _, text := range r.textStages() {
+		if text.encoder.Memory() == r.UNet.Memory() {
+			add(text.values(r.ClipSkip))
 		}
 	}
 	if r.VAE.Memory() == r.UNet.Memory() {

@@ -1,6 +1,7 @@
 package diffusion
 
 import (
+	"cmp"
 	"errors"
 	"io"
 
@@ -36,16 +37,17 @@ func (p *Pipeline) Plan(o *Options) (*Plan, error) {
 		return nil, err
 	}
 	plan := &Plan{}
-	for _, part := range []func() (*PartPlan, error){
-		func() (*PartPlan, error) { return p.TextEncoder.Plan(size.texts, p.Tokenizer.MaxLength) },
-		func() (*PartPlan, error) { return p.UNet.Plan(size.texts, size.h, size.w, p.Tokenizer.MaxLength) },
-		func() (*PartPlan, error) { return p.VAE.Plan(vae.Work{Height: size.height, Width: size.width}) },
-	} {
-		x, err := part()
-		if err != nil {
-			return nil, err
-		}
+	add := func(x *PartPlan, e error) {
 		plan.Parts = append(plan.Parts, x)
+		err = cmp.Or(err, e)
+	}
+	for _, text := range p.textStages() {
+		add(text.encoder.Plan(size.texts, text.tokenizer.MaxLength))
+	}
+	add(p.UNet.Plan(size.texts, size.h, size.w, p.Tokenizer.MaxLength))
+	add(p.VAE.Plan(vae.Work{Height: size.height, Width: size.width}))
+	if err != nil {
+		return nil, err
 	}
 	return plan, nil
 }
@@ -63,14 +65,13 @@ func (p *Pipeline) sizeOf(o *Options) (size, error) {
 	if err != nil {
 		return size{}, err
 	}
-	chosen, err := pointedTo(sized.Sampler)
-	if err != nil {
+	if err := checkSampler(sized.Sampler); err != nil {
 		return size{}, wrong("Sampler", err)
 	}
 	if err := o.checkGuider(p.distilled()); err != nil {
 		return size{}, err
 	}
-	texts := len(p.conditionsOf(p.guiderFor(&sized, chosen)))
+	texts := len(p.conditionsOf(p.guiderFor(&sized, sized.Sampler)))
 	factor := p.VAE.Config.Factor()
 	width, height := p.defaultSize()
 	if err := sized.size(width, height, factor); err != nil {

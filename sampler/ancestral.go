@@ -21,8 +21,20 @@ type EulerAncestral struct {
 // NeedsUncond says whether CFG++ is on.
 func (s EulerAncestral) NeedsUncond() bool { return s.CFGPlusPlus }
 
+func (s EulerAncestral) name() string {
+	if s.CFGPlusPlus {
+		return "euler_ancestral_cfg_pp"
+	}
+	return "euler_ancestral"
+}
+
+func (s EulerAncestral) fit(c Solver) EulerAncestral {
+	return ofClass(s, s == EulerAncestral{}, c)
+}
+
 // Sample implements [Sampler].
 func (s EulerAncestral) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
+	s = fitting(ctx, s, sigmas)
 	denoise, eta, err := beginAncestral(ctx, "euler_ancestral", denoise, x, sigmas, s.Eta, noise)
 	if err != nil {
 		return err

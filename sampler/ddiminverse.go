@@ -19,6 +19,8 @@ type DDIMInverse struct {
 	Ahead bool // call the model at the level that a step goes to
 }
 
+func (DDIMInverse) name() string { return "ddim_inverse" }
+
 // Sample implements [Sampler], but for the order of sigmas.
 func (s DDIMInverse) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, _ Noise) error {
 	if err := checkRising("ddim_inverse", sigmas); err != nil {

@@ -14,8 +14,15 @@ type DPM2 struct {
 	Churn Churn
 }
 
+func (DPM2) name() string { return "dpm2" }
+
+func (s DPM2) fit(c Solver) DPM2 {
+	return ofClass(s, s == DPM2{}, c)
+}
+
 // Sample implements [Sampler].
 func (s DPM2) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
+	s = fitting(ctx, s, sigmas)
 	denoise, err := begin(ctx, "dpm2", denoise, x, sigmas)
 	if err != nil {
 		return err
@@ -42,8 +49,15 @@ type DPM2Ancestral struct {
 	SNoise float64  // scale of the fresh noise. Zero means 1
 }
 
+func (DPM2Ancestral) name() string { return "dpm2_ancestral" }
+
+func (s DPM2Ancestral) fit(c Solver) DPM2Ancestral {
+	return ofClass(s, s == DPM2Ancestral{}, c)
+}
+
 // Sample implements [Sampler].
 func (s DPM2Ancestral) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
+	s = fitting(ctx, s, sigmas)
 	denoise, eta, err := beginAncestral(ctx, "dpm2_ancestral", denoise, x, sigmas, s.Eta, noise)
 	if err != nil {
 		return err

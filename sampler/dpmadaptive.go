@@ -29,6 +29,8 @@ type DPMAdaptive struct {
 // maxAdaptiveSteps stops a run whose error will not fall.
 const maxAdaptiveSteps = 10_000
 
+func (DPMAdaptive) name() string { return "dpm_adaptive" }
+
 // Sample implements [Sampler].
 func (s DPMAdaptive) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
 	denoise, err := begin(ctx, "dpm_adaptive", denoise, x, sigmas)

@@ -17,6 +17,8 @@ type DPMFast struct {
 	SNoise float64 // scale of the fresh noise. Zero means 1
 }
 
+func (DPMFast) name() string { return "dpm_fast" }
+
 // Sample implements [Sampler].
 func (s DPMFast) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
 	denoise, err := begin(ctx, "dpm_fast", denoise, x, sigmas)

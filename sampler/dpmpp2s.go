@@ -23,6 +23,13 @@ type DPMPP2SAncestral struct {
 // NeedsUncond says whether CFG++ is on.
 func (s DPMPP2SAncestral) NeedsUncond() bool { return s.CFGPlusPlus }
 
+func (s DPMPP2SAncestral) name() string {
+	if s.CFGPlusPlus {
+		return "dpmpp_2s_ancestral_cfg_pp"
+	}
+	return "dpmpp_2s_ancestral"
+}
+
 // Sample implements [Sampler].
 func (s DPMPP2SAncestral) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
 	denoise, eta, err := beginAncestral(ctx, "dpmpp_2s_ancestral", denoise, x, sigmas, s.Eta, noise)

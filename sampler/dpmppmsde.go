@@ -16,6 +16,13 @@ type DPMPP2MSDE struct {
 	Path   PathNoise // the noise. Nil means fresh noise each time
 }
 
+func (s DPMPP2MSDE) name() string {
+	if s.Heun {
+		return "dpmpp_2m_sde_heun"
+	}
+	return "dpmpp_2m_sde"
+}
+
 // Sample implements [Sampler].
 func (s DPMPP2MSDE) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
 	denoise, eta, path, err := beginSDE(ctx, "dpmpp_2m_sde", denoise, x, sigmas, s.Eta, noise, s.Path)
@@ -41,6 +48,8 @@ type DPMPP3MSDE struct {
 	SNoise float64   // scale of the noise. Zero means 1
 	Path   PathNoise // the noise. Nil means fresh noise each time
 }
+
+func (DPMPP3MSDE) name() string { return "dpmpp_3m_sde" }
 
 // Sample implements [Sampler].
 func (s DPMPP3MSDE) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {

@@ -31,8 +31,15 @@ type DPMPPSDE struct {
 	Path   PathNoise // the noise. Nil means fresh noise each time
 }
 
+func (DPMPPSDE) name() string { return "dpmpp_sde" }
+
+func (s DPMPPSDE) fit(c Solver) DPMPPSDE {
+	return ofClass(s, s.Eta == nil && s.SNoise == 0 && s.R == 0 && s.Path == nil, c)
+}
+
 // Sample implements [Sampler].
 func (s DPMPPSDE) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
+	s = fitting(ctx, s, sigmas)
 	denoise, eta, path, err := beginSDE(ctx, "dpmpp_sde", denoise, x, sigmas, s.Eta, noise, s.Path)
 	if err != nil {
 		return err

@@ -26,8 +26,15 @@ type DPMSinglestep struct {
 	Orders []int
 }
 
+func (DPMSinglestep) name() string { return "dpmsolver_singlestep" }
+
+func (s DPMSinglestep) fit(c Solver) DPMSinglestep {
+	return ofClass(s, s.Order == 0 && !s.Epsilon && !s.SDE && !s.Heun && s.Orders == nil, c)
+}
+
 // Sample implements [Sampler].
 func (s DPMSinglestep) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
+	s = fitting(ctx, s, sigmas)
 	denoise, err := begin(ctx, "dpmsinglestep", denoise, x, sigmas)
 	if err != nil {
 		return err

@@ -33,8 +33,23 @@ type DPMSolver struct {
 	Inverse bool
 }
 
+func (s DPMSolver) name() string {
+	switch {
+	case s.Inverse:
+		return "dpmpp_2m_inverse"
+	case s.Order == 3:
+		return "dpmpp_3m"
+	}
+	return "dpmsolver_multistep"
+}
+
+func (s DPMSolver) fit(c Solver) DPMSolver {
+	return ofClass(s, s == DPMSolver{}, c)
+}
+
 // Sample implements [Sampler].
 func (s DPMSolver) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
+	s = fitting(ctx, s, sigmas)
 	denoise, err := s.begin(ctx, denoise, x, sigmas)
 	if err != nil {
 		return err

@@ -15,6 +15,8 @@ type ERSDE struct {
 	SNoise float64 // scale of the noise. Zero means 1
 }
 
+func (ERSDE) name() string { return "er_sde" }
+
 // Sample implements [Sampler].
 func (s ERSDE) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
 	denoise, err := begin(ctx, "er_sde", denoise, x, sigmas)

@@ -57,13 +57,13 @@ type limited struct {
 	Limit Limit // exported, so that a saved run tells it apart
 }
 
+// Unwrap returns the sampler under the limit.
+func (s limited) Unwrap() Sampler { return s.Sampler }
+
 // Sample implements [Sampler].
 func (s limited) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
 	return s.Sampler.Sample(ctx, Limited(denoise, s.Limit), x, sigmas, noise)
 }
-
-// NeedsUncond is that of the sampler under the limit.
-func (s limited) NeedsUncond() bool { return NeedsUncond(s.Sampler) }
 
 func (l Limit) on() bool { return l.Clip != 0 || l.Quantile != 0 }
 

@@ -37,8 +37,15 @@ type PLMS struct {
 	From, To []float64
 }
 
+func (PLMS) name() string { return "plms" }
+
+func (s PLMS) fit(c Solver) PLMS {
+	return ofClass(s, !s.VPrediction && s.From == nil && s.To == nil, c)
+}
+
 // Sample implements [Sampler].
 func (s PLMS) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, _ Noise) error {
+	s = fitting(ctx, s, sigmas)
 	plan := plmsPlan{sigmas: sigmas, from: s.From, to: s.To}
 	denoise, err := plan.begin(ctx, "plms", denoise, x)
 	if err != nil {

@@ -21,8 +21,15 @@ type PNDM struct {
 // rungeKuttaCalls is the number of model calls before the multistep part.
 const rungeKuttaCalls = 12
 
+func (PNDM) name() string { return "pndm" }
+
+func (s PNDM) fit(c Solver) PNDM {
+	return ofClass(s, !s.VPrediction && s.From == nil && s.To == nil, c)
+}
+
 // Sample implements [Sampler].
 func (s PNDM) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, _ Noise) error {
+	s = fitting(ctx, s, sigmas)
 	plan := plmsPlan{sigmas: sigmas, from: s.From, to: s.To, rungeKutta: rungeKuttaCalls}
 	denoise, err := plan.begin(ctx, "pndm", denoise, x)
 	if err != nil {

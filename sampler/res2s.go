@@ -16,6 +16,8 @@ type Res2S struct {
 	SNoise float64 // scale of the fresh noise. Zero means 1
 }
 
+func (Res2S) name() string { return "res_2s" }
+
 // Sample implements [Sampler].
 func (s Res2S) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
 	denoise, err := begin(ctx, "res_2s", denoise, x, sigmas)

@@ -24,6 +24,18 @@ type ResMultistep struct {
 // NeedsUncond says whether CFG++ is on.
 func (s ResMultistep) NeedsUncond() bool { return s.CFGPlusPlus }
 
+func (s ResMultistep) name() string {
+	switch {
+	case s.Eta != 0 && s.CFGPlusPlus:
+		return "res_multistep_ancestral_cfg_pp"
+	case s.Eta != 0:
+		return "res_multistep_ancestral"
+	case s.CFGPlusPlus:
+		return "res_multistep_cfg_pp"
+	}
+	return "res_multistep"
+}
+
 // Sample implements [Sampler].
 func (s ResMultistep) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
 	denoise, err := begin(ctx, "res_multistep", denoise, x, sigmas)

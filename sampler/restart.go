@@ -25,6 +25,8 @@ type Restart struct {
 	SNoise float64 // scale of the noise. Zero means 1
 }
 
+func (Restart) name() string { return "restart" }
+
 // Sample implements [Sampler].
 func (s Restart) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
 	denoise, err := begin(ctx, "restart", denoise, x, sigmas)

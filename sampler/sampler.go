@@ -30,7 +30,10 @@ type Estimate struct {
 // numbers.
 type Noise func(dst []float32)
 
-// Sampler runs a Denoiser over a list of noise levels.
+// Sampler runs a Denoiser over a list of noise levels. Those of this package can be asked
+// for their name and scheduler class ([Describe]), also when another wraps them. One of
+// another package may have methods SchedulerClass (see [SchedulerClass]), NeedsUncond
+// (see [NeedsUncond]) and, if it runs another, Unwrap.
 type Sampler interface {
 	// Sample takes x, in place, from noise level sigmas[0] to the last of
 	// sigmas. The levels decrease; the last may equal the one before it. noise

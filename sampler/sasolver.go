@@ -50,6 +50,10 @@ type Tau struct {
 	Steps []float64
 }
 
+func (t Tau) isDefault() bool {
+	return t.Value == nil && t.Low == 0 && t.High == 0 && !t.AtEnd && t.Func == nil && t.Steps == nil
+}
+
 // The levels of Stable Diffusion at timesteps 200 and 800, and at 199.8 and 799.2.
 const (
 	tauLow, tauHigh           = 0.5716, 5.1111
@@ -101,8 +105,29 @@ func (t Tau) list(sigmas []float64) ([]float64, error) {
 // maxTau is far above what the paper tries, 1.6, and keeps e^{τ²h} finite.
 const maxTau = 10
 
+func (s SASolver) name() string {
+	switch {
+	case s.asNamed():
+		return "sa_solver_2"
+	case s.PECE:
+		return "sa_solver_pece"
+	}
+	return "sa_solver"
+}
+
+// asNamed says whether the options are those of the scheduler class's sampler.
+func (s SASolver) asNamed() bool {
+	orders := s.PredictorOrder == 0 && s.CorrectorOrder == 0 && s.LowerOrderFinal && !s.LowerOrderZero && s.SimpleOrder2
+	return orders && s.Tau.isDefault() && s.SNoise == 0 && !s.Epsilon && !s.PECE
+}
+
+func (s SASolver) fit(c Solver) SASolver {
+	return ofClass(s, s.asNamed(), c)
+}
+
 // Sample implements [Sampler].
 func (s SASolver) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
+	s = fitting(ctx, s, sigmas)
 	denoise, err := begin(ctx, "sa_solver", denoise, x, sigmas)
 	if err != nil {
 		return err

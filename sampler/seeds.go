@@ -21,6 +21,16 @@ type SEEDS2 struct {
 	Phi2   bool     // integrate the linear term exactly, not by the midpoint rule
 }
 
+func (s SEEDS2) name() string {
+	switch {
+	case s.R != 1 || !s.Phi2:
+		return "seeds_2"
+	case s.Eta != nil && *s.Eta == 0:
+		return "exp_heun_2_x0"
+	}
+	return "exp_heun_2_x0_sde"
+}
+
 // Sample implements [Sampler].
 func (s SEEDS2) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
 	denoise, eta, err := beginAncestral(ctx, "seeds_2", denoise, x, sigmas, s.Eta, noise)
@@ -80,6 +90,8 @@ type SEEDS3 struct {
 	Eta    *float64 // amount of noise, 0 to 1. Nil means 1; 0 solves the ODE
 	SNoise float64  // scale of the noise. Zero means 1
 }
+
+func (SEEDS3) name() string { return "seeds_3" }
 
 // Sample implements [Sampler].
 func (s SEEDS3) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {

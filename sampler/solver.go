@@ -3,7 +3,6 @@ package sampler
 import (
 	"fmt"
 	"maps"
-	"reflect"
 	"slices"
 	"strings"
 )
@@ -165,50 +164,21 @@ func FromSolver(s Solver) (Sampler, error) {
 	return Bounded(build(s), s), nil
 }
 
-// Named returns the sampler of a name, as [ByName] does, for levels that come with
-// a solver: with the bounds of its config and, where the name is that of the
-// solver's own class, with all its options. So "ddim" on the levels of a
-// DDIMScheduler has the config's clipping and the caller's eta, and "plms" steps
-// between the levels that a PNDMScheduler does.
+// Named returns the sampler of a name, as [ByName] does, [Fitted] for levels that come
+// with a solver.
 func Named(name string, s Solver) (Sampler, error) {
 	info, err := Lookup(name)
 	if err != nil {
 		return nil, err
 	}
-	own, err := Lookup(s.Class)
-	isOwn := err == nil && own.Name == info.Name || s.PRK && info.Name == "pndm" // of PLMS's class
-	if build := byClass[s.Class]; isOwn && build != nil && reflect.TypeOf(build(s)) == reflect.TypeOf(info.sampler) {
-		return FromSolver(s)
-	}
-	if d, ok := info.sampler.(DDIM); ok { // with CFG++, or on the levels of another class
-		d.Eta, d.ClippedEps, d.Limit = s.Eta, s.ClippedEps, s.limit()
-		if s.Class == "DDIMScheduler" {
-			d.To = s.To
-		}
-		return d, nil
-	}
-	return Bounded(info.sampler, s), nil
-}
-
-// Bounded returns a sampler under the bounds of a config, those of its clipping or
-// thresholding. [DDIM] has a Limit of its own, which stays if it is set; [TCD] has no
-// bounds, as in diffusers, whatever its config says.
-func Bounded(sampler Sampler, s Solver) Sampler {
-	if IsNil(sampler) || !s.limit().on() {
-		return sampler
-	}
-	switch own := sampler.(type) {
-	case TCD:
-		return own
-	case DDIM:
-		if !own.Limit.on() {
-			own.Limit = s.limit()
-		}
-		return own
-	}
-	return limited{sampler, s.limit()}
+	return Fitted(info.sampler, s), nil
 }
 
 func (s Solver) limit() Limit {
 	return Limit{Clip: s.Clip, Quantile: s.Quantile, MaxValue: s.MaxValue, Batch: s.BatchSize}
+}
+
+// bounds is a solver that knows the bounds alone.
+func (s Solver) bounds() Solver {
+	return Solver{Clip: s.Clip, Quantile: s.Quantile, MaxValue: s.MaxValue, BatchSize: s.BatchSize}
 }

@@ -31,8 +31,28 @@ type UniPC struct {
 	End float64
 }
 
+func (s UniPC) name() string {
+	switch {
+	case s.asNamed():
+		return "unipc_2"
+	case s.BH1:
+		return "unipc"
+	}
+	return "unipc_bh2"
+}
+
+// asNamed says whether the options are those of the scheduler class's sampler.
+func (s UniPC) asNamed() bool {
+	return s.Order == 0 && !s.BH1 && !s.Epsilon && s.LowerOrderFinal && s.DisableCorrector == nil && s.End == 0
+}
+
+func (s UniPC) fit(c Solver) UniPC {
+	return ofClass(s, s.asNamed(), c)
+}
+
 // Sample implements [Sampler].
 func (s UniPC) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, _ Noise) error {
+	s = fitting(ctx, s, sigmas)
 	denoise, err := begin(ctx, "unipc", denoise, x, sigmas)
 	if err != nil {
 		return err

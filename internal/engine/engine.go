@@ -9,7 +9,7 @@
 //	op.Linear            which checks the shapes and adds a node with the operation
 //	op.linear            {m, in, out}: its String, Cost, Derive, Fuse, Work and Phases
 //	                     are all that is known of it, in one file
-//	NewPlan              orders the nodes that the outputs need
+//	NewPlan              orders the nodes that the outputs need: an action each
 //	op.Target.Lower      lets the target choose the algorithm: here there is one
 //	op.linear.Fuse       takes an activation and a residual that follow into itself
 //	Plan.place           gives inputs, output and scratch their bytes in one arena
@@ -17,7 +17,7 @@
 //	kernel.Gemm          a kernel.Phase: tasks of some rows and panels of columns
 //	team.run             spreads the tasks over goroutines
 //	kernel.product.run   multiplies tile by tile: 12 rows, 32 columns
-//	kernel.multiply      calls the tile's kernel for this processor
+//	kernel.multiply      calls the assembly of a tile for this processor
 //	gemm_avx512_amd64.s  which _asm/gemm generates; gemm.go has it in plain Go
 //	Epilogue.store       adds bias and residual while the tile is in cache
 //

@@ -52,7 +52,7 @@ func TestTarget(t *testing.T) {
 	require.NoError(t, err)
 	const value = 2 * 7 * 7 * 128
 	assert.EqualValues(t, 2*value, plan.Bytes()) // a multiple of 256
-	steps := plan.Steps()
+	steps := plan.Actions()
 	require.Len(t, steps, 4, "activations are joined with convolutions")
 	for _, s := range steps {
 		assert.EqualValues(t, value, s.Output)

@@ -102,5 +102,5 @@ func (f Format) mustBe(what string, formats ...Format) {
 	panic(fmt.Sprintf("kernel: %s: weights in %v", what, f))
 }
 
-// GroupOf is the number of weights along K that a format keeps together.
-func GroupOf(f Format) int { return [...]int{1, 1, 2, 4}[f] }
+// PerWord is the number of weights along K that share a word of a format.
+func PerWord(f Format) int { return [...]int{1, 1, 2, 4}[f] }

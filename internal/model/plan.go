@@ -59,7 +59,7 @@ func (m *Model) Plan(key any, build Build) (*Plan, error) {
 	}
 	p := &Plan{Model: m.name, Values: plan.Bytes()}
 	counted := make(map[*op.Weight]bool)
-	for _, s := range plan.Steps() {
+	for _, s := range plan.Actions() {
 		step := Step{Operation: s.Operation.String(), Output: s.Output, cost: s.Operation.Cost(), threads: m.eng.Threads()}
 		step.FLOPs = step.cost.FLOPs
 		if w := s.Weight; w != nil {

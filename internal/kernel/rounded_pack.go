@@ -25,9 +25,9 @@ func (w *Packed) scales(col int) (scales []float32, corrections []int32) {
 	return p[:panel], int32s(p[panel:])
 }
 
-// packGroups writes a panel [K][32] of float32s as groups along K: dst is
+// packWords writes a panel [K][32] of float32s as words along K: dst is
 // [K/2][32][2] of bfloat16 or [K/4][32][4] of integers.
-func packGroups(w *Packed, col int, wide []float32) {
+func packWords(w *Packed, col int, wide []float32) {
 	if w.Format == BFloat16 {
 		dst := halves(w.panel(col))
 		for i := range w.K / 2 {
@@ -78,7 +78,7 @@ func (w *Packed) widen(dst []float32, col int) {
 	}
 }
 
-// at returns the address of a row of 32 weights that are not in groups.
+// at returns the address of a row of 32 weights of which none share a word.
 func (w *Packed) at(row int) unsafe.Pointer {
 	return unsafe.Pointer(&w.Data[row*panel/4*w.Format.size()])
 }

@@ -8,13 +8,13 @@ import (
 	"golang.org/x/sys/cpu"
 )
 
-// grouping is what is in use of the instructions for groups. Tests change it; nothing
-// else may.
-var grouping = chooseGrouped(os.Getenv(isaEnv), bestGrouping())
+// dots is what is in use of the instructions for words. Tests change it; nothing else
+// may.
+var dots = chooseDots(os.Getenv(isaEnv), bestDots())
 
-func bestGrouping() groups {
+func bestDots() dotSet {
 	wide := bestISA() == isaAVX512
-	return groups{vnni: wide && cpu.X86.HasAVX512VNNI, bf16: wide && cpu.X86.HasAVX512BF16}
+	return dotSet{vnni: wide && cpu.X86.HasAVX512VNNI, bf16: wide && cpu.X86.HasAVX512BF16}
 }
 
 // multiplyBF16 runs one tile whose words are pairs of bfloat16.
@@ -37,7 +37,7 @@ func multiplyInt8(t *tile) {
 }
 
 func roundBFloat16s(dst []uint16, src []float32) {
-	if !grouping.bf16 {
+	if !dots.bf16 {
 		roundBFloat16sGeneric(dst, src)
 		return
 	}
@@ -56,7 +56,7 @@ func roundBFloat16s(dst []uint16, src []float32) {
 
 // softmaxPairs is softmaxColumns with weights in pairs: see softmaxPairsGeneric.
 func softmaxPairs(s []float32, keys int, most, sum, rescale []float32) {
-	if !grouping.bf16 || keys == 0 {
+	if !dots.bf16 || keys == 0 {
 		softmaxPairsGeneric(s, keys, most, sum, rescale)
 		return
 	}
@@ -68,7 +68,7 @@ func softmaxPairs(s []float32, keys int, most, sum, rescale []float32) {
 
 // pairRows makes pairs of 16 or 32 columns of a panel [2·pairs][32].
 func pairRows(x []float32, pairs, columns int) {
-	if !grouping.bf16 || pairs == 0 {
+	if !dots.bf16 || pairs == 0 {
 		pairRowsGeneric(x, pairs, columns)
 		return
 	}

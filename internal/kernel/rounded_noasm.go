@@ -2,10 +2,10 @@
 
 package kernel
 
-// grouping is what is in use of the instructions for groups: none.
-var grouping = bestGrouping()
+// dots is what is in use of the instructions for words: none.
+var dots = bestDots()
 
-func bestGrouping() groups { return groups{} }
+func bestDots() dotSet { return dotSet{} }
 
 func multiplyBF16(*tile) { panic("kernel: no bfloat16") }
 

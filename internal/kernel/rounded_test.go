@@ -17,35 +17,35 @@ const (
 	int8Error     = 3e-2
 )
 
-// withGrouping runs f with other instructions for groups.
-func withGrouping(g groups, f func()) {
-	defer func(old groups) { grouping = old }(grouping)
-	grouping = g
+// withDots runs f with other instructions for words.
+func withDots(g dotSet, f func()) {
+	defer func(old dotSet) { dots = old }(dots)
+	dots = g
 	f()
 }
 
-// eachGrouping runs a test with every instruction set, and the best of them with the
-// instructions for groups.
-func eachGrouping(t *testing.T, test func(t *testing.T)) {
+// eachDots runs a test with every instruction set, and the best of them with the
+// instructions for words.
+func eachDots(t *testing.T, test func(t *testing.T)) {
 	t.Helper()
-	withGrouping(groups{}, func() { eachISA(t, test) })
-	if best := bestGrouping(); best.vnni || best.bf16 {
+	withDots(dotSet{}, func() { eachISA(t, test) })
+	if best := bestDots(); best.vnni || best.bf16 {
 		withISA(bestISA(), func() {
-			withGrouping(best, func() { t.Run(fmt.Sprintf("%+v", best), test) })
+			withDots(best, func() { t.Run(fmt.Sprintf("%+v", best), test) })
 		})
 	}
 }
 
-var groupedShapes = []struct{ m, n, k int }{
+var roundedShapes = []struct{ m, n, k int }{
 	{1, 1, 4}, {1, 32, 8}, {2, 33, 20}, {12, 32, 64}, {13, 16, 12}, {5, 17, 40},
 	{25, 48, 36}, {64, 320, 16}, {7, 100, 132}, {31, 4, 36}, {150, 65, 1028}, {40, 30, 2600},
 }
 
-func TestGroupedAgainstFloat64(t *testing.T) {
+func TestRoundedAgainstFloat64(t *testing.T) {
 	for _, format := range []Format{BFloat16, Int8} {
 		bound := map[Format]float64{BFloat16: bfloat16Error, Int8: int8Error}[format]
-		eachGrouping(t, func(t *testing.T) {
-			for i, s := range groupedShapes {
+		eachDots(t, func(t *testing.T) {
+			for i, s := range roundedShapes {
 				rng := rand.New(rand.NewPCG(uint64(i), 80))
 				a, w := randoms(rng, s.m*s.k), randoms(rng, s.n*s.k)
 				ep := someEpilogue(rng, s.m, s.n)
@@ -60,8 +60,8 @@ func TestGroupedAgainstFloat64(t *testing.T) {
 // A product of bfloat16 is that of the rounded factors, but for the rounding of the
 // sums.
 func TestBFloat16Rounds(t *testing.T) {
-	eachGrouping(t, func(t *testing.T) {
-		for i, s := range groupedShapes {
+	eachDots(t, func(t *testing.T) {
+		for i, s := range roundedShapes {
 			rng := rand.New(rand.NewPCG(uint64(i), 81))
 			a, w := randoms(rng, s.m*s.k), randoms(rng, s.n*s.k)
 			got := runGemmIn(t, a, w, s.m, s.n, s.k, Epilogue{}, BFloat16)
@@ -77,14 +77,14 @@ func TestBFloat16Rounds(t *testing.T) {
 
 // Sums of integers are exact, and those of bfloat16 in one order: whatever the
 // instructions, the bytes are the same.
-func TestGroupedSameBytes(t *testing.T) {
+func TestRoundedSameBytes(t *testing.T) {
 	for _, format := range []Format{BFloat16, Int8} {
-		t.Run(format.String(), func(t *testing.T) { testGroupedSameBytes(t, format) })
+		t.Run(format.String(), func(t *testing.T) { testRoundedSameBytes(t, format) })
 	}
 }
 
-func testGroupedSameBytes(t *testing.T, format Format) {
-	for i, s := range groupedShapes {
+func testRoundedSameBytes(t *testing.T, format Format) {
+	for i, s := range roundedShapes {
 		rng := rand.New(rand.NewPCG(uint64(i), 82))
 		a, w := randoms(rng, s.m*s.k), randoms(rng, s.n*s.k)
 		for j := range a {
@@ -92,17 +92,17 @@ func testGroupedSameBytes(t *testing.T, format Format) {
 		}
 		ep := someEpilogue(rng, s.m, s.n)
 		var want []float32
-		withGrouping(groups{}, func() {
+		withDots(dotSet{}, func() {
 			withISA(isaGeneric, func() { want = runGemmIn(t, a, w, s.m, s.n, s.k, ep, format) })
 		})
-		eachGrouping(t, func(t *testing.T) {
+		eachDots(t, func(t *testing.T) {
 			requireSame(t, want, runGemmIn(t, a, w, s.m, s.n, s.k, ep, format))
 		})
 	}
 }
 
 // Whole numbers up to 127 are exact in integers and in bfloat16.
-func TestGroupedExact(t *testing.T) {
+func TestRoundedExact(t *testing.T) {
 	const m, n, k = 29, 70, 96
 	rng := rand.New(rand.NewPCG(83, 83))
 	a, w := make([]float32, m*k), make([]float32, n*k)
@@ -116,14 +116,14 @@ func TestGroupedExact(t *testing.T) {
 	}
 	want := runGemm(t, a, w, m, n, k, Epilogue{})
 	for _, format := range []Format{BFloat16, Int8} {
-		eachGrouping(t, func(t *testing.T) {
+		eachDots(t, func(t *testing.T) {
 			requireSame(t, want, runGemmIn(t, a, w, m, n, k, Epilogue{}, format))
 		})
 	}
 }
 
 // NaN and infinity stay in their rows; zeros and subnormal numbers have no scale.
-func TestGroupedSpecial(t *testing.T) {
+func TestRoundedSpecial(t *testing.T) {
 	const m, n, k = 20, 40, 12
 	a, w := make([]float32, m*k), make([]float32, n*k)
 	for i := range w {
@@ -138,7 +138,7 @@ func TestGroupedSpecial(t *testing.T) {
 		a[11*k+i] = 1e-40
 	}
 	for _, format := range []Format{BFloat16, Int8} {
-		eachGrouping(t, func(t *testing.T) {
+		eachDots(t, func(t *testing.T) {
 			for i, v := range runGemmIn(t, a, w, m, n, k, Epilogue{}, format) {
 				switch i / n {
 				case 3:
@@ -156,12 +156,12 @@ func TestGroupedSpecial(t *testing.T) {
 }
 
 // A row's result depends neither on how many there are nor on where it is.
-func TestGroupedRowsAreIndependent(t *testing.T) {
+func TestRoundedRowsAreIndependent(t *testing.T) {
 	const m, n, k = 100, 40, 52
 	rng := rand.New(rand.NewPCG(84, 84))
 	a, w := randoms(rng, m*k), randoms(rng, n*k)
 	for _, format := range []Format{BFloat16, Int8} {
-		eachGrouping(t, func(t *testing.T) {
+		eachDots(t, func(t *testing.T) {
 			all := runGemmIn(t, a, w, m, n, k, Epilogue{}, format)
 			for _, r := range []int{0, 1, 11, 12, 57, 99} {
 				requireSame(t, all[r*n:][:n], runGemmIn(t, a[r*k:][:k], w, 1, n, k, Epilogue{}, format))
@@ -192,7 +192,7 @@ func TestBFloat16(t *testing.T) {
 }
 
 func TestRoundBFloat16sSameBytes(t *testing.T) {
-	if !bestGrouping().bf16 {
+	if !bestDots().bf16 {
 		t.Skip("no AVX-512 BF16")
 	}
 	rng := rand.New(rand.NewPCG(85, 85))
@@ -200,7 +200,7 @@ func TestRoundBFloat16sSameBytes(t *testing.T) {
 		x := mixed(rng, n)
 		want, have := make([]uint16, n), make([]uint16, n)
 		roundBFloat16sGeneric(want, x)
-		withGrouping(bestGrouping(), func() { roundBFloat16s(have, x) })
+		withDots(bestDots(), func() { roundBFloat16s(have, x) })
 		for i := range want {
 			if x[i] == x[i] {
 				require.Equal(t, want[i], have[i], "%v (%#08x)", x[i], math.Float32bits(x[i]))
@@ -230,12 +230,12 @@ func TestLargest(t *testing.T) {
 	assert.Zero(t, Largest(nil))
 }
 
-func TestChooseGrouped(t *testing.T) {
-	both := groups{vnni: true, bf16: true}
-	for wish, want := range map[string]groups{
+func TestChooseDots(t *testing.T) {
+	both := dotSet{vnni: true, bf16: true}
+	for wish, want := range map[string]dotSet{
 		"": both, "bf16": both, "vnni": {vnni: true}, "avx512": {}, "avx2": {}, "generic": {}, "nosuch": both,
 	} {
-		assert.Equal(t, want, chooseGrouped(wish, both), wish)
-		assert.Equal(t, groups{}, chooseGrouped(wish, groups{}), wish)
+		assert.Equal(t, want, chooseDots(wish, both), wish)
+		assert.Equal(t, dotSet{}, chooseDots(wish, dotSet{}), wish)
 	}
 }

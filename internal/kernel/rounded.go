@@ -5,10 +5,10 @@ import (
 	"unsafe"
 )
 
-// grouped is a matrix product whose factors are rounded, so that 4 bytes hold a
-// group of 2 or 4 of them along K: to bfloat16, or to integers of 8 bits.
+// rounded is a matrix product whose factors are rounded, so that a word
+// of 4 bytes holds 2 or 4 of them along K: to bfloat16, or to integers of 8 bits.
 //
-// A task takes a block of rows times a group of panels. It rounds its rows into
+// A task takes a block of rows times a band of panels. It rounds its rows into
 // scratch, which stays in the second-level cache while the weights pass by: each of
 // them is read once a block.
 //
@@ -22,66 +22,66 @@ import (
 // pair and then of the first. Without it the same is done in float32, with the pairs
 // turned round, so that only sums below 2⁻¹²⁶, which the instruction takes for zero,
 // can differ.
-type grouped struct {
-	out, a         []float32
-	m              int
-	w              Packed
-	ep             Epilogue
-	words          int // groups of a row of A
-	n, halves      int // columns of out, and panels of w for a panel of it
-	panels, tiles  int // of out
-	groups, blocks int
-	native         bool // there is an instruction for the products
+type rounded struct {
+	out, a        []float32
+	m             int
+	w             Packed
+	ep            Epilogue
+	words         int // of a row of A
+	n, halves     int // columns of out, and panels of w for a panel of it
+	panels, tiles int // of out
+	bands, blocks int
+	native        bool // there is an instruction for the products
 }
 
 const (
-	groupedFloats = 96 << 10  // words of a block's rows
-	groupedOps    = 120 << 20 // multiply-adds of a task: 0.25 ms at 500 GFLOP/s
-	groupedPanels = 8         // fewest panels of a task, which pay for rounding the rows
-	groupedTiles  = 4         // fewest tiles of a block, which pay for reading the weights
+	roundedFloats = 96 << 10  // words of a block's rows
+	roundedOps    = 120 << 20 // multiply-adds of a task: 0.25 ms at 500 GFLOP/s
+	roundedPanels = 8         // fewest panels of a task, which pay for rounding the rows
+	roundedTiles  = 4         // fewest tiles of a block, which pay for reading the weights
 )
 
-func newGrouped(out, a []float32, m int, w Packed, ep Epilogue) Phase {
-	w.Format.mustBe("grouped product", BFloat16, Int8)
+func newRounded(out, a []float32, m int, w Packed, ep Epilogue) Phase {
+	w.Format.mustBe("product of rounded factors", BFloat16, Int8)
 	w.check("product")
 	ep.check(m, w.N)
 	halves, n := ep.halves(w.N)
 	if len(out) < m*n {
 		panic("kernel: product: short out")
 	}
-	if w.K%GroupOf(w.Format) != 0 {
-		panic("kernel: product: K is no multiple of the group")
+	if w.K%PerWord(w.Format) != 0 {
+		panic("kernel: product: K is no multiple of the weights of a word")
 	}
 	if m == 0 || w.N == 0 {
 		return Phase{}
 	}
-	p := &grouped{out: out, a: a, m: m, w: w, ep: ep, n: n, halves: halves, native: grouping.bf16}
+	p := &rounded{out: out, a: a, m: m, w: w, ep: ep, n: n, halves: halves, native: dots.bf16}
 	if w.Format == Int8 {
-		p.native = grouping.vnni
+		p.native = dots.vnni
 	}
 	p.words = w.K
 	if p.native {
-		p.words /= GroupOf(w.Format)
+		p.words /= PerWord(w.Format)
 	}
 	p.panels, p.tiles = ceilDiv(n, panel), ceilDiv(m, tileRows)
-	p.blocks = ceilDiv(p.tiles, max(1, groupedFloats/(p.words*tileRows)))
+	p.blocks = ceilDiv(p.tiles, max(1, roundedFloats/(p.words*tileRows)))
 	work := ceilDiv(p.tiles, p.blocks) * tileRows * w.K * w.N
-	p.groups = max(1, min(p.panels*halves/groupedPanels, ceilDiv(work, groupedOps)))
-	if p.blocks*p.groups < minTasks { // rather more blocks, whose rows are rounded once
-		p.blocks = max(p.blocks, min(p.tiles/groupedTiles, ceilDiv(minTasks, p.groups)))
+	p.bands = max(1, min(p.panels*halves/roundedPanels, ceilDiv(work, roundedOps)))
+	if p.blocks*p.bands < minTasks { // rather more blocks, whose rows are rounded once
+		p.blocks = max(p.blocks, min(p.tiles/roundedTiles, ceilDiv(minTasks, p.bands)))
 	}
-	if p.blocks*p.groups < minTasks {
-		p.groups = min(p.panels, ceilDiv(minTasks, p.blocks))
+	if p.blocks*p.bands < minTasks {
+		p.bands = min(p.panels, ceilDiv(minTasks, p.blocks))
 	}
-	if p.blocks*p.groups < minTasks {
-		p.blocks = min(p.tiles, ceilDiv(minTasks, p.groups))
+	if p.blocks*p.bands < minTasks {
+		p.blocks = min(p.tiles, ceilDiv(minTasks, p.bands))
 	}
-	return Phase{Tasks: p.blocks * p.groups, Scratch: p.scratch(ceilDiv(p.tiles, p.blocks)), Run: p.run}
+	return Phase{Tasks: p.blocks * p.bands, Scratch: p.scratch(ceilDiv(p.tiles, p.blocks)), Run: p.run}
 }
 
 // scratch is what a task of some tiles needs: the rounded rows, their scales, a tile
 // of sums, offsets and, for processors without the instruction, a panel of weights.
-func (p *grouped) scratch(tiles int) int {
+func (p *rounded) scratch(tiles int) int {
 	n := tiles*tileRows*(p.words+1) + p.halves*tileRows*panel + tileRows
 	if !p.native {
 		n += p.halves*p.w.K*panel + tileRows*panel
@@ -89,10 +89,10 @@ func (p *grouped) scratch(tiles int) int {
 	return n
 }
 
-func (p *grouped) run(task int, scratch []float32) {
-	group, block := task/p.blocks, task%p.blocks
+func (p *rounded) run(task int, scratch []float32) {
+	band, block := task/p.blocks, task%p.blocks
 	first, last := p.tiles*block/p.blocks, p.tiles*(block+1)/p.blocks
-	left, right := p.panels*group/p.groups, p.panels*(group+1)/p.groups
+	left, right := p.panels*band/p.bands, p.panels*(band+1)/p.bands
 	from, to := p.m*first/p.tiles, p.m*last/p.tiles
 	sums, offsets := take(&scratch, p.halves*tileRows*panel), int32s(take(&scratch, tileRows))
 	rows, scales := take(&scratch, (to-from)*p.words), take(&scratch, to-from)
@@ -107,7 +107,7 @@ func (p *grouped) run(task int, scratch []float32) {
 		wide, part = take(&scratch, p.halves*p.w.K*panel), take(&scratch, tileRows*panel)
 	}
 
-	t := tile{offsets: offsets, taps: 1, k: p.words, ldc: panel, step: ceilDiv(4*panel, last-first)}
+	t := tile{offsets: offsets, taps: 1, k: p.words, ldc: panel, fetch: ceilDiv(4*panel, last-first)}
 	for col := left; col < right; col++ {
 		cols := min(panel, p.n-col*panel)
 		t.narrow = cols <= panel/2
@@ -121,7 +121,7 @@ func (p *grouped) run(task int, scratch []float32) {
 			for half := range p.halves {
 				number := col + half*p.panels
 				t.b, t.c = p.w.panel(number), sums[half*tileRows*panel:][:tileRows*panel]
-				at := (number+1)*len(t.b) + (i-first)*t.k*t.step/4 // of the next panel
+				at := (number+1)*len(t.b) + (i-first)*t.k*t.fetch/4 // of the next panel
 				t.next = p.w.Data[min(at, len(p.w.Data)-1):]
 				if !p.native {
 					t.b = wide[half*p.w.K*panel:]
@@ -134,7 +134,7 @@ func (p *grouped) run(task int, scratch []float32) {
 }
 
 // multiply runs a tile of a panel of w.
-func (p *grouped) multiply(t *tile, col int, scales, part []float32) {
+func (p *rounded) multiply(t *tile, col int, scales, part []float32) {
 	switch {
 	case p.w.Format == BFloat16 && p.native:
 		multiplyBF16(t)
@@ -149,9 +149,9 @@ func (p *grouped) multiply(t *tile, col int, scales, part []float32) {
 	}
 }
 
-// round writes a row of A as groups, or as float32s of the same values in the order of
+// round writes a row of A as words, or as float32s of the same values in the order of
 // the products, and returns its scale.
-func (p *grouped) round(dst, src []float32) float32 {
+func (p *rounded) round(dst, src []float32) float32 {
 	if p.w.Format == BFloat16 {
 		roundPairs(dst, src, p.native)
 		return 1

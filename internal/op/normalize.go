@@ -49,3 +49,10 @@ func (k normDerivative) InPlace(i int) bool { return i == 1 }
 func (k normDerivative) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {
 	return []kernel.Phase{kernel.NormDerivative(out, in[0].Data, in[1].Data, k.s, k.eps)}
 }
+
+func checkAffine(name string, gamma, beta *G.Node, c int) error {
+	if err := checkShape(name, "gamma", gamma, c); err != nil {
+		return err
+	}
+	return checkShape(name, "beta", beta, c)
+}
