@@ -10,6 +10,7 @@ import (
 	"sdgo/diffusion"
 	"sdgo/safetensors"
 	"sdgo/sampler"
+	"sdgo/sampler/noise"
 	"sdgo/scheduler"
 	"sdgo/unet"
 	"sdgo/vae"
@@ -41,6 +42,11 @@ var functions = map[string]any{
 	"diffusion.ImageToTensor":        diffusion.ImageToTensor,
 	"diffusion.TensorToImage":        diffusion.TensorToImage,
 	"diffusion.Trainable":            diffusion.Trainable,
+	"noise.NewBrownian":              noise.NewBrownian,
+	"noise.NewCounter":               noise.NewCounter,
+	"noise.NewPhilox":                noise.NewPhilox,
+	"noise.NewTorch":                 noise.NewTorch,
+	"noise.PerImage":                 noise.PerImage,
 	"safetensors.Guard":              safetensors.Guard,
 	"safetensors.New":                safetensors.New,
 	"safetensors.NewFloat32":         safetensors.NewFloat32,
@@ -131,6 +137,12 @@ var types = map[string]reflect.Type{
 	"diffusion.Step":             reflect.TypeFor[diffusion.Step](),
 	"diffusion.StepPlan":         reflect.TypeFor[diffusion.StepPlan](),
 	"diffusion.Timings":          reflect.TypeFor[diffusion.Timings](),
+	"noise.Brownian":             reflect.TypeFor[noise.Brownian](),
+	"noise.Counter":              reflect.TypeFor[noise.Counter](),
+	"noise.Func":                 reflect.TypeFor[noise.Func](),
+	"noise.Path":                 reflect.TypeFor[noise.Path](),
+	"noise.Philox":               reflect.TypeFor[noise.Philox](),
+	"noise.Torch":                reflect.TypeFor[noise.Torch](),
 	"safetensors.DType":          reflect.TypeFor[safetensors.DType](),
 	"safetensors.FaultError":     reflect.TypeFor[safetensors.FaultError](),
 	"safetensors.File":           reflect.TypeFor[safetensors.File](),

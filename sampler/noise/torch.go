@@ -1,4 +1,4 @@
-package sampler
+package noise
 
 import "math"
 
@@ -81,7 +81,7 @@ func (g *Torch) Float64() float64 { return float64(g.Uint64()&(1<<53-1)) / (1 <<
 const block = 16
 
 // Normal fills dst with torch.randn(len(dst)), a contiguous float32 tensor. Calls
-// continue one stream as calls of torch.randn do. It is a [Noise].
+// continue one stream as calls of torch.randn do. It is a [Func].
 func (g *Torch) Normal(dst []float32) {
 	if len(dst) < block {
 		for i := range dst {

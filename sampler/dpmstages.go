@@ -5,13 +5,13 @@ import (
 	"math"
 )
 
-// singleStep takes steps of DPM-Solver-1, -2 and -3 (Lu et al. 2022a, section 3),
+// dpmStages takes steps of DPM-Solver-1, -2 and -3 (Lu et al. 2022a, section 3),
 // whose stages lie within the step, over t = λ = −log σ. It remembers the slopes
 // at the start and the stages of a step, so that solutions of two orders share
 // them.
 //
 // https://arxiv.org/abs/2206.00927
-type singleStep struct {
+type dpmStages struct {
 	ctx     context.Context
 	denoise Denoiser
 	index   int
@@ -21,8 +21,8 @@ type singleStep struct {
 	stage  []float32
 }
 
-func newSingleStep(ctx context.Context, denoise Denoiser, x []float32) *singleStep {
-	s := &singleStep{ctx: ctx, denoise: denoise, stage: make([]float32, len(x))}
+func newDPMStages(ctx context.Context, denoise Denoiser, x []float32) *dpmStages {
+	s := &dpmStages{ctx: ctx, denoise: denoise, stage: make([]float32, len(x))}
 	for i := range s.slopes {
 		s.slopes[i] = make([]float32, len(x))
 	}
@@ -30,10 +30,10 @@ func newSingleStep(ctx context.Context, denoise Denoiser, x []float32) *singleSt
 }
 
 // begin forgets the slopes of the last step.
-func (s *singleStep) begin(index int) { s.index, s.known = index, 0 }
+func (s *dpmStages) begin(index int) { s.index, s.known = index, 0 }
 
 // eval computes slope k from x at t, unless it is known.
-func (s *singleStep) eval(k int, x []float32, t float64) error {
+func (s *dpmStages) eval(k int, x []float32, t float64) error {
 	if k < s.known {
 		return nil
 	}
@@ -47,9 +47,9 @@ func (s *singleStep) eval(k int, x []float32, t float64) error {
 	return nil
 }
 
-// step writes the solution of the given order at next to dst. r1 is the place of
+// advance writes the solution of the given order at next to dst. r1 is the place of
 // the first stage in the step; zero means the order's own, 1/2 or 1/3.
-func (s *singleStep) step(dst, x []float32, order int, t, next, r1 float64) error {
+func (s *dpmStages) advance(dst, x []float32, order int, t, next, r1 float64) error {
 	h := next - t
 	sigma := func(t float64) float64 { return math.Exp(-t) }
 	if err := s.eval(0, x, t); err != nil {

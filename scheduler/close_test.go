@@ -1,42 +1,11 @@
 package scheduler_test
 
 import (
-	"encoding/binary"
-	"encoding/json"
 	"math"
-	"os"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 )
-
-// readTensors reads the float32 tensors of a small safetensors file.
-func readTensors(t *testing.T, path string) map[string][]float32 {
-	t.Helper()
-	data, err := os.ReadFile(path)
-	require.NoError(t, err)
-	size := binary.LittleEndian.Uint64(data)
-	var header map[string]json.RawMessage
-	require.NoError(t, json.Unmarshal(data[8:8+size], &header))
-	tensors := map[string][]float32{}
-	for name, raw := range header {
-		var entry struct {
-			DType   string `json:"dtype"`
-			Offsets [2]int `json:"data_offsets"`
-		}
-		if json.Unmarshal(raw, &entry) != nil || entry.DType != "F32" {
-			continue
-		}
-		body := data[8+int(size):][entry.Offsets[0]:entry.Offsets[1]]
-		values := make([]float32, len(body)/4)
-		for i := range values {
-			values[i] = math.Float32frombits(binary.LittleEndian.Uint32(body[4*i:]))
-		}
-		tensors[name] = values
-	}
-	return tensors
-}
 
 // assertClose compares by the error relative to the largest wanted value of the list,
 // as the reference's float32 arithmetic rounds by that: a timestep near zero, for one, is

@@ -1,4 +1,4 @@
-package sampler
+package noise
 
 import (
 	"fmt"
@@ -32,13 +32,13 @@ const (
 // lowest positive and the highest sigma of the run.
 func NewBrownian(seed uint64, low, high float64) (*Brownian, error) {
 	if !(low >= 0 && low < high) || math.IsInf(high, 1) {
-		return nil, fmt.Errorf("sampler: brownian: have a path between levels %g and %g, want rising levels from 0", low, high)
+		return nil, fmt.Errorf("noise: brownian: have a path between levels %g and %g, want rising levels from 0", low, high)
 	}
 	return &Brownian{seed: seed, low: round(low), high: round(high)}, nil
 }
 
 // Noise fills dst with the path's increment from one level to another, divided by
-// the square root of their distance: standard normal numbers. It is a [PathNoise].
+// the square root of their distance: standard normal numbers. It is a [Path].
 // Levels outside the path count as its ends.
 func (b *Brownian) Noise(dst []float32, from, to float64) {
 	clear(dst)

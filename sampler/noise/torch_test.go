@@ -1,4 +1,4 @@
-package sampler_test
+package noise_test
 
 import (
 	"math"
@@ -10,7 +10,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sdgo/sampler"
+	"sdgo/internal/golden"
+	"sdgo/sampler/noise"
 )
 
 // normalTolerance allows for the vectorised float32 logarithm, sine and cosine
@@ -19,7 +20,7 @@ const normalTolerance = 2e-6
 
 // Every number of torch's CPU generator that the reference recorded.
 func TestTorch(t *testing.T) {
-	tensors := readTensors(t, "testdata/rng.safetensors")
+	tensors := golden.Tensors(t, "testdata/rng.safetensors")
 	checked := 0
 	for name, want := range tensors {
 		kind, rest, _ := strings.Cut(name, ".")
@@ -34,8 +35,8 @@ func TestTorch(t *testing.T) {
 		require.NoError(t, err, name)
 		checked++
 		t.Run(name, func(t *testing.T) {
-			g := sampler.NewTorch(seed)
-			n := len(want.values)
+			g := noise.NewTorch(seed)
+			n := len(want.Values)
 			have, tolerance := make([]float64, n), 0.0
 			normal := func(n int) []float64 {
 				x := make([]float32, n)
@@ -89,7 +90,7 @@ func TestTorch(t *testing.T) {
 				require.Fail(t, "unknown kind", kind)
 			}
 			for i := range have {
-				assert.InDelta(t, want.values[i], have[i], tolerance, "number %d", i)
+				assert.InDelta(t, want.Values[i], have[i], tolerance, "number %d", i)
 			}
 		})
 	}
@@ -106,7 +107,7 @@ func widen(x []float32) []float64 {
 
 func TestTorchMoments(t *testing.T) {
 	x := make([]float32, 1<<16)
-	sampler.NewTorch(3).Normal(x)
+	noise.NewTorch(3).Normal(x)
 	var mean, square float64
 	for _, v := range x {
 		mean += float64(v)
@@ -118,7 +119,7 @@ func TestTorchMoments(t *testing.T) {
 }
 
 func BenchmarkTorch(b *testing.B) {
-	g, x := sampler.NewTorch(1), make([]float32, 4*64*64)
+	g, x := noise.NewTorch(1), make([]float32, 4*64*64)
 	b.SetBytes(int64(4 * len(x)))
 	for b.Loop() {
 		g.Normal(x)

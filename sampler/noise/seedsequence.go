@@ -1,4 +1,4 @@
-package sampler
+package noise
 
 // seedSequence is the first word of numpy.random.SeedSequence(entropy, spawn_key,
 // pool_size=24).generate_state: a hash that gives each place in a tree a seed of
