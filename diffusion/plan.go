@@ -5,7 +5,7 @@ import (
 	"errors"
 	"io"
 
-	"sdgo/internal/model"
+	"sdgo/plan"
 	"sdgo/vae"
 )
 
@@ -19,8 +19,8 @@ type Plan struct {
 
 // PartPlan is the plan of one model; StepPlan is one operation of it.
 type (
-	PartPlan = model.Plan
-	StepPlan = model.Step
+	PartPlan = plan.Part
+	StepPlan = plan.Operation
 )
 
 // Plan returns the plan for a picture of o's size and guidance. Options may be nil.

@@ -8,6 +8,7 @@ import (
 	"sdgo/checkpoint"
 	"sdgo/clip"
 	"sdgo/diffusion"
+	"sdgo/plan"
 	"sdgo/safetensors"
 	"sdgo/sampler"
 	"sdgo/sampler/noise"
@@ -143,6 +144,8 @@ var types = map[string]reflect.Type{
 	"noise.Path":                 reflect.TypeFor[noise.Path](),
 	"noise.Philox":               reflect.TypeFor[noise.Philox](),
 	"noise.Torch":                reflect.TypeFor[noise.Torch](),
+	"plan.Operation":             reflect.TypeFor[plan.Operation](),
+	"plan.Part":                  reflect.TypeFor[plan.Part](),
 	"safetensors.DType":          reflect.TypeFor[safetensors.DType](),
 	"safetensors.FaultError":     reflect.TypeFor[safetensors.FaultError](),
 	"safetensors.File":           reflect.TypeFor[safetensors.File](),
@@ -209,6 +212,8 @@ var types = map[string]reflect.Type{
 	"scheduler.Schedule":         reflect.TypeFor[scheduler.Schedule](),
 	"scheduler.Solver":           reflect.TypeFor[scheduler.Solver](),
 	"unet.Conditioning":          reflect.TypeFor[unet.Conditioning[*tensor.Dense]](),
+	"unet.Bools":                 reflect.TypeFor[unet.Bools](),
+	"unet.Ints":                  reflect.TypeFor[unet.Ints](),
 	"unet.Config":                reflect.TypeFor[unet.Config](),
 	"unet.Input":                 reflect.TypeFor[unet.Input](),
 	"unet.LoadOptions":           reflect.TypeFor[unet.LoadOptions](),
