@@ -133,7 +133,7 @@ func TestClaimsWithin(t *testing.T) {
 	var limit *engine.MemoryError
 	_, err = e.Claim(t.Context(), engine.Need{What: "much", Held: 70, Turn: 5})
 	require.ErrorAs(t, err, &limit)
-	assert.Equal(t, engine.MemoryError{What: "much", Need: 80, InUse: 30, Limit: 100}, *limit)
+	assert.Equal(t, engine.MemoryError{What: "much", Need: 80, InUse: 30, Limit: 100, Calls: true}, *limit)
 	c.Close()
 	claimed(t, large).Close()
 
