@@ -168,24 +168,6 @@ func TestGoroutine(t *testing.T) {
 	assert.Equal(t, engine.Goroutine(), engine.Goroutine())
 }
 
-// Memory that is held for good is not taken from a call that waits for it.
-func TestAllocBesideClaims(t *testing.T) {
-	e := limited(t, 100)
-	first, err := e.Claim(t.Context(), engine.Need{Held: 40})
-	require.NoError(t, err)
-	large := waiting(t.Context(), e, engine.Need{Turn: 90})
-	blocked(t, large)
-	var limit *engine.MemoryError
-	_, err = e.Alloc(3, "much")
-	require.ErrorAs(t, err, &limit)
-	block, err := e.Alloc(2, "little")
-	require.NoError(t, err)
-	first.Close()
-	claimed(t, large).Close()
-	block.Free()
-	assert.Zero(t, e.Memory.InUse())
-}
-
 // What does not fit alone is an error at once, and small pieces have an allowance.
 func TestClaimTooLarge(t *testing.T) {
 	e := limited(t, 100)
