@@ -116,15 +116,3 @@ func relabel(ctx context.Context, x []float32, from, to float64) {
 		scale(ctx, x, math.Sqrt((1+to*to)/(1+from*from)), x)
 	}
 }
-
-func checkHops(name string, hops []float64, steps int) error {
-	if hops != nil && len(hops) != steps {
-		return fmt.Errorf("sampler: %s: have %d levels in To or From, want one for each of %d steps", name, len(hops), steps)
-	}
-	for i, sigma := range hops {
-		if !(sigma >= 0) || math.IsInf(sigma, 1) {
-			return fmt.Errorf("sampler: %s: To or From %d is %g, want it finite and not negative", name, i, sigma)
-		}
-	}
-	return nil
-}

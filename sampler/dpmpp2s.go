@@ -1,6 +1,7 @@
 package sampler
 
 import (
+	"cmp"
 	"context"
 	"math"
 )
@@ -59,7 +60,7 @@ func (s DPMPP2SAncestral) Sample(ctx context.Context, denoise Denoiser, x []floa
 		eulerStep(ctx, x, x, est.Uncond, sigma, down)
 		if up > 0 {
 			noise(fresh)
-			addScaled(ctx, x, x, up*orOne(s.SNoise), fresh)
+			addScaled(ctx, x, x, up*cmp.Or(s.SNoise, 1), fresh)
 		}
 		if s.CFGPlusPlus {
 			addScaled(ctx, x, x, 1, guide)

@@ -1,6 +1,7 @@
 package sampler
 
 import (
+	"cmp"
 	"context"
 	"math"
 )
@@ -38,7 +39,7 @@ func (s DPMPP2MSDE) Sample(ctx context.Context, denoise Denoiser, x []float32, s
 		}
 		return -math.Expm1(-h) / 2, 0
 	}
-	return multistepSDE(ctx, denoise, x, sigmas, 2, order, eta, orOne(s.SNoise), path)
+	return multistepSDE(ctx, denoise, x, sigmas, 2, order, eta, cmp.Or(s.SNoise, 1), path)
 }
 
 // DPMPP3MSDE is k-diffusion's "dpmpp_3m_sde": [DPMPP2MSDE] with one estimate more.
@@ -66,11 +67,8 @@ func (s DPMPP3MSDE) Sample(ctx context.Context, denoise Denoiser, x []float32, s
 		}
 		return phi2(h), 0.5 - phi2(h)/h
 	}
-	return multistepSDE(ctx, denoise, x, sigmas, 3, order, eta, orOne(s.SNoise), path)
+	return multistepSDE(ctx, denoise, x, sigmas, 3, order, eta, cmp.Or(s.SNoise, 1), path)
 }
-
-// phi2 is 1 − (1 − e^{−h})/h, the integral of the linear term.
-func phi2(h float64) float64 { return 1 + math.Expm1(-h)/h }
 
 // multistepSDE integrates the SDE over each step in λ = −log σ. With h' = (1+η)·h,
 //

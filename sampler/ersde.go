@@ -1,6 +1,7 @@
 package sampler
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -67,7 +68,7 @@ func (s ERSDE) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas
 		combine(ctx, x, r, c, estimates)
 		if up := math.Sqrt(math.Max(0, (next-sigma*r)*(next+sigma*r))); up > 0 {
 			noise(fresh)
-			addScaled(ctx, x, x, up*orOne(s.SNoise), fresh)
+			addScaled(ctx, x, x, up*cmp.Or(s.SNoise, 1), fresh)
 		}
 	}
 	return ctx.Err()

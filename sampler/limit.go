@@ -1,6 +1,7 @@
 package sampler
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -108,7 +109,7 @@ func (l Limit) apply(ctx context.Context, dst, denoised []float32) {
 			sorted[i] = float32(math.Abs(float64(v)))
 		}
 		slices.Sort(sorted)
-		s := min(max(quantile(sorted, l.Quantile), 1), float32(orOne(l.MaxValue)))
+		s := min(max(quantile(sorted, l.Quantile), 1), float32(cmp.Or(l.MaxValue, 1)))
 		for i, v := range denoised[start : start+size] {
 			dst[start+i] = min(max(v, -s), s) / s
 		}

@@ -30,8 +30,8 @@ func (s PNDM) fit(c Solver) PNDM {
 // Sample implements [Sampler].
 func (s PNDM) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, _ Noise) error {
 	s = fitting(ctx, s, sigmas)
-	plan := plmsPlan{sigmas: sigmas, from: s.From, to: s.To, rungeKutta: rungeKuttaCalls}
-	denoise, err := plan.begin(ctx, "pndm", denoise, x)
+	hops := plmsHops{sigmas: sigmas, from: s.From, to: s.To, rungeKutta: rungeKuttaCalls}
+	denoise, err := hops.begin(ctx, "pndm", denoise, x)
 	if err != nil {
 		return err
 	}
@@ -50,7 +50,7 @@ func (s PNDM) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas 
 		if err != nil {
 			return stepError(i, sigma, err)
 		}
-		from, to := plan.hop(i)
+		from, to := hops.at(i)
 		modelOutput(ctx, output, x, est.Denoised, sigma, s.VPrediction)
 		if i >= rungeKuttaCalls {
 			copy(outputs.push(), output)

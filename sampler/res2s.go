@@ -1,6 +1,7 @@
 package sampler
 
 import (
+	"cmp"
 	"context"
 	"math"
 )
@@ -57,7 +58,7 @@ func (s Res2S) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas
 		combine(ctx, x, math.Exp(-h), []float64{-math.Expm1(-h) - b2, b2}, estimates)
 		if up > 0 {
 			noise(fresh)
-			addScaled(ctx, x, x, up*orOne(s.SNoise), fresh)
+			addScaled(ctx, x, x, up*cmp.Or(s.SNoise, 1), fresh)
 		}
 	}
 	return ctx.Err()

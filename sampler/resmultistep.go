@@ -1,6 +1,7 @@
 package sampler
 
 import (
+	"cmp"
 	"context"
 	"math"
 )
@@ -69,7 +70,7 @@ func (s ResMultistep) Sample(ctx context.Context, denoise Denoiser, x []float32,
 		}
 		if up > 0 {
 			noise(fresh)
-			addScaled(ctx, x, x, up*orOne(s.SNoise), fresh)
+			addScaled(ctx, x, x, up*cmp.Or(s.SNoise, 1), fresh)
 		}
 		lastDown = down
 	}

@@ -1,6 +1,7 @@
 package sampler
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -158,7 +159,7 @@ type seedsNoise struct {
 }
 
 func newSEEDSNoise(n int, noise Noise, eta, sNoise float64) *seedsNoise {
-	return &seedsNoise{noise: noise, eta: eta, scale: orOne(sNoise), sum: make([]float32, n), fresh: make([]float32, n)}
+	return &seedsNoise{noise: noise, eta: eta, scale: cmp.Or(sNoise, 1), sum: make([]float32, n), fresh: make([]float32, n)}
 }
 
 // begin starts a step of h in λ.

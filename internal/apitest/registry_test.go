@@ -8,8 +8,10 @@ import (
 	"sdgo/checkpoint"
 	"sdgo/clip"
 	"sdgo/diffusion"
+	"sdgo/plan"
 	"sdgo/safetensors"
 	"sdgo/sampler"
+	"sdgo/sampler/noise"
 	"sdgo/scheduler"
 	"sdgo/unet"
 	"sdgo/vae"
@@ -41,6 +43,11 @@ var functions = map[string]any{
 	"diffusion.ImageToTensor":        diffusion.ImageToTensor,
 	"diffusion.TensorToImage":        diffusion.TensorToImage,
 	"diffusion.Trainable":            diffusion.Trainable,
+	"noise.NewBrownian":              noise.NewBrownian,
+	"noise.NewCounter":               noise.NewCounter,
+	"noise.NewPhilox":                noise.NewPhilox,
+	"noise.NewTorch":                 noise.NewTorch,
+	"noise.PerImage":                 noise.PerImage,
 	"safetensors.Guard":              safetensors.Guard,
 	"safetensors.New":                safetensors.New,
 	"safetensors.NewFloat32":         safetensors.NewFloat32,
@@ -110,7 +117,11 @@ var types = map[string]reflect.Type{
 	"clip.LoadOptions":           reflect.TypeFor[clip.LoadOptions](),
 	"clip.TextEncoder":           reflect.TypeFor[clip.TextEncoder](),
 	"clip.Tokenizer":             reflect.TypeFor[clip.Tokenizer](),
+	"diffusion.ClassifierFree":   reflect.TypeFor[diffusion.ClassifierFree](),
+	"diffusion.Condition":        reflect.TypeFor[diffusion.Condition](),
+	"diffusion.Guider":           reflect.TypeFor[diffusion.Guider](),
 	"diffusion.Interval":         reflect.TypeFor[diffusion.Interval](),
+	"diffusion.LimitedInterval":  reflect.TypeFor[diffusion.LimitedInterval](),
 	"diffusion.LimitError":       reflect.TypeFor[diffusion.LimitError](),
 	"diffusion.LoadOptions":      reflect.TypeFor[diffusion.LoadOptions](),
 	"diffusion.MaskCells":        reflect.TypeFor[diffusion.MaskCells](),
@@ -120,11 +131,21 @@ var types = map[string]reflect.Type{
 	"diffusion.PartPlan":         reflect.TypeFor[diffusion.PartPlan](),
 	"diffusion.Pipeline":         reflect.TypeFor[diffusion.Pipeline](),
 	"diffusion.Plan":             reflect.TypeFor[diffusion.Plan](),
+	"diffusion.Predictions":      reflect.TypeFor[diffusion.Predictions](),
+	"diffusion.Rescaled":         reflect.TypeFor[diffusion.Rescaled](),
 	"diffusion.Result":           reflect.TypeFor[diffusion.Result](),
 	"diffusion.Reuse":            reflect.TypeFor[diffusion.Reuse](),
 	"diffusion.Step":             reflect.TypeFor[diffusion.Step](),
 	"diffusion.StepPlan":         reflect.TypeFor[diffusion.StepPlan](),
 	"diffusion.Timings":          reflect.TypeFor[diffusion.Timings](),
+	"noise.Brownian":             reflect.TypeFor[noise.Brownian](),
+	"noise.Counter":              reflect.TypeFor[noise.Counter](),
+	"noise.Func":                 reflect.TypeFor[noise.Func](),
+	"noise.Path":                 reflect.TypeFor[noise.Path](),
+	"noise.Philox":               reflect.TypeFor[noise.Philox](),
+	"noise.Torch":                reflect.TypeFor[noise.Torch](),
+	"plan.Operation":             reflect.TypeFor[plan.Operation](),
+	"plan.Part":                  reflect.TypeFor[plan.Part](),
 	"safetensors.DType":          reflect.TypeFor[safetensors.DType](),
 	"safetensors.FaultError":     reflect.TypeFor[safetensors.FaultError](),
 	"safetensors.File":           reflect.TypeFor[safetensors.File](),
@@ -191,6 +212,8 @@ var types = map[string]reflect.Type{
 	"scheduler.Schedule":         reflect.TypeFor[scheduler.Schedule](),
 	"scheduler.Solver":           reflect.TypeFor[scheduler.Solver](),
 	"unet.Conditioning":          reflect.TypeFor[unet.Conditioning[*tensor.Dense]](),
+	"unet.Bools":                 reflect.TypeFor[unet.Bools](),
+	"unet.Ints":                  reflect.TypeFor[unet.Ints](),
 	"unet.Config":                reflect.TypeFor[unet.Config](),
 	"unet.Input":                 reflect.TypeFor[unet.Input](),
 	"unet.LoadOptions":           reflect.TypeFor[unet.LoadOptions](),

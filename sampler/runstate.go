@@ -1,0 +1,182 @@
+package sampler
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+
+	"sdgo/internal/identity"
+)
+
+// A saved run is
+//
+//	magic, length of the header as uint32, header in JSON,
+//	the start, then for each call its estimate, and the changed state and the
+//	unconditional estimate if any, all float32, then the SHA-256 of all that;
+//
+// numbers are little-endian.
+const (
+	stateMagic   = "sdgo-run"
+	stateVersion = 4
+)
+
+// stateHeader says whose state it is.
+type stateHeader struct {
+	Version int       `json:"version"`
+	Sampler string    `json:"sampler"`
+	Sigmas  []float64 `json:"sigmas"`
+	Size    int       `json:"size"`    // numbers in the state
+	Step    int       `json:"step"`    // steps yielded
+	Changed []bool    `json:"changed"` // for each call
+	Uncond  []bool    `json:"uncond"`  // for each call
+
+	Facts map[string]string `json:"facts"`
+}
+
+// StateError says why saved bytes are not the state of a run.
+type StateError struct{ Msg string }
+
+func (e *StateError) Error() string { return "sampler: saved run: " + e.Msg }
+
+// Save returns the run's state as bytes that [Run.Restore] takes.
+func (r *Run) Save() ([]byte, error) {
+	if r == nil || IsNil(r.Sampler) {
+		return nil, errors.New("sampler: save run: have no sampler")
+	}
+	if r.Forget && r.Limit > 0 {
+		return nil, fmt.Errorf("sampler: save run: have a run whose record has grown beyond its limit of %d bytes", r.Limit)
+	}
+	if r.Forget {
+		return nil, fmt.Errorf("sampler: save run: have a run that forgets what was computed")
+	}
+	h := stateHeader{Version: stateVersion, Sampler: identity.Of(r.Sampler), Sigmas: r.Sigmas, Size: len(r.X), Step: r.step, Facts: r.facts()}
+	for _, c := range r.calls {
+		h.Changed = append(h.Changed, c.x != nil)
+		h.Uncond = append(h.Uncond, c.est.Uncond != nil)
+	}
+	header, err := json.Marshal(h)
+	if err != nil {
+		return nil, fmt.Errorf("sampler: save run: %w", err)
+	}
+	out := binary.LittleEndian.AppendUint32([]byte(stateMagic), uint32(len(header)))
+	out = append(out, header...)
+	out = appendFloats(out, r.X)
+	for _, c := range r.calls {
+		out = appendFloats(out, c.est.Denoised)
+		out = appendFloats(out, c.x)
+		out = appendFloats(out, c.est.Uncond)
+	}
+	sum := sha256.Sum256(out)
+	return append(out, sum[:]...), nil
+}
+
+func (r *Run) facts() map[string]string {
+	if r.Facts == nil {
+		return nil
+	}
+	return r.Facts()
+}
+
+// checkFacts returns what is wrong with saved facts, the first by name, or "".
+func (r *Run) checkFacts(saved map[string]string) string {
+	own := r.facts()
+	all := maps.Clone(own)
+	if all == nil {
+		all = map[string]string{}
+	}
+	maps.Copy(all, saved)
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		if have, want := saved[name], own[name]; have != want {
+			return fmt.Sprintf("have a run with another %s: %q, want %q", name, have, want)
+		}
+	}
+	return ""
+}
+
+// Restore takes the state that Save returned for a run of the same sampler with
+// the same options, levels and Facts; the start X, of the same length if there is
+// one, is taken from it too. Steps goes on
+// after the last step that was yielded before. Bytes that are not such a state
+// are a [*StateError], and the run stays as it was.
+func (r *Run) Restore(data []byte) error {
+	bad := func(format string, args ...any) error { return &StateError{fmt.Sprintf(format, args...)} }
+	if r == nil {
+		return bad("have a nil run to take it")
+	}
+	body := len(data) - sha256.Size
+	if body < len(stateMagic)+4 || !bytes.HasPrefix(data, []byte(stateMagic)) {
+		return bad("have %d bytes that do not begin with %q", len(data), stateMagic)
+	}
+	if sha256.Sum256(data[:body]) != [sha256.Size]byte(data[body:]) {
+		return bad("the checksum does not match: the bytes were changed or cut")
+	}
+	rest := data[len(stateMagic)+4 : body]
+	length := binary.LittleEndian.Uint32(data[len(stateMagic):])
+	var h stateHeader
+	if uint64(length) > uint64(len(rest)) {
+		return bad("have a header of %d bytes, want at most %d", length, len(rest))
+	}
+	if err := json.Unmarshal(rest[:length], &h); err != nil {
+		return bad("header: %v", err)
+	}
+	rest = rest[length:]
+	arrays := 1 + len(h.Changed)
+	for _, extra := range slices.Concat(h.Changed, h.Uncond) {
+		if extra {
+			arrays++
+		}
+	}
+	switch {
+	case h.Version != stateVersion:
+		return bad("have version %d, want %d", h.Version, stateVersion)
+	case len(h.Uncond) != len(h.Changed):
+		return bad("have marks of %d unconditional estimates, want %d", len(h.Uncond), len(h.Changed))
+	case h.Sampler != identity.Of(r.Sampler):
+		return bad("have a run of %s, want %s", h.Sampler, identity.Of(r.Sampler))
+	case !slices.Equal(h.Sigmas, r.Sigmas):
+		return bad("have a run over %d other levels, want the run's %d", len(h.Sigmas), len(r.Sigmas))
+	case h.Size < 0 || h.Size > len(rest)/4 || len(rest) != 4*h.Size*arrays:
+		return bad("have %d bytes of numbers, want %d arrays of %d float32", len(rest), arrays, h.Size)
+	case h.Step < 0 || h.Step > max(len(r.Sigmas)-1, len(h.Changed)):
+		return bad("have step %d of %d calls over %d levels, want one that they reach", h.Step, len(h.Changed), len(r.Sigmas))
+	case len(r.X) > 0 && h.Size != len(r.X):
+		return bad("have a run of %d numbers, want %d", h.Size, len(r.X))
+	}
+	if wrong := r.checkFacts(h.Facts); wrong != "" {
+		return bad("%s", wrong)
+	}
+
+	take := func() []float32 {
+		x := make([]float32, h.Size)
+		for i := range x {
+			x[i] = math.Float32frombits(binary.LittleEndian.Uint32(rest[4*i:]))
+		}
+		rest = rest[4*h.Size:]
+		return x
+	}
+	r.X, r.step, r.calls, r.size = take(), h.Step, nil, 4*int64(h.Size)*int64(arrays-1)
+	for i, changed := range h.Changed {
+		c := call{est: Estimate{Denoised: take()}}
+		if changed {
+			c.x = take()
+		}
+		if h.Uncond[i] {
+			c.est.Uncond = take()
+		}
+		r.calls = append(r.calls, c)
+	}
+	return nil
+}
+
+func appendFloats(out []byte, x []float32) []byte {
+	for _, v := range x {
+		out = binary.LittleEndian.AppendUint32(out, math.Float32bits(v))
+	}
+	return out
+}
