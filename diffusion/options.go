@@ -21,6 +21,15 @@ type Options struct {
 	// NegativePrompt is what guidance leads away from.
 	NegativePrompt string
 
+	// Cond and NegativeCond [1 T D] are embeddings in place of the prompt, which is then
+	// empty, and of NegativePrompt: float32, of any number T of tokens, D being the width
+	// that the U-Net reads (its cross_attention_dim). TextEncoder.Encode makes such. They
+	// are read during the call and must not change. If the two have different lengths,
+	// or one is a text of 77 tokens, the U-Net reads them one after the other instead of
+	// side by side; diffusers wants equal lengths. They count towards
+	// LoadOptions.MaxMemory.
+	Cond, NegativeCond *tensor.Dense
+
 	// Width and Height are the size of the picture in pixels, multiples of 8
 	// (in general of the VAE's factor). Zero means the size the model was trained
 	// on, or that of the given image, rounded down to a multiple.
@@ -55,6 +64,12 @@ type Options struct {
 	//
 	// https://arxiv.org/abs/2404.07724
 	GuidanceInterval Interval
+
+	// Guider guides in place of those that Guidance and GuidanceRescale choose, which
+	// then are zero (but for a U-Net that reads the scale); GuidanceInterval bounds it as
+	// them. The call takes the memory for all conditions side by side, and reads the
+	// negative prompt. Nil means those.
+	Guider Guider
 
 	// Reuse spares most of the U-Net in some of its calls. The zero value does not,
 	// and pictures are exact.
@@ -177,14 +192,6 @@ type Options struct {
 
 // WholePicture as Options.Tile makes a call that does not fit into memory an error.
 const WholePicture = -1
-
-// Interval is a range of noise levels.
-type Interval struct{ Low, High float64 }
-
-// contains says whether sigma lies in the range.
-func (i Interval) contains(sigma float64) bool {
-	return i.Low <= sigma && (i.High == 0 || sigma <= i.High)
-}
 
 // Result is what a call made.
 type Result struct {

@@ -23,8 +23,11 @@ func (r *run) prepare(width, height int) error {
 	if r.sampler, err = solver(&r.Options, r.schedule); err != nil {
 		return wrong("Sampler", err)
 	}
-	if err := r.checkDistilled(); err != nil {
-		return wrong("Guidance", err)
+	if err := r.chooseGuidance(); err != nil {
+		return err
+	}
+	if r.lengths, err = r.lengthsOf(&r.Options, r.conditions); err != nil {
+		return err
 	}
 	if err := r.prepareUNet(); err != nil {
 		return fmt.Errorf("diffusion: %w", err)
@@ -59,18 +62,15 @@ func (r *run) prepareUNet() error {
 		return wrong("TokenMerging", err)
 	}
 	if !r.Reuse.on() {
-		return r.net.Check(r.texts(), r.h, r.w, r.Tokenizer.MaxLength)
+		for _, b := range r.batches(r.conditions) {
+			if err := r.net.Check(b.texts, r.h, r.w, b.tokens); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
-	r.keeper, err = r.newKeeper(r.texts())
+	r.keeper, err = r.newKeeper()
 	return err
-}
-
-// texts is how many texts the U-Net reads side by side.
-func (r *run) texts() int {
-	if r.guided() {
-		return 2
-	}
-	return 1
 }
 
 // prepareImage is prepare for a picture made from an image, and takes the

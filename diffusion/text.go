@@ -2,40 +2,39 @@ package diffusion
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"gorgonia.org/tensor"
-
-	"sdgo/internal/engine"
 )
 
-// encodeText fills cond and both. As in diffusers, clip skip is for the prompt
-// alone: the negative prompt goes through all layers.
-func (r *run) encodeText(ctx context.Context, prompt string) (err error) {
+// encodeText fills prompts.
+func (r *run) encodeText(ctx context.Context) error {
 	begin := time.Now()
-	if r.cond, r.result.Truncated, err = r.embed(ctx, "prompt", prompt, r.ClipSkip); err != nil {
-		return err
-	}
-	if r.guided() {
-		var uncond *tensor.Dense
-		if uncond, r.result.TruncatedNegative, err = r.embed(ctx, "negative prompt", r.NegativePrompt, 0); err != nil {
+	r.prompts = map[Condition]*tensor.Dense{}
+	cut := map[Condition]string{}
+	for _, c := range r.conditions {
+		var err error
+		if r.prompts[c], cut[c], err = r.embed(ctx, r.wording(c, r.prompt)); err != nil {
 			return err
 		}
-		shape := r.cond.Shape()
-		r.both = engine.Tensor(slices.Concat(uncond.Float32s(), r.cond.Float32s()), 2, shape[1], shape[2])
 	}
+	r.result.Truncated, r.result.TruncatedNegative = cut[Cond], cut[Uncond]
 	r.result.Timings.TextEncoder = time.Since(begin)
 	return nil
 }
 
-// embed returns the embedding [1 T D] of a text, and what of it did not fit. What
-// names the text.
-func (r *run) embed(ctx context.Context, what, words string, skip int) (x *tensor.Dense, cut string, err error) {
+// embed returns the embedding [1 T D] of a wording, and what of the words did not fit.
+func (r *run) embed(ctx context.Context, w wording) (x *tensor.Dense, cut string, err error) {
+	if w.given != nil {
+		if x, err = r.embeddings(ctx, w); err == nil {
+			r.note(words(w.field), x.Float32s())
+		}
+		return x, "", err
+	}
 	var parts []*tensor.Dense
 	var ids []int64
 	for i, s := range r.textStages() {
-		text, err := s.tokens(ctx, what, words)
+		text, err := s.tokens(ctx, w.name, w.words)
 		if err != nil {
 			return nil, "", err
 		}
@@ -45,12 +44,12 @@ func (r *run) embed(ctx context.Context, what, words string, skip int) (x *tenso
 		for _, id := range text.IDs {
 			ids = append(ids, int64(id))
 		}
-		part, err := s.encode(r.in(ctx), text, skip)
+		part, err := s.encode(r.in(ctx), text, w.skip)
 		if err != nil {
 			return nil, "", err
 		}
 		parts = append(parts, part)
 	}
-	r.note(what, ids)
+	r.note(w.name, ids)
 	return sideBySide(parts), cut, nil
 }
