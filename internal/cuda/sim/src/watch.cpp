@@ -44,8 +44,9 @@ static u32 nanLanes(Warp& w, const Ins& i, u32 slot) {
 	return m;
 }
 
-// countNan runs an instruction and reports a NaN in its result where no operand has one.
-static void countNan(Warp& w, const Ins& i) {
+// noteNan runs an instruction and notes the first NaN in a result where no operand has one.
+static void noteNan(Warp& w, const Ins& i) {
+	if (w.madeNan) return i.run(w, i);
 	bool inPlace = i.d == i.a || i.d == i.b || i.d == i.c;
 	auto operands = [&] {
 		u32 m = 0;
@@ -55,14 +56,21 @@ static void countNan(Warp& w, const Ins& i) {
 	u32 from = inPlace ? operands() : 0;
 	i.run(w, i);
 	u32 made = nanLanes(w, i, i.d);
-	if (!made) return;
-	if (!inPlace) from = operands();
-	if (u32 fresh = made & ~from)
-		fault(E_FAILED, "not a number: none of the operands is NaN, but the result is, by %s", where(w, __builtin_ctz(fresh)).c_str());
+	if (made && !inPlace) from = operands();
+	if (made & ~from) w.madeNan = &i;
+}
+
+void checkNan(Warp& w, int lane, u64 value, int bytes) {
+	auto wide = [](u32 v) { return (v & 0x7fffffff) > 0x7f800000; };
+	auto narrow = [](u32 v) { return (v & 0x7fff) == 0x7fff; }; // what conversions make of one
+	bool nan = bytes == 8 ? (value & ~(1ull << 63)) > 0x7ffull << 52 : bytes == 4 ? wide((u32)value) || narrow((u32)value) : bytes == 2 && narrow((u32)value);
+	if (!nan) return;
+	const Kernel& k = *w.block->kernel;
+	fault(E_FAILED, "not a number: writes a NaN, which PTX line %d made of numbers: %s; by %s", w.madeNan->line, k.text[w.madeNan - k.code.data()].c_str(), where(w, lane).c_str());
 }
 
 void watched(Warp& w, const Ins& i) {
-	auto run = i.watch & ~WATCH_TRACKED && options.nan ? countNan : i.run;
+	auto run = i.watch & ~WATCH_TRACKED && options.nan ? noteNan : i.run;
 	if (i.watch & WATCH_TRACKED) track(w, i, run);
 	else if (w.m) run(w, i);
 }
