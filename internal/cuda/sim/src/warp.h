@@ -52,6 +52,7 @@ struct Warp {
 	const Allocation* near = nullptr; // the last one used
 	const u64* storeTo = nullptr;     // addresses of the store under way
 	const Ins* madeNan = nullptr;     // the first that made a NaN of numbers
+	bool narrowedNan = false;         // and whether one was converted to 16 bits since
 	// The order of lanes: an access of lane a with a stamp below seen[b][a] is before what b does.
 	u16 stamp = 1, allSeen = 1;
 	u16 seen[32][32];

@@ -44,8 +44,17 @@ static u32 nanLanes(Warp& w, const Ins& i, u32 slot) {
 	return m;
 }
 
+// narrowNan tells whether there is, in 16 or twice 16 bits, what conversions make of a NaN.
+static bool narrowNan(u64 v) { return (v & 0x7fff) == 0x7fff || (v >> 16 & 0x7fff) == 0x7fff; }
+
 // noteNan runs an instruction and notes the first NaN in a result where no operand has one.
 static void noteNan(Warp& w, const Ins& i) {
+	if (i.watch & WATCH_NARROWED) {
+		i.run(w, i);
+		if (!w.madeNan || w.narrowedNan) return;
+		ACTIVE(w.m) w.narrowedNan |= narrowNan(getRegister(w, i.d, i.width, l));
+		return;
+	}
 	if (w.madeNan) return i.run(w, i);
 	bool inPlace = i.d == i.a || i.d == i.b || i.d == i.c;
 	auto operands = [&] {
@@ -61,9 +70,9 @@ static void noteNan(Warp& w, const Ins& i) {
 }
 
 void checkNan(Warp& w, int lane, u64 value, int bytes) {
-	auto wide = [](u32 v) { return (v & 0x7fffffff) > 0x7f800000; };
-	auto narrow = [](u32 v) { return (v & 0x7fff) == 0x7fff; }; // what conversions make of one
-	bool nan = bytes == 8 ? (value & ~(1ull << 63)) > 0x7ffull << 52 : bytes == 4 ? wide((u32)value) || narrow((u32)value) : bytes == 2 && narrow((u32)value);
+	bool nan = w.narrowedNan && bytes <= 4 && narrowNan(value);
+	if (bytes == 4) nan |= (value & 0x7fffffff) > 0x7f800000;
+	if (bytes == 8) nan |= (value & ~(1ull << 63)) > 0x7ffull << 52;
 	if (!nan) return;
 	const Kernel& k = *w.block->kernel;
 	fault(E_FAILED, "not a number: writes a NaN, which PTX line %d made of numbers: %s; by %s", w.madeNan->line, k.text[w.madeNan - k.code.data()].c_str(), where(w, lane).c_str());
