@@ -104,3 +104,9 @@ func (f Format) mustBe(what string, formats ...Format) {
 
 // GroupOf is the number of weights along K that a format keeps together.
 func GroupOf(f Format) int { return [...]int{1, 1, 2, 4}[f] }
+
+// Float16Bits rounds to float16, to the nearest and of two to the even.
+func Float16Bits(x float32) uint16 { return float32ToFloat16(x) }
+
+// BFloat16Bits rounds to bfloat16 likewise.
+func BFloat16Bits(x float32) uint16 { return bfloat16(x) }

@@ -5,6 +5,7 @@ import (
 
 	G "gorgonia.org/gorgonia"
 
+	"sdgo/internal/device"
 	"sdgo/internal/kernel"
 )
 
@@ -28,6 +29,11 @@ func (k activation) InPlace(i int) bool { return true }
 func (k activation) Derive(in []*G.Node, d *G.Node) ([]*G.Node, error) {
 	dx, err := apply(activationDerivative(k), in[0].Shape().Clone(), in[0], d)
 	return []*G.Node{dx}, err
+}
+
+// Launches implements Launcher.
+func (k activation) Launches(t device.Target, out device.Ptr, in []device.Ptr, _ device.Ptr) []device.Launch {
+	return device.Activate(t, out, in[0], k.n, device.Activation(k.act))
 }
 
 func (k activation) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {
@@ -64,6 +70,11 @@ func (k add) InPlace(i int) bool { return true }
 
 func (k add) Derive(_ []*G.Node, d *G.Node) ([]*G.Node, error) { return []*G.Node{d, d}, nil }
 
+// Launches implements Launcher.
+func (k add) Launches(t device.Target, out device.Ptr, in []device.Ptr, _ device.Ptr) []device.Launch {
+	return device.Add(t, out, in[0], in[1], k.n)
+}
+
 func (k add) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {
 	return []kernel.Phase{kernel.Add(out, in[0].Data, in[1].Data)}
 }
@@ -91,6 +102,11 @@ func (k addPerChannel) InPlace(i int) bool { return i == 0 }
 func (k addPerChannel) Derive(_ []*G.Node, d *G.Node) ([]*G.Node, error) {
 	db, err := SumPixels(d)
 	return []*G.Node{d, db}, err
+}
+
+// Launches implements Launcher.
+func (k addPerChannel) Launches(t device.Target, out device.Ptr, in []device.Ptr, _ device.Ptr) []device.Launch {
+	return device.AddPerChannel(t, out, in[0], in[1], k.n, k.pixels, k.c)
 }
 
 func (k addPerChannel) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {
@@ -123,6 +139,11 @@ func (k geglu) Cost() Cost     { return elementwise }
 func (k geglu) Derive(in []*G.Node, d *G.Node) ([]*G.Node, error) {
 	dx, err := apply(gegluDerivative(k), in[0].Shape().Clone(), in[0], d)
 	return []*G.Node{dx}, err
+}
+
+// Launches implements Launcher.
+func (k geglu) Launches(t device.Target, out device.Ptr, in []device.Ptr, _ device.Ptr) []device.Launch {
+	return device.GEGLU(t, out, in[0], k.rows, k.inner)
 }
 
 func (k geglu) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {

@@ -6,6 +6,7 @@ import (
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
+	"sdgo/internal/device"
 	"sdgo/internal/kernel"
 )
 
@@ -41,6 +42,7 @@ func (k embed) Work() int      { return 0 }
 func (k embed) Cost() Cost     { return moving }
 
 func (k embed) Discrete(i int) bool { return i == 0 }
+func (k embed) Floats(i int) bool   { return i == 0 }
 
 func (k embed) Derive(in []*G.Node, d *G.Node) ([]*G.Node, error) {
 	var g grad
@@ -53,6 +55,15 @@ func (k embed) Derive(in []*G.Node, d *G.Node) ([]*G.Node, error) {
 		out = append(out, g.Pad(g.Reshape(sum, k.tokens, k.d), 0, 0, in[2].Shape()[0]))
 	}
 	return out, g.err
+}
+
+// Launches implements Launcher.
+func (k embed) Launches(t device.Target, out device.Ptr, in []device.Ptr, _ device.Ptr) []device.Launch {
+	var positions device.Ptr
+	if k.positions {
+		positions = in[2]
+	}
+	return device.Embed(t, out, in[0], in[1], positions, k.rows, k.vocab, k.d, k.tokens)
 }
 
 func (k embed) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {
@@ -94,10 +105,16 @@ func (k gather) Work() int      { return 0 }
 func (k gather) Cost() Cost     { return moving }
 
 func (k gather) Discrete(i int) bool { return i == 1 }
+func (k gather) Floats(i int) bool   { return i == 1 }
 
 func (k gather) Derive(in []*G.Node, d *G.Node) ([]*G.Node, error) {
 	dx, err := apply(scatter(k), in[0].Shape().Clone(), d, in[1])
 	return []*G.Node{dx, nil}, err
+}
+
+// Launches implements Launcher.
+func (k gather) Launches(t device.Target, out device.Ptr, in []device.Ptr, _ device.Ptr) []device.Launch {
+	return device.Gather(t, out, in[0], in[1], k.n, k.tokens, k.d)
 }
 
 func (k gather) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {
@@ -150,6 +167,9 @@ func (k timesteps) Derive(in []*G.Node, d *G.Node) ([]*G.Node, error) {
 	dt, err := apply(timestepsDerivative(k), in[0].Shape().Clone(), in[0], d)
 	return []*G.Node{dt}, err
 }
+
+// OnHost implements Hoster: times are few, and their sines want more than float32.
+func (k timesteps) OnHost() {}
 
 func (k timesteps) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {
 	return []kernel.Phase{kernel.Timesteps(out, in[0].Data, k.n, k.dim, k.flipSinToCos, k.shift, k.period)}

@@ -6,6 +6,7 @@ import (
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
+	"sdgo/internal/device"
 	"sdgo/internal/kernel"
 )
 
@@ -29,6 +30,11 @@ func (k reshape) IsView()        {}
 func (k reshape) Derive(in []*G.Node, d *G.Node) ([]*G.Node, error) {
 	dx, err := Reshape(d, in[0].Shape()...)
 	return []*G.Node{dx}, err
+}
+
+// Launches implements Launcher: an input or a weight alone is not a view.
+func (k reshape) Launches(t device.Target, out device.Ptr, in []device.Ptr, _ device.Ptr) []device.Launch {
+	return []device.Launch{device.Copy(t, out, in[0], k.n)}
 }
 
 func (k reshape) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {
@@ -60,6 +66,11 @@ func (k concat) Derive(_ []*G.Node, d *G.Node) ([]*G.Node, error) {
 	return []*G.Node{g.Slice(d, last, 0, k.a), g.Slice(d, last, k.a, k.b)}, g.err
 }
 
+// Launches implements Launcher.
+func (k concat) Launches(t device.Target, out device.Ptr, in []device.Ptr, _ device.Ptr) []device.Launch {
+	return device.Concat(t, out, in[0], in[1], k.rows, k.a, k.b)
+}
+
 func (k concat) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {
 	return []kernel.Phase{kernel.Concat(out, k.rows, in[0].Data, k.a, in[1].Data, k.b)}
 }
@@ -85,6 +96,11 @@ func (k upsample) Cost() Cost { return moving }
 func (k upsample) Derive(in []*G.Node, d *G.Node) ([]*G.Node, error) {
 	dx, err := apply(upsampleDerivative(k), in[0].Shape().Clone(), d)
 	return []*G.Node{dx}, err
+}
+
+// Launches implements Launcher.
+func (k upsample) Launches(t device.Target, out device.Ptr, in []device.Ptr, _ device.Ptr) []device.Launch {
+	return device.Upsample(t, out, in[0], k.n, k.h, k.w, k.c, k.outH, k.outW)
 }
 
 func (k upsample) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {
@@ -152,8 +168,18 @@ func (k channelsFirst) Derive(_ []*G.Node, d *G.Node) ([]*G.Node, error) {
 	return []*G.Node{dx}, err
 }
 
+// Launches implements Launcher.
+func (k channelsLast) Launches(t device.Target, out device.Ptr, in []device.Ptr, _ device.Ptr) []device.Launch {
+	return device.Transpose(t, out, in[0], k.n, k.c, k.pixels)
+}
+
 func (k channelsLast) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {
 	return []kernel.Phase{kernel.ToChannelsLast(out, in[0].Data, k.n, k.c, k.pixels)}
+}
+
+// Launches implements Launcher.
+func (k channelsFirst) Launches(t device.Target, out device.Ptr, in []device.Ptr, _ device.Ptr) []device.Launch {
+	return device.Transpose(t, out, in[0], k.n, k.pixels, k.c)
 }
 
 func (k channelsFirst) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {

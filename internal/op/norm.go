@@ -5,6 +5,7 @@ import (
 
 	G "gorgonia.org/gorgonia"
 
+	"sdgo/internal/device"
 	"sdgo/internal/kernel"
 )
 
@@ -56,6 +57,21 @@ func (k groupNorm) Derive(in []*G.Node, d *G.Node) ([]*G.Node, error) {
 	return deriveNorm(normalize{k.s, k.eps}, in, d)
 }
 
+// device is the norm on a device without its operands.
+func (k groupNorm) device() device.GroupNorm {
+	return device.GroupNorm{N: k.s.N, Pixels: k.s.Pixels, C: k.s.C, Groups: k.s.Groups, Eps: k.eps, Act: device.Activation(k.act)}
+}
+
+// DeviceWork implements DeviceWorker.
+func (k groupNorm) DeviceWork(device.Target) int { return k.device().Work() }
+
+// Launches implements Launcher.
+func (k groupNorm) Launches(t device.Target, out device.Ptr, in []device.Ptr, work device.Ptr) []device.Launch {
+	g := k.device()
+	g.Out, g.X, g.Gamma, g.Beta = out, in[0], in[1], in[2]
+	return g.Launches(t, work)
+}
+
 func (k groupNorm) Phases(out []float32, in []Arg, work []float32) []kernel.Phase {
 	return kernel.GroupNorm(out, in[0].Data, k.s, in[1].Data, in[2].Data, k.eps, k.act, work)
 }
@@ -86,6 +102,11 @@ func (k layerNorm) InPlace(i int) bool { return i == 0 }
 
 func (k layerNorm) Derive(in []*G.Node, d *G.Node) ([]*G.Node, error) {
 	return deriveNorm(normalize{kernel.NormShape{N: k.rows, Pixels: 1, C: k.d, Groups: 1}, k.eps}, in, d)
+}
+
+// Launches implements Launcher.
+func (k layerNorm) Launches(t device.Target, out device.Ptr, in []device.Ptr, _ device.Ptr) []device.Launch {
+	return device.LayerNorm(t, out, in[0], in[1], in[2], k.rows, k.d, k.eps)
 }
 
 func (k layerNorm) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {
