@@ -1,6 +1,6 @@
 // Package sdgo is the root of Stable Diffusion in pure Go.
 //
-// A picture is made in four steps, each a package of its own:
+// Four packages make a picture:
 //
 //	prompt ──> clip ──> cond [N 77 D] ─────────┐
 //	                                           v
@@ -21,7 +21,25 @@
 //
 // Images have values in [-1, 1] inside the models and 8-bit sRGB outside.
 // Sigma is the noise level of x = x₀ + σ·ε (Karras et al. 2022); samplers work
-// in that space. All arithmetic is float32, schedules and sampler coefficients
-// are float64. The same seed and options give the same bytes, whatever the
-// number of threads, the batch size or the position in the batch.
+// in that space. Latents and activations are float32; weights, and the factors
+// of products, are what diffusion.LoadOptions.Precision says; the sums of
+// normalisations, schedules and sampler coefficients are float64. The same seed
+// and options give the same bytes, whatever the number of threads, the batch
+// size or the position in the batch.
+//
+// # Words
+//
+// These have one meaning each:
+//
+//	step       a sampler's, from one noise level to the next
+//	timestep   the time that a model is told, from 0 to 999
+//	operation  what a node of a graph computes
+//	plan       a graph made ready to run: its actions, and the place of every value
+//	action     one operation of a plan, or several that were joined
+//	machine    a plan bound to memory
+//	kernel     a function that returns an operation's work on the processor
+//	phase      work of a kernel that ends before more begins, in tasks that may
+//	           run at once
+//	filter     the weights under which a convolution's pixel is summed
+//	group      channels that a group normalisation takes together
 package sdgo

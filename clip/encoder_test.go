@@ -62,6 +62,15 @@ func TestTextEncoderGoldens(t *testing.T) {
 				golden.Close(t, c.Float32s(pooled), out.Pooled.Float32s(), tolerance, pooled)
 			}
 			assert.True(t, c.Has("last_hidden_state"))
+
+			raw, err := e.WithoutNorm()
+			require.NoError(t, err)
+			out, err := raw.Encode(t.Context(), inputIDs(c), 1)
+			require.NoError(t, err)
+			golden.Close(t, c.Float32s("penultimate"), out.Tokens.Float32s(), tolerance, "penultimate")
+			whole, err := e.Encode(t.Context(), inputIDs(c), 1)
+			require.NoError(t, err)
+			assert.Equal(t, whole.Pooled.Float32s(), out.Pooled.Float32s(), "the embedding of the whole text")
 		})
 	}
 }

@@ -61,16 +61,17 @@ func prefix(mask []int, length int) (ones int, err error) {
 type padded struct {
 	tokens, seen, skip int
 	inPadding          bool // the end of the text is looked for there
+	raw                bool
 }
 
 // encodePadded writes the embeddings of one text.
 func (e *TextEncoder) encodePadded(ctx context.Context, ids []int, seen, skip int, tokens, pooled []float32) error {
-	end := e.end(ids)
+	end := e.End(ids)
 	if seen == len(ids) {
-		s := shape{1, len(ids), skip}
+		s := shape{1, len(ids), skip, e.raw}
 		return e.model.Run(ctx, s, e.build(s), model.Inputs{"ids": numbers(ids), "rows": {float32(end)}}, [][]float32{tokens, pooled})
 	}
-	k := padded{len(ids), seen, skip, end >= seen}
+	k := padded{len(ids), seen, skip, end >= seen, e.raw}
 	if k.inPadding {
 		end -= seen
 	}
@@ -97,7 +98,7 @@ func (e *TextEncoder) buildPadded(k padded) model.Build {
 		for _, b := range e.blocks[:split] {
 			x, pad = b.forwardPadded(g, x, pad)
 		}
-		outputs = []*G.Node{e.norm.Forward(g, x), e.norm.Forward(g, pad)}
+		outputs = []*G.Node{e.finish(g, x), e.finish(g, pad)}
 		for _, b := range e.blocks[split:] {
 			x, pad = b.forwardPadded(g, x, pad)
 		}

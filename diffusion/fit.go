@@ -30,7 +30,10 @@ func (p *Pipeline) setScheduler(c *scheduler.Config) {
 
 // check wants the parts to fit together.
 func (p *Pipeline) check() error {
-	if have, want := p.UNet.Config.CrossAttentionDim.At(0), p.TextEncoder.Config.HiddenSize; have != want {
+	if err := p.checkText(); err != nil {
+		return err
+	}
+	if have, want := p.UNet.Config.CrossAttentionDim.At(0), p.textWidth(); have != want {
 		return fmt.Errorf("diffusion: the U-Net reads text of width %d (cross_attention_dim), the text encoder writes %d (hidden_size)", have, want)
 	}
 	if have, want := p.UNet.Config.OutChannels, p.VAE.Config.LatentChannels; have != want {
@@ -39,8 +42,11 @@ func (p *Pipeline) check() error {
 	if err := p.checkInput(); err != nil {
 		return err
 	}
-	if p.UNet.Config.NumClassEmbeds != nil {
-		return fmt.Errorf("diffusion: the U-Net has class labels (num_class_embeds), which this pipeline does not give it")
+	switch c := p.UNet.Config; {
+	case c.NumClassEmbeds != nil || c.ClassEmbedType != nil:
+		return fmt.Errorf("diffusion: the U-Net has class labels (num_class_embeds or class_embed_type), which this pipeline does not give it")
+	case c.AdditionEmbedType != nil:
+		return fmt.Errorf("diffusion: the U-Net reads more than text (addition_embed_type %s), as that of Stable Diffusion XL, which this pipeline does not give it", *c.AdditionEmbedType)
 	}
-	return p.checkLength()
+	return nil
 }

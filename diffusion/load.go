@@ -134,15 +134,18 @@ func (p *Pipeline) values() (most, least int64, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	text, err := p.TextEncoder.Values(size.texts, p.Tokenizer.MaxLength, 0)
-	if err != nil {
-		return 0, 0, err
+	for _, text := range p.textStages() {
+		n, err := text.encoder.Values(size.texts, text.tokenizer.MaxLength, 0)
+		if err != nil {
+			return 0, 0, err
+		}
+		most = max(most, n)
 	}
 	if least, err = p.UNet.Values(size.texts, size.h, size.w, p.Tokenizer.MaxLength); err != nil {
 		return 0, 0, err
 	}
 	decoded, err := p.VAE.Values(vae.Work{Height: size.height, Width: size.width})
-	return max(text, least, decoded), least, err
+	return max(most, least, decoded), least, err
 }
 
 // New makes a pipeline of parts that were loaded one by one. The pipeline does
@@ -178,8 +181,10 @@ func (p *Pipeline) release() error {
 		return nil
 	}
 	var errs []error
-	if p.TextEncoder != nil {
-		errs = append(errs, p.TextEncoder.Close())
+	for _, text := range p.textStages() {
+		if text.encoder != nil {
+			errs = append(errs, text.encoder.Close())
+		}
 	}
 	if p.UNet != nil {
 		errs = append(errs, p.UNet.Close())

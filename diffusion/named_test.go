@@ -182,37 +182,6 @@ func TestNoiseIsCancelled(t *testing.T) {
 	}
 }
 
-// A sampler by pointer is the sampler, and one that wraps another may name the class
-// whose levels it wants.
-func TestSamplerByPointer(t *testing.T) {
-	p := load(t, "tiny-sd15", nil)
-	steps := 0
-	o := &Options{Width: 16, Height: 16, Steps: 5, OnStep: func(s Step) error {
-		steps = s.Steps
-		return nil
-	}}
-	o.Sampler = sampler.PLMS{}
-	want, err := p.TextToImage(t.Context(), prompt, o)
-	require.NoError(t, err)
-	for _, s := range []sampler.Sampler{&sampler.PLMS{}, wrapped{sampler.PLMS{}}, &wrapped{sampler.PLMS{}}} {
-		o.Sampler = s
-		got, err := p.TextToImage(t.Context(), prompt, o)
-		require.NoError(t, err)
-		assert.Equal(t, want.Latents.Float32s(), got.Latents.Float32s(), "%T", s)
-		assert.Equal(t, 5, steps, "%T", s)
-	}
-	_, err = p.TextToImage(t.Context(), prompt, &Options{Sampler: unknownClass{}})
-	assert.ErrorContains(t, err, `have "NoSuchScheduler"`)
-}
-
-type wrapped struct{ sampler.Sampler }
-
-func (wrapped) SchedulerClass() string { return "PNDMScheduler" }
-
-type unknownClass struct{ sampler.Euler }
-
-func (unknownClass) SchedulerClass() string { return "NoSuchScheduler" }
-
 // Every label of Stable Diffusion WebUI's starts at the model's noisiest training
 // level and, but for those to which zero comes sooner, calls the model at its
 // cleanest; a class's own flags have diffusers' levels.

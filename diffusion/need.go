@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"sdgo/internal/engine"
+	"sdgo/internal/model"
 	"sdgo/sampler"
 	"sdgo/vae"
 )
@@ -25,7 +26,7 @@ func (r *run) claimMemory(ctx context.Context, images ...*source) error {
 	if err != nil {
 		return fmt.Errorf("diffusion: %w", err)
 	}
-	if r.claim, err = r.UNet.Claim(ctx, need); err != nil {
+	if r.claim, err = model.Of(r.UNet).Claim(ctx, need); err != nil {
 		return fmt.Errorf("diffusion: %w", err)
 	}
 	return r.keeper.alloc()
@@ -79,16 +80,13 @@ func (r *run) largestTurn(encode bool) (most int64, err error) {
 	} else {
 		add(r.net.Values(r.texts(), r.h, r.w, r.Tokenizer.MaxLength))
 	}
-	if r.TextEncoder.Memory() == r.UNet.Memory() {
-		for _, skip := range []int{r.ClipSkip, 0} {
-			n, err := r.TextEncoder.Values(1, r.Tokenizer.MaxLength, skip)
-			if r.TextEncoder.Config.UseAttentionMask {
-				n *= 2 // text and padding, side by side
-			}
-			add(n, err)
+	memory := model.Of(r.UNet).Memory()
+	for _, text := range r.textStages() {
+		if model.Of(text.encoder).Memory() == memory {
+			add(text.values(r.ClipSkip))
 		}
 	}
-	if r.VAE.Memory() == r.UNet.Memory() {
+	if model.Of(r.VAE).Memory() == memory {
 		add(r.VAE.Values(vae.Work{Height: r.Height, Width: r.Width, Tile: r.decodeTile}))
 		if encode {
 			add(r.VAE.Values(vae.Work{Encode: true, Height: r.Height, Width: r.Width, Tile: r.encodeTile}))
@@ -110,7 +108,7 @@ func (r *run) recordRoom(n engine.Need) int64 {
 		perCall += collected * r.latentBytes()
 	}
 	once := perCall * int64(len(r.schedule.Sigmas))
-	room := min(2*once, r.UNet.Spare(n))
+	room := min(2*once, model.Of(r.UNet).Spare(n))
 	if room < once {
 		return 0
 	}

@@ -81,14 +81,20 @@ type Options struct {
 	// class that suits the sampler, sampler.Info.Class for those with a name, with the
 	// config's clipping and thresholding as far as the class has them. A sampler as
 	// the name of its class gives it ("DPMSolverMultistepScheduler", "unipc_2") has the
-	// config's algorithm, order and solver type too. A pointer to one of package
-	// sampler's is as good as the sampler. One of the caller's own gets the levels of
-	// EulerDiscreteScheduler, or of the class that a method SchedulerClass() string
-	// of it names.
+	// config's algorithm, order and solver type too.
+	//
+	// A pointer to one of package sampler's is as good as the sampler, and so is one of
+	// the caller's own that wraps it, for logging, say: a struct that embeds it, or one
+	// with a method Unwrap() sampler.Sampler that returns it. What runs is the caller's
+	// Sample, and the sampler inside has what it would have alone when it is given the
+	// same levels. Any other of the caller's own gets the levels of
+	// EulerDiscreteScheduler. A method SchedulerClass() string names another class for
+	// the levels of whatever has it. See sampler.Describe, SchedulerClass and Fitted.
 	Sampler sampler.Sampler
 
 	// Schedule names the noise levels ("karras", "trailing", …; see ScheduleNamed of
-	// package scheduler's Config). Empty means what the model's scheduler config says.
+	// package scheduler's Config). Empty means what the model's scheduler config says,
+	// under the class that the Sampler, or what it wraps, has: sampler.SchedulerClass.
 	// "karras", "exponential" and "beta_sigma" are diffusers' keys, whose levels in
 	// some classes lie between those of the spacing; sampler.ParseLabel gives for
 	// a label of WebUI's, such as "Euler Karras", the name of WebUI's levels.

@@ -45,6 +45,8 @@ type Pipeline struct {
 	// such as keys of a config.json that are not known, one sentence each.
 	Warnings []string
 
+	moreText []textStage // after that of Tokenizer and TextEncoder
+
 	modelScheduler *scheduler.Config // the Scheduler that is the model's own
 	clips          bool              // clip_sample of its file
 

@@ -1,10 +1,11 @@
 package diffusion
 
 import (
+	"cmp"
 	"errors"
 	"io"
 
-	"sdgo/internal/model"
+	"sdgo/plan"
 	"sdgo/vae"
 )
 
@@ -18,8 +19,8 @@ type Plan struct {
 
 // PartPlan is the plan of one model; StepPlan is one operation of it.
 type (
-	PartPlan = model.Plan
-	StepPlan = model.Step
+	PartPlan = plan.Part
+	StepPlan = plan.Operation
 )
 
 // Plan returns the plan for a picture of o's size and guidance. Options may be nil.
@@ -36,16 +37,17 @@ func (p *Pipeline) Plan(o *Options) (*Plan, error) {
 		return nil, err
 	}
 	plan := &Plan{}
-	for _, part := range []func() (*PartPlan, error){
-		func() (*PartPlan, error) { return p.TextEncoder.Plan(size.texts, p.Tokenizer.MaxLength) },
-		func() (*PartPlan, error) { return p.UNet.Plan(size.texts, size.h, size.w, p.Tokenizer.MaxLength) },
-		func() (*PartPlan, error) { return p.VAE.Plan(vae.Work{Height: size.height, Width: size.width}) },
-	} {
-		x, err := part()
-		if err != nil {
-			return nil, err
-		}
+	add := func(x *PartPlan, e error) {
 		plan.Parts = append(plan.Parts, x)
+		err = cmp.Or(err, e)
+	}
+	for _, text := range p.textStages() {
+		add(text.encoder.Plan(size.texts, text.tokenizer.MaxLength))
+	}
+	add(p.UNet.Plan(size.texts, size.h, size.w, p.Tokenizer.MaxLength))
+	add(p.VAE.Plan(vae.Work{Height: size.height, Width: size.width}))
+	if err != nil {
+		return nil, err
 	}
 	return plan, nil
 }
@@ -63,12 +65,11 @@ func (p *Pipeline) sizeOf(o *Options) (size, error) {
 	if err != nil {
 		return size{}, err
 	}
-	chosen, err := pointedTo(sized.Sampler)
-	if err != nil {
+	if err := checkSampler(sized.Sampler); err != nil {
 		return size{}, wrong("Sampler", err)
 	}
 	texts := 1
-	if p.guided(sized.Guidance, chosen) {
+	if p.guided(sized.Guidance, sized.Sampler) {
 		texts = 2
 	}
 	factor := p.VAE.Config.Factor()

@@ -88,7 +88,7 @@ func (r *run) choose(o *Options) (err error) {
 	if err := r.checkTask(about); err != nil {
 		return err
 	}
-	if r.Sampler, err = pointedTo(r.Sampler); err != nil {
+	if err := checkSampler(r.Sampler); err != nil {
 		return wrong("Sampler", err)
 	}
 	if r.schedule, err = r.levels(&config, &r.Options, about.asSaved); err != nil {

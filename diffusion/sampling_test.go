@@ -114,7 +114,7 @@ func TestNamedOptions(t *testing.T) {
 	} {
 		s, err := sampler.ByName(name)
 		require.NoError(t, err)
-		have, err := solver(&Options{Sampler: s}, &scheduler.Schedule{Solver: scheduler.Solver{Class: classOf(s), Order: 1, Type: "bh1", PRK: true}})
+		have, err := solver(&Options{Sampler: s}, &scheduler.Schedule{Solver: scheduler.Solver{Class: sampler.SchedulerClass(s), Order: 1, Type: "bh1", PRK: true}})
 		require.NoError(t, err)
 		assert.Equal(t, want, have, name)
 	}

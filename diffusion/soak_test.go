@@ -25,9 +25,9 @@ import (
 // Callers side by side make pictures without end: of all sizes, by all samplers,
 // whole and by tiles, some cancelled on the way, some wrong from the start.
 // Nothing that the process holds may grow. SDGO_SOAK is how long it goes on, such
-// as 3h.
+// as 3h: without it a moment, in which what every call leaves behind would show.
 func TestSoak(t *testing.T) {
-	length, _ := soakTime(t, 12*time.Second)
+	length, _ := soakTime(t, 4*time.Second)
 	const rounds, warm, callers = 16, 6, 3
 	// The profile of allocations, which a program has only if it asks for it, keeps
 	// every stack and size for good.

@@ -2,82 +2,55 @@ package diffusion
 
 import (
 	"context"
-	"fmt"
+	"slices"
 	"time"
 
-	"sdgo/clip"
+	"gorgonia.org/tensor"
+
 	"sdgo/internal/engine"
 )
 
 // encodeText fills cond and both. As in diffusers, clip skip is for the prompt
 // alone: the negative prompt goes through all layers.
-func (r *run) encodeText(ctx context.Context, prompt string) error {
+func (r *run) encodeText(ctx context.Context, prompt string) (err error) {
 	begin := time.Now()
-	positive, err := r.tokens(ctx, "prompt", prompt)
-	if err != nil {
+	if r.cond, r.result.Truncated, err = r.embed(ctx, "prompt", prompt, r.ClipSkip); err != nil {
 		return err
 	}
-	r.result.Truncated = positive.TruncatedText
-	r.note("prompt", []byte(fmt.Sprint(positive.IDs)))
-	cond, err := r.encode(ctx, positive, r.ClipSkip)
-	if err != nil {
-		return err
-	}
-	tokens, width := len(positive.IDs), r.TextEncoder.Config.HiddenSize
-	r.cond = engine.Tensor(cond, 1, tokens, width)
 	if r.guided() {
-		negative, err := r.tokens(ctx, "negative prompt", r.NegativePrompt)
-		if err != nil {
+		var uncond *tensor.Dense
+		if uncond, r.result.TruncatedNegative, err = r.embed(ctx, "negative prompt", r.NegativePrompt, 0); err != nil {
 			return err
 		}
-		r.result.TruncatedNegative = negative.TruncatedText
-		r.note("negative prompt", []byte(fmt.Sprint(negative.IDs)))
-		uncond, err := r.encode(ctx, negative, 0)
-		if err != nil {
-			return err
-		}
-		r.both = engine.Tensor(append(uncond, cond...), 2, tokens, width)
+		shape := r.cond.Shape()
+		r.both = engine.Tensor(slices.Concat(uncond.Float32s(), r.cond.Float32s()), 2, shape[1], shape[2])
 	}
 	r.result.Timings.TextEncoder = time.Since(begin)
 	return nil
 }
 
-// tokens returns the ids of a prompt, in which the tokens of textual inversions stand
-// for all their vectors. What names the prompt.
-func (r *run) tokens(ctx context.Context, what, prompt string) (e clip.Encoding, err error) {
-	if prompt, err = r.Tokenizer.Expand(ctx, prompt); err == nil {
-		e, err = r.Tokenizer.EncodeContext(ctx, prompt)
-	}
-	if err != nil {
-		if ctx.Err() != nil {
-			return e, ctx.Err()
+// embed returns the embedding [1 T D] of a text, and what of it did not fit. What
+// names the text.
+func (r *run) embed(ctx context.Context, what, words string, skip int) (x *tensor.Dense, cut string, err error) {
+	var parts []*tensor.Dense
+	var ids []int64
+	for i, s := range r.textStages() {
+		text, err := s.tokens(ctx, what, words)
+		if err != nil {
+			return nil, "", err
 		}
-		return e, fmt.Errorf("diffusion: %s: %w", what, err)
-	}
-	for _, id := range e.IDs {
-		if size := r.TextEncoder.Config.VocabSize; id >= size {
-			token, _ := r.Tokenizer.Token(id)
-			return e, fmt.Errorf("diffusion: %s: have token %.80q with id %d, which the text encoder does not know: it has embeddings of %d tokens (vocab_size)", what, token, id, size)
+		if i == 0 {
+			cut = text.TruncatedText
 		}
+		for _, id := range text.IDs {
+			ids = append(ids, int64(id))
+		}
+		part, err := s.encode(r.in(ctx), text, skip)
+		if err != nil {
+			return nil, "", err
+		}
+		parts = append(parts, part)
 	}
-	return e, nil
-}
-
-// encode returns the embedding [77 D] of one text.
-func (r *run) encode(ctx context.Context, text clip.Encoding, skip int) ([]float32, error) {
-	var e *clip.Embeddings
-	var err error
-	if r.TextEncoder.Config.UseAttentionMask {
-		e, err = r.TextEncoder.EncodeMasked(r.in(ctx), [][]int{text.IDs}, [][]int{text.Mask}, skip)
-	} else {
-		e, err = r.TextEncoder.Encode(r.in(ctx), [][]int{text.IDs}, skip)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("diffusion: %w", err)
-	}
-	x := e.Tokens.Float32s()
-	if err := checkFinite("text encoder", x); err != nil {
-		return nil, fmt.Errorf("diffusion: %w", err)
-	}
-	return x, nil
+	r.note(what, ids)
+	return sideBySide(parts), cut, nil
 }

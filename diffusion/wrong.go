@@ -44,8 +44,10 @@ func (r *run) checkModelOptions() error {
 	if branch, most := r.Reuse.Branch, r.UNet.Branches()-1; r.Reuse.on() && (branch < 0 || branch > most) {
 		return badOption("Reuse", "unet: have skip branch %d, want 1 to %d", branch, most)
 	}
-	if layers := r.TextEncoder.Config.NumHiddenLayers; r.ClipSkip >= layers {
-		return badOption("ClipSkip", "have %d, want 0 to %d for a model of %d layers", r.ClipSkip, layers-1, layers)
+	for _, text := range r.textStages() {
+		if layers := text.encoder.Config.NumHiddenLayers; r.ClipSkip >= layers {
+			return badOption("ClipSkip", "have %d, want 0 to %d for a model of %d layers", r.ClipSkip, layers-1, layers)
+		}
 	}
 	return nil
 }

@@ -12,8 +12,8 @@ import (
 //	func (s mine) NeedsUncond() bool
 //
 // that says so. Who makes the Denoiser of a run asks, because the estimate has a price:
-// it takes guidance, whatever the guidance scale. A sampler that runs another needs the
-// method, too, unless it embeds the other's type.
+// it takes guidance, whatever the guidance scale. A sampler that wraps another (see
+// [Describe]) without the method needs what the other does.
 //
 // CFG++ (Chung et al. 2024, Algorithm 2), a modifier of samplers, needs it: a step
 // removes the noise that the unconditional estimate u of the clean latents sees, but
@@ -32,8 +32,12 @@ import (
 //
 // https://arxiv.org/abs/2406.08070
 func NeedsUncond(s Sampler) bool {
-	n, ok := s.(interface{ NeedsUncond() bool })
-	return ok && !IsNil(s) && n.NeedsUncond()
+	for _, s := range layers(s) {
+		if n, ok := s.(interface{ NeedsUncond() bool }); ok {
+			return n.NeedsUncond()
+		}
+	}
+	return false
 }
 
 // withUncond wraps a Denoiser so that each estimate has an Uncond that is fit for use:
@@ -50,7 +54,7 @@ func withUncond(denoise Denoiser, on bool) Denoiser {
 			return est, nil
 		}
 		if est.Uncond == nil {
-			return Estimate{}, errors.New("have no unconditional estimate, which CFG++ needs: the denoiser does not guide, or the sampler's NeedsUncond is hidden in another")
+			return Estimate{}, errors.New("have no unconditional estimate, which CFG++ needs: the denoiser does not guide, or a sampler around this one tells nobody (see Describe)")
 		}
 		if len(est.Uncond) != len(x) {
 			return Estimate{}, fmt.Errorf("the unconditional estimate has %d values, want %d", len(est.Uncond), len(x))

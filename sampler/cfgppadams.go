@@ -22,6 +22,8 @@ type CFGPlusPlusAdams struct{}
 // NeedsUncond says that it does.
 func (CFGPlusPlusAdams) NeedsUncond() bool { return true }
 
+func (CFGPlusPlusAdams) name() string { return "cfgpp_ud10_ab" }
+
 // Sample implements [Sampler].
 func (CFGPlusPlusAdams) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, _ Noise) error {
 	denoise, err := begin(ctx, "cfgpp_ud10_ab", denoise, x, sigmas)

@@ -1,6 +1,7 @@
 package sampler
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -45,7 +46,7 @@ func (c Churn) lift(ctx context.Context, x, fresh []float32, sigma float64, step
 	noise(fresh)
 	gamma := c.gamma(sigma, steps)
 	if gamma > 0 {
-		addScaled(ctx, x, x, liftNoise(sigma, gamma)*orOne(c.SNoise), fresh)
+		addScaled(ctx, x, x, liftNoise(sigma, gamma)*cmp.Or(c.SNoise, 1), fresh)
 	}
 	return sigma * (1 + gamma)
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"sdgo/internal/golden"
 	"sdgo/sampler"
 )
 
@@ -56,8 +57,8 @@ func comfyDenoiser(ctx context.Context, x []float32, sigma float64) (sampler.Est
 // noise and as many model calls.
 func TestComfyUI(t *testing.T) {
 	var cases []comfyCase
-	readJSON(t, "testdata/comfyui.json.gz", &cases)
-	tensors := readTensors(t, "testdata/comfyui.safetensors")
+	golden.JSON(t, "testdata/comfyui.json.gz", &cases)
+	tensors := golden.Tensors(t, "testdata/comfyui.safetensors")
 	options := comfyOptions()
 	require.Len(t, cases, 180)
 	for _, c := range cases {
@@ -68,9 +69,9 @@ func TestComfyUI(t *testing.T) {
 				s, err = sampler.ByName(c.Label)
 				require.NoError(t, err)
 			}
-			sigmas := tensors["sigmas."+c.Schedule].values
-			x := make([]float32, len(tensors["start"].values))
-			for i, v := range tensors["start"].values {
+			sigmas := tensors["sigmas."+c.Schedule].Values
+			x := make([]float32, len(tensors["start"].Values))
+			for i, v := range tensors["start"].Values {
 				x[i] = float32(v * sigmas[0])
 			}
 			calls, drawn := 0, 0
@@ -78,7 +79,7 @@ func TestComfyUI(t *testing.T) {
 				calls++
 				return comfyDenoiser(ctx, x, sigma)
 			}
-			all := tensors["noise"].values
+			all := tensors["noise"].Values
 			noise := func(dst []float32) {
 				for i := range dst {
 					dst[i] = float32(all[drawn*len(dst)+i])
@@ -86,7 +87,7 @@ func TestComfyUI(t *testing.T) {
 				drawn++
 			}
 			require.NoError(t, s.Sample(context.Background(), denoise, x, sigmas, noise))
-			assertState(t, "out", tensors[c.Label+"."+c.Schedule].values, x, 1, 0)
+			assertState(t, "out", tensors[c.Label+"."+c.Schedule].Values, x, 1, 0)
 			assert.Equal(t, c.Calls, calls, "model calls")
 			if c.drawsIdly() {
 				return

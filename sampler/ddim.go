@@ -32,8 +32,32 @@ type DDIM struct {
 // NeedsUncond says whether CFG++ is on.
 func (s DDIM) NeedsUncond() bool { return s.CFGPlusPlus }
 
+func (s DDIM) name() string {
+	if s.CFGPlusPlus {
+		return "ddim_cfg_pp"
+	}
+	return "ddim"
+}
+
+// fit takes the bounds and the noise of a config, and where the solver is of its class
+// the levels that it steps to. What is set stays.
+func (s DDIM) fit(c Solver) DDIM {
+	if c.Eta != 0 {
+		s.Eta = c.Eta
+	}
+	s.ClippedEps = s.ClippedEps || c.ClippedEps
+	if !s.Limit.on() {
+		s.Limit = c.limit()
+	}
+	if s.To == nil && c.Class == "DDIMScheduler" {
+		s.To = c.To
+	}
+	return s
+}
+
 // Sample implements [Sampler].
 func (s DDIM) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
+	s = fitting(ctx, s, sigmas)
 	denoise, err := begin(ctx, "ddim", denoise, x, sigmas)
 	if err != nil {
 		return err
@@ -91,16 +115,4 @@ func relabel(ctx context.Context, x []float32, from, to float64) {
 	if from != to {
 		scale(ctx, x, math.Sqrt((1+to*to)/(1+from*from)), x)
 	}
-}
-
-func checkHops(name string, hops []float64, steps int) error {
-	if hops != nil && len(hops) != steps {
-		return fmt.Errorf("sampler: %s: have %d levels in To or From, want one for each of %d steps", name, len(hops), steps)
-	}
-	for i, sigma := range hops {
-		if !(sigma >= 0) || math.IsInf(sigma, 1) {
-			return fmt.Errorf("sampler: %s: To or From %d is %g, want it finite and not negative", name, i, sigma)
-		}
-	}
-	return nil
 }

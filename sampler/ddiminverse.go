@@ -1,10 +1,6 @@
 package sampler
 
-import (
-	"context"
-	"fmt"
-	"math"
-)
+import "context"
 
 // DDIMInverse runs DDIM backwards, from clean latents to the noise that DDIM makes
 // them of: Song et al. (2020), section 4.3. Its levels rise; the first may be 0,
@@ -18,6 +14,8 @@ import (
 type DDIMInverse struct {
 	Ahead bool // call the model at the level that a step goes to
 }
+
+func (DDIMInverse) name() string { return "ddim_inverse" }
 
 // Sample implements [Sampler], but for the order of sigmas.
 func (s DDIMInverse) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, _ Noise) error {
@@ -46,17 +44,4 @@ func (s DDIMInverse) Sample(ctx context.Context, denoise Denoiser, x []float32, 
 		addScaled(ctx, x, x, next-sigma, d)
 	}
 	return ctx.Err()
-}
-
-// checkRising wants finite levels that rise, the first possibly zero.
-func checkRising(name string, sigmas []float64) error {
-	if len(sigmas) < 2 {
-		return fmt.Errorf("sampler: %s: have %d sigmas, want at least 2", name, len(sigmas))
-	}
-	for i, sigma := range sigmas {
-		if !(sigma >= 0) || math.IsInf(sigma, 1) || i > 0 && sigma <= sigmas[i-1] {
-			return fmt.Errorf("sampler: %s: sigma %d is %g, want finite levels that rise from 0 or more", name, i, sigma)
-		}
-	}
-	return nil
 }

@@ -20,8 +20,15 @@ type DDPM struct {
 	NoiseAtEnd bool
 }
 
+func (DDPM) name() string { return "ddpm" }
+
+func (s DDPM) fit(c Solver) DDPM {
+	return ofClass(s, s == DDPM{}, c)
+}
+
 // Sample implements [Sampler].
 func (s DDPM) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
+	s = fitting(ctx, s, sigmas)
 	denoise, err := begin(ctx, "ddpm", denoise, x, sigmas)
 	if err != nil {
 		return err

@@ -17,8 +17,23 @@ type DEIS struct {
 	LowerOrderFinal bool // the last step is of order 1, the one before it of at most 2
 }
 
+func (s DEIS) name() string {
+	if s.asNamed() {
+		return "deis_2"
+	}
+	return "deis"
+}
+
+// asNamed says whether the options are those of the scheduler class's sampler.
+func (s DEIS) asNamed() bool { return s == DEIS{} }
+
+func (s DEIS) fit(c Solver) DEIS {
+	return ofClass(s, s.asNamed(), c)
+}
+
 // Sample implements [Sampler].
 func (s DEIS) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, _ Noise) error {
+	s = fitting(ctx, s, sigmas)
 	denoise, err := begin(ctx, "deis", denoise, x, sigmas)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package sampler
 
 import (
+	"cmp"
 	"context"
 	"math"
 )
@@ -14,8 +15,15 @@ type DPM2 struct {
 	Churn Churn
 }
 
+func (DPM2) name() string { return "dpm2" }
+
+func (s DPM2) fit(c Solver) DPM2 {
+	return ofClass(s, s == DPM2{}, c)
+}
+
 // Sample implements [Sampler].
 func (s DPM2) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
+	s = fitting(ctx, s, sigmas)
 	denoise, err := begin(ctx, "dpm2", denoise, x, sigmas)
 	if err != nil {
 		return err
@@ -42,8 +50,15 @@ type DPM2Ancestral struct {
 	SNoise float64  // scale of the fresh noise. Zero means 1
 }
 
+func (DPM2Ancestral) name() string { return "dpm2_ancestral" }
+
+func (s DPM2Ancestral) fit(c Solver) DPM2Ancestral {
+	return ofClass(s, s == DPM2Ancestral{}, c)
+}
+
 // Sample implements [Sampler].
 func (s DPM2Ancestral) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
+	s = fitting(ctx, s, sigmas)
 	denoise, eta, err := beginAncestral(ctx, "dpm2_ancestral", denoise, x, sigmas, s.Eta, noise)
 	if err != nil {
 		return err
@@ -64,7 +79,7 @@ func (s DPM2Ancestral) Sample(ctx context.Context, denoise Denoiser, x []float32
 		}
 		if up > 0 {
 			noise(fresh)
-			addScaled(ctx, x, x, up*orOne(s.SNoise), fresh)
+			addScaled(ctx, x, x, up*cmp.Or(s.SNoise, 1), fresh)
 		}
 	}
 	return ctx.Err()

@@ -1,6 +1,7 @@
 package sampler
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,6 +30,8 @@ type DPMAdaptive struct {
 // maxAdaptiveSteps stops a run whose error will not fall.
 const maxAdaptiveSteps = 10_000
 
+func (DPMAdaptive) name() string { return "dpm_adaptive" }
+
 // Sample implements [Sampler].
 func (s DPMAdaptive) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
 	denoise, err := begin(ctx, "dpm_adaptive", denoise, x, sigmas)
@@ -50,7 +53,7 @@ func (s DPMAdaptive) Sample(ctx context.Context, denoise Denoiser, x []float32, 
 		order = 1.5
 	}
 	control := pid{h: s.HInit, b1: (s.P + s.I + s.D) / order, b2: -(s.P + 2*s.D) / order, b3: s.D / order, safety: s.Safety}
-	solver := newSingleStep(ctx, denoise, x)
+	stages := newDPMStages(ctx, denoise, x)
 	low, high, last, fresh := make([]float32, len(x)), make([]float32, len(x)), clone(x), make([]float32, len(x))
 	start, steps := t, len(sigmas)-1
 	for step := 0; t < end-1e-5; step++ {
@@ -60,11 +63,11 @@ func (s DPMAdaptive) Sample(ctx context.Context, denoise Denoiser, x []float32, 
 			return stepError(step, math.Exp(-t), errors.New("dpm_adaptive cannot meet its tolerance"))
 		}
 		down, up := lambdaAncestral(t, next, end, s.Eta)
-		solver.begin(step)
-		if err := solver.step(low, x, s.Order-1, t, down, 1/float64(s.Order)); err != nil {
+		stages.begin(step)
+		if err := stages.advance(low, x, s.Order-1, t, down, 1/float64(s.Order)); err != nil {
 			return err
 		}
-		if err := solver.step(high, x, s.Order, t, down, 0); err != nil {
+		if err := stages.advance(high, x, s.Order, t, down, 0); err != nil {
 			return err
 		}
 		if !control.accept(s.difference(low, high, last)) {
@@ -74,7 +77,7 @@ func (s DPMAdaptive) Sample(ctx context.Context, denoise Denoiser, x []float32, 
 		copy(x, high)
 		if up > 0 {
 			noise(fresh)
-			addScaled(ctx, x, x, up*orOne(s.SNoise), fresh)
+			addScaled(ctx, x, x, up*cmp.Or(s.SNoise, 1), fresh)
 		}
 		t = next
 	}

@@ -1,8 +1,8 @@
 package sampler
 
 import (
+	"cmp"
 	"context"
-	"fmt"
 	"math"
 )
 
@@ -16,6 +16,8 @@ type DPMFast struct {
 	Eta    float64 // share of noise that is fresh, 0 to 1
 	SNoise float64 // scale of the fresh noise. Zero means 1
 }
+
+func (DPMFast) name() string { return "dpm_fast" }
 
 // Sample implements [Sampler].
 func (s DPMFast) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
@@ -31,7 +33,7 @@ func (s DPMFast) Sample(ctx context.Context, denoise Denoiser, x []float32, sigm
 		return err
 	}
 	orders := fastOrders(len(sigmas) - 1)
-	solver := newSingleStep(ctx, denoise, x)
+	stages := newDPMStages(ctx, denoise, x)
 	fresh, out := make([]float32, len(x)), make([]float32, len(x))
 	at := func(i int) float64 { return start + float64(i)*(end-start)/float64(len(orders)) }
 	calls := 0
@@ -43,14 +45,14 @@ func (s DPMFast) Sample(ctx context.Context, denoise Denoiser, x []float32, sigm
 			next = end
 		}
 		down, up := lambdaAncestral(t, next, end, s.Eta)
-		solver.begin(i)
-		if err := solver.step(out, x, order, t, down, 0); err != nil {
+		stages.begin(i)
+		if err := stages.advance(out, x, order, t, down, 0); err != nil {
 			return err
 		}
 		copy(x, out)
 		if up > 0 {
 			noise(fresh)
-			addScaled(ctx, x, x, up*orOne(s.SNoise), fresh)
+			addScaled(ctx, x, x, up*cmp.Or(s.SNoise, 1), fresh)
 		}
 	}
 	return ctx.Err()
@@ -69,27 +71,4 @@ func fastOrders(calls int) []int {
 		return append(orders, 2, 1)
 	}
 	return append(orders, 3, calls%3)
-}
-
-// positiveEnds returns the first and the last positive level, as λ = −log σ.
-func positiveEnds(name string, sigmas []float64) (start, end float64, err error) {
-	last := sigmas[len(sigmas)-1]
-	if last == 0 {
-		last = sigmas[len(sigmas)-2]
-	}
-	if len(sigmas) == 2 && sigmas[1] == 0 {
-		return 0, 0, fmt.Errorf("sampler: %s: sigmas are %g and 0, want two positive levels", name, sigmas[0])
-	}
-	return -math.Log(sigmas[0]), -math.Log(last), nil
-}
-
-// lambdaAncestral is ancestralStep in λ, with the deterministic part no further
-// than end.
-func lambdaAncestral(t, next, end, eta float64) (down, up float64) {
-	if eta == 0 {
-		return next, 0
-	}
-	sigmaDown, _ := ancestralStep(math.Exp(-t), math.Exp(-next), eta)
-	down = math.Min(end, -math.Log(sigmaDown))
-	return down, math.Exp(-next) * math.Sqrt(math.Max(0, -math.Expm1(2*(next-down))))
 }

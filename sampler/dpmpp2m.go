@@ -20,6 +20,13 @@ type DPMPP2M struct {
 // NeedsUncond says whether CFG++ is on.
 func (s DPMPP2M) NeedsUncond() bool { return s.CFGPlusPlus }
 
+func (s DPMPP2M) name() string {
+	if s.CFGPlusPlus {
+		return "dpmpp_2m_cfg_pp"
+	}
+	return "dpmpp_2m"
+}
+
 // Sample implements [Sampler].
 func (s DPMPP2M) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, _ Noise) error {
 	denoise, err := begin(ctx, "dpmpp_2m", denoise, x, sigmas)

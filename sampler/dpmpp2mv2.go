@@ -15,6 +15,8 @@ import (
 // https://github.com/AUTOMATIC1111/stable-diffusion-webui/discussions/8457
 type DPMPP2MV2 struct{}
 
+func (DPMPP2MV2) name() string { return "dpmpp_2m_v2" }
+
 // Sample implements [Sampler].
 func (DPMPP2MV2) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, _ Noise) error {
 	denoise, err := begin(ctx, "dpmpp_2m_v2", denoise, x, sigmas)

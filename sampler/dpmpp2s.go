@@ -1,6 +1,7 @@
 package sampler
 
 import (
+	"cmp"
 	"context"
 	"math"
 )
@@ -22,6 +23,13 @@ type DPMPP2SAncestral struct {
 
 // NeedsUncond says whether CFG++ is on.
 func (s DPMPP2SAncestral) NeedsUncond() bool { return s.CFGPlusPlus }
+
+func (s DPMPP2SAncestral) name() string {
+	if s.CFGPlusPlus {
+		return "dpmpp_2s_ancestral_cfg_pp"
+	}
+	return "dpmpp_2s_ancestral"
+}
 
 // Sample implements [Sampler].
 func (s DPMPP2SAncestral) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
@@ -52,7 +60,7 @@ func (s DPMPP2SAncestral) Sample(ctx context.Context, denoise Denoiser, x []floa
 		eulerStep(ctx, x, x, est.Uncond, sigma, down)
 		if up > 0 {
 			noise(fresh)
-			addScaled(ctx, x, x, up*orOne(s.SNoise), fresh)
+			addScaled(ctx, x, x, up*cmp.Or(s.SNoise, 1), fresh)
 		}
 		if s.CFGPlusPlus {
 			addScaled(ctx, x, x, 1, guide)

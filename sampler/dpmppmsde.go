@@ -1,6 +1,7 @@
 package sampler
 
 import (
+	"cmp"
 	"context"
 	"math"
 )
@@ -14,6 +15,13 @@ type DPMPP2MSDE struct {
 	SNoise float64   // scale of the noise. Zero means 1
 	Heun   bool      // solver type heun: the linear term integrated exactly, not by the midpoint rule
 	Path   PathNoise // the noise. Nil means fresh noise each time
+}
+
+func (s DPMPP2MSDE) name() string {
+	if s.Heun {
+		return "dpmpp_2m_sde_heun"
+	}
+	return "dpmpp_2m_sde"
 }
 
 // Sample implements [Sampler].
@@ -31,7 +39,7 @@ func (s DPMPP2MSDE) Sample(ctx context.Context, denoise Denoiser, x []float32, s
 		}
 		return -math.Expm1(-h) / 2, 0
 	}
-	return multistepSDE(ctx, denoise, x, sigmas, 2, order, eta, orOne(s.SNoise), path)
+	return multistepSDE(ctx, denoise, x, sigmas, 2, order, eta, cmp.Or(s.SNoise, 1), path)
 }
 
 // DPMPP3MSDE is k-diffusion's "dpmpp_3m_sde": [DPMPP2MSDE] with one estimate more.
@@ -41,6 +49,8 @@ type DPMPP3MSDE struct {
 	SNoise float64   // scale of the noise. Zero means 1
 	Path   PathNoise // the noise. Nil means fresh noise each time
 }
+
+func (DPMPP3MSDE) name() string { return "dpmpp_3m_sde" }
 
 // Sample implements [Sampler].
 func (s DPMPP3MSDE) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
@@ -57,11 +67,8 @@ func (s DPMPP3MSDE) Sample(ctx context.Context, denoise Denoiser, x []float32, s
 		}
 		return phi2(h), 0.5 - phi2(h)/h
 	}
-	return multistepSDE(ctx, denoise, x, sigmas, 3, order, eta, orOne(s.SNoise), path)
+	return multistepSDE(ctx, denoise, x, sigmas, 3, order, eta, cmp.Or(s.SNoise, 1), path)
 }
-
-// phi2 is 1 − (1 − e^{−h})/h, the integral of the linear term.
-func phi2(h float64) float64 { return 1 + math.Expm1(-h)/h }
 
 // multistepSDE integrates the SDE over each step in λ = −log σ. With h' = (1+η)·h,
 //

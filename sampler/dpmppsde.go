@@ -1,23 +1,11 @@
 package sampler
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
 )
-
-// PathNoise fills dst with the increment of a Brownian path between two noise
-// levels, scaled to unit variance. Increments of intervals that overlap share what
-// they have in common, which fresh noise does not.
-type PathNoise func(dst []float32, from, to float64)
-
-// or returns the path, or fresh noise where there is none.
-func (p PathNoise) or(noise Noise) PathNoise {
-	if p != nil || noise == nil {
-		return p
-	}
-	return func(dst []float32, _, _ float64) { noise(dst) }
-}
 
 // DPMPPSDE is k-diffusion's "dpmpp_sde": DPM-Solver++ (Lu et al. 2022b) of second
 // order for the SDE, with a stage inside each step. It calls the denoiser twice a
@@ -31,8 +19,15 @@ type DPMPPSDE struct {
 	Path   PathNoise // the noise. Nil means fresh noise each time
 }
 
+func (DPMPPSDE) name() string { return "dpmpp_sde" }
+
+func (s DPMPPSDE) fit(c Solver) DPMPPSDE {
+	return ofClass(s, s.Eta == nil && s.SNoise == 0 && s.R == 0 && s.Path == nil, c)
+}
+
 // Sample implements [Sampler].
 func (s DPMPPSDE) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
+	s = fitting(ctx, s, sigmas)
 	denoise, eta, path, err := beginSDE(ctx, "dpmpp_sde", denoise, x, sigmas, s.Eta, noise, s.Path)
 	if err != nil {
 		return err
@@ -47,7 +42,7 @@ func (s DPMPPSDE) Sample(ctx context.Context, denoise Denoiser, x []float32, sig
 	add := func(x []float32, from, to, up float64) {
 		if up > 0 {
 			path(fresh, from, to)
-			addScaled(ctx, x, x, up*orOne(s.SNoise), fresh)
+			addScaled(ctx, x, x, up*cmp.Or(s.SNoise, 1), fresh)
 		}
 	}
 	for i := range len(sigmas) - 1 {
@@ -77,14 +72,4 @@ func (s DPMPPSDE) Sample(ctx context.Context, denoise Denoiser, x []float32, sig
 		add(x, sigma, next, up)
 	}
 	return ctx.Err()
-}
-
-// beginSDE is beginAncestral for the samplers that take their noise from a path.
-func beginSDE(ctx context.Context, name string, denoise Denoiser, x []float32, sigmas []float64, eta *float64, noise Noise, path PathNoise) (Denoiser, float64, PathNoise, error) {
-	path = path.or(noise)
-	if path != nil && noise == nil {
-		noise = func([]float32) {} // not called: the path is there
-	}
-	denoise, value, err := beginAncestral(ctx, name, denoise, x, sigmas, eta, noise)
-	return denoise, value, path, err
 }

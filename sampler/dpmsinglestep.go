@@ -26,8 +26,15 @@ type DPMSinglestep struct {
 	Orders []int
 }
 
+func (DPMSinglestep) name() string { return "dpmsolver_singlestep" }
+
+func (s DPMSinglestep) fit(c Solver) DPMSinglestep {
+	return ofClass(s, s.Order == 0 && !s.Epsilon && !s.SDE && !s.Heun && s.Orders == nil, c)
+}
+
 // Sample implements [Sampler].
 func (s DPMSinglestep) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
+	s = fitting(ctx, s, sigmas)
 	denoise, err := begin(ctx, "dpmsinglestep", denoise, x, sigmas)
 	if err != nil {
 		return err
@@ -89,27 +96,27 @@ func (s DPMSinglestep) Sample(ctx context.Context, denoise Denoiser, x []float32
 // one after i: of its start, of the estimates (the latest first) and of noise.
 func (s DPMSinglestep) coefficients(sigmas []float64, i, order int) (cx float64, c []float64, up float64) {
 	first := sigmas[i+1-order]
-	step := dpmIntegrals(first, sigmas[i+1], s.Epsilon, s.SDE)
+	terms := dpmIntegrals(first, sigmas[i+1], s.Epsilon, s.SDE)
 	h := math.Log(first / sigmas[i+1])
 	place := func(k int) float64 { return math.Log(first/sigmas[k]) / h }
 	switch order {
 	case 1:
-		return step.cx, []float64{step.a0}, step.up
+		return terms.cx, []float64{terms.a0}, terms.up
 	case 2:
-		a1 := step.a1
+		a1 := terms.a1
 		if !s.Heun {
-			a1 = step.a0 / 2
+			a1 = terms.a0 / 2
 		}
 		r := place(i)
-		return step.cx, []float64{a1 / r, step.a0 - a1/r}, step.up
+		return terms.cx, []float64{a1 / r, terms.a0 - a1/r}, terms.up
 	}
 	r0, r1 := place(i), place(i-1)
-	p, q := step.a1, 0.0 // of (m0−m2)/r0 and (m1−m2)/r1
+	p, q := terms.a1, 0.0 // of (m0−m2)/r0 and (m1−m2)/r1
 	if s.Heun {
-		p = (-step.a1*r1 + 2*step.a2) / (r0 - r1)
-		q = (step.a1*r0 - 2*step.a2) / (r0 - r1)
+		p = (-terms.a1*r1 + 2*terms.a2) / (r0 - r1)
+		q = (terms.a1*r0 - 2*terms.a2) / (r0 - r1)
 	}
-	return step.cx, []float64{p / r0, q / r1, step.a0 - p/r0 - q/r1}, step.up
+	return terms.cx, []float64{p / r0, q / r1, terms.a0 - p/r0 - q/r1}, terms.up
 }
 
 // singlestepOrders lists the orders of [DPMSinglestep] at each of steps levels.

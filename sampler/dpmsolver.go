@@ -1,6 +1,7 @@
 package sampler
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -33,8 +34,23 @@ type DPMSolver struct {
 	Inverse bool
 }
 
+func (s DPMSolver) name() string {
+	switch {
+	case s.Inverse:
+		return "dpmpp_2m_inverse"
+	case s.Order == 3:
+		return "dpmpp_3m"
+	}
+	return "dpmsolver_multistep"
+}
+
+func (s DPMSolver) fit(c Solver) DPMSolver {
+	return ofClass(s, s == DPMSolver{}, c)
+}
+
 // Sample implements [Sampler].
 func (s DPMSolver) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
+	s = fitting(ctx, s, sigmas)
 	denoise, err := s.begin(ctx, denoise, x, sigmas)
 	if err != nil {
 		return err
@@ -81,7 +97,7 @@ func (s DPMSolver) Sample(ctx context.Context, denoise Denoiser, x []float32, si
 		combine(ctx, x, cx, c, estimates)
 		if up > 0 {
 			noise(fresh)
-			addScaled(ctx, x, x, up*orOne(s.SNoise), fresh)
+			addScaled(ctx, x, x, up*cmp.Or(s.SNoise, 1), fresh)
 		}
 	}
 	return ctx.Err()
@@ -104,45 +120,21 @@ func (s DPMSolver) begin(ctx context.Context, denoise Denoiser, x []float32, sig
 // coefficients returns those of step i: x' = cx·x + Σ c[k]·m[k] + up·noise, where
 // m[k] is the estimate from k steps ago.
 func (s DPMSolver) coefficients(sigmas []float64, i, order int) (cx float64, c []float64, up float64) {
-	step := dpmIntegrals(sigmas[i], sigmas[i+1], s.Epsilon, s.SDE)
+	terms := dpmIntegrals(sigmas[i], sigmas[i+1], s.Epsilon, s.SDE)
 	h := math.Log(sigmas[i] / sigmas[i+1])
 	if order == 1 {
-		return step.cx, []float64{step.a0}, step.up
+		return terms.cx, []float64{terms.a0}, terms.up
 	}
 	r0 := math.Log(sigmas[i-1]/sigmas[i]) / h
 	if order == 2 {
-		a1 := step.a1
+		a1 := terms.a1
 		if !s.Heun {
-			a1 = step.a0 / 2
+			a1 = terms.a0 / 2
 		}
-		return step.cx, []float64{step.a0 + a1/r0, -a1 / r0}, step.up
+		return terms.cx, []float64{terms.a0 + a1/r0, -a1 / r0}, terms.up
 	}
 	r1 := math.Log(sigmas[i-2]/sigmas[i-1]) / h
-	p := (step.a1*(2*r0+r1) + step.a2) / (r0 + r1) // of (m0−m1)/r0
-	q := -(step.a1*r0 + step.a2) / (r0 + r1)       // of (m1−m2)/r1
-	return step.cx, []float64{step.a0 + p/r0, q/r1 - p/r0, -q / r1}, step.up
-}
-
-// dpmStep is one step of the family: x' = cx·x + a0·m + a1·D1 + a2·D2 + up·noise,
-// a Taylor expansion in the estimate m and its derivatives D1 and D2, in units of
-// the step.
-type dpmStep struct{ cx, a0, a1, a2, up float64 }
-
-// dpmIntegrals integrates the terms exactly over a step of h in λ = −log σ, with
-// r = σ'/σ = e^{−h}.
-func dpmIntegrals(sigma, next float64, epsilon, sde bool) dpmStep {
-	r := next / sigma
-	h := -math.Log(r)
-	switch {
-	case !epsilon && !sde:
-		return dpmStep{cx: r, a0: 1 - r, a1: 1 - (1-r)/h, a2: 0.5 - (r-1+h)/(h*h)}
-	case !epsilon:
-		g := (1 - r) * (1 + r)
-		return dpmStep{cx: r * r, a0: g, a1: 1 - g/(2*h), a2: (g-2*h)/(4*h*h) - 0.5, up: next * math.Sqrt(g)}
-	}
-	step := dpmStep{cx: 1, a0: next - sigma, a1: next - (sigma-next)/h, a2: 0.5*next - (sigma-next-next*h)/(h*h)}
-	if sde {
-		step.a0, step.a1, step.up = 2*step.a0, 2*step.a1, math.Sqrt((sigma-next)*(sigma+next))
-	}
-	return step
+	p := (terms.a1*(2*r0+r1) + terms.a2) / (r0 + r1) // of (m0−m1)/r0
+	q := -(terms.a1*r0 + terms.a2) / (r0 + r1)       // of (m1−m2)/r1
+	return terms.cx, []float64{terms.a0 + p/r0, q/r1 - p/r0, -q / r1}, terms.up
 }

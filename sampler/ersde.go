@@ -1,6 +1,7 @@
 package sampler
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -14,6 +15,8 @@ type ERSDE struct {
 	Stages int     // 1 to 3 terms of the Taylor expansion. Zero means 3
 	SNoise float64 // scale of the noise. Zero means 1
 }
+
+func (ERSDE) name() string { return "er_sde" }
 
 // Sample implements [Sampler].
 func (s ERSDE) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
@@ -65,7 +68,7 @@ func (s ERSDE) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas
 		combine(ctx, x, r, c, estimates)
 		if up := math.Sqrt(math.Max(0, (next-sigma*r)*(next+sigma*r))); up > 0 {
 			noise(fresh)
-			addScaled(ctx, x, x, up*orOne(s.SNoise), fresh)
+			addScaled(ctx, x, x, up*cmp.Or(s.SNoise, 1), fresh)
 		}
 	}
 	return ctx.Err()

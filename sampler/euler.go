@@ -17,8 +17,20 @@ type Euler struct {
 // NeedsUncond says whether CFG++ is on.
 func (s Euler) NeedsUncond() bool { return s.CFGPlusPlus }
 
+func (s Euler) name() string {
+	if s.CFGPlusPlus {
+		return "euler_cfg_pp"
+	}
+	return "euler"
+}
+
+func (s Euler) fit(c Solver) Euler {
+	return ofClass(s, s == Euler{}, c)
+}
+
 // Sample implements [Sampler].
 func (s Euler) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
+	s = fitting(ctx, s, sigmas)
 	denoise, err := begin(ctx, "euler", denoise, x, sigmas)
 	if err != nil {
 		return err

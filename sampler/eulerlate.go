@@ -1,6 +1,7 @@
 package sampler
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -41,7 +42,7 @@ func (s EulerLateChurn) Sample(ctx context.Context, denoise Denoiser, x []float3
 			continue
 		}
 		noise(fresh)
-		scale(ctx, fresh, liftNoise(sigma, gamma)*orOne(s.Churn.SNoise), fresh)
+		scale(ctx, fresh, liftNoise(sigma, gamma)*cmp.Or(s.Churn.SNoise, 1), fresh)
 		lifted := sigma * (1 + gamma)
 		switch prediction := s.Prediction; {
 		case s.SigmaData > 0: // D = c_skip(σ̂)·x̂ + c_out(σ̂)·output

@@ -1,18 +1,16 @@
 package sampler_test
 
 import (
-	"compress/gzip"
 	"context"
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"math"
-	"os"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"sdgo/internal/golden"
 	"sdgo/sampler"
 	"sdgo/scheduler"
 )
@@ -20,76 +18,6 @@ import (
 // trajectoryTolerance bounds each error relative to the largest value of the
 // state. Both sides compute in float32.
 const trajectoryTolerance = 1e-5
-
-type tensor struct {
-	shape  []int
-	values []float64 // F32, F64, F16, I64 and I32 alike
-}
-
-// row returns values i of a [rows, width] tensor.
-func (x tensor) row(i int) []float64 {
-	width := len(x.values) / x.shape[0]
-	return x.values[i*width : (i+1)*width]
-}
-
-func readTensors(t testing.TB, path string) map[string]tensor {
-	t.Helper()
-	data, err := os.ReadFile(path)
-	require.NoError(t, err)
-	size := binary.LittleEndian.Uint64(data)
-	var header map[string]struct {
-		DType   string `json:"dtype"`
-		Shape   []int  `json:"shape"`
-		Offsets [2]int `json:"data_offsets"`
-	}
-	require.NoError(t, json.Unmarshal(data[8:8+size], &header))
-	tensors := map[string]tensor{}
-	for name, entry := range header {
-		body := data[8+int(size):][entry.Offsets[0]:entry.Offsets[1]]
-		n := 1
-		for _, d := range entry.Shape {
-			n *= d
-		}
-		values := make([]float64, n)
-		for i := range values {
-			switch entry.DType {
-			case "F32":
-				values[i] = float64(math.Float32frombits(binary.LittleEndian.Uint32(body[4*i:])))
-			case "F64":
-				values[i] = math.Float64frombits(binary.LittleEndian.Uint64(body[8*i:]))
-			case "I32":
-				values[i] = float64(int32(binary.LittleEndian.Uint32(body[4*i:])))
-			case "I64":
-				values[i] = float64(int64(binary.LittleEndian.Uint64(body[8*i:])))
-			case "F16":
-				values[i] = half(binary.LittleEndian.Uint16(body[2*i:]))
-			default:
-				require.Fail(t, "dtype", entry.DType)
-			}
-		}
-		tensors[name] = tensor{entry.Shape, values}
-	}
-	return tensors
-}
-
-// half decodes an IEEE float16.
-func half(b uint16) float64 {
-	sign, exp, frac := 1-2*float64(b>>15), int(b>>10&31), float64(b&1023)
-	if exp == 0 {
-		return sign * math.Ldexp(frac, -24)
-	}
-	return sign * math.Ldexp(1024+frac, exp-25)
-}
-
-func readJSON(t testing.TB, path string, v any) {
-	t.Helper()
-	f, err := os.Open(path)
-	require.NoError(t, err)
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	require.NoError(t, err)
-	require.NoError(t, json.NewDecoder(z).Decode(v))
-}
 
 type trajectory struct {
 	Label  string         `json:"label"`
@@ -175,13 +103,13 @@ func closedFormModel(s *scheduler.Schedule) sampler.Denoiser {
 }
 
 // replay is a Noise that plays back recorded tensors.
-func replay(t testing.TB, recorded tensor) sampler.Noise {
+func replay(t testing.TB, recorded golden.Tensor) sampler.Noise {
 	next := 0
 	return func(dst []float32) {
-		if !assert.NotEmpty(t, recorded.shape, "the reference draws no noise") || !assert.Less(t, next, recorded.shape[0], "more noise than the reference draws") {
+		if !assert.NotEmpty(t, recorded.Shape, "the reference draws no noise") || !assert.Less(t, next, recorded.Shape[0], "more noise than the reference draws") {
 			return
 		}
-		for i, v := range recorded.row(next) {
+		for i, v := range recorded.Row(next) {
 			dst[i] = float32(v)
 		}
 		next++
@@ -215,8 +143,8 @@ func largest(values []float64) float64 {
 // Whole runs of diffusers' schedulers, state by state.
 func TestTrajectories(t *testing.T) {
 	var cases []trajectory
-	readJSON(t, "testdata/trajectories.json.gz", &cases)
-	tensors := readTensors(t, "testdata/trajectories.safetensors")
+	golden.JSON(t, "testdata/trajectories.json.gz", &cases)
+	tensors := golden.Tensors(t, "testdata/trajectories.safetensors")
 	ran := map[string]int{}
 	for _, c := range cases {
 		if !runs(c) {
@@ -244,21 +172,21 @@ func TestTrajectories(t *testing.T) {
 				}
 				return 1 / math.Sqrt(1+sigma*sigma)
 			}
-			x := make([]float32, want.shape[1])
-			for i, v := range want.row(0) {
+			x := make([]float32, want.Shape[1])
+			for i, v := range want.Row(0) {
 				x[i] = float32(v / unit(s.Sigmas[0]))
 			}
 			model := closedFormModel(s)
 			calls := 0
 			denoise := func(ctx context.Context, x []float32, sigma float64) (sampler.Estimate, error) {
-				assertState(t, fmt.Sprintf("before call %d", calls), want.row(calls), x, unit(sigma), rounding(want, calls))
+				assertState(t, fmt.Sprintf("before call %d", calls), want.Row(calls), x, unit(sigma), rounding(want, calls))
 				calls++
 				return model(ctx, x, sigma)
 			}
 			require.NoError(t, run.Sample(context.Background(), denoise, x, s.Sigmas, replay(t, tensors[c.Label+".noise"])))
-			assert.Equal(t, want.shape[0]-1, calls, "model calls")
+			assert.Equal(t, want.Shape[0]-1, calls, "model calls")
 			last := s.Sigmas[len(s.Sigmas)-1]
-			assertState(t, "at the end", want.row(calls), x, unit(last), rounding(want, calls))
+			assertState(t, "at the end", want.Row(calls), x, unit(last), rounding(want, calls))
 		})
 	}
 	for _, class := range scheduler.Classes() {
@@ -267,8 +195,8 @@ func TestTrajectories(t *testing.T) {
 }
 
 // rounding is the float32 rounding of the largest value of the state before i.
-func rounding(states tensor, i int) float64 {
-	return largest(states.row(max(i-1, 0))) / (1 << 24)
+func rounding(states golden.Tensor, i int) float64 {
+	return largest(states.Row(max(i-1, 0))) / (1 << 24)
 }
 
 // runs says whether we have what the case needs.

@@ -21,6 +21,13 @@ type GradientEstimation struct {
 // NeedsUncond says whether CFG++ is on.
 func (s GradientEstimation) NeedsUncond() bool { return s.CFGPlusPlus }
 
+func (s GradientEstimation) name() string {
+	if s.CFGPlusPlus {
+		return "gradient_estimation_cfg_pp"
+	}
+	return "gradient_estimation"
+}
+
 // Sample implements [Sampler].
 func (s GradientEstimation) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, _ Noise) error {
 	denoise, err := begin(ctx, "gradient_estimation", denoise, x, sigmas)

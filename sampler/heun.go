@@ -11,8 +11,15 @@ type Heun struct {
 	Churn Churn
 }
 
+func (Heun) name() string { return "heun" }
+
+func (s Heun) fit(c Solver) Heun {
+	return ofClass(s, s == Heun{}, c)
+}
+
 // Sample implements [Sampler].
 func (s Heun) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
+	s = fitting(ctx, s, sigmas)
 	denoise, err := begin(ctx, "heun", denoise, x, sigmas)
 	if err != nil {
 		return err

@@ -15,6 +15,8 @@ type HeunPP2 struct {
 	Churn Churn
 }
 
+func (HeunPP2) name() string { return "heunpp2" }
+
 // Sample implements [Sampler].
 func (s HeunPP2) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
 	denoise, err := begin(ctx, "heunpp2", denoise, x, sigmas)

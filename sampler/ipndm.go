@@ -26,6 +26,13 @@ type IPNDM struct {
 	Variable bool
 }
 
+func (s IPNDM) name() string {
+	if s.Variable {
+		return "ipndm_v"
+	}
+	return "ipndm"
+}
+
 // Sample implements [Sampler].
 func (s IPNDM) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, _ Noise) error {
 	denoise, err := begin(ctx, "ipndm", denoise, x, sigmas)

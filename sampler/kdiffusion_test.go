@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"sdgo/internal/golden"
 	"sdgo/sampler"
 )
 
@@ -83,19 +84,19 @@ func kDenoiser(_ context.Context, x []float32, sigma float64) (sampler.Estimate,
 // All of k-diffusion's samplers, with the noise that it drew.
 func TestKDiffusion(t *testing.T) {
 	var cases []kCase
-	readJSON(t, "testdata/kdiffusion.json.gz", &cases)
-	tensors := readTensors(t, "testdata/kdiffusion.safetensors")
+	golden.JSON(t, "testdata/kdiffusion.json.gz", &cases)
+	tensors := golden.Tensors(t, "testdata/kdiffusion.safetensors")
 	require.Len(t, cases, 27)
 	for _, c := range cases {
 		t.Run(c.Label, func(t *testing.T) {
 			run := c.sampler()
 			require.NotNil(t, run, c.Function)
 			start, want, noise := tensors[c.Label+".x_init"], tensors[c.Label+".out"], tensors[c.Label+".noise"]
-			x := make([]float32, len(start.values))
-			for i, v := range start.values {
+			x := make([]float32, len(start.Values))
+			for i, v := range start.Values {
 				x[i] = float32(v)
 			}
-			sigmas := tensors[c.Label+".sigmas"].values
+			sigmas := tensors[c.Label+".sigmas"].Values
 			if sigmas == nil { // fast and adaptive take two levels and a number of calls
 				sigmas = logLevels(14.6, 0.03, max(c.Kwargs.N, 1))
 			}
@@ -105,7 +106,7 @@ func TestKDiffusion(t *testing.T) {
 				return kDenoiser(ctx, x, sigma)
 			}
 			require.NoError(t, run.Sample(context.Background(), denoise, x, sigmas, replay(t, noise)))
-			assertState(t, "out", want.values, x, 1, 0)
+			assertState(t, "out", want.Values, x, 1, 0)
 			if c.Info.Calls > 0 {
 				assert.Equal(t, c.Info.Calls, calls, "model calls")
 			}

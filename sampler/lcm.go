@@ -20,8 +20,15 @@ type LCM struct {
 	Scaling   float64 // zero means 10
 }
 
+func (LCM) name() string { return "lcm" }
+
+func (s LCM) fit(c Solver) LCM {
+	return ofClass(s, s.Timesteps == nil && s.Scaling == 0, c)
+}
+
 // Sample implements [Sampler].
 func (s LCM) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
+	s = fitting(ctx, s, sigmas)
 	denoise, err := begin(ctx, "lcm", denoise, x, sigmas)
 	if err != nil {
 		return err

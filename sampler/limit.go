@@ -1,6 +1,7 @@
 package sampler
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -57,13 +58,13 @@ type limited struct {
 	Limit Limit // exported, so that a saved run tells it apart
 }
 
+// Unwrap returns the sampler under the limit.
+func (s limited) Unwrap() Sampler { return s.Sampler }
+
 // Sample implements [Sampler].
 func (s limited) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
 	return s.Sampler.Sample(ctx, Limited(denoise, s.Limit), x, sigmas, noise)
 }
-
-// NeedsUncond is that of the sampler under the limit.
-func (s limited) NeedsUncond() bool { return NeedsUncond(s.Sampler) }
 
 func (l Limit) on() bool { return l.Clip != 0 || l.Quantile != 0 }
 
@@ -108,7 +109,7 @@ func (l Limit) apply(ctx context.Context, dst, denoised []float32) {
 			sorted[i] = float32(math.Abs(float64(v)))
 		}
 		slices.Sort(sorted)
-		s := min(max(quantile(sorted, l.Quantile), 1), float32(orOne(l.MaxValue)))
+		s := min(max(quantile(sorted, l.Quantile), 1), float32(cmp.Or(l.MaxValue, 1)))
 		for i, v := range denoised[start : start+size] {
 			dst[start+i] = min(max(v, -s), s) / s
 		}

@@ -19,8 +19,15 @@ type LMS struct {
 	Order int // 1 to 4. Zero means 4
 }
 
+func (LMS) name() string { return "lms" }
+
+func (s LMS) fit(c Solver) LMS {
+	return ofClass(s, s == LMS{}, c)
+}
+
 // Sample implements [Sampler].
 func (s LMS) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, _ Noise) error {
+	s = fitting(ctx, s, sigmas)
 	denoise, err := begin(ctx, "lms", denoise, x, sigmas)
 	if err != nil {
 		return err

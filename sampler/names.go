@@ -66,7 +66,7 @@ var named = []Info{
 	{"plms", "Adams-Bashforth of fourth order, the first sampler of Stable Diffusion", "PNDMScheduler", nil, PLMS{}},
 	{"pndm", "three Runge-Kutta steps, then PLMS; not for image-to-image", "PNDMScheduler", nil, PNDM{}},
 	{"lcm", "for consistency models: denoise and add noise again", "LCMScheduler", nil, LCM{}},
-	{"tcd", "for trajectory consistency models, with noise by gamma", "TCDScheduler", nil, TCD{Gamma: 0.3}},
+	{"tcd", "for trajectory consistency models, with noise by gamma", "TCDScheduler", nil, TCD{Gamma: tcdGamma}},
 	{"euler_cfg_pp", "Euler with CFG++, for a small guidance scale", "EulerDiscreteScheduler", []string{"k_euler_cfg_pp"}, Euler{CFGPlusPlus: true}},
 	{"euler_ancestral_cfg_pp", "Euler ancestral with CFG++", "EulerAncestralDiscreteScheduler", []string{"euler_a_cfg_pp", "k_euler_a_cfg_pp", "k_euler_ancestral_cfg_pp"}, EulerAncestral{CFGPlusPlus: true}},
 	{"dpmpp_2s_ancestral_cfg_pp", "DPM++ 2S ancestral with CFG++", "EulerDiscreteScheduler", []string{"dpm++ 2s a cfg++", "k_dpmpp_2s_ancestral_cfg_pp"}, DPMPP2SAncestral{CFGPlusPlus: true}},

@@ -37,10 +37,17 @@ type PLMS struct {
 	From, To []float64
 }
 
+func (PLMS) name() string { return "plms" }
+
+func (s PLMS) fit(c Solver) PLMS {
+	return ofClass(s, !s.VPrediction && s.From == nil && s.To == nil, c)
+}
+
 // Sample implements [Sampler].
 func (s PLMS) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, _ Noise) error {
-	plan := plmsPlan{sigmas: sigmas, from: s.From, to: s.To}
-	denoise, err := plan.begin(ctx, "plms", denoise, x)
+	s = fitting(ctx, s, sigmas)
+	hops := plmsHops{sigmas: sigmas, from: s.From, to: s.To}
+	denoise, err := hops.begin(ctx, "plms", denoise, x)
 	if err != nil {
 		return err
 	}
@@ -56,7 +63,7 @@ func (s PLMS) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas 
 		if err != nil {
 			return stepError(i, sigma, err)
 		}
-		from, to := plan.hop(i)
+		from, to := hops.at(i)
 		modelOutput(ctx, output, x, est.Denoised, sigma, s.VPrediction)
 		if i == 1 { // the first step again, with the mean of its two ends
 			mix(ctx, output, 0.5, output, 0.5, outputs[0])
@@ -77,14 +84,14 @@ func (s PLMS) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas 
 	return ctx.Err()
 }
 
-// plmsPlan says between which levels each call's step goes.
-type plmsPlan struct {
+// plmsHops says between which levels each call's step goes.
+type plmsHops struct {
 	sigmas, from, to []float64
 	rungeKutta       int // calls of Runge-Kutta steps, four a step
 }
 
-// hop returns the levels of the step of call i.
-func (p plmsPlan) hop(i int) (from, to float64) {
+// at returns the levels of the step of call i.
+func (p plmsHops) at(i int) (from, to float64) {
 	switch {
 	case p.from != nil:
 		return p.from[i], p.to[i]
@@ -98,8 +105,8 @@ func (p plmsPlan) hop(i int) (from, to float64) {
 	return p.sigmas[i], p.sigmas[i+1]
 }
 
-// begin is begin for a list of levels that the plan allows.
-func (p plmsPlan) begin(ctx context.Context, name string, denoise Denoiser, x []float32) (Denoiser, error) {
+// begin is begin for a list of levels that the hops allow.
+func (p plmsHops) begin(ctx context.Context, name string, denoise Denoiser, x []float32) (Denoiser, error) {
 	calls := len(p.sigmas) - 1
 	repeats := func(i int) bool { return i <= 2 } // a tail may begin with the doubled level
 	if p.rungeKutta > 0 {

@@ -21,10 +21,17 @@ type PNDM struct {
 // rungeKuttaCalls is the number of model calls before the multistep part.
 const rungeKuttaCalls = 12
 
+func (PNDM) name() string { return "pndm" }
+
+func (s PNDM) fit(c Solver) PNDM {
+	return ofClass(s, !s.VPrediction && s.From == nil && s.To == nil, c)
+}
+
 // Sample implements [Sampler].
 func (s PNDM) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, _ Noise) error {
-	plan := plmsPlan{sigmas: sigmas, from: s.From, to: s.To, rungeKutta: rungeKuttaCalls}
-	denoise, err := plan.begin(ctx, "pndm", denoise, x)
+	s = fitting(ctx, s, sigmas)
+	hops := plmsHops{sigmas: sigmas, from: s.From, to: s.To, rungeKutta: rungeKuttaCalls}
+	denoise, err := hops.begin(ctx, "pndm", denoise, x)
 	if err != nil {
 		return err
 	}
@@ -43,7 +50,7 @@ func (s PNDM) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas 
 		if err != nil {
 			return stepError(i, sigma, err)
 		}
-		from, to := plan.hop(i)
+		from, to := hops.at(i)
 		modelOutput(ctx, output, x, est.Denoised, sigma, s.VPrediction)
 		if i >= rungeKuttaCalls {
 			copy(outputs.push(), output)

@@ -28,6 +28,8 @@ type RePaint struct {
 	Eta       float64 // share of noise that is fresh in the steps down, 0 to 1. The paper has 1, diffusers 0
 }
 
+func (RePaint) name() string { return "repaint" }
+
 // Sample implements [Sampler].
 func (s RePaint) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
 	denoise, err := begin(ctx, "repaint", denoise, x, sigmas)

@@ -1,6 +1,7 @@
 package sampler
 
 import (
+	"cmp"
 	"context"
 	"math"
 )
@@ -15,6 +16,8 @@ type Res2S struct {
 	Eta    float64 // share of noise that is fresh, 0 to 1
 	SNoise float64 // scale of the fresh noise. Zero means 1
 }
+
+func (Res2S) name() string { return "res_2s" }
 
 // Sample implements [Sampler].
 func (s Res2S) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
@@ -55,7 +58,7 @@ func (s Res2S) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas
 		combine(ctx, x, math.Exp(-h), []float64{-math.Expm1(-h) - b2, b2}, estimates)
 		if up > 0 {
 			noise(fresh)
-			addScaled(ctx, x, x, up*orOne(s.SNoise), fresh)
+			addScaled(ctx, x, x, up*cmp.Or(s.SNoise, 1), fresh)
 		}
 	}
 	return ctx.Err()

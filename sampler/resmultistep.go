@@ -1,6 +1,7 @@
 package sampler
 
 import (
+	"cmp"
 	"context"
 	"math"
 )
@@ -23,6 +24,18 @@ type ResMultistep struct {
 
 // NeedsUncond says whether CFG++ is on.
 func (s ResMultistep) NeedsUncond() bool { return s.CFGPlusPlus }
+
+func (s ResMultistep) name() string {
+	switch {
+	case s.Eta != 0 && s.CFGPlusPlus:
+		return "res_multistep_ancestral_cfg_pp"
+	case s.Eta != 0:
+		return "res_multistep_ancestral"
+	case s.CFGPlusPlus:
+		return "res_multistep_cfg_pp"
+	}
+	return "res_multistep"
+}
 
 // Sample implements [Sampler].
 func (s ResMultistep) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
@@ -57,7 +70,7 @@ func (s ResMultistep) Sample(ctx context.Context, denoise Denoiser, x []float32,
 		}
 		if up > 0 {
 			noise(fresh)
-			addScaled(ctx, x, x, up*orOne(s.SNoise), fresh)
+			addScaled(ctx, x, x, up*cmp.Or(s.SNoise, 1), fresh)
 		}
 		lastDown = down
 	}

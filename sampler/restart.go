@@ -1,6 +1,7 @@
 package sampler
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -25,6 +26,8 @@ type Restart struct {
 	SNoise float64 // scale of the noise. Zero means 1
 }
 
+func (Restart) name() string { return "restart" }
+
 // Sample implements [Sampler].
 func (s Restart) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
 	denoise, err := begin(ctx, "restart", denoise, x, sigmas)
@@ -34,7 +37,7 @@ func (s Restart) Sample(ctx context.Context, denoise Denoiser, x []float32, sigm
 	if s.Times < 0 || s.Steps < 0 || !(s.Low >= 0) || !(s.High >= 0) || s.Times > 1000 || s.Steps > 10_000 {
 		return fmt.Errorf("sampler: restart: have %d times, %d steps, from %g to %g, want none of them negative and no more than 1000 times 10000", s.Times, s.Steps, s.Low, s.High)
 	}
-	hops := s.plan(sigmas)
+	hops := s.hops(sigmas)
 	if hops == nil {
 		return fmt.Errorf("sampler: restart: have %d steps of coming down again, want at most %d of the run's %d", s.Steps, len(sigmas)-3, len(sigmas)-1)
 	}
@@ -58,7 +61,7 @@ func (s Restart) Sample(ctx context.Context, denoise Denoiser, x []float32, sigm
 		if i > 0 && sigma > hops[i-1][1] {
 			last := hops[i-1][1]
 			noise(fresh)
-			addScaled(ctx, x, x, math.Sqrt((sigma-last)*(sigma+last))*orOne(s.SNoise), fresh)
+			addScaled(ctx, x, x, math.Sqrt((sigma-last)*(sigma+last))*cmp.Or(s.SNoise, 1), fresh)
 		}
 		est, err := denoise(ctx, x, sigma)
 		if err != nil {
@@ -80,9 +83,9 @@ func (s Restart) Sample(ctx context.Context, denoise Denoiser, x []float32, sigm
 	return ctx.Err()
 }
 
-// plan lists the levels of every step, from and to. It is nil if the steps of coming
+// hops lists the levels of every step, from and to. It is nil if the steps of coming
 // down again leave none to come down.
-func (s Restart) plan(sigmas []float64) [][2]float64 {
+func (s Restart) hops(sigmas []float64) [][2]float64 {
 	steps := len(sigmas) - 1
 	inner := 9
 	if s.Steps > 0 {
@@ -98,7 +101,7 @@ func (s Restart) plan(sigmas []float64) [][2]float64 {
 		}
 		sigmas = append(karras(sigmas[steps-1], sigmas[0], steps-inner*s.Times), 0)
 	}
-	low, high := nearest(sigmas, orDefault(s.Low, 0.1)), nearest(sigmas, orDefault(s.High, 2))
+	low, high := nearest(sigmas, cmp.Or(s.Low, 0.1)), nearest(sigmas, cmp.Or(s.High, 2))
 	var hops [][2]float64
 	for i := range len(sigmas) - 1 {
 		hops = append(hops, [2]float64{sigmas[i], sigmas[i+1]})
@@ -135,11 +138,4 @@ func nearest(sigmas []float64, sigma float64) int {
 		}
 	}
 	return best
-}
-
-func orDefault(v, zero float64) float64 {
-	if v == 0 {
-		return zero
-	}
-	return v
 }

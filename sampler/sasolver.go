@@ -1,6 +1,7 @@
 package sampler
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -31,78 +32,29 @@ type SASolver struct {
 	SimpleOrder2 bool
 }
 
-// Tau is the function τ of [SASolver]. Its zero value is that of the paper's
-// section 6.2 and of diffusers: 1 between the levels that Stable Diffusion has at
-// timesteps 800 and 200, and 0 elsewhere.
-type Tau struct {
-	Value     *float64 // τ between the two levels. Nil means 1
-	Low, High float64  // the levels, both included. Both zero mean the default; High zero means no bound
-
-	// AtEnd is how ComfyUI does it: a step has the τ of the level where it ends, not
-	// where it starts, the levels are those of timesteps 799.2 and 199.8, and no
-	// noise is drawn for a step whose τ is 0.
-	AtEnd bool
-
-	// Func, if not nil, replaces the above: τ at a level.
-	Func func(sigma float64) float64 `json:"-"`
-
-	// Steps, if not nil, replaces all of the above: τ of each step.
-	Steps []float64
+func (s SASolver) name() string {
+	switch {
+	case s.asNamed():
+		return "sa_solver_2"
+	case s.PECE:
+		return "sa_solver_pece"
+	}
+	return "sa_solver"
 }
 
-// The levels of Stable Diffusion at timesteps 200 and 800, and at 199.8 and 799.2.
-const (
-	tauLow, tauHigh           = 0.5716, 5.1111
-	tauLowAtEnd, tauHighAtEnd = 0.5711894035339355, 5.092410087585449
-)
-
-// list returns τ for each step.
-func (t Tau) list(sigmas []float64) ([]float64, error) {
-	steps := len(sigmas) - 1
-	taus := t.Steps
-	if taus == nil {
-		value, low, high := 1.0, t.Low, t.High
-		if t.Value != nil {
-			value = *t.Value
-		}
-		switch {
-		case low != 0 || high != 0:
-		case t.AtEnd:
-			low, high = tauLowAtEnd, tauHighAtEnd
-		default:
-			low, high = tauLow, tauHigh
-		}
-		for i := range steps {
-			sigma := sigmas[i]
-			if t.AtEnd {
-				sigma = sigmas[i+1]
-			}
-			tau := 0.0
-			switch {
-			case t.Func != nil:
-				tau = t.Func(sigma)
-			case low <= sigma && (high == 0 || sigma <= high):
-				tau = value
-			}
-			taus = append(taus, tau)
-		}
-	}
-	if len(taus) != steps {
-		return nil, fmt.Errorf("sampler: sa_solver: have %d values of tau, want one for each of %d steps", len(taus), steps)
-	}
-	for i, tau := range taus {
-		if !(tau >= 0 && tau <= maxTau) {
-			return nil, fmt.Errorf("sampler: sa_solver: tau of step %d: have %g, want 0 to %d", i, tau, maxTau)
-		}
-	}
-	return taus, nil
+// asNamed says whether the options are those of the scheduler class's sampler.
+func (s SASolver) asNamed() bool {
+	orders := s.PredictorOrder == 0 && s.CorrectorOrder == 0 && s.LowerOrderFinal && !s.LowerOrderZero && s.SimpleOrder2
+	return orders && s.Tau.isDefault() && s.SNoise == 0 && !s.Epsilon && !s.PECE
 }
 
-// maxTau is far above what the paper tries, 1.6, and keeps e^{τ²h} finite.
-const maxTau = 10
+func (s SASolver) fit(c Solver) SASolver {
+	return ofClass(s, s.asNamed(), c)
+}
 
 // Sample implements [Sampler].
 func (s SASolver) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
+	s = fitting(ctx, s, sigmas)
 	denoise, err := begin(ctx, "sa_solver", denoise, x, sigmas)
 	if err != nil {
 		return err
@@ -246,30 +198,5 @@ func (s SASolver) adams(sigma, next float64, levels []float64, tau float64) (cx 
 	for k := range c {
 		c[k] *= factor
 	}
-	return cx, c, up * orOne(s.SNoise)
-}
-
-// exponentialMoments returns ∫ e^{zv}·v^k dv over [−1, 0] for k = 0 to n−1.
-func exponentialMoments(z float64, n int) []float64 {
-	m := make([]float64, n)
-	if math.Abs(z) < 1 { // where integration by parts cancels: the series in z
-		for k := range m {
-			term := 1.0
-			if k%2 == 1 {
-				term = -1
-			}
-			for j := 0; j < 20; j++ {
-				m[k] += term / float64(j+k+1)
-				term *= -z / float64(j+1)
-			}
-		}
-		return m
-	}
-	m[0] = -math.Expm1(-z) / z
-	edge := math.Exp(-z) / z
-	for k := 1; k < n; k++ {
-		edge = -edge
-		m[k] = -edge - float64(k)/z*m[k-1]
-	}
-	return m
+	return cx, c, up * cmp.Or(s.SNoise, 1)
 }

@@ -1,6 +1,7 @@
 package sampler
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -19,6 +20,16 @@ type SEEDS2 struct {
 	SNoise float64  // scale of the noise. Zero means 1
 	R      float64  // where the stage lies, in (0, 1]. Zero means 1/2
 	Phi2   bool     // integrate the linear term exactly, not by the midpoint rule
+}
+
+func (s SEEDS2) name() string {
+	switch {
+	case s.R != 1 || !s.Phi2:
+		return "seeds_2"
+	case s.Eta != nil && *s.Eta == 0:
+		return "exp_heun_2_x0"
+	}
+	return "exp_heun_2_x0_sde"
 }
 
 // Sample implements [Sampler].
@@ -80,6 +91,8 @@ type SEEDS3 struct {
 	Eta    *float64 // amount of noise, 0 to 1. Nil means 1; 0 solves the ODE
 	SNoise float64  // scale of the noise. Zero means 1
 }
+
+func (SEEDS3) name() string { return "seeds_3" }
 
 // Sample implements [Sampler].
 func (s SEEDS3) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
@@ -146,7 +159,7 @@ type seedsNoise struct {
 }
 
 func newSEEDSNoise(n int, noise Noise, eta, sNoise float64) *seedsNoise {
-	return &seedsNoise{noise: noise, eta: eta, scale: orOne(sNoise), sum: make([]float32, n), fresh: make([]float32, n)}
+	return &seedsNoise{noise: noise, eta: eta, scale: cmp.Or(sNoise, 1), sum: make([]float32, n), fresh: make([]float32, n)}
 }
 
 // begin starts a step of h in λ.

@@ -3,7 +3,6 @@ package sampler
 import (
 	"fmt"
 	"maps"
-	"reflect"
 	"slices"
 	"strings"
 )
@@ -55,107 +54,6 @@ type Solver struct {
 	BatchSize  int     // latents in x, for Quantile; 0 means 1
 }
 
-// byClass makes the sampler of each scheduler class.
-var byClass = map[string]func(Solver) Sampler{
-	"DDPMScheduler": func(s Solver) Sampler {
-		atEnd := len(s.Timesteps) > 0 && s.Timesteps[len(s.Timesteps)-1] > 0
-		return DDPM{LargeVariance: s.Variance == "fixed_large", NoiseAtEnd: atEnd}
-	},
-	"DDIMScheduler": func(s Solver) Sampler {
-		return DDIM{Eta: s.Eta, Limit: s.limit(), ClippedEps: s.ClippedEps, To: s.To}
-	},
-	"PNDMScheduler": func(s Solver) Sampler {
-		if s.PRK {
-			return PNDM{VPrediction: s.Prediction == "v_prediction", From: s.From, To: s.To}
-		}
-		return PLMS{VPrediction: s.Prediction == "v_prediction", From: s.From, To: s.To}
-	},
-	"LCMScheduler": func(s Solver) Sampler { return LCM{Timesteps: s.Timesteps, Scaling: s.TimestepScaling} },
-	"TCDScheduler": func(s Solver) Sampler { return TCD{Gamma: s.Eta, Timesteps: s.Timesteps, Levels: s.Levels} },
-	"EulerDiscreteScheduler": func(s Solver) Sampler {
-		if s.Churn == 0 {
-			return Euler{}
-		}
-		return lateChurn(s)
-	},
-	"EulerAncestralDiscreteScheduler": func(s Solver) Sampler { return EulerAncestral{SNoise: s.SNoise} },
-	"LMSDiscreteScheduler":            func(s Solver) Sampler { return LMS{Order: s.Order} },
-	"HeunDiscreteScheduler":           func(Solver) Sampler { return Heun{} },
-	"KDPM2DiscreteScheduler":          func(Solver) Sampler { return DPM2{} },
-	"KDPM2AncestralDiscreteScheduler": func(s Solver) Sampler { return DPM2Ancestral{SNoise: s.SNoise} },
-	"DPMSolverSDEScheduler":           func(s Solver) Sampler { return DPMPPSDE{SNoise: s.SNoise} },
-	"FlowMatchEulerDiscreteScheduler": func(s Solver) Sampler {
-		if s.Stochastic {
-			return LCM{}
-		}
-		return Euler{}
-	},
-	"EDMEulerScheduler": func(s Solver) Sampler {
-		if s.Churn == 0 {
-			return Euler{}
-		}
-		return lateChurn(s)
-	},
-	"EDMDPMSolverMultistepScheduler": multistepDPM,
-	"DPMSolverMultistepScheduler":    multistepDPM,
-	"DPMSolverSinglestepScheduler": func(s Solver) Sampler {
-		orders := singlestepOrders(max(s.Steps, 1), max(s.Order, 1), s.LowerOrderFinal, s.EndsAtZero)
-		return DPMSinglestep{
-			Order:   s.Order,
-			Epsilon: s.Algorithm == "dpmsolver",
-			SDE:     strings.HasPrefix(s.Algorithm, "sde-"),
-			Heun:    s.Type == "heun",
-			Orders:  orders[min(s.Start, len(orders)):],
-		}
-	},
-	"DEISMultistepScheduler": func(s Solver) Sampler { return DEIS{Order: s.Order, LowerOrderFinal: s.LowerOrderFinal} },
-	"SASolverScheduler": func(s Solver) Sampler {
-		taus := make([]float64, len(s.Timesteps))
-		for i, timestep := range s.Timesteps {
-			if timestep >= 200 && timestep <= 800 {
-				taus[i] = 1
-			}
-		}
-		return SASolver{
-			PredictorOrder:  s.Order,
-			CorrectorOrder:  s.CorrectorOrder,
-			Tau:             Tau{Steps: taus},
-			SNoise:          s.SNoise,
-			Epsilon:         s.Algorithm == "noise_prediction",
-			LowerOrderFinal: s.LowerOrderFinal,
-			SimpleOrder2:    true,
-		}
-	},
-	"UniPCMultistepScheduler": func(s Solver) Sampler {
-		var disabled []int
-		for _, i := range s.DisableCorrector {
-			disabled = append(disabled, i-s.Start)
-		}
-		return UniPC{Order: s.Order, BH1: s.Type == "bh1", Epsilon: s.Epsilon, LowerOrderFinal: s.LowerOrderFinal, DisableCorrector: disabled}
-	},
-}
-
-func lateChurn(s Solver) Sampler {
-	return EulerLateChurn{
-		Churn:      Churn{S: s.Churn, TMin: s.ChurnMin, TMax: s.ChurnMax, SNoise: s.SNoise},
-		Prediction: s.Prediction,
-		SigmaData:  s.SigmaData,
-		Steps:      s.Steps,
-	}
-}
-
-func multistepDPM(s Solver) Sampler {
-	return DPMSolver{
-		Order:           s.Order,
-		Epsilon:         strings.HasSuffix(s.Algorithm, "dpmsolver"),
-		SDE:             strings.HasPrefix(s.Algorithm, "sde-"),
-		Heun:            s.Type == "heun",
-		LowerOrderFinal: s.LowerOrderFinal,
-		EulerAtFinal:    s.EulerAtFinal,
-		SNoise:          s.SNoise,
-	}
-}
-
 // FromSolver returns the sampler of a scheduler class with a config's options.
 func FromSolver(s Solver) (Sampler, error) {
 	build, ok := byClass[s.Class]
@@ -165,50 +63,21 @@ func FromSolver(s Solver) (Sampler, error) {
 	return Bounded(build(s), s), nil
 }
 
-// Named returns the sampler of a name, as [ByName] does, for levels that come with
-// a solver: with the bounds of its config and, where the name is that of the
-// solver's own class, with all its options. So "ddim" on the levels of a
-// DDIMScheduler has the config's clipping and the caller's eta, and "plms" steps
-// between the levels that a PNDMScheduler does.
+// Named returns the sampler of a name, as [ByName] does, [Fitted] for levels that come
+// with a solver.
 func Named(name string, s Solver) (Sampler, error) {
 	info, err := Lookup(name)
 	if err != nil {
 		return nil, err
 	}
-	own, err := Lookup(s.Class)
-	isOwn := err == nil && own.Name == info.Name || s.PRK && info.Name == "pndm" // of PLMS's class
-	if build := byClass[s.Class]; isOwn && build != nil && reflect.TypeOf(build(s)) == reflect.TypeOf(info.sampler) {
-		return FromSolver(s)
-	}
-	if d, ok := info.sampler.(DDIM); ok { // with CFG++, or on the levels of another class
-		d.Eta, d.ClippedEps, d.Limit = s.Eta, s.ClippedEps, s.limit()
-		if s.Class == "DDIMScheduler" {
-			d.To = s.To
-		}
-		return d, nil
-	}
-	return Bounded(info.sampler, s), nil
-}
-
-// Bounded returns a sampler under the bounds of a config, those of its clipping or
-// thresholding. [DDIM] has a Limit of its own, which stays if it is set; [TCD] has no
-// bounds, as in diffusers, whatever its config says.
-func Bounded(sampler Sampler, s Solver) Sampler {
-	if IsNil(sampler) || !s.limit().on() {
-		return sampler
-	}
-	switch own := sampler.(type) {
-	case TCD:
-		return own
-	case DDIM:
-		if !own.Limit.on() {
-			own.Limit = s.limit()
-		}
-		return own
-	}
-	return limited{sampler, s.limit()}
+	return Fitted(info.sampler, s), nil
 }
 
 func (s Solver) limit() Limit {
 	return Limit{Clip: s.Clip, Quantile: s.Quantile, MaxValue: s.MaxValue, Batch: s.BatchSize}
+}
+
+// bounds is a solver that knows the bounds alone.
+func (s Solver) bounds() Solver {
+	return Solver{Clip: s.Clip, Quantile: s.Quantile, MaxValue: s.MaxValue, BatchSize: s.BatchSize}
 }

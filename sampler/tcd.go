@@ -21,8 +21,18 @@ type TCD struct {
 	Levels    []float64
 }
 
+// tcdGamma is the default of diffusers.
+const tcdGamma = 0.3
+
+func (TCD) name() string { return "tcd" }
+
+func (s TCD) fit(c Solver) TCD {
+	return ofClass(s, s.Gamma == tcdGamma && s.Timesteps == nil && s.Levels == nil, c)
+}
+
 // Sample implements [Sampler].
 func (s TCD) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, noise Noise) error {
+	s = fitting(ctx, s, sigmas)
 	denoise, err := begin(ctx, "tcd", denoise, x, sigmas)
 	if err != nil {
 		return err

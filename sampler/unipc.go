@@ -31,8 +31,28 @@ type UniPC struct {
 	End float64
 }
 
+func (s UniPC) name() string {
+	switch {
+	case s.asNamed():
+		return "unipc_2"
+	case s.BH1:
+		return "unipc"
+	}
+	return "unipc_bh2"
+}
+
+// asNamed says whether the options are those of the scheduler class's sampler.
+func (s UniPC) asNamed() bool {
+	return s.Order == 0 && !s.BH1 && !s.Epsilon && s.LowerOrderFinal && s.DisableCorrector == nil && s.End == 0
+}
+
+func (s UniPC) fit(c Solver) UniPC {
+	return ofClass(s, s.asNamed(), c)
+}
+
 // Sample implements [Sampler].
 func (s UniPC) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas []float64, _ Noise) error {
+	s = fitting(ctx, s, sigmas)
 	denoise, err := begin(ctx, "unipc", denoise, x, sigmas)
 	if err != nil {
 		return err
@@ -94,36 +114,36 @@ func (s UniPC) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas
 // predictor returns the coefficients of x and of the estimates at levels i, i−1, …
 // in the step from level i.
 func (s UniPC) predictor(sigmas []float64, i, order int) (cx float64, c []float64) {
-	step := s.step(sigmas, i, order)
+	terms := s.terms(sigmas, i, order)
 	c = make([]float64, order)
-	c[0] = -step.scale * step.phi1
+	c[0] = -terms.scale * terms.phi1
 	if order == 1 {
-		return step.cx, c
+		return terms.cx, c
 	}
 	rhos := []float64{0.5}
 	if order > 2 {
-		rhos = solve(step.powers(order-1, order-1), step.b[:order-1])
+		rhos = solve(terms.powers(order-1, order-1), terms.b[:order-1])
 	}
 	for k, rho := range rhos { // D = (m[k+1] − m[0])/r[k]
-		w := -step.scale * step.bh * rho / step.r[k]
+		w := -terms.scale * terms.bh * rho / terms.r[k]
 		c[k+1] += w
 		c[0] -= w
 	}
-	return step.cx, c
+	return terms.cx, c
 }
 
 // corrector returns the coefficients of the same step, with the estimate at its
 // end first.
 func (s UniPC) corrector(sigmas []float64, i, order int) (cx float64, c []float64) {
-	step := s.step(sigmas, i, order)
+	terms := s.terms(sigmas, i, order)
 	c = make([]float64, order+1)
-	c[1] = -step.scale * step.phi1
+	c[1] = -terms.scale * terms.phi1
 	rhos := []float64{0.5}
 	if order > 1 {
-		rhos = solve(step.powers(order, order), step.b)
+		rhos = solve(terms.powers(order, order), terms.b)
 	}
 	for k, rho := range rhos {
-		w := -step.scale * step.bh * rho / step.r[k]
+		w := -terms.scale * terms.bh * rho / terms.r[k]
 		if k == order-1 { // the end of the step, r = 1
 			c[0] += w
 		} else {
@@ -131,21 +151,21 @@ func (s UniPC) corrector(sigmas []float64, i, order int) (cx float64, c []float6
 		}
 		c[1] -= w
 	}
-	return step.cx, c
+	return terms.cx, c
 }
 
-// uniStep holds what predictor and corrector share.
-type uniStep struct {
+// uniTerms holds what predictor and corrector share.
+type uniTerms struct {
 	cx, scale float64   // of x, and of everything else
 	phi1, bh  float64   // e^h − 1 and B(h)
 	r         []float64 // places of the estimates in the step, the last 1
 	b         []float64 // right hand side
 }
 
-func (s UniPC) step(sigmas []float64, i, order int) uniStep {
+func (s UniPC) terms(sigmas []float64, i, order int) uniTerms {
 	sigma, next := sigmas[i], sigmas[i+1]
 	h := math.Log(sigma / next)
-	u := uniStep{cx: 1, scale: next}
+	u := uniTerms{cx: 1, scale: next}
 	for k := 1; k < order; k++ {
 		u.r = append(u.r, -math.Log(sigmas[i-k]/sigma)/h)
 	}
@@ -172,7 +192,7 @@ func (s UniPC) step(sigmas []float64, i, order int) uniStep {
 }
 
 // powers returns the rows r⁰, r¹, … of the first columns places.
-func (u uniStep) powers(rows, columns int) [][]float64 {
+func (u uniTerms) powers(rows, columns int) [][]float64 {
 	m := make([][]float64, rows)
 	for i := range m {
 		m[i] = make([]float64, columns)
@@ -181,33 +201,4 @@ func (u uniStep) powers(rows, columns int) [][]float64 {
 		}
 	}
 	return m
-}
-
-// solve solves m·x = b by Gaussian elimination with pivots.
-func solve(m [][]float64, b []float64) []float64 {
-	x := append([]float64(nil), b...)
-	n := len(x)
-	for i := range n {
-		pivot := i
-		for j := i + 1; j < n; j++ {
-			if math.Abs(m[j][i]) > math.Abs(m[pivot][i]) {
-				pivot = j
-			}
-		}
-		m[i], m[pivot], x[i], x[pivot] = m[pivot], m[i], x[pivot], x[i]
-		for j := i + 1; j < n; j++ {
-			f := m[j][i] / m[i][i]
-			for k := i; k < n; k++ {
-				m[j][k] -= f * m[i][k]
-			}
-			x[j] -= f * x[i]
-		}
-	}
-	for i := n - 1; i >= 0; i-- {
-		for k := i + 1; k < n; k++ {
-			x[i] -= m[i][k] * x[k]
-		}
-		x[i] /= m[i][i]
-	}
-	return x
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"sdgo/internal/golden"
 	"sdgo/scheduler"
 )
 
@@ -19,7 +20,7 @@ func TestBetasRoundTheRange(t *testing.T) {
 }
 
 func TestTables(t *testing.T) {
-	tensors := readTensors(t, "testdata/tables.safetensors")
+	tensors := golden.Tensors(t, "testdata/tables.safetensors")
 	tests := []struct {
 		name, schedule string
 		start, end     float64
@@ -52,17 +53,9 @@ func TestTables(t *testing.T) {
 				tolerance = 1e-5
 			}
 			if !tt.rescale {
-				assertEachClose(t, "betas", widen(tensors[tt.name+".betas"]), betas, tolerance)
+				assertEachClose(t, "betas", tensors[tt.name+".betas"].Values, betas, tolerance)
 			}
-			assertEachClose(t, "alphaBar", widen(tensors[tt.name+".alphas_cumprod"]), c.AlphaBar(), tolerance)
+			assertEachClose(t, "alphaBar", tensors[tt.name+".alphas_cumprod"].Values, c.AlphaBar(), tolerance)
 		})
 	}
-}
-
-func widen(x []float32) []float64 {
-	y := make([]float64, len(x))
-	for i, v := range x {
-		y[i] = float64(v)
-	}
-	return y
 }

@@ -1,37 +1,17 @@
 package scheduler
 
 import (
-	"encoding/binary"
-	"encoding/json"
 	"fmt"
 	"math"
-	"os"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-)
 
-func readKDiffusion(t *testing.T) map[string][]float64 {
-	t.Helper()
-	data, err := os.ReadFile("testdata/kdiffusion.safetensors")
-	require.NoError(t, err)
-	size := binary.LittleEndian.Uint64(data)
-	var header map[string]struct {
-		Offsets [2]int `json:"data_offsets"`
-	}
-	require.NoError(t, json.Unmarshal(data[8:8+size], &header))
-	tensors := map[string][]float64{}
-	for name, entry := range header {
-		body := data[8+int(size):][entry.Offsets[0]:entry.Offsets[1]]
-		for i := 0; i < len(body); i += 4 {
-			tensors[name] = append(tensors[name], float64(math.Float32frombits(binary.LittleEndian.Uint32(body[i:]))))
-		}
-	}
-	return tensors
-}
+	"sdgo/internal/golden"
+)
 
 func assertRelative(t *testing.T, what string, want, have []float64, tolerance float64) {
 	t.Helper()
@@ -45,11 +25,12 @@ func assertRelative(t *testing.T, what string, want, have []float64, tolerance f
 const kDiffusionTolerance = 3e-6
 
 func TestKDiffusionCurves(t *testing.T) {
-	for name, want := range readKDiffusion(t) {
+	for name, tensor := range golden.Tensors(t, "testdata/kdiffusion.safetensors") {
 		rest, ok := strings.CutPrefix(name, "sigmas.")
 		if !ok {
 			continue
 		}
+		want := tensor.Values
 		curve, count, _ := strings.Cut(rest, ".")
 		n, err := strconv.Atoi(count)
 		require.NoError(t, err)
@@ -78,28 +59,28 @@ func TestKDiffusionCurves(t *testing.T) {
 }
 
 func TestDiscreteSchedule(t *testing.T) {
-	tensors := readKDiffusion(t)
+	tensors := golden.Tensors(t, "testdata/kdiffusion.safetensors")
 	c := stableDiffusion(t, "EulerDiscreteScheduler")
 	for _, n := range []int{5, 10, 20} {
 		s, err := c.ScheduleNamed("normal", n)
 		require.NoError(t, err)
-		assertRelative(t, "normal", tensors[fmt.Sprintf("discrete.get_sigmas.%d", n)], s.Sigmas, kDiffusionTolerance)
+		assertRelative(t, "normal", tensors[fmt.Sprintf("discrete.get_sigmas.%d", n)].Values, s.Sigmas, kDiffusionTolerance)
 	}
 	table, err := c.table(false)
 	require.NoError(t, err)
-	assertRelative(t, "table", tensors["discrete.sigmas"], table.sigmas, 1e-6)
-	all := tensors["discrete.get_sigmas.all"]
+	assertRelative(t, "table", tensors["discrete.sigmas"].Values, table.sigmas, 1e-6)
+	all := tensors["discrete.get_sigmas.all"].Values
 	require.Len(t, all, 1001)
 	assert.InEpsilon(t, all[0], table.max(), 1e-6)
 
-	for i, timestep := range tensors["discrete.query_t"] {
-		assert.InEpsilon(t, tensors["discrete.t_to_sigma"][i], table.logSigma(timestep), 1e-6, "t_to_sigma(%g)", timestep)
+	for i, timestep := range tensors["discrete.query_t"].Values {
+		assert.InEpsilon(t, tensors["discrete.t_to_sigma"].Values[i], table.logSigma(timestep), 1e-6, "t_to_sigma(%g)", timestep)
 	}
-	for i, sigma := range tensors["discrete.query_sigma"] {
-		want := tensors["discrete.sigma_to_t"][i]
+	for i, sigma := range tensors["discrete.query_sigma"].Values {
+		want := tensors["discrete.sigma_to_t"].Values[i]
 		// a float32 logarithm is off by 2e-7, and a timestep is 0.004 of one or more
 		assert.InDelta(t, want, table.timestep(sigma), 1e-4, "sigma_to_t(%g)", sigma)
 		// k-diffusion's quantize option takes the nearest level in log σ
-		assert.InDelta(t, tensors["discrete.sigma_to_t_quantized"][i], math.Round(table.timestep(sigma)), 0)
+		assert.InDelta(t, tensors["discrete.sigma_to_t_quantized"].Values[i], math.Round(table.timestep(sigma)), 0)
 	}
 }

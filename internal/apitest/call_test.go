@@ -31,10 +31,10 @@ const random = 20
 // nilReceivers are the types whose methods panic through a nil pointer, each with the
 // reason.
 var nilReceivers = map[string]string{
-	"*sampler.Torch":           "a generator, whose methods return numbers alone, as *rand.Rand",
-	"*sampler.Philox":          "a generator",
-	"*sampler.Counter":         "a generator",
-	"*sampler.Brownian":        "a generator",
+	"*noise.Torch":             "a generator, whose methods return numbers alone, as *rand.Rand",
+	"*noise.Philox":            "a generator",
+	"*noise.Counter":           "a generator",
+	"*noise.Brownian":          "a generator",
 	"*sampler.StepError":       "an error, as *fs.PathError",
 	"*sampler.StateError":      "an error",
 	"*safetensors.FormatError": "an error",
@@ -45,7 +45,7 @@ var nilReceivers = map[string]string{
 // sized are the functions that return as much as they are asked for, which is spared
 // the numbers above a million.
 var sized = map[string]bool{
-	"(*sampler.Torch).Perm": true, // of n numbers
+	"(*noise.Torch).Perm": true, // of n numbers
 }
 
 // Whatever the arguments, no function and no method of the API panics, hangs or takes

@@ -5,6 +5,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -17,7 +18,7 @@ import (
 )
 
 // The registry has all that the public packages export: those in the folders beside
-// internal and examples.
+// internal and examples, and those in their folders.
 func TestComplete(t *testing.T) {
 	root := filepath.Join("..", "..")
 	entries, err := os.ReadDir(root)
@@ -28,21 +29,17 @@ func TestComplete(t *testing.T) {
 		if !e.IsDir() || strings.HasPrefix(e.Name(), ".") || e.Name() == "internal" || e.Name() == "examples" {
 			continue
 		}
-		files, err := filepath.Glob(filepath.Join(root, e.Name(), "*.go"))
-		require.NoError(t, err)
-		for _, file := range files {
-			if strings.HasSuffix(file, "_test.go") {
-				continue
-			}
+		for _, file := range sources(t, filepath.Join(root, e.Name())) {
 			funcs, kinds := exported(t, file)
+			pkg := filepath.Base(filepath.Dir(file))
 			for _, name := range funcs {
-				name = e.Name() + "." + name
+				name = pkg + "." + name
 				if found[name] = true; functions[name] == nil {
 					lines = append(lines, fmt.Sprintf("functions: %q: %s,", name, name))
 				}
 			}
 			for _, name := range kinds {
-				name = e.Name() + "." + name
+				name = pkg + "." + name
 				if found[name] = true; types[name] == nil {
 					lines = append(lines, fmt.Sprintf("types: %q: reflect.TypeFor[%s](),", name, name))
 				}
@@ -53,6 +50,22 @@ func TestComplete(t *testing.T) {
 	for _, name := range slices.Concat(slices.Collect(maps.Keys(functions)), slices.Collect(maps.Keys(types))) {
 		assert.True(t, found[name], "%s is registered and not exported", name)
 	}
+}
+
+// sources are the Go files of a package and of the packages in its folders.
+func sources(t *testing.T, dir string) (files []string) {
+	require.NoError(t, filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case e.IsDir() && (e.Name() == "internal" || e.Name() == "testdata"):
+			return fs.SkipDir
+		case strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, "_test.go"):
+			files = append(files, path)
+		}
+		return nil
+	}))
+	return files
 }
 
 // exported returns the exported functions and types of a file.

@@ -8,8 +8,10 @@ import (
 	"sdgo/checkpoint"
 	"sdgo/clip"
 	"sdgo/diffusion"
+	"sdgo/plan"
 	"sdgo/safetensors"
 	"sdgo/sampler"
+	"sdgo/sampler/noise"
 	"sdgo/scheduler"
 	"sdgo/unet"
 	"sdgo/vae"
@@ -29,6 +31,7 @@ var functions = map[string]any{
 	"clip.LoadTokenizer":             clip.LoadTokenizer,
 	"clip.LoadTokenizerContext":      clip.LoadTokenizerContext,
 	"clip.ParseConfig":               clip.ParseConfig,
+	"diffusion.CUDA":                 diffusion.CUDA,
 	"diffusion.DecodeImage":          diffusion.DecodeImage,
 	"diffusion.DepthMap":             diffusion.DepthMap,
 	"diffusion.Load":                 diffusion.Load,
@@ -36,11 +39,17 @@ var functions = map[string]any{
 	"diffusion.LoadFS":               diffusion.LoadFS,
 	"diffusion.LoadFSContext":        diffusion.LoadFSContext,
 	"diffusion.New":                  diffusion.New,
+	"diffusion.ParseDevice":          diffusion.ParseDevice,
 	"diffusion.NewMachine":           diffusion.NewMachine,
 	"diffusion.OrientImage":          diffusion.OrientImage,
 	"diffusion.ImageToTensor":        diffusion.ImageToTensor,
 	"diffusion.TensorToImage":        diffusion.TensorToImage,
 	"diffusion.Trainable":            diffusion.Trainable,
+	"noise.NewBrownian":              noise.NewBrownian,
+	"noise.NewCounter":               noise.NewCounter,
+	"noise.NewPhilox":                noise.NewPhilox,
+	"noise.NewTorch":                 noise.NewTorch,
+	"noise.PerImage":                 noise.PerImage,
 	"safetensors.Guard":              safetensors.Guard,
 	"safetensors.New":                safetensors.New,
 	"safetensors.NewFloat32":         safetensors.NewFloat32,
@@ -55,7 +64,9 @@ var functions = map[string]any{
 	"safetensors.WriteFile":          safetensors.WriteFile,
 	"sampler.Bounded":                sampler.Bounded,
 	"sampler.ByName":                 sampler.ByName,
+	"sampler.Describe":               sampler.Describe,
 	"sampler.Exclusive":              sampler.Exclusive,
+	"sampler.Fitted":                 sampler.Fitted,
 	"sampler.FromSolver":             sampler.FromSolver,
 	"sampler.Inverses":               sampler.Inverses,
 	"sampler.IsNil":                  sampler.IsNil,
@@ -71,6 +82,7 @@ var functions = map[string]any{
 	"sampler.NewTorch":               sampler.NewTorch,
 	"sampler.ParseLabel":             sampler.ParseLabel,
 	"sampler.PerImage":               sampler.PerImage,
+	"sampler.SchedulerClass":         sampler.SchedulerClass,
 	"scheduler.Classes":              scheduler.Classes,
 	"scheduler.Lookup":               scheduler.Lookup,
 	"scheduler.Names":                scheduler.Names,
@@ -107,6 +119,7 @@ var types = map[string]reflect.Type{
 	"clip.LoadOptions":           reflect.TypeFor[clip.LoadOptions](),
 	"clip.TextEncoder":           reflect.TypeFor[clip.TextEncoder](),
 	"clip.Tokenizer":             reflect.TypeFor[clip.Tokenizer](),
+	"diffusion.Device":           reflect.TypeFor[diffusion.Device](),
 	"diffusion.Interval":         reflect.TypeFor[diffusion.Interval](),
 	"diffusion.LimitError":       reflect.TypeFor[diffusion.LimitError](),
 	"diffusion.LoadOptions":      reflect.TypeFor[diffusion.LoadOptions](),
@@ -122,6 +135,14 @@ var types = map[string]reflect.Type{
 	"diffusion.Step":             reflect.TypeFor[diffusion.Step](),
 	"diffusion.StepPlan":         reflect.TypeFor[diffusion.StepPlan](),
 	"diffusion.Timings":          reflect.TypeFor[diffusion.Timings](),
+	"noise.Brownian":             reflect.TypeFor[noise.Brownian](),
+	"noise.Counter":              reflect.TypeFor[noise.Counter](),
+	"noise.Func":                 reflect.TypeFor[noise.Func](),
+	"noise.Path":                 reflect.TypeFor[noise.Path](),
+	"noise.Philox":               reflect.TypeFor[noise.Philox](),
+	"noise.Torch":                reflect.TypeFor[noise.Torch](),
+	"plan.Operation":             reflect.TypeFor[plan.Operation](),
+	"plan.Part":                  reflect.TypeFor[plan.Part](),
 	"safetensors.DType":          reflect.TypeFor[safetensors.DType](),
 	"safetensors.FaultError":     reflect.TypeFor[safetensors.FaultError](),
 	"safetensors.File":           reflect.TypeFor[safetensors.File](),
@@ -188,6 +209,8 @@ var types = map[string]reflect.Type{
 	"scheduler.Schedule":         reflect.TypeFor[scheduler.Schedule](),
 	"scheduler.Solver":           reflect.TypeFor[scheduler.Solver](),
 	"unet.Conditioning":          reflect.TypeFor[unet.Conditioning[*tensor.Dense]](),
+	"unet.Bools":                 reflect.TypeFor[unet.Bools](),
+	"unet.Ints":                  reflect.TypeFor[unet.Ints](),
 	"unet.Config":                reflect.TypeFor[unet.Config](),
 	"unet.Input":                 reflect.TypeFor[unet.Input](),
 	"unet.LoadOptions":           reflect.TypeFor[unet.LoadOptions](),

@@ -9,7 +9,7 @@
 //	op.Linear            which checks the shapes and adds a node with the operation
 //	op.linear            {m, in, out}: its String, Cost, Derive, Fuse, Work and Phases
 //	                     are all that is known of it, in one file
-//	NewPlan              orders the nodes that the outputs need
+//	NewPlan              orders the nodes that the outputs need: an action each
 //	op.Target.Lower      lets the target choose the algorithm: here there is one
 //	op.linear.Fuse       takes an activation and a residual that follow into itself
 //	Plan.place           gives inputs, output and scratch their bytes in one arena
@@ -17,7 +17,7 @@
 //	kernel.Gemm          a kernel.Phase: tasks of some rows and panels of columns
 //	team.run             spreads the tasks over goroutines
 //	kernel.product.run   multiplies tile by tile: 12 rows, 32 columns
-//	kernel.multiply      calls the tile's kernel for this processor
+//	kernel.multiply      calls the assembly of a tile for this processor
 //	gemm_avx512_amd64.s  which _asm/gemm generates; gemm.go has it in plain Go
 //	Epilogue.store       adds bias and residual while the tile is in cache
 //
@@ -29,7 +29,6 @@ import (
 	"context"
 	"fmt"
 	"runtime"
-	"slices"
 	"sync"
 	"time"
 
@@ -112,35 +111,6 @@ func (e *Engine) Limited() bool { return e.Memory.chosen }
 // that the caller needs, would not fit into the engine's memory beside the weights.
 func (e *Engine) Check(p *Plan, extra int64, what string) error {
 	return e.Memory.alone(p.Bytes()+extra, what)
-}
-
-// Alloc returns n zeroed float32s that are held whether calls run or not, or a
-// *MemoryError if they do not fit beside the calls that have begun, or leave no room for
-// one that waits. Idle machines give way.
-func (e *Engine) Alloc(n int, what string) (*Block, error) {
-	size := 4 * int64(n)
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	room := e.Memory.room()
-	never := func(c *Claim) bool { return c.need.alone() > room-size }
-	if !e.admissible(&Claim{need: Need{Held: size}}, false) || size+e.base()+e.taken > room || slices.ContainsFunc(e.queue, never) {
-		return nil, &MemoryError{What: what, Need: size, InUse: e.Memory.limit - room + e.base() + e.taken, Limit: e.Memory.limit, Calls: size <= room}
-	}
-	e.trim(room - e.base() - e.taken - size)
-	e.dispatch()
-	if err := e.Memory.reserve(size, what); err != nil {
-		return nil, err
-	}
-	block, err := newBlock(n, what, func() {
-		e.Memory.release(size)
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		e.dispatch()
-	})
-	if err != nil {
-		e.Memory.release(size)
-	}
-	return block, err
 }
 
 // Close gives the memory of idle machines back.

@@ -11,7 +11,7 @@ import (
 // fuse joins operations whose results nothing else reads.
 func (p *Plan) fuse() {
 	uses := make(map[*G.Node]int)
-	for _, s := range p.steps {
+	for _, s := range p.actions {
 		for _, in := range s.inputs {
 			uses[in]++
 		}
@@ -20,9 +20,9 @@ func (p *Plan) fuse() {
 		uses[n]++
 	}
 
-	at := make(map[*G.Node]int) // step that computes a node, in done
-	var done []step
-	for _, s := range p.steps {
+	at := make(map[*G.Node]int) // action that computes a node, in done
+	var done []action
+	for _, s := range p.actions {
 		at[s.node] = len(done)
 		for {
 			fused, prev, ok := p.fuseOne(s, uses, at, done)
@@ -34,12 +34,12 @@ func (p *Plan) fuse() {
 		}
 		done = append(done, s)
 	}
-	p.steps = slices.DeleteFunc(done, func(s step) bool { return s.operation == nil })
+	p.actions = slices.DeleteFunc(done, func(s action) bool { return s.operation == nil })
 }
 
-// fuseOne joins s and the latest step before it that can be joined with it, and
-// returns that step's index.
-func (p *Plan) fuseOne(s step, uses map[*G.Node]int, at map[*G.Node]int, done []step) (fused step, prev int, ok bool) {
+// fuseOne joins s and the latest action before it that can be joined with it, and
+// returns that action's index.
+func (p *Plan) fuseOne(s action, uses map[*G.Node]int, at map[*G.Node]int, done []action) (fused action, prev int, ok bool) {
 	prev = -1
 	for arg, in := range s.inputs {
 		i, computed := at[in]
@@ -50,7 +50,7 @@ func (p *Plan) fuseOne(s step, uses map[*G.Node]int, at map[*G.Node]int, done []
 		if f, can := before.operation.(op.Fuser); can {
 			if o, can := f.Fuse(p.target, s.operation, arg); can {
 				others := slices.Delete(slices.Clone(s.inputs), arg, arg+1)
-				fused = step{node: s.node, operation: o, inputs: append(slices.Clone(before.inputs), others...)}
+				fused = action{node: s.node, operation: o, inputs: append(slices.Clone(before.inputs), others...)}
 				prev, ok = i, true
 				continue
 			}
@@ -59,7 +59,7 @@ func (p *Plan) fuseOne(s step, uses map[*G.Node]int, at map[*G.Node]int, done []
 			if o, can := f.FuseInput(p.target, before.operation, arg); can {
 				inputs := slices.Clone(s.inputs)
 				inputs[arg] = before.inputs[0]
-				fused = step{node: s.node, operation: o, inputs: inputs}
+				fused = action{node: s.node, operation: o, inputs: inputs}
 				prev, ok = i, true
 			}
 		}

@@ -20,7 +20,7 @@ type Machine struct {
 	plan    *Plan
 	arena   *Block
 	device  *onDevice // nil on the processor
-	jobs    [][]*job  // by step
+	jobs    [][]*job  // by action
 	scratch int       // float32s that a member of the team needs
 	members [][]float32
 	threads int
@@ -48,7 +48,7 @@ func (p *Plan) NewMachine(memory *Memory, threads int) (*Machine, error) {
 // bind binds the plan to an arena, which it takes over.
 func (p *Plan) bind(arena *Block, threads int) (_ *Machine, err error) {
 	m := &Machine{plan: p, arena: arena, threads: threads}
-	for _, s := range p.steps {
+	for _, s := range p.actions {
 		in := make([]op.Arg, len(s.inputs))
 		for i, n := range s.inputs {
 			if in[i], err = m.arg(n); err != nil {
@@ -57,7 +57,7 @@ func (p *Plan) bind(arena *Block, threads int) (_ *Machine, err error) {
 			}
 		}
 		var jobs []*job
-		for _, phase := range s.operation.(op.Kernel).Phases(m.data(s.node), in, m.at(s.work)) {
+		for _, phase := range s.operation.(op.Phaser).Phases(m.data(s.node), in, m.at(s.work)) {
 			jobs = append(jobs, &job{Phase: phase})
 			m.scratch = max(m.scratch, phase.Scratch)
 		}
@@ -144,14 +144,14 @@ func (m *Machine) Run(ctx context.Context) error {
 		}
 		for _, j := range jobs {
 			if err := t.run(j); err != nil {
-				return fmt.Errorf("%w (in %v)", err, m.plan.steps[i].operation)
+				return fmt.Errorf("%w (in %v)", err, m.plan.actions[i].operation)
 			}
 		}
 		if t.cancel.Load() {
 			return ctx.Err()
 		}
 		if m.trace != nil {
-			m.trace(m.plan.steps[i].operation, time.Since(begin))
+			m.trace(m.plan.actions[i].operation, time.Since(begin))
 		}
 	}
 	return nil
@@ -205,7 +205,7 @@ func (m *Machine) RunAll() error {
 
 // leaves returns the values of nodes that nothing computes.
 func (m *Machine) leaves() (values []G.Value) {
-	for _, s := range m.plan.steps {
+	for _, s := range m.plan.actions {
 		for _, n := range s.inputs {
 			if n.Op() == nil {
 				values = append(values, n.Value())

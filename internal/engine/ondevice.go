@@ -69,7 +69,7 @@ func (p *Plan) stage() {
 	for _, n := range p.inputs {
 		add(n)
 	}
-	for _, s := range p.steps {
+	for _, s := range p.actions {
 		if _, ok := s.operation.(op.Hoster); ok {
 			add(s.node)
 		}
@@ -136,7 +136,7 @@ type binder struct {
 
 // hostWork is a step that the processor does, whose output is a further input.
 type hostWork struct {
-	operation op.Kernel
+	operation op.Phaser
 	in        []int
 	out       int
 }
@@ -154,8 +154,8 @@ func (b *binder) bind() error {
 	for _, n := range b.plan.inputs {
 		b.upload(n)
 	}
-	for _, s := range b.plan.steps {
-		if err := b.step(s); err != nil {
+	for _, s := range b.plan.actions {
+		if err := b.action(s); err != nil {
 			return fmt.Errorf("engine: %v: %w", s.operation, err)
 		}
 	}
@@ -195,7 +195,7 @@ func (b *binder) value(n *G.Node) (device.Ptr, error) {
 	return arg.Device, err
 }
 
-func (b *binder) step(s step) error {
+func (b *binder) action(s action) error {
 	if h, ok := s.operation.(op.Hoster); ok {
 		return b.onHost(h, s)
 	}
@@ -219,7 +219,7 @@ func (b *binder) step(s step) error {
 }
 
 // onHost lists work of the processor.
-func (b *binder) onHost(h op.Hoster, s step) error {
+func (b *binder) onHost(h op.Hoster, s action) error {
 	work := hostWork{operation: h, out: len(b.inputs)}
 	for i, n := range s.inputs {
 		at, ok := b.input[n]

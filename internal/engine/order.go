@@ -38,7 +38,7 @@ func (p *Plan) order() error {
 		if err != nil {
 			return err
 		}
-		p.steps = append(p.steps, step{node: n, operation: o, inputs: children})
+		p.actions = append(p.actions, action{node: n, operation: o, inputs: children})
 		return nil
 	}
 	for _, n := range p.outputs {

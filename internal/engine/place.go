@@ -11,7 +11,7 @@ import (
 // place gives every value that is computed, and every input, its part of the
 // arena, such that no two values that are needed at the same time overlap.
 func (p *Plan) place() {
-	// The last step that reads each node; outputs are read at the end.
+	// The last action that reads each node; outputs are read at the end.
 	last := make(map[*G.Node]int)
 	root := make(map[*G.Node]*G.Node) // the node in whose memory a node lies
 	for _, n := range p.inputs {
@@ -24,7 +24,7 @@ func (p *Plan) place() {
 		return n // a weight
 	}
 	// Views share memory with what they show: the life of that is theirs.
-	for i, s := range p.steps {
+	for i, s := range p.actions {
 		root[s.node] = s.node
 		if _, view := s.operation.(op.Viewer); view && root[s.inputs[0]] != nil {
 			root[s.node] = root[s.inputs[0]]
@@ -35,7 +35,7 @@ func (p *Plan) place() {
 		}
 	}
 	for _, n := range p.outputs {
-		last[rootOf(n)] = len(p.steps)
+		last[rootOf(n)] = len(p.actions)
 	}
 
 	// An operation may write over an input that dies with it: then both are one
@@ -49,8 +49,8 @@ func (p *Plan) place() {
 	for _, n := range p.inputs {
 		newBuffer(n, 0, last[n])
 	}
-	works := make([]int, len(p.steps))
-	for i, s := range p.steps {
+	works := make([]int, len(p.actions))
+	for i, s := range p.actions {
 		if size := p.target.Work(s.operation); size > 0 {
 			works[i] = len(lives)
 			lives = append(lives, life{begin: i, end: i, size: size})
@@ -75,17 +75,17 @@ func (p *Plan) place() {
 			p.places[n] = place{lives[b].offset, p.bytes(n)}
 		}
 	}
-	for i, s := range p.steps {
+	for i, s := range p.actions {
 		if size := p.target.Work(s.operation); size > 0 {
-			p.steps[i].work = place{lives[works[i]].offset, size}
+			p.actions[i].work = place{lives[works[i]].offset, size}
 		}
 	}
-	p.steps = slices.DeleteFunc(p.steps, func(s step) bool { return root[s.node] != s.node })
+	p.actions = slices.DeleteFunc(p.actions, func(s action) bool { return root[s.node] != s.node })
 }
 
-// overwritten returns the root of an input that step i may write over: it lies
+// overwritten returns the root of an input that action i may write over: it lies
 // in the arena, has the output's size or may shrink, and nothing reads it later.
-func (p *Plan) overwritten(s step, i int, rootOf func(*G.Node) *G.Node, buffer map[*G.Node]int, last map[*G.Node]int) (*G.Node, bool) {
+func (p *Plan) overwritten(s action, i int, rootOf func(*G.Node) *G.Node, buffer map[*G.Node]int, last map[*G.Node]int) (*G.Node, bool) {
 	for arg, in := range s.inputs {
 		r := rootOf(in)
 		_, inArena := buffer[r]
@@ -107,13 +107,12 @@ func (p *Plan) overwritten(s step, i int, rootOf func(*G.Node) *G.Node, buffer m
 	return nil, false
 }
 
-// life is a buffer that is needed from step begin to step end.
+// life is a buffer that is needed from action begin to action end.
 type life struct{ begin, end, size, offset int }
 
 // pack sets the offsets, multiples of align, and returns the size of the arena. All is
-// in bytes. The largest buffer
-// comes first; each goes into the tightest gap between those that live at the
-// same time.
+// in bytes. The largest buffer comes first; each goes into the tightest gap between
+// those that live at the same time.
 func pack(lives []life, align int) int {
 	order := make([]int, len(lives))
 	for i := range order {

@@ -10,13 +10,13 @@ import (
 	"sdgo/internal/op"
 )
 
-// Plan is a graph made ready to run: the order of its operations, some fused
-// into one, and the place of every value in one arena. It is immutable and
+// Plan is a graph made ready to run: its actions in order, and the place of every
+// value in one arena. It is immutable and
 // safe for concurrent use; each concurrent run has a [Machine] of its own.
 type Plan struct {
 	inputs, outputs []*G.Node
 	target          op.Target
-	steps           []step
+	actions         []action
 	places          map[*G.Node]place
 	arena           int          // bytes
 	staging         int          // bytes beside it, of a device's float32 inputs and outputs
@@ -24,8 +24,8 @@ type Plan struct {
 	dropped         atomic.Bool  // no longer cached: its machines are not kept
 }
 
-// step is one operation to run.
-type step struct {
+// action is one operation to run: of one node, or of several that were joined.
+type action struct {
 	node      *G.Node // whose value it computes
 	operation op.Operation
 	inputs    []*G.Node
@@ -88,19 +88,19 @@ func (p *Plan) scratchBytes(threads int) int64 {
 	return float * p.scratch.Load() * int64(threads)
 }
 
-// StepInfo describes a step of a plan.
-type StepInfo struct {
+// ActionInfo describes an action of a plan.
+type ActionInfo struct {
 	Operation op.Operation
 	Weight    *op.Weight // the packed one that it reads, or else the first, or nil
 	Name      string     // of that weight's node
 	Output    int64      // bytes
 }
 
-// Steps describes the steps in their order.
-func (p *Plan) Steps() []StepInfo {
-	var list []StepInfo
-	for _, s := range p.steps {
-		info := StepInfo{Operation: s.operation, Output: int64(p.bytes(s.node))}
+// Actions describes the actions in their order.
+func (p *Plan) Actions() []ActionInfo {
+	var list []ActionInfo
+	for _, s := range p.actions {
+		info := ActionInfo{Operation: s.operation, Output: int64(p.bytes(s.node))}
 		for _, n := range s.inputs {
 			w, ok := n.Value().(*op.Weight)
 			if packed := ok && w.Arg().Packed.Data != nil; packed || ok && info.Weight == nil {

@@ -42,7 +42,7 @@ type team struct {
 // fault is a panic of a task, kept so that it does not end the process.
 type fault struct{ value any }
 
-// start makes a team of the given number of members.
+// startTeam makes a team of the given number of members.
 func startTeam(members int, scratch [][]float32) *team {
 	t := &team{members: members, scratch: scratch, wake: make(chan struct{}, members), finished: make(chan struct{}, 1)}
 	for i := 1; i < members; i++ {
@@ -151,8 +151,8 @@ func (t *team) work(j *job, scratch []float32) {
 	}
 }
 
-// do runs one task. A panic is a bug of ours; it must not take the caller's
-// process down.
+// do runs one task. A panic is a bug of ours, or the [op.Failure] of an operation that
+// is the caller's; it must not take the caller's process down.
 func (t *team) do(j *job, i int, scratch []float32) {
 	defer func() {
 		if r := recover(); r != nil {

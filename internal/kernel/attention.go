@@ -70,7 +70,7 @@ func Attention(out, q, k, v []float32, s AttentionShape, work []float32) []Phase
 		{Tasks: s.Batch * s.Heads * a.tiles, Scratch: a.packScratch(), Run: a.pack},
 		{
 			Tasks:   s.Batch * s.Heads * a.blocks,
-			Scratch: ceilDiv(a.panels, a.blocks)*a.panelLen() + a.step*panel + 2*tileRows,
+			Scratch: ceilDiv(a.panels, a.blocks)*a.panelLen() + a.atOnce*panel + 2*tileRows,
 			Run:     a.run,
 		},
 	}
@@ -79,7 +79,7 @@ func Attention(out, q, k, v []float32, s AttentionShape, work []float32) []Phase
 type attention struct {
 	attentionLayout
 	out, q, k, v   []float32
-	keys           []float32 // if rounded, per head [tiles][step][keyWords]
+	keys           []float32 // if rounded, per head [tiles][atOnce][keyWords]
 	values         []float32 // per head [tiles][HeadDim][valueWords]
 	panels, blocks int       // of 32 queries, and tasks, of a head
 }
@@ -100,7 +100,7 @@ func (s AttentionShape) panelsOfTask() int {
 func (a *attention) run(task int, scratch []float32) {
 	head, block := task/a.blocks, task%a.blocks
 	first, last := a.panels*block/a.blocks, a.panels*(block+1)/a.blocks
-	scores, panels := take(&scratch, a.step*panel), take(&scratch, (last-first)*a.panelLen()) // aligned if scratch is
+	scores, panels := take(&scratch, a.atOnce*panel), take(&scratch, (last-first)*a.panelLen()) // aligned if scratch is
 	offsets := int32s(take(&scratch, 2*tileRows))
 	score := tile{offsets: offsets[:tileRows], taps: 1, k: a.words(a.HeadDim), ldc: panel}
 	accumulate := tile{offsets: offsets[tileRows:], taps: 1, ldc: panel}
@@ -117,8 +117,8 @@ func (a *attention) run(task int, scratch []float32) {
 		}
 		for i := first; i < last; i++ {
 			p := a.panel(panels, i, i-first)
-			key := t * a.step
-			n := min(a.step, a.Keys-key)
+			key := t * a.atOnce
+			n := min(a.atOnce, a.Keys-key)
 			if a.Causal {
 				n = min(n, p.first+p.n-key)
 			}
@@ -173,7 +173,7 @@ func (a *attention) product(t tile, rows, stride int) {
 			t.rows++
 		}
 		if fetch {
-			t.next, t.step = t.a[min(t.rows*stride, len(t.a)-1):], 4*t.rows*stride/t.k
+			t.next, t.fetch = t.a[min(t.rows*stride, len(t.a)-1):], 4*t.rows*stride/t.k
 		}
 		if a.native {
 			multiplyBF16(&t)

@@ -25,7 +25,7 @@ func evenShapes() (shapes []AttentionShape) {
 }
 
 func TestAttentionBFloat16AgainstFloat64(t *testing.T) {
-	eachGrouping(t, func(t *testing.T) {
+	eachDots(t, func(t *testing.T) {
 		for i, s := range evenShapes() {
 			t.Run(s.String(), func(t *testing.T) {
 				q, k, v := s.data(rand.New(rand.NewPCG(uint64(i), 60)))
@@ -41,10 +41,10 @@ func TestAttentionBFloat16SameBytes(t *testing.T) {
 	for i, s := range evenShapes() {
 		q, k, v := s.data(rand.New(rand.NewPCG(uint64(i), 61)))
 		var want []float32
-		withGrouping(groups{}, func() {
+		withDots(dotSet{}, func() {
 			withISA(isaGeneric, func() { want = runAttention(t, q, k, v, s) })
 		})
-		eachGrouping(t, func(t *testing.T) { requireSame(t, want, runAttention(t, q, k, v, s)) })
+		eachDots(t, func(t *testing.T) { requireSame(t, want, runAttention(t, q, k, v, s)) })
 	}
 }
 
@@ -52,7 +52,7 @@ func TestAttentionBFloat16SameBytes(t *testing.T) {
 func TestAttentionBFloat16Odd(t *testing.T) {
 	s := dense(1, 2, 33, 20, 50, false)
 	q, k, v := s.data(rand.New(rand.NewPCG(62, 63)))
-	eachGrouping(t, func(t *testing.T) {
+	eachDots(t, func(t *testing.T) {
 		requireSame(t, runAttention(t, q, k, v, s), runAttention(t, q, k, v, s.rounded()))
 	})
 }
@@ -71,7 +71,7 @@ func TestAttentionBFloat16EqualKeys(t *testing.T) {
 			want[i] += float64(fromBFloat16(bfloat16(v[j*s.VStride+i%s.VStride]))) / float64(s.Keys)
 		}
 	}
-	eachGrouping(t, func(t *testing.T) { requireClose(t, want, runAttention(t, q, k, v, s), 1e-6) })
+	eachDots(t, func(t *testing.T) { requireClose(t, want, runAttention(t, q, k, v, s), 1e-6) })
 }
 
 // A NaN or an infinity in a query is a NaN in its output alone.
@@ -79,7 +79,7 @@ func TestAttentionBFloat16Special(t *testing.T) {
 	s := dense(1, 1, 8, 40, 45, false).rounded()
 	q, k, v := s.data(rand.New(rand.NewPCG(66, 67)))
 	q[3*8+1], q[38*8] = float32(math.NaN()), float32(math.Inf(1))
-	eachGrouping(t, func(t *testing.T) {
+	eachDots(t, func(t *testing.T) {
 		for i, x := range runAttention(t, q, k, v, s) {
 			assert.Equal(t, i/8 == 3 || i/8 == 38, x != x, "at %d", i)
 		}
@@ -122,14 +122,14 @@ func TestPairRowsSameBytes(t *testing.T) {
 func samePairs(t *testing.T, run func(in [][]float32), inputs ...[]float32) {
 	t.Helper()
 	var want [][]float32
-	for _, g := range []groups{{}, bestGrouping()} {
+	for _, g := range []dotSet{{}, bestDots()} {
 		var in [][]float32
 		var checks []func(*testing.T)
 		for _, x := range inputs {
 			copied, check := guarded(x)
 			in, checks = append(in, copied), append(checks, check)
 		}
-		withGrouping(g, func() { run(in) })
+		withDots(g, func() { run(in) })
 		for _, check := range checks {
 			check(t)
 		}

@@ -1,6 +1,6 @@
 package kernel
 
-// keyTile is the most keys of one softmax step: whole tiles of 12, whose scores
+// keyTile is the most keys of one round of the softmax: whole tiles of 12, whose scores
 // for 32 queries fit into the first-level cache.
 const keyTile = 22 * tileRows
 
@@ -9,21 +9,21 @@ const keyTile = 22 * tileRows
 type attentionLayout struct {
 	AttentionShape
 	pairs, native bool // of bfloat16, for an instruction or as float32s of their values
-	tiles, step   int  // of keys
+	tiles, atOnce int  // of keys
 	// The words of rows of keys, if they have to be rounded, and of transposed values.
 	keyWords, valueWords int
 }
 
 func (s AttentionShape) layout() attentionLayout {
 	l := attentionLayout{AttentionShape: s, pairs: s.BFloat16 && s.HeadDim%2 == 0}
-	l.native = l.pairs && grouping.bf16
-	// The split is even, but for the last tile, in steps of whole tiles of 12.
-	l.step = roundUp(ceilDiv(s.Keys, ceilDiv(s.Keys, keyTile)), tileRows)
-	l.tiles = ceilDiv(s.Keys, l.step)
+	l.native = l.pairs && dots.bf16
+	// The split is even, but for the last tile, in whole tiles of 12.
+	l.atOnce = roundUp(ceilDiv(s.Keys, ceilDiv(s.Keys, keyTile)), tileRows)
+	l.tiles = ceilDiv(s.Keys, l.atOnce)
 	if l.pairs {
 		l.keyWords = l.words(s.HeadDim)
 	}
-	l.valueWords = roundUp(l.words(l.step), 16) + 16 // off the powers of two, which share cache sets
+	l.valueWords = roundUp(l.words(l.atOnce), 16) + 16 // off the powers of two, which share cache sets
 	return l
 }
 
@@ -39,7 +39,7 @@ func (l *attentionLayout) words(n int) int {
 }
 
 // keysLen and valuesLen are the words of a tile of keys.
-func (l *attentionLayout) keysLen() int   { return l.step * l.keyWords }
+func (l *attentionLayout) keysLen() int   { return l.atOnce * l.keyWords }
 func (l *attentionLayout) valuesLen() int { return l.HeadDim * l.valueWords }
 
 // from returns what begins at a token of a head, which counts over the batch.
@@ -52,23 +52,23 @@ func (a *attention) packScratch() int {
 	if !a.pairs {
 		return 0
 	}
-	return a.HeadDim * a.step
+	return a.HeadDim * a.atOnce
 }
 
 // pack transposes the values of one tile of keys of one head, and rounds them and the
 // keys. Where an odd key lacks the other of its pair, there are zeros.
 func (a *attention) pack(task int, scratch []float32) {
-	head, key := task/a.tiles, task%a.tiles*a.step
-	n := min(a.step, a.Keys-key)
+	head, key := task/a.tiles, task%a.tiles*a.atOnce
+	n := min(a.atOnce, a.Keys-key)
 	v := a.from(a.v, head, a.Keys, key, a.VStride)
 	values := a.values[task*a.valuesLen():][:a.valuesLen()]
 	if !a.pairs {
 		transpose(values, a.valueWords, v, a.VStride, n, a.HeadDim)
 		return
 	}
-	transpose(scratch, a.step, v, a.VStride, n, a.HeadDim)
+	transpose(scratch, a.atOnce, v, a.VStride, n, a.HeadDim)
 	for r := range a.HeadDim {
-		row := scratch[r*a.step:][:roundUp(n, 2)]
+		row := scratch[r*a.atOnce:][:roundUp(n, 2)]
 		clear(row[n:])
 		roundPairs(values[r*a.valueWords:], row, a.native)
 	}
@@ -84,5 +84,5 @@ func (a *attention) keyRows(head, t int) (rows []float32, stride int) {
 	if a.pairs {
 		return a.keys[(head*a.tiles+t)*a.keysLen():][:a.keysLen()], a.keyWords
 	}
-	return a.from(a.k, head, a.Keys, t*a.step, a.KStride), a.KStride
+	return a.from(a.k, head, a.Keys, t*a.atOnce, a.KStride), a.KStride
 }

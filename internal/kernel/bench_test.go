@@ -214,7 +214,7 @@ func BenchmarkAttention(b *testing.B) {
 				bench(b, flops, Attention(out, q, k, v, s, work)...)
 			}
 			benchEachISA(b, func(b *testing.B) { run(b, s) })
-			if bestGrouping().bf16 {
+			if bestDots().bf16 {
 				b.Run("bf16", func(b *testing.B) { run(b, s.rounded()) })
 			}
 		})

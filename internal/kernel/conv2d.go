@@ -14,11 +14,11 @@ type ConvShape struct {
 }
 
 // Conv2D is the convolution of x with the weights w of [PackConv], without the
-// matrix of patches: the kernel reads each tap of a pixel where it lies in x.
+// matrix of patches: the product reads each tap of a pixel where it lies in x.
 // Residual and PerSample of the epilogue see pixels as rows.
 func Conv2D(out, x []float32, s ConvShape, w Packed, ep Epilogue) []Phase {
 	if s.Stride < 1 || s.KH < 1 || s.KW < 1 {
-		panic("kernel: conv2d: kernel and stride must be at least 1")
+		panic("kernel: conv2d: filter and stride must be at least 1")
 	}
 	if len(x) < s.N*s.H*s.W*s.InC {
 		panic("kernel: conv2d: short input")
@@ -71,7 +71,7 @@ func (s ConvShape) locator() func(offsets []int32, row, rows int) {
 
 // sources lists, for each coordinate of the padded input, the offset of the
 // input's row or column there, or -1 in the padding.
-func sources(n, pad, size, up, step int) []int32 {
+func sources(n, pad, size, up, stride int) []int32 {
 	if up == 0 {
 		up = size
 	}
@@ -79,7 +79,7 @@ func sources(n, pad, size, up, step int) []int32 {
 	for i := range list {
 		list[i] = -1
 		if at := i - pad; at >= 0 && at < up {
-			list[i] = int32(at * size / up * step)
+			list[i] = int32(at * size / up * stride)
 		}
 	}
 	return list

@@ -10,9 +10,9 @@ import (
 )
 
 // same is a stride-1 convolution that keeps the size.
-func same(n, h, w, in, out, kernel int) ConvShape {
-	return ConvShape{N: n, H: h, W: w, InC: in, OutC: out, KH: kernel, KW: kernel, Stride: 1,
-		PadTop: kernel / 2, PadLeft: kernel / 2, OutH: h, OutW: w}
+func same(n, h, w, in, out, side int) ConvShape {
+	return ConvShape{N: n, H: h, W: w, InC: in, OutC: out, KH: side, KW: side, Stride: 1,
+		PadTop: side / 2, PadLeft: side / 2, OutH: h, OutW: w}
 }
 
 func runConv(t *testing.T, x, w []float32, s ConvShape, ep Epilogue) []float32 {
@@ -38,7 +38,7 @@ func (s ConvShape) data(rng *rand.Rand) (x, w []float32) {
 }
 
 // someShape draws a convolution with everything that occurs: strides, uneven
-// padding, enlarging, kernels that are not square.
+// padding, enlarging, filters that are not square.
 func someShape(rng *rand.Rand) ConvShape {
 	s := ConvShape{
 		N: 1 + rng.IntN(3), H: 1 + rng.IntN(12), W: 1 + rng.IntN(12), InC: 1 + rng.IntN(20),
@@ -110,7 +110,7 @@ func TestConv2DFloat16(t *testing.T) {
 	}
 }
 
-// A kernel with a single one in the middle is the identity, and one beside it
+// A filter with a single one in the middle is the identity, and one beside it
 // a shift that brings in zeros.
 func TestConv2DDelta(t *testing.T) {
 	s := same(2, 6, 5, 3, 3, 3)
@@ -160,7 +160,7 @@ func TestConv2DUpsample(t *testing.T) {
 	}
 }
 
-// Taps that do not fit in one call of the kernel continue the same chain.
+// Taps that do not fit in one call of the assembly continue the same chain.
 func TestConv2DManyChannels(t *testing.T) {
 	s := same(1, 2, 2, chunkK/4+1, 3, 3)
 	x, w := s.data(rand.New(rand.NewPCG(23, 24)))

@@ -36,7 +36,7 @@ func Embed(out []float32, ids []float32, table []float32, format Format, rows, v
 //
 //	f[i] = maxPeriod^(-i/(dim/2 - freqShift)), 0 ≤ i < dim/2
 //
-// and a zero at the end if dim is odd. Each step is rounded to float32, as
+// and a zero at the end if dim is odd. Each operation is rounded to float32, as
 // models were trained: t·f near 1000 has an error of 3e-5, and so has the
 // result against the formula.
 //

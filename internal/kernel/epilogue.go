@@ -14,7 +14,7 @@ const (
 //
 //	out = act(acc + Bias + PerSample) + Residual
 //
-// from left to right, each step rounded to float32. The zero value stores the
+// from left to right, each sum rounded to float32. The zero value stores the
 // product as it is.
 //
 // With Gated the product is two halves of N/2 columns, a multiple of 32, which make

@@ -3,7 +3,7 @@ package kernel
 import "math"
 
 // fma32 returns a*b + c rounded once to float32, as a processor's float32
-// fused multiply-add does. It is one step of every sum in this package.
+// fused multiply-add does. It is one link of every sum in this package.
 //
 // The product of two float32s is exact in float64, so only the sum rounds, and
 // rounding that again to float32 is harmless unless it lies exactly halfway

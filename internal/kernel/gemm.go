@@ -10,8 +10,8 @@ func Gemm(out, a []float32, m int, w Packed, ep Epilogue) Phase {
 	if len(a) < m*w.K {
 		panic("kernel: gemm: short a")
 	}
-	if GroupOf(w.Format) > 1 {
-		return newGrouped(out, a, m, w, ep)
+	if PerWord(w.Format) > 1 {
+		return newRounded(out, a, m, w, ep)
 	}
 	k := w.K
 	return newProduct(product{
@@ -28,8 +28,8 @@ func Gemm(out, a []float32, m int, w Packed, ep Epilogue) Phase {
 // r consists of taps pieces of K/taps elements of a. Linear layers and
 // convolutions differ only in locate.
 //
-// A task takes a block of rows times a group of panels. K is cut into chunks,
-// outermost, so that a chunk of the group's weights stays in the second-level
+// A task takes a block of rows times a band of panels. K is cut into chunks,
+// outermost, so that a chunk of the band's weights stays in the second-level
 // cache while the rows pass by; in between, the sums rest in scratch, which
 // rounds nothing. The panels come innermost: they share the tile's rows of a,
 // and write to the same pages of out.
@@ -43,24 +43,24 @@ type product struct {
 	// row of zeros.
 	locate func(offsets []int32, row, rows int)
 
-	zero           []float32
-	k              int // K of a tap
-	n              int // columns of out
-	halves         int // panels of w for a panel of out
-	panels, tiles  int // of out
-	groups, blocks int
-	chunks         []chunk
+	zero          []float32
+	k             int // K of a tap
+	n             int // columns of out
+	halves        int // panels of w for a panel of out
+	panels, tiles int // of out
+	bands, blocks int
+	chunks        []chunk
 }
 
 // chunk is a part of K: some taps, or with one tap a part of its k.
 type chunk struct{ tap, taps, first, k int }
 
 const (
-	// chunkK also bounds the call of a kernel, which cannot be preempted.
-	chunkK      = 1280
-	groupFloats = 128 << 10 // a group's weights in one chunk
-	taskOps     = 60 << 20  // multiply-adds of a task: 0.6 ms at 200 GFLOP/s
-	minTasks    = 16
+	// chunkK also bounds the call of the assembly, which cannot be preempted.
+	chunkK     = 1280
+	bandFloats = 128 << 10 // a band's weights in one chunk
+	taskOps    = 60 << 20  // multiply-adds of a task: 0.6 ms at 200 GFLOP/s
+	minTasks   = 16
 )
 
 func newProduct(p product) Phase {
@@ -85,25 +85,25 @@ func newProduct(p product) Phase {
 	p.chunks = cut(p.taps, p.k)
 	p.panels, p.tiles = ceilDiv(p.n, panel), ceilDiv(p.m, tileRows)
 
-	perGroup := max(1, groupFloats*len(p.chunks)/(p.w.K*panel*p.halves))
-	p.groups = ceilDiv(p.panels, perGroup)
-	work := tileRows * p.w.K * panel * p.halves * ceilDiv(p.panels, p.groups) // of a tile
+	perBand := max(1, bandFloats*len(p.chunks)/(p.w.K*panel*p.halves))
+	p.bands = ceilDiv(p.panels, perBand)
+	work := tileRows * p.w.K * panel * p.halves * ceilDiv(p.panels, p.bands) // of a tile
 	p.blocks = ceilDiv(p.tiles, max(1, taskOps/work))
-	if p.blocks*p.groups < minTasks {
-		p.groups = min(p.panels, ceilDiv(minTasks, p.blocks))
+	if p.blocks*p.bands < minTasks {
+		p.bands = min(p.panels, ceilDiv(minTasks, p.blocks))
 	}
-	if p.blocks*p.groups < minTasks {
-		p.blocks = min(p.tiles, ceilDiv(minTasks, p.groups))
+	if p.blocks*p.bands < minTasks {
+		p.blocks = min(p.tiles, ceilDiv(minTasks, p.bands))
 	}
-	tiles, panels := ceilDiv(p.tiles, p.blocks), ceilDiv(p.panels, p.groups)
+	tiles, panels := ceilDiv(p.tiles, p.blocks), ceilDiv(p.panels, p.bands)
 	return Phase{
-		Tasks:   p.blocks * p.groups,
+		Tasks:   p.blocks * p.bands,
 		Scratch: p.sums(tiles, panels)*tileRows*panel + tiles*p.taps*tileRows + p.wide(panels),
 		Run:     p.run,
 	}
 }
 
-// wide is the number of float32s for a group's weights in one chunk, unless they
+// wide is the number of float32s for a band's weights in one chunk, unless they
 // are used where they are.
 func (p *product) wide(panels int) int {
 	if p.w.Format == Float32 {
@@ -143,11 +143,11 @@ func (p *product) sums(tiles, panels int) int {
 	return tiles * panels * p.halves
 }
 
-// run does one task. Tasks that follow each other share a group of panels.
+// run does one task. Tasks that follow each other share a band of panels.
 func (p *product) run(task int, scratch []float32) {
-	group, block := task/p.blocks, task%p.blocks
+	band, block := task/p.blocks, task%p.blocks
 	first, last := p.tiles*block/p.blocks, p.tiles*(block+1)/p.blocks
-	left, right := p.panels*group/p.groups, p.panels*(group+1)/p.groups
+	left, right := p.panels*band/p.bands, p.panels*(band+1)/p.bands
 	sums := p.sums(last-first, right-left) * tileRows * panel
 	c, offsets := scratch[:sums], int32s(scratch[sums:])
 	wide := scratch[len(scratch)-p.wide(right-left):]
@@ -222,20 +222,20 @@ func (p *product) row(col int, c chunk) int { return col*p.w.K + c.tap*p.k + c.f
 // Without this the first tile of a chunk would wait for memory.
 func (p *product) nextWeights(t *tile, col int, c chunk, i, n int) {
 	row := p.row(col, c) * panel * p.w.Format.size() / 4
-	t.step = ceilDiv(panel*p.w.Format.size(), n)
-	t.next = p.w.Data[min(row+i*t.taps*t.k*t.step/4, len(p.w.Data)-1):]
+	t.fetch = ceilDiv(panel*p.w.Format.size(), n)
+	t.next = p.w.Data[min(row+i*t.taps*t.k*t.fetch/4, len(p.w.Data)-1):]
 }
 
 // nextRows makes panel i of n fetch its share of the next tile's rows, which
 // lie together; of a convolution the last tap, for the others have been read.
 func (p *product) nextRows(t *tile, offsets []int32, i, n int) {
-	t.next, t.step = nil, 0
+	t.next, t.fetch = nil, 0
 	at := (2*p.taps - 1) * tileRows
 	if at >= len(offsets) || offsets[at] < 0 {
 		return
 	}
-	t.step = ceilDiv(4*tileRows, n*p.taps)
-	t.next = p.a[min(int(offsets[at])+i*p.w.K*t.step/4, len(p.a)-1):]
+	t.fetch = ceilDiv(4*tileRows, n*p.taps)
+	t.next = p.a[min(int(offsets[at])+i*p.w.K*t.fetch/4, len(p.a)-1):]
 }
 
 // rows returns the first row of a tile and how many it has. The rows are split

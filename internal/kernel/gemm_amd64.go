@@ -2,7 +2,7 @@
 
 package kernel
 
-// multiply runs one tile. The kernels are in assembly because the compiler
+// multiply runs one tile, in assembly because the compiler
 // keeps neither 24 sums in registers nor fuses multiply and add over vectors:
 // they reach the processor's peak, the plain code a hundredth of it.
 func multiply(t *tile) {

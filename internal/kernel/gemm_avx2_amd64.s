@@ -22,8 +22,8 @@ TEXT ·tile1x16AVX2(SB), NOSPLIT, $48-8
 	MOVQ tile_taps(DI), AX
 	MOVQ AX, taps-40(SP)
 	MOVQ tile_b(DI), SI
-	MOVQ tile_step(DI), AX
-	MOVQ AX, step-48(SP)
+	MOVQ tile_fetch(DI), AX
+	MOVQ AX, fetch-48(SP)
 	MOVQ tile_next(DI), BP
 	TESTQ BP, BP
 	CMOVQEQ SI, BP
@@ -64,7 +64,7 @@ loop:
 	VFMADD231PS Y2, Y0, Y14
 	VFMADD231PS Y2, Y1, Y15
 	PREFETCHT1 (BP)
-	ADDQ step-48(SP), BP
+	ADDQ fetch-48(SP), BP
 	ADDQ $128, SI
 	INCQ DI
 	JNZ loop
@@ -95,8 +95,8 @@ TEXT ·tile2x16AVX2(SB), NOSPLIT, $48-8
 	MOVQ tile_taps(DI), AX
 	MOVQ AX, taps-40(SP)
 	MOVQ tile_b(DI), SI
-	MOVQ tile_step(DI), AX
-	MOVQ AX, step-48(SP)
+	MOVQ tile_fetch(DI), AX
+	MOVQ AX, fetch-48(SP)
 	MOVQ tile_next(DI), BP
 	TESTQ BP, BP
 	CMOVQEQ SI, BP
@@ -151,7 +151,7 @@ loop:
 	VFMADD231PS Y3, Y0, Y14
 	VFMADD231PS Y3, Y1, Y15
 	PREFETCHT1 (BP)
-	ADDQ step-48(SP), BP
+	ADDQ fetch-48(SP), BP
 	ADDQ $128, SI
 	INCQ DI
 	JNZ loop
@@ -185,8 +185,8 @@ TEXT ·tile3x16AVX2(SB), NOSPLIT, $48-8
 	MOVQ tile_taps(DI), AX
 	MOVQ AX, taps-40(SP)
 	MOVQ tile_b(DI), SI
-	MOVQ tile_step(DI), AX
-	MOVQ AX, step-48(SP)
+	MOVQ tile_fetch(DI), AX
+	MOVQ AX, fetch-48(SP)
 	MOVQ tile_next(DI), BP
 	TESTQ BP, BP
 	CMOVQEQ SI, BP
@@ -255,7 +255,7 @@ loop:
 	VFMADD231PS Y4, Y0, Y14
 	VFMADD231PS Y4, Y1, Y15
 	PREFETCHT1 (BP)
-	ADDQ step-48(SP), BP
+	ADDQ fetch-48(SP), BP
 	ADDQ $128, SI
 	INCQ DI
 	JNZ loop
@@ -292,8 +292,8 @@ TEXT ·tile4x16AVX2(SB), NOSPLIT, $48-8
 	MOVQ tile_taps(DI), AX
 	MOVQ AX, taps-40(SP)
 	MOVQ tile_b(DI), SI
-	MOVQ tile_step(DI), AX
-	MOVQ AX, step-48(SP)
+	MOVQ tile_fetch(DI), AX
+	MOVQ AX, fetch-48(SP)
 	MOVQ tile_next(DI), BP
 	TESTQ BP, BP
 	CMOVQEQ SI, BP
@@ -376,7 +376,7 @@ loop:
 	VFMADD231PS Y5, Y0, Y14
 	VFMADD231PS Y5, Y1, Y15
 	PREFETCHT1 (BP)
-	ADDQ step-48(SP), BP
+	ADDQ fetch-48(SP), BP
 	ADDQ $128, SI
 	INCQ DI
 	JNZ loop
@@ -416,8 +416,8 @@ TEXT ·tile5x16AVX2(SB), NOSPLIT, $48-8
 	MOVQ tile_taps(DI), AX
 	MOVQ AX, taps-40(SP)
 	MOVQ tile_b(DI), SI
-	MOVQ tile_step(DI), AX
-	MOVQ AX, step-48(SP)
+	MOVQ tile_fetch(DI), AX
+	MOVQ AX, fetch-48(SP)
 	MOVQ tile_next(DI), BP
 	TESTQ BP, BP
 	CMOVQEQ SI, BP
@@ -514,7 +514,7 @@ loop:
 	VFMADD231PS Y2, Y0, Y14
 	VFMADD231PS Y2, Y1, Y15
 	PREFETCHT1 (BP)
-	ADDQ step-48(SP), BP
+	ADDQ fetch-48(SP), BP
 	ADDQ $128, SI
 	INCQ DI
 	JNZ loop
@@ -557,8 +557,8 @@ TEXT ·tile6x16AVX2(SB), NOSPLIT, $48-8
 	MOVQ tile_taps(DI), AX
 	MOVQ AX, taps-40(SP)
 	MOVQ tile_b(DI), SI
-	MOVQ tile_step(DI), AX
-	MOVQ AX, step-48(SP)
+	MOVQ tile_fetch(DI), AX
+	MOVQ AX, fetch-48(SP)
 	MOVQ tile_next(DI), BP
 	TESTQ BP, BP
 	CMOVQEQ SI, BP
@@ -669,7 +669,7 @@ loop:
 	VFMADD231PS Y3, Y0, Y14
 	VFMADD231PS Y3, Y1, Y15
 	PREFETCHT1 (BP)
-	ADDQ step-48(SP), BP
+	ADDQ fetch-48(SP), BP
 	ADDQ $128, SI
 	INCQ DI
 	JNZ loop

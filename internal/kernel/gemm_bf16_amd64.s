@@ -22,8 +22,8 @@ TEXT ·tile1x16BF16(SB), NOSPLIT, $48-8
 	MOVQ tile_taps(DI), AX
 	MOVQ AX, taps-40(SP)
 	MOVQ tile_b(DI), SI
-	MOVQ tile_step(DI), AX
-	MOVQ AX, step-48(SP)
+	MOVQ tile_fetch(DI), AX
+	MOVQ AX, fetch-48(SP)
 	MOVQ tile_next(DI), BP
 	TESTQ BP, BP
 	CMOVQEQ SI, BP
@@ -60,7 +60,7 @@ loop:
 	VBROADCASTSS (AX)(DI*4), Z1
 	LONG $0x48766262; WORD $0xf852 // VDPBF16PS Z0, Z1, Z31
 	PREFETCHT1 (BP)
-	ADDQ step-48(SP), BP
+	ADDQ fetch-48(SP), BP
 	ADDQ $128, SI
 	INCQ DI
 	JNZ loop
@@ -90,8 +90,8 @@ TEXT ·tile2x16BF16(SB), NOSPLIT, $48-8
 	MOVQ tile_taps(DI), AX
 	MOVQ AX, taps-40(SP)
 	MOVQ tile_b(DI), SI
-	MOVQ tile_step(DI), AX
-	MOVQ AX, step-48(SP)
+	MOVQ tile_fetch(DI), AX
+	MOVQ AX, fetch-48(SP)
 	MOVQ tile_next(DI), BP
 	TESTQ BP, BP
 	CMOVQEQ SI, BP
@@ -139,7 +139,7 @@ loop:
 	VBROADCASTSS (BX)(DI*4), Z2
 	LONG $0x486e6262; WORD $0xf852 // VDPBF16PS Z0, Z2, Z31
 	PREFETCHT1 (BP)
-	ADDQ step-48(SP), BP
+	ADDQ fetch-48(SP), BP
 	ADDQ $128, SI
 	INCQ DI
 	JNZ loop
@@ -171,8 +171,8 @@ TEXT ·tile3x16BF16(SB), NOSPLIT, $48-8
 	MOVQ tile_taps(DI), AX
 	MOVQ AX, taps-40(SP)
 	MOVQ tile_b(DI), SI
-	MOVQ tile_step(DI), AX
-	MOVQ AX, step-48(SP)
+	MOVQ tile_fetch(DI), AX
+	MOVQ AX, fetch-48(SP)
 	MOVQ tile_next(DI), BP
 	TESTQ BP, BP
 	CMOVQEQ SI, BP
@@ -231,7 +231,7 @@ loop:
 	VBROADCASTSS (CX)(DI*4), Z3
 	LONG $0x48666262; WORD $0xf852 // VDPBF16PS Z0, Z3, Z31
 	PREFETCHT1 (BP)
-	ADDQ step-48(SP), BP
+	ADDQ fetch-48(SP), BP
 	ADDQ $128, SI
 	INCQ DI
 	JNZ loop
@@ -265,8 +265,8 @@ TEXT ·tile4x16BF16(SB), NOSPLIT, $48-8
 	MOVQ tile_taps(DI), AX
 	MOVQ AX, taps-40(SP)
 	MOVQ tile_b(DI), SI
-	MOVQ tile_step(DI), AX
-	MOVQ AX, step-48(SP)
+	MOVQ tile_fetch(DI), AX
+	MOVQ AX, fetch-48(SP)
 	MOVQ tile_next(DI), BP
 	TESTQ BP, BP
 	CMOVQEQ SI, BP
@@ -336,7 +336,7 @@ loop:
 	VBROADCASTSS (DX)(DI*4), Z4
 	LONG $0x485e6262; WORD $0xf852 // VDPBF16PS Z0, Z4, Z31
 	PREFETCHT1 (BP)
-	ADDQ step-48(SP), BP
+	ADDQ fetch-48(SP), BP
 	ADDQ $128, SI
 	INCQ DI
 	JNZ loop
@@ -372,8 +372,8 @@ TEXT ·tile5x16BF16(SB), NOSPLIT, $48-8
 	MOVQ tile_taps(DI), AX
 	MOVQ AX, taps-40(SP)
 	MOVQ tile_b(DI), SI
-	MOVQ tile_step(DI), AX
-	MOVQ AX, step-48(SP)
+	MOVQ tile_fetch(DI), AX
+	MOVQ AX, fetch-48(SP)
 	MOVQ tile_next(DI), BP
 	TESTQ BP, BP
 	CMOVQEQ SI, BP
@@ -454,7 +454,7 @@ loop:
 	VBROADCASTSS (R8)(DI*4), Z5
 	LONG $0x48566262; WORD $0xf852 // VDPBF16PS Z0, Z5, Z31
 	PREFETCHT1 (BP)
-	ADDQ step-48(SP), BP
+	ADDQ fetch-48(SP), BP
 	ADDQ $128, SI
 	INCQ DI
 	JNZ loop
@@ -492,8 +492,8 @@ TEXT ·tile6x16BF16(SB), NOSPLIT, $48-8
 	MOVQ tile_taps(DI), AX
 	MOVQ AX, taps-40(SP)
 	MOVQ tile_b(DI), SI
-	MOVQ tile_step(DI), AX
-	MOVQ AX, step-48(SP)
+	MOVQ tile_fetch(DI), AX
+	MOVQ AX, fetch-48(SP)
 	MOVQ tile_next(DI), BP
 	TESTQ BP, BP
 	CMOVQEQ SI, BP
@@ -585,7 +585,7 @@ loop:
 	VBROADCASTSS (R9)(DI*4), Z6
 	LONG $0x484e6262; WORD $0xf852 // VDPBF16PS Z0, Z6, Z31
 	PREFETCHT1 (BP)
-	ADDQ step-48(SP), BP
+	ADDQ fetch-48(SP), BP
 	ADDQ $128, SI
 	INCQ DI
 	JNZ loop
@@ -625,8 +625,8 @@ TEXT ·tile7x16BF16(SB), NOSPLIT, $48-8
 	MOVQ tile_taps(DI), AX
 	MOVQ AX, taps-40(SP)
 	MOVQ tile_b(DI), SI
-	MOVQ tile_step(DI), AX
-	MOVQ AX, step-48(SP)
+	MOVQ tile_fetch(DI), AX
+	MOVQ AX, fetch-48(SP)
 	MOVQ tile_next(DI), BP
 	TESTQ BP, BP
 	CMOVQEQ SI, BP
@@ -729,7 +729,7 @@ loop:
 	VBROADCASTSS (R10)(DI*4), Z1
 	LONG $0x48766262; WORD $0xf852 // VDPBF16PS Z0, Z1, Z31
 	PREFETCHT1 (BP)
-	ADDQ step-48(SP), BP
+	ADDQ fetch-48(SP), BP
 	ADDQ $128, SI
 	INCQ DI
 	JNZ loop
@@ -771,8 +771,8 @@ TEXT ·tile8x16BF16(SB), NOSPLIT, $48-8
 	MOVQ tile_taps(DI), AX
 	MOVQ AX, taps-40(SP)
 	MOVQ tile_b(DI), SI
-	MOVQ tile_step(DI), AX
-	MOVQ AX, step-48(SP)
+	MOVQ tile_fetch(DI), AX
+	MOVQ AX, fetch-48(SP)
 	MOVQ tile_next(DI), BP
 	TESTQ BP, BP
 	CMOVQEQ SI, BP
@@ -886,7 +886,7 @@ loop:
 	VBROADCASTSS (R11)(DI*4), Z2
 	LONG $0x486e6262; WORD $0xf852 // VDPBF16PS Z0, Z2, Z31
 	PREFETCHT1 (BP)
-	ADDQ step-48(SP), BP
+	ADDQ fetch-48(SP), BP
 	ADDQ $128, SI
 	INCQ DI
 	JNZ loop
@@ -930,8 +930,8 @@ TEXT ·tile9x16BF16(SB), NOSPLIT, $48-8
 	MOVQ tile_taps(DI), AX
 	MOVQ AX, taps-40(SP)
 	MOVQ tile_b(DI), SI
-	MOVQ tile_step(DI), AX
-	MOVQ AX, step-48(SP)
+	MOVQ tile_fetch(DI), AX
+	MOVQ AX, fetch-48(SP)
 	MOVQ tile_next(DI), BP
 	TESTQ BP, BP
 	CMOVQEQ SI, BP
@@ -1056,7 +1056,7 @@ loop:
 	VBROADCASTSS (R12)(DI*4), Z3
 	LONG $0x48666262; WORD $0xf852 // VDPBF16PS Z0, Z3, Z31
 	PREFETCHT1 (BP)
-	ADDQ step-48(SP), BP
+	ADDQ fetch-48(SP), BP
 	ADDQ $128, SI
 	INCQ DI
 	JNZ loop
@@ -1102,8 +1102,8 @@ TEXT ·tile10x16BF16(SB), NOSPLIT, $48-8
 	MOVQ tile_taps(DI), AX
 	MOVQ AX, taps-40(SP)
 	MOVQ tile_b(DI), SI
-	MOVQ tile_step(DI), AX
-	MOVQ AX, step-48(SP)
+	MOVQ tile_fetch(DI), AX
+	MOVQ AX, fetch-48(SP)
 	MOVQ tile_next(DI), BP
 	TESTQ BP, BP
 	CMOVQEQ SI, BP
@@ -1239,7 +1239,7 @@ loop:
 	VBROADCASTSS (R13)(DI*4), Z4
 	LONG $0x485e6262; WORD $0xf852 // VDPBF16PS Z0, Z4, Z31
 	PREFETCHT1 (BP)
-	ADDQ step-48(SP), BP
+	ADDQ fetch-48(SP), BP
 	ADDQ $128, SI
 	INCQ DI
 	JNZ loop
@@ -1287,8 +1287,8 @@ TEXT ·tile11x16BF16(SB), NOSPLIT, $48-8
 	MOVQ tile_taps(DI), AX
 	MOVQ AX, taps-40(SP)
 	MOVQ tile_b(DI), SI
-	MOVQ tile_step(DI), AX
-	MOVQ AX, step-48(SP)
+	MOVQ tile_fetch(DI), AX
+	MOVQ AX, fetch-48(SP)
 	MOVQ tile_next(DI), BP
 	TESTQ BP, BP
 	CMOVQEQ SI, BP
@@ -1435,7 +1435,7 @@ loop:
 	VBROADCASTSS (R14)(DI*4), Z5
 	LONG $0x48566262; WORD $0xf852 // VDPBF16PS Z0, Z5, Z31
 	PREFETCHT1 (BP)
-	ADDQ step-48(SP), BP
+	ADDQ fetch-48(SP), BP
 	ADDQ $128, SI
 	INCQ DI
 	JNZ loop
@@ -1485,8 +1485,8 @@ TEXT ·tile12x16BF16(SB), NOSPLIT, $48-8
 	MOVQ tile_taps(DI), AX
 	MOVQ AX, taps-40(SP)
 	MOVQ tile_b(DI), SI
-	MOVQ tile_step(DI), AX
-	MOVQ AX, step-48(SP)
+	MOVQ tile_fetch(DI), AX
+	MOVQ AX, fetch-48(SP)
 	MOVQ tile_next(DI), BP
 	TESTQ BP, BP
 	CMOVQEQ SI, BP
@@ -1644,7 +1644,7 @@ loop:
 	VBROADCASTSS (R15)(DI*4), Z6
 	LONG $0x484e6262; WORD $0xf852 // VDPBF16PS Z0, Z6, Z31
 	PREFETCHT1 (BP)
-	ADDQ step-48(SP), BP
+	ADDQ fetch-48(SP), BP
 	ADDQ $128, SI
 	INCQ DI
 	JNZ loop
@@ -1696,8 +1696,8 @@ TEXT ·tile1x32BF16(SB), NOSPLIT, $48-8
 	MOVQ tile_taps(DI), AX
 	MOVQ AX, taps-40(SP)
 	MOVQ tile_b(DI), SI
-	MOVQ tile_step(DI), AX
-	MOVQ AX, step-48(SP)
+	MOVQ tile_fetch(DI), AX
+	MOVQ AX, fetch-48(SP)
 	MOVQ tile_next(DI), BP
 	TESTQ BP, BP
 	CMOVQEQ SI, BP
@@ -1739,7 +1739,7 @@ loop:
 	LONG $0x486e6262; WORD $0xf052 // VDPBF16PS Z0, Z2, Z30
 	LONG $0x486e6262; WORD $0xf952 // VDPBF16PS Z1, Z2, Z31
 	PREFETCHT1 (BP)
-	ADDQ step-48(SP), BP
+	ADDQ fetch-48(SP), BP
 	ADDQ $128, SI
 	INCQ DI
 	JNZ loop
@@ -1770,8 +1770,8 @@ TEXT ·tile2x32BF16(SB), NOSPLIT, $48-8
 	MOVQ tile_taps(DI), AX
 	MOVQ AX, taps-40(SP)
 	MOVQ tile_b(DI), SI
-	MOVQ tile_step(DI), AX
-	MOVQ AX, step-48(SP)
+	MOVQ tile_fetch(DI), AX
+	MOVQ AX, fetch-48(SP)
 	MOVQ tile_next(DI), BP
 	TESTQ BP, BP
 	CMOVQEQ SI, BP
@@ -1828,7 +1828,7 @@ loop:
 	LONG $0x48666262; WORD $0xf052 // VDPBF16PS Z0, Z3, Z30
 	LONG $0x48666262; WORD $0xf952 // VDPBF16PS Z1, Z3, Z31
 	PREFETCHT1 (BP)
-	ADDQ step-48(SP), BP
+	ADDQ fetch-48(SP), BP
 	ADDQ $128, SI
 	INCQ DI
 	JNZ loop
@@ -1862,8 +1862,8 @@ TEXT ·tile3x32BF16(SB), NOSPLIT, $48-8
 	MOVQ tile_taps(DI), AX
 	MOVQ AX, taps-40(SP)
 	MOVQ tile_b(DI), SI
-	MOVQ tile_step(DI), AX
-	MOVQ AX, step-48(SP)
+	MOVQ tile_fetch(DI), AX
+	MOVQ AX, fetch-48(SP)
 	MOVQ tile_next(DI), BP
 	TESTQ BP, BP
 	CMOVQEQ SI, BP
@@ -1935,7 +1935,7 @@ loop:
 	LONG $0x485e6262; WORD $0xf052 // VDPBF16PS Z0, Z4, Z30
 	LONG $0x485e6262; WORD $0xf952 // VDPBF16PS Z1, Z4, Z31
 	PREFETCHT1 (BP)
-	ADDQ step-48(SP), BP
+	ADDQ fetch-48(SP), BP
 	ADDQ $128, SI
 	INCQ DI
 	JNZ loop
@@ -1972,8 +1972,8 @@ TEXT ·tile4x32BF16(SB), NOSPLIT, $48-8
 	MOVQ tile_taps(DI), AX
 	MOVQ AX, taps-40(SP)
 	MOVQ tile_b(DI), SI
-	MOVQ tile_step(DI), AX
-	MOVQ AX, step-48(SP)
+	MOVQ tile_fetch(DI), AX
+	MOVQ AX, fetch-48(SP)
 	MOVQ tile_next(DI), BP
 	TESTQ BP, BP
 	CMOVQEQ SI, BP
@@ -2060,7 +2060,7 @@ loop:
 	LONG $0x48566262; WORD $0xf052 // VDPBF16PS Z0, Z5, Z30
 	LONG $0x48566262; WORD $0xf952 // VDPBF16PS Z1, Z5, Z31
 	PREFETCHT1 (BP)
-	ADDQ step-48(SP), BP
+	ADDQ fetch-48(SP), BP
 	ADDQ $128, SI
 	INCQ DI
 	JNZ loop
@@ -2100,8 +2100,8 @@ TEXT ·tile5x32BF16(SB), NOSPLIT, $48-8
 	MOVQ tile_taps(DI), AX
 	MOVQ AX, taps-40(SP)
 	MOVQ tile_b(DI), SI
-	MOVQ tile_step(DI), AX
-	MOVQ AX, step-48(SP)
+	MOVQ tile_fetch(DI), AX
+	MOVQ AX, fetch-48(SP)
 	MOVQ tile_next(DI), BP
 	TESTQ BP, BP
 	CMOVQEQ SI, BP
@@ -2203,7 +2203,7 @@ loop:
 	LONG $0x484e6262; WORD $0xf052 // VDPBF16PS Z0, Z6, Z30
 	LONG $0x484e6262; WORD $0xf952 // VDPBF16PS Z1, Z6, Z31
 	PREFETCHT1 (BP)
-	ADDQ step-48(SP), BP
+	ADDQ fetch-48(SP), BP
 	ADDQ $128, SI
 	INCQ DI
 	JNZ loop
@@ -2246,8 +2246,8 @@ TEXT ·tile6x32BF16(SB), NOSPLIT, $48-8
 	MOVQ tile_taps(DI), AX
 	MOVQ AX, taps-40(SP)
 	MOVQ tile_b(DI), SI
-	MOVQ tile_step(DI), AX
-	MOVQ AX, step-48(SP)
+	MOVQ tile_fetch(DI), AX
+	MOVQ AX, fetch-48(SP)
 	MOVQ tile_next(DI), BP
 	TESTQ BP, BP
 	CMOVQEQ SI, BP
@@ -2364,7 +2364,7 @@ loop:
 	LONG $0x48466262; WORD $0xf052 // VDPBF16PS Z0, Z7, Z30
 	LONG $0x48466262; WORD $0xf952 // VDPBF16PS Z1, Z7, Z31
 	PREFETCHT1 (BP)
-	ADDQ step-48(SP), BP
+	ADDQ fetch-48(SP), BP
 	ADDQ $128, SI
 	INCQ DI
 	JNZ loop
@@ -2410,8 +2410,8 @@ TEXT ·tile7x32BF16(SB), NOSPLIT, $48-8
 	MOVQ tile_taps(DI), AX
 	MOVQ AX, taps-40(SP)
 	MOVQ tile_b(DI), SI
-	MOVQ tile_step(DI), AX
-	MOVQ AX, step-48(SP)
+	MOVQ tile_fetch(DI), AX
+	MOVQ AX, fetch-48(SP)
 	MOVQ tile_next(DI), BP
 	TESTQ BP, BP
 	CMOVQEQ SI, BP
@@ -2543,7 +2543,7 @@ loop:
 	LONG $0x486e6262; WORD $0xf052 // VDPBF16PS Z0, Z2, Z30
 	LONG $0x486e6262; WORD $0xf952 // VDPBF16PS Z1, Z2, Z31
 	PREFETCHT1 (BP)
-	ADDQ step-48(SP), BP
+	ADDQ fetch-48(SP), BP
 	ADDQ $128, SI
 	INCQ DI
 	JNZ loop
@@ -2592,8 +2592,8 @@ TEXT ·tile8x32BF16(SB), NOSPLIT, $48-8
 	MOVQ tile_taps(DI), AX
 	MOVQ AX, taps-40(SP)
 	MOVQ tile_b(DI), SI
-	MOVQ tile_step(DI), AX
-	MOVQ AX, step-48(SP)
+	MOVQ tile_fetch(DI), AX
+	MOVQ AX, fetch-48(SP)
 	MOVQ tile_next(DI), BP
 	TESTQ BP, BP
 	CMOVQEQ SI, BP
@@ -2740,7 +2740,7 @@ loop:
 	LONG $0x48666262; WORD $0xf052 // VDPBF16PS Z0, Z3, Z30
 	LONG $0x48666262; WORD $0xf952 // VDPBF16PS Z1, Z3, Z31
 	PREFETCHT1 (BP)
-	ADDQ step-48(SP), BP
+	ADDQ fetch-48(SP), BP
 	ADDQ $128, SI
 	INCQ DI
 	JNZ loop
@@ -2792,8 +2792,8 @@ TEXT ·tile9x32BF16(SB), NOSPLIT, $48-8
 	MOVQ tile_taps(DI), AX
 	MOVQ AX, taps-40(SP)
 	MOVQ tile_b(DI), SI
-	MOVQ tile_step(DI), AX
-	MOVQ AX, step-48(SP)
+	MOVQ tile_fetch(DI), AX
+	MOVQ AX, fetch-48(SP)
 	MOVQ tile_next(DI), BP
 	TESTQ BP, BP
 	CMOVQEQ SI, BP
@@ -2955,7 +2955,7 @@ loop:
 	LONG $0x485e6262; WORD $0xf052 // VDPBF16PS Z0, Z4, Z30
 	LONG $0x485e6262; WORD $0xf952 // VDPBF16PS Z1, Z4, Z31
 	PREFETCHT1 (BP)
-	ADDQ step-48(SP), BP
+	ADDQ fetch-48(SP), BP
 	ADDQ $128, SI
 	INCQ DI
 	JNZ loop
@@ -3010,8 +3010,8 @@ TEXT ·tile10x32BF16(SB), NOSPLIT, $48-8
 	MOVQ tile_taps(DI), AX
 	MOVQ AX, taps-40(SP)
 	MOVQ tile_b(DI), SI
-	MOVQ tile_step(DI), AX
-	MOVQ AX, step-48(SP)
+	MOVQ tile_fetch(DI), AX
+	MOVQ AX, fetch-48(SP)
 	MOVQ tile_next(DI), BP
 	TESTQ BP, BP
 	CMOVQEQ SI, BP
@@ -3188,7 +3188,7 @@ loop:
 	LONG $0x48566262; WORD $0xf052 // VDPBF16PS Z0, Z5, Z30
 	LONG $0x48566262; WORD $0xf952 // VDPBF16PS Z1, Z5, Z31
 	PREFETCHT1 (BP)
-	ADDQ step-48(SP), BP
+	ADDQ fetch-48(SP), BP
 	ADDQ $128, SI
 	INCQ DI
 	JNZ loop
@@ -3246,8 +3246,8 @@ TEXT ·tile11x32BF16(SB), NOSPLIT, $48-8
 	MOVQ tile_taps(DI), AX
 	MOVQ AX, taps-40(SP)
 	MOVQ tile_b(DI), SI
-	MOVQ tile_step(DI), AX
-	MOVQ AX, step-48(SP)
+	MOVQ tile_fetch(DI), AX
+	MOVQ AX, fetch-48(SP)
 	MOVQ tile_next(DI), BP
 	TESTQ BP, BP
 	CMOVQEQ SI, BP
@@ -3439,7 +3439,7 @@ loop:
 	LONG $0x484e6262; WORD $0xf052 // VDPBF16PS Z0, Z6, Z30
 	LONG $0x484e6262; WORD $0xf952 // VDPBF16PS Z1, Z6, Z31
 	PREFETCHT1 (BP)
-	ADDQ step-48(SP), BP
+	ADDQ fetch-48(SP), BP
 	ADDQ $128, SI
 	INCQ DI
 	JNZ loop
@@ -3500,8 +3500,8 @@ TEXT ·tile12x32BF16(SB), NOSPLIT, $48-8
 	MOVQ tile_taps(DI), AX
 	MOVQ AX, taps-40(SP)
 	MOVQ tile_b(DI), SI
-	MOVQ tile_step(DI), AX
-	MOVQ AX, step-48(SP)
+	MOVQ tile_fetch(DI), AX
+	MOVQ AX, fetch-48(SP)
 	MOVQ tile_next(DI), BP
 	TESTQ BP, BP
 	CMOVQEQ SI, BP
@@ -3708,7 +3708,7 @@ loop:
 	LONG $0x48466262; WORD $0xf052 // VDPBF16PS Z0, Z7, Z30
 	LONG $0x48466262; WORD $0xf952 // VDPBF16PS Z1, Z7, Z31
 	PREFETCHT1 (BP)
-	ADDQ step-48(SP), BP
+	ADDQ fetch-48(SP), BP
 	ADDQ $128, SI
 	INCQ DI
 	JNZ loop

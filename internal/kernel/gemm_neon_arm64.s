@@ -17,7 +17,7 @@ TEXT ·tile1x16NEON(SB), NOSPLIT, $0-8
 	MOVD tile_offsets(R0), R14
 	MOVD tile_taps(R0), R15
 	MOVD tile_b(R0), R7
-	MOVD tile_step(R0), R10
+	MOVD tile_fetch(R0), R10
 	MOVD tile_next(R0), R9
 	CMP $0, R9
 	CSEL EQ, R7, R9, R9
@@ -82,7 +82,7 @@ TEXT ·tile2x16NEON(SB), NOSPLIT, $0-8
 	MOVD tile_offsets(R0), R14
 	MOVD tile_taps(R0), R15
 	MOVD tile_b(R0), R7
-	MOVD tile_step(R0), R10
+	MOVD tile_fetch(R0), R10
 	MOVD tile_next(R0), R9
 	CMP $0, R9
 	CSEL EQ, R7, R9, R9
@@ -168,7 +168,7 @@ TEXT ·tile3x16NEON(SB), NOSPLIT, $0-8
 	MOVD tile_offsets(R0), R14
 	MOVD tile_taps(R0), R15
 	MOVD tile_b(R0), R7
-	MOVD tile_step(R0), R10
+	MOVD tile_fetch(R0), R10
 	MOVD tile_next(R0), R9
 	CMP $0, R9
 	CSEL EQ, R7, R9, R9
@@ -275,7 +275,7 @@ TEXT ·tile4x16NEON(SB), NOSPLIT, $0-8
 	MOVD tile_offsets(R0), R14
 	MOVD tile_taps(R0), R15
 	MOVD tile_b(R0), R7
-	MOVD tile_step(R0), R10
+	MOVD tile_fetch(R0), R10
 	MOVD tile_next(R0), R9
 	CMP $0, R9
 	CSEL EQ, R7, R9, R9
@@ -403,7 +403,7 @@ TEXT ·tile5x16NEON(SB), NOSPLIT, $0-8
 	MOVD tile_offsets(R0), R14
 	MOVD tile_taps(R0), R15
 	MOVD tile_b(R0), R7
-	MOVD tile_step(R0), R10
+	MOVD tile_fetch(R0), R10
 	MOVD tile_next(R0), R9
 	CMP $0, R9
 	CSEL EQ, R7, R9, R9
@@ -552,7 +552,7 @@ TEXT ·tile6x16NEON(SB), NOSPLIT, $0-8
 	MOVD tile_offsets(R0), R14
 	MOVD tile_taps(R0), R15
 	MOVD tile_b(R0), R7
-	MOVD tile_step(R0), R10
+	MOVD tile_fetch(R0), R10
 	MOVD tile_next(R0), R9
 	CMP $0, R9
 	CSEL EQ, R7, R9, R9

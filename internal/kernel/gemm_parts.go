@@ -21,7 +21,7 @@ func multiplyParts(t *tile) {
 			part.offsets = t.offsets[row:]
 			part.rows = min(first, t.rows-row)
 			multiplyPart(&part)
-			part.next, part.step = nil, 0 // once is enough
+			part.next, part.fetch = nil, 0 // once is enough
 		}
 		if t.narrow {
 			break

@@ -107,7 +107,7 @@ func TestGemmGated(t *testing.T) {
 	for _, s := range []struct{ m, n, k int }{{1, 64, 4}, {29, 192, 40}, {70, 128, 2*chunkK + 4}} {
 		a, w, bias := randoms(rng, s.m*s.k), randoms(rng, s.n*s.k), randoms(rng, s.n)
 		for _, format := range []Format{Float32, Float16, BFloat16, Int8} {
-			eachGrouping(t, func(t *testing.T) {
+			eachDots(t, func(t *testing.T) {
 				want := make([]float32, s.m*s.n/2)
 				Serial(GEGLU(want, runGemmIn(t, a, w, s.m, s.n, s.k, Epilogue{Bias: bias}, format), s.m, s.n/2))
 				requireSame(t, want, runGemmIn(t, a, w, s.m, s.n, s.k, Epilogue{Bias: bias, Gated: true}, format))
@@ -201,7 +201,7 @@ func TestGemmChecks(t *testing.T) {
 }
 
 // Small images and short matrices must still keep several workers busy, and no
-// call of a kernel may hold up the garbage collector.
+// call of the assembly may hold up the garbage collector.
 func TestPartition(t *testing.T) {
 	small := same(1, 8, 8, 1280, 1280, 3)
 	large := same(1, 512, 512, 128, 128, 3)

@@ -4,7 +4,7 @@ package kernel
 // vector registers of AVX-512.
 const tileRows = 12
 
-// tile is one call of the innermost kernel: a product of up to 12 rows of A
+// tile is one call of the assembly of a product: of up to 12 rows of A
 // with one panel of B. Each element of c is one chain of [fma32] over all taps
 // and, within a tap, over k; with add the chain starts at c, otherwise at 0.
 //
@@ -25,13 +25,13 @@ type tile struct {
 	add     bool
 
 	// What to fetch into the caches meanwhile; the plain code ignores it.
-	next   []float32 // what comes next: one line, then step bytes on, for each k
-	step   int
+	next   []float32 // what comes next: one line, then fetch bytes on, for each k
+	fetch  int
 	out    []float32 // where c will go: its rows, if not nil
 	stride int
 }
 
-// tileGeneric is the specification of the kernel.
+// tileGeneric is the specification of the assembly.
 func tileGeneric(t *tile) {
 	cols := panel
 	if t.narrow {

@@ -42,7 +42,7 @@ func testTile(t *testing.T, rng *rand.Rand, rows int, narrow, add bool, taps int
 	one := tile{a: a, b: b, zero: zero, c: want, offsets: offsets, taps: taps, k: k, ldc: ldc, rows: rows, narrow: narrow, add: add}
 	tileGeneric(&one)
 	one.c = got
-	one.next, one.step = a[len(a)-1:], 100
+	one.next, one.fetch = a[len(a)-1:], 100
 	if rng.IntN(2) == 0 {
 		one.out, one.stride = got, ldc
 	}

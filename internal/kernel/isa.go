@@ -1,6 +1,6 @@
 package kernel
 
-// instructionSet names the code that runs, worst first. Each architecture has
+// instructionSet names the code that runs, the slowest first. Each architecture has
 // its own after isaGeneric, and their names in isaNames.
 type instructionSet int
 
@@ -24,30 +24,31 @@ func chooseISA(wish string, have instructionSet) instructionSet {
 	return have
 }
 
-// chooseGrouped is what to use of the instructions for integers and bfloat16, for a
+// chooseDots is what to use of the instructions for integers and bfloat16, for a
 // wish and what the processor has.
-func chooseGrouped(wish string, have groups) groups {
+func chooseDots(wish string, have dotSet) dotSet {
 	switch wish {
 	case "generic", "avx2", "avx512":
-		return groups{}
+		return dotSet{}
 	case "vnni":
 		have.bf16 = false
 	}
 	return have
 }
 
-// groups are instructions for sums of products of integers and of bfloat16.
-type groups struct{ vnni, bf16 bool }
+// dotSet is which instructions there are for words: sums of products of integers, and of
+// bfloat16.
+type dotSet struct{ vnni, bf16 bool }
 
 // ISA names the instruction set that the kernels use: generic, avx2, avx512 or neon,
-// and what is there beside it. All give the same bytes, except for products of
-// bfloat16.
+// and what is there beside it. All give the same bytes, but for sums of products of
+// bfloat16 below 2⁻¹²⁶.
 func ISA() string {
 	name := isa.String()
-	if grouping.vnni {
+	if dots.vnni {
 		name += " vnni"
 	}
-	if grouping.bf16 {
+	if dots.bf16 {
 		name += " bf16"
 	}
 	return name

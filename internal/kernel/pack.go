@@ -8,8 +8,8 @@ const panel = 32
 const PanelWidth = panel
 
 // Packed is a weight matrix B [K N] in panels of 32 columns, zero padded:
-// [ceil(N/32)][K][32], where numbers of less than 16 bits, and bfloat16, form groups
-// along K: see packGroups. The kernels are a little faster if Data starts at a
+// [ceil(N/32)][K][32], where numbers of less than 16 bits, and bfloat16, share words
+// along K: see packWords. Products are a little faster if Data starts at a
 // multiple of 64 bytes.
 type Packed struct {
 	K, N   int
@@ -39,8 +39,8 @@ func PackLinear(dst, w []float32, n, k int, format Format) Packed {
 
 // PackConv packs a convolution's weight [Out In KH KW] into dst of
 // PackedLen(in*kh*kw, out, format) float32s. Its K runs over ky, kx and the input
-// channels, which are innermost. Formats in groups want it to be a multiple of
-// [GroupOf].
+// channels, which are innermost. It must be a multiple of
+// [PerWord].
 func PackConv(dst, w []float32, out, in, kh, kw int, format Format) Packed {
 	taps := kh * kw
 	k := taps * in
@@ -49,8 +49,8 @@ func PackConv(dst, w []float32, out, in, kh, kw int, format Format) Packed {
 	}
 	p := Packed{K: k, N: out, Format: format, Data: dst}
 	p.check("pack")
-	if k%GroupOf(format) != 0 {
-		panic("kernel: pack: K is no multiple of the group")
+	if k%PerWord(format) != 0 {
+		panic("kernel: pack: K is no multiple of the weights of a word")
 	}
 	p.Data = dst[:PackedLen(k, out, format)]
 	var transposed []float32 // one panel [in taps 32]
@@ -71,7 +71,7 @@ func PackConv(dst, w []float32, out, in, kh, kw int, format Format) Packed {
 		case Float16:
 			narrowHalves(halves(p.panel(first/panel)), block)
 		case BFloat16, Int8:
-			packGroups(&p, first/panel, block)
+			packWords(&p, first/panel, block)
 		}
 	}
 	return p

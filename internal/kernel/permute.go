@@ -12,7 +12,7 @@ func Permute(out, x []float32, shape, axes []int) Phase {
 	need("permute", "out", out, size)
 	need("permute", "x", x, size)
 	last := len(axes) - 1
-	width, step := shape[axes[last]], strides[axes[last]]
+	width, stride := shape[axes[last]], strides[axes[last]]
 	return splitRows(size/max(1, width), width, func(from, to int) {
 		for r := from; r < to; r++ {
 			at, rest := 0, r
@@ -23,7 +23,7 @@ func Permute(out, x []float32, shape, axes []int) Phase {
 			}
 			row := out[r*width:][:width]
 			for i := range row {
-				row[i] = x[at+i*step]
+				row[i] = x[at+i*stride]
 			}
 		}
 	})

@@ -89,7 +89,7 @@ func requireClose(t *testing.T, want []float64, got []float32, bound float64) {
 }
 
 // product64 bounds the error of a sum of k products of N(0, 1) numbers
-// relative to its size: each step adds half an ulp of the partial sum.
+// relative to its size: each addition adds half an ulp of the partial sum.
 const product64 = 4e-6
 
 func activation64(x float64, act Activation) float64 {

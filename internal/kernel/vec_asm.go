@@ -5,10 +5,10 @@ package kernel
 // The compiler does not vectorise, and it has no instruction for fma32: the
 // assembly is 5 to 100 times as fast as the plain code, with the same bytes.
 //
-// The assembly handles whole groups of 16 elements. What is left over goes
+// The assembly handles whole sixteens of elements. What is left over goes
 // through it in a padded copy, or through the plain code where that is cheap.
 
-// whole is the number of elements in whole groups.
+// whole is the number of elements in whole sixteens.
 func whole(n int) int { return n &^ (lanes - 1) }
 
 // assembled is the number of elements of n that the assembly handles.
@@ -19,7 +19,7 @@ func assembled(n int) int {
 	return whole(n)
 }
 
-// padded is the rest of a row, in a group of its own.
+// padded is the rest of a row, in sixteen of its own.
 type padded [lanes]float32
 
 func pad(x []float32) (p padded) {
@@ -63,7 +63,7 @@ func gegluRow(dst, x, gate []float32) {
 	}
 }
 
-// softmaxColumns is one step of the online softmax: see softmaxColumnsGeneric.
+// softmaxColumns is one round of the online softmax: see softmaxColumnsGeneric.
 func softmaxColumns(s []float32, keys int, most, sum, rescale []float32) {
 	if isa == isaGeneric || keys == 0 {
 		softmaxColumnsGeneric(s, keys, most, sum, rescale)

@@ -91,7 +91,7 @@ func BenchmarkElementwise(b *testing.B) {
 	}
 }
 
-// BenchmarkSoftmaxColumns is the step of attention, on scores in the cache.
+// BenchmarkSoftmaxColumns is the softmax of attention, on scores in the cache.
 func BenchmarkSoftmaxColumns(b *testing.B) {
 	for _, keys := range []int{77, keyTile} {
 		scores := make([]float32, keys*panel)

@@ -7,7 +7,7 @@ import "math"
 // e^r = 1 + r·(1 + r·q(r)) with a minimax q whose relative error is 3e-9, so
 // rounding rules: the result is within 1 unit in the last place.
 //
-// The assembly does these steps with these constants, and so gives these bits.
+// The assembly does the same with these constants, and so gives these bits.
 const (
 	// Outside [expMin, expMax] the result is 0 or +Inf; the clamp keeps n
 	// finite.
@@ -49,7 +49,7 @@ func exp32(x float32) float32 {
 	p = fma32(p, r, 1)
 	p = fma32(p, r, 1)
 
-	// 2^n in two steps: n reaches -150 and 129, beyond a float32's exponents.
+	// 2^n by two factors: n reaches -150 and 129, beyond a float32's exponents.
 	// The first product is exact, so the result rounds once.
 	i := int32(math.Float32bits(shifted)) - roundShiftBits
 	half := i >> 1

@@ -6,7 +6,7 @@ import "math"
 // and for 0 ≤ f ≤ 1 a minimax polynomial 1 + f·q(f) whose relative error is
 // 8e-8, as large as that of rounding once or twice. It is exact at 0.
 //
-// The assembly does these steps with these constants, and so gives these bits.
+// The assembly does the same with these constants, and so gives these bits.
 const (
 	// Below exp2Min the result is 0: a weight that is no normal number counts
 	// for nothing beside the largest weight, 1.

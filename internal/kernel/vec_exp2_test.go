@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// exp2Bound adds the polynomial's error and the roundings of its last steps, in
+// exp2Bound adds the polynomial's error and the roundings of its last operations, in
 // units in the last place of the result.
 const exp2Bound = 2.5
 

@@ -8,9 +8,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// everyFloat32 calls visit for one float32 in step, over all bit patterns.
-func everyFloat32(step uint32, visit func(x float32)) {
-	for bits := uint64(0); bits <= math.MaxUint32; bits += uint64(step) {
+// everyFloat32 calls visit for one float32 in so many, over all bit patterns.
+func everyFloat32(every uint32, visit func(x float32)) {
+	for bits := uint64(0); bits <= math.MaxUint32; bits += uint64(every) {
 		visit(math.Float32frombits(uint32(bits)))
 	}
 }

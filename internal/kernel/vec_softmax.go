@@ -6,7 +6,7 @@ import "math"
 // is smaller, and unlike -Inf it gives no NaN if all scores are -Inf.
 const softmaxStart = -math.MaxFloat32
 
-// softmaxColumns is one step of the online softmax for 16 or 32 queries, the
+// softmaxColumns is one round of the online softmax for 16 or 32 queries, the
 // length of most, sum and rescale. The scores s [keys][32] are in units of
 // ln 2, and the queries are the columns: a vector holds a key's scores for
 // several queries, so nothing is ever summed across a vector.

@@ -57,7 +57,7 @@ func TestSoftmaxColumnsInPieces(t *testing.T) {
 
 func TestSoftmaxColumnsMasked(t *testing.T) {
 	inf := float32(math.Inf(1))
-	step := func(scores ...float32) (most, sum, rescale []float32, weights []float32) {
+	round := func(scores ...float32) (most, sum, rescale []float32, weights []float32) {
 		s := make([]float32, len(scores)*panel)
 		for i, x := range scores {
 			s[i*panel] = x
@@ -70,22 +70,22 @@ func TestSoftmaxColumnsMasked(t *testing.T) {
 		return most[:1], sum[:1], rescale[:1], weights
 	}
 	eachISA(t, func(t *testing.T) {
-		most, sum, rescale, weights := step(-inf, -inf, -inf)
+		most, sum, rescale, weights := round(-inf, -inf, -inf)
 		assert.Equal(t, []float32{0, 0, 0}, weights)
 		assert.Equal(t, []float32{softmaxStart}, most)
 		assert.Equal(t, []float32{0}, sum)
 		assert.Equal(t, []float32{1}, rescale)
 
-		most, sum, rescale, weights = step(3, -inf, 3)
+		most, sum, rescale, weights = round(3, -inf, 3)
 		assert.Equal(t, []float32{1, 0, 1}, weights)
 		assert.Equal(t, []float32{3}, most)
 		assert.Equal(t, []float32{2}, sum)
 		assert.Equal(t, []float32{0}, rescale)
 
-		_, _, _, weights = step(1e30, 1e30, 1e30)
+		_, _, _, weights = round(1e30, 1e30, 1e30)
 		assert.Equal(t, []float32{1, 1, 1}, weights)
 		for _, bad := range []float32{inf, float32(math.NaN())} {
-			_, sum, _, _ = step(1, bad, 2)
+			_, sum, _, _ = round(1, bad, 2)
 			assert.True(t, sum[0] != sum[0], "%v", bad)
 		}
 	})

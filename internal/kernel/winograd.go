@@ -4,7 +4,7 @@ import "unsafe"
 
 // A Winograd convolution F(4×4, 3×3): a tile of 4×4 outputs takes 36
 // multiplications a channel instead of 144. With the 6×6 patch d under it and
-// the kernel g,
+// the filter g,
 //
 //	Y = Aᵀ [ (G g Gᵀ) ⊙ (Bᵀ d B) ] A
 //
@@ -32,12 +32,12 @@ const (
 	winProduct = winA2 * winB2
 )
 
-// weights is one call of the transform of 3×3 kernels: for some input channels
+// weights is one call of the transform of 3×3 filters: for some input channels
 // of a panel, dst[point][channel][32] = G g Gᵀ of the nine taps g.
 //
 // It is done anew in every run: a vector of weights takes some 50 cycles, and the
 // products with it 18 for each tile, so that it costs a few percent and no
-// memory, which four times the size of every kernel would.
+// memory, which four times the size of every filter would.
 type weights struct {
 	src      unsafe.Pointer // [9][tap] weights of the layer's format, of which channels*32 are read
 	dst      []float32      // [36][stride], of which channels*32 are written
@@ -55,10 +55,10 @@ func weightsGeneric(w *weights, format Format) {
 		}
 		var half [3][winPatch]float32
 		for x := range half {
-			half[x] = winKernel(taps[x], taps[3+x], taps[6+x])
+			half[x] = winFilter(taps[x], taps[3+x], taps[6+x])
 		}
 		for y := range winPatch {
-			for x, v := range winKernel(half[0][y], half[1][y], half[2][y]) {
+			for x, v := range winFilter(half[0][y], half[1][y], half[2][y]) {
 				w.dst[(y*winPatch+x)*w.stride+i] = v
 			}
 		}
@@ -73,8 +73,8 @@ const (
 	winScaleB = 1 / (2 * winB2 * (winB2 - winA2))
 )
 
-// winKernel is a row of G g.
-func winKernel(g0, g1, g2 float32) [winPatch]float32 {
+// winFilter is a row of G g.
+func winFilter(g0, g1, g2 float32) [winPatch]float32 {
 	evenA := fma32(winScaleA*winA2, g2, float32(winScaleA*g0))
 	evenB := fma32(winScaleB*winB2, g2, float32(winScaleB*g0))
 	return [winPatch]float32{

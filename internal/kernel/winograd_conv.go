@@ -186,7 +186,7 @@ func (a *winograd) multiply(first, from, to, p int, scratch []float32) {
 					if at += t.rows * channels; j == rowTiles-1 {
 						at += stride - (to-from)*channels
 					}
-					t.next, t.step = v[min(at, len(v)-1):], 4*tileRows
+					t.next, t.fetch = v[min(at, len(v)-1):], 4*tileRows
 				}
 				multiply(&t)
 			}
@@ -220,6 +220,6 @@ func (a *winograd) nextWeights(t *tile, p, channel, point int) {
 		p, channel = p+1, 0
 	}
 	row := p*a.w.K + point/4*a.InC + channel + point%4*t.k/4
-	t.step = panel / 4 * a.w.Format.size()
+	t.fetch = panel / 4 * a.w.Format.size()
 	t.next = a.w.Data[min(row*panel/4*a.w.Format.size(), len(a.w.Data)-1):]
 }

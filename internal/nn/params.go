@@ -158,7 +158,7 @@ func (p *Params) packed(w *weights.Param, out, in, taps int) {
 	if p.precise || taps > 1 {
 		w.Lowest = kernel.Float16
 	}
-	for in%kernel.GroupOf(w.Lowest) != 0 {
+	for in%kernel.PerWord(w.Lowest) != 0 {
 		w.Lowest--
 	}
 	w.Format = min(p.format, w.Lowest)

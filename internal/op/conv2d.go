@@ -41,7 +41,7 @@ func Conv2D(x, weight, bias *G.Node, stride int, pad Padding) (*G.Node, error) {
 	s.OutH = (s.H+pad.Top+pad.Bottom-s.KH)/stride + 1
 	s.OutW = (s.W+pad.Left+pad.Right-s.KW)/stride + 1
 	if ws[1] != s.InC || s.OutH < 1 || s.OutW < 1 {
-		return nil, fmt.Errorf("op: conv2d: have x %v and weight %v, want x [N H W %d] no smaller than the kernel", []int(xs), []int(ws), ws[1])
+		return nil, fmt.Errorf("op: conv2d: have x %v and weight %v, want x [N H W %d] no smaller than the filter", []int(xs), []int(ws), ws[1])
 	}
 	k := conv2d{s: s, ep: epilogue{rows: s.OutH * s.OutW}}
 	children := []*G.Node{x, weight}
@@ -135,6 +135,9 @@ func (k conv2d) product() device.Product {
 	}
 	return p
 }
+
+// OnDevice implements Chooser: a weight that is computed has another order.
+func (k conv2d) OnDevice(device.Target) bool { return !k.unpacked }
 
 // DeviceWork implements DeviceWorker.
 func (k conv2d) DeviceWork(t device.Target) int { return k.product().Work(t) }

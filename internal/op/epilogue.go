@@ -17,7 +17,7 @@ type epilogue struct {
 	gated                     bool // the product's halves make one output
 }
 
-// fuse takes the kernel that follows into the epilogue, if its place is free.
+// fuse takes the operation that follows into the epilogue, if its place is free.
 func (e epilogue) fuse(t Target, next Operation, arg int) (epilogue, bool) {
 	if e.gated {
 		return e, false

@@ -53,7 +53,7 @@ func newNormConvCase(r *rand.Rand, n, h, w, in, out int, winograd, full bool) no
 }
 
 // check runs k, which is the two joined, on work space that holds anything.
-func (c normConvCase) check(t *testing.T, r *rand.Rand, k Kernel, out []float32, name string) {
+func (c normConvCase) check(t *testing.T, r *rand.Rand, k Phaser, out []float32, name string) {
 	t.Helper()
 	work := make([]float32, k.Work())
 	for i := range work {
@@ -100,7 +100,7 @@ func TestNormConvRows(t *testing.T) {
 		require.Equal(t, rows > 0, joins, "%d rows", height)
 		if joins {
 			assert.Equal(t, rows, k.(normConv).rows)
-			c.check(t, r, k.(Kernel), make([]float32, len(c.want)), k.String())
+			c.check(t, r, k.(Phaser), make([]float32, len(c.want)), k.String())
 		}
 	}
 }
@@ -113,7 +113,7 @@ func TestNormConvFuse(t *testing.T) {
 	cpu := always{}
 	k, ok := norm.Fuse(cpu, conv, 0)
 	require.True(t, ok)
-	assert.Less(t, k.(Kernel).Work(), 1000*30*256)
+	assert.Less(t, k.(Phaser).Work(), 1000*30*256)
 	k, ok = k.(Fuser).Fuse(cpu, add{1000 * 30 * 64}, 0)
 	require.True(t, ok)
 	assert.True(t, cpu.InPlace(k, 0))

@@ -39,7 +39,7 @@ type Floater interface {
 
 // A Hoster's work is done on the processor, with inputs of the plan, before a run.
 type Hoster interface {
-	Kernel
+	Phaser
 	OnHost()
 }
 

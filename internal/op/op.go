@@ -1,7 +1,7 @@
 // Package op defines the operations of the models' graphs, one file each: what an
 // operation computes and the checks of its shapes, its cost, what it can be joined
-// with, its derivative, and its work on each kind of target. [Op] makes a gorgonia Op
-// of one. Inside the models tensors are channels-last: [N H W C] and [N T D].
+// with, its derivative, and its work on the processor. What depends on where it runs,
+// it asks a [Target]. [Op] makes a gorgonia Op of one. Inside the models tensors are channels-last: [N H W C] and [N T D].
 package op
 
 import (
@@ -26,8 +26,9 @@ type Operation interface {
 	Cost() Cost
 }
 
-// Kernel is an operation with work on the processor, on buffers of float32s.
-type Kernel interface {
+// A Phaser is an operation with kernels for the processor: work on buffers of float32s,
+// in phases.
+type Phaser interface {
 	Operation
 
 	// Work is the number of float32s of scratch that the phases share.
@@ -93,7 +94,7 @@ type Unpacker interface {
 	Unpacked() Operation
 }
 
-// Arg is an input of a kernel: numbers, or a weight packed for it.
+// Arg is an input of a Phaser: numbers, or a weight packed for its kernel.
 type Arg struct {
 	Data   []float32
 	Format kernel.Format // of the numbers in Data's memory
@@ -133,8 +134,8 @@ func (o *Op) Type() hm.Type { return hm.NewFnType(o.types...) }
 // InferShape implements gorgonia.Op.
 func (o *Op) InferShape(...G.DimSizer) (tensor.Shape, error) { return o.shape.Clone(), nil }
 
-// Do implements gorgonia.Op. It runs on the calling goroutine. A panic of the
-// kernel, as for a token id that the table lacks, is returned as an error.
+// Do implements gorgonia.Op. It runs on the calling goroutine. A panic of its
+// work, as for a token id that the table lacks, is returned as an error.
 func (o *Op) Do(inputs ...G.Value) (_ G.Value, err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -155,7 +156,7 @@ func (o *Op) Do(inputs ...G.Value) (_ G.Value, err error) {
 			return nil, fmt.Errorf("op: %v: input %d: %w", o, i, err)
 		}
 	}
-	k, err := KernelOf(o.Operation)
+	k, err := OnCPU(o.Operation)
 	if err != nil {
 		return nil, err
 	}
@@ -233,7 +234,7 @@ func (a Arg) packed(out, in, kh, kw int) kernel.Packed {
 	return kernel.PackConv(dst, a.Data, out, in, kh, kw, kernel.Float32)
 }
 
-// shapes reports the children's shapes and checks their ranks.
+// checkRank wants node n to have so many dimensions.
 func checkRank(name string, n *G.Node, rank int) error {
 	if n.Dims() != rank {
 		return fmt.Errorf("op: %s: have an input of shape %v, want %d dimensions", name, []int(n.Shape()), rank)

@@ -48,29 +48,3 @@ func (k permute) Derive(_ []*G.Node, d *G.Node) ([]*G.Node, error) {
 func (k permute) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {
 	return []kernel.Phase{kernel.Permute(out, in[0].Data, k.shape, k.axes)}
 }
-
-// reverse turns rows around.
-type reverse struct{ rows, n int }
-
-// Reverse turns each n numbers of x around: the taps of a convolution's weight [... KH
-// KW], with n = KH·KW.
-func Reverse(x *G.Node, n int) (*G.Node, error) {
-	size := x.Shape().TotalSize()
-	if n < 1 || size%n != 0 {
-		return nil, fmt.Errorf("op: reverse: have x %v, want whole rows of %d", []int(x.Shape()), n)
-	}
-	return apply(reverse{size / n, n}, x.Shape().Clone(), x)
-}
-
-func (k reverse) String() string { return fmt.Sprintf("reverse %d×%d", k.rows, k.n) }
-func (k reverse) Work() int      { return 0 }
-func (k reverse) Cost() Cost     { return moving }
-
-func (k reverse) Derive(_ []*G.Node, d *G.Node) ([]*G.Node, error) {
-	dx, err := Reverse(d, k.n)
-	return []*G.Node{dx}, err
-}
-
-func (k reverse) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {
-	return []kernel.Phase{kernel.Reverse(out, in[0].Data, k.rows, k.n)}
-}

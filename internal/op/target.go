@@ -40,7 +40,7 @@ type Target interface {
 	Gates() bool
 }
 
-// CPU is the processor: numbers are float32s, and every operation is a [Kernel].
+// CPU is the processor: numbers are float32s, and every operation is a [Phaser].
 type CPU struct{}
 
 // String implements Target.
@@ -57,27 +57,27 @@ func (t CPU) Lower(o Operation) (Operation, error) {
 	if l, ok := o.(Lowerer); ok {
 		o = l.Lower(t)
 	}
-	if _, ok := o.(Kernel); !ok {
+	if _, ok := o.(Phaser); !ok {
 		return nil, fmt.Errorf("op: %v (%T) has no kernel for %v", o, o, t)
 	}
 	return o, nil
 }
 
-// KernelOf returns an operation's work on the processor.
-func KernelOf(o Operation) (Kernel, error) {
+// OnCPU returns an operation as the processor does it.
+func OnCPU(o Operation) (Phaser, error) {
 	o, err := CPU{}.Lower(o)
 	if err != nil {
 		return nil, err
 	}
-	return o.(Kernel), nil
+	return o.(Phaser), nil
 }
 
 // Work implements Target.
-func (t CPU) Work(o Operation) int { return t.Element() * o.(Kernel).Work() }
+func (t CPU) Work(o Operation) int { return t.Element() * o.(Phaser).Work() }
 
-// An InPlacer's kernel can write its output over input i.
+// An InPlacer can write its output over input i.
 type InPlacer interface {
-	Kernel
+	Phaser
 	InPlace(i int) bool
 }
 
@@ -87,7 +87,7 @@ func (CPU) InPlace(o Operation, i int) bool {
 	return ok && k.InPlace(i)
 }
 
-// A Shrinker's kernel can write its output over the beginning of input i though that
+// A Shrinker can write its output over the beginning of input i though that
 // is larger.
 type Shrinker interface {
 	InPlacer

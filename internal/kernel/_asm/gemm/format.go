@@ -2,7 +2,7 @@ package main
 
 import "sdgo/internal/kernel/_asm/asm"
 
-// weightFormat is a way to store weights that kernels widen to float32.
+// weightFormat is a way to store weights that products widen to float32.
 type weightFormat struct {
 	name string
 	size int // bytes of a weight

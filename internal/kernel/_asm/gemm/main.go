@@ -1,4 +1,4 @@
-// Gemm writes the innermost kernels of matrix products: for each instruction
+// Gemm writes the innermost loops of matrix products: for each instruction
 // set one function for each number of rows and vectors that a tile can have.
 package main
 
@@ -26,20 +26,20 @@ type target struct {
 	rows  int   // most rows of a tile
 	vecs  []int // vectors of a row
 
-	// step adds to acc the products of a and b, lane by lane. A lane of 4 bytes is
+	// multiply adds to acc the products of a and b, lane by lane. A lane of 4 bytes is
 	// a float32, or two bfloat16 or four integers whose products are summed.
-	step func(f *asm.File, a, b, acc string)
+	multiply func(f *asm.File, a, b, acc string)
 }
 
 var targets = []target{
-	{name: "AVX2", reg: asm.Y, regs: 16, lanes: 8, rows: 6, vecs: []int{2}, step: fma},
-	{name: "AVX512", reg: asm.Z, regs: 32, lanes: 16, rows: 12, vecs: []int{1, 2}, step: fma},
+	{name: "AVX2", reg: asm.Y, regs: 16, lanes: 8, rows: 6, vecs: []int{2}, multiply: fma},
+	{name: "AVX512", reg: asm.Z, regs: 32, lanes: 16, rows: 12, vecs: []int{1, 2}, multiply: fma},
 }
 
-// grouped are the instruction sets whose factors are less than float32.
-var grouped = []target{
-	{name: "BF16", reg: asm.Z, regs: 32, lanes: 16, rows: 12, vecs: []int{1, 2}, step: asm.VDPBF16PS},
-	{name: "VNNI", reg: asm.Z, regs: 32, lanes: 16, rows: 12, vecs: []int{1, 2}, step: vpdpbusd},
+// rounded are the instruction sets whose factors are less than float32.
+var rounded = []target{
+	{name: "BF16", reg: asm.Z, regs: 32, lanes: 16, rows: 12, vecs: []int{1, 2}, multiply: asm.VDPBF16PS},
+	{name: "VNNI", reg: asm.Z, regs: 32, lanes: 16, rows: 12, vecs: []int{1, 2}, multiply: vpdpbusd},
 }
 
 func fma(f *asm.File, a, b, acc string) { f.I("VFMADD231PS", a, b, acc) }
@@ -64,7 +64,7 @@ func main() {
 	dir := os.Args[1]
 	for _, t := range targets {
 		f := asm.New(command, "!purego")
-		t.kernels(f)
+		t.products(f)
 		for _, cols := range sumCols {
 			t.sum(f, cols)
 		}
@@ -75,9 +75,9 @@ func main() {
 			log.Fatal(err)
 		}
 	}
-	for _, t := range grouped {
+	for _, t := range rounded {
 		f := asm.New(command, "!purego")
-		t.kernels(f)
+		t.products(f)
 		if err := f.Write(filepath.Join(dir, "gemm_"+strings.ToLower(t.name)+"_amd64.s")); err != nil {
 			log.Fatal(err)
 		}
@@ -95,24 +95,24 @@ func main() {
 	}
 }
 
-func (t target) kernelName(rows, vecs int) string {
+func (t target) productName(rows, vecs int) string {
 	return fmt.Sprintf("tile%dx%d%s", rows, vecs*t.lanes, t.name)
 }
 
-// kernels writes a function for each shape of a tile.
-func (t target) kernels(f *asm.File) {
+// products writes a function for each shape of a tile.
+func (t target) products(f *asm.File) {
 	for _, vecs := range t.vecs {
 		for rows := 1; rows <= t.rows; rows++ {
-			t.kernel(f, rows, vecs)
+			t.product(f, rows, vecs)
 		}
 	}
 }
 
-// kernel writes one function. A row of A is broadcast element by element and
+// product writes one function. A row of A is broadcast element by element and
 // multiplied with the vectors of B's row; the sums stay in registers over all
 // taps.
-func (t target) kernel(f *asm.File, rows, vecs int) {
-	name := t.kernelName(rows, vecs)
+func (t target) product(f *asm.File, rows, vecs int) {
+	name := t.productName(rows, vecs)
 	f.Func(name, 48, 8, "func "+name+"(t *tile)")
 
 	bReg := func(j int) string { return t.reg(j) }
@@ -124,7 +124,7 @@ func (t target) kernel(f *asm.File, rows, vecs int) {
 	acc := func(i, j int) string { return t.reg(t.regs - rows*vecs + i*vecs + j) }
 	base, zero, k := asm.Local("base", 8), asm.Local("zero", 16), asm.Local("k", 24)
 	offsets, taps := asm.Local("offsets", 32), asm.Local("taps", 40)
-	step := asm.Local("step", 48)
+	fetch := asm.Local("fetch", 48)
 
 	f.I("MOVQ", asm.Arg("t", 0), "DI")
 	f.I("MOVQ", "tile_k(DI)", "AX")
@@ -141,8 +141,8 @@ func (t target) kernel(f *asm.File, rows, vecs int) {
 	f.I("MOVQ", "tile_taps(DI)", "AX")
 	f.I("MOVQ", "AX", taps)
 	f.I("MOVQ", "tile_b(DI)", b)
-	f.I("MOVQ", "tile_step(DI)", "AX")
-	f.I("MOVQ", "AX", step)
+	f.I("MOVQ", "tile_fetch(DI)", "AX")
+	f.I("MOVQ", "AX", fetch)
 	f.I("MOVQ", "tile_next(DI)", next)
 	f.I("TESTQ", next, next)
 	f.I("CMOVQEQ", b, next)
@@ -196,11 +196,11 @@ func (t target) kernel(f *asm.File, rows, vecs int) {
 	for i := range rows {
 		f.I("VBROADCASTSS", asm.MemIndex(rowRegs[i], 0, count, 4), temp(i))
 		for j := range vecs {
-			t.step(f, temp(i), bReg(j), acc(i, j))
+			t.multiply(f, temp(i), bReg(j), acc(i, j))
 		}
 	}
 	f.I("PREFETCHT1", asm.Mem(next, 0))
-	f.I("ADDQ", step, next)
+	f.I("ADDQ", fetch, next)
 	f.I("ADDQ", asm.Imm(4*32), b)
 	f.I("INCQ", count)
 	f.I("JNZ", "loop")
@@ -230,7 +230,7 @@ func (t target) eachRow(f *asm.File, rows, vecs int, op func(c string, i, j int)
 // stubs are the Go declarations and, for each instruction set and width, the
 // choice by the number of rows.
 func stubs() []byte {
-	all := slices.Concat(targets, grouped)
+	all := slices.Concat(targets, rounded)
 	w := stubsFile()
 	for _, t := range all {
 		t.kernelStubs(w)
@@ -255,7 +255,7 @@ func stubsFile() *strings.Builder {
 func (t target) kernelStubs(w *strings.Builder) {
 	for _, vecs := range t.vecs {
 		for rows := 1; rows <= t.rows; rows++ {
-			fmt.Fprintf(w, "\n//go:noescape\nfunc %s(t *tile)\n", t.kernelName(rows, vecs))
+			fmt.Fprintf(w, "\n//go:noescape\nfunc %s(t *tile)\n", t.productName(rows, vecs))
 		}
 	}
 }
@@ -273,7 +273,7 @@ func (t target) choices(w *strings.Builder) {
 		fmt.Fprintf(w, "\n// %s runs a tile of 1 to %d rows and %d columns.\n", name, t.rows, vecs*t.lanes)
 		fmt.Fprintf(w, "func %s(t *tile) {\n\tswitch t.rows {\n", name)
 		for rows := 1; rows <= t.rows; rows++ {
-			fmt.Fprintf(w, "\tcase %d:\n\t\t%s(t)\n", rows, t.kernelName(rows, vecs))
+			fmt.Fprintf(w, "\tcase %d:\n\t\t%s(t)\n", rows, t.productName(rows, vecs))
 		}
 		fmt.Fprintf(w, "\t}\n}\n")
 	}

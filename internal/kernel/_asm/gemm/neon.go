@@ -20,7 +20,7 @@ var self = asm.R(0)
 func (t neon) write(dir string) error {
 	f := asm.New(command, "!purego")
 	for rows := 1; rows <= t.rows; rows++ {
-		t.kernel(f, rows)
+		t.product(f, rows)
 	}
 	for _, cols := range sumCols {
 		t.sum(f, cols)
@@ -66,20 +66,20 @@ func vectors(first, n int) []asm.V {
 	return list
 }
 
-// kernel writes the product of some rows with 16 columns. An element of A is loaded
+// product writes the product of some rows with 16 columns. An element of A is loaded
 // into a lane, by which the instruction multiplies, so that loads and arithmetic
 // share no unit of the processor.
-func (t neon) kernel(f *asm.File, rows int) {
+func (t neon) product(f *asm.File, rows int) {
 	const vecs = 4
 	row := func(i int) string { return asm.R(1 + i) } // ends of the rows of A
-	b, count, next, step := asm.R(7), asm.R(8), asm.R(9), asm.R(10)
+	b, count, next, fetch := asm.R(7), asm.R(8), asm.R(9), asm.R(10)
 	base, zero, k, offsets, taps := asm.R(11), asm.R(12), asm.R(13), asm.R(14), asm.R(15)
 	at, stride := asm.R(19), asm.R(20)
 	bVecs := vectors(0, vecs)
 	element := func(i int) asm.V { return asm.V(vecs + i%4) }
 	acc := func(i int) []asm.V { return vectors(8+vecs*i, vecs) }
 
-	name := t.kernelName(rows, vecs)
+	name := t.productName(rows, vecs)
 	f.Func(name, 0, 8, "func "+name+"(t *tile)")
 	f.I("MOVD", asm.Arg("t", 0), self)
 	field(f, "tile_k", k)
@@ -91,7 +91,7 @@ func (t neon) kernel(f *asm.File, rows int) {
 	field(f, "tile_offsets", offsets)
 	field(f, "tile_taps", taps)
 	field(f, "tile_b", b)
-	field(f, "tile_step", step)
+	field(f, "tile_fetch", fetch)
 	field(f, "tile_next", next)
 	f.I("CMP", asm.Imm(0), next)
 	f.I("CSEL", "EQ", b, next, next)
@@ -146,7 +146,7 @@ func (t neon) kernel(f *asm.File, rows int) {
 		}
 	}
 	f.I("PRFM", asm.Mem(next, 0), "PLDL2KEEP")
-	f.I("ADD", step, next)
+	f.I("ADD", fetch, next)
 	f.I("ADD", asm.Imm(4*32), b)
 	f.I("ADD", asm.Imm(1), count)
 	f.I("CBNZ", count, "loop")

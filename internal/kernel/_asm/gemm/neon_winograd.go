@@ -108,8 +108,8 @@ func (t neon) pass(f *asm.File, transform func(*asm.File) []asm.V, in, out func(
 // addresses are the six of a pass.
 func addresses(i int) (base string, at int) { return asm.R(9 + i), 0 }
 
-// stepped sets the six to first, first + stride and so on, and first to what follows.
-func stepped(f *asm.File, first, stride string) {
+// strided sets the six to first, first + stride and so on, and first to what follows.
+func strided(f *asm.File, first, stride string) {
 	at := func(i int) string { base, _ := addresses(i); return base }
 	f.I("MOVD", first, at(0))
 	for i := 1; i < 6; i++ {
@@ -170,7 +170,7 @@ func (t neon) patch(f *asm.File) {
 	f.I("ADD", channel, dst, out)
 	f.I("MOVD", temp, at)
 	repeat(f, "row", count, 6, func() {
-		stepped(f, out, stride)
+		strided(f, out, stride)
 		t.pass(f, t.winInput, rowFrom(at, 6), addresses)
 		f.I("ADD", asm.Imm(4*winChannels), at)
 	})
@@ -201,7 +201,7 @@ func (t neon) unpatch(f *asm.File) {
 		f.I("MOVD", temp, at)
 		repeat(f, "column", count, 6, func() {
 			f.I("MOVD", in, out)
-			stepped(f, out, row6)
+			strided(f, out, row6)
 			f.I("ADD", stride, in)
 			t.pass(f, t.winOutput, addresses, columnTo(at))
 			f.I("ADD", asm.Imm(4*winChannels*4), at)
@@ -230,7 +230,7 @@ var neonFormats = []struct {
 	{weightFormats[1], "FMOVD.P", func(f *asm.File, v asm.V) { f.Fcvtl4s(v, v) }},
 }
 
-// weights writes the transforms of kernels, as target.weights does with 32 registers.
+// weights writes the transforms of filters, as target.weights does with 32 registers.
 func (t neon) weights(f *asm.File) {
 	for _, format := range neonFormats {
 		tap := func(i int) string { return asm.R(1 + i) } // to the nine taps
@@ -259,12 +259,12 @@ func (t neon) weights(f *asm.File) {
 				f.I(format.op, asm.Mem(tap(3*y+col), 4*format.size), v.F())
 				format.widen(f, v)
 			}
-			t.winKernel(f, g[0], g[1], g[2], u[:5])
+			t.winFilter(f, g[0], g[1], g[2], u[:5])
 		}
 		f.I("MOVD", dst, out)
 		for y := range 6 {
 			u := vectors(0, 5)
-			t.winKernel(f, half(0)[y], half(1)[y], half(2)[y], u)
+			t.winFilter(f, half(0)[y], half(1)[y], half(2)[y], u)
 			for i, v := range append(u, half(2)[y]) {
 				f.I("FMOVQ", v.F(), asm.Mem(out, 0))
 				if y < 5 || i < 5 {
@@ -279,8 +279,8 @@ func (t neon) weights(f *asm.File) {
 	}
 }
 
-// winKernel is kernel.winKernel: u gets the first five of its results, the sixth is g2.
-func (t neon) winKernel(f *asm.File, g0, g1, g2 asm.V, u []asm.V) {
+// winFilter is kernel.winFilter: u gets the first five of its results, the sixth is g2.
+func (t neon) winFilter(f *asm.File, g0, g1, g2 asm.V, u []asm.V) {
 	c := kernelVectors.of
 	f.Fmul(c("g"), g0, u[0])
 	for i, point := range []string{"gA", "gB"} {

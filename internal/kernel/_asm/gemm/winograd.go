@@ -192,11 +192,11 @@ func (t target) unpatch(f *asm.File) {
 	f.I("RET")
 }
 
-// weights writes the transform of kernels whose weights have a format. With 32
+// weights writes the transform of filters whose weights have a format. With 32
 // registers the constants and what is half done stay in them.
 func (t target) weights(f *asm.File, format weightFormat) {
 	const tap, dst, stride, count, out = "AX", "BX", "CX", "DX", "SI"
-	rows := []string{"R8", "R9", "R10"} // the first taps of the kernel's rows
+	rows := []string{"R8", "R9", "R10"} // the first taps of the filter's rows
 	bytes := t.lanes * format.size
 	name := t.weightsName(format)
 	many := t.regs == 32
@@ -228,7 +228,7 @@ func (t target) weights(f *asm.File, format weightFormat) {
 		}
 		constant = func(name string) string { return t.reg(7 + slices.Index(names, name)) }
 	}
-	// row is kernel.winKernel; put takes the results, which are in registers 3 to
+	// row is kernel.winFilter; put takes the results, which are in registers 3 to
 	// 6 and g2.
 	row := func(g0, g1, g2 string, put func(i int, v string)) {
 		f.I("VMULPS", constant("g"), g0, t.reg(3))

@@ -22,7 +22,7 @@ func (t *target) loadAct() {
 	t.load("geluMax", t.geluMax())
 }
 
-// exp sets p = e^x. It spoils x, a and b. The steps are those of exp32; the
+// exp sets p = e^x. It spoils x, a and b. The order is that of exp32; the
 // order of the operands of the minimum and the maximum lets NaN through.
 func (t *target) exp(p, x, a, b string) {
 	if t.avx512() {
@@ -73,7 +73,7 @@ func (t *target) quickGELU(x string) {
 	t.sigmoidProduct(x, y)
 }
 
-// gelu sets x to its GELU by the steps of gelu32. It spoils registers 1 to 8.
+// gelu sets x to its GELU in the order of gelu32. It spoils registers 1 to 8.
 func (t *target) gelu(x string) {
 	a, r, u, p, rest, minus := t.reg(1), t.reg(2), t.reg(3), t.reg(4), t.reg(5), t.reg(6)
 	t.IC("VANDPS", t.absMask(), x, a)

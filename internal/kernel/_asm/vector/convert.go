@@ -22,9 +22,9 @@ func (t *target) conversions() {
 
 func halves(name, reg string) param { return param{name, "*uint16", reg} }
 
-// grouped writes what the products with factors of less than float32 need, for
+// rounded writes what the products with factors of less than float32 need, for
 // processors that have instructions for them, and AVX-512.
-func (t *target) grouped() {
+func (t *target) rounded() {
 	if !t.avx512() {
 		return
 	}

@@ -1,5 +1,5 @@
-// Vector writes the kernels that work on rows of elements: activations,
-// softmax, normalisation and sums. For each instruction set the same steps are
+// Vector writes the functions that work on rows of elements: activations,
+// softmax, normalisation and sums. For each instruction set the same instructions are
 // written with other registers, so that all give the same bytes; a function
 // handles a multiple of 16 elements, and Go pads what is left.
 package main
@@ -47,7 +47,7 @@ func main() {
 		}
 		t.norms()
 		t.conversions()
-		t.grouped()
+		t.rounded()
 		t.constantTable()
 		t.bitTable()
 		if err := t.Write(filepath.Join(dir, "vec_"+strings.ToLower(t.name)+"_amd64.s")); err != nil {

@@ -7,7 +7,7 @@ import (
 	"sdgo/internal/kernel/_asm/asm"
 )
 
-// neon is arm64's instruction set: a group of 16 elements takes four vectors. Its
+// neon is arm64's instruction set: sixteen elements take four vectors. Its
 // arithmetic has no operands in memory, so constants that are factors stay in
 // registers 16 up, and the terms of polynomials are loaded into the sums.
 type neon struct{ *target }
@@ -104,7 +104,7 @@ func (t neon) horner(p, q, x asm.V, names ...string) {
 	}
 }
 
-// exp sets p = e^x by the steps of exp32. It spoils x, a and b. Minimum and maximum
+// exp sets p = e^x in the order of exp32. It spoils x, a and b. Minimum and maximum
 // let NaN through.
 func (t neon) exp(p, x, a, b asm.V) {
 	t.Fmin(neonExpMax, x, x)
@@ -144,7 +144,7 @@ func (t neon) quickGELU(x asm.V) {
 	t.sigmoidProduct(x, 1)
 }
 
-// gelu sets x to its GELU by the steps of gelu32. It spoils registers 1 to 8.
+// gelu sets x to its GELU in the order of gelu32. It spoils registers 1 to 8.
 func (t neon) gelu(x asm.V) {
 	const a, r, u, p, rest, minus, spare = asm.V(1), asm.V(2), asm.V(3), asm.V(4), asm.V(5), asm.V(6), asm.V(7)
 	t.Fabs(x, a)
@@ -177,17 +177,17 @@ func (t neon) elements(n string, some int, body func()) {
 	t.I("CBNZ", n, "elements")
 }
 
-// next loads a vector and steps on; put stores one.
+// next loads a vector and goes on; put stores one.
 func (t neon) next(from string, v asm.V) { t.I("FMOVQ.P", asm.Mem(from, 16), v.F()) }
 func (t neon) put(v asm.V, to string)    { t.I("FMOVQ.P", v.F(), asm.Mem(to, 16)) }
 
-// nextGroup and putGroup are the same for the registers from v to v+3.
-func (t neon) nextGroup(from string, v asm.V) {
+// nextSixteen and putSixteen are the same for the registers from v to v+3.
+func (t neon) nextSixteen(from string, v asm.V) {
 	t.I("FLDPQ.P", asm.Mem(from, 32), asm.Pair(v, v+1))
 	t.I("FLDPQ.P", asm.Mem(from, 32), asm.Pair(v+2, v+3))
 }
 
-func (t neon) putGroup(v asm.V, to string) {
+func (t neon) putSixteen(v asm.V, to string) {
 	t.I("FSTPQ.P", asm.Pair(v, v+1), asm.Mem(to, 32))
 	t.I("FSTPQ.P", asm.Pair(v+2, v+3), asm.Mem(to, 32))
 }
@@ -232,23 +232,23 @@ func (t neon) sums() {
 	dst, a, b, n := asm.R(0), asm.R(1), asm.R(2), asm.R(3)
 	t.begin("add", nil, pointer("dst", dst), pointer("a", a), pointer("b", b), number("n", n))
 	t.elements(n, lanes, func() {
-		t.nextGroup(a, 0)
-		t.nextGroup(b, 4)
+		t.nextSixteen(a, 0)
+		t.nextSixteen(b, 4)
 		for i := range asm.V(4) {
 			t.Fadd(4+i, i, i)
 		}
-		t.putGroup(0, dst)
+		t.putSixteen(0, dst)
 	})
 	t.I("RET")
 
 	t.begin("scale", nil, pointer("dst", dst), pointer("x", a), number("n", n), float("f"))
 	t.broadcast("f+24(FP)", 4)
 	t.elements(n, lanes, func() {
-		t.nextGroup(a, 0)
+		t.nextSixteen(a, 0)
 		for i := range asm.V(4) {
 			t.Fmul(4, i, i)
 		}
-		t.putGroup(0, dst)
+		t.putSixteen(0, dst)
 	})
 	t.I("RET")
 }
@@ -263,13 +263,13 @@ func (t neon) conversions() {
 			t.Fcvtl4s(4+i, 2*i)
 			t.Fcvtl4s2(4+i, 2*i+1)
 		}
-		t.putGroup(0, dst)
+		t.putSixteen(0, dst)
 	})
 	t.I("RET")
 
 	t.begin("narrowHalves", nil, halves("dst", dst), pointer("src", src), number("n", n))
 	t.elements(n, lanes, func() {
-		t.nextGroup(src, 0)
+		t.nextSixteen(src, 0)
 		for i := range asm.V(2) {
 			t.Fcvtn4h(2*i, 4+i)
 			t.Fcvtn8h2(2*i+1, 4+i)

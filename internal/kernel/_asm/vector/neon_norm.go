@@ -18,7 +18,7 @@ const neonDoubles, neonSquares = 8, asm.V(8)
 // accumulate adds the next 16 values and their squares to the registers. The product
 // of two float32s is exact, so fusing it changes nothing.
 func (t neon) accumulate(from string) {
-	t.nextGroup(from, 16)
+	t.nextSixteen(from, 16)
 	for i := range asm.V(4) {
 		for half, widen := range []func(n, d asm.V){t.Fcvtl2d, t.Fcvtl2d2} {
 			x, sum := 20+asm.V(half), 2*i+asm.V(half)

@@ -19,7 +19,7 @@ func (t neon) loadExp2() {
 	t.Clear(neonExp2Zero)
 }
 
-// exp2 sets p = 2^z by the steps of the plain Go exp2. It spoils z and registers 2
+// exp2 sets p = 2^z in the order of the plain Go exp2. It spoils z and registers 2
 // to 4.
 func (t neon) exp2(z, p asm.V) {
 	const n, less, q = asm.V(2), asm.V(3), asm.V(4)
@@ -42,7 +42,7 @@ func (t neon) larger(x, most asm.V) {
 	t.I("VBIT", mask.B16(), x.B16(), most.B16())
 }
 
-// softmax writes the steps of softmaxColumnsGeneric for 16 columns.
+// softmax writes softmaxColumnsGeneric for 16 columns.
 func (t neon) softmax() {
 	s, keys, most, sum, rescale := asm.R(0), asm.R(1), asm.R(2), asm.R(3), asm.R(4)
 	at, left := asm.R(5), asm.R(6)
@@ -77,9 +77,9 @@ func (t neon) softmax() {
 		t.Label(label + "End")
 	}
 	fold := func(combine func(from, to asm.V)) {
-		for step := chains / 2; step > 0; step /= 2 {
-			for c := range step {
-				each(func(i int) { combine(chain(c+step, i), chain(c, i)) })
+		for half := chains / 2; half > 0; half /= 2 {
+			for c := range half {
+				each(func(i int) { combine(chain(c+half, i), chain(c, i)) })
 			}
 		}
 	}
@@ -139,7 +139,7 @@ func (t neon) softmax() {
 func (t neon) scaleColumns() {
 	x, rows, f := asm.R(0), asm.R(1), asm.R(2)
 	t.begin("scaleColumns", nil, pointer("x", x), number("rows", rows), pointer("f", f))
-	t.nextGroup(f, 4)
+	t.nextSixteen(f, 4)
 	t.Label("row")
 	t.I("FLDPQ", asm.Mem(x, 0), asm.Pair(0, 1))
 	t.I("FLDPQ", asm.Mem(x, 32), asm.Pair(2, 3))
@@ -164,7 +164,7 @@ func (t neon) largest() {
 		t.Clear(4 + i)
 	}
 	t.elements(n, lanes, func() {
-		t.nextGroup(x, 0)
+		t.nextSixteen(x, 0)
 		for i := range asm.V(4) {
 			t.Fabs(i, i)
 			t.I("VUMAX", i.S4(), most(i), most(i))

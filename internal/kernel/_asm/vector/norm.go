@@ -11,7 +11,7 @@ func (t *target) norms() {
 	t.normaliseRow()
 }
 
-// A group of 16 values is taken in float64: registers 0 up hold the sums, those
+// Sixteen values are taken in float64: registers 0 up hold the sums, those
 // after them the sums of squares.
 func (t *target) doubles() int           { return lanes / (t.width / 2) }
 func (t *target) sumReg(i int) string    { return t.reg(i) }

@@ -30,7 +30,7 @@ func (t *target) pair(low, high, to string) {
 	t.I("VPERMW", to, pairOrder, to)
 }
 
-// pairRows writes the steps of pairRowsGeneric for 16 columns.
+// pairRows writes pairRowsGeneric for 16 columns.
 func (t *target) pairRows() {
 	t.begin("pairRows", nil, pointer("x", "SI"), number("pairs", "CX"))
 	t.loadPairs()
@@ -48,7 +48,7 @@ func (t *target) pairRows() {
 	t.pairTable()
 }
 
-// softmaxPairs writes the steps of softmaxPairsGeneric for 16 columns.
+// softmaxPairs writes softmaxPairsGeneric for 16 columns.
 func (t *target) softmaxPairs() {
 	t.begin("softmaxPairs", nil, columnParams...)
 	c := columns{t, coarse}
@@ -58,12 +58,12 @@ func (t *target) softmaxPairs() {
 	// The pairs go to BX, behind the scores, two pairs at a time.
 	sum := c.chain(0, 0)
 	weigh := func(keys int) {
-		groups := []int{0, 4, 8, 12}[:keys]
-		for k, g := range groups {
+		first := []int{0, 4, 8, 12}[:keys]
+		for k, g := range first {
 			t.I("VMOVUPS", asm.Mem("DI", k*rowBytes), t.reg(g))
 			t.I("VSUBPS", c.most(0), t.reg(g), t.reg(g))
 		}
-		t.exp2(coarse, groups...)
+		t.exp2(coarse, first...)
 		if keys == 1 {
 			t.I("VXORPS", lowX(t.reg(5)), lowX(t.reg(5)), lowX(t.reg(5)))
 		}

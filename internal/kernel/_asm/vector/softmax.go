@@ -44,13 +44,13 @@ func (t *target) exp2Min() string {
 	return t.C("exp2Min")
 }
 
-// exp2 sets p = 2^z by the steps of the plain Go exp2, with z in register r
-// and p in r+1; it spoils r to r+3. Several such groups go in step, so that
+// exp2 sets p = 2^z in the order of the plain Go exp2, with z in register r
+// and p in r+1; it spoils r to r+3. Several such fours go side by side, so that
 // the latency of one is the work of the others.
-func (t *target) exp2(poly polynomial, groups ...int) {
+func (t *target) exp2(poly polynomial, first ...int) {
 	const notLess, floor = 5, 9
 	each := func(op func(i int, z, p, n, mask string)) {
-		for i, r := range groups {
+		for i, r := range first {
 			mask := t.reg(r + 3)
 			if t.avx512() {
 				mask = asm.K(1 + i)
@@ -86,7 +86,7 @@ func (t *target) exp2(poly polynomial, groups ...int) {
 	})
 }
 
-// atOnce is how many groups of exp2 there are registers for.
+// atOnce is how many fours of exp2 there are registers for.
 func (t *target) atOnce() int {
 	if t.avx512() {
 		return 4
@@ -120,9 +120,9 @@ func (c columns) chain(n, i int) string {
 
 // fold combines the chains.
 func (c columns) fold(op string) {
-	for step := chains / 2; step > 0; step /= 2 {
-		for n := range step {
-			c.each(func(i, _ int) { c.I(op, c.chain(n, i), c.chain(n+step, i), c.chain(n, i)) })
+	for half := chains / 2; half > 0; half /= 2 {
+		for n := range half {
+			c.each(func(i, _ int) { c.I(op, c.chain(n, i), c.chain(n+half, i), c.chain(n, i)) })
 		}
 	}
 }
@@ -170,7 +170,7 @@ func (c columns) sums() {
 	})
 }
 
-// softmax writes the steps of softmaxColumnsGeneric for 16 columns.
+// softmax writes softmaxColumnsGeneric for 16 columns.
 func (t *target) softmax() {
 	t.begin("softmaxColumns", nil, columnParams...)
 	c := columns{t, fine}
@@ -195,13 +195,13 @@ type score struct{ at, most, sum string }
 // weigh turns scores into weights and adds them up.
 func (t *target) weigh(scores []score) {
 	for some := range slices.Chunk(scores, t.atOnce()) {
-		var groups []int
+		var first []int
 		for i, s := range some {
-			groups = append(groups, 4*i)
+			first = append(first, 4*i)
 			t.I("VMOVUPS", s.at, t.reg(4*i))
 			t.I("VSUBPS", s.most, t.reg(4*i), t.reg(4*i))
 		}
-		t.exp2(fine, groups...)
+		t.exp2(fine, first...)
 		for i, s := range some {
 			t.I("VMOVUPS", t.reg(4*i+1), s.at)
 			t.I("VADDPS", t.reg(4*i+1), s.sum, s.sum)

@@ -1,0 +1,122 @@
+package diffusion
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"gorgonia.org/tensor"
+
+	"sdgo/clip"
+	"sdgo/internal/engine"
+)
+
+// textStage is a text encoder and the tokenizer of what it reads. Of several the numbers
+// of a token stand side by side, the first's before the second's, as in Stable Diffusion
+// XL (Podell et al. 2024, section 2.1).
+type textStage struct {
+	tokenizer *clip.Tokenizer
+	encoder   *clip.TextEncoder
+}
+
+// textStages are those of the pipeline: that of its fields, and what comes after it.
+func (p *Pipeline) textStages() []textStage {
+	return append([]textStage{{p.Tokenizer, p.TextEncoder}}, p.moreText...)
+}
+
+// textWidth is how many numbers a token has for the U-Net.
+func (p *Pipeline) textWidth() (width int) {
+	for _, s := range p.textStages() {
+		width += s.encoder.Config.HiddenSize
+	}
+	return width
+}
+
+// ready wants both parts, each from its constructor, and prompts of a length that the
+// encoder reads.
+func (s textStage) ready() error {
+	switch {
+	case s.tokenizer == nil || s.encoder == nil:
+		return errors.New("diffusion: a part of the pipeline is nil")
+	case s.tokenizer.Size() == 0 || s.encoder.Config.HiddenSize < 1:
+		return errors.New("diffusion: a part of the pipeline was not loaded")
+	}
+	if have, most := s.tokenizer.MaxLength, s.encoder.Config.MaxPositions; have < 2 || have > most {
+		return fmt.Errorf("diffusion: the tokenizer writes %d tokens (model_max_length), want 2 to %d, as many as the text encoder reads (max_position_embeddings)", have, most)
+	}
+	return nil
+}
+
+// values is the most bytes that the encoder takes while it runs, for the prompt and the
+// negative prompt.
+func (s textStage) values(clipSkip int) (most int64, err error) {
+	for _, skip := range []int{clipSkip, 0} {
+		n, err := s.encoder.Values(1, s.tokenizer.MaxLength, skip)
+		if err != nil {
+			return 0, err
+		}
+		if s.encoder.Config.UseAttentionMask {
+			n *= 2 // text and padding, side by side
+		}
+		most = max(most, n)
+	}
+	return most, nil
+}
+
+// tokens returns the ids of a prompt, in which the tokens of textual inversions stand
+// for all their vectors. What names the prompt.
+func (s textStage) tokens(ctx context.Context, what, prompt string) (e clip.Encoding, err error) {
+	if prompt, err = s.tokenizer.Expand(ctx, prompt); err == nil {
+		e, err = s.tokenizer.EncodeContext(ctx, prompt)
+	}
+	if err != nil {
+		if ctx.Err() != nil {
+			return e, ctx.Err()
+		}
+		return e, fmt.Errorf("diffusion: %s: %w", what, err)
+	}
+	for _, id := range e.IDs {
+		if size := s.encoder.Config.VocabSize; id >= size {
+			token, _ := s.tokenizer.Token(id)
+			return e, fmt.Errorf("diffusion: %s: have token %.80q with id %d, which the text encoder does not know: it has embeddings of %d tokens (vocab_size)", what, token, id, size)
+		}
+	}
+	return e, nil
+}
+
+// encode returns the embedding [1 T D] of one text.
+func (s textStage) encode(ctx context.Context, text clip.Encoding, skip int) (*tensor.Dense, error) {
+	var e *clip.Embeddings
+	var err error
+	if s.encoder.Config.UseAttentionMask {
+		e, err = s.encoder.EncodeMasked(ctx, [][]int{text.IDs}, [][]int{text.Mask}, skip)
+	} else {
+		e, err = s.encoder.Encode(ctx, [][]int{text.IDs}, skip)
+	}
+	if err == nil {
+		err = checkFinite("text encoder", e.Tokens.Float32s())
+	}
+	if err != nil {
+		return nil, fmt.Errorf("diffusion: %w", err)
+	}
+	return e.Tokens, nil
+}
+
+// sideBySide joins embeddings [1 T D] of one text, whose tokens are as many.
+func sideBySide(parts []*tensor.Dense) *tensor.Dense {
+	if len(parts) == 1 {
+		return parts[0]
+	}
+	tokens, width := parts[0].Shape()[1], 0
+	for _, x := range parts {
+		width += x.Shape()[2]
+	}
+	joined := make([]float32, 0, tokens*width)
+	for t := range tokens {
+		for _, x := range parts {
+			d := x.Shape()[2]
+			joined = append(joined, x.Float32s()[t*d:(t+1)*d]...)
+		}
+	}
+	return engine.Tensor(joined, 1, tokens, width)
+}

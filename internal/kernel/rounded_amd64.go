@@ -1,0 +1,108 @@
+//go:build !purego
+
+package kernel
+
+import (
+	"os"
+
+	"golang.org/x/sys/cpu"
+)
+
+// dots is what is in use of the instructions for words. Tests change it; nothing else
+// may.
+var dots = chooseDots(os.Getenv(isaEnv), bestDots())
+
+func bestDots() dotSet {
+	wide := bestISA() == isaAVX512
+	return dotSet{vnni: wide && cpu.X86.HasAVX512VNNI, bf16: wide && cpu.X86.HasAVX512BF16}
+}
+
+// multiplyBF16 runs one tile whose words are pairs of bfloat16.
+func multiplyBF16(t *tile) {
+	if t.narrow {
+		tile16BF16(t)
+	} else {
+		tile32BF16(t)
+	}
+}
+
+// multiplyInt8 runs one tile whose words are four integers. The sums in c are
+// integers of 32 bits.
+func multiplyInt8(t *tile) {
+	if t.narrow {
+		tile16VNNI(t)
+	} else {
+		tile32VNNI(t)
+	}
+}
+
+func roundBFloat16s(dst []uint16, src []float32) {
+	if !dots.bf16 {
+		roundBFloat16sGeneric(dst, src)
+		return
+	}
+	dst = dst[:len(src)]
+	n := whole(len(src))
+	if n > 0 {
+		roundBFloat16sAVX512(&dst[0], &src[0], n)
+	}
+	if n < len(src) {
+		rest := pad(src[n:])
+		var rounded [lanes]uint16
+		roundBFloat16sAVX512(&rounded[0], &rest[0], lanes)
+		copy(dst[n:], rounded[:])
+	}
+}
+
+// softmaxPairs is softmaxColumns with weights in pairs: see softmaxPairsGeneric.
+func softmaxPairs(s []float32, keys int, most, sum, rescale []float32) {
+	if !dots.bf16 || keys == 0 {
+		softmaxPairsGeneric(s, keys, most, sum, rescale)
+		return
+	}
+	_, sum, rescale = s[:(keys-1)*panel+len(most)], sum[:len(most)], rescale[:len(most)]
+	for i := 0; i+lanes <= len(most); i += lanes {
+		softmaxPairsAVX512(&s[i], keys, &most[i], &sum[i], &rescale[i])
+	}
+}
+
+// pairRows makes pairs of 16 or 32 columns of a panel [2·pairs][32].
+func pairRows(x []float32, pairs, columns int) {
+	if !dots.bf16 || pairs == 0 {
+		pairRowsGeneric(x, pairs, columns)
+		return
+	}
+	_ = x[:(2*pairs-1)*panel+columns]
+	for i := 0; i+lanes <= columns; i += lanes {
+		pairRowsAVX512(&x[i], pairs)
+	}
+}
+
+// Largest is the largest magnitude in x, or NaN if there is one, or 0 if x is empty.
+func Largest(x []float32) float32 {
+	if n := whole(len(x)); isa == isaAVX512 && n > 0 {
+		return largestGeneric([]float32{largestAVX512(&x[0], n), largestGeneric(x[n:])})
+	}
+	return largestGeneric(x)
+}
+
+func quantise(dst []uint8, src []float32, inverse float32) {
+	dst = dst[:len(src)]
+	n := 0
+	if isa == isaAVX512 {
+		if n = whole(len(src)); n > 0 {
+			quantiseAVX512(&dst[0], &src[0], n, inverse)
+		}
+	}
+	quantiseGeneric(dst[n:], src[n:], inverse)
+}
+
+func dequantise(c []float32, w *Packed, col int, rowScales []float32, rows int) {
+	if isa != isaAVX512 {
+		dequantiseGeneric(c, w, col, rowScales, rows)
+		return
+	}
+	scales, corrections := w.scales(col)
+	_, _ = c[rows*panel-1], rowScales[rows-1]
+	dequantiseAVX512(&c[0], &scales[0], &corrections[0], &rowScales[0], rows)
+}

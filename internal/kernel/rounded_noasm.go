@@ -1,0 +1,26 @@
+//go:build !amd64 || purego
+
+package kernel
+
+// dots is what is in use of the instructions for words: none.
+var dots = bestDots()
+
+func bestDots() dotSet { return dotSet{} }
+
+func multiplyBF16(*tile) { panic("kernel: no bfloat16") }
+
+func multiplyInt8(*tile) { panic("kernel: no integers") }
+
+func roundBFloat16s(dst []uint16, src []float32) { roundBFloat16sGeneric(dst, src) }
+
+func quantise(dst []uint8, src []float32, inverse float32) { quantiseGeneric(dst, src, inverse) }
+
+func dequantise(c []float32, w *Packed, col int, rowScales []float32, rows int) {
+	dequantiseGeneric(c, w, col, rowScales, rows)
+}
+
+func softmaxPairs(s []float32, keys int, most, sum, rescale []float32) {
+	softmaxPairsGeneric(s, keys, most, sum, rescale)
+}
+
+func pairRows(x []float32, pairs, columns int) { pairRowsGeneric(x, pairs, columns) }
