@@ -5,7 +5,7 @@ type eachArgs struct {
 	a, b, c, out     Ptr
 	n                uint32
 	act              int32
-	x, y, z, w, s, t uint32
+	x, y, z, w, s, _ uint32
 }
 
 // each launches a kernel with a thread for each of n numbers, or for four of them where
