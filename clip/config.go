@@ -43,6 +43,11 @@ func (c *Config) projects() bool {
 	return slices.Contains(c.Architectures, "CLIPTextModelWithProjection")
 }
 
+// oneOrMore is a list of tokens, or one.
+type oneOrMore []int
+
+func (l *oneOrMore) UnmarshalJSON(data []byte) error { return config.List(data, (*[]int)(l)) }
+
 // ParseConfig decodes a config.json, or the text_config in that of a whole
 // CLIPModel. A value that is not supported is an error that names it; a key that is
 // not known is left out, with a warning in the Config unless it is null or false.
@@ -58,7 +63,7 @@ func ParseConfig(data []byte) (Config, error) {
 	}
 	file := struct {
 		*Config
-		EOS config.Ints `json:"eos_token_id"` // one or a list
+		EOS oneOrMore `json:"eos_token_id"` // one or a list
 	}{Config: &c}
 	if err := pyjson.Unmarshal(data, &file); err != nil {
 		return c, fmt.Errorf("clip: config: %w", quote.Error(err))

@@ -9,6 +9,7 @@ import (
 
 	"sdgo/internal/model"
 	"sdgo/internal/nn"
+	"sdgo/plan"
 )
 
 func (e *TextEncoder) checkSkip(skip int) error {
@@ -103,7 +104,7 @@ func numbers(ids []int) []float32 {
 }
 
 // Plan tells how n texts of a number of tokens are encoded.
-func (e *TextEncoder) Plan(n, tokens int) (*model.Plan, error) {
+func (e *TextEncoder) Plan(n, tokens int) (*plan.Part, error) {
 	if err := e.checkSize(n, tokens); err != nil {
 		return nil, err
 	}

@@ -3,7 +3,6 @@ package clip
 import (
 	"fmt"
 
-	"sdgo/internal/engine"
 	"sdgo/internal/kernel"
 	"sdgo/internal/model"
 	"sdgo/internal/nn"
@@ -55,15 +54,6 @@ func (e *TextEncoder) define(config []byte, p *nn.Params) (err error) {
 		e.projection = p.LinearNoBias("text_projection", c.HiddenSize, c.ProjectionDim)
 	}
 	return nil
-}
-
-// Memory is the account of what the model and those that share it take: in a pipeline
-// that was loaded as one, all of them.
-func (e *TextEncoder) Memory() *engine.Memory {
-	if e.ready() != nil {
-		return nil
-	}
-	return e.model.Memory()
 }
 
 // Close waits for calls in flight and gives the memory back. Graphs made by Build

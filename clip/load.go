@@ -84,3 +84,7 @@ func LoadTextEncoderFrom(ctx context.Context, src checkpoint.Source, o *LoadOpti
 	e.Config.Warnings = append(e.Config.Warnings, m.Warnings()...)
 	return e, nil
 }
+
+func init() {
+	model.Inside(func(e *TextEncoder) *model.Model { return e.model })
+}

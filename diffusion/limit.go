@@ -3,7 +3,7 @@ package diffusion
 import "fmt"
 
 // LimitError says that a call asks for more than an operator's limit in LoadOptions
-// allows. It is one of ErrOptions.
+// allows. It is in the [OptionError] of the option, Width for the pixels of a picture.
 type LimitError struct {
 	Limit      string // the field of LoadOptions
 	Have, Most int
@@ -12,9 +12,6 @@ type LimitError struct {
 func (e *LimitError) Error() string {
 	return fmt.Sprintf("diffusion: have %d %s, want at most %d (LoadOptions.%s)", e.Have, limited[e.Limit], e.Most, e.Limit)
 }
-
-// Is says that a LimitError is one of ErrOptions.
-func (e *LimitError) Is(target error) bool { return target == ErrOptions }
 
 // limited is what the limits count.
 var limited = map[string]string{"MaxPixels": "pixels in a picture", "MaxSteps": "steps", "MaxImages": "images"}
@@ -38,20 +35,20 @@ func (o *LoadOptions) limits() (limits, error) {
 // checkNumbers wants options with defaults to be within the limits, but for the size,
 // which may be that of an image.
 func (l limits) checkNumbers(o *Options) error {
-	if err := within("MaxSteps", o.Steps, l.steps); err != nil {
+	if err := within("Steps", "MaxSteps", o.Steps, l.steps); err != nil {
 		return err
 	}
-	return within("MaxImages", o.Images, l.images)
+	return within("Images", "MaxImages", o.Images, l.images)
 }
 
 // checkSize wants a picture's size to be within the limits.
 func (l limits) checkSize(width, height int) error {
-	return within("MaxPixels", width*height, l.pixels) // a side has at most 1<<16
+	return within("Width", "MaxPixels", width*height, l.pixels) // a side has at most 1<<16
 }
 
-func within(limit string, have, most int) error {
+func within(option, limit string, have, most int) error {
 	if most > 0 && have > most {
-		return &LimitError{limit, have, most}
+		return &OptionError{option, &LimitError{limit, have, most}}
 	}
 	return nil
 }

@@ -41,6 +41,9 @@ func TestLimits(t *testing.T) {
 		var limit *LimitError
 		require.ErrorAs(t, err, &limit)
 		assert.Equal(t, tt.want, *limit)
+		var option *OptionError
+		require.ErrorAs(t, err, &option)
+		assert.Equal(t, map[string]string{"MaxPixels": "Width", "MaxSteps": "Steps", "MaxImages": "Images"}[limit.Limit], option.Option)
 		assert.ErrorIs(t, err, ErrOptions)
 	}
 	assert.EqualError(t, draw(Options{Steps: 3}), "diffusion: have 3 steps, want at most 2 (LoadOptions.MaxSteps)")

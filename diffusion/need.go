@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"sdgo/internal/engine"
+	"sdgo/internal/model"
 	"sdgo/sampler"
 	"sdgo/vae"
 )
@@ -25,7 +26,7 @@ func (r *run) claimMemory(ctx context.Context, images ...*source) error {
 	if err != nil {
 		return fmt.Errorf("diffusion: %w", err)
 	}
-	if r.claim, err = r.UNet.Claim(ctx, need); err != nil {
+	if r.claim, err = model.Of(r.UNet).Claim(ctx, need); err != nil {
 		return fmt.Errorf("diffusion: %w", err)
 	}
 	return r.keeper.alloc()
@@ -49,6 +50,9 @@ func (r *run) need(images []*source) (n engine.Need, err error) {
 	for _, img := range images {
 		// 8-bit pixels, the tensor, and that of a masked image or a mask.
 		n.Small += collected * ((3+4*3+4*3+1)*pixels + img.resizing(r.Width, r.Height))
+	}
+	if r.Guider != nil { // what it keeps
+		n.Small += collected * r.latentBytes()
 	}
 	n.Held = r.keeper.held()
 	if n.Turn, err = r.largestTurn(len(images) > 0); err != nil {
@@ -77,14 +81,15 @@ func (r *run) largestTurn(encode bool) (most int64, err error) {
 	if r.keeper != nil {
 		add(r.keeper.values())
 	} else {
-		add(r.net.Values(r.texts(), r.h, r.w, r.Tokenizer.MaxLength))
+		add(r.net.Values(len(r.conditions), r.h, r.w, r.Tokenizer.MaxLength))
 	}
+	memory := model.Of(r.UNet).Memory()
 	for _, text := range r.textStages() {
-		if text.encoder.Memory() == r.UNet.Memory() {
+		if model.Of(text.encoder).Memory() == memory {
 			add(text.values(r.ClipSkip))
 		}
 	}
-	if r.VAE.Memory() == r.UNet.Memory() {
+	if model.Of(r.VAE).Memory() == memory {
 		add(r.VAE.Values(vae.Work{Height: r.Height, Width: r.Width, Tile: r.decodeTile}))
 		if encode {
 			add(r.VAE.Values(vae.Work{Encode: true, Height: r.Height, Width: r.Width, Tile: r.encodeTile}))
@@ -106,7 +111,7 @@ func (r *run) recordRoom(n engine.Need) int64 {
 		perCall += collected * r.latentBytes()
 	}
 	once := perCall * int64(len(r.schedule.Sigmas))
-	room := min(2*once, r.UNet.Spare(n))
+	room := min(2*once, model.Of(r.UNet).Spare(n))
 	if room < once {
 		return 0
 	}

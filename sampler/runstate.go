@@ -10,6 +10,8 @@ import (
 	"maps"
 	"math"
 	"slices"
+
+	"sdgo/internal/identity"
 )
 
 // A saved run is
@@ -53,7 +55,7 @@ func (r *Run) Save() ([]byte, error) {
 	if r.Forget {
 		return nil, fmt.Errorf("sampler: save run: have a run that forgets what was computed")
 	}
-	h := stateHeader{Version: stateVersion, Sampler: identity(r.Sampler), Sigmas: r.Sigmas, Size: len(r.X), Step: r.step, Facts: r.facts()}
+	h := stateHeader{Version: stateVersion, Sampler: identity.Of(r.Sampler), Sigmas: r.Sigmas, Size: len(r.X), Step: r.step, Facts: r.facts()}
 	for _, c := range r.calls {
 		h.Changed = append(h.Changed, c.x != nil)
 		h.Uncond = append(h.Uncond, c.est.Uncond != nil)
@@ -174,8 +176,8 @@ func (r *Run) checkState(h stateHeader, numbers []byte) error {
 		return badState("have version %d, want %d", h.Version, stateVersion)
 	case len(h.Uncond) != len(h.Changed):
 		return badState("have marks of %d unconditional estimates, want %d", len(h.Uncond), len(h.Changed))
-	case h.Sampler != identity(r.Sampler):
-		return badState("have a run of %s, want %s", h.Sampler, identity(r.Sampler))
+	case h.Sampler != identity.Of(r.Sampler):
+		return badState("have a run of %s, want %s", h.Sampler, identity.Of(r.Sampler))
 	case !slices.Equal(h.Sigmas, r.Sigmas):
 		return badState("have a run over %d other levels, want the run's %d", len(h.Sigmas), len(r.Sigmas))
 	case h.Size < 0 || h.Size > len(numbers)/4 || len(numbers) != 4*h.Size*h.arrays():

@@ -12,34 +12,34 @@ import (
 // Config describes the structure of a UNet2DConditionModel. It decodes a
 // checkpoint's config.json as it is.
 type Config struct {
-	InChannels       int         `json:"in_channels"`
-	OutChannels      int         `json:"out_channels"`
-	SampleSize       any         `json:"sample_size"` // of the latents in training; see Cells
-	DiffusersVersion any         `json:"_diffusers_version"`
-	BlockOutChannels []int       `json:"block_out_channels"`
-	DownBlockTypes   []string    `json:"down_block_types"`
-	MidBlockType     *string     `json:"mid_block_type"`
-	UpBlockTypes     []string    `json:"up_block_types"`
-	LayersPerBlock   config.Ints `json:"layers_per_block"`
-	NormNumGroups    int         `json:"norm_num_groups"`
-	NormEps          float64     `json:"norm_eps"`
-	ConvInKernel     int         `json:"conv_in_kernel"`
-	ConvOutKernel    int         `json:"conv_out_kernel"`
+	InChannels       int      `json:"in_channels"`
+	OutChannels      int      `json:"out_channels"`
+	SampleSize       any      `json:"sample_size"` // of the latents in training; see Cells
+	DiffusersVersion any      `json:"_diffusers_version"`
+	BlockOutChannels []int    `json:"block_out_channels"`
+	DownBlockTypes   []string `json:"down_block_types"`
+	MidBlockType     *string  `json:"mid_block_type"`
+	UpBlockTypes     []string `json:"up_block_types"`
+	LayersPerBlock   Ints     `json:"layers_per_block"`
+	NormNumGroups    int      `json:"norm_num_groups"`
+	NormEps          float64  `json:"norm_eps"`
+	ConvInKernel     int      `json:"conv_in_kernel"`
+	ConvOutKernel    int      `json:"conv_out_kernel"`
 
-	CrossAttentionDim config.Ints `json:"cross_attention_dim"`
+	CrossAttentionDim Ints `json:"cross_attention_dim"`
 	// AttentionHeadDim is the number of heads of each level, for historical
 	// reasons, unless NumAttentionHeads is given.
-	AttentionHeadDim          config.Ints  `json:"attention_head_dim"`
-	NumAttentionHeads         config.Ints  `json:"num_attention_heads"`
-	TransformerLayersPerBlock config.Ints  `json:"transformer_layers_per_block"`
-	ReverseTransformerLayers  any          `json:"reverse_transformer_layers_per_block"`
-	OnlyCrossAttention        config.Bools `json:"only_cross_attention"`
-	MidBlockOnlyCross         *bool        `json:"mid_block_only_cross_attention"`
-	DualCrossAttention        bool         `json:"dual_cross_attention"`
-	UseLinearProjection       bool         `json:"use_linear_projection"`
-	UpcastAttention           any          `json:"upcast_attention"` // all is float32 here
-	AttentionType             string       `json:"attention_type"`
-	CrossAttentionNorm        any          `json:"cross_attention_norm"`
+	AttentionHeadDim          Ints   `json:"attention_head_dim"`
+	NumAttentionHeads         Ints   `json:"num_attention_heads"`
+	TransformerLayersPerBlock Ints   `json:"transformer_layers_per_block"`
+	ReverseTransformerLayers  any    `json:"reverse_transformer_layers_per_block"`
+	OnlyCrossAttention        Bools  `json:"only_cross_attention"`
+	MidBlockOnlyCross         *bool  `json:"mid_block_only_cross_attention"`
+	DualCrossAttention        bool   `json:"dual_cross_attention"`
+	UseLinearProjection       bool   `json:"use_linear_projection"`
+	UpcastAttention           any    `json:"upcast_attention"` // all is float32 here
+	AttentionType             string `json:"attention_type"`
+	CrossAttentionNorm        any    `json:"cross_attention_norm"`
 
 	FlipSinToCos       bool    `json:"flip_sin_to_cos"`
 	FreqShift          float64 `json:"freq_shift"`
@@ -81,9 +81,9 @@ func defaultConfig() Config {
 		DownBlockTypes:   []string{"CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"},
 		MidBlockType:     &mid,
 		UpBlockTypes:     []string{"UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"},
-		LayersPerBlock:   config.Ints{2}, NormNumGroups: 32, NormEps: 1e-5, ConvInKernel: 3, ConvOutKernel: 3,
-		CrossAttentionDim: config.Ints{1280}, AttentionHeadDim: config.Ints{8}, TransformerLayersPerBlock: config.Ints{1},
-		OnlyCrossAttention: config.Bools{false}, AttentionType: "default",
+		LayersPerBlock:   Ints{2}, NormNumGroups: 32, NormEps: 1e-5, ConvInKernel: 3, ConvOutKernel: 3,
+		CrossAttentionDim: Ints{1280}, AttentionHeadDim: Ints{8}, TransformerLayersPerBlock: Ints{1},
+		OnlyCrossAttention: Bools{false}, AttentionType: "default",
 		FlipSinToCos: true, TimeEmbeddingType: "positional",
 		ActFn: "silu", DownsamplePadding: 1, MidBlockScaleFactor: 1,
 		ResnetTimeScaleShift: "default", ResnetOutScaleFactor: 1,

@@ -75,3 +75,7 @@ func LoadFrom(ctx context.Context, src checkpoint.Source, o *LoadOptions) (*UNet
 	u.Config.Warnings = append(u.Config.Warnings, m.Warnings()...)
 	return u, nil
 }
+
+func init() {
+	model.Inside(func(u *UNet) *model.Model { return u.model })
+}

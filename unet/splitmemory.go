@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"sdgo/internal/engine"
-	"sdgo/internal/nn"
 )
 
 // Check reports as an error that the parts, and n bytes that the caller keeps beside
@@ -87,22 +86,6 @@ func (s *Split) take(ctx context.Context) error {
 		rest = rest[n:]
 	}
 	return nil
-}
-
-// Alloc returns memory for n float32s that counts towards the U-Net's limit, as
-// for features that are kept. Hold the block as long as its Data is used.
-func (s *Split) Alloc(n int, what string) (*engine.Block, error) {
-	if err := s.begin(); err != nil {
-		return nil, err
-	}
-	defer s.mu.Unlock()
-	if n < 0 {
-		return nil, fmt.Errorf("unet: split: memory: have %d numbers, want 0 or more", n)
-	}
-	if err := nn.CheckSize("unet: split: memory", max(n, 1)); err != nil {
-		return nil, err
-	}
-	return s.u.model.Alloc(n, what)
 }
 
 // release gives back what take took.

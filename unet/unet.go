@@ -7,7 +7,6 @@ import (
 
 	G "gorgonia.org/gorgonia"
 
-	"sdgo/internal/engine"
 	"sdgo/internal/model"
 	"sdgo/internal/nn"
 	"sdgo/internal/op"
@@ -60,15 +59,6 @@ func (u *UNet) define(config []byte, p *nn.Params) (err error) {
 	u.normOut = p.GroupNorm("conv_norm_out", first, c.NormNumGroups, c.NormEps)
 	u.convOut = p.Conv("conv_out", first, c.OutChannels, c.ConvOutKernel, 1, op.Same(c.ConvOutKernel/2))
 	return nil
-}
-
-// Memory is the account of what the model and those that share it take: in a pipeline
-// that was loaded as one, all of them.
-func (u *UNet) Memory() *engine.Memory {
-	if u.loaded() != nil {
-		return nil
-	}
-	return u.model.Memory()
 }
 
 // Close waits for calls in flight and gives the memory back. Graphs made by

@@ -75,3 +75,7 @@ func LoadFrom(ctx context.Context, src checkpoint.Source, o *LoadOptions) (*VAE,
 	v.Config.Warnings = append(v.Config.Warnings, m.Warnings()...)
 	return v, nil
 }
+
+func init() {
+	model.Inside(func(v *VAE) *model.Model { return v.model })
+}

@@ -5,7 +5,6 @@ package vae
 import (
 	"errors"
 
-	"sdgo/internal/engine"
 	"sdgo/internal/kernel"
 	"sdgo/internal/model"
 	"sdgo/internal/nn"
@@ -38,15 +37,6 @@ func (v *VAE) define(config []byte, p *nn.Params) (err error) {
 	}
 	v.decoder = newDecoder(p, &v.Config)
 	return nil
-}
-
-// Memory is the account of what the model and those that share it take: in a pipeline
-// that was loaded as one, all of them.
-func (v *VAE) Memory() *engine.Memory {
-	if v.loaded() != nil {
-		return nil
-	}
-	return v.model.Memory()
 }
 
 // Close waits for calls in flight and gives the memory back. Graphs made by

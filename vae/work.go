@@ -7,6 +7,7 @@ import (
 	"sdgo/internal/engine"
 	"sdgo/internal/model"
 	"sdgo/internal/nn"
+	"sdgo/plan"
 )
 
 // Work is what the VAE does with one picture: it decodes it, or encodes it.
@@ -61,7 +62,7 @@ func (v *VAE) Values(w Work) (int64, error) {
 }
 
 // Plan tells how the work is done: its largest run.
-func (v *VAE) Plan(w Work) (*model.Plan, error) {
+func (v *VAE) Plan(w Work) (*plan.Part, error) {
 	c, err := v.call(w)
 	if err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 	"sdgo/checkpoint"
 	"sdgo/clip"
 	"sdgo/diffusion"
+	"sdgo/plan"
 	"sdgo/safetensors"
 	"sdgo/sampler"
 	"sdgo/sampler/noise"
@@ -116,7 +117,11 @@ var types = map[string]reflect.Type{
 	"clip.LoadOptions":           reflect.TypeFor[clip.LoadOptions](),
 	"clip.TextEncoder":           reflect.TypeFor[clip.TextEncoder](),
 	"clip.Tokenizer":             reflect.TypeFor[clip.Tokenizer](),
+	"diffusion.ClassifierFree":   reflect.TypeFor[diffusion.ClassifierFree](),
+	"diffusion.Condition":        reflect.TypeFor[diffusion.Condition](),
+	"diffusion.Guider":           reflect.TypeFor[diffusion.Guider](),
 	"diffusion.Interval":         reflect.TypeFor[diffusion.Interval](),
+	"diffusion.LimitedInterval":  reflect.TypeFor[diffusion.LimitedInterval](),
 	"diffusion.LimitError":       reflect.TypeFor[diffusion.LimitError](),
 	"diffusion.LoadOptions":      reflect.TypeFor[diffusion.LoadOptions](),
 	"diffusion.MaskCells":        reflect.TypeFor[diffusion.MaskCells](),
@@ -126,6 +131,8 @@ var types = map[string]reflect.Type{
 	"diffusion.PartPlan":         reflect.TypeFor[diffusion.PartPlan](),
 	"diffusion.Pipeline":         reflect.TypeFor[diffusion.Pipeline](),
 	"diffusion.Plan":             reflect.TypeFor[diffusion.Plan](),
+	"diffusion.Predictions":      reflect.TypeFor[diffusion.Predictions](),
+	"diffusion.Rescaled":         reflect.TypeFor[diffusion.Rescaled](),
 	"diffusion.Result":           reflect.TypeFor[diffusion.Result](),
 	"diffusion.Reuse":            reflect.TypeFor[diffusion.Reuse](),
 	"diffusion.Step":             reflect.TypeFor[diffusion.Step](),
@@ -137,6 +144,8 @@ var types = map[string]reflect.Type{
 	"noise.Path":                 reflect.TypeFor[noise.Path](),
 	"noise.Philox":               reflect.TypeFor[noise.Philox](),
 	"noise.Torch":                reflect.TypeFor[noise.Torch](),
+	"plan.Operation":             reflect.TypeFor[plan.Operation](),
+	"plan.Part":                  reflect.TypeFor[plan.Part](),
 	"safetensors.DType":          reflect.TypeFor[safetensors.DType](),
 	"safetensors.FaultError":     reflect.TypeFor[safetensors.FaultError](),
 	"safetensors.File":           reflect.TypeFor[safetensors.File](),
@@ -203,6 +212,8 @@ var types = map[string]reflect.Type{
 	"scheduler.Schedule":         reflect.TypeFor[scheduler.Schedule](),
 	"scheduler.Solver":           reflect.TypeFor[scheduler.Solver](),
 	"unet.Conditioning":          reflect.TypeFor[unet.Conditioning[*tensor.Dense]](),
+	"unet.Bools":                 reflect.TypeFor[unet.Bools](),
+	"unet.Ints":                  reflect.TypeFor[unet.Ints](),
 	"unet.Config":                reflect.TypeFor[unet.Config](),
 	"unet.Input":                 reflect.TypeFor[unet.Input](),
 	"unet.LoadOptions":           reflect.TypeFor[unet.LoadOptions](),

@@ -70,6 +70,12 @@ func newValues(t *testing.T) *values {
 	require.NoError(t, err)
 	add(v, plan)
 
+	add(v, diffusion.Cond, diffusion.Uncond)
+	add[diffusion.Guider](v, diffusion.ClassifierFree{}, diffusion.LimitedInterval{Guider: diffusion.Rescaled{}})
+	var kept keeping
+	_, err = open.TextToImage(t.Context(), "", &diffusion.Options{Steps: 1, Width: 64, Height: 64, Sampler: sampler.Euler{}, Guider: &kept})
+	require.NoError(t, err)
+	add(v, kept.Predictions)
 	weights, err := unet.Open(t.Context(), golden.Model(t, "tiny-sd15"), "unet", "")
 	require.NoError(t, err)
 	inMemory, err := checkpoint.New([]byte("{}"), map[string]*tensor.Dense{"x": dense(2, 3)})
@@ -117,6 +123,17 @@ func (v *values) pipeline(t *testing.T) *diffusion.Pipeline {
 	require.NoError(t, err)
 	t.Cleanup(func() { p.Close() })
 	return p
+}
+
+// keeping is a Guider that keeps what it is given.
+type keeping struct {
+	diffusion.ClassifierFree
+	*diffusion.Predictions
+}
+
+func (k *keeping) Guide(ctx context.Context, p *diffusion.Predictions) (sampler.Estimate, error) {
+	k.Predictions = p
+	return k.ClassifierFree.Guide(ctx, p)
 }
 
 type eof struct{}

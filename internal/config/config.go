@@ -80,11 +80,8 @@ func fieldsOf(config any) map[string]reflect.Value {
 
 // kindName says in the words of JSON what a field takes.
 func kindName(t reflect.Type) string {
-	switch t {
-	case reflect.TypeFor[Ints]():
-		return "an integer or a list of them"
-	case reflect.TypeFor[Bools]():
-		return "true or false or a list of them"
+	if t.Kind() == reflect.Slice && reflect.PointerTo(t).Implements(reflect.TypeFor[json.Unmarshaler]()) {
+		return kindName(t.Elem()) + " or a list of them" // by List
 	}
 	switch t.Kind() {
 	case reflect.Pointer:
@@ -103,39 +100,11 @@ func kindName(t reflect.Type) string {
 	return "another value"
 }
 
-// Ints is a list in JSON that may be written as one number for all.
-type Ints []int
-
-// UnmarshalJSON accepts a number, a list or null.
-func (l *Ints) UnmarshalJSON(data []byte) error {
-	return unmarshalList((*[]int)(l), data)
-}
-
-// At returns element i, or the only one, or zero if there is none.
-func (l Ints) At(i int) int { return at(l, i) }
-
-// Bools is a list in JSON that may be written as one value for all.
-type Bools []bool
-
-// UnmarshalJSON accepts a bool, a list or null.
-func (l *Bools) UnmarshalJSON(data []byte) error {
-	return unmarshalList((*[]bool)(l), data)
-}
-
-// At returns element i, or the only one, or false if there is none.
-func (l Bools) At(i int) bool { return at(l, i) }
-
-func at[T any](l []T, i int) (v T) {
-	if len(l) == 1 {
-		i = 0
+// List decodes a list in JSON that may be written as one value for all, or null.
+func List[T any](data []byte, l *[]T) error {
+	if l == nil {
+		return errors.New("config: have a nil list to decode into")
 	}
-	if i < 0 || i >= len(l) { // of a config that was not loaded
-		return v
-	}
-	return l[i]
-}
-
-func unmarshalList[T any](l *[]T, data []byte) error {
 	if string(data) == "null" {
 		*l = nil
 		return nil

@@ -7,19 +7,22 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// ints is a list that may be written as one number.
+type ints []int
+
+func (l *ints) UnmarshalJSON(data []byte) error { return List(data, (*[]int)(l)) }
+
 func TestDecode(t *testing.T) {
 	type config struct {
-		Layers Ints  `json:"layers"`
-		Cross  Bools `json:"cross"`
-		Width  int   `json:"width"`
+		Layers ints   `json:"layers"`
+		Cross  []bool `json:"cross"`
+		Width  int    `json:"width"`
 	}
 	c := config{Width: 7}
 	warnings, err := Decode([]byte(`{"_class_name": "x", "layers": 2, "cross": [true, false]}`), "x", &c)
 	require.NoError(t, err)
 	assert.Empty(t, warnings)
-	assert.Equal(t, config{Ints{2}, Bools{true, false}, 7}, c)
-	assert.Equal(t, 2, c.Layers.At(5))
-	assert.False(t, c.Cross.At(1))
+	assert.Equal(t, config{ints{2}, []bool{true, false}, 7}, c)
 	for data, want := range map[string]string{
 		`{"layers": "two"}`:          `layers: have "two", want an integer or a list of them`,
 		`{"width": -Infinity}`:       "width: have -Infinity, want an integer",

@@ -133,7 +133,7 @@ func TestClaimsWithin(t *testing.T) {
 	var limit *engine.MemoryError
 	_, err = e.Claim(t.Context(), engine.Need{What: "much", Held: 70, Turn: 5})
 	require.ErrorAs(t, err, &limit)
-	assert.Equal(t, engine.MemoryError{What: "much", Need: 80, InUse: 30, Limit: 100}, *limit)
+	assert.Equal(t, engine.MemoryError{What: "much", Need: 80, InUse: 30, Limit: 100, Calls: true}, *limit)
 	c.Close()
 	claimed(t, large).Close()
 
@@ -166,24 +166,6 @@ func TestGoroutine(t *testing.T) {
 	go func() { other <- engine.Goroutine() }()
 	assert.NotEqual(t, engine.Goroutine(), <-other)
 	assert.Equal(t, engine.Goroutine(), engine.Goroutine())
-}
-
-// Memory that is held for good is not taken from a call that waits for it.
-func TestAllocBesideClaims(t *testing.T) {
-	e := limited(t, 100)
-	first, err := e.Claim(t.Context(), engine.Need{Held: 40})
-	require.NoError(t, err)
-	large := waiting(t.Context(), e, engine.Need{Turn: 90})
-	blocked(t, large)
-	var limit *engine.MemoryError
-	_, err = e.Alloc(3, "much")
-	require.ErrorAs(t, err, &limit)
-	block, err := e.Alloc(2, "little")
-	require.NoError(t, err)
-	first.Close()
-	claimed(t, large).Close()
-	block.Free()
-	assert.Zero(t, e.Memory.InUse())
 }
 
 // What does not fit alone is an error at once, and small pieces have an allowance.

@@ -29,7 +29,6 @@ import (
 	"context"
 	"fmt"
 	"runtime"
-	"slices"
 	"sync"
 	"time"
 
@@ -104,35 +103,6 @@ func (e *Engine) Limited() bool { return e.Memory.chosen }
 // that the caller needs, would not fit into the engine's memory beside the weights.
 func (e *Engine) Check(p *Plan, extra int64, what string) error {
 	return e.Memory.alone(p.Bytes()+extra, what)
-}
-
-// Alloc returns n zeroed float32s that are held whether calls run or not, or a
-// *MemoryError if they do not fit beside the calls that have begun, or leave no room for
-// one that waits. Idle machines give way.
-func (e *Engine) Alloc(n int, what string) (*Block, error) {
-	size := 4 * int64(n)
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	room := e.Memory.room()
-	never := func(c *Claim) bool { return c.need.alone() > room-size }
-	if !e.admissible(&Claim{need: Need{Held: size}}, false) || size+e.base()+e.taken > room || slices.ContainsFunc(e.queue, never) {
-		return nil, &MemoryError{What: what, Need: size, InUse: e.Memory.limit - room + e.base() + e.taken, Limit: e.Memory.limit, Calls: size <= room}
-	}
-	e.trim(room - e.base() - e.taken - size)
-	e.dispatch()
-	if err := e.Memory.reserve(size, what); err != nil {
-		return nil, err
-	}
-	block, err := newBlock(n, what, func() {
-		e.Memory.release(size)
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		e.dispatch()
-	})
-	if err != nil {
-		e.Memory.release(size)
-	}
-	return block, err
 }
 
 // Close gives the memory of idle machines back.

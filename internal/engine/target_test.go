@@ -52,11 +52,11 @@ func TestTarget(t *testing.T) {
 	require.NoError(t, err)
 	const value = 2 * 7 * 7 * 128
 	assert.EqualValues(t, 2*value, plan.Bytes()) // a multiple of 256
-	steps := plan.Actions()
-	require.Len(t, steps, 4, "activations are joined with convolutions")
-	for _, s := range steps {
-		assert.EqualValues(t, value, s.Output)
-		assert.NotContains(t, s.Operation.String(), "winograd")
+	actions := plan.Actions()
+	require.Len(t, actions, 4, "activations are joined with convolutions")
+	for _, a := range actions {
+		assert.EqualValues(t, value, a.Output)
+		assert.NotContains(t, a.Operation.String(), "winograd")
 	}
 
 	tokens := input(g, "tokens", 1, 4, 8)

@@ -47,14 +47,6 @@ func AddPerChannel(out, x, bias []float32, samples, pixels, c int) Phase {
 	})
 }
 
-// Scale sets out = f·x, elementwise. out may be x.
-func Scale(out, x []float32, f float32) Phase {
-	need("scale", "out", out, len(x))
-	return splitRows(len(x), 1, func(from, to int) {
-		scaleRow(out[from:to], x[from:to], f)
-	})
-}
-
 func addRowGeneric(dst, a, b []float32) {
 	dst, b = dst[:len(a)], b[:len(a)]
 	for i, v := range a {

@@ -114,7 +114,7 @@ func TestGroupNormScale(t *testing.T) {
 	x, gamma, beta := randoms(rng, s.Pixels*s.C), randoms(rng, s.C), randoms(rng, s.C)
 	run := func(scale float32) []float32 {
 		scaled, work := make([]float32, len(x)), make([]float32, GroupNormWork(s))
-		Serial(Scale(scaled, x, scale))
+		scaleRow(scaled, x, scale)
 		Serial(GroupNorm(scaled, scaled, s, gamma, beta, 0, None, work)...)
 		return scaled
 	}

@@ -60,17 +60,3 @@ func (m *Model) Check(key any, build Build, extra int64, what string) error {
 	}
 	return nil
 }
-
-// Alloc returns n float32s that count towards the model's limit of memory.
-func (m *Model) Alloc(n int, what string) (*engine.Block, error) {
-	leave, err := m.enter(context.Background())
-	if err != nil {
-		return nil, err
-	}
-	defer leave()
-	block, err := m.eng.Alloc(n, what)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", m.name, err)
-	}
-	return block, nil
-}

@@ -22,6 +22,9 @@ type operationCase struct {
 	reference func(in [][]float64) []float64
 }
 
+// tail is two vectors of 16 numbers and a part of one.
+const tail = 37
+
 func operations() []operationCase {
 	one := func(f func(x *G.Node) (*G.Node, error)) func([]*G.Node) (*G.Node, error) {
 		return func(in []*G.Node) (*G.Node, error) { return f(in[0]) }
@@ -37,14 +40,16 @@ func operations() []operationCase {
 			func(in []*G.Node) (*G.Node, error) { return op.Attention(in[0], in[1], in[2], 2, true, false) }, refAttention(1, 18, 18, 2, 3, true)},
 		{"group norm", [][]int{{2, 3, 2, 6}, {6}, {6}}, nil,
 			func(in []*G.Node) (*G.Node, error) { return op.GroupNorm(in[0], in[1], in[2], 3, 1e-5) }, refNorm(kernel.NormShape{N: 2, Pixels: 6, C: 6, Groups: 3})},
-		{"layer norm", [][]int{{2, 3, 5}, {5}, {5}}, nil,
-			func(in []*G.Node) (*G.Node, error) { return op.LayerNorm(in[0], in[1], in[2], 1e-5) }, refNorm(kernel.NormShape{N: 6, Pixels: 1, C: 5, Groups: 1})},
-		{"geglu", [][]int{{3, 10}}, nil, one(op.GEGLU), refGEGLU(3, 5)},
+		{"group norm, tails", [][]int{{2, 3, 5, 2 * tail}, {2 * tail}, {2 * tail}}, nil,
+			func(in []*G.Node) (*G.Node, error) { return op.GroupNorm(in[0], in[1], in[2], 2, 1e-5) }, refNorm(kernel.NormShape{N: 2, Pixels: 15, C: 2 * tail, Groups: 2})},
+		{"layer norm", [][]int{{2, 3, tail}, {tail}, {tail}}, nil,
+			func(in []*G.Node) (*G.Node, error) { return op.LayerNorm(in[0], in[1], in[2], 1e-5) }, refNorm(kernel.NormShape{N: 6, Pixels: 1, C: tail, Groups: 1})},
+		{"geglu", [][]int{{3, 2 * tail}}, nil, one(op.GEGLU), refGEGLU(3, tail)},
 		{"timesteps", [][]int{{3}}, nil,
 			one(func(x *G.Node) (*G.Node, error) { return op.Timesteps(x, 9, true, 1) }), refTimesteps(9)},
-		{"add", [][]int{{2, 3}, {2, 3}}, nil, func(in []*G.Node) (*G.Node, error) { return op.Add(in[0], in[1]) }, refEach(func(in [][]float64, i int) float64 { return in[0][i] + in[1][i] })},
-		{"add to itself", [][]int{{2, 3}}, nil, func(in []*G.Node) (*G.Node, error) { return op.Add(in[0], in[0]) }, refEach(func(in [][]float64, i int) float64 { return 2 * in[0][i] })},
-		{"add per channel", [][]int{{2, 3, 2, 5}, {2, 5}}, nil, func(in []*G.Node) (*G.Node, error) { return op.AddPerChannel(in[0], in[1]) }, refEach(func(in [][]float64, i int) float64 { return in[0][i] + in[1][i/30*5+i%5] })},
+		{"add", [][]int{{3, tail}, {3, tail}}, nil, func(in []*G.Node) (*G.Node, error) { return op.Add(in[0], in[1]) }, refEach(func(in [][]float64, i int) float64 { return in[0][i] + in[1][i] })},
+		{"add to itself", [][]int{{3, tail}}, nil, func(in []*G.Node) (*G.Node, error) { return op.Add(in[0], in[0]) }, refEach(func(in [][]float64, i int) float64 { return 2 * in[0][i] })},
+		{"add per channel", [][]int{{2, 3, 2, tail}, {2, tail}}, nil, func(in []*G.Node) (*G.Node, error) { return op.AddPerChannel(in[0], in[1]) }, refEach(func(in [][]float64, i int) float64 { return in[0][i] + in[1][i/(6*tail)*tail+i%tail] })},
 		{"concat", [][]int{{2, 3}, {2, 5}}, nil, func(in []*G.Node) (*G.Node, error) { return op.Concat(in[0], in[1]) }, refConcat(3, 5)},
 		{"reshape", [][]int{{2, 6}}, nil, one(func(x *G.Node) (*G.Node, error) { return op.Reshape(x, 3, 4) }), refPick(12, func(i int) int { return i })},
 		{"upsample", [][]int{{2, 2, 3, 3}}, nil, one(func(x *G.Node) (*G.Node, error) { return op.Upsample(x, 5, 6) }), refPick(2*5*6*3, func(i int) int { return ((i/90*2+i/18%5*2/5)*3+i/3%6*3/6)*3 + i%3 })},
@@ -76,7 +81,7 @@ func operations() []operationCase {
 		})},
 		{"sum pixels", [][]int{{2, 3, 2, 70}}, nil, one(op.SumPixels), refSum(6, 70)},
 		{"unpack", [][]int{{5, 4}}, nil, one(op.Unpack), refPick(20, func(i int) int { return i })},
-		{"multiply", [][]int{{2, 3}, {2, 3}}, nil,
+		{"multiply", [][]int{{3, tail}, {3, tail}}, nil,
 			func(in []*G.Node) (*G.Node, error) { return op.Multiply(in[0], in[1]) },
 			func(in [][]float64) []float64 {
 				out := make([]float64, len(in[0]))
@@ -85,12 +90,12 @@ func operations() []operationCase {
 				}
 				return out
 			}},
-		{"scale channels", [][]int{{2, 3, 4}, {4}}, nil,
+		{"scale channels", [][]int{{2, 3, tail}, {tail}}, nil,
 			func(in []*G.Node) (*G.Node, error) { return op.ScaleChannels(in[0], in[1]) },
 			func(in [][]float64) []float64 {
 				out := make([]float64, len(in[0]))
 				for i, v := range in[0] {
-					out[i] = v * in[1][i%4]
+					out[i] = v * in[1][i%tail]
 				}
 				return out
 			}},
@@ -123,7 +128,7 @@ func operations() []operationCase {
 	for act, f := range map[kernel.Activation]func(x float64) float64{
 		kernel.SiLU: silu64, kernel.GELU: gelu64, kernel.QuickGELU: func(x float64) float64 { return x / (1 + math.Exp(-1.702*x)) },
 	} {
-		cases = append(cases, operationCase{fmt.Sprint("activation ", act), [][]int{{3, 7}}, nil,
+		cases = append(cases, operationCase{fmt.Sprint("activation ", act), [][]int{{3, tail}}, nil,
 			one(func(x *G.Node) (*G.Node, error) { return op.Activate(x, act) }),
 			func(in [][]float64) []float64 {
 				out := make([]float64, len(in[0]))

@@ -85,7 +85,9 @@ func TestGradients(t *testing.T) {
 				require.True(t, g.Shape().Eq(wrt[i].Shape()), "have %v, want %v", g.Shape(), wrt[i].Shape())
 				got = append(got, append([]float32{}, g.Value().Data().([]float32)...))
 			}
-			checkDifferences(t, c, in, wrt, values, r, got)
+			if c.name != winograd || !testing.Short() { // its reference takes a second
+				checkDifferences(t, c, in, wrt, values, r, got)
+			}
 
 			for _, g := range grads { // what is compared is gorgonia's then
 				clear(g.Value().Data().([]float32))

@@ -11,6 +11,7 @@ import (
 
 	"sdgo/internal/engine"
 	"sdgo/internal/golden"
+	"sdgo/internal/kernel"
 )
 
 // forwardTolerance is relative to the largest output: float32 rounding of sums of up to
@@ -48,13 +49,17 @@ func onTape(t *testing.T, in []*G.Node, values [][]float32, out *G.Node) []float
 	return v.(*tensor.Dense).Float32s()
 }
 
+// winograd is the case whose convolution is Winograd's.
+const winograd = "conv2d {5 6 128 128 3 1 {1 1 1 1}}"
+
 // spreads has the operations whose work takes a NaN further than their definition: zero
 // times NaN of a key that is not seen, or the other pixels of Winograd's tile.
-var spreads = map[string]bool{"causal attention": true, "conv2d {5 6 128 128 3 1 {1 1 1 1}}": true}
+var spreads = map[string]bool{"causal attention": true, winograd: true}
 
 // Every operation gives what its reference in float64 gives, on every machine with the
 // same bytes, and NaN where that has NaN.
 func TestOperations(t *testing.T) {
+	t.Logf("%s %s", isaLog, kernel.ISA())
 	for _, c := range operations() {
 		if c.reference == nil {
 			continue

@@ -1,0 +1,90 @@
+// Package plan tells how models compute: which operations, in which order, what they
+// take of memory, and how long they should take. The models' Plan methods return it.
+package plan
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"sdgo/internal/engine"
+)
+
+// Part tells how one model computes for one shape of its input.
+type Part struct {
+	Model   string
+	Values  int64 // bytes of the memory for intermediate values
+	Weights int64 // bytes that the weights of all steps take
+	Steps   []Operation
+}
+
+// Operation is one operation of a model, with those that were joined with it.
+type Operation struct {
+	Layer     string // whose weight it reads, as checkpoints name it; may be empty
+	Operation string // the algorithm and its shapes
+	Format    string // of the weights, or empty
+	Weights   int64  // bytes
+	Output    int64  // bytes
+	FLOPs     float64
+
+	// Predicted is how long it should take on this machine: the arithmetic at the rate
+	// that the processor reaches on numbers in cache, times what operations of the kind
+	// lose beside. The first plan of a process measures that rate, in some milliseconds.
+	Predicted time.Duration
+}
+
+// Time returns o.Predicted.
+func (o *Operation) Time() time.Duration {
+	if o == nil {
+		return 0
+	}
+	return o.Predicted
+}
+
+// Time is the prediction for all steps.
+func (p *Part) Time() (d time.Duration) {
+	if p == nil {
+		return 0
+	}
+	for _, s := range p.Steps {
+		d += s.Predicted
+	}
+	return d
+}
+
+// Total tells in a line what the model takes of memory and time.
+func (p *Part) Total() string {
+	if p == nil {
+		return "no plan"
+	}
+	return fmt.Sprintf("%s: weights %s, values %s, %d steps, about %v", p.Model,
+		engine.Bytes(p.Weights), engine.Bytes(p.Values), len(p.Steps), p.Time().Round(time.Millisecond))
+}
+
+// WriteTo writes the plan as a table.
+func (p *Part) WriteTo(w io.Writer) (int64, error) {
+	if p == nil || w == nil {
+		return 0, errors.New("plan: have nil, want a plan and a writer")
+	}
+	var b strings.Builder
+	fmt.Fprintln(&b, p.Total())
+	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "layer\toperation\tweights\tin\toutput\tGFLOP\tms")
+	for _, s := range p.Steps {
+		weights := ""
+		if s.Weights > 0 {
+			weights = engine.Bytes(s.Weights)
+		}
+		flops := ""
+		if s.FLOPs > 0 {
+			flops = fmt.Sprintf("%.2f", s.FLOPs/1e9)
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%.2f\n", s.Layer, s.Operation, weights, s.Format, engine.Bytes(s.Output), flops, s.Time().Seconds()*1e3)
+	}
+	t.Flush()
+	n, err := io.WriteString(w, b.String())
+	return int64(n), err
+}
