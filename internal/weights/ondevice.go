@@ -9,11 +9,11 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"sdgo/checkpoint"
 	"sdgo/internal/device"
 	"sdgo/internal/engine"
 	"sdgo/internal/kernel"
 	"sdgo/internal/op"
+	"sdgo/safetensors/checkpoint"
 )
 
 // deviceAlign is the alignment of weights on a device, in bytes.
