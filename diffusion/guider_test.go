@@ -215,6 +215,27 @@ func TestGuiderResume(t *testing.T) {
 	}
 }
 
+// What a Guider keeps counts towards the limit of memory.
+func TestGuiderNeed(t *testing.T) {
+	p := load(t, "tiny-sd15", nil)
+	need := func(o *Options) int64 {
+		task := &textToImage{}
+		r, err := p.newRun(t.Context(), task, o)
+		require.NoError(t, err)
+		defer r.close()
+		images, err := task.prepare(r)
+		require.NoError(t, err)
+		n, err := r.need(images)
+		require.NoError(t, err)
+		return n.Small
+	}
+	o := quick(1)
+	o.Images = 3
+	without := need(o)
+	o.Guider = drift{}
+	assert.EqualValues(t, collected*3*4*256, need(o)-without)
+}
+
 // CFG++ has the unconditional estimate of a Guider's own, or what it needed.
 func TestGuiderCFGPlusPlus(t *testing.T) {
 	p := load(t, "tiny-sd15", nil)
