@@ -58,7 +58,8 @@ func nrgba(img image.Image) *image.NRGBA {
 	return out
 }
 
-// A run is resumed by the same call alone; another picture is not mixed into it.
+// A run is resumed by the same call alone; another picture is not mixed into it. In one
+// piece: a table.
 func TestResumeAnother(t *testing.T) {
 	skipInShort(t)
 	p, deep := load(t, "tiny-sd15", nil), load(t, "tiny-depth", nil)
