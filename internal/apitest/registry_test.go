@@ -5,11 +5,11 @@ import (
 
 	"gorgonia.org/tensor"
 
-	"sdgo/checkpoint"
 	"sdgo/clip"
 	"sdgo/diffusion"
-	"sdgo/plan"
+	"sdgo/diffusion/plan"
 	"sdgo/safetensors"
+	"sdgo/safetensors/checkpoint"
 	"sdgo/sampler"
 	"sdgo/sampler/noise"
 	"sdgo/scheduler"

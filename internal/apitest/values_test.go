@@ -16,10 +16,10 @@ import (
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
-	"sdgo/checkpoint"
 	"sdgo/diffusion"
 	"sdgo/internal/golden"
 	"sdgo/safetensors"
+	"sdgo/safetensors/checkpoint"
 	"sdgo/sampler"
 	"sdgo/unet"
 )
