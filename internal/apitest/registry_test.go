@@ -7,7 +7,7 @@ import (
 
 	"sdgo/clip"
 	"sdgo/diffusion"
-	"sdgo/plan"
+	"sdgo/diffusion/plan"
 	"sdgo/safetensors"
 	"sdgo/safetensors/checkpoint"
 	"sdgo/sampler"
@@ -31,6 +31,7 @@ var functions = map[string]any{
 	"clip.LoadTokenizer":             clip.LoadTokenizer,
 	"clip.LoadTokenizerContext":      clip.LoadTokenizerContext,
 	"clip.ParseConfig":               clip.ParseConfig,
+	"diffusion.CUDA":                 diffusion.CUDA,
 	"diffusion.DecodeImage":          diffusion.DecodeImage,
 	"diffusion.DepthMap":             diffusion.DepthMap,
 	"diffusion.Load":                 diffusion.Load,
@@ -38,6 +39,7 @@ var functions = map[string]any{
 	"diffusion.LoadFS":               diffusion.LoadFS,
 	"diffusion.LoadFSContext":        diffusion.LoadFSContext,
 	"diffusion.New":                  diffusion.New,
+	"diffusion.ParseDevice":          diffusion.ParseDevice,
 	"diffusion.NewMachine":           diffusion.NewMachine,
 	"diffusion.OrientImage":          diffusion.OrientImage,
 	"diffusion.ImageToTensor":        diffusion.ImageToTensor,
@@ -117,6 +119,7 @@ var types = map[string]reflect.Type{
 	"clip.LoadOptions":           reflect.TypeFor[clip.LoadOptions](),
 	"clip.TextEncoder":           reflect.TypeFor[clip.TextEncoder](),
 	"clip.Tokenizer":             reflect.TypeFor[clip.Tokenizer](),
+	"diffusion.Device":           reflect.TypeFor[diffusion.Device](),
 	"diffusion.ClassifierFree":   reflect.TypeFor[diffusion.ClassifierFree](),
 	"diffusion.Condition":        reflect.TypeFor[diffusion.Condition](),
 	"diffusion.Guider":           reflect.TypeFor[diffusion.Guider](),
