@@ -5,7 +5,7 @@ import (
 	"errors"
 	"io"
 
-	"sdgo/plan"
+	"sdgo/diffusion/plan"
 	"sdgo/vae"
 )
 
