@@ -1,12 +1,10 @@
 package safetensors
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"strconv"
 	"strings"
-	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -155,134 +153,6 @@ func (p *parser) array(what string, item func()) {
 	p.list(what, "an array", '[', ']', item)
 }
 
-// str reads a string.
-func (p *parser) str(what string) string {
-	if p.err != nil {
-		return ""
-	}
-	if p.next() != '"' {
-		p.failType(what, "a string")
-		return ""
-	}
-	p.pos++
-	start := p.pos
-	var unescaped []byte // what came before start, if there were escapes
-	for p.pos < len(p.src) {
-		switch c := p.src[p.pos]; {
-		case c == '"':
-			s := p.src[start:p.pos]
-			p.pos++
-			if unescaped == nil {
-				return string(s)
-			}
-			return string(append(unescaped, s...))
-		case c < ' ':
-			p.fail(p.pos, "%s: control character %#02x in a string", what, c)
-			return ""
-		case c == '\\':
-			unescaped = append(unescaped, p.src[start:p.pos]...)
-			r, ok := p.escape()
-			if !ok {
-				p.fail(p.pos, "%s: invalid escape in a string", what)
-				return ""
-			}
-			unescaped = utf8.AppendRune(unescaped, r)
-			start = p.pos
-		default:
-			p.pos++
-		}
-	}
-	p.fail(p.pos, "%s: the JSON ends inside a string", what)
-	return ""
-}
-
-// escape reads the escape sequence at the current position. A surrogate must
-// come as a pair.
-func (p *parser) escape() (rune, bool) {
-	rest := p.src[p.pos:]
-	if len(rest) < 2 {
-		return 0, false
-	}
-	if i := strings.IndexByte(`"\/bfnrt`, rest[1]); i >= 0 {
-		p.pos += 2
-		return rune("\"\\/\b\f\n\r\t"[i]), true
-	}
-	r, ok := hexEscape(rest)
-	if !ok {
-		return 0, false
-	}
-	if !utf16.IsSurrogate(r) {
-		p.pos += 6
-		return r, true
-	}
-	low, ok := hexEscape(rest[6:])
-	if r = utf16.DecodeRune(r, low); !ok || r == utf8.RuneError {
-		return 0, false
-	}
-	p.pos += 12
-	return r, true
-}
-
-// hexEscape reads \uXXXX at the start of b.
-func hexEscape(b []byte) (rune, bool) {
-	if len(b) < 6 || b[0] != '\\' || b[1] != 'u' {
-		return 0, false
-	}
-	v, err := strconv.ParseUint(string(b[2:6]), 16, 16) // of fixed length: no sign or underscore passes base 16
-	return rune(v), err == nil
-}
-
-// size reads a whole number from 0 to 2^64−1, written without sign, fraction
-// and exponent.
-func (p *parser) size(what string) uint64 {
-	if p.err != nil {
-		return 0
-	}
-	if c := p.next(); c != '-' && (c < '0' || c > '9') {
-		p.failType(what, "a whole number")
-		return 0
-	}
-	at := p.pos
-	text := p.number(what)
-	v, err := strconv.ParseUint(text, 10, 64)
-	if p.err == nil && err != nil {
-		p.fail(at, "%s: have %.40s, want a whole number from 0 to 2^64-1", what, text)
-	}
-	return v
-}
-
-// number reads the text of a number.
-func (p *parser) number(what string) string {
-	at := p.pos
-	digits := func() bool {
-		from := p.pos
-		for p.pos < len(p.src) && p.src[p.pos] >= '0' && p.src[p.pos] <= '9' {
-			p.pos++
-		}
-		return p.pos > from
-	}
-	accept := func(set string) bool {
-		if p.pos < len(p.src) && strings.IndexByte(set, p.src[p.pos]) >= 0 {
-			p.pos++
-			return true
-		}
-		return false
-	}
-	accept("-")
-	ok := accept("0") || digits()
-	if ok && accept(".") {
-		ok = digits()
-	}
-	if ok && accept("eE") {
-		accept("+-")
-		ok = digits()
-	}
-	if !ok || p.pos < len(p.src) && p.src[p.pos] >= '0' && p.src[p.pos] <= '9' {
-		p.fail(at, "%s: invalid number", what)
-	}
-	return string(p.src[at:p.pos])
-}
-
 // skip reads a value of any kind and drops it.
 func (p *parser) skip(what string) {
 	if p.err != nil {
@@ -310,25 +180,4 @@ func (p *parser) skip(what string) {
 		}
 		p.pos += len(word)
 	}
-}
-
-// notFinite reads one of Python's words for a float that is not a number, and reports
-// whether it did.
-func (p *parser) notFinite() bool {
-	for _, word := range []string{"-Infinity", "Infinity", "NaN"} {
-		if bytes.HasPrefix(p.src[p.pos:], []byte(word)) {
-			p.pos += len(word)
-			return true
-		}
-	}
-	return false
-}
-
-// null reads the word null if it stands here, and reports whether it did.
-func (p *parser) null() bool {
-	if p.err == nil && p.found() == "null" {
-		p.pos += len("null")
-		return true
-	}
-	return false
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"unicode/utf8"
@@ -54,25 +55,9 @@ func Write(w io.Writer, tensors []Tensor, metadata map[string]string) error {
 func encodeHeader(tensors []Tensor, metadata map[string]string) ([]byte, error) {
 	b := make([]byte, lengthSize, 4096)
 	b = append(b, '{')
-	if metadata != nil {
-		b = append(b, `"__metadata__":{`...)
-		keys := make([]string, 0, len(metadata))
-		for k := range metadata {
-			keys = append(keys, k)
-		}
-		slices.Sort(keys)
-		for i, k := range keys {
-			if !utf8.ValidString(k) || !utf8.ValidString(metadata[k]) {
-				return nil, fmt.Errorf("safetensors: metadata %.200q: not UTF-8", k)
-			}
-			if i > 0 {
-				b = append(b, ',')
-			}
-			b = appendString(b, k)
-			b = append(b, ':')
-			b = appendString(b, metadata[k])
-		}
-		b = append(b, '}')
+	b, err := appendMetadata(b, metadata)
+	if err != nil {
+		return nil, err
 	}
 	var offset uint64
 	seen := make(map[string]bool, len(tensors))
@@ -87,22 +72,8 @@ func encodeHeader(tensors []Tensor, metadata map[string]string) ([]byte, error) 
 		if len(b) > lengthSize+1 {
 			b = append(b, ',')
 		}
-		b = appendString(b, t.Name)
-		b = append(b, `:{"dtype":"`...)
-		b = append(b, t.DType.String()...)
-		b = append(b, `","shape":[`...)
-		for i, n := range t.Shape {
-			if i > 0 {
-				b = append(b, ',')
-			}
-			b = strconv.AppendInt(b, int64(n), 10)
-		}
-		b = append(b, `],"data_offsets":[`...)
-		b = strconv.AppendUint(b, offset, 10)
+		b = appendEntry(b, t, offset)
 		offset += uint64(len(t.Bytes()))
-		b = append(b, ',')
-		b = strconv.AppendUint(b, offset, 10)
-		b = append(b, "]}"...)
 	}
 	b = append(b, '}')
 	for len(b)%8 != 0 {
@@ -114,6 +85,45 @@ func encodeHeader(tensors []Tensor, metadata map[string]string) ([]byte, error) 
 	}
 	binary.LittleEndian.PutUint64(b, uint64(n))
 	return b, nil
+}
+
+// appendMetadata appends the field of the metadata, sorted, unless they are nil.
+func appendMetadata(b []byte, metadata map[string]string) ([]byte, error) {
+	if metadata == nil {
+		return b, nil
+	}
+	b = append(b, `"__metadata__":{`...)
+	for i, k := range slices.Sorted(maps.Keys(metadata)) {
+		if !utf8.ValidString(k) || !utf8.ValidString(metadata[k]) {
+			return nil, fmt.Errorf("safetensors: metadata %.200q: not UTF-8", k)
+		}
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendString(b, k)
+		b = append(b, ':')
+		b = appendString(b, metadata[k])
+	}
+	return append(b, '}'), nil
+}
+
+// appendEntry appends the field of a tensor whose data begin at an offset.
+func appendEntry(b []byte, t Tensor, offset uint64) []byte {
+	b = appendString(b, t.Name)
+	b = append(b, `:{"dtype":"`...)
+	b = append(b, t.DType.String()...)
+	b = append(b, `","shape":[`...)
+	for i, n := range t.Shape {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = strconv.AppendInt(b, int64(n), 10)
+	}
+	b = append(b, `],"data_offsets":[`...)
+	b = strconv.AppendUint(b, offset, 10)
+	b = append(b, ',')
+	b = strconv.AppendUint(b, offset+uint64(len(t.Bytes())), 10)
+	return append(b, "]}"...)
 }
 
 // writable says why a tensor cannot be written.
