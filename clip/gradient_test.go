@@ -5,11 +5,9 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	G "gorgonia.org/gorgonia"
-	"gorgonia.org/tensor"
 
-	"sdgo/internal/engine"
 	"sdgo/internal/golden"
+	"sdgo/internal/golden/gradient"
 )
 
 // The derivatives of loss = mean((tokens − target)²) by the weights are the
@@ -17,43 +15,13 @@ import (
 func TestGradients(t *testing.T) {
 	e := loadEncoder(t, golden.Model(t, "tiny-sd15"), "text_encoder")
 	c := golden.Open(t, "modules/grad_text_encoder")
-	g := G.NewGraph()
-	shape, targetShape := c.Shape("input_ids"), c.Shape("target")
-	ids := G.NewMatrix(g, tensor.Float32, G.WithShape(shape...), G.WithName("ids"))
-	target := G.NewTensor(g, tensor.Float32, 3, G.WithShape(targetShape...), G.WithName("target"))
-	var numbers []float32
-	for _, id := range c.Int64s("input_ids") {
-		numbers = append(numbers, float32(id))
-	}
-	require.NoError(t, G.Let(ids, engine.Tensor(numbers, shape...)))
-	require.NoError(t, G.Let(target, engine.Tensor(c.Float32s("target"), targetShape...)))
-	out, err := e.Build(g, ids, 0)
+	g := gradient.New(t, c)
+	out, err := e.Build(g.ExprGraph, g.Input("input_ids"), 0)
 	require.NoError(t, err)
-	loss := G.Must(G.Mean(G.Must(G.Square(G.Must(G.Sub(out, target))))))
+	g.Lose(out, "target")
+	g.By(e.WeightNodes(g.ExprGraph))
+	got := g.Derivatives("loss", false)
 
-	weights := e.WeightNodes(g)
-	var wrt G.Nodes
-	for _, n := range weights {
-		wrt = append(wrt, n)
-	}
-	grads, err := G.Grad(loss, wrt...)
-	require.NoError(t, err)
-	plan, err := engine.NewPlan([]*G.Node{ids, target}, append(G.Nodes{loss}, grads...))
-	require.NoError(t, err)
-	eng, err := engine.New(nil)
-	require.NoError(t, err)
-	m, err := plan.NewMachine(&eng.Memory, 0)
-	require.NoError(t, err)
-	defer m.Close()
-	require.NoError(t, m.RunAll())
-	assert.InEpsilon(t, c.Float32s("loss")[0], loss.Value().Data(), tolerance)
-
-	got := map[string][]float32{}
-	for name, n := range weights {
-		v, err := n.Grad()
-		require.NoError(t, err)
-		got[name] = v.Data().([]float32)
-	}
 	const table = "text_model.embeddings.token_embedding.weight"
 	used := map[int]bool{}
 	d := e.Config.HiddenSize
@@ -67,6 +35,41 @@ func TestGradients(t *testing.T) {
 		}
 	}
 	worst, compared := c.CloseGradients(t, got)
-	t.Logf("%d gradients, worst %.2g of the largest value", compared, worst)
-	assert.Greater(t, compared, 10)
+	t.Logf("%d derivatives, worst %.2g of the largest value", compared, worst)
+	assert.Equal(t, 52, compared)
+}
+
+// Both encoders of SDXL are differentiated through the tokens before the last layer,
+// which are not normalised, and the embedding of the whole text, which the second
+// projects.
+func TestPooledGradients(t *testing.T) {
+	for _, tt := range []struct {
+		module, dir string
+		weights     int
+	}{
+		{"grad_text_encoder_sdxl_1", "text_encoder", 52},
+		{"grad_text_encoder_sdxl_2", "text_encoder_2", 53},
+	} {
+		t.Run(tt.dir, func(t *testing.T) {
+			c := golden.Open(t, "modules/"+tt.module)
+			e, err := loadEncoder(t, golden.Model(t, "tiny-sdxl"), tt.dir).WithoutNorm()
+			require.NoError(t, err)
+			var ends []float32
+			for _, ids := range inputIDs(c) {
+				ends = append(ends, float32(e.End(ids)))
+			}
+			want, err := e.Encode(t.Context(), inputIDs(c), 1)
+			require.NoError(t, err)
+			golden.Close(t, c.Float32s("tokens"), want.Tokens.Float32s(), tolerance, "tokens")
+			golden.Close(t, c.Float32s("pooled"), want.Pooled.Float32s(), tolerance, "pooled")
+
+			g := gradient.New(t, c)
+			tokens, pooled, err := e.BuildPooled(g.ExprGraph, g.Input("input_ids"), g.Add("ends", ends, len(ends)), 1)
+			require.NoError(t, err)
+			g.Lose(tokens, "tokens_target")
+			g.Lose(pooled, "pooled_target")
+			g.By(e.WeightNodes(g.ExprGraph))
+			assert.Equal(t, tt.weights, g.Compare("loss", false))
+		})
+	}
 }

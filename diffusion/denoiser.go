@@ -6,130 +6,118 @@ import (
 	"fmt"
 	"math"
 
-	"gorgonia.org/tensor"
-
-	"sdgo/internal/engine"
 	"sdgo/sampler"
-	"sdgo/unet"
 )
 
-// predictor is the network as it was trained: it maps x = x₀ + σ·ε [N 4 H W] to
-// noise, velocity or clean latents. Uncond is the same without the prompt, for a
-// sampler that needs it, or nil. What it returns is valid until the next call, and the
-// caller may write into uncond.
-type predictor func(ctx context.Context, x []float32, sigma float64) (y, uncond []float32, err error)
-
-// denoiser composes the network, guidance and the kind of prediction. Extra
-// [C H W] holds further input channels of each image, or is nil. What Wrap gets ends
-// with the run.
+// denoiser is the Denoiser of a run: the network's predictions, guided, and what the
+// caller wraps around that. Extra [C H W] holds further input channels of each image, or
+// is nil. What Wrap gets ends with the run.
 func (r *run) denoiser(extra [][]float32) (sampler.Denoiser, error) {
-	predict := r.network(extra, r.cond)
-	if r.guided() {
-		predict = r.guide(r.network(extra, r.both), predict)
-	}
-	denoise := fromPrediction(r.schedule.Prediction, predict)
+	r.guide = newGuide(r, extra)
 	if r.Wrap == nil {
-		return denoise, nil
+		return r.guide.denoise, nil
 	}
-	denoise, r.endWrapped = sampler.Exclusive(denoise, r.Images*r.VAE.Config.LatentChannels*r.h*r.w)
+	denoise, end := sampler.Exclusive(r.guide.denoise, len(r.guide.out))
+	r.endWrapped = end
 	if denoise = r.Wrap(denoise); denoise == nil {
 		return nil, errors.New("diffusion: wrap: have a nil Denoiser, want the one given or another")
 	}
 	return denoise, nil
 }
 
-// network calls the U-Net for one image after the other, so that neither memory
-// nor result depend on the number of images. Each image is predicted for all the
-// texts of cond [K 77 D] side by side: the result is [N K 4 H W].
-func (r *run) network(extra [][]float32, cond *tensor.Dense) predictor {
-	texts := cond.Shape()[0]
-	channels, in := r.VAE.Config.LatentChannels, r.UNet.Config.InChannels
-	size := channels * r.h * r.w
-	input := engine.Tensor(make([]float32, texts*in*r.h*r.w), texts, in, r.h, r.w)
-	out := make([]float32, r.Images*texts*size)
-	guidance := r.guidanceCond()
-	return func(ctx context.Context, x []float32, sigma float64) ([]float32, []float32, error) {
-		r.keeper.begin()
-		scale := float32(1 / math.Sqrt(sigma*sigma+1)) // to unit variance
-		low, high := r.schedule.TimestepRange()
-		for i := range r.Images {
-			data := input.Float32s()
-			for j, v := range x[i*size : (i+1)*size] {
-				data[j] = v * scale
-			}
-			if extra != nil {
-				copy(data[size:], extra[i])
-			}
-			for k := 1; k < texts; k++ {
-				copy(data[k*in*r.h*r.w:], data[:in*r.h*r.w])
-			}
-			y, err := r.predict(ctx, i, unet.Input{
-				Latents: input, Timesteps: []float64{r.schedule.Timestep(sigma)}, TimestepRange: [2]float64{low, high},
-				Cond: unet.Conditioning[*tensor.Dense]{Tokens: cond, TimeCond: guidance},
-			})
-			if err != nil {
-				return nil, nil, err
-			}
-			if err := checkFinite("unet", y.Float32s()); err != nil {
-				return nil, nil, err
-			}
-			copy(out[i*texts*size:], y.Float32s())
-		}
-		return out, nil, nil
-	}
+// guide is the Denoiser of a network and a Guider. It takes one image after the other,
+// so that neither memory nor result depend on the number of images.
+type guide struct {
+	*run
+	extra    [][]float32
+	size     int                  // of an image's latents
+	networks map[string]*network  // by their conditions
+	buffers  map[string][]float32 // of Predictions
+	states   [][]float32          // of each image, nil until the Guider asks
+
+	out, uncond []float32 // [N C H W]; uncond is nil unless the sampler needs it
 }
 
-// predict runs the U-Net for image i.
-func (r *run) predict(ctx context.Context, i int, in unet.Input) (*tensor.Dense, error) {
-	if r.keeper != nil {
-		return r.keeper.predict(r.in(ctx), i, in)
+func newGuide(r *run, extra [][]float32) *guide {
+	g := &guide{
+		run: r, extra: extra, size: r.VAE.Config.LatentChannels * r.h * r.w,
+		networks: map[string]*network{}, buffers: map[string][]float32{}, states: make([][]float32, r.Images),
 	}
-	return r.net.Predict(r.in(ctx), in)
+	g.out = make([]float32, r.Images*g.size)
+	if sampler.NeedsUncond(r.sampler) {
+		g.uncond = make([]float32, r.Images*g.size)
+	}
+	return g
 }
 
-// fromPrediction turns what the network predicts into the clean latents.
-func fromPrediction(kind string, predict predictor) sampler.Denoiser {
-	var out []float32
-	return func(ctx context.Context, x []float32, sigma float64) (sampler.Estimate, error) {
-		y, uncond, err := predict(ctx, x, sigma)
-		if err != nil {
+// denoise is a [sampler.Denoiser].
+func (g *guide) denoise(ctx context.Context, x []float32, sigma float64) (sampler.Estimate, error) {
+	conditions, err := g.needs(sigma)
+	if err != nil {
+		return sampler.Estimate{}, err
+	}
+	net, err := g.network(conditions)
+	if err != nil {
+		return sampler.Estimate{}, err
+	}
+	g.keeper.begin()
+	for i := range g.Images {
+		if err := ctx.Err(); err != nil {
 			return sampler.Estimate{}, err
 		}
-		if out == nil {
-			out = make([]float32, len(x))
+		from, to := i*g.size, (i+1)*g.size
+		p := &Predictions{
+			X: x[from:to:to], C: g.VAE.Config.LatentChannels, H: g.h, W: g.w, Sigma: sigma,
+			kind: g.schedule.Prediction, names: conditions, buffers: g.buffers, known: map[Condition][]float32{},
+			keep: func() []float32 { return g.state(i) },
 		}
-		const stretch = 1 << 17 // between two looks at ctx
-		for from := 0; from < len(x); from += stretch {
-			if err := ctx.Err(); err != nil {
-				return sampler.Estimate{}, err
-			}
-			to := min(from+stretch, len(x))
-			clean(out[from:to], kind, x[from:to], y[from:to], sigma)
-			if uncond != nil {
-				clean(uncond[from:to], kind, x[from:to], uncond[from:to], sigma)
-			}
+		if p.outputs, err = net.predict(ctx, i, p.X, sigma); err != nil {
+			return sampler.Estimate{}, err
 		}
-		return sampler.Estimate{Denoised: out, Uncond: uncond}, nil
+		est, err := g.ask(ctx, p)
+		if err == nil {
+			err = g.take(from, to, est)
+		}
+		if err != nil {
+			return sampler.Estimate{}, fmt.Errorf("guider: image %d: %w", i, err)
+		}
 	}
+	return sampler.Estimate{Denoised: g.out, Uncond: g.uncond}, nil
 }
 
-// clean writes the clean latents that prediction y of a kind means for x. Out may be y.
-func clean(out []float32, kind string, x, y []float32, sigma float64) {
-	switch kind {
-	case "epsilon": // x₀ = x − σ·ε
-		s := float32(sigma)
-		for i, eps := range y {
-			out[i] = x[i] - float32(s*eps)
+// ask asks the Guider, who gives the predictions back.
+func (g *guide) ask(ctx context.Context, p *Predictions) (sampler.Estimate, error) {
+	defer p.end()
+	return g.guider.Guide(ctx, p)
+}
+
+// take copies what a Guider returned for the image at [from:to] of x.
+func (g *guide) take(from, to int, est sampler.Estimate) error {
+	parts := []struct {
+		name    string
+		dst, it []float32
+	}{{"clean latents", g.out, est.Denoised}, {"unconditional ones", g.uncond, est.Uncond}}
+	for _, part := range parts {
+		if part.dst == nil {
+			continue
 		}
-	case "v_prediction": // Salimans and Ho 2022, with x = x₀ + σ·ε
-		a := float32(1 / (sigma*sigma + 1))
-		b := float32(sigma / math.Sqrt(sigma*sigma+1))
-		for i, v := range y {
-			out[i] = float32(x[i]*a) - float32(b*v)
+		if len(part.it) != to-from {
+			return fmt.Errorf("have %d %s, want %d", len(part.it), part.name, to-from)
 		}
-	default: // "sample"
-		copy(out, y)
+		if err := checkFinite(part.name, part.it); err != nil {
+			return err
+		}
+		copy(part.dst[from:to], part.it)
 	}
+	return nil
+}
+
+// state is what the Guider keeps of an image.
+func (g *guide) state(i int) []float32 {
+	if g.states[i] == nil {
+		g.states[i] = make([]float32, g.size)
+	}
+	return g.states[i]
 }
 
 // checkFinite returns an error that names the module whose output holds a NaN or

@@ -3,122 +3,150 @@ package diffusion
 import (
 	"context"
 	"fmt"
-	"math"
+	"reflect"
+	"slices"
 
-	"gorgonia.org/tensor"
-
-	"sdgo/internal/engine"
 	"sdgo/sampler"
-	"sdgo/unet"
 )
 
-// guided says whether the unconditional half is computed. CFG++ needs it whatever
-// the scale, and a U-Net that reads the scale never.
-func (p *Pipeline) guided(scale float64, s sampler.Sampler) bool {
-	return !p.distilled() && (scale > 1 || sampler.NeedsUncond(s))
+// Condition names what a prediction of the U-Net is made with.
+type Condition string
+
+// The conditions of a call. A U-Net that reads the guidance scale has Cond alone.
+const (
+	Cond   Condition = "cond"   // the prompt
+	Uncond Condition = "uncond" // the negative prompt, mostly empty
+)
+
+// Guider is guidance as a value: it combines the predictions that the U-Net makes of an
+// image with the conditions of a call. Options.Guidance, GuidanceRescale and
+// GuidanceInterval choose those of this package, [ClassifierFree], [Rescaled] and
+// [LimitedInterval]; Options.Guider takes one of the caller's own.
+//
+// Its methods run on the goroutine of the call, whose panics pass through to the caller.
+// One value may serve several calls at once: it says the same whenever it is asked the
+// same, and keeps what it must remember of an image in [Predictions.State]. Then an image
+// is the same in any batch, and a run that was saved and resumed is, too. A value with
+// options is told from another, when a run is resumed, by its type and exported fields,
+// or by its type and what its method String returns.
+type Guider interface {
+	// Needs names the conditions that a call of the model at noise level sigma is made
+	// with, at least one. Each costs as much as another, so that one that is not needed
+	// saves its time. It is asked once for every level of the run before that begins, and
+	// then before every call, whose level may lie between or above those.
+	Needs(sigma float64) []Condition
+
+	// Guide returns the estimate of the clean latents [C H W] of one image: finite numbers,
+	// which may be of p and are read before the next Guide. Uncond may be nil; for a
+	// sampler of CFG++ it then is what is predicted with Uncond, or the Denoised itself
+	// where Needs did not ask for that.
+	Guide(ctx context.Context, p *Predictions) (sampler.Estimate, error)
 }
 
-func (r *run) guided() bool { return r.Pipeline.guided(r.Guidance, r.sampler) }
-
-// distilled says whether the U-Net reads the guidance scale (Meng et al. 2023), as
-// that of latent consistency models does.
-func (p *Pipeline) distilled() bool { return p.UNet.Config.TimeCondProjDim != nil }
-
-// checkDistilled wants nothing of a U-Net that reads the guidance scale for which
-// the unconditional half would have to be computed.
-func (r *run) checkDistilled() error {
-	const why = "of a model that reads the guidance scale (time_cond_proj_dim) there is no prediction without the prompt"
+// guiderFor is the guidance that the options choose for a sampler.
+func (p *Pipeline) guiderFor(o *Options, s sampler.Sampler) Guider {
+	plus := sampler.NeedsUncond(s)
+	var g Guider
 	switch {
-	case !r.distilled():
+	case o.Guider != nil:
+		g = o.Guider
+	case p.distilled() || o.Guidance <= 1 && !plus:
+		return unguided{}
+	case o.GuidanceRescale > 0:
+		g = Rescaled{Scale: o.Guidance, Share: o.GuidanceRescale}
+	default:
+		g = ClassifierFree{Scale: o.Guidance}
+	}
+	if o.GuidanceInterval != (Interval{}) {
+		g = LimitedInterval{Guider: g, Interval: o.GuidanceInterval}
+	}
+	if plus {
+		g = plusPlus{g}
+	}
+	return g
+}
+
+// conditionsOf returns those that a call with such guidance may need, in the order in which
+// the U-Net reads them side by side.
+func (p *Pipeline) conditionsOf(g Guider) []Condition {
+	if _, off := g.(unguided); off || p.distilled() {
+		return []Condition{Cond}
+	}
+	return []Condition{Uncond, Cond}
+}
+
+// chooseGuidance settles the guidance of a run whose sampler is known.
+func (r *run) chooseGuidance() error {
+	if err := r.checkDistilled(); err != nil {
+		return err
+	}
+	r.guider = r.guiderFor(&r.Options, r.sampler)
+	r.conditions = r.conditionsOf(r.guider)
+	if r.Guider == nil {
 		return nil
-	case sampler.NeedsUncond(r.sampler):
-		return fmt.Errorf("diffusion: sampler: have one with CFG++, want one without: %s", why)
-	case r.GuidanceRescale != 0:
-		return fmt.Errorf("diffusion: guidance rescale: have %v, want 0: %s", r.GuidanceRescale, why)
-	case r.GuidanceInterval != Interval{}:
-		return fmt.Errorf("diffusion: guidance interval: have %v to %v, want none: %s", r.GuidanceInterval.Low, r.GuidanceInterval.High, why)
+	}
+	for _, sigma := range r.schedule.Sigmas[:len(r.schedule.Sigmas)-1] {
+		if _, err := r.needs(sigma); err != nil {
+			return wrong("Guider", fmt.Errorf("diffusion: %w", err))
+		}
 	}
 	return nil
 }
 
-// guidanceCond returns the embedding [1 D] of the guidance scale for a U-Net that
-// reads it, else nil.
-func (r *run) guidanceCond() *tensor.Dense {
-	if !r.distilled() {
+// guided says whether there is more than the prompt.
+func (r *run) guided() bool { return len(r.conditions) > 1 }
+
+// needs returns the conditions of a call at a noise level, in the order of the run's.
+func (r *run) needs(sigma float64) ([]Condition, error) {
+	asked := r.guider.Needs(sigma)
+	if len(asked) == 0 {
+		return nil, fmt.Errorf("guider: needs no condition at sigma %.4g, want at least one of %q", sigma, r.conditions)
+	}
+	for _, c := range asked {
+		switch {
+		case slices.Contains(r.conditions, c):
+		case c == Uncond:
+			return nil, fmt.Errorf("guider: needs %q at sigma %.4g, have %q alone: %s", c, sigma, r.conditions, whyDistilled)
+		default:
+			return nil, fmt.Errorf("guider: needs %q at sigma %.4g, have %q", c, sigma, r.conditions)
+		}
+	}
+	var names []Condition
+	for _, c := range r.conditions {
+		if slices.Contains(asked, c) {
+			names = append(names, c)
+		}
+	}
+	return names, nil
+}
+
+// checkGuider wants no option beside a Guider that it would not heed.
+func (o *Options) checkGuider(distilled bool) error {
+	if o == nil || o.Guider == nil {
 		return nil
 	}
-	dim := *r.UNet.Config.TimeCondProjDim
-	return engine.Tensor(unet.GuidanceEmbedding(r.Guidance, dim), 1, dim)
+	if v := reflect.ValueOf(o.Guider); v.Kind() == reflect.Pointer && v.IsNil() {
+		return badOption("Guider", "have a nil %T, want one that points to a value", o.Guider)
+	}
+	if o.Guidance != 0 && !distilled {
+		return badOption("Guidance", "have %v beside a Guider, which has a scale of its own, want 0", o.Guidance)
+	}
+	if o.GuidanceRescale != 0 {
+		return badOption("GuidanceRescale", "have %v beside a Guider, want 0", o.GuidanceRescale)
+	}
+	return nil
 }
 
-// guide is classifier-free guidance (Ho and Salimans 2022), equation 6 in the
-// form of Stable Diffusion: uncond + g·(cond − uncond). Both predicts without and
-// with the prompt, [N 2 4 H W]; outside the guidance interval alone, with it only.
-// A sampler that needs it gets the prediction without the prompt too.
-//
-// https://arxiv.org/abs/2207.12598
-func (r *run) guide(both, alone predictor) predictor {
-	var out, unguided []float32
-	needed := sampler.NeedsUncond(r.sampler)
-	g := float32(r.Guidance)
-	size := r.VAE.Config.LatentChannels * r.h * r.w // of an image's latents
-	return func(ctx context.Context, x []float32, sigma float64) ([]float32, []float32, error) {
-		if needed && unguided == nil {
-			unguided = make([]float32, len(x))
-		}
-		if !r.GuidanceInterval.contains(sigma) {
-			y, _, err := alone(ctx, x, sigma)
-			copy(unguided, y) // a step of CFG++ without guidance is the plain one
-			return y, unguided, err
-		}
-		both, _, err := both(ctx, x, sigma)
-		if err != nil {
-			return nil, nil, err
-		}
-		if out == nil {
-			out = make([]float32, len(x))
-		}
-		for i := range r.Images {
-			if err := ctx.Err(); err != nil {
-				return nil, nil, err
-			}
-			uncond, cond := both[2*i*size:(2*i+1)*size], both[(2*i+1)*size:(2*i+2)*size]
-			guided := out[i*size : (i+1)*size]
-			for j, u := range uncond {
-				guided[j] = u + float32(g*float32(cond[j]-u))
-			}
-			if r.GuidanceRescale > 0 {
-				rescale(guided, cond, r.GuidanceRescale)
-			}
-			if needed {
-				copy(unguided[i*size:(i+1)*size], uncond)
-			}
-		}
-		return out, unguided, nil
-	}
-}
+// unguided is guidance that is off: the prompt alone.
+type unguided struct{}
 
-// rescale brings the standard deviation of guided back to that of cond, by the
-// share phi (Lin et al. 2023, section 3.4).
-//
-// https://arxiv.org/abs/2305.08891
-func rescale(guided, cond []float32, phi float64) {
-	factor := float32(phi*std(cond)/std(guided) + (1 - phi))
-	for i := range guided {
-		guided[i] *= factor
-	}
-}
+// Needs implements [Guider].
+func (unguided) Needs(float64) []Condition { return []Condition{Cond} }
 
-// std is the standard deviation of a sample.
-func std(x []float32) float64 {
-	var mean, sum float64
-	for _, v := range x {
-		mean += float64(v)
+// Guide implements [Guider].
+func (unguided) Guide(_ context.Context, p *Predictions) (sampler.Estimate, error) {
+	if err := p.have(Cond); err != nil {
+		return sampler.Estimate{}, err
 	}
-	mean /= float64(len(x))
-	for _, v := range x {
-		d := float64(v) - mean
-		sum += float64(d * d)
-	}
-	return math.Sqrt(sum / float64(len(x)-1))
+	return sampler.Estimate{Denoised: p.Denoised(Cond)}, nil
 }

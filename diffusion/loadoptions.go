@@ -1,6 +1,6 @@
 package diffusion
 
-import "sdgo/checkpoint"
+import "sdgo/safetensors/checkpoint"
 
 // LoadOptions say how a model is loaded and run. Nil, and the zero value, mean
 // the defaults.

@@ -147,6 +147,7 @@ func TestSamplerWithoutCalls(t *testing.T) {
 	both(t, func(t *testing.T, p *Pipeline, o *Options) {
 		o.Sampler = samplerFunc(func(context.Context, sampler.Denoiser, []float32, []float64, sampler.Noise) error { return nil })
 		o.OnStep = func(s Step) error {
+			assert.Nil(t, s.Denoised)
 			_, err := s.Save()
 			require.NoError(t, err)
 			_, err = s.Preview()
@@ -166,6 +167,8 @@ func TestPanics(t *testing.T) {
 		memory, goroutines := p.engine.Memory.InUse(), runtime.NumGoroutine()
 		for name, set := range map[string]func(o *Options){
 			"OnStep":   func(o *Options) { o.OnStep = func(Step) error { panic(mine) } },
+			"Needs":    func(o *Options) { o.Guider = panicking{needs: mine} },
+			"Guide":    func(o *Options) { o.Guider = panicking{guide: mine} },
 			"Wrap":     func(o *Options) { o.Wrap = func(sampler.Denoiser) sampler.Denoiser { panic(mine) } },
 			"NewNoise": func(o *Options) { o.NewNoise = func(uint64) sampler.Noise { panic(mine) } },
 			"noise":    func(o *Options) { o.NewNoise = func(uint64) sampler.Noise { return func([]float32) { panic(mine) } } },

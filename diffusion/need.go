@@ -51,6 +51,9 @@ func (r *run) need(images []*source) (n engine.Need, err error) {
 		// 8-bit pixels, the tensor, and that of a masked image or a mask.
 		n.Small += collected * ((3+4*3+4*3+1)*pixels + img.resizing(r.Width, r.Height))
 	}
+	if r.Guider != nil { // what it keeps
+		n.Small += collected * r.latentBytes()
+	}
 	n.Held = r.keeper.held()
 	if n.Turn, err = r.largestTurn(len(images) > 0); err != nil {
 		return n, err
@@ -78,7 +81,7 @@ func (r *run) largestTurn(encode bool) (most int64, err error) {
 	if r.keeper != nil {
 		add(r.keeper.values())
 	} else {
-		add(r.net.Values(r.texts(), r.h, r.w, r.Tokenizer.MaxLength))
+		add(r.net.Values(len(r.conditions), r.h, r.w, r.Tokenizer.MaxLength))
 	}
 	memory := model.Of(r.UNet).Memory()
 	for _, text := range r.textStages() {

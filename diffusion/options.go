@@ -56,6 +56,12 @@ type Options struct {
 	// https://arxiv.org/abs/2404.07724
 	GuidanceInterval Interval
 
+	// Guider guides in place of those that Guidance and GuidanceRescale choose, which
+	// then are zero (but for a U-Net that reads the scale); GuidanceInterval bounds it as
+	// them. The call takes the memory for all conditions side by side, and reads the
+	// negative prompt. Nil means those.
+	Guider Guider
+
 	// Reuse spares most of the U-Net in some of its calls. The zero value does not,
 	// and pictures are exact.
 	Reuse Reuse
@@ -177,14 +183,6 @@ type Options struct {
 
 // WholePicture as Options.Tile makes a call that does not fit into memory an error.
 const WholePicture = -1
-
-// Interval is a range of noise levels.
-type Interval struct{ Low, High float64 }
-
-// contains says whether sigma lies in the range.
-func (i Interval) contains(sigma float64) bool {
-	return i.Low <= sigma && (i.High == 0 || sigma <= i.High)
-}
 
 // Result is what a call made.
 type Result struct {

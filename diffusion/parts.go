@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"io/fs"
 
-	"sdgo/checkpoint"
 	"sdgo/clip"
 	"sdgo/internal/loader"
+	"sdgo/safetensors/checkpoint"
 	"sdgo/scheduler"
 	"sdgo/unet"
 	"sdgo/vae"

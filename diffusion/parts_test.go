@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"gorgonia.org/tensor"
 
-	"sdgo/checkpoint"
 	"sdgo/internal/golden"
+	"sdgo/safetensors/checkpoint"
 	"sdgo/vae"
 )
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"image"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -102,16 +103,31 @@ func TestStep(t *testing.T) {
 	p := load(t, "tiny-sd15", nil)
 	o := quick(3)
 	o.Images = 2
+	plain, err := p.TextToImage(t.Context(), prompt, o)
+	require.NoError(t, err)
+	var estimates [][]float32
+	o.Wrap = func(next sampler.Denoiser) sampler.Denoiser {
+		return func(ctx context.Context, x []float32, sigma float64) (sampler.Estimate, error) {
+			est, err := next(ctx, x, sigma)
+			estimates = append(estimates, slices.Clone(est.Denoised))
+			return est, err
+		}
+	}
 	var steps []int
 	var sigmas []float64
 	o.OnStep = func(s Step) error {
 		steps, sigmas = append(steps, s.Step), append(sigmas, s.Sigma)
 		assert.Equal(t, 3, s.Steps)
 		assert.Equal(t, []int{2, 4, 8, 8}, []int(s.Latents.Shape()))
+		assert.Equal(t, []int{2, 4, 8, 8}, []int(s.Denoised.Shape()))
+		assert.Equal(t, estimates[len(estimates)-1], s.Denoised.Float32s())
+		want, err := previewImage(s.Denoised.Float32s()[256:], 8, 8, 1)
+		require.NoError(t, err)
+		clear(s.Denoised.Float32s()) // the caller's own
 		previews, err := s.Preview()
 		require.NoError(t, err)
 		require.Len(t, previews, 2)
-		assert.Equal(t, image.Rect(0, 0, 8, 8), previews[1].Rect)
+		assert.Equal(t, want, previews[1])
 		return nil
 	}
 	r, err := p.TextToImage(t.Context(), prompt, o)
@@ -120,6 +136,7 @@ func TestStep(t *testing.T) {
 	assert.Zero(t, sigmas[2])
 	assert.Equal(t, 3, r.Timings.Calls)
 	assert.Positive(t, r.Timings.Total)
+	assert.Equal(t, plain.Images, r.Images)
 
 	stop := errors.New("enough")
 	o.OnStep = func(Step) error { return stop }

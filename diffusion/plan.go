@@ -68,10 +68,10 @@ func (p *Pipeline) sizeOf(o *Options) (size, error) {
 	if err := checkSampler(sized.Sampler); err != nil {
 		return size{}, wrong("Sampler", err)
 	}
-	texts := 1
-	if p.guided(sized.Guidance, sized.Sampler) {
-		texts = 2
+	if err := o.checkGuider(p.distilled()); err != nil {
+		return size{}, err
 	}
+	texts := len(p.conditionsOf(p.guiderFor(&sized, sized.Sampler)))
 	factor := p.VAE.Config.Factor()
 	width, height := p.defaultSize()
 	if err := sized.size(width, height, factor); err != nil {

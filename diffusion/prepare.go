@@ -23,8 +23,8 @@ func (r *run) prepare(width, height int) error {
 	if r.sampler, err = solver(&r.Options, r.schedule); err != nil {
 		return wrong("Sampler", err)
 	}
-	if err := r.checkDistilled(); err != nil {
-		return wrong("Guidance", err)
+	if err := r.chooseGuidance(); err != nil {
+		return err
 	}
 	if err := r.prepareUNet(); err != nil {
 		return fmt.Errorf("diffusion: %w", err)
@@ -59,18 +59,10 @@ func (r *run) prepareUNet() error {
 		return wrong("TokenMerging", err)
 	}
 	if !r.Reuse.on() {
-		return r.net.Check(r.texts(), r.h, r.w, r.Tokenizer.MaxLength)
+		return r.net.Check(len(r.conditions), r.h, r.w, r.Tokenizer.MaxLength)
 	}
-	r.keeper, err = r.newKeeper(r.texts())
+	r.keeper, err = r.newKeeper(len(r.conditions))
 	return err
-}
-
-// texts is how many texts the U-Net reads side by side.
-func (r *run) texts() int {
-	if r.guided() {
-		return 2
-	}
-	return 1
 }
 
 // prepareImage is prepare for a picture made from an image, and takes the

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 
+	"sdgo/internal/identity"
 	"sdgo/sampler"
 )
 
@@ -15,7 +16,10 @@ import (
 // like this.
 func (r *run) resume(steps *sampler.Run) error {
 	start := steps.X
-	saved, err := r.keeper.restore(r.Resume)
+	saved, err := r.guide.restore(r.Resume)
+	if err == nil {
+		saved, err = r.keeper.restore(saved)
+	}
 	if err == nil {
 		err = steps.Restore(saved)
 	}
@@ -50,13 +54,16 @@ func (r *run) facts() map[string]string {
 		"images":       fmt.Sprint(r.Images),
 		"seed":         fmt.Sprint(r.Seed),
 		"clip skip":    fmt.Sprint(r.ClipSkip),
-		"text encoder": digest(r.cond.Float32s()),
+		"text encoder": digest(r.prompts[Cond].Float32s()),
 		"U-Net":        r.UNet.Fingerprint(),
 		"schedule":     digest([]byte(fmt.Sprint(s.Prediction, s.InitNoiseSigma, s.FinalScale, s.Timesteps))),
 		"guidance":     "off",
 	}
 	if r.guided() || r.distilled() {
 		f["guidance"] = fmt.Sprint(r.Guidance)
+	}
+	if r.Guider != nil {
+		f["guider"] = nameOf(r.Guider)
 	}
 	if r.guided() {
 		f["guidance rescale"] = fmt.Sprint(r.GuidanceRescale)
@@ -70,6 +77,14 @@ func (r *run) facts() map[string]string {
 	}
 	maps.Copy(f, r.noted)
 	return f
+}
+
+// nameOf tells a Guider from others.
+func nameOf(g Guider) string {
+	if s, ok := g.(fmt.Stringer); ok {
+		return fmt.Sprintf("%T %s", g, s)
+	}
+	return identity.Of(g)
 }
 
 // digest is short for numbers or bytes.

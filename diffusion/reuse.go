@@ -83,10 +83,10 @@ type kept struct {
 
 // keptState is the part that decides.
 type keptState struct {
-	Texts  int     `json:"texts"`  // of the call that computed the feature; 0: none did
-	At     int     `json:"at"`     // that call, from 1
-	Change float64 `json:"change"` // since then
-	Reused int     `json:"reused"` // calls that reused a feature
+	Conditions string  `json:"conditions"` // of the call that computed the feature; "": none did
+	At         int     `json:"at"`         // that call, from 1
+	Change     float64 `json:"change"`     // since then
+	Reused     int     `json:"reused"`     // calls that reused a feature
 }
 
 // newKeeper returns a keeper for the most texts side by side. It has no memory yet.
@@ -98,11 +98,11 @@ func (r *run) newKeeper(texts int) (*keeper, error) {
 			return nil, fmt.Errorf("reuse: %w", err)
 		}
 	}
-	needed := []int{texts}
-	if texts == 2 && r.GuidanceInterval != (Interval{}) {
-		needed = append(needed, 1)
+	fewest := texts
+	if r.Guider != nil || r.GuidanceInterval != (Interval{}) {
+		fewest = 1 // in some calls
 	}
-	for _, n := range needed {
+	for n := fewest; n <= texts; n++ {
 		if k.splits[n], err = r.net.Split(k.Branch, n, r.h, r.w, r.Tokenizer.MaxLength); err != nil {
 			return nil, fmt.Errorf("reuse: %w", err)
 		}
@@ -194,8 +194,9 @@ func (k *keeper) reused() []int {
 	return out
 }
 
-// predict runs the U-Net for image i, without its deep part if it may.
-func (k *keeper) predict(ctx context.Context, i int, in unet.Input) (*tensor.Dense, error) {
+// predict runs the U-Net with conditions of these names for image i, without its deep
+// part if it may.
+func (k *keeper) predict(ctx context.Context, i int, conditions string, in unet.Input) (*tensor.Dense, error) {
 	texts := in.Latents.Shape()[0]
 	image, s := &k.images[i], k.splits[texts]
 	if err := s.Head(ctx, in); err != nil {
@@ -203,8 +204,8 @@ func (k *keeper) predict(ctx context.Context, i int, in unet.Input) (*tensor.Den
 	}
 	skips := s.Skips()
 	feature := image.feature[:len(image.feature)/k.most*texts]
-	if k.stale(image, skips[len(skips)-1].Float32s(), texts) {
-		image.state.Texts, image.state.At, image.state.Change = texts, k.calls, 0
+	if k.stale(image, skips[len(skips)-1].Float32s(), conditions) {
+		image.state.Conditions, image.state.At, image.state.Change = conditions, k.calls, 0
 		if err := s.Deep(ctx, feature); err != nil {
 			return nil, err
 		}
@@ -216,12 +217,12 @@ func (k *keeper) predict(ctx context.Context, i int, in unet.Input) (*tensor.Den
 
 // stale says whether the image's feature must be computed in this call, whose
 // head gave first.
-func (k *keeper) stale(image *kept, first []float32, texts int) bool {
+func (k *keeper) stale(image *kept, first []float32, conditions string) bool {
 	state := &image.state
-	stale := state.Texts != texts || k.Interval > 0 && k.calls-state.At >= k.Interval
+	stale := state.Conditions != conditions || k.Interval > 0 && k.calls-state.At >= k.Interval
 	if k.Threshold > 0 {
 		before := image.first[:len(first)]
-		if state.Texts == texts {
+		if state.Conditions == conditions {
 			state.Change += change(first, before)
 			stale = stale || !(state.Change < k.Threshold)
 		}

@@ -19,7 +19,7 @@ import (
 // numbers are little-endian.
 const (
 	keptMagic   = "sdgo-reuse"
-	keptVersion = 1
+	keptVersion = 2
 )
 
 // keptHeader says what is kept.
@@ -55,7 +55,7 @@ func (k *keeper) save(run []byte) ([]byte, error) {
 	out := binary.LittleEndian.AppendUint32([]byte(keptMagic), uint32(len(header)))
 	out = append(append(out, header...), run...)
 	for _, image := range k.images {
-		if image.state.Texts == 0 {
+		if image.state.Conditions == "" {
 			continue
 		}
 		for _, x := range [][]float32{image.feature, image.first} {
@@ -96,7 +96,7 @@ func (k *keeper) restore(data []byte) ([]byte, error) {
 	rest = rest[length:]
 	numbers := 0
 	for _, image := range h.Images {
-		if image.Texts != 0 {
+		if image.Conditions != "" {
 			numbers += len(k.images[0].feature) + len(k.images[0].first)
 		}
 	}
@@ -115,7 +115,7 @@ func (k *keeper) restore(data []byte) ([]byte, error) {
 	k.calls = h.Calls
 	for i := range k.images {
 		image := &k.images[i]
-		if image.state = h.Images[i]; image.state.Texts == 0 {
+		if image.state = h.Images[i]; image.state.Conditions == "" {
 			continue
 		}
 		for _, x := range [][]float32{image.feature, image.first} {

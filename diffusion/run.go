@@ -23,12 +23,15 @@ type run struct {
 	begin    time.Time
 	schedule *scheduler.Schedule
 	sampler  sampler.Sampler
-	net      *unet.UNet    // the pipeline's, with token merging
-	keeper   *keeper       // nil without reuse
-	noise    []*stream     // of each image
-	cond     *tensor.Dense // [1 77 D], the prompt
-	both     *tensor.Dense // [2 77 D], the negative prompt first; nil without guidance
-	h, w     int           // size of the latents
+	net      *unet.UNet                  // the pipeline's, with token merging
+	keeper   *keeper                     // nil without reuse
+	noise    []*stream                   // of each image
+	prompts  map[Condition]*tensor.Dense // [1 77 D] each
+	h, w     int                         // size of the latents
+
+	guider     Guider
+	conditions []Condition // that the guider may need, in the order of the network
+	guide      *guide      // nil before denoiser
 
 	encodeTile, decodeTile int // sides in pixels, or 0: whole
 
@@ -83,6 +86,9 @@ func (r *run) choose(o *Options) (err error) {
 		return err
 	}
 	if err := r.limits.checkNumbers(&r.Options); err != nil {
+		return err
+	}
+	if err := o.checkGuider(r.distilled()); err != nil {
 		return err
 	}
 	if err := r.checkTask(about); err != nil {

@@ -39,6 +39,11 @@ type Step struct {
 	// a U-Net of 4 channels has put the image back outside the mask.
 	Latents *tensor.Dense
 
+	// Denoised [N 4 H/8 W/8] is the latest estimate of the clean latents, which Preview
+	// shows: guided, and of inpainting with a U-Net of 4 channels outside the mask too. It
+	// is nil if the sampler has not called the model.
+	Denoised *tensor.Dense
+
 	moment *moment
 }
 
@@ -63,13 +68,22 @@ func (r *run) onStep(ctx context.Context, steps *sampler.Run, s sampler.Step) er
 	if err := r.task.shown(ctx, latents, s.Sigma, s.Index == s.Steps); err != nil {
 		return err
 	}
-	return r.OnStep(Step{
+	step := Step{
 		Step: s.Index, Steps: s.Steps, Sigma: s.Sigma,
-		Latents: engine.Tensor(latents, r.Images, r.VAE.Config.LatentChannels, r.h, r.w),
+		Latents: r.latentTensor(latents),
 		Calls:   s.Calls,
 		Reused:  r.keeper.reused(),
 		moment:  m,
-	})
+	}
+	if s.Denoised != nil {
+		step.Denoised = r.latentTensor(slices.Clone(s.Denoised))
+	}
+	return r.OnStep(step)
+}
+
+// latentTensor is x as a tensor [N 4 h w].
+func (r *run) latentTensor(x []float32) *tensor.Dense {
+	return engine.Tensor(x, r.Images, r.VAE.Config.LatentChannels, r.h, r.w)
 }
 
 // end waits for the methods that run and makes later ones an error.
@@ -125,7 +139,9 @@ func (s Step) Save() (data []byte, err error) {
 			return errors.New("diffusion: save: LoadOptions.MaxMemory has no room for what the model has computed so far")
 		}
 		if data, err = s.moment.steps.Save(); err == nil {
-			data, err = s.moment.run.keeper.save(data)
+			if data, err = s.moment.run.keeper.save(data); err == nil {
+				data = s.moment.run.guide.save(data)
+			}
 		}
 		return err
 	})

@@ -2,28 +2,26 @@ package diffusion
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"gorgonia.org/tensor"
-
-	"sdgo/internal/engine"
 )
 
-// encodeText fills cond and both. As in diffusers, clip skip is for the prompt
+// encodeText fills prompts. As in diffusers, clip skip is for the prompt
 // alone: the negative prompt goes through all layers.
-func (r *run) encodeText(ctx context.Context, prompt string) (err error) {
+func (r *run) encodeText(ctx context.Context, prompt string) error {
 	begin := time.Now()
-	if r.cond, r.result.Truncated, err = r.embed(ctx, "prompt", prompt, r.ClipSkip); err != nil {
+	cond, cut, err := r.embed(ctx, "prompt", prompt, r.ClipSkip)
+	if err != nil {
 		return err
 	}
+	r.prompts, r.result.Truncated = map[Condition]*tensor.Dense{Cond: cond}, cut
 	if r.guided() {
-		var uncond *tensor.Dense
-		if uncond, r.result.TruncatedNegative, err = r.embed(ctx, "negative prompt", r.NegativePrompt, 0); err != nil {
+		uncond, cut, err := r.embed(ctx, "negative prompt", r.NegativePrompt, 0)
+		if err != nil {
 			return err
 		}
-		shape := r.cond.Shape()
-		r.both = engine.Tensor(slices.Concat(uncond.Float32s(), r.cond.Float32s()), 2, shape[1], shape[2])
+		r.prompts[Uncond], r.result.TruncatedNegative = uncond, cut
 	}
 	r.result.Timings.TextEncoder = time.Since(begin)
 	return nil

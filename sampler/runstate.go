@@ -10,6 +10,8 @@ import (
 	"maps"
 	"math"
 	"slices"
+
+	"sdgo/internal/identity"
 )
 
 // A saved run is
@@ -53,7 +55,7 @@ func (r *Run) Save() ([]byte, error) {
 	if r.Forget {
 		return nil, fmt.Errorf("sampler: save run: have a run that forgets what was computed")
 	}
-	h := stateHeader{Version: stateVersion, Sampler: identity(r.Sampler), Sigmas: r.Sigmas, Size: len(r.X), Step: r.step, Facts: r.facts()}
+	h := stateHeader{Version: stateVersion, Sampler: identity.Of(r.Sampler), Sigmas: r.Sigmas, Size: len(r.X), Step: r.step, Facts: r.facts()}
 	for _, c := range r.calls {
 		h.Changed = append(h.Changed, c.x != nil)
 		h.Uncond = append(h.Uncond, c.est.Uncond != nil)
@@ -135,8 +137,8 @@ func (r *Run) Restore(data []byte) error {
 		return bad("have version %d, want %d", h.Version, stateVersion)
 	case len(h.Uncond) != len(h.Changed):
 		return bad("have marks of %d unconditional estimates, want %d", len(h.Uncond), len(h.Changed))
-	case h.Sampler != identity(r.Sampler):
-		return bad("have a run of %s, want %s", h.Sampler, identity(r.Sampler))
+	case h.Sampler != identity.Of(r.Sampler):
+		return bad("have a run of %s, want %s", h.Sampler, identity.Of(r.Sampler))
 	case !slices.Equal(h.Sigmas, r.Sigmas):
 		return bad("have a run over %d other levels, want the run's %d", len(h.Sigmas), len(r.Sigmas))
 	case h.Size < 0 || h.Size > len(rest)/4 || len(rest) != 4*h.Size*arrays:

@@ -13,7 +13,7 @@ import (
 // steering is what the layers read beside the latents.
 type steering struct {
 	temb    *G.Node // [N temb], through SiLU
-	tokens  *G.Node // [N T D]
+	text    source  // what pixels attend to
 	times   *G.Node // [N]
 	merging TokenMerging
 

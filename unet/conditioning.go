@@ -13,6 +13,15 @@ type Conditioning[T comparable] struct {
 	// Tokens [N T D] are the embedding of the text, of any number of tokens, D being
 	// Config.CrossAttentionDim. Every U-Net needs them.
 	Tokens T
+	// TokenMask [N T] has 0 for tokens that are hidden, one at least of each sample being
+	// seen, and 1 for others. With nil all are seen.
+	TokenMask T
+	// ImageTokens [N T D] are the embedding of a picture, of any number of tokens, to
+	// which the pixels attend beside the text (Ye et al. 2023, section 3.2). A U-Net takes
+	// them if it has the weights of an IP-Adapter. With nil nothing is added.
+	//
+	// https://arxiv.org/abs/2308.06721
+	ImageTokens T
 	// PooledText [N D] is the embedding of the whole text, and TimeIDs [N K] are
 	// numbers of any kind: of SDXL the sizes and the corner of the picture in training
 	// (Podell et al. 2024, section 2.2). A U-Net whose addition_embed_type is text_time
@@ -69,6 +78,11 @@ func fields[T comparable](u *UNet, c *Conditioning[T], latents dims) []field[T] 
 		{name: "class_labels", at: &c.ClassLabels},
 		{name: "time_cond", at: &c.TimeCond},
 		{name: "channels", at: &c.Channels},
+		{name: "token_mask", at: &c.TokenMask, shape: []int{n, -1}},
+		{name: "image_tokens", at: &c.ImageTokens},
+	}
+	if u.images() {
+		f[7].shape = f[0].shape
 	}
 	if t.text != nil {
 		f[1].shape, f[1].needed = []int{n, -1}, true
@@ -105,6 +119,9 @@ func check[T comparable](u *UNet, c *Conditioning[T], latents dims, each func(f 
 			}
 			*out[i].at = dimsOf(shape)
 		}
+	}
+	if have, want := shapes.TokenMask[1], shapes.Tokens[1]; shapes.TokenMask != (dims{}) && have != want {
+		return shapes, fmt.Errorf("token mask: have numbers for %d tokens, want for %d", have, want)
 	}
 	if u.time.text != nil {
 		if err := u.time.text.check(shapes.PooledText[1], shapes.TimeIDs[1]); err != nil {

@@ -1,97 +1,77 @@
 package unet
 
 import (
+	"fmt"
 	"maps"
-	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	G "gorgonia.org/gorgonia"
-	"gorgonia.org/tensor"
 
-	"sdgo/internal/engine"
 	"sdgo/internal/golden"
+	"sdgo/internal/golden/gradient"
 )
 
-// gradients builds loss = mean((U-Net − target)²) of a golden case, with values bound
-// to its inputs, and its derivatives by the latents, the text and all weights, which it
-// returns by their names in the case.
-func gradients(t *testing.T, u *UNet, c *golden.Case) (inputs []*G.Node, loss *G.Node, wrt map[string]*G.Node) {
-	g := G.NewGraph()
-	node := func(name string) *G.Node {
-		shape := c.Shape(name)
-		n := G.NewTensor(g, tensor.Float32, len(shape), G.WithShape(shape...), G.WithName(name))
-		values := []float32{}
-		if name == "timesteps" {
-			for _, v := range c.Int64s(name) {
-				values = append(values, float32(v))
-			}
-		} else {
-			values = c.Float32s(name)
-		}
-		require.NoError(t, G.Let(n, engine.Tensor(values, shape...)))
-		inputs = append(inputs, n)
-		return n
+// loss returns mean((U-Net − target)²) of a golden case, and differentiates it by all
+// weights and the inputs whose derivatives the case has.
+func loss(t *testing.T, u *UNet, c *golden.Case) *gradient.Graph {
+	g := gradient.New(t, c)
+	in := Nodes{Latents: g.Input("sample"), Timesteps: g.Input("timesteps"), Cond: Conditioning[*G.Node]{
+		Tokens: g.Input("encoder_hidden_states"), TokenMask: g.Input("mask"), ImageTokens: g.Input("image_tokens"),
+		PooledText: g.Input("text_embeds"), TimeIDs: g.Input("time_ids"), ClassLabels: g.Input("class_labels"),
+	}}
+	by := map[string]*G.Node{
+		"sample": in.Latents, "encoder_hidden_states": in.Cond.Tokens, "image_tokens": in.Cond.ImageTokens,
+		"text_embeds": in.Cond.PooledText, "time_ids": in.Cond.TimeIDs, "class_labels": in.Cond.ClassLabels,
 	}
-	in := Nodes{Latents: node("sample"), Timesteps: node("timesteps"), Cond: Text(node("encoder_hidden_states"))}
-	out, err := u.Build(g, in)
+	if c.Has("mid") {
+		r := &Residuals[*G.Node]{Mid: g.Input("mid")}
+		for i := range u.Branches() {
+			name := fmt.Sprintf("down%d", i)
+			r.Down = append(r.Down, g.Input(name))
+			by[name] = r.Down[i]
+		}
+		in.Cond.Residuals, by["mid"] = r, r.Mid
+	}
+	maps.DeleteFunc(by, func(name string, _ *G.Node) bool { return !c.Has("d_" + name) })
+	out, err := u.Build(g.ExprGraph, in)
 	require.NoError(t, err)
-	loss = G.Must(G.Mean(G.Must(G.Square(G.Must(G.Sub(out, node("target")))))))
-	wrt = map[string]*G.Node{"sample": in.Latents, "encoder_hidden_states": in.Cond.Tokens}
-	maps.Copy(wrt, u.WeightNodes(g))
-	_, err = G.Grad(loss, slices.Collect(maps.Values(wrt))...)
-	require.NoError(t, err)
-	return inputs, loss, wrt
-}
-
-// derivative returns what a machine computed.
-func derivative(t *testing.T, n *G.Node) []float32 {
-	v, err := n.Grad()
-	require.NoError(t, err)
-	return v.Data().([]float32)
+	g.Lose(out, "target")
+	g.By(by)
+	g.By(u.WeightNodes(g.ExprGraph))
+	return g
 }
 
 func TestGradients(t *testing.T) {
-	for module, model := range map[string]string{"grad_sd15": "tiny-sd15", "grad_sd21_v": "tiny-sd21-v"} {
-		t.Run(module, func(t *testing.T) {
-			c := golden.Open(t, "modules/"+module)
-			inputs, loss, wrt := gradients(t, load(t, model, ""), c)
-			outputs := []*G.Node{loss}
-			for _, n := range wrt {
-				outputs = append(outputs, n.Deriv())
-			}
-			plan, err := engine.NewPlan(inputs, outputs)
-			require.NoError(t, err)
-			eng, err := engine.New(nil)
-			require.NoError(t, err)
-			m, err := plan.NewMachine(&eng.Memory, 0)
-			require.NoError(t, err)
-			defer m.Close()
-			require.NoError(t, m.RunAll())
-			assert.InEpsilon(t, c.Float32s("loss")[0], loss.Value().Data(), tolerance)
-
-			got := map[string][]float32{}
-			for name, n := range wrt {
-				got[name] = derivative(t, n)
-			}
-			worst, compared := c.CloseGradients(t, got)
-			assert.Equal(t, 210, compared) // 208 weights, latents and text
-			t.Logf("worst: %.2g of the largest value", worst)
+	for _, tt := range []struct {
+		module, model string
+		compared      int // inputs and weights
+	}{
+		{"grad_sd15", "tiny-sd15", 2 + 208},
+		{"grad_sd21_v", "tiny-sd21-v", 2 + 208},
+		{"grad_sdxl", "tiny-sdxl", 2 + 292},
+		{"grad_sdxl_conditions", "tiny-sdxl", 4 + 292},
+		{"grad_x4", "tiny-x4-upscaler", 2 + 325},
+		{"grad_depth", "tiny-depth", 2 + 208},
+		{"grad_inpaint", "tiny-inpaint", 2 + 208},
+		{"grad_residuals", "tiny-sd15", 7 + 208},
+		{"grad_mask", "tiny-sd15", 2 + 208},
+		{"grad_image_tokens", "tiny-image-tokens", 3 + 128},
+		{"grad_class_timestep", "tiny-class-timestep", 2 + 48},
+		{"grad_class_identity", "tiny-class-identity", 2 + 44},
+		{"grad_class_projection", "tiny-class-projection", 2 + 48},
+		{"grad_class_simple_projection", "tiny-class-simple_projection", 2 + 46},
+	} {
+		t.Run(tt.module, func(t *testing.T) {
+			g := loss(t, load(t, tt.model, ""), golden.Open(t, "modules/"+tt.module))
+			assert.Equal(t, tt.compared, g.Compare("loss", false))
 		})
 	}
 }
 
 // Gorgonia's machine gives the same derivatives.
 func TestGradientsOnTapeMachine(t *testing.T) {
-	c := golden.Open(t, "modules/grad_sd15")
-	_, loss, wrt := gradients(t, load(t, "tiny-sd15", ""), c)
-	tape := G.NewTapeMachine(loss.Graph())
-	defer tape.Close()
-	require.NoError(t, tape.RunAll())
-	got := map[string][]float32{}
-	for name, n := range wrt {
-		got[name] = derivative(t, n)
-	}
-	c.CloseGradients(t, got)
+	g := loss(t, load(t, "tiny-sd15", ""), golden.Open(t, "modules/grad_sd15"))
+	assert.Equal(t, 2+208, g.Compare("loss", true))
 }

@@ -3,6 +3,7 @@ package unet
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"gorgonia.org/tensor"
 
@@ -65,10 +66,34 @@ func (u *UNet) inputs(in Input) (s shape, inputs model.Inputs, err error) {
 		inputs[f.name] = x
 		return (*f.at).Shape(), nil
 	})
-	if err != nil || u.time.class == nil {
-		return s, inputs, err
+	if err != nil {
+		return s, nil, err
 	}
-	return s, inputs, u.time.class.check(in.Cond.ClassLabels.Float32s())
+	return s, inputs, u.checkValues(&in.Cond)
+}
+
+// checkValues wants numbers that make sense, in a Conditioning of the right shapes.
+func (u *UNet) checkValues(c *Conditioning[*tensor.Dense]) error {
+	if class := u.time.class; class != nil {
+		if err := class.check(c.ClassLabels.Float32s()); err != nil {
+			return err
+		}
+	}
+	if c.TokenMask == nil {
+		return nil
+	}
+	mask, tokens := c.TokenMask.Float32s(), c.TokenMask.Shape()[1]
+	for i, m := range mask {
+		if m != 0 && m != 1 {
+			return fmt.Errorf("token mask: number %d of sample %d is %v, want 0 or 1", i%tokens, i/tokens, m)
+		}
+	}
+	for i := range len(mask) / tokens {
+		if !slices.Contains(mask[i*tokens:(i+1)*tokens], 1) {
+			return fmt.Errorf("token mask: have all tokens of sample %d hidden, want one at least that is seen", i)
+		}
+	}
+	return nil
 }
 
 // latentChannels is the number of channels that latents must have, or -1 for any if there
@@ -101,8 +126,8 @@ func (in *Input) times(n int) ([]float32, error) {
 	return times, nil
 }
 
-// shape returns the shape of an input of the given sizes, with all conditions that the
-// U-Net takes beside the latents.
+// shape returns the shape of an input of the given sizes, with the conditions that the
+// U-Net needs and the one that is added to its times.
 func (u *UNet) shape(n, h, w, tokens int) (shape, error) {
 	if err := u.loaded(); err != nil {
 		return shape{}, err
@@ -115,7 +140,7 @@ func (u *UNet) shape(n, h, w, tokens int) (shape, error) {
 	}
 	s := shape{latents: dims{n, u.Config.InChannels, h, w}}
 	for _, f := range fields(u, &s.cond, s.latents) {
-		if f.shape != nil {
+		if f.needed || f.name == "time_cond" && f.shape != nil {
 			*f.at = dimsOf(f.shape)
 		}
 	}

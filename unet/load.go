@@ -5,9 +5,9 @@ import (
 	"io/fs"
 	"os"
 
-	"sdgo/checkpoint"
 	"sdgo/internal/loader"
 	"sdgo/internal/model"
+	"sdgo/safetensors/checkpoint"
 )
 
 // LoadOptions say how a U-Net is loaded and run. The zero value is the default.

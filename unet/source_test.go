@@ -11,10 +11,10 @@ import (
 	"github.com/stretchr/testify/require"
 	"gorgonia.org/tensor"
 
-	"sdgo/checkpoint"
 	"sdgo/internal/golden"
 	"sdgo/internal/nn"
 	"sdgo/safetensors"
+	"sdgo/safetensors/checkpoint"
 )
 
 // inMemory returns the tensors of a checkpoint in memory.

@@ -28,7 +28,7 @@ import (
 // work. One goroutine may use a Split at a time; any number may share a U-Net.
 type Split struct {
 	u      *UNet
-	shape  shape // of the last Head's input; before it the usual one
+	shape  shape // of the first Head's input; before it the usual one
 	branch int
 
 	claim        *engine.Claim // nil before the first Head, or if its ctx had one
@@ -83,8 +83,9 @@ func (u *UNet) Split(branch, n, h, w, tokens int) (*Split, error) {
 	return s, nil
 }
 
-// Head computes the skips for the input, whose shape is the Split's. Deep and Tail
-// go on with the same input.
+// Head computes the skips for the input, whose shape is the Split's, and whose conditions
+// are in all calls the same fields of the same sizes. Deep and Tail go on with the same
+// input.
 func (s *Split) Head(ctx context.Context, in Input) error {
 	if err := s.begin(); err != nil {
 		return err
@@ -101,10 +102,14 @@ func (s *Split) Head(ctx context.Context, in Input) error {
 		return fmt.Errorf("unet: split: have an input of %d×[%d %d] and %d tokens, want %d×[%d %d] and %d",
 			have[0], have[1], have[2], have[3], want[0], want[1], want[2], want[3])
 	}
+	if s.block != nil && shape != s.shape {
+		return errors.New("unet: split: have other conditions than in the first Head, want the same fields of the same sizes")
+	}
+	s.shape = shape
 	if err := s.take(ctx); err != nil {
 		return err
 	}
-	s.shape, s.steering = shape, model.Inputs{}
+	s.steering = model.Inputs{}
 	for name, x := range inputs {
 		if name != latentsInput && name != channelsInput {
 			s.steering[name] = slices.Clone(x)

@@ -161,7 +161,7 @@ func TestTimeCondErrors(t *testing.T) {
 	_, err = u.Predict(t.Context(), in)
 	assert.EqualError(t, err, "unet: time cond: have shape [2 16], want [2 32]")
 	_, err = plain.Predict(t.Context(), in)
-	assert.EqualError(t, err, "unet: time cond: have them, want none: the U-Net takes tokens [-1 -1 32]")
+	assert.EqualError(t, err, "unet: time cond: have them, want none: the U-Net takes tokens [-1 -1 32], token mask [-1 -1] if any")
 
 	g := nn.NewGraph(G.NewGraph())
 	nodes := plain.nodes(g, usual(t, plain, 1, 8, 8, 9))

@@ -59,7 +59,7 @@ func (t *transformer) forward(g *nn.Graph, x *G.Node, s steering) *G.Node {
 		if merge > 0 && !b.onlyCross {
 			match = g.MatchTokens(h, s.times, shape[1], shape[2], merge, b.salt)
 		}
-		h = b.forward(g, h, s.tokens, match)
+		h = b.forward(g, h, s.text, match)
 	}
 	h = t.projOut.Forward(g, g.Reshape(h, shape...))
 	return g.Mark(t.path, g.Add(x, h))
@@ -89,9 +89,9 @@ func newTransformerBlock(p *nn.Params, d, heads, condDim int, onlyCross bool) *t
 	return &transformerBlock{
 		path:      p.Path(),
 		norm1:     p.LayerNorm("norm1", d, layerNormEps),
-		attn1:     newAttention(p.At("attn1"), d, keys, heads),
+		attn1:     newAttention(p.At("attn1"), d, keys, heads, false),
 		norm2:     p.LayerNorm("norm2", d, layerNormEps),
-		attn2:     newAttention(p.At("attn2"), d, condDim, heads),
+		attn2:     newAttention(p.At("attn2"), d, condDim, heads, true),
 		norm3:     p.LayerNorm("norm3", d, layerNormEps),
 		proj:      p.Linear("ff.net.0.proj", d, 2*4*d),
 		out:       p.Linear("ff.net.2", 4*d, d),
@@ -100,46 +100,22 @@ func newTransformerBlock(p *nn.Params, d, heads, condDim int, onlyCross bool) *t
 	}
 }
 
-// forward maps x [N T C] and cond [N T' D] to [N T C]. Match may be nil.
-func (b *transformerBlock) forward(g *nn.Graph, x, cond *G.Node, match *op.TokenMatch) *G.Node {
+// forward maps x [N T C] and the text to [N T C]. Match may be nil.
+func (b *transformerBlock) forward(g *nn.Graph, x *G.Node, text source, match *op.TokenMatch) *G.Node {
 	h := b.norm1.Forward(g, x)
 	if match != nil {
 		h = g.MergeTokens(match, h)
 	}
-	keys := h
+	keys := source{tokens: h}
 	if b.onlyCross {
-		keys = cond
+		keys = text
 	}
 	h = b.attn1.forward(g, h, keys)
 	if match != nil {
 		h = g.UnmergeTokens(match, h)
 	}
 	x = g.Add(x, h)
-	x = g.Add(x, b.attn2.forward(g, b.norm2.Forward(g, x), cond))
+	x = g.Add(x, b.attn2.forward(g, b.norm2.Forward(g, x), text))
 	h = g.Mark(b.path+".ff.net.0", g.GEGLU(b.proj.Forward(g, b.norm3.Forward(g, x))))
 	return g.Mark(b.path, g.Add(x, b.out.Forward(g, h)))
-}
-
-// attention is multi-head attention with its projections.
-type attention struct {
-	path         string
-	q, k, v, out *nn.Linear
-	heads        *nn.Attention
-}
-
-func newAttention(p *nn.Params, d, keys, heads int) *attention {
-	return &attention{
-		path:  p.Path(),
-		heads: p.Attention(heads, false),
-		q:     p.LinearNoBias("to_q", d, d),
-		k:     p.LinearNoBias("to_k", keys, d),
-		v:     p.LinearNoBias("to_v", keys, d),
-		out:   p.Linear("to_out.0", d, d),
-	}
-}
-
-// forward maps queries x [N T C] and keys [N T' D] to [N T C].
-func (a *attention) forward(g *nn.Graph, x, keys *G.Node) *G.Node {
-	h := a.heads.Forward(g, a.q.Forward(g, x), a.k.Forward(g, keys), a.v.Forward(g, keys))
-	return g.Mark(a.path, a.out.Forward(g, h))
 }

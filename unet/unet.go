@@ -103,8 +103,9 @@ func (u *UNet) forward(g *nn.Graph, in Nodes) *G.Node {
 // steer computes what the layers read beside the latents.
 func (u *UNet) steer(g *nn.Graph, in Nodes) steering {
 	return steering{
-		temb:   u.time.forward(g, in.Timesteps, &in.Cond),
-		tokens: in.Cond.Tokens, times: in.Timesteps, merging: u.merging,
+		temb:  u.time.forward(g, in.Timesteps, &in.Cond),
+		text:  source{in.Cond.Tokens, in.Cond.TokenMask, in.Cond.ImageTokens},
+		times: in.Timesteps, merging: u.merging,
 		residuals: in.Cond.Residuals,
 	}
 }

@@ -5,11 +5,11 @@ import (
 
 	"gorgonia.org/tensor"
 
-	"sdgo/checkpoint"
 	"sdgo/clip"
 	"sdgo/diffusion"
 	"sdgo/plan"
 	"sdgo/safetensors"
+	"sdgo/safetensors/checkpoint"
 	"sdgo/sampler"
 	"sdgo/sampler/noise"
 	"sdgo/scheduler"
@@ -117,7 +117,11 @@ var types = map[string]reflect.Type{
 	"clip.LoadOptions":           reflect.TypeFor[clip.LoadOptions](),
 	"clip.TextEncoder":           reflect.TypeFor[clip.TextEncoder](),
 	"clip.Tokenizer":             reflect.TypeFor[clip.Tokenizer](),
+	"diffusion.ClassifierFree":   reflect.TypeFor[diffusion.ClassifierFree](),
+	"diffusion.Condition":        reflect.TypeFor[diffusion.Condition](),
+	"diffusion.Guider":           reflect.TypeFor[diffusion.Guider](),
 	"diffusion.Interval":         reflect.TypeFor[diffusion.Interval](),
+	"diffusion.LimitedInterval":  reflect.TypeFor[diffusion.LimitedInterval](),
 	"diffusion.LimitError":       reflect.TypeFor[diffusion.LimitError](),
 	"diffusion.LoadOptions":      reflect.TypeFor[diffusion.LoadOptions](),
 	"diffusion.MaskCells":        reflect.TypeFor[diffusion.MaskCells](),
@@ -127,6 +131,8 @@ var types = map[string]reflect.Type{
 	"diffusion.PartPlan":         reflect.TypeFor[diffusion.PartPlan](),
 	"diffusion.Pipeline":         reflect.TypeFor[diffusion.Pipeline](),
 	"diffusion.Plan":             reflect.TypeFor[diffusion.Plan](),
+	"diffusion.Predictions":      reflect.TypeFor[diffusion.Predictions](),
+	"diffusion.Rescaled":         reflect.TypeFor[diffusion.Rescaled](),
 	"diffusion.Result":           reflect.TypeFor[diffusion.Result](),
 	"diffusion.Reuse":            reflect.TypeFor[diffusion.Reuse](),
 	"diffusion.Step":             reflect.TypeFor[diffusion.Step](),

@@ -16,10 +16,10 @@ import (
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
-	"sdgo/checkpoint"
 	"sdgo/diffusion"
 	"sdgo/internal/golden"
 	"sdgo/safetensors"
+	"sdgo/safetensors/checkpoint"
 	"sdgo/sampler"
 	"sdgo/scheduler"
 	"sdgo/unet"
@@ -79,6 +79,12 @@ func (v *values) models(t *testing.T, open *diffusion.Pipeline) {
 	plan, err := open.Plan(nil)
 	require.NoError(t, err)
 	add(v, plan)
+	add(v, diffusion.Cond, diffusion.Uncond)
+	add[diffusion.Guider](v, diffusion.ClassifierFree{}, diffusion.LimitedInterval{Guider: diffusion.Rescaled{}})
+	var kept keeping
+	_, err = open.TextToImage(t.Context(), "", &diffusion.Options{Steps: 1, Width: 64, Height: 64, Sampler: sampler.Euler{}, Guider: &kept})
+	require.NoError(t, err)
+	add(v, kept.Predictions)
 }
 
 // checkpoints adds checkpoints of every kind, and none.
@@ -135,6 +141,17 @@ func (v *values) pipeline(t *testing.T) *diffusion.Pipeline {
 	require.NoError(t, err)
 	t.Cleanup(func() { p.Close() })
 	return p
+}
+
+// keeping is a Guider that keeps what it is given.
+type keeping struct {
+	diffusion.ClassifierFree
+	*diffusion.Predictions
+}
+
+func (k *keeping) Guide(ctx context.Context, p *diffusion.Predictions) (sampler.Estimate, error) {
+	k.Predictions = p
+	return k.ClassifierFree.Guide(ctx, p)
 }
 
 type eof struct{}

@@ -120,6 +120,19 @@ func (c *Case) Int64s(name string) []int64 {
 	return v
 }
 
+// Numbers returns a tensor of float32s, or of whole numbers as such.
+func (c *Case) Numbers(name string) []float32 {
+	c.t.Helper()
+	if x := c.tensor(name); x.DType == safetensors.F32 {
+		return c.Float32s(name)
+	}
+	var out []float32
+	for _, v := range c.Int64s(name) {
+		out = append(out, float32(v))
+	}
+	return out
+}
+
 func (c *Case) tensor(name string) safetensors.Tensor {
 	c.t.Helper()
 	t, ok := c.file.Tensor(name)

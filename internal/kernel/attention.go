@@ -37,6 +37,17 @@ func AttentionWork(s AttentionShape) int {
 // softmax", algorithm 3.
 // https://arxiv.org/abs/1805.02867
 func Attention(out, q, k, v []float32, s AttentionShape, work []float32) []Phase {
+	return attend(out, q, k, v, nil, s, work)
+}
+
+// MaskedAttention is [Attention] that sees of batch b the keys alone whose number in
+// mask [Batch Keys] is not zero. It gives NaN where none is.
+func MaskedAttention(out, q, k, v, mask []float32, s AttentionShape, work []float32) []Phase {
+	need("attention", "mask", mask, s.Batch*s.Keys)
+	return attend(out, q, k, v, mask, s, work)
+}
+
+func attend(out, q, k, v, mask []float32, s AttentionShape, work []float32) []Phase {
 	if s.Batch == 0 || s.Heads == 0 || s.HeadDim == 0 || s.Queries == 0 || s.Keys == 0 {
 		return nil
 	}
@@ -61,7 +72,7 @@ func Attention(out, q, k, v []float32, s AttentionShape, work []float32) []Phase
 		panic("kernel: attention: scale must be positive")
 	}
 
-	a := &attention{attentionLayout: s.layout(), out: out, q: q, k: k, v: v}
+	a := &attention{attentionLayout: s.layout(), out: out, q: q, k: k, v: v, mask: mask}
 	split := s.Batch * s.Heads * a.tiles * a.keysLen()
 	a.keys, a.values = work[:split], work[split:]
 	a.panels = ceilDiv(s.Queries, panel)
@@ -79,6 +90,7 @@ func Attention(out, q, k, v []float32, s AttentionShape, work []float32) []Phase
 type attention struct {
 	attentionLayout
 	out, q, k, v   []float32
+	mask           []float32 // zero for keys that are hidden; nil for none
 	keys           []float32 // if rounded, per head [tiles][atOnce][keyWords]
 	values         []float32 // per head [tiles][HeadDim][valueWords]
 	panels, blocks int       // of 32 queries, and tasks, of a head
@@ -128,7 +140,10 @@ func (a *attention) run(task int, scratch []float32) {
 			score.a, score.b, score.c, score.narrow = k, p.q, scores, p.narrow()
 			a.product(score, n, kStride)
 			if a.Causal {
-				mask(scores, p.first, key, n)
+				hideLater(scores, p.first, key, n)
+			}
+			if a.mask != nil {
+				hide(scores, a.mask[head/a.Heads*a.Keys+key:][:n])
 			}
 			a.softmax(&p, scores, n)
 			if t > 0 {

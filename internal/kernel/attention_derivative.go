@@ -20,6 +20,16 @@ func AttentionDerivativeWork(s AttentionShape) int { return 2 * s.Batch * s.Head
 //
 // https://arxiv.org/abs/2205.14135
 func AttentionDerivative(out, q, k, v, d []float32, s AttentionShape, work []float32) []Phase {
+	return attentionDerivatives(out, q, k, v, d, nil, s, work)
+}
+
+// MaskedAttentionDerivative is [AttentionDerivative] for [MaskedAttention].
+func MaskedAttentionDerivative(out, q, k, v, mask, d []float32, s AttentionShape, work []float32) []Phase {
+	need("attention derivative", "mask", mask, s.Batch*s.Keys)
+	return attentionDerivatives(out, q, k, v, d, mask, s, work)
+}
+
+func attentionDerivatives(out, q, k, v, d, mask []float32, s AttentionShape, work []float32) []Phase {
 	width := s.Heads * s.HeadDim
 	need("attention derivative", "out", out, s.Batch*(s.Queries+2*s.Keys)*width)
 	need("attention derivative", "q", q, s.Batch*s.Queries*width)
@@ -27,7 +37,7 @@ func AttentionDerivative(out, q, k, v, d []float32, s AttentionShape, work []flo
 	need("attention derivative", "v", v, s.Batch*s.Keys*width)
 	need("attention derivative", "d", d, s.Batch*s.Queries*width)
 	need("attention derivative", "work", work, AttentionDerivativeWork(s))
-	a := &attentionDerivative{AttentionShape: s, out: out, q: q, k: k, v: v, d: d, width: width,
+	a := &attentionDerivative{AttentionShape: s, out: out, q: q, k: k, v: v, d: d, mask: mask, width: width,
 		logs: work[:s.Batch*s.Heads*s.Queries], means: work[s.Batch*s.Heads*s.Queries:]}
 	queries, keys := ceilDiv(s.Queries, derivativeRows), ceilDiv(s.Keys, derivativeRows)
 	return []Phase{
@@ -49,6 +59,7 @@ func AttentionDerivative(out, q, k, v, d []float32, s AttentionShape, work []flo
 type attentionDerivative struct {
 	AttentionShape
 	out, q, k, v, d []float32
+	mask            []float32 // zero for keys that are hidden; nil for none
 	width           int
 	logs            []float32 // of each query: the logarithm of the sum of exp(score)
 	means           []float32 // of each query: the mean of d·vⱼ under the softmax
@@ -67,27 +78,29 @@ func (a *attentionDerivative) derivative(part, unit, t int) []float32 {
 	return a.row(a.out, a.Queries+2*a.Keys, unit, t)
 }
 
-// seen is the number of keys that a query sees.
-func (a *attentionDerivative) seen(query int) int {
-	if a.Causal {
-		return min(a.Keys, query+1)
-	}
-	return a.Keys
+// seen says whether a query of a unit sees a key.
+func (a *attentionDerivative) seen(unit, query, key int) bool {
+	return !(a.Causal && key > query) && (a.mask == nil || a.mask[unit/a.Heads*a.Keys+key] != 0)
 }
 
 // query finds the derivative by query i of a unit (a head of a sample).
 func (a *attentionDerivative) query(unit, i int, scores, products []float32) {
 	q, d := a.row(a.q, a.Queries, unit, i), a.row(a.d, a.Queries, unit, i)
-	n := a.seen(i)
 	most := math.Inf(-1)
-	for j := range n {
+	for j := range a.Keys {
+		if !a.seen(unit, i, j) {
+			continue
+		}
 		score := float64(a.Scale) * dot(q, a.row(a.k, a.Keys, unit, j))
 		scores[j] = float32(score)
 		products[j] = float32(dot(d, a.row(a.v, a.Keys, unit, j)))
 		most = max(most, score)
 	}
 	var sum, mean float64
-	for j := range n {
+	for j := range a.Keys {
+		if !a.seen(unit, i, j) {
+			continue
+		}
 		p := math.Exp(float64(scores[j]) - most)
 		sum += p
 		mean += p * float64(products[j])
@@ -98,7 +111,10 @@ func (a *attentionDerivative) query(unit, i int, scores, products []float32) {
 
 	dq := a.derivative(0, unit, i)
 	clear(dq)
-	for j := range n {
+	for j := range a.Keys {
+		if !a.seen(unit, i, j) {
+			continue
+		}
 		p := math.Exp(float64(scores[j]) - log)
 		addScaled(dq, float32(float64(a.Scale)*p*(float64(products[j])-mean)), a.row(a.k, a.Keys, unit, j))
 	}
@@ -111,7 +127,7 @@ func (a *attentionDerivative) key(unit, j int) {
 	clear(dk)
 	clear(dv)
 	for i := range a.Queries {
-		if j >= a.seen(i) {
+		if !a.seen(unit, i, j) {
 			continue
 		}
 		q, d := a.row(a.q, a.Queries, unit, i), a.row(a.d, a.Queries, unit, i)

@@ -41,8 +41,21 @@ func (a *attention) load(p *queryPanel, head int) {
 	}
 }
 
-// mask hides from query first+i the keys after it, of n from key on.
-func mask(scores []float32, first, key, n int) {
+// hide hides from all queries the keys whose number in mask is zero.
+func hide(scores, mask []float32) {
+	for r, m := range mask {
+		if m != 0 {
+			continue
+		}
+		row := scores[r*panel:][:panel]
+		for i := range row {
+			row[i] = float32(math.Inf(-1))
+		}
+	}
+}
+
+// hideLater hides from query first+i the keys after it, of n from key on.
+func hideLater(scores []float32, first, key, n int) {
 	for r := max(0, first+1-key); r < n; r++ {
 		row := scores[r*panel:][:min(panel, key+r-first)]
 		for i := range row {

@@ -226,3 +226,48 @@ func TestAttentionChecks(t *testing.T) {
 	s.Keys = 0
 	require.Empty(t, Attention(out, q, k, v, s, work))
 }
+
+// Attention with a mask is attention over the keys that are seen, the same on every
+// instruction set, whether a tile of keys has some of them or none.
+func TestAttentionMasked(t *testing.T) {
+	for _, tt := range []struct {
+		s    AttentionShape
+		seen func(batch, key int) bool // as many in each batch
+	}{
+		{dense(2, 2, 8, 40, 7, false), func(b, key int) bool { return key%3 == b+1 }},
+		{dense(1, 1, 4, 5, 3*keyTile, false), func(_, key int) bool { return key < 20 || key > 2*keyTile+5 }},
+		{dense(1, 2, 4, 5, 2*keyTile, false), func(_, key int) bool { return key > keyTile+9 }},
+		{dense(1, 2, 16, 33, 700, false).rounded(), func(_, key int) bool { return key%5 < 2 }},
+	} {
+		t.Run(tt.s.String(), func(t *testing.T) {
+			s, few := tt.s, tt.s
+			q, k, v := s.data(rand.New(rand.NewPCG(5, uint64(s.Keys))))
+			mask := make([]float32, s.Batch*s.Keys)
+			var fewK, fewV []float32
+			for i := range mask {
+				if tt.seen(i/s.Keys, i%s.Keys) {
+					mask[i] = 1
+					fewK, fewV = append(fewK, k[i*s.KStride:][:s.KStride]...), append(fewV, v[i*s.VStride:][:s.VStride]...)
+				}
+			}
+			few.Keys = len(fewK) / s.KStride / s.Batch
+			run := func() []float32 {
+				out := make([]float32, s.Batch*s.Queries*s.OutStride)
+				Serial(MaskedAttention(out, q, k, v, mask, s, make([]float32, AttentionWork(s)))...)
+				return out
+			}
+			limit := product64
+			if s.BFloat16 {
+				limit = bfloat16Error
+			}
+			var want []float32
+			withISA(isaGeneric, func() { want = run() })
+			requireClose(t, attention64(q, fewK, fewV, few), want, limit)
+			if !s.BFloat16 {
+				eachISA(t, func(t *testing.T) { requireSame(t, want, run()) })
+			} else {
+				eachDots(t, func(t *testing.T) { requireSame(t, want, run()) })
+			}
+		})
+	}
+}

@@ -14,10 +14,10 @@ import (
 	"slices"
 	"strings"
 
-	"sdgo/checkpoint"
 	"sdgo/internal/config"
 	"sdgo/internal/regular"
 	"sdgo/safetensors"
+	"sdgo/safetensors/checkpoint"
 )
 
 // Kind is a kind of component: its name in errors, the class that a config.json must be

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"sync"
 
-	"sdgo/checkpoint"
 	"sdgo/internal/loader"
+	"sdgo/safetensors/checkpoint"
 )
 
 // guard is a checkpoint of a caller's, whose panics are errors.

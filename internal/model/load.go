@@ -4,10 +4,10 @@ import (
 	"context"
 	"fmt"
 
-	"sdgo/checkpoint"
 	"sdgo/internal/engine"
 	"sdgo/internal/nn"
 	"sdgo/internal/weights"
+	"sdgo/safetensors/checkpoint"
 )
 
 // LoadOptions say how a model is loaded and run. The model packages have their

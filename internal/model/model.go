@@ -6,10 +6,10 @@ import (
 	"context"
 	"fmt"
 
-	"sdgo/checkpoint"
 	"sdgo/internal/engine"
 	"sdgo/internal/nn"
 	"sdgo/internal/weights"
+	"sdgo/safetensors/checkpoint"
 )
 
 // Model is what every model is made of: its weights, its plans by input shape

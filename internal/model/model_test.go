@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 	G "gorgonia.org/gorgonia"
 
-	"sdgo/checkpoint"
 	"sdgo/internal/nn"
+	"sdgo/safetensors/checkpoint"
 )
 
 // empty is a checkpoint without tensors.

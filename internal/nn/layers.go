@@ -123,6 +123,15 @@ func (a *Attention) Forward(g *Graph, q, k, v *G.Node) *G.Node {
 	return g.try(func() (*G.Node, error) { return op.Attention(q, k, v, a.heads, a.causal, a.rounded) })
 }
 
+// ForwardMasked is Forward that sees of each sample the keys alone whose number in mask
+// [N T] is not zero. With nil it sees all.
+func (a *Attention) ForwardMasked(g *Graph, q, k, v, mask *G.Node) *G.Node {
+	if mask == nil {
+		return a.Forward(g, q, k, v)
+	}
+	return g.try(func() (*G.Node, error) { return op.MaskedAttention(q, k, v, mask, a.heads, a.rounded) })
+}
+
 // Embedding is a table of vectors.
 type Embedding struct{ table *weights.Param }
 

@@ -9,11 +9,11 @@ import (
 
 	"gorgonia.org/tensor"
 
-	"sdgo/checkpoint"
 	"sdgo/internal/kernel"
 	"sdgo/internal/op"
 	"sdgo/internal/report"
 	"sdgo/internal/weights"
+	"sdgo/safetensors/checkpoint"
 )
 
 // Params hands out a checkpoint's tensors by key and shape. Like [Graph] it

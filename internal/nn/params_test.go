@@ -9,10 +9,10 @@ import (
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
-	"sdgo/checkpoint"
 	"sdgo/internal/engine"
 	"sdgo/internal/kernel"
 	"sdgo/internal/weights"
+	"sdgo/safetensors/checkpoint"
 )
 
 // memory returns a checkpoint of vectors.

@@ -22,28 +22,36 @@ type attention struct{ s kernel.AttentionShape }
 // Head h owns the columns from h·D/heads on. With causal set, query i sees the
 // keys up to i; with rounded, the factors of both products are rounded to bfloat16.
 func Attention(q, k, v *G.Node, heads int, causal, rounded bool) (*G.Node, error) {
-	if err := checkRank("attention", q, 3); err != nil {
+	s, err := attentionShape(q, k, v, heads, causal, rounded)
+	if err != nil {
 		return nil, err
 	}
+	return apply(attention{s}, q.Shape().Clone(), q, k, v)
+}
+
+// attentionShape wants inputs that go together.
+func attentionShape(q, k, v *G.Node, heads int, causal, rounded bool) (s kernel.AttentionShape, err error) {
+	if err := checkRank("attention", q, 3); err != nil {
+		return s, err
+	}
 	if err := checkRank("attention", k, 3); err != nil {
-		return nil, err
+		return s, err
 	}
 	n, tq, d, tk := q.Shape()[0], q.Shape()[1], q.Shape()[2], k.Shape()[1]
 	if heads < 1 || d%heads != 0 {
-		return nil, fmt.Errorf("op: attention: have width %d and %d heads, want a multiple", d, heads)
+		return s, fmt.Errorf("op: attention: have width %d and %d heads, want a multiple", d, heads)
 	}
 	if err := checkShape("attention", "keys", k, n, tk, d); err != nil {
-		return nil, err
+		return s, err
 	}
 	if err := checkShape("attention", "values", v, n, tk, d); err != nil {
-		return nil, err
+		return s, err
 	}
-	s := kernel.AttentionShape{
+	return kernel.AttentionShape{
 		Batch: n, Heads: heads, HeadDim: d / heads, Queries: tq, Keys: tk,
 		QStride: d, KStride: d, VStride: d, OutStride: d,
 		Causal: causal, BFloat16: rounded, Scale: float32(1 / math.Sqrt(float64(d/heads))),
-	}
-	return apply(attention{s}, tensor.Shape{n, tq, d}, q, k, v)
+	}, nil
 }
 
 func (k attention) String() string {
@@ -65,8 +73,17 @@ func (k attention) Cost() Cost {
 func (k attention) Work() int { return kernel.AttentionWork(k.s) }
 
 func (k attention) Derive(in []*G.Node, d *G.Node) ([]*G.Node, error) {
+	all, err := attentionDerivative(k).apply(in[0], in[1], in[2], d)
+	if err != nil {
+		return nil, err
+	}
+	return k.split(all)
+}
+
+// split returns the derivatives by queries, keys and values, which all holds one behind
+// the other.
+func (k attention) split(all *G.Node) ([]*G.Node, error) {
 	var g grad
-	all := g.do(func() (*G.Node, error) { return attentionDerivative(k).apply(in[0], in[1], in[2], d) })
 	q, t := k.s.Queries, k.s.Keys
 	return []*G.Node{g.Slice(all, 1, 0, q), g.Slice(all, 1, q, t), g.Slice(all, 1, q+t, t)}, g.err
 }

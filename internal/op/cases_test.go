@@ -38,6 +38,8 @@ func operations() []operationCase {
 			func(in []*G.Node) (*G.Node, error) { return op.Attention(in[0], in[1], in[2], 2, false, false) }, refAttention(2, 3, 19, 2, 4, false)},
 		{"causal attention", [][]int{{1, 18, 6}, {1, 18, 6}, {1, 18, 6}}, nil,
 			func(in []*G.Node) (*G.Node, error) { return op.Attention(in[0], in[1], in[2], 2, true, false) }, refAttention(1, 18, 18, 2, 3, true)},
+		{"masked attention", [][]int{{2, 35, 8}, {2, 5, 8}, {2, 5, 8}, {2, 5}}, map[int][]float32{3: {0, 1, 0, 1, 1, 1, 0, 0, 0, 0}},
+			func(in []*G.Node) (*G.Node, error) { return op.MaskedAttention(in[0], in[1], in[2], in[3], 2, false) }, refAttention(2, 35, 5, 2, 4, false)},
 		{"group norm", [][]int{{2, 3, 2, 6}, {6}, {6}}, nil,
 			func(in []*G.Node) (*G.Node, error) { return op.GroupNorm(in[0], in[1], in[2], 3, 1e-5) }, refNorm(kernel.NormShape{N: 2, Pixels: 6, C: 6, Groups: 3})},
 		{"group norm, tails", [][]int{{2, 3, 5, 2 * tail}, {2 * tail}, {2 * tail}}, nil,

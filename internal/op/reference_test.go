@@ -83,6 +83,9 @@ func refAttention(n, tq, tk, heads, dim int, causal bool) func([][]float64) []fl
 					p[j] += a[0][(s*tq+i)*d+h*dim+c] * a[1][(s*tk+j)*d+h*dim+c]
 				}
 				p[j] = math.Exp(p[j] / math.Sqrt(float64(dim)))
+				if len(a) > 3 { // a mask
+					p[j] *= a[3][s*tk+j]
+				}
 				sum += p[j]
 			}
 			for j := range p {

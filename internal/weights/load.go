@@ -6,9 +6,9 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"sdgo/checkpoint"
 	"sdgo/internal/engine"
 	"sdgo/internal/report"
+	"sdgo/safetensors/checkpoint"
 )
 
 // Load copies and packs the parameters from src, which is not read after it. Problems

@@ -10,10 +10,10 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sdgo/checkpoint"
 	"sdgo/internal/engine"
 	"sdgo/internal/kernel"
 	"sdgo/internal/op"
+	"sdgo/safetensors/checkpoint"
 )
 
 // formula is a checkpoint with one tensor, w, whose numbers are a function of their

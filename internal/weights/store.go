@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"slices"
 
-	"sdgo/checkpoint"
 	"sdgo/internal/kernel"
 	"sdgo/internal/op"
+	"sdgo/safetensors/checkpoint"
 )
 
 // chunk is about how many numbers are read and packed at a time: a megabyte, so that

@@ -7,8 +7,8 @@ import (
 
 	"gorgonia.org/tensor"
 
-	"sdgo/checkpoint"
 	"sdgo/examples/tinyscenes"
+	"sdgo/safetensors/checkpoint"
 	"sdgo/unet"
 )
 

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"gorgonia.org/tensor"
 
-	"sdgo/checkpoint"
+	"sdgo/safetensors/checkpoint"
 )
 
 // dense is a tensor of the numbers first, first+1, …

@@ -1,4 +1,6 @@
-package sampler
+// Package identity tells values apart that a run was made with, such as its sampler, when
+// the run was saved by another process.
+package identity
 
 import (
 	"fmt"
@@ -6,11 +8,11 @@ import (
 	"strings"
 )
 
-// identity tells samplers apart: their type, and their exported options where those
-// are plain data. A sampler inside of another counts, too.
-func identity(s Sampler) string {
+// Of returns the type of v, or of what it points to, and its exported fields where those
+// are plain data, or hold such values in their turn.
+func Of(v any) string {
 	var b strings.Builder
-	describe(&b, reflect.ValueOf(s), 0)
+	describe(&b, reflect.ValueOf(v), 0)
 	return b.String()
 }
 
