@@ -7,9 +7,9 @@ import (
 
 	"gorgonia.org/tensor"
 
+	"sdgo/diffusion/plan"
 	"sdgo/internal/model"
 	"sdgo/internal/nn"
-	"sdgo/plan"
 )
 
 func (e *TextEncoder) checkSkip(skip int) error {

@@ -56,10 +56,7 @@ func (g *guide) denoise(ctx context.Context, x []float32, sigma float64) (sample
 	if err != nil {
 		return sampler.Estimate{}, err
 	}
-	net, err := g.network(conditions)
-	if err != nil {
-		return sampler.Estimate{}, err
-	}
+	net := g.network(conditions)
 	g.keeper.begin()
 	for i := range g.Images {
 		if err := ctx.Err(); err != nil {

@@ -104,7 +104,7 @@ func TestDepthImages(t *testing.T) {
 func TestDepthNeed(t *testing.T) {
 	p := load(t, "tiny-depth", nil)
 	task := &depthToImage{imageToImage: imageToImage{img: picture(t, "input.png")}, given: depthGolden(t)}
-	r, err := p.newRun(t.Context(), task, quick(1))
+	r, err := p.newRun(t.Context(), task, prompt, quick(1))
 	require.NoError(t, err)
 	defer r.close()
 	images, err := task.prepare(r)

@@ -132,8 +132,12 @@ func (p *Pipeline) values() (most, least int64, err error) {
 		}
 		most = max(most, n)
 	}
-	if least, err = p.UNet.Values(size.texts, size.h, size.w, p.Tokenizer.MaxLength); err != nil {
-		return 0, 0, err
+	for _, b := range size.batches {
+		n, err := p.UNet.Values(b.texts, size.h, size.w, b.tokens)
+		if err != nil {
+			return 0, 0, err
+		}
+		least = max(least, n)
 	}
 	decoded, err := p.VAE.Values(vae.Work{Height: size.height, Width: size.width})
 	return max(most, least, decoded), least, err

@@ -54,6 +54,11 @@ func (r *run) need(images []*source) (n engine.Need, err error) {
 	if r.Guider != nil { // what it keeps
 		n.Small += collected * r.latentBytes()
 	}
+	for _, c := range r.conditions {
+		if given := r.wording(c, "").given; given != nil { // copied, and once more side by side
+			n.Small += collected * 2 * 4 * int64(given.DataSize())
+		}
+	}
 	n.Held = r.keeper.held()
 	if n.Turn, err = r.largestTurn(len(images) > 0); err != nil {
 		return n, err
@@ -81,7 +86,9 @@ func (r *run) largestTurn(encode bool) (most int64, err error) {
 	if r.keeper != nil {
 		add(r.keeper.values())
 	} else {
-		add(r.net.Values(len(r.conditions), r.h, r.w, r.Tokenizer.MaxLength))
+		for _, b := range r.batches(r.conditions) {
+			add(r.net.Values(b.texts, r.h, r.w, b.tokens))
+		}
 	}
 	memory := model.Of(r.UNet).Memory()
 	for _, text := range r.textStages() {

@@ -2,8 +2,8 @@ package diffusion
 
 import (
 	"context"
-	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"gorgonia.org/tensor"
@@ -12,72 +12,106 @@ import (
 	"sdgo/unet"
 )
 
-// network is the U-Net with some of a run's conditions, which it reads side by side.
+// network is the U-Net with some of a run's conditions.
 type network struct {
 	*guide
 	names string        // of the conditions
-	texts int           // how many
-	cond  *tensor.Dense // [K T D]
+	parts []reading     // one after the other
 	scale *tensor.Dense // embedding of the guidance scale, for a U-Net that reads it
+}
+
+// reading is what the U-Net reads side by side.
+type reading struct {
+	batch
+	cond  *tensor.Dense // [K T D]
 	input *tensor.Dense // [K C h w]
 }
 
 // network returns that with the conditions, which are in the order of the run's.
-func (g *guide) network(conditions []Condition) (*network, error) {
+func (g *guide) network(conditions []Condition) *network {
 	names := make([]string, len(conditions))
 	for k, c := range conditions {
 		names[k] = string(c)
 	}
 	key := strings.Join(names, " ")
 	if n := g.networks[key]; n != nil {
-		return n, nil
+		return n
 	}
-	n := &network{guide: g, names: key, texts: len(conditions), scale: g.guidanceCond()}
-	var all []float32
-	shape := g.prompts[conditions[0]].Shape()
-	for _, c := range conditions {
-		text := g.prompts[c]
-		if !text.Shape().Eq(shape) {
-			return nil, fmt.Errorf("conditions: have embeddings %v and %v side by side, want equal shapes", shape, text.Shape())
-		}
-		all = append(all, text.Float32s()...)
+	n := &network{guide: g, names: key, scale: g.guidanceCond()}
+	rest := conditions
+	for _, b := range g.batches(conditions) {
+		n.parts = append(n.parts, g.reading(b, rest[:b.texts]))
+		rest = rest[b.texts:]
 	}
-	n.cond = engine.Tensor(all, n.texts, shape[1], shape[2])
-	in := g.UNet.Config.InChannels
-	n.input = engine.Tensor(make([]float32, n.texts*in*g.h*g.w), n.texts, in, g.h, g.w)
 	g.networks[key] = n
-	return n, nil
+	return n
+}
+
+// reading returns that of conditions whose embeddings have the same shape.
+func (g *guide) reading(b batch, conditions []Condition) reading {
+	cond := g.prompts[conditions[0]]
+	if b.texts > 1 {
+		var all []float32
+		for _, c := range conditions {
+			all = append(all, g.prompts[c].Float32s()...)
+		}
+		cond = engine.Tensor(all, b.texts, b.tokens, cond.Shape()[2])
+	}
+	in := g.UNet.Config.InChannels
+	return reading{b, cond, engine.Tensor(make([]float32, b.texts*in*g.h*g.w), b.texts, in, g.h, g.w)}
 }
 
 // predict returns the output [K C h w] of the U-Net for image i, whose latents are x. It
 // is valid until the next call.
 func (n *network) predict(ctx context.Context, i int, x []float32, sigma float64) ([]float32, error) {
-	scale := float32(1 / math.Sqrt(sigma*sigma+1)) // to unit variance
 	low, high := n.schedule.TimestepRange()
-	data := n.input.Float32s()
+	inputs := make([]unet.Input, len(n.parts))
+	for k := range n.parts {
+		part := &n.parts[k]
+		n.fill(part, i, x, sigma)
+		inputs[k] = unet.Input{
+			Latents: part.input, Timesteps: []float64{n.schedule.Timestep(sigma)}, TimestepRange: [2]float64{low, high},
+			Cond: unet.Conditioning[*tensor.Dense]{Tokens: part.cond, TimeCond: n.scale},
+		}
+	}
+	outputs, err := n.outputs(n.in(ctx), i, inputs)
+	if err != nil {
+		return nil, err
+	}
+	if len(outputs) > 1 {
+		outputs[0] = slices.Concat(outputs...)
+	}
+	return outputs[0], checkFinite("unet", outputs[0])
+}
+
+// fill writes the latents, at unit variance, and the further channels of image i for each
+// text.
+func (n *network) fill(part *reading, i int, x []float32, sigma float64) {
+	scale := float32(1 / math.Sqrt(sigma*sigma+1))
+	data := part.input.Float32s()
 	for j, v := range x {
 		data[j] = v * scale
 	}
 	if n.extra != nil {
 		copy(data[n.size:], n.extra[i])
 	}
-	one := len(data) / n.texts
-	for k := 1; k < n.texts; k++ {
+	one := len(data) / part.texts
+	for k := 1; k < part.texts; k++ {
 		copy(data[k*one:], data[:one])
 	}
-	in := unet.Input{
-		Latents: n.input, Timesteps: []float64{n.schedule.Timestep(sigma)}, TimestepRange: [2]float64{low, high},
-		Cond: unet.Conditioning[*tensor.Dense]{Tokens: n.cond, TimeCond: n.scale},
-	}
-	var y *tensor.Dense
-	var err error
+}
+
+// outputs runs the U-Net for image i, once for each input.
+func (n *network) outputs(ctx context.Context, i int, inputs []unet.Input) (outputs [][]float32, err error) {
 	if n.keeper != nil {
-		y, err = n.keeper.predict(n.in(ctx), i, n.names, in)
-	} else {
-		y, err = n.net.Predict(n.in(ctx), in)
+		return n.keeper.predict(ctx, i, n.names, inputs)
 	}
-	if err != nil {
-		return nil, err
+	for _, in := range inputs {
+		y, err := n.net.Predict(ctx, in)
+		if err != nil {
+			return nil, err
+		}
+		outputs = append(outputs, y.Float32s())
 	}
-	return y.Float32s(), checkFinite("unet", y.Float32s())
+	return outputs, nil
 }

@@ -21,6 +21,15 @@ type Options struct {
 	// NegativePrompt is what guidance leads away from.
 	NegativePrompt string
 
+	// Cond and NegativeCond [1 T D] are embeddings in place of the prompt, which is then
+	// empty, and of NegativePrompt: float32, of any number T of tokens, D being the width
+	// that the U-Net reads (its cross_attention_dim). TextEncoder.Encode makes such. They
+	// are read during the call and must not change. If the two have different lengths,
+	// or one is a text of 77 tokens, the U-Net reads them one after the other instead of
+	// side by side; diffusers wants equal lengths. They count towards
+	// LoadOptions.MaxMemory.
+	Cond, NegativeCond *tensor.Dense
+
 	// Width and Height are the size of the picture in pixels, multiples of 8
 	// (in general of the VAE's factor). Zero means the size the model was trained
 	// on, or that of the given image, rounded down to a multiple.

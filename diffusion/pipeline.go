@@ -57,7 +57,7 @@ type Pipeline struct {
 
 // do runs a task: what every picture is made by.
 func (p *Pipeline) do(ctx context.Context, t task, prompt string, o *Options) (*Result, error) {
-	r, err := p.newRun(ctx, t, o)
+	r, err := p.newRun(ctx, t, prompt, o)
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +72,7 @@ func (p *Pipeline) do(ctx context.Context, t task, prompt string, o *Options) (*
 	if err := t.read(ctx, r); err != nil {
 		return nil, err
 	}
-	if err := r.encodeText(ctx, prompt); err != nil {
+	if err := r.encodeText(ctx); err != nil {
 		return nil, err
 	}
 	x, err := t.start(ctx, r)

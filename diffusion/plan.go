@@ -5,7 +5,7 @@ import (
 	"errors"
 	"io"
 
-	"sdgo/plan"
+	"sdgo/diffusion/plan"
 	"sdgo/vae"
 )
 
@@ -13,7 +13,8 @@ import (
 // what memory it takes, and how long it should take on this machine.
 type Plan struct {
 	// Parts are the text encoder with both texts, a call of the U-Net for both, and
-	// the decoder of the VAE.
+	// the decoder of the VAE. Without a text there is no text encoder, and for embeddings
+	// of different lengths there is a U-Net for each.
 	Parts []*PartPlan
 }
 
@@ -42,9 +43,13 @@ func (p *Pipeline) Plan(o *Options) (*Plan, error) {
 		err = cmp.Or(err, e)
 	}
 	for _, text := range p.textStages() {
-		add(text.encoder.Plan(size.texts, text.tokenizer.MaxLength))
+		if size.texts > 0 {
+			add(text.encoder.Plan(size.texts, text.tokenizer.MaxLength))
+		}
 	}
-	add(p.UNet.Plan(size.texts, size.h, size.w, p.Tokenizer.MaxLength))
+	for _, b := range size.batches {
+		add(p.UNet.Plan(b.texts, size.h, size.w, b.tokens))
+	}
 	add(p.VAE.Plan(vae.Work{Height: size.height, Width: size.width}))
 	if err != nil {
 		return nil, err
@@ -54,7 +59,8 @@ func (p *Pipeline) Plan(o *Options) (*Plan, error) {
 
 // size is what the memory of a call for one picture depends on.
 type size struct {
-	texts         int // side by side
+	texts         int // that are encoded
+	batches       []batch
 	width, height int // in pixels
 	h, w          int // of the latents
 }
@@ -71,13 +77,24 @@ func (p *Pipeline) sizeOf(o *Options) (size, error) {
 	if err := o.checkGuider(p.distilled()); err != nil {
 		return size{}, err
 	}
-	texts := len(p.conditionsOf(p.guiderFor(&sized, sized.Sampler)))
+	var lengths []int
+	texts := 0
+	for _, c := range p.conditionsOf(p.guiderFor(&sized, sized.Sampler)) {
+		w := sized.wording(c, "")
+		n, err := p.lengthOf(w)
+		if err != nil {
+			return size{}, err
+		}
+		if lengths = append(lengths, n); w.given == nil {
+			texts++
+		}
+	}
 	factor := p.VAE.Config.Factor()
 	width, height := p.defaultSize()
 	if err := sized.size(width, height, factor); err != nil {
 		return size{}, err
 	}
-	return size{texts, sized.Width, sized.Height, sized.Height / factor, sized.Width / factor}, nil
+	return size{texts, inBatches(lengths), sized.Width, sized.Height, sized.Height / factor, sized.Width / factor}, nil
 }
 
 // WriteTo writes the plan as tables.

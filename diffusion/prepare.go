@@ -26,6 +26,9 @@ func (r *run) prepare(width, height int) error {
 	if err := r.chooseGuidance(); err != nil {
 		return err
 	}
+	if r.lengths, err = r.lengthsOf(&r.Options, r.conditions); err != nil {
+		return err
+	}
 	if err := r.prepareUNet(); err != nil {
 		return fmt.Errorf("diffusion: %w", err)
 	}
@@ -59,9 +62,14 @@ func (r *run) prepareUNet() error {
 		return wrong("TokenMerging", err)
 	}
 	if !r.Reuse.on() {
-		return r.net.Check(len(r.conditions), r.h, r.w, r.Tokenizer.MaxLength)
+		for _, b := range r.batches(r.conditions) {
+			if err := r.net.Check(b.texts, r.h, r.w, b.tokens); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
-	r.keeper, err = r.newKeeper(len(r.conditions))
+	r.keeper, err = r.newKeeper()
 	return err
 }
 

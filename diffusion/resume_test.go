@@ -58,23 +58,24 @@ func nrgba(img image.Image) *image.NRGBA {
 	return out
 }
 
+// generationOf is a guided call of a task, which deep is for if that sees depth, else p.
+func generationOf(t *testing.T, task string, p, deep *Pipeline) generation {
+	o := quick(4)
+	o.NegativePrompt, o.Guidance = "blur", 5
+	if task != "t" {
+		o.Strength = 0.9
+	}
+	if task == "d" {
+		p = deep
+	}
+	return generation{p, task, prompt, nrgba(picture(t, "input.png")), nrgba(picture(t, "mask.png")), depthGolden(t), *o}
+}
+
 // A run is resumed by the same call alone; another picture is not mixed into it.
 func TestResumeAnother(t *testing.T) {
 	skipInShort(t)
 	p, deep := load(t, "tiny-sd15", nil), load(t, "tiny-depth", nil)
 	rounded := loadWith(t, "tiny-sd15", &LoadOptions{Precision: BFloat16})
-	base := func(k string) generation {
-		o := quick(4)
-		o.NegativePrompt, o.Guidance = "blur", 5
-		if k != "t" {
-			o.Strength = 0.9
-		}
-		pipe := p
-		if k == "d" {
-			pipe = deep
-		}
-		return generation{pipe, k, prompt, nrgba(picture(t, "input.png")), nrgba(picture(t, "mask.png")), depthGolden(t), *o}
-	}
 	for _, tt := range []struct {
 		change func(c *generation)
 		want   string // empty: no matter
@@ -113,7 +114,7 @@ func TestResumeAnother(t *testing.T) {
 		{func(c *generation) { c.o.OnStep = func(Step) error { return nil } }, "", "tip"},
 	} {
 		for k := range strings.SplitSeq(tt.tasks, "") {
-			c := base(k)
+			c := generationOf(t, k, p, deep)
 			c.o.Resume = c.saved(t)
 			tt.change(&c)
 			_, err := c.run(t)

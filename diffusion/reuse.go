@@ -64,8 +64,8 @@ func (o Reuse) on() bool { return o.Interval > 1 || o.Interval == 0 && o.Thresho
 // that of a run that does not.
 type keeper struct {
 	Reuse
-	most   int                 // texts side by side
-	splits map[int]*unet.Split // by texts
+	texts  int // at most in a call
+	splits map[batch]*unet.Split
 	memory *engine.Block
 	images []kept
 
@@ -76,7 +76,7 @@ type keeper struct {
 
 // kept is what is kept of one image.
 type kept struct {
-	feature []float32 // [most H W C], of which the last full call wrote the first
+	feature []float32 // [texts H W C], of which the last full call wrote the first
 	first   []float32 // the head's output in the last call, with a threshold
 	state   keptState
 }
@@ -89,29 +89,31 @@ type keptState struct {
 	Reused     int     `json:"reused"`     // calls that reused a feature
 }
 
-// newKeeper returns a keeper for the most texts side by side. It has no memory yet.
-func (r *run) newKeeper(texts int) (*keeper, error) {
-	k := &keeper{Reuse: r.Reuse, most: texts, splits: map[int]*unet.Split{}, images: make([]kept, r.Images)}
+// newKeeper returns a keeper for the run's conditions. It has no memory yet.
+func (r *run) newKeeper() (*keeper, error) {
+	k := &keeper{Reuse: r.Reuse, texts: len(r.conditions), splits: map[batch]*unet.Split{}, images: make([]kept, r.Images)}
 	var err error
 	if k.Branch == 0 {
 		if k.Branch, err = r.net.LevelBranch(1); err != nil {
 			return nil, fmt.Errorf("reuse: %w", err)
 		}
 	}
-	fewest := texts
-	if r.Guider != nil || r.GuidanceInterval != (Interval{}) {
-		fewest = 1 // in some calls
-	}
-	for n := fewest; n <= texts; n++ {
-		if k.splits[n], err = r.net.Split(k.Branch, n, r.h, r.w, r.Tokenizer.MaxLength); err != nil {
-			return nil, fmt.Errorf("reuse: %w", err)
+	var s *unet.Split
+	for _, conditions := range r.choices() {
+		for _, b := range r.batches(conditions) {
+			if k.splits[b] != nil {
+				continue
+			}
+			if s, err = r.net.Split(k.Branch, b.texts, r.h, r.w, b.tokens); err != nil {
+				return nil, fmt.Errorf("reuse: %w", err)
+			}
+			k.splits[b] = s
+			k.feature = k.texts * tensor.Shape(s.FeatureShape()).TotalSize() / b.texts
+			if k.Threshold > 0 {
+				shapes := s.SkipShapes()
+				k.first = k.texts * tensor.Shape(shapes[len(shapes)-1]).TotalSize() / b.texts
+			}
 		}
-	}
-	s := k.splits[texts]
-	k.feature = tensor.Shape(s.FeatureShape()).TotalSize()
-	if k.Threshold > 0 {
-		shapes := s.SkipShapes()
-		k.first = tensor.Shape(shapes[len(shapes)-1]).TotalSize()
 	}
 	if err := s.Check(k.features(), keptUse); err != nil {
 		return nil, fmt.Errorf("reuse: %w", err)
@@ -194,49 +196,73 @@ func (k *keeper) reused() []int {
 	return out
 }
 
-// predict runs the U-Net with conditions of these names for image i, without its deep
-// part if it may.
-func (k *keeper) predict(ctx context.Context, i int, conditions string, in unet.Input) (*tensor.Dense, error) {
-	texts := in.Latents.Shape()[0]
-	image, s := &k.images[i], k.splits[texts]
-	if err := s.Head(ctx, in); err != nil {
-		return nil, err
-	}
-	skips := s.Skips()
-	feature := image.feature[:len(image.feature)/k.most*texts]
-	if k.stale(image, skips[len(skips)-1].Float32s(), conditions) {
-		image.state.Conditions, image.state.At, image.state.Change = conditions, k.calls, 0
-		if err := s.Deep(ctx, feature); err != nil {
+// predict runs the U-Net with conditions of these names for image i, once for each
+// input, without its deep part if it may.
+func (k *keeper) predict(ctx context.Context, i int, conditions string, inputs []unet.Input) (outputs [][]float32, err error) {
+	image := &k.images[i]
+	var firsts [][]float32 // what the heads gave
+	splits := make([]*unet.Split, len(inputs))
+	for j, in := range inputs {
+		shape := in.Cond.Tokens.Shape()
+		s := k.splits[batch{shape[0], shape[1]}]
+		if err := s.Head(ctx, in); err != nil {
 			return nil, err
 		}
+		skips := s.Skips()
+		splits[j], firsts = s, append(firsts, skips[len(skips)-1].Float32s())
+	}
+	stale := k.stale(image, firsts, conditions)
+	if stale {
+		image.state.Conditions, image.state.At, image.state.Change = conditions, k.calls, 0
 	} else {
 		image.state.Reused++
 	}
-	return s.Tail(ctx, feature)
+	rest := image.feature
+	for j, s := range splits {
+		var feature []float32
+		n := len(image.feature) / k.texts * inputs[j].Latents.Shape()[0]
+		feature, rest = rest[:n], rest[n:]
+		if stale {
+			if err := s.Deep(ctx, feature); err != nil {
+				return nil, err
+			}
+		}
+		y, err := s.Tail(ctx, feature)
+		if err != nil {
+			return nil, err
+		}
+		outputs = append(outputs, y.Float32s())
+	}
+	return outputs, nil
 }
 
 // stale says whether the image's feature must be computed in this call, whose
-// head gave first.
-func (k *keeper) stale(image *kept, first []float32, conditions string) bool {
+// heads gave firsts.
+func (k *keeper) stale(image *kept, firsts [][]float32, conditions string) bool {
 	state := &image.state
 	stale := state.Conditions != conditions || k.Interval > 0 && k.calls-state.At >= k.Interval
 	if k.Threshold > 0 {
-		before := image.first[:len(first)]
 		if state.Conditions == conditions {
-			state.Change += change(first, before)
+			state.Change += change(firsts, image.first)
 			stale = stale || !(state.Change < k.Threshold)
 		}
-		copy(before, first)
+		rest := image.first
+		for _, first := range firsts {
+			rest = rest[copy(rest, first):]
+		}
 	}
 	return stale
 }
 
-// change is ‖x−before‖₁/‖before‖₁.
-func change(x, before []float32) float64 {
+// change is ‖x−before‖₁/‖before‖₁, x being parts one after the other.
+func change(parts [][]float32, before []float32) float64 {
 	var difference, size float64
-	for i, b := range before {
-		difference += math.Abs(float64(x[i]) - float64(b))
-		size += math.Abs(float64(b))
+	for _, x := range parts {
+		for i, v := range x {
+			difference += math.Abs(float64(v) - float64(before[i]))
+			size += math.Abs(float64(before[i]))
+		}
+		before = before[len(x):]
 	}
 	return difference / size
 }

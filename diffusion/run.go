@@ -23,10 +23,12 @@ type run struct {
 	begin    time.Time
 	schedule *scheduler.Schedule
 	sampler  sampler.Sampler
-	net      *unet.UNet                  // the pipeline's, with token merging
-	keeper   *keeper                     // nil without reuse
-	noise    []*stream                   // of each image
-	prompts  map[Condition]*tensor.Dense // [1 77 D] each
+	net      *unet.UNet // the pipeline's, with token merging
+	keeper   *keeper    // nil without reuse
+	noise    []*stream  // of each image
+	prompt   string
+	lengths  map[Condition]int           // in tokens
+	prompts  map[Condition]*tensor.Dense // [1 T D] each
 	h, w     int                         // size of the latents
 
 	guider     Guider
@@ -46,7 +48,7 @@ type run struct {
 }
 
 // newRun begins a call: it checks the options and chooses the noise levels. Close it.
-func (p *Pipeline) newRun(ctx context.Context, t task, o *Options) (_ *run, err error) {
+func (p *Pipeline) newRun(ctx context.Context, t task, prompt string, o *Options) (_ *run, err error) {
 	if err := p.ready(); err != nil {
 		return nil, err
 	}
@@ -58,7 +60,7 @@ func (p *Pipeline) newRun(ctx context.Context, t task, o *Options) (_ *run, err 
 	if err != nil {
 		return nil, fmt.Errorf("diffusion: %w", err)
 	}
-	r := &run{Pipeline: p, task: t, begin: time.Now(), leave: leave, goroutine: goroutine}
+	r := &run{Pipeline: p, task: t, prompt: prompt, begin: time.Now(), leave: leave, goroutine: goroutine}
 	chosen := false // else there was an error, or a panic of NewNoise
 	defer func() {
 		if !chosen {
@@ -89,6 +91,9 @@ func (r *run) choose(o *Options) (err error) {
 		return err
 	}
 	if err := o.checkGuider(r.distilled()); err != nil {
+		return err
+	}
+	if err := r.checkWording(r.prompt); err != nil {
 		return err
 	}
 	if err := r.checkTask(about); err != nil {

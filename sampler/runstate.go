@@ -105,62 +105,25 @@ func (r *Run) checkFacts(saved map[string]string) string {
 // after the last step that was yielded before. Bytes that are not such a state
 // are a [*StateError], and the run stays as it was.
 func (r *Run) Restore(data []byte) error {
-	bad := func(format string, args ...any) error { return &StateError{fmt.Sprintf(format, args...)} }
 	if r == nil {
-		return bad("have a nil run to take it")
+		return badState("have a nil run to take it")
 	}
-	body := len(data) - sha256.Size
-	if body < len(stateMagic)+4 || !bytes.HasPrefix(data, []byte(stateMagic)) {
-		return bad("have %d bytes that do not begin with %q", len(data), stateMagic)
+	h, numbers, err := openState(data)
+	if err != nil {
+		return err
 	}
-	if sha256.Sum256(data[:body]) != [sha256.Size]byte(data[body:]) {
-		return bad("the checksum does not match: the bytes were changed or cut")
+	if err := r.checkState(h, numbers); err != nil {
+		return err
 	}
-	rest := data[len(stateMagic)+4 : body]
-	length := binary.LittleEndian.Uint32(data[len(stateMagic):])
-	var h stateHeader
-	if uint64(length) > uint64(len(rest)) {
-		return bad("have a header of %d bytes, want at most %d", length, len(rest))
-	}
-	if err := json.Unmarshal(rest[:length], &h); err != nil {
-		return bad("header: %v", err)
-	}
-	rest = rest[length:]
-	arrays := 1 + len(h.Changed)
-	for _, extra := range slices.Concat(h.Changed, h.Uncond) {
-		if extra {
-			arrays++
-		}
-	}
-	switch {
-	case h.Version != stateVersion:
-		return bad("have version %d, want %d", h.Version, stateVersion)
-	case len(h.Uncond) != len(h.Changed):
-		return bad("have marks of %d unconditional estimates, want %d", len(h.Uncond), len(h.Changed))
-	case h.Sampler != identity.Of(r.Sampler):
-		return bad("have a run of %s, want %s", h.Sampler, identity.Of(r.Sampler))
-	case !slices.Equal(h.Sigmas, r.Sigmas):
-		return bad("have a run over %d other levels, want the run's %d", len(h.Sigmas), len(r.Sigmas))
-	case h.Size < 0 || h.Size > len(rest)/4 || len(rest) != 4*h.Size*arrays:
-		return bad("have %d bytes of numbers, want %d arrays of %d float32", len(rest), arrays, h.Size)
-	case h.Step < 0 || h.Step > max(len(r.Sigmas)-1, len(h.Changed)):
-		return bad("have step %d of %d calls over %d levels, want one that they reach", h.Step, len(h.Changed), len(r.Sigmas))
-	case len(r.X) > 0 && h.Size != len(r.X):
-		return bad("have a run of %d numbers, want %d", h.Size, len(r.X))
-	}
-	if wrong := r.checkFacts(h.Facts); wrong != "" {
-		return bad("%s", wrong)
-	}
-
 	take := func() []float32 {
 		x := make([]float32, h.Size)
 		for i := range x {
-			x[i] = math.Float32frombits(binary.LittleEndian.Uint32(rest[4*i:]))
+			x[i] = math.Float32frombits(binary.LittleEndian.Uint32(numbers[4*i:]))
 		}
-		rest = rest[4*h.Size:]
+		numbers = numbers[4*h.Size:]
 		return x
 	}
-	r.X, r.step, r.calls, r.size = take(), h.Step, nil, 4*int64(h.Size)*int64(arrays-1)
+	r.X, r.step, r.calls, r.size = take(), h.Step, nil, 4*int64(h.Size)*int64(h.arrays()-1)
 	for i, changed := range h.Changed {
 		c := call{est: Estimate{Denoised: take()}}
 		if changed {
@@ -173,6 +136,64 @@ func (r *Run) Restore(data []byte) error {
 	}
 	return nil
 }
+
+// openState returns the header and the numbers of a saved run whose checksum matches.
+func openState(data []byte) (h stateHeader, numbers []byte, err error) {
+	body := len(data) - sha256.Size
+	if body < len(stateMagic)+4 || !bytes.HasPrefix(data, []byte(stateMagic)) {
+		return h, nil, badState("have %d bytes that do not begin with %q", len(data), stateMagic)
+	}
+	if sha256.Sum256(data[:body]) != [sha256.Size]byte(data[body:]) {
+		return h, nil, badState("the checksum does not match: the bytes were changed or cut")
+	}
+	rest := data[len(stateMagic)+4 : body]
+	length := binary.LittleEndian.Uint32(data[len(stateMagic):])
+	if uint64(length) > uint64(len(rest)) {
+		return h, nil, badState("have a header of %d bytes, want at most %d", length, len(rest))
+	}
+	if err := json.Unmarshal(rest[:length], &h); err != nil {
+		return h, nil, badState("header: %v", err)
+	}
+	return h, rest[length:], nil
+}
+
+// arrays is how many there are: the start, and for each call its estimate and what else
+// it left.
+func (h stateHeader) arrays() int {
+	n := 1 + len(h.Changed)
+	for _, extra := range slices.Concat(h.Changed, h.Uncond) {
+		if extra {
+			n++
+		}
+	}
+	return n
+}
+
+// checkState wants the state to be one of a run like r, and its numbers to be there.
+func (r *Run) checkState(h stateHeader, numbers []byte) error {
+	switch {
+	case h.Version != stateVersion:
+		return badState("have version %d, want %d", h.Version, stateVersion)
+	case len(h.Uncond) != len(h.Changed):
+		return badState("have marks of %d unconditional estimates, want %d", len(h.Uncond), len(h.Changed))
+	case h.Sampler != identity.Of(r.Sampler):
+		return badState("have a run of %s, want %s", h.Sampler, identity.Of(r.Sampler))
+	case !slices.Equal(h.Sigmas, r.Sigmas):
+		return badState("have a run over %d other levels, want the run's %d", len(h.Sigmas), len(r.Sigmas))
+	case h.Size < 0 || h.Size > len(numbers)/4 || len(numbers) != 4*h.Size*h.arrays():
+		return badState("have %d bytes of numbers, want %d arrays of %d float32", len(numbers), h.arrays(), h.Size)
+	case h.Step < 0 || h.Step > max(len(r.Sigmas)-1, len(h.Changed)):
+		return badState("have step %d of %d calls over %d levels, want one that they reach", h.Step, len(h.Changed), len(r.Sigmas))
+	case len(r.X) > 0 && h.Size != len(r.X):
+		return badState("have a run of %d numbers, want %d", h.Size, len(r.X))
+	}
+	if wrong := r.checkFacts(h.Facts); wrong != "" {
+		return badState("%s", wrong)
+	}
+	return nil
+}
+
+func badState(format string, args ...any) error { return &StateError{fmt.Sprintf(format, args...)} }
 
 func appendFloats(out []byte, x []float32) []byte {
 	for _, v := range x {

@@ -3,7 +3,7 @@ package unet
 import (
 	"fmt"
 
-	"sdgo/plan"
+	"sdgo/diffusion/plan"
 )
 
 // Check reports as an error that predicting for n samples of h×w latents and

@@ -4,10 +4,10 @@ import (
 	"context"
 	"fmt"
 
+	"sdgo/diffusion/plan"
 	"sdgo/internal/engine"
 	"sdgo/internal/model"
 	"sdgo/internal/nn"
-	"sdgo/plan"
 )
 
 // Work is what the VAE does with one picture: it decodes it, or encodes it.

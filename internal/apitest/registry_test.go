@@ -7,7 +7,7 @@ import (
 
 	"sdgo/clip"
 	"sdgo/diffusion"
-	"sdgo/plan"
+	"sdgo/diffusion/plan"
 	"sdgo/safetensors"
 	"sdgo/safetensors/checkpoint"
 	"sdgo/sampler"

@@ -4,9 +4,9 @@ import (
 	"context"
 	"strings"
 
+	"sdgo/diffusion/plan"
 	"sdgo/internal/kernel"
 	"sdgo/internal/op"
-	"sdgo/plan"
 )
 
 // Plan returns the plan for a key.

@@ -35,66 +35,72 @@ func TestTorch(t *testing.T) {
 		require.NoError(t, err, name)
 		checked++
 		t.Run(name, func(t *testing.T) {
-			g := noise.NewTorch(seed)
-			n := len(want.Values)
-			have, tolerance := make([]float64, n), 0.0
-			normal := func(n int) []float64 {
-				x := make([]float32, n)
-				g.Normal(x)
-				return widen(x)
-			}
-			switch kind {
-			case "randn", "randn_1x4x5x5":
-				tolerance = normalTolerance
-				if strings.HasSuffix(name, ".ends") {
-					all := normal(16384)
-					have = slices.Concat(all[:256], all[16384-256:])
-				} else {
-					have = normal(n)
-				}
-			case "sequence_a_3", "sequence_b_20", "sequence_c_1", "sequence_d_1", "sequence_e_16":
-				tolerance = normalTolerance // draws that follow each other
-				for _, draw := range []struct {
-					letter string
-					n      int
-				}{{"a", 3}, {"b", 20}, {"c", 1}, {"d", 1}, {"e", 16}} {
-					if have = normal(draw.n); strings.HasPrefix(kind, "sequence_"+draw.letter) {
-						break
-					}
-				}
-			case "randn_f64":
-				tolerance = 1e-14
-				g.Normal64(have)
-			case "randn_f16":
-				tolerance = 1. / 1024 // an error of 1e-7 may round the other way
-				x := make([]float32, n)
-				g.NormalF16(x)
-				have = widen(x)
-			case "rand":
-				for i := range have {
-					have[i] = float64(g.Float32())
-				}
-			case "randint1000":
-				for i := range have {
-					have[i] = float64(g.IntN(1000))
-				}
-			case "randperm":
-				for i, v := range g.Perm(n) {
-					have[i] = float64(v)
-				}
-			case "raw_random_": // torch takes 64 bits for a range of 2³²
-				for i := range have {
-					have[i] = float64(uint32(g.Uint64()))
-				}
-			default:
-				require.Fail(t, "unknown kind", kind)
-			}
+			have, tolerance := drawn(t, noise.NewTorch(seed), name, len(want.Values))
 			for i := range have {
 				assert.InDelta(t, want.Values[i], have[i], tolerance, "number %d", i)
 			}
 		})
 	}
 	assert.Greater(t, checked, 100)
+}
+
+// drawn returns what a generator gives for the n numbers of a name in the reference, and
+// how near they come.
+func drawn(t *testing.T, g *noise.Torch, name string, n int) (have []float64, tolerance float64) {
+	kind, _, _ := strings.Cut(name, ".")
+	have = make([]float64, n)
+	normal := func(n int) []float64 {
+		x := make([]float32, n)
+		g.Normal(x)
+		return widen(x)
+	}
+	switch kind {
+	case "randn", "randn_1x4x5x5":
+		tolerance = normalTolerance
+		if strings.HasSuffix(name, ".ends") {
+			all := normal(16384)
+			have = slices.Concat(all[:256], all[16384-256:])
+		} else {
+			have = normal(n)
+		}
+	case "sequence_a_3", "sequence_b_20", "sequence_c_1", "sequence_d_1", "sequence_e_16":
+		tolerance = normalTolerance // draws that follow each other
+		for _, draw := range []struct {
+			letter string
+			n      int
+		}{{"a", 3}, {"b", 20}, {"c", 1}, {"d", 1}, {"e", 16}} {
+			if have = normal(draw.n); strings.HasPrefix(kind, "sequence_"+draw.letter) {
+				break
+			}
+		}
+	case "randn_f64":
+		tolerance = 1e-14
+		g.Normal64(have)
+	case "randn_f16":
+		tolerance = 1. / 1024 // an error of 1e-7 may round the other way
+		x := make([]float32, n)
+		g.NormalF16(x)
+		have = widen(x)
+	case "rand":
+		for i := range have {
+			have[i] = float64(g.Float32())
+		}
+	case "randint1000":
+		for i := range have {
+			have[i] = float64(g.IntN(1000))
+		}
+	case "randperm":
+		for i, v := range g.Perm(n) {
+			have[i] = float64(v)
+		}
+	case "raw_random_": // torch takes 64 bits for a range of 2³²
+		for i := range have {
+			have[i] = float64(uint32(g.Uint64()))
+		}
+	default:
+		require.Fail(t, "unknown kind", kind)
+	}
+	return have, tolerance
 }
 
 func widen(x []float32) []float64 {

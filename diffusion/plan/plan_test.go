@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"sdgo/plan"
+	"sdgo/diffusion/plan"
 )
 
 // full is a writer without room.

@@ -1,0 +1,96 @@
+package diffusion
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"gorgonia.org/tensor"
+
+	"sdgo/internal/engine"
+	"sdgo/internal/nn"
+)
+
+// wording is what a condition of a run is said in: words, or embeddings in their place.
+type wording struct {
+	name  string        // of the words, for errors
+	words string        // "" beside given
+	skip  int           // last layers of the text encoder that are left out
+	given *tensor.Dense // [1 T D] of the caller's, or nil
+	field string        // of Options that given is from
+}
+
+// wording returns that of a condition. As in diffusers, clip skip is for the prompt
+// alone: the negative prompt goes through all layers.
+func (o *Options) wording(c Condition, prompt string) wording {
+	if c == Uncond {
+		return wording{"negative prompt", o.NegativePrompt, 0, o.NegativeCond, "NegativeCond"}
+	}
+	return wording{"prompt", prompt, o.ClipSkip, o.Cond, "Cond"}
+}
+
+// checkWording wants words or embeddings, and not both.
+func (o *Options) checkWording(prompt string) error {
+	for _, c := range []Condition{Cond, Uncond} {
+		if w := o.wording(c, prompt); w.given != nil && w.words != "" {
+			return badOption(w.field, "have embeddings beside a %s, want one of the two", w.name)
+		}
+	}
+	if o.Cond != nil && o.ClipSkip != 0 {
+		return badOption("ClipSkip", "have %d, want 0: there are embeddings (Cond) in the prompt's place", o.ClipSkip)
+	}
+	return nil
+}
+
+// numbers returns the caller's embeddings, whose shape must be one that the U-Net reads.
+func (p *Pipeline) numbers(w wording) ([]float32, error) {
+	x, err := nn.Floats(words(w.field), w.given, 1, -1, p.textWidth())
+	if err != nil {
+		return nil, wrong(w.field, fmt.Errorf("diffusion: %w", err))
+	}
+	return x, nil
+}
+
+// lengthOf is how many tokens the U-Net reads for a wording.
+func (p *Pipeline) lengthOf(w wording) (int, error) {
+	if w.given == nil {
+		return p.Tokenizer.MaxLength, nil
+	}
+	if _, err := p.numbers(w); err != nil {
+		return 0, err
+	}
+	return w.given.Shape()[1], nil
+}
+
+// lengthsOf is how many tokens the U-Net reads for each condition.
+func (p *Pipeline) lengthsOf(o *Options, conditions []Condition) (map[Condition]int, error) {
+	lengths := map[Condition]int{}
+	for _, c := range conditions {
+		n, err := p.lengthOf(o.wording(c, ""))
+		if err != nil {
+			return nil, err
+		}
+		lengths[c] = n
+	}
+	return lengths, nil
+}
+
+// embeddings returns a copy of the caller's.
+func (r *run) embeddings(ctx context.Context, w wording) (*tensor.Dense, error) {
+	x, err := r.numbers(w)
+	if err != nil {
+		return nil, err
+	}
+	tokens := slices.Chunk(x, r.textWidth())
+	t := 0
+	for token := range tokens {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if err := checkFinite(fmt.Sprintf("%s: token %d", words(w.field), t), token); err != nil {
+			return nil, wrong(w.field, fmt.Errorf("diffusion: %w", err))
+		}
+		t++
+	}
+	return engine.Tensor(slices.Clone(x), w.given.Shape()...), nil
+}
