@@ -14,6 +14,7 @@ import (
 	"sdgo/sampler"
 )
 
+// What cannot be is refused with a message that says what it was. In one piece: a table.
 func TestBadInput(t *testing.T) {
 	p := load(t, "tiny-sd15", nil)
 	img := image.NewNRGBA(image.Rect(0, 0, 64, 64))

@@ -11,7 +11,8 @@ import (
 	"sdgo/unet"
 )
 
-// What is wrong with the options is told apart from what is wrong with the world.
+// What is wrong with the options is told apart from what is wrong with the world. In one
+// piece: a table.
 func TestErrOptions(t *testing.T) {
 	p := load(t, "tiny-sd15", nil)
 	wrongOption := func(err error, option string) {

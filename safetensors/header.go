@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"math/bits"
 	"slices"
 	"unicode/utf8"
@@ -23,28 +24,19 @@ const (
 	maxDims    = 64
 )
 
-// FormatError says that a file breaks the safetensors format, and where.
-type FormatError struct {
-	// Name is the file as it was given to Open or OpenFS; empty if unknown.
-	Name string
-	// Offset is the place in the file, in bytes from its start.
-	Offset int64
-	// Msg says what was found and what was wanted.
-	Msg string
-}
-
-// Error implements error.
-func (e *FormatError) Error() string {
-	if e.Name == "" {
-		return fmt.Sprintf("safetensors: offset %d: %s", e.Offset, e.Msg)
-	}
-	return fmt.Sprintf("safetensors: %s: offset %d: %s", e.Name, e.Offset, e.Msg)
-}
-
 // header is the content of a file's JSON header, checked.
 type header struct {
 	metadata map[string]string
 	entries  []entry // in the order of their data
+}
+
+// entry describes one tensor; begin and end count from the first data byte.
+type entry struct {
+	name       string
+	dtype      DType
+	shape      []int
+	begin, end uint64
+	at         int // where the header names it
 }
 
 // headerLength reads the length of the JSON header of a file and checks it against
@@ -132,6 +124,112 @@ func (p *parser) metadata() map[string]string {
 		m[key] = p.str(fmt.Sprintf("%s: %.80q", metadataField, key))
 	})
 	return m
+}
+
+// entry reads the description of the tensor called name.
+func (p *parser) entry(name string) entry {
+	e := entry{name: name}
+	what := fmt.Sprintf("tensor %.200q", name)
+	readers := [...]struct {
+		field string
+		read  func()
+	}{
+		{"dtype", func() { e.dtype = p.dtype(what) }},
+		{"shape", func() { e.shape = p.shape(what) }},
+		{"data_offsets", func() { e.begin, e.end = p.offsets(what) }},
+	}
+	if p.next(); p.err != nil {
+		return e
+	}
+	at := p.pos
+
+	if p.next() == '[' {
+		n := 0
+		p.array(what, func() {
+			if n == len(readers) {
+				p.fail(p.pos, "%s: an array of more than 3 elements, want [dtype, shape, data_offsets]", what)
+				return
+			}
+			readers[n].read()
+			n++
+		})
+		if n < len(readers) {
+			p.fail(at, "%s: an array of %d elements, want [dtype, shape, data_offsets]", what, n)
+		}
+		return e
+	}
+
+	var seen [len(readers)]bool
+	p.object(what, func(key string, at int) {
+		for i, r := range readers {
+			if key == r.field {
+				if seen[i] {
+					p.fail(at, "%s: %s comes twice", what, key)
+				}
+				seen[i] = true
+				r.read()
+				return
+			}
+		}
+		p.skip(what)
+	})
+	for i, r := range readers {
+		if !seen[i] {
+			p.fail(at, "%s: no %s", what, r.field)
+		}
+	}
+	return e
+}
+
+func (p *parser) dtype(what string) DType {
+	p.next()
+	at := p.pos
+	name := p.str(what + ": dtype")
+	d, ok := dtypeByName[name]
+	if !ok {
+		p.fail(at, "%s: dtype: have %.40q, want one of BOOL, U8 ... F32, F64", what, name)
+	}
+	return d
+}
+
+func (p *parser) shape(what string) []int {
+	what += ": shape"
+	shape := []int{}
+	p.array(what, func() {
+		at := p.pos
+		n := p.size(what)
+		if n > math.MaxInt {
+			p.fail(at, "%s: have %d, want at most %d", what, n, math.MaxInt)
+			return
+		}
+		if len(shape) == maxDims {
+			p.fail(at, "%s: more than %d dimensions", what, maxDims)
+			return
+		}
+		shape = append(shape, int(n))
+	})
+	return shape
+}
+
+func (p *parser) offsets(what string) (begin, end uint64) {
+	what += ": data_offsets"
+	p.next()
+	at, n := p.pos, 0
+	p.array(what, func() {
+		v := p.size(what)
+		switch n++; n {
+		case 1:
+			begin = v
+		case 2:
+			end = v
+		default:
+			p.fail(at, "%s: more than 2 elements, want [begin, end]", what)
+		}
+	})
+	if n < 2 {
+		p.fail(at, "%s: have %d elements, want [begin, end]", what, n)
+	}
+	return begin, end
 }
 
 // check verifies that each tensor has the bytes that its type and shape ask

@@ -55,9 +55,11 @@ func Write(w io.Writer, tensors []Tensor, metadata map[string]string) error {
 func encodeHeader(tensors []Tensor, metadata map[string]string) ([]byte, error) {
 	b := make([]byte, lengthSize, 4096)
 	b = append(b, '{')
-	b, err := appendMetadata(b, metadata)
-	if err != nil {
-		return nil, err
+	if metadata != nil {
+		var err error
+		if b, err = appendMetadata(b, metadata); err != nil {
+			return nil, err
+		}
 	}
 	var offset uint64
 	seen := make(map[string]bool, len(tensors))
@@ -72,8 +74,22 @@ func encodeHeader(tensors []Tensor, metadata map[string]string) ([]byte, error) 
 		if len(b) > lengthSize+1 {
 			b = append(b, ',')
 		}
-		b = appendEntry(b, t, offset)
+		b = appendString(b, t.Name)
+		b = append(b, `:{"dtype":"`...)
+		b = append(b, t.DType.String()...)
+		b = append(b, `","shape":[`...)
+		for i, n := range t.Shape {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = strconv.AppendInt(b, int64(n), 10)
+		}
+		b = append(b, `],"data_offsets":[`...)
+		b = strconv.AppendUint(b, offset, 10)
 		offset += uint64(len(t.Bytes()))
+		b = append(b, ',')
+		b = strconv.AppendUint(b, offset, 10)
+		b = append(b, "]}"...)
 	}
 	b = append(b, '}')
 	for len(b)%8 != 0 {
@@ -87,11 +103,8 @@ func encodeHeader(tensors []Tensor, metadata map[string]string) ([]byte, error) 
 	return b, nil
 }
 
-// appendMetadata appends the field of the metadata, sorted, unless they are nil.
+// appendMetadata appends the metadata by their keys' order.
 func appendMetadata(b []byte, metadata map[string]string) ([]byte, error) {
-	if metadata == nil {
-		return b, nil
-	}
 	b = append(b, `"__metadata__":{`...)
 	for i, k := range slices.Sorted(maps.Keys(metadata)) {
 		if !utf8.ValidString(k) || !utf8.ValidString(metadata[k]) {
@@ -105,25 +118,6 @@ func appendMetadata(b []byte, metadata map[string]string) ([]byte, error) {
 		b = appendString(b, metadata[k])
 	}
 	return append(b, '}'), nil
-}
-
-// appendEntry appends the field of a tensor whose data begin at an offset.
-func appendEntry(b []byte, t Tensor, offset uint64) []byte {
-	b = appendString(b, t.Name)
-	b = append(b, `:{"dtype":"`...)
-	b = append(b, t.DType.String()...)
-	b = append(b, `","shape":[`...)
-	for i, n := range t.Shape {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = strconv.AppendInt(b, int64(n), 10)
-	}
-	b = append(b, `],"data_offsets":[`...)
-	b = strconv.AppendUint(b, offset, 10)
-	b = append(b, ',')
-	b = strconv.AppendUint(b, offset+uint64(len(t.Bytes())), 10)
-	return append(b, "]}"...)
 }
 
 // writable says why a tensor cannot be written.

@@ -31,7 +31,7 @@ type values struct {
 }
 
 // newValues makes a model of each kind, one that is closed, and what else callers
-// hold. They live as long as the test.
+// hold. They live as long as the test. In one piece: a list.
 func newValues(t *testing.T) *values {
 	v := &values{own: map[reflect.Type][]any{}}
 	open, closed := v.pipeline(t), v.pipeline(t)

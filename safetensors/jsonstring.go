@@ -1,7 +1,6 @@
 package safetensors
 
 import (
-	"bytes"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -83,76 +82,4 @@ func hexEscape(b []byte) (rune, bool) {
 	}
 	v, err := strconv.ParseUint(string(b[2:6]), 16, 16) // of fixed length: no sign or underscore passes base 16
 	return rune(v), err == nil
-}
-
-// size reads a whole number from 0 to 2^64−1, written without sign, fraction
-// and exponent.
-func (p *parser) size(what string) uint64 {
-	if p.err != nil {
-		return 0
-	}
-	if c := p.next(); c != '-' && (c < '0' || c > '9') {
-		p.failType(what, "a whole number")
-		return 0
-	}
-	at := p.pos
-	text := p.number(what)
-	v, err := strconv.ParseUint(text, 10, 64)
-	if p.err == nil && err != nil {
-		p.fail(at, "%s: have %.40s, want a whole number from 0 to 2^64-1", what, text)
-	}
-	return v
-}
-
-// number reads the text of a number.
-func (p *parser) number(what string) string {
-	at := p.pos
-	digits := func() bool {
-		from := p.pos
-		for p.pos < len(p.src) && p.src[p.pos] >= '0' && p.src[p.pos] <= '9' {
-			p.pos++
-		}
-		return p.pos > from
-	}
-	accept := func(set string) bool {
-		if p.pos < len(p.src) && strings.IndexByte(set, p.src[p.pos]) >= 0 {
-			p.pos++
-			return true
-		}
-		return false
-	}
-	accept("-")
-	ok := accept("0") || digits()
-	if ok && accept(".") {
-		ok = digits()
-	}
-	if ok && accept("eE") {
-		accept("+-")
-		ok = digits()
-	}
-	if !ok || p.pos < len(p.src) && p.src[p.pos] >= '0' && p.src[p.pos] <= '9' {
-		p.fail(at, "%s: invalid number", what)
-	}
-	return string(p.src[at:p.pos])
-}
-
-// notFinite reads one of Python's words for a float that is not a number, and reports
-// whether it did.
-func (p *parser) notFinite() bool {
-	for _, word := range []string{"-Infinity", "Infinity", "NaN"} {
-		if bytes.HasPrefix(p.src[p.pos:], []byte(word)) {
-			p.pos += len(word)
-			return true
-		}
-	}
-	return false
-}
-
-// null reads the word null if it stands here, and reports whether it did.
-func (p *parser) null() bool {
-	if p.err == nil && p.found() == "null" {
-		p.pos += len("null")
-		return true
-	}
-	return false
 }
