@@ -106,6 +106,12 @@ func seal(data []byte) []byte {
 			copy(b[n:], s[:])
 		}
 	}
+	const head = len(guideMagic) + 8
+	if bytes.HasPrefix(data, []byte(guideMagic)) && len(data) > head {
+		if run := uint64(binary.LittleEndian.Uint32(data[head-4:])); run <= uint64(len(data)-head) {
+			copy(data[head:], seal(data[head:head+int(run)]))
+		}
+	}
 	const start = len(keptMagic) + 4
 	if bytes.HasPrefix(data, []byte(keptMagic)) && len(data) > start+sha256.Size {
 		at := start + int(binary.LittleEndian.Uint32(data[len(keptMagic):]))
@@ -123,17 +129,19 @@ func FuzzResume(f *testing.F) {
 	p := loadFolder(f, golden.Model(f, "tiny-sd15"), &LoadOptions{Threads: 1})
 	options := func(kind uint8) *Options {
 		o := &Options{Width: 16, Height: 16, Steps: 3, Sampler: sampler.Euler{}}
-		switch kind % 4 {
+		switch kind % 5 {
 		case 1:
 			o.Reuse.Interval = 2
 		case 2:
 			o.Reuse.Threshold = 0.1
 		case 3:
 			o.Reuse, o.Images = Reuse{Interval: 3, Threshold: 0.2, Branch: 1}, 2
+		case 4:
+			o.Reuse.Interval, o.Images, o.Guider = 2, 2, drift{0.5}
 		}
 		return o
 	}
-	for kind := range uint8(4) {
+	for kind := range uint8(5) {
 		o := options(kind)
 		o.OnStep = func(s Step) error {
 			b, err := s.Save()

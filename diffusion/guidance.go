@@ -23,12 +23,12 @@ const (
 // GuidanceInterval choose those of this package, [ClassifierFree], [Rescaled] and
 // [LimitedInterval]; Options.Guider takes one of the caller's own.
 //
-// Its methods run on the goroutine of the call, whose panics pass through to the caller.
-// One value may serve several calls at once: it says the same whenever it is asked the
-// same, and keeps what it must remember of an image in [Predictions.State]. Then an image
-// is the same in any batch, and a run that was saved and resumed is, too. A value with
-// options is told from another, when a run is resumed, by its type and exported fields,
-// or by its type and what its method String returns.
+// Its methods run within calls of the Denoiser; a panic passes through to the caller. One
+// value may serve several calls at once, so it keeps nothing but in [Predictions.State],
+// and says the same whenever it is asked the same. Then an image is the same in any
+// batch, and a run that was saved and resumed is, too. When a run is resumed, its Guider
+// is told from others by its type and exported fields, or by its type and what its method
+// String returns.
 type Guider interface {
 	// Needs names the conditions that a call of the model at noise level sigma is made
 	// with, at least one. Each costs as much as another, so that one that is not needed

@@ -2,7 +2,6 @@ package diffusion
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -158,61 +157,25 @@ func TestGuiderSamplers(t *testing.T) {
 	}
 }
 
-// A run with a Guider's memory that was left after any step goes on as if it had not been,
-// also with features that are reused; and not with another Guider.
-func TestGuiderResume(t *testing.T) {
+// What a Guider keeps counts towards the limit of memory.
+func TestGuiderNeed(t *testing.T) {
 	p := load(t, "tiny-sd15", nil)
-	for _, reuse := range []Reuse{{}, {Interval: 2}} {
-		o := quick(4)
-		o.Images, o.Guider, o.Reuse, o.GuidanceInterval = 2, drift{0.5}, reuse, Interval{Low: 1}
-		want, err := p.TextToImage(t.Context(), prompt, o)
+	need := func(o *Options) int64 {
+		task := &textToImage{}
+		r, err := p.newRun(t.Context(), task, prompt, o)
 		require.NoError(t, err)
-		var states [][]byte
-		save := *o
-		save.OnStep = func(s Step) error {
-			state, err := s.Save()
-			states = append(states, state)
-			return err
-		}
-		_, err = p.TextToImage(t.Context(), prompt, &save)
+		defer r.close()
+		images, err := task.prepare(r)
 		require.NoError(t, err)
-		for step, state := range states {
-			rest := *o
-			rest.Resume = state
-			got, err := p.TextToImage(t.Context(), prompt, &rest)
-			require.NoError(t, err)
-			assert.Equal(t, want.Images, got.Images, "after step %d", step+1)
-		}
-		for _, tt := range []struct {
-			want   string
-			change func(o *Options, state []byte) []byte
-		}{
-			{`have a run with another guider: "diffusion.drift{ Share: 0.5 }", want "diffusion.drift{ Share: 0.25 }"`, func(o *Options, state []byte) []byte { o.Guider = &drift{0.25}; return state }},
-			{`want "diffusion.guiderFunc below 2"`, func(o *Options, state []byte) []byte { o.Guider = guiderFunc{below: 2}; return state }},
-			{"have a run with another guid", func(o *Options, state []byte) []byte { o.Guider = nil; return state }},
-			{"another guidance interval", func(o *Options, state []byte) []byte { o.GuidanceInterval.High = 3; return state }},
-			{"", func(o *Options, state []byte) []byte { o.Guider = &drift{0.5}; return state }},
-			{"the checksum does not match", func(_ *Options, state []byte) []byte { state[len(state)/2]++; return state }},
-			{"the checksum does not match", func(_ *Options, state []byte) []byte { return state[:len(state)-1] }},
-			{"the checksum does not match", func(_ *Options, state []byte) []byte { return state[:len(guideMagic)] }},
-			{"of what the Guider keeps of image 1", func(o *Options, state []byte) []byte { return state }},
-		} {
-			rest := *o
-			rest.Resume = tt.change(&rest, slices.Clone(states[1]))
-			if tt.want == "of what the Guider keeps of image 1" {
-				g := &guide{run: &run{Options: Options{Images: 1}}, size: 256, states: make([][]float32, 1)}
-				g.states[0] = make([]float32, 256)
-				rest.Resume = g.save(states[1])
-			}
-			_, err := p.TextToImage(t.Context(), prompt, &rest)
-			if tt.want == "" {
-				require.NoError(t, err)
-				continue
-			}
-			assert.ErrorContains(t, err, "diffusion: resume: ")
-			assert.ErrorContains(t, err, tt.want)
-		}
+		n, err := r.need(images)
+		require.NoError(t, err)
+		return n.Small
 	}
+	o := quick(1)
+	o.Images = 3
+	without := need(o)
+	o.Guider = drift{}
+	assert.EqualValues(t, collected*3*4*256, need(o)-without)
 }
 
 // CFG++ has the unconditional estimate of a Guider's own, or what it needed.
@@ -249,79 +212,6 @@ func TestGuiderCFGPlusPlus(t *testing.T) {
 		assert.Equal(t, 3, calls)
 	}
 }
-
-func TestGuiderErrors(t *testing.T) {
-	p := load(t, "tiny-sd15", nil)
-	mine := errors.New("mine")
-	give := func(x []float32, err error) Guider {
-		return guiderFunc{0, func(context.Context, *Predictions) (sampler.Estimate, error) {
-			return sampler.Estimate{Denoised: x}, err
-		}}
-	}
-	nan := make([]float32, 256)
-	nan[7] = float32(math.NaN())
-	for _, tt := range []struct {
-		want   string
-		option string // that is wrong, before anything is computed
-		change func(o *Options)
-	}{
-		{"guider: image 0: have 0 clean latents, want 256", "", func(o *Options) { o.Guider = give(nil, nil) }},
-		{"guider: image 0: have 255 clean latents, want 256", "", func(o *Options) { o.Guider = give(nan[1:], nil) }},
-		{"guider: image 0: clean latents: element 7 is NaN, want finite numbers", "", func(o *Options) { o.Guider = give(nan, nil) }},
-		{"guider: image 0: mine", "", func(o *Options) { o.Guider = give(nil, mine) }},
-		{`diffusion: guider: needs "depth" at sigma`, "Guider", func(o *Options) { o.Guider = needing{"depth"} }},
-		{"diffusion: guider: needs no condition at sigma", "Guider", func(o *Options) { o.Guider = needing{} }},
-		{"diffusion: guider: have a nil *diffusion.drift", "Guider", func(o *Options) { o.Guider = (*drift)(nil) }},
-		{"diffusion: guidance: have 3 beside a Guider", "Guidance", func(o *Options) { o.Guidance = 3 }},
-		{"diffusion: guidance rescale: have 0.5 beside a Guider", "GuidanceRescale", func(o *Options) { o.GuidanceRescale = 0.5 }},
-		{"guider: image 0: limited interval: have no Guider", "", func(o *Options) { o.Guider = LimitedInterval{} }},
-		{"guider: image 0: have no prediction of \"uncond\"", "", func(o *Options) { o.Guider = forgetful{} }},
-	} {
-		for name, task := range tasks(t, p) {
-			o := quick(2)
-			o.Guider = drift{}
-			tt.change(o)
-			err := task(t.Context(), o)
-			assert.ErrorContains(t, err, tt.want, name)
-			var wrong OptionError
-			if known := new(OptionError); errors.As(err, &known) {
-				wrong = *known
-			}
-			assert.Equal(t, tt.option, wrong.Option, "%s: %v", name, err)
-			if tt.want == "guider: image 0: mine" {
-				assert.ErrorIs(t, err, mine)
-			}
-		}
-	}
-	_, err := p.Plan(&Options{Guider: drift{}, Guidance: 2})
-	assert.ErrorContains(t, err, "beside a Guider")
-}
-
-// panicking panics in one of its methods.
-type panicking struct{ needs, guide any }
-
-func (g panicking) Needs(float64) []Condition {
-	if g.needs != nil {
-		panic(g.needs)
-	}
-	return []Condition{Cond}
-}
-
-func (g panicking) Guide(context.Context, *Predictions) (sampler.Estimate, error) { panic(g.guide) }
-
-// needing needs what it says.
-type needing []Condition
-
-func (n needing) Needs(float64) []Condition { return n }
-
-func (needing) Guide(_ context.Context, p *Predictions) (sampler.Estimate, error) {
-	return sampler.Estimate{Denoised: p.X}, nil
-}
-
-// forgetful does not need what it reads.
-type forgetful struct{ ClassifierFree }
-
-func (forgetful) Needs(float64) []Condition { return []Condition{Cond} }
 
 // A model that reads the guidance scale predicts with the prompt alone.
 func TestGuiderDistilled(t *testing.T) {

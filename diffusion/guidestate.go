@@ -66,7 +66,7 @@ func (g *guide) restore(data []byte) ([]byte, error) {
 	}
 	run, rest := rest[:length], rest[length:]
 	for i := range g.states {
-		if len(rest) == 0 || rest[0] == 1 && len(rest) <= 4*g.size {
+		if len(rest) == 0 || rest[0] > 1 || rest[0] == 1 && len(rest) <= 4*g.size {
 			return nil, fmt.Errorf("saved run: have %d bytes of what the Guider keeps of image %d, want %d", len(rest), i, 1+4*g.size)
 		}
 		kept := rest[0] == 1

@@ -78,7 +78,16 @@ func LoadFSContext(ctx context.Context, fsys fs.FS, o *LoadOptions) (_ *Pipeline
 	if err != nil {
 		return nil, err
 	}
-	eng, err := engine.New(&engine.Options{Threads: o.Threads, MaxMemory: o.MaxMemory})
+	dev, err := o.Device.open()
+	if err != nil {
+		return nil, wrong("Device", err)
+	}
+	defer func() {
+		if err != nil && dev != nil {
+			dev.Close()
+		}
+	}()
+	eng, err := engine.New(&engine.Options{Threads: o.Threads, MaxMemory: o.MaxMemory, Device: dev})
 	if err != nil {
 		option := "Threads"
 		if o.MaxMemory < 0 {

@@ -16,6 +16,12 @@ type LoadOptions struct {
 	// layers as integers.
 	Precision string
 
+	// Device is where the models compute. The zero value is the processor; see [CUDA].
+	// On a graphics processor weights and intermediate values are Float16 unless
+	// Precision says otherwise, those of the VAE BFloat16; there is no Int8. The
+	// limit on memory is what is free there, or MaxMemory if that is less.
+	Device Device
+
 	// Threads is the number of goroutines that compute. Zero means GOMAXPROCS.
 	// It does not change the result.
 	Threads int

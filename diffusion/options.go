@@ -65,10 +65,10 @@ type Options struct {
 	// https://arxiv.org/abs/2404.07724
 	GuidanceInterval Interval
 
-	// Guider guides in place of those that Guidance and GuidanceRescale choose, which
-	// then are zero (but for a U-Net that reads the scale); GuidanceInterval bounds it as
-	// them. The call takes the memory for all conditions side by side, and reads the
-	// negative prompt. Nil means those.
+	// Guider is the guidance, in place of what Guidance and GuidanceRescale choose: these
+	// are zero then (but Guidance may be set for a U-Net that reads it). GuidanceInterval
+	// holds for it, too. The call takes the memory for both prompts side by side, whatever
+	// the Guider needs of them. Nil means the guidance of the other options.
 	Guider Guider
 
 	// Reuse spares most of the U-Net in some of its calls. The zero value does not,

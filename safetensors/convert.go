@@ -24,6 +24,8 @@ func view[T float32 | int64](b []byte) ([]T, bool) {
 
 // toFloat32 converts the elements of src, which are of type d, to dst. It is
 // an error if d has no such conversion. The lengths must agree.
+//
+// In one piece: a case for each type.
 func toFloat32(dst []float32, d DType, src []byte) error {
 	le := binary.LittleEndian
 	switch d {

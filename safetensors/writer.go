@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"unicode/utf8"
@@ -55,24 +56,10 @@ func encodeHeader(tensors []Tensor, metadata map[string]string) ([]byte, error) 
 	b := make([]byte, lengthSize, 4096)
 	b = append(b, '{')
 	if metadata != nil {
-		b = append(b, `"__metadata__":{`...)
-		keys := make([]string, 0, len(metadata))
-		for k := range metadata {
-			keys = append(keys, k)
+		var err error
+		if b, err = appendMetadata(b, metadata); err != nil {
+			return nil, err
 		}
-		slices.Sort(keys)
-		for i, k := range keys {
-			if !utf8.ValidString(k) || !utf8.ValidString(metadata[k]) {
-				return nil, fmt.Errorf("safetensors: metadata %.200q: not UTF-8", k)
-			}
-			if i > 0 {
-				b = append(b, ',')
-			}
-			b = appendString(b, k)
-			b = append(b, ':')
-			b = appendString(b, metadata[k])
-		}
-		b = append(b, '}')
 	}
 	var offset uint64
 	seen := make(map[string]bool, len(tensors))
@@ -114,6 +101,23 @@ func encodeHeader(tensors []Tensor, metadata map[string]string) ([]byte, error) 
 	}
 	binary.LittleEndian.PutUint64(b, uint64(n))
 	return b, nil
+}
+
+// appendMetadata appends the metadata by their keys' order.
+func appendMetadata(b []byte, metadata map[string]string) ([]byte, error) {
+	b = append(b, `"__metadata__":{`...)
+	for i, k := range slices.Sorted(maps.Keys(metadata)) {
+		if !utf8.ValidString(k) || !utf8.ValidString(metadata[k]) {
+			return nil, fmt.Errorf("safetensors: metadata %.200q: not UTF-8", k)
+		}
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendString(b, k)
+		b = append(b, ':')
+		b = appendString(b, metadata[k])
+	}
+	return append(b, '}'), nil
 }
 
 // writable says why a tensor cannot be written.

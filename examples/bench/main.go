@@ -12,6 +12,7 @@ import (
 
 	"sdgo/examples/internal/cli"
 	"sdgo/examples/internal/models"
+	"sdgo/internal/cuda"
 )
 
 func main() { cli.Program("bench", run) }
@@ -28,6 +29,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	f.IntVar(&o.steps, "steps", 3, "`runs` of each part")
 	f.IntVar(&o.branch, "branch", 0, "also time a U-Net step that reuses the deep feature at this skip `branch`, 3 say (default none)")
 	f.Float64Var(&o.merge, "merge", 0, "`share` of tokens to merge before self-attention at full resolution, 0 to 0.75")
+	f.Func("device", "where to compute: cpu, cuda or cuda:`N`", func(s string) error {
+		o.device = s
+		_, err := cuda.Parse(s)
+		return err
+	})
 	f.IntVar(&o.threads, "threads", 0, "goroutines that compute (default one for each processor)")
 	table := tableFlags(f)
 	cli.MemoryFlag(f, &o.maxMemory, ", with -picture")

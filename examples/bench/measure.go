@@ -15,6 +15,7 @@ import (
 	"sdgo/clip"
 	"sdgo/examples/internal/cli"
 	"sdgo/examples/internal/models"
+	"sdgo/internal/cuda"
 	"sdgo/internal/engine"
 	"sdgo/internal/kernel"
 	"sdgo/internal/model"
@@ -27,6 +28,7 @@ import (
 type options struct {
 	model, precision     string
 	variant              string
+	device               string
 	size, steps, threads int
 	branch               int // of a step that reuses a feature; 0: none
 	merge                float64
@@ -109,7 +111,11 @@ func measure(ctx context.Context, o options) (*report, error) {
 func measurePart(ctx context.Context, fsys fs.FS, o *options, load loader) (part, error) {
 	var mu sync.Mutex
 	kinds := map[string]*kind{}
-	eng, err := engine.New(&engine.Options{Threads: o.threads, Trace: func(done op.Operation, d time.Duration) {
+	dev, err := cuda.OpenNamed(o.device)
+	if err != nil {
+		return part{}, err
+	}
+	eng, err := engine.New(&engine.Options{Threads: o.threads, Device: dev, Trace: func(done op.Operation, d time.Duration) {
 		mu.Lock()
 		defer mu.Unlock()
 		c := done.Cost()

@@ -31,8 +31,12 @@ func picture(ctx context.Context, o *options, asJSON bool, w io.Writer) error {
 	if err != nil {
 		return err
 	}
+	dev, err := diffusion.ParseDevice(o.device)
+	if err != nil {
+		return err
+	}
 	begin := time.Now()
-	pipe, err := diffusion.LoadFSContext(ctx, fsys, &diffusion.LoadOptions{Variant: o.variant, Precision: o.precision, Threads: o.threads, MaxMemory: o.maxMemory})
+	pipe, err := diffusion.LoadFSContext(ctx, fsys, &diffusion.LoadOptions{Variant: o.variant, Precision: o.precision, Threads: o.threads, MaxMemory: o.maxMemory, Device: dev})
 	if err != nil {
 		return err
 	}

@@ -99,6 +99,38 @@ func (t *table) run(ctx context.Context, o *options, asJSON bool, stdout io.Writ
 	return w.Flush()
 }
 
+// call is what a row measures: a model's for a picture of a size.
+type call struct {
+	name string
+	run  func(n, h, w int) error
+}
+
+// tableCalls are those of the table.
+func tableCalls(ctx context.Context, u *unet.UNet, v *vae.VAE) []call {
+	factor, tile := v.Config.Factor(), v.Config.TileSize()
+	return []call{
+		{"U-Net", func(n, h, w int) error {
+			_, err := u.Predict(ctx, unet.Input{
+				Latents: noise(n, u.Config.InChannels, h/factor, w/factor), Timesteps: []float64{500},
+				Cond: unet.Text(noise(n, 77, u.Config.CrossAttentionDim.At(0))),
+			})
+			return err
+		}},
+		{"VAE decode", func(n, h, w int) error {
+			_, err := v.Decode(ctx, noise(n, v.Config.LatentChannels, h/factor, w/factor))
+			return err
+		}},
+		{fmt.Sprintf("VAE decode, tiles of %d", tile), func(n, h, w int) error {
+			_, err := v.Decode(ctx, noise(n, v.Config.LatentChannels, h/factor, w/factor), vae.Options{Tile: tile})
+			return err
+		}},
+		{"VAE encode", func(n, h, w int) error {
+			_, err := v.Encode(ctx, noise(n, v.Config.InChannels, h, w))
+			return err
+		}},
+	}
+}
+
 // measureTable measures a call of the U-Net, and the VAE both ways, decoding by
 // tiles too.
 func measureTable(ctx context.Context, o *options, sizes [][2]int, batches []int) ([]row, error) {
@@ -126,42 +158,17 @@ func measureTable(ctx context.Context, o *options, sizes [][2]int, batches []int
 	}
 	defer v.Close()
 
-	factor, tile := v.Config.Factor(), v.Config.TileSize()
-	parts := []struct {
-		name string
-		run  func(n, h, w int) error // of the picture
-	}{
-		{"U-Net", func(n, h, w int) error {
-			_, err := u.Predict(ctx, unet.Input{
-				Latents: noise(n, u.Config.InChannels, h/factor, w/factor), Timesteps: []float64{500},
-				Cond: unet.Text(noise(n, 77, u.Config.CrossAttentionDim.At(0))),
-			})
-			return err
-		}},
-		{"VAE decode", func(n, h, w int) error {
-			_, err := v.Decode(ctx, noise(n, v.Config.LatentChannels, h/factor, w/factor))
-			return err
-		}},
-		{fmt.Sprintf("VAE decode, tiles of %d", tile), func(n, h, w int) error {
-			_, err := v.Decode(ctx, noise(n, v.Config.LatentChannels, h/factor, w/factor), vae.Options{Tile: tile})
-			return err
-		}},
-		{"VAE encode", func(n, h, w int) error {
-			_, err := v.Encode(ctx, noise(n, v.Config.InChannels, h, w))
-			return err
-		}},
-	}
 	var rows []row
-	for _, part := range parts {
+	for _, call := range tableCalls(ctx, u, v) {
 		for _, size := range sizes {
 			for _, batch := range batches {
 				eng.Close() // what is idle
 				weights := eng.Memory.InUse()
 				eng.Memory.ResetPeak()
-				r := row{Part: part.name, Width: size[0], Height: size[1], Batch: batch, Seconds: math.Inf(1)}
+				r := row{Part: call.name, Width: size[0], Height: size[1], Batch: batch, Seconds: math.Inf(1)}
 				for range o.steps {
 					begin := time.Now()
-					if err := part.run(batch, r.Height, r.Width); err != nil {
+					if err := call.run(batch, r.Height, r.Width); err != nil {
 						return nil, err
 					}
 					r.Seconds = min(r.Seconds, time.Since(begin).Seconds())

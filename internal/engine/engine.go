@@ -34,6 +34,7 @@ import (
 
 	"gorgonia.org/tensor"
 
+	"sdgo/internal/device"
 	"sdgo/internal/op"
 )
 
@@ -44,6 +45,9 @@ type Options struct {
 	// MaxMemory limits the bytes of weights and of what calls hold. Zero means the
 	// memory of the machine or its container.
 	MaxMemory int64
+	// Device is where plans run, and their values and weights lie. Nil means the
+	// processor. The engine closes it.
+	Device device.Device
 	// Trace, if not nil, is called after every operation with the time that
 	// it took.
 	Trace func(o op.Operation, d time.Duration)
@@ -54,6 +58,7 @@ type Options struct {
 type Engine struct {
 	Memory  Memory
 	threads int
+	device  device.Device // nil: the processor
 	trace   func(o op.Operation, d time.Duration)
 
 	mu          sync.Mutex
@@ -80,10 +85,13 @@ func New(o *Options) (*Engine, error) {
 	if o.MaxMemory < 0 {
 		return nil, fmt.Errorf("engine: have a memory limit of %d bytes, want 0 (the machine's memory) or more", o.MaxMemory)
 	}
-	e := &Engine{threads: o.Threads, trace: o.Trace}
+	e := &Engine{threads: o.Threads, device: o.Device, trace: o.Trace}
 	e.Memory.limit, e.Memory.chosen = o.MaxMemory, o.MaxMemory > 0
 	if !e.Memory.chosen {
 		e.Memory.limit = machineMemory()
+	}
+	if e.device != nil {
+		e.limitToDevice()
 	}
 	return e, nil
 }
@@ -108,6 +116,9 @@ func (e *Engine) Check(p *Plan, extra int64, what string) error {
 // Close gives the memory of idle machines back.
 func (e *Engine) Close() {
 	e.dropIf(func(*Machine) bool { return true })
+	if e.device != nil {
+		e.device.Close()
+	}
 }
 
 // Run computes the plan's outputs from inputs given in order and copies them to

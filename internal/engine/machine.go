@@ -19,8 +19,9 @@ import (
 type Machine struct {
 	plan    *Plan
 	arena   *Block
-	jobs    [][]*job // by action
-	scratch int      // float32s that a member of the team needs
+	device  *onDevice // nil on the processor
+	jobs    [][]*job  // by action
+	scratch int       // float32s that a member of the team needs
 	members [][]float32
 	threads int
 	trace   func(o op.Operation, d time.Duration) // may be nil
@@ -68,7 +69,7 @@ func (p *Plan) bind(arena *Block, threads int) (_ *Machine, err error) {
 
 // arenaBytes is the memory of the arena: what the plan needs, or more if it was
 // another machine's before.
-func (m *Machine) arenaBytes() int64 { return 4 * int64(len(m.arena.Data)) }
+func (m *Machine) arenaBytes() int64 { return m.arena.bytes() }
 
 // bytes is the memory that the machine holds: the arena and the members' scratch,
 // which for a small arena may be larger.
@@ -92,15 +93,29 @@ func (m *Machine) arg(n *G.Node) (op.Arg, error) {
 	if p, ok := m.plan.places[n]; ok {
 		return op.Arg{Data: m.at(p)}, nil
 	}
-	return leaf(n)
+	arg, err := leaf(n)
+	if err == nil && arg.Device != 0 {
+		err = fmt.Errorf("engine: node %q: have a weight on a device, want one on the processor", n.Name())
+	}
+	return arg, err
 }
 
 // Input returns the memory of input i. Fill it before every run: a run may
 // overwrite it.
-func (m *Machine) Input(i int) []float32 { return m.data(m.plan.inputs[i]) }
+func (m *Machine) Input(i int) []float32 {
+	if m.device != nil {
+		return m.device.sequence.Input(i)
+	}
+	return m.data(m.plan.inputs[i])
+}
 
 // Output returns the memory of output i, valid until the next run.
-func (m *Machine) Output(i int) []float32 { return m.data(m.plan.outputs[i]) }
+func (m *Machine) Output(i int) []float32 {
+	if m.device != nil {
+		return m.device.sequence.Output(i)
+	}
+	return m.data(m.plan.outputs[i])
+}
 
 // Run computes the outputs. When ctx is done it returns ctx's error within the
 // time of a task, about a millisecond. It allocates nothing that grows with
@@ -108,6 +123,9 @@ func (m *Machine) Output(i int) []float32 { return m.data(m.plan.outputs[i]) }
 func (m *Machine) Run(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
+	}
+	if m.device != nil {
+		return m.device.run(ctx)
 	}
 	threads := m.threads
 	if threads == 0 {
@@ -205,6 +223,9 @@ func (m *Machine) Close() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.jobs, m.closed = nil, true
+	if m.device != nil {
+		m.device.sequence.Close()
+	}
 	m.arena.Free()
 	return nil
 }

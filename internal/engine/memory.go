@@ -6,6 +6,8 @@ import (
 	"math"
 	"runtime"
 	"sync"
+
+	"sdgo/internal/device"
 )
 
 // Memory counts the bytes that an engine holds and keeps them under a limit.
@@ -144,6 +146,8 @@ func (m *Memory) reserve(n int64, what string) error {
 // when the Block is collected: whoever uses Data must hold the Block.
 type Block struct {
 	Data    []float32
+	Ptr     device.Ptr // on a device, instead of Data
+	size    int64      // bytes there
 	free    func()
 	cleanup runtime.Cleanup
 }
@@ -190,6 +194,9 @@ func newBlock(n int, what string, release func()) (*Block, error) {
 	b.cleanup = runtime.AddCleanup(b, func(free func()) { free() }, free)
 	return b, nil
 }
+
+// bytes is what the block takes.
+func (b *Block) bytes() int64 { return 4*int64(len(b.Data)) + b.size }
 
 // Scratch returns n zeroed float32s outside the Go heap for work whose memory was
 // reserved, with a [Claim] or otherwise: they are not counted again.

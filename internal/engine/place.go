@@ -11,94 +11,112 @@ import (
 // place gives every value that is computed, and every input, its part of the
 // arena, such that no two values that are needed at the same time overlap.
 func (p *Plan) place() {
-	// The last action that reads each node; outputs are read at the end.
-	last := make(map[*G.Node]int)
-	root := make(map[*G.Node]*G.Node) // the node in whose memory a node lies
-	for _, n := range p.inputs {
-		root[n], last[n] = n, 0
-	}
-	rootOf := func(n *G.Node) *G.Node {
-		if r := root[n]; r != nil {
-			return r
-		}
-		return n // a weight
-	}
-	// Views share memory with what they show: the life of that is theirs.
-	for i, s := range p.actions {
-		root[s.node] = s.node
-		if _, view := s.operation.(op.Viewer); view && root[s.inputs[0]] != nil {
-			root[s.node] = root[s.inputs[0]]
-		}
-		last[rootOf(s.node)] = max(last[rootOf(s.node)], i)
-		for _, in := range s.inputs {
-			last[rootOf(in)] = max(last[rootOf(in)], i)
-		}
-	}
-	for _, n := range p.outputs {
-		last[rootOf(n)] = len(p.actions)
-	}
-
-	// An operation may write over an input that dies with it: then both are one
-	// buffer with a longer life.
-	buffer := make(map[*G.Node]int) // root to buffer
-	var lives []life
-	newBuffer := func(n *G.Node, begin, end int) {
-		buffer[n] = len(lives)
-		lives = append(lives, life{begin: begin, end: end, size: p.bytes(n)})
-	}
-	for _, n := range p.inputs {
-		newBuffer(n, 0, last[n])
-	}
-	works := make([]int, len(p.actions))
-	for i, s := range p.actions {
-		if size := p.target.Work(s.operation); size > 0 {
-			works[i] = len(lives)
-			lives = append(lives, life{begin: i, end: i, size: size})
-		}
-		if root[s.node] != s.node {
-			continue
-		}
-		over, inPlace := p.overwritten(s, i, rootOf, buffer, last)
-		if inPlace {
-			b := buffer[over]
-			buffer[s.node] = b
-			lives[b].end = last[s.node]
-			continue
-		}
-		newBuffer(s.node, i, last[s.node])
-	}
-
-	p.arena = pack(lives, p.target.Align())
+	l := layout{Plan: p, last: make(map[*G.Node]int), root: make(map[*G.Node]*G.Node), buffer: make(map[*G.Node]int)}
+	l.trace()
+	l.buffers()
+	p.arena = pack(l.lives, p.target.Align())
 	p.places = make(map[*G.Node]place)
-	for n, r := range root {
-		if b, ok := buffer[r]; ok {
-			p.places[n] = place{lives[b].offset, p.bytes(n)}
+	for n, r := range l.root {
+		if b, ok := l.buffer[r]; ok {
+			p.places[n] = place{l.lives[b].offset, p.bytes(n)}
 		}
 	}
 	for i, s := range p.actions {
 		if size := p.target.Work(s.operation); size > 0 {
-			p.actions[i].work = place{lives[works[i]].offset, size}
+			p.actions[i].work = place{l.lives[l.works[i]].offset, size}
 		}
 	}
-	p.actions = slices.DeleteFunc(p.actions, func(s action) bool { return root[s.node] != s.node })
+	p.actions = slices.DeleteFunc(p.actions, func(s action) bool { return l.root[s.node] != s.node })
+}
+
+// layout is what is known of the values of a plan while they get their places.
+type layout struct {
+	*Plan
+	last   map[*G.Node]int     // the last action that reads a node; outputs are read at the end
+	root   map[*G.Node]*G.Node // the node in whose memory a node lies
+	buffer map[*G.Node]int     // of a root, in lives
+	works  []int               // buffers of the actions' scratch, in lives
+	lives  []life
+}
+
+// rootOf is root for weights, too, which lie elsewhere.
+func (l *layout) rootOf(n *G.Node) *G.Node {
+	if r := l.root[n]; r != nil {
+		return r
+	}
+	return n
+}
+
+// trace finds roots and last readers. Views share memory with what they show: the life
+// of that is theirs.
+func (l *layout) trace() {
+	for _, n := range l.inputs {
+		l.root[n], l.last[n] = n, 0
+	}
+	read := func(n *G.Node, i int) {
+		r := l.rootOf(n)
+		l.last[r] = max(l.last[r], i)
+	}
+	for i, s := range l.actions {
+		l.root[s.node] = s.node
+		if _, view := s.operation.(op.Viewer); view && l.root[s.inputs[0]] != nil {
+			l.root[s.node] = l.root[s.inputs[0]]
+		}
+		read(s.node, i)
+		for _, in := range s.inputs {
+			read(in, i)
+		}
+	}
+	for _, n := range l.outputs {
+		l.last[l.rootOf(n)] = len(l.actions)
+	}
+}
+
+// buffers lists what needs memory, and when. An operation may write over an input that
+// dies with it: then both are one buffer with a longer life.
+func (l *layout) buffers() {
+	add := func(n *G.Node, begin int) {
+		l.buffer[n] = len(l.lives)
+		l.lives = append(l.lives, life{begin: begin, end: l.last[n], size: l.bytes(n)})
+	}
+	for _, n := range l.inputs {
+		add(n, 0)
+	}
+	l.works = make([]int, len(l.actions))
+	for i, s := range l.actions {
+		if size := l.target.Work(s.operation); size > 0 {
+			l.works[i] = len(l.lives)
+			l.lives = append(l.lives, life{begin: i, end: i, size: size})
+		}
+		if l.root[s.node] != s.node {
+			continue
+		}
+		if over, ok := l.overwritten(s, i); ok {
+			b := l.buffer[over]
+			l.buffer[s.node] = b
+			l.lives[b].end = l.last[s.node]
+			continue
+		}
+		add(s.node, i)
+	}
 }
 
 // overwritten returns the root of an input that action i may write over: it lies
 // in the arena, has the output's size or may shrink, and nothing reads it later.
-func (p *Plan) overwritten(s action, i int, rootOf func(*G.Node) *G.Node, buffer map[*G.Node]int, last map[*G.Node]int) (*G.Node, bool) {
+func (l *layout) overwritten(s action, i int) (*G.Node, bool) {
 	for arg, in := range s.inputs {
-		r := rootOf(in)
-		_, inArena := buffer[r]
-		if !p.target.InPlace(s.operation, arg) || !inArena || last[r] != i {
+		r := l.rootOf(in)
+		_, inArena := l.buffer[r]
+		if !l.target.InPlace(s.operation, arg) || !inArena || l.last[r] != i {
 			continue
 		}
 		have, want := r.Shape().TotalSize(), s.node.Shape().TotalSize()
-		if have != want && !(have > want && p.target.Shrinks(s.operation, arg)) {
+		if have != want && !(have > want && l.target.Shrinks(s.operation, arg)) {
 			continue
 		}
 		shared := false // another input may show the same memory
 		for other, n := range s.inputs {
-			shared = shared || other != arg && rootOf(n) == r
+			shared = shared || other != arg && l.rootOf(n) == r
 		}
 		if !shared {
 			return r, true

@@ -19,6 +19,7 @@ type Plan struct {
 	actions         []action
 	places          map[*G.Node]place
 	arena           int          // bytes
+	staging         int          // bytes beside it, of a device's float32 inputs and outputs
 	scratch         atomic.Int64 // float32s for each thread; 0 before the first machine
 	dropped         atomic.Bool  // no longer cached: its machines are not kept
 }
@@ -56,6 +57,9 @@ func NewPlanFor(target op.Target, inputs, outputs []*G.Node) (*Plan, error) {
 	}
 	p.fuse()
 	p.place()
+	if _, ok := target.(op.Device); ok {
+		p.stage()
+	}
 	return p, nil
 }
 
@@ -73,7 +77,7 @@ func (p *Plan) Bytes() int64 {
 	if p == nil {
 		return 0
 	}
-	return int64(p.arena)
+	return int64(p.arena + p.staging)
 }
 
 // scratchBytes is what kernels on a number of threads need beside it.

@@ -5,6 +5,8 @@ import (
 	"sync"
 
 	G "gorgonia.org/gorgonia"
+
+	"sdgo/internal/op"
 )
 
 // planLimit is how many plans a cache keeps: a plan is a megabyte at most.
@@ -13,6 +15,8 @@ const planLimit = 16
 // Plans caches a model's plans by the shapes of its inputs. The zero value is
 // empty. It is safe for concurrent use.
 type Plans struct {
+	Target op.Target // that plans are made for; nil means the processor
+
 	build sync.Mutex // held while a plan is built: who wants one that is there does not wait
 
 	mu    sync.Mutex
@@ -34,7 +38,11 @@ func (c *Plans) Get(key any, build func() (inputs, outputs []*G.Node, err error)
 	if err != nil {
 		return nil, err
 	}
-	p, err := NewPlan(inputs, outputs)
+	target := c.Target
+	if target == nil {
+		target = op.CPU{}
+	}
+	p, err := NewPlanFor(target, inputs, outputs)
 	if err != nil {
 		return nil, err
 	}

@@ -98,6 +98,14 @@ func (t *Turn) bind(p *Plan) (*Machine, error) {
 		return m, nil
 	}
 	t.machine = nil
+	if d := t.c.e.device; d != nil {
+		if m != nil {
+			m.Close()
+		}
+		m, err := p.bindDevice(d)
+		t.machine = m
+		return m, err
+	}
 	var arena *Block
 	if m != nil && m.arenaBytes() >= p.Bytes() {
 		arena = m.arena

@@ -102,5 +102,11 @@ func (f Format) mustBe(what string, formats ...Format) {
 	panic(fmt.Sprintf("kernel: %s: weights in %v", what, f))
 }
 
+// Float16Bits rounds to float16, to the nearest and of two to the even.
+func Float16Bits(x float32) uint16 { return float32ToFloat16(x) }
+
+// BFloat16Bits rounds to bfloat16 likewise.
+func BFloat16Bits(x float32) uint16 { return bfloat16(x) }
+
 // PerWord is the number of weights along K that share a word of a format.
 func PerWord(f Format) int { return [...]int{1, 1, 2, 4}[f] }

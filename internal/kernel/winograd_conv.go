@@ -160,8 +160,7 @@ func (a *winograd) multiply(first, from, to, p int, scratch []float32) {
 	offsets := int32s(take(&scratch, tileRows))
 
 	rowTiles := ceilDiv(to-from, tileRows)
-	cols := min(panel, a.OutC-p*panel)
-	t := tile{zero: a.zero, offsets: offsets, taps: 1, ldc: panel, narrow: cols <= panel/2}
+	t := tile{zero: a.zero, offsets: offsets, taps: 1, ldc: panel, narrow: a.OutC-p*panel <= panel/2}
 	channel := 0
 	for i, channels := range a.chunks {
 		transformWeights(&weights{
@@ -194,10 +193,17 @@ func (a *winograd) multiply(first, from, to, p int, scratch []float32) {
 		channel += channels
 	}
 
+	a.store(sums, sumStride, first+from, to-from, p, pixels, temp)
+}
+
+// store transforms the sums of some tiles in panel p, which begin with the given one, and
+// stores their pixels.
+func (a *winograd) store(sums []float32, sumStride, begin, tiles, p int, pixels, temp []float32) {
+	cols := min(panel, a.OutC-p*panel)
 	s := unpatch{temp: temp, stride: sumStride}
-	for i := 0; i < to-from; {
-		n, y, x := a.position(first + from + i)
-		run := min(winRun, to-from-i, a.tilesX-x/winTile) // tiles side by side
+	for i := 0; i < tiles; {
+		n, y, x := a.position(begin + i)
+		run := min(winRun, tiles-i, a.tilesX-x/winTile) // tiles side by side
 		s.row = run * winTile * panel
 		for j := range run {
 			s.src = sums[(i+j)*panel:]

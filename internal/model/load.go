@@ -6,6 +6,7 @@ import (
 
 	"sdgo/internal/engine"
 	"sdgo/internal/nn"
+	"sdgo/internal/op"
 	"sdgo/internal/weights"
 	"sdgo/safetensors/checkpoint"
 )
@@ -64,6 +65,13 @@ func newModel(ctx context.Context, name string, src checkpoint.Source, o LoadOpt
 		s = NewSession(eng)
 	}
 	m.eng = s.Engine
+	if d := m.eng.Device(); d != nil {
+		t, err := deviceType(d, name, o.Precision)
+		if err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", name, err)
+		}
+		m.plans.Target = op.Device{Target: d.Target(t)}
+	}
 	return m, s, nil
 }
 
@@ -81,7 +89,7 @@ func (m *Model) define(define Define) error {
 
 // load loads the weights and closes the files that they came from.
 func (m *Model) load(ctx context.Context) error {
-	ws, err := weights.Load(ctx, m.name, m.src, m.params.All(), m.eng)
+	ws, err := weights.Load(ctx, m.name, m.src, m.params.All(), m.eng, m.plans.Target)
 	if err != nil {
 		return err
 	}

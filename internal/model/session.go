@@ -63,7 +63,7 @@ func (s *Session) Load(ctx context.Context, reserve ...int64) error {
 		}
 		params = append(params, m.params.All()...)
 	}
-	if allowed := s.Engine.Memory.Allowed(); allowed < math.MaxInt64 {
+	if allowed := s.Engine.Memory.Allowed(); allowed < math.MaxInt64 && s.Engine.Device() == nil {
 		weights.Fit(params, allowed, reserve)
 	}
 	for _, m := range models {

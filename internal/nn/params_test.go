@@ -35,7 +35,7 @@ func load[T any](t *testing.T, src checkpoint.Source, format kernel.Format, ask 
 	p := NewParams("net", src, format)
 	asked := ask(p)
 	require.NoError(t, p.Check("net"))
-	ws, err := weights.Load(t.Context(), "net", src, p.All(), eng)
+	ws, err := weights.Load(t.Context(), "net", src, p.All(), eng, nil)
 	require.NoError(t, err)
 	t.Cleanup(ws.Close)
 	return asked

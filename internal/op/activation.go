@@ -5,6 +5,7 @@ import (
 
 	G "gorgonia.org/gorgonia"
 
+	"sdgo/internal/device"
 	"sdgo/internal/kernel"
 )
 
@@ -28,6 +29,11 @@ func (k activation) InPlace(i int) bool { return true }
 func (k activation) Derive(in []*G.Node, d *G.Node) ([]*G.Node, error) {
 	dx, err := apply(activationDerivative(k), in[0].Shape().Clone(), in[0], d)
 	return []*G.Node{dx}, err
+}
+
+// Launches implements Launcher.
+func (k activation) Launches(t device.Target, out device.Ptr, in []device.Ptr, _ device.Ptr) []device.Launch {
+	return device.Activate(t, out, in[0], k.n, device.Activation(k.act))
 }
 
 func (k activation) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {

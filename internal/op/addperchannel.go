@@ -5,6 +5,7 @@ import (
 
 	G "gorgonia.org/gorgonia"
 
+	"sdgo/internal/device"
 	"sdgo/internal/kernel"
 )
 
@@ -31,6 +32,11 @@ func (k addPerChannel) InPlace(i int) bool { return i == 0 }
 func (k addPerChannel) Derive(_ []*G.Node, d *G.Node) ([]*G.Node, error) {
 	db, err := SumPixels(d)
 	return []*G.Node{d, db}, err
+}
+
+// Launches implements Launcher.
+func (k addPerChannel) Launches(t device.Target, out device.Ptr, in []device.Ptr, _ device.Ptr) []device.Launch {
+	return device.AddPerChannel(t, out, in[0], in[1], k.n, k.pixels, k.c)
 }
 
 func (k addPerChannel) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {

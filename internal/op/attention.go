@@ -7,6 +7,7 @@ import (
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
+	"sdgo/internal/device"
 	"sdgo/internal/kernel"
 )
 
@@ -87,6 +88,19 @@ func (k attention) split(all *G.Node) ([]*G.Node, error) {
 	q, t := k.s.Queries, k.s.Keys
 	return []*G.Node{g.Slice(all, 1, 0, q), g.Slice(all, 1, q, t), g.Slice(all, 1, q+t, t)}, g.err
 }
+
+// Launches implements Launcher.
+func (k attention) Launches(t device.Target, out device.Ptr, in []device.Ptr, _ device.Ptr) []device.Launch {
+	a := device.Attention{
+		Q: in[0], K: in[1], V: in[2], Out: out,
+		Batch: k.s.Batch, Heads: k.s.Heads, HeadDim: k.s.HeadDim, Queries: k.s.Queries, Keys: k.s.Keys,
+		QStride: k.s.QStride, KVStride: k.s.KStride, OutStride: k.s.OutStride, Causal: k.s.Causal,
+	}
+	return a.Launches(t)
+}
+
+// OnDevice implements Chooser.
+func (k attention) OnDevice(device.Target) bool { return k.s.HeadDim <= device.AttentionHeadDim }
 
 func (k attention) Phases(out []float32, in []Arg, work []float32) []kernel.Phase {
 	return kernel.Attention(out, in[0].Data, in[1].Data, in[2].Data, k.s, work)

@@ -25,6 +25,7 @@ type operationCase struct {
 // tail is two vectors of 16 numbers and a part of one.
 const tail = 37
 
+// operations is the table of tests. In one piece: a row is a few lines.
 func operations() []operationCase {
 	one := func(f func(x *G.Node) (*G.Node, error)) func([]*G.Node) (*G.Node, error) {
 		return func(in []*G.Node) (*G.Node, error) { return f(in[0]) }

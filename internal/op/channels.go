@@ -6,6 +6,7 @@ import (
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
+	"sdgo/internal/device"
 	"sdgo/internal/kernel"
 )
 
@@ -54,8 +55,18 @@ func (k channelsFirst) Derive(_ []*G.Node, d *G.Node) ([]*G.Node, error) {
 	return []*G.Node{dx}, err
 }
 
+// Launches implements Launcher.
+func (k channelsLast) Launches(t device.Target, out device.Ptr, in []device.Ptr, _ device.Ptr) []device.Launch {
+	return device.Transpose(t, out, in[0], k.n, k.c, k.pixels)
+}
+
 func (k channelsLast) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {
 	return []kernel.Phase{kernel.ToChannelsLast(out, in[0].Data, k.n, k.c, k.pixels)}
+}
+
+// Launches implements Launcher.
+func (k channelsFirst) Launches(t device.Target, out device.Ptr, in []device.Ptr, _ device.Ptr) []device.Launch {
+	return device.Transpose(t, out, in[0], k.n, k.pixels, k.c)
 }
 
 func (k channelsFirst) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {

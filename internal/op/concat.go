@@ -5,6 +5,7 @@ import (
 
 	G "gorgonia.org/gorgonia"
 
+	"sdgo/internal/device"
 	"sdgo/internal/kernel"
 )
 
@@ -31,6 +32,11 @@ func (k concat) Derive(_ []*G.Node, d *G.Node) ([]*G.Node, error) {
 	var g grad
 	last := d.Dims() - 1
 	return []*G.Node{g.Slice(d, last, 0, k.a), g.Slice(d, last, k.a, k.b)}, g.err
+}
+
+// Launches implements Launcher.
+func (k concat) Launches(t device.Target, out device.Ptr, in []device.Ptr, _ device.Ptr) []device.Launch {
+	return device.Concat(t, out, in[0], in[1], k.rows, k.a, k.b)
 }
 
 func (k concat) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {

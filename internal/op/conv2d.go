@@ -6,6 +6,7 @@ import (
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
+	"sdgo/internal/device"
 	"sdgo/internal/kernel"
 )
 
@@ -104,8 +105,8 @@ func (k conv2d) Unpacked() Operation {
 
 func (k conv2d) InPlace(i int) bool { return k.ep.inPlace(i) }
 
-func (k conv2d) Fuse(_ Target, next Operation, arg int) (Operation, bool) {
-	ep, ok := k.ep.fuse(next, arg)
+func (k conv2d) Fuse(t Target, next Operation, arg int) (Operation, bool) {
+	ep, ok := k.ep.fuse(t, next, arg)
 	k.ep = ep
 	return k, ok && !ep.gated
 }
@@ -118,6 +119,35 @@ func (k conv2d) FuseInput(_ Target, prev Operation, arg int) (Operation, bool) {
 	}
 	k.s.H, k.s.W, k.s.UpH, k.s.UpW = up.h, up.w, k.s.H, k.s.W
 	return k, true
+}
+
+// product is the convolution on a device without its operands.
+func (k conv2d) product() device.Product {
+	s := k.s
+	image := &device.Image{H: s.H, W: s.W, C: s.InC, KW: s.KW, Stride: s.Stride, PadTop: s.PadTop, PadLeft: s.PadLeft,
+		OutH: s.OutH, OutW: s.OutW, SrcH: s.H, SrcW: s.W}
+	if s.UpH != 0 { // the image that lies in memory is enlarged
+		image.H, image.W = s.UpH, s.UpW
+	}
+	p := device.Product{M: s.N * s.OutH * s.OutW, N: s.OutC, K: s.KH * s.KW * s.InC, Rows: k.ep.rows, Image: image}
+	if s.KH == 1 && s.KW == 1 && s.Stride == 1 && s.PadTop == 0 && s.PadLeft == 0 && s.UpH == 0 && s.OutH == s.H && s.OutW == s.W {
+		p.Image = nil
+	}
+	return p
+}
+
+// OnDevice implements Chooser: a weight that is computed has another order.
+func (k conv2d) OnDevice(device.Target) bool { return !k.unpacked }
+
+// DeviceWork implements DeviceWorker.
+func (k conv2d) DeviceWork(t device.Target) int { return k.product().Work(t) }
+
+// Launches implements Launcher.
+func (k conv2d) Launches(t device.Target, out device.Ptr, in []device.Ptr, work device.Ptr) []device.Launch {
+	p := k.product()
+	p.Out, p.A, p.W = out, in[0], in[1]
+	k.ep.device(&p, in[2:])
+	return p.Launches(t, work)
 }
 
 func (k conv2d) Phases(out []float32, in []Arg, work []float32) []kernel.Phase {

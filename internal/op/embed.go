@@ -6,6 +6,7 @@ import (
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
+	"sdgo/internal/device"
 	"sdgo/internal/kernel"
 )
 
@@ -53,6 +54,18 @@ func (k embed) Derive(in []*G.Node, d *G.Node) ([]*G.Node, error) {
 		out = append(out, g.Pad(g.Reshape(sum, k.tokens, k.d), 0, 0, in[2].Shape()[0]))
 	}
 	return out, g.err
+}
+
+// Floats implements Floater.
+func (k embed) Floats(i int) bool { return i == 0 }
+
+// Launches implements Launcher.
+func (k embed) Launches(t device.Target, out device.Ptr, in []device.Ptr, _ device.Ptr) []device.Launch {
+	var positions device.Ptr
+	if k.positions {
+		positions = in[2]
+	}
+	return device.Embed(t, out, in[0], in[1], positions, k.rows, k.vocab, k.d, k.tokens)
 }
 
 func (k embed) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {

@@ -3,6 +3,7 @@ package op
 import (
 	"strings"
 
+	"sdgo/internal/device"
 	"sdgo/internal/kernel"
 )
 
@@ -17,13 +18,13 @@ type epilogue struct {
 }
 
 // fuse takes the operation that follows into the epilogue, if its place is free.
-func (e epilogue) fuse(next Operation, arg int) (epilogue, bool) {
+func (e epilogue) fuse(t Target, next Operation, arg int) (epilogue, bool) {
 	if e.gated {
 		return e, false
 	}
 	switch next := next.(type) {
 	case geglu:
-		if e.perSample || e.act != kernel.None || e.residual || !next.panels() {
+		if e.perSample || e.act != kernel.None || e.residual || !next.panels() || !t.Gates() {
 			return e, false
 		}
 		e.gated = true
@@ -61,6 +62,20 @@ func (e epilogue) bind(in []Arg) kernel.Epilogue {
 	}
 	k.Bias, k.PerSample, k.Residual = next(e.bias), next(e.perSample), next(e.residual)
 	return k
+}
+
+// device gives the epilogue to a product on a device, with the inputs that follow the
+// operand and the weight.
+func (e epilogue) device(p *device.Product, in []device.Ptr) {
+	p.Act = device.Activation(e.act)
+	for _, part := range []struct {
+		on bool
+		at *device.Ptr
+	}{{e.bias, &p.Bias}, {e.perSample, &p.PerSample}, {e.residual, &p.Residual}} {
+		if part.on {
+			*part.at, in = in[0], in[1:]
+		}
+	}
 }
 
 // inPlace says whether the output may overwrite input i: only the residual.

@@ -6,6 +6,7 @@ import (
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
+	"sdgo/internal/device"
 	"sdgo/internal/kernel"
 )
 
@@ -33,6 +34,14 @@ func (k gather) Discrete(i int) bool { return i == 1 }
 func (k gather) Derive(in []*G.Node, d *G.Node) ([]*G.Node, error) {
 	dx, err := apply(scatter(k), in[0].Shape().Clone(), d, in[1])
 	return []*G.Node{dx, nil}, err
+}
+
+// Floats implements Floater.
+func (k gather) Floats(i int) bool { return i == 1 }
+
+// Launches implements Launcher.
+func (k gather) Launches(t device.Target, out device.Ptr, in []device.Ptr, _ device.Ptr) []device.Launch {
+	return device.Gather(t, out, in[0], in[1], k.n, k.tokens, k.d)
 }
 
 func (k gather) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {

@@ -5,6 +5,7 @@ import (
 
 	G "gorgonia.org/gorgonia"
 
+	"sdgo/internal/device"
 	"sdgo/internal/kernel"
 )
 
@@ -34,6 +35,11 @@ func (k geglu) Cost() Cost     { return elementwise }
 func (k geglu) Derive(in []*G.Node, d *G.Node) ([]*G.Node, error) {
 	dx, err := apply(gegluDerivative(k), in[0].Shape().Clone(), in[0], d)
 	return []*G.Node{dx}, err
+}
+
+// Launches implements Launcher.
+func (k geglu) Launches(t device.Target, out device.Ptr, in []device.Ptr, _ device.Ptr) []device.Launch {
+	return device.GEGLU(t, out, in[0], k.rows, k.inner)
 }
 
 func (k geglu) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {

@@ -5,6 +5,7 @@ import (
 
 	G "gorgonia.org/gorgonia"
 
+	"sdgo/internal/device"
 	"sdgo/internal/kernel"
 )
 
@@ -54,6 +55,21 @@ func (k groupNorm) Fuse(t Target, next Operation, arg int) (Operation, bool) {
 
 func (k groupNorm) Derive(in []*G.Node, d *G.Node) ([]*G.Node, error) {
 	return deriveNorm(normalize{k.s, k.eps}, in, d)
+}
+
+// device is the norm on a device without its operands.
+func (k groupNorm) device() device.GroupNorm {
+	return device.GroupNorm{N: k.s.N, Pixels: k.s.Pixels, C: k.s.C, Groups: k.s.Groups, Eps: k.eps, Act: device.Activation(k.act)}
+}
+
+// DeviceWork implements DeviceWorker.
+func (k groupNorm) DeviceWork(device.Target) int { return k.device().Work() }
+
+// Launches implements Launcher.
+func (k groupNorm) Launches(t device.Target, out device.Ptr, in []device.Ptr, work device.Ptr) []device.Launch {
+	g := k.device()
+	g.Out, g.X, g.Gamma, g.Beta = out, in[0], in[1], in[2]
+	return g.Launches(t, work)
 }
 
 func (k groupNorm) Phases(out []float32, in []Arg, work []float32) []kernel.Phase {

@@ -5,6 +5,7 @@ import (
 
 	G "gorgonia.org/gorgonia"
 
+	"sdgo/internal/device"
 	"sdgo/internal/kernel"
 )
 
@@ -34,6 +35,11 @@ func (k layerNorm) InPlace(i int) bool { return i == 0 }
 
 func (k layerNorm) Derive(in []*G.Node, d *G.Node) ([]*G.Node, error) {
 	return deriveNorm(normalize{kernel.NormShape{N: k.rows, Pixels: 1, C: k.d, Groups: 1}, k.eps}, in, d)
+}
+
+// Launches implements Launcher.
+func (k layerNorm) Launches(t device.Target, out device.Ptr, in []device.Ptr, _ device.Ptr) []device.Launch {
+	return device.LayerNorm(t, out, in[0], in[1], in[2], k.rows, k.d, k.eps)
 }
 
 func (k layerNorm) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {

@@ -5,6 +5,7 @@ import (
 
 	G "gorgonia.org/gorgonia"
 
+	"sdgo/internal/device"
 	"sdgo/internal/kernel"
 )
 
@@ -44,8 +45,8 @@ func Linear(x, weight, bias *G.Node) (*G.Node, error) {
 func (k linear) String() string     { return fmt.Sprintf("linear %d×%d→%d%v", k.m, k.in, k.out, k.ep) }
 func (k linear) InPlace(i int) bool { return k.ep.inPlace(i) }
 
-func (k linear) Fuse(_ Target, next Operation, arg int) (Operation, bool) {
-	ep, ok := k.ep.fuse(next, arg)
+func (k linear) Fuse(t Target, next Operation, arg int) (Operation, bool) {
+	ep, ok := k.ep.fuse(t, next, arg)
 	k.ep = ep
 	return k, ok
 }
@@ -77,6 +78,22 @@ func (k linear) Derive(in []*G.Node, d *G.Node) ([]*G.Node, error) {
 		out = append(out, g.SumRows(d))
 	}
 	return out, g.err
+}
+
+// DeviceWork implements DeviceWorker.
+func (k linear) DeviceWork(t device.Target) int { return k.product().Work(t) }
+
+// product is the product without its operands.
+func (k linear) product() device.Product {
+	return device.Product{M: k.m, N: k.out, K: k.in, Rows: k.ep.rows}
+}
+
+// Launches implements Launcher.
+func (k linear) Launches(t device.Target, out device.Ptr, in []device.Ptr, work device.Ptr) []device.Launch {
+	p := k.product()
+	p.Out, p.A, p.W = out, in[0], in[1]
+	k.ep.device(&p, in[2:])
+	return p.Launches(t, work)
 }
 
 func (k linear) Phases(out []float32, in []Arg, work []float32) []kernel.Phase {

@@ -88,8 +88,8 @@ func (k normConv) InPlace(i int) bool { return i == 0 || k.conv.ep.inPlace(i-2) 
 // Shrinks says that x may be larger.
 func (k normConv) Shrinks(i int) bool { return i == 0 && k.conv.s.OutC <= k.conv.s.InC }
 
-func (k normConv) Fuse(_ Target, next Operation, arg int) (Operation, bool) {
-	ep, ok := k.conv.ep.fuse(next, arg)
+func (k normConv) Fuse(t Target, next Operation, arg int) (Operation, bool) {
+	ep, ok := k.conv.ep.fuse(t, next, arg)
 	k.conv.ep = ep
 	return k, ok
 }

@@ -15,6 +15,7 @@ import (
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
+	"sdgo/internal/device"
 	"sdgo/internal/kernel"
 )
 
@@ -98,6 +99,7 @@ type Arg struct {
 	Data   []float32
 	Format kernel.Format // of the numbers in Data's memory
 	Packed kernel.Packed
+	Device device.Ptr // of a weight on a device, which has no numbers here
 }
 
 // Op makes a gorgonia Op of an Operation. Gorgonia's own machine calls Do, which

@@ -35,6 +35,9 @@ type Target interface {
 	// normalisation and convolution go together through an image of so many numbers.
 	Winograd(s kernel.ConvShape) bool
 	Stripes(floats int) bool
+
+	// Gates says whether a matrix product does the gated activation that follows.
+	Gates() bool
 }
 
 // CPU is the processor: numbers are float32s, and every operation is a [Phaser].
@@ -115,3 +118,6 @@ const stripesFrom = 8 << 20
 
 // Stripes implements Target.
 func (CPU) Stripes(floats int) bool { return floats >= stripesFrom }
+
+// Gates implements Target.
+func (CPU) Gates() bool { return true }

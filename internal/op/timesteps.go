@@ -37,6 +37,9 @@ func (k timesteps) Derive(in []*G.Node, d *G.Node) ([]*G.Node, error) {
 	return []*G.Node{dt}, err
 }
 
+// OnHost implements Hoster: times are few, and their sines want more than float32.
+func (k timesteps) OnHost() {}
+
 func (k timesteps) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {
 	return []kernel.Phase{kernel.Timesteps(out, in[0].Data, k.n, k.dim, k.flipSinToCos, k.shift, k.period)}
 }

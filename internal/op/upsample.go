@@ -6,6 +6,7 @@ import (
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
+	"sdgo/internal/device"
 	"sdgo/internal/kernel"
 )
 
@@ -30,6 +31,11 @@ func (k upsample) Cost() Cost { return moving }
 func (k upsample) Derive(in []*G.Node, d *G.Node) ([]*G.Node, error) {
 	dx, err := apply(upsampleDerivative(k), in[0].Shape().Clone(), d)
 	return []*G.Node{dx}, err
+}
+
+// Launches implements Launcher.
+func (k upsample) Launches(t device.Target, out device.Ptr, in []device.Ptr, _ device.Ptr) []device.Launch {
+	return device.Upsample(t, out, in[0], k.n, k.h, k.w, k.c, k.outH, k.outW)
 }
 
 func (k upsample) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {

@@ -21,6 +21,7 @@ import (
 // plainFS hides all that a file system can do but Open.
 type plainFS struct{ fs.FS }
 
+// Files are opened, links to them too, and nothing else. In one piece: a table.
 func TestOpen(t *testing.T) {
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }

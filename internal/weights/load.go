@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"sdgo/internal/engine"
+	"sdgo/internal/op"
 	"sdgo/internal/report"
 	"sdgo/safetensors/checkpoint"
 )
@@ -14,7 +15,10 @@ import (
 // Load copies and packs the parameters from src, which is not read after it. Problems
 // with the tensors are returned as a *report.WeightsError. When ctx is done it returns
 // ctx's error soon, and no goroutine is left.
-func Load(ctx context.Context, name string, src checkpoint.Source, params []*Param, eng *engine.Engine) (*Weights, error) {
+func Load(ctx context.Context, name string, src checkpoint.Source, params []*Param, eng *engine.Engine, target op.Target) (*Weights, error) {
+	if d, ok := target.(op.Device); ok {
+		return loadOnDevice(ctx, name, src, params, eng, d.Type)
+	}
 	total := 0
 	offsets := make([]int, len(params))
 	for i, w := range params {

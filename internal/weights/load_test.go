@@ -53,7 +53,7 @@ func (f *formula) load(ctx context.Context, format kernel.Format) (*op.Weight, e
 		return nil, err
 	}
 	w := f.param(format)
-	if _, err := Load(ctx, "net", f, []*Param{w}, eng); err != nil {
+	if _, err := Load(ctx, "net", f, []*Param{w}, eng, nil); err != nil {
 		return nil, err
 	}
 	return w.Value, nil

@@ -68,6 +68,7 @@ func New(name, about string, stdout, stderr io.Writer) *Command {
 	c.IntVar(&o.TokenMerging.Levels, "merge-levels", 0, "number of `levels`, from the top, that merge tokens (default 1)")
 	c.StringVar(&c.load.Variant, "variant", "", "`name` of the weight files, fp16 for model.fp16.safetensors; a part without such a file has its plain one (default the plain ones)")
 	c.StringVar(&c.load.Precision, "precision", "", "float32, float16, bfloat16 or int8: how weights are kept and linear layers computed (default float32)")
+	DeviceFlag(c.FlagSet, &c.load.Device)
 	MemoryFlag(c.FlagSet, &c.load.MaxMemory, ": what does not fit is kept in fewer bits")
 	c.IntVar(&c.load.Threads, "threads", 0, "goroutines that compute (default one for each processor)")
 	c.BoolVar(&c.progress.quiet, "quiet", false, "show no progress and no summary; notes, warnings and errors remain")

@@ -111,6 +111,8 @@ func (t target) products(f *asm.File) {
 // product writes one function. A row of A is broadcast element by element and
 // multiplied with the vectors of B's row; the sums stay in registers over all
 // taps.
+//
+// In one piece: it writes one function, whose registers all its parts share.
 func (t target) product(f *asm.File, rows, vecs int) {
 	name := t.productName(rows, vecs)
 	f.Func(name, 48, 8, "func "+name+"(t *tile)")

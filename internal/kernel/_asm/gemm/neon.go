@@ -69,6 +69,8 @@ func vectors(first, n int) []asm.V {
 // product writes the product of some rows with 16 columns. An element of A is loaded
 // into a lane, by which the instruction multiplies, so that loads and arithmetic
 // share no unit of the processor.
+//
+// In one piece: it writes one function, whose registers all its parts share.
 func (t neon) product(f *asm.File, rows int) {
 	const vecs = 4
 	row := func(i int) string { return asm.R(1 + i) } // ends of the rows of A

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"slices"
 
 	"sdgo/internal/kernel/_asm/asm"
 )
@@ -191,95 +190,6 @@ func (t target) unpatch(f *asm.File) {
 	f.I("VZEROUPPER")
 	f.I("RET")
 }
-
-// weights writes the transform of filters whose weights have a format. With 32
-// registers the constants and what is half done stay in them.
-func (t target) weights(f *asm.File, format weightFormat) {
-	const tap, dst, stride, count, out = "AX", "BX", "CX", "DX", "SI"
-	rows := []string{"R8", "R9", "R10"} // the first taps of the filter's rows
-	bytes := t.lanes * format.size
-	name := t.weightsName(format)
-	many := t.regs == 32
-	frame := 0
-	if !many {
-		frame = 18 * 4 * t.lanes
-	}
-	f.Func(name, frame, 8, "func "+name+"(w *weights)")
-	f.I("MOVQ", asm.Arg("w", 0), "DI")
-	f.I("MOVQ", "weights_tap(DI)", tap)
-	f.I("IMULQ", asm.Imm(format.size), tap)
-	f.I("MOVQ", "weights_src(DI)", rows[0])
-	f.I("LEAQ", "("+tap+")("+tap+"*2)", out)
-	f.I("LEAQ", asm.MemIndex(rows[0], 0, out, 1), rows[1])
-	f.I("LEAQ", asm.MemIndex(rows[0], 0, out, 2), rows[2])
-	f.I("MOVQ", "weights_dst(DI)", dst)
-	f.I("MOVQ", "weights_stride(DI)", stride)
-	f.I("SHLQ", asm.Imm(2), stride)
-	f.I("MOVQ", "weights_channels(DI)", count)
-	f.I("IMULQ", asm.Imm(32/t.lanes), count)
-
-	constant := t.constant
-	half := func(col, i int) string { return asm.Local("half", frame-4*t.lanes*(6*col+i)) }
-	if many {
-		half = func(col, i int) string { return t.reg(14 + 6*col + i) }
-		names := []string{"g", "gA", "gA1", "gA2", "gB", "gB1", "gB2"}
-		for i, c := range names {
-			f.I("VMOVUPS", t.constant(c), t.reg(7+i))
-		}
-		constant = func(name string) string { return t.reg(7 + slices.Index(names, name)) }
-	}
-	// row is kernel.winFilter; put takes the results, which are in registers 3 to
-	// 6 and g2.
-	row := func(g0, g1, g2 string, put func(i int, v string)) {
-		f.I("VMULPS", constant("g"), g0, t.reg(3))
-		put(0, t.reg(3))
-		for i, point := range []string{"gA", "gB"} {
-			plus, minus := t.reg(4+i), t.reg(6-3*i)
-			f.I("VMULPS", constant(point), g0, plus)
-			f.I("VFMADD231PS", constant(point+"2"), g2, plus)
-			f.I("VMOVAPS", plus, minus)
-			f.I("VFMADD231PS", constant(point+"1"), g1, plus)
-			put(1+2*i, plus)
-			f.I("VFNMADD231PS", constant(point+"1"), g1, minus)
-			put(2+2*i, minus)
-		}
-		put(5, g2)
-	}
-
-	f.Label("vectors")
-	for col := range 3 {
-		for y, r := range rows {
-			format.load(f, []string{asm.Mem(r, 0), asm.MemIndex(r, 0, tap, 1), asm.MemIndex(r, 0, tap, 2)}[col], t.reg(y))
-		}
-		row(t.reg(0), t.reg(1), t.reg(2), func(i int, v string) { f.I("VMOVUPS", v, half(col, i)) })
-	}
-	f.I("MOVQ", dst, out)
-	for y := range 6 {
-		g := []string{half(0, y), half(1, y), half(2, y)}
-		if !many {
-			for i := range g {
-				f.I("VMOVUPS", g[i], t.reg(i))
-				g[i] = t.reg(i)
-			}
-		}
-		row(g[0], g[1], g[2], func(i int, v string) {
-			f.I("VMOVUPS", v, asm.Mem(out, 0))
-			if y < 5 || i < 5 {
-				f.I("ADDQ", stride, out)
-			}
-		})
-	}
-	for _, r := range rows {
-		f.I("ADDQ", asm.Imm(bytes), r)
-	}
-	f.I("ADDQ", asm.Imm(4*t.lanes), dst)
-	f.I("DECQ", count)
-	f.I("JNZ", "vectors")
-	f.I("VZEROUPPER")
-	f.I("RET")
-}
-
-func (t target) weightsName(format weightFormat) string { return "weights" + format.name + t.name }
 
 // winograd writes the transforms to a file of their own.
 func (t target) winograd() *asm.File {

@@ -28,6 +28,13 @@ func (t *target) rounded() {
 	if !t.avx512() {
 		return
 	}
+	t.roundBFloat16s()
+	t.largest()
+	t.quantise()
+	t.dequantise()
+}
+
+func (t *target) roundBFloat16s() {
 	t.begin("roundBFloat16s", nil, halves("dst", "DI"), pointer("src", "SI"), number("n", "CX"))
 	t.elements(func() {
 		t.I("VMOVUPS", "(SI)(DX*4)", "Z0")
@@ -35,8 +42,10 @@ func (t *target) rounded() {
 		t.I("VMOVDQU", "Y0", "(DI)(DX*2)")
 	})
 	t.end()
+}
 
-	// The largest magnitude, by bits: NaN is above infinity.
+// largest writes the largest magnitude, by bits: NaN is above infinity.
+func (t *target) largest() {
 	t.begin("largest", []string{"max"}, pointer("x", "SI"), number("n", "CX"))
 	t.I("MOVL", asm.Imm(0x7fffffff), "AX")
 	t.I("VPBROADCASTD", "AX", "Z1")
@@ -55,7 +64,9 @@ func (t *target) rounded() {
 	}
 	t.I("VMOVSS", "X2", "max+16(FP)")
 	t.end()
+}
 
+func (t *target) quantise() {
 	t.begin("quantise", nil, param{"dst", "*uint8", "DI"}, pointer("src", "SI"), number("n", "CX"), float("inverse"))
 	t.I("VBROADCASTSS", "inverse+24(FP)", "Z1")
 	t.I("MOVL", asm.Imm(128), "AX")
@@ -67,9 +78,11 @@ func (t *target) rounded() {
 		t.I("VPMOVDB", "Z0", "(DI)(DX*1)")
 	})
 	t.end()
+}
 
-	// The sums of a tile [rows][32], less the correction of each column, times the
-	// scales of column and row.
+// dequantise writes the sums of a tile [rows][32], less the correction of each column,
+// times the scales of column and row.
+func (t *target) dequantise() {
 	t.begin("dequantise", nil, pointer("c", "DI"), pointer("scales", "SI"), param{"corrections", "*int32", "BX"},
 		pointer("rowScales", "R8"), number("rows", "CX"))
 	t.I("VMOVUPS", "(SI)", "Z4")

@@ -43,6 +43,8 @@ func (t neon) larger(x, most asm.V) {
 }
 
 // softmax writes softmaxColumnsGeneric for 16 columns.
+//
+// In one piece: it writes one function, whose registers all its parts share.
 func (t neon) softmax() {
 	s, keys, most, sum, rescale := asm.R(0), asm.R(1), asm.R(2), asm.R(3), asm.R(4)
 	at, left := asm.R(5), asm.R(6)

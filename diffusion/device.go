@@ -1,0 +1,66 @@
+package diffusion
+
+import (
+	"errors"
+	"fmt"
+
+	"sdgo/internal/cuda"
+	"sdgo/internal/device"
+)
+
+// Device is where a pipeline's models compute. The zero value is the processor.
+type Device struct {
+	cuda  bool
+	index int
+}
+
+// CUDA is an NVIDIA graphics processor by its index, counted from 0 as the driver does,
+// of compute capability 7.5 or later. It takes a program that was built with -tags gpu,
+// and a driver of CUDA 12.1 or later.
+func CUDA(index int) Device { return Device{cuda: true, index: index} }
+
+// ParseDevice reads a device as String writes it: "cpu", "cuda" for the first graphics
+// processor, or "cuda:1".
+func ParseDevice(name string) (Device, error) {
+	index, err := cuda.Parse(name)
+	if err != nil {
+		return Device{}, fmt.Errorf("diffusion: %w", err)
+	}
+	if index < 0 {
+		return Device{}, nil
+	}
+	return CUDA(index), nil
+}
+
+// String is "cpu", or "cuda:" and the index.
+func (d Device) String() string {
+	if d.cuda {
+		return fmt.Sprintf("cuda:%d", d.index)
+	}
+	return "cpu"
+}
+
+var (
+	// ErrNoCUDA is in the error of Load for a device of CUDA in a program that was
+	// built without it. It says how to build one.
+	ErrNoCUDA = cuda.ErrNotBuilt
+
+	// ErrNoDriver is in the error of Load for a device of CUDA where there is no
+	// driver, or no card. It says what was looked for.
+	ErrNoDriver = cuda.ErrNoDriver
+)
+
+// open opens the device; nil is the processor.
+func (d Device) open() (device.Device, error) {
+	if !d.cuda {
+		return nil, nil
+	}
+	if d.index < 0 {
+		return nil, errors.New("diffusion: CUDA: have a negative index, want 0 for the first card")
+	}
+	dev, err := cuda.Open(d.index)
+	if err != nil {
+		return nil, fmt.Errorf("diffusion: load: %w", err)
+	}
+	return dev, nil
+}

@@ -1,0 +1,15 @@
+package cli
+
+import (
+	"flag"
+
+	"sdgo/diffusion"
+)
+
+// DeviceFlag adds the flag for the device that models compute on.
+func DeviceFlag(f *flag.FlagSet, d *diffusion.Device) {
+	f.Func("device", "where to compute: cpu, cuda or cuda:`N` (a program built with -tags gpu; default cpu)", func(s string) (err error) {
+		*d, err = diffusion.ParseDevice(s)
+		return err
+	})
+}

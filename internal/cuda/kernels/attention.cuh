@@ -1,0 +1,11 @@
+// The argument of attention.
+#pragma once
+#include "device.cuh"
+
+struct AttentionArgs {
+	const void *q, *k, *v; // [N T H·D], with the strides of a token in numbers
+	void* out;
+	int queries, keys, heads, qStride, kvStride, outStride;
+	float scale; // of the scores, times log2 e
+	int causal, d, reserved;
+};

@@ -1,0 +1,54 @@
+// The matrix product and convolution without tensor cores: for float32, and for sizes
+// that those do not take.
+#include "product.cuh"
+
+// A block of 256 threads computes 64×64 outputs, a thread 4×4, 16 of K at a time.
+template <class T, bool CONV> DEV void plain(const ProductArgs& p) {
+	typedef typename T::Bits Bits;
+	constexpr int B = 64, K = 16;
+	__shared__ float as[K][B + 4], bs[K][B + 4];
+	const int tid = threadIdx.x, m0 = blockIdx.y * B, n0 = blockIdx.x * B;
+	const int tm = tid / 16 * 4, tn = tid % 16 * 4;
+	const int k = tid % K, r = tid / K; // what this thread reads: rows r, r+16, …
+	Pixel px[4];
+	if (CONV) {
+#pragma unroll
+		for (int i = 0; i < 4; i++) px[i] = Pixel::of(p, m0 + r + 16 * i);
+	}
+	float acc[4][4] = {};
+	for (int k0 = 0; k0 < p.k; k0 += K) {
+		const int kk = k0 + k, tap = CONV ? kk / p.c : 0, ch = kk - tap * p.c, ty = CONV ? tap / p.kw : 0, tx = tap - ty * p.kw;
+#pragma unroll
+		for (int i = 0; i < 4; i++) {
+			int row = m0 + r + 16 * i, col = n0 + r + 16 * i;
+			bool valid = true;
+			size_t at = CONV ? px[i].at(p, ty, tx, valid) + ch : (size_t)row * p.k + kk;
+			as[k][r + 16 * i] = valid && row < p.m && kk < p.k ? T::load(((const Bits*)p.a)[at]) : 0.f;
+			bs[k][r + 16 * i] = col < p.n && kk < p.k ? T::load(((const Bits*)p.w)[(size_t)col * p.k + kk]) : 0.f;
+		}
+		__syncthreads();
+#pragma unroll
+		for (int j = 0; j < K; j++) {
+			float4 a = *(const float4*)&as[j][tm], b = *(const float4*)&bs[j][tn];
+			float av[4] = {a.x, a.y, a.z, a.w}, bv[4] = {b.x, b.y, b.z, b.w};
+#pragma unroll
+			for (int x = 0; x < 4; x++)
+#pragma unroll
+				for (int y = 0; y < 4; y++) acc[x][y] = fmaf(av[x], bv[y], acc[x][y]);
+		}
+		__syncthreads();
+	}
+#pragma unroll
+	for (int x = 0; x < 4; x++)
+#pragma unroll
+		for (int y = 0; y < 4; y++) {
+			int row = m0 + tm + x, col = n0 + tn + y;
+			if (row < p.m && col < p.n)
+				((Bits*)p.out)[(size_t)row * p.n + col] = T::store(epilogue<T>(p, acc[x][y], row, col));
+		}
+}
+
+#define PLAIN(T, t) \
+	KERNEL(plain_gemm_##t, 256, ProductArgs) { plain<T, false>(p); } \
+	KERNEL(plain_conv_##t, 256, ProductArgs) { plain<T, true>(p); }
+EACH_TYPE(PLAIN)

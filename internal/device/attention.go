@@ -1,0 +1,57 @@
+package device
+
+import (
+	"fmt"
+	"math"
+)
+
+// Attention is scaled dot-product attention of [N T H·D].
+type Attention struct {
+	Q, K, V, Out                         Ptr
+	Batch, Heads, HeadDim, Queries, Keys int
+	QStride, KVStride, OutStride         int // numbers from token to token
+	Causal                               bool
+}
+
+// attentionArgs is AttentionArgs of attention.cuh.
+type attentionArgs struct {
+	q, k, v, out                                       Ptr
+	queries, keys, heads, qStride, kvStride, outStride int32
+	scale                                              float32
+	causal, d, _                                       int32
+}
+
+// The head widths that tensor cores take, with the keys of a tile.
+var attentionKeys = map[int]int{40: 64, 64: 64, 80: 64, 160: 32}
+
+// AttentionHeadDim is the largest head width.
+const AttentionHeadDim = 512
+
+// Launches returns attention's launches.
+func (a Attention) Launches(t Target) []Launch {
+	args := attentionArgs{
+		q: a.Q, k: a.K, v: a.V, out: a.Out,
+		queries: int32(a.Queries), keys: int32(a.Keys), heads: int32(a.Heads),
+		qStride: int32(a.QStride), kvStride: int32(a.KVStride), outStride: int32(a.OutStride),
+		scale: float32(math.Log2E / math.Sqrt(float64(a.HeadDim))), d: int32(a.HeadDim),
+	}
+	if a.Causal {
+		args.causal = 1
+	}
+	keys, ok := attentionKeys[a.HeadDim]
+	if ok && t.Type != F32 && a.QStride%8 == 0 && a.KVStride%8 == 0 && a.OutStride%8 == 0 {
+		const queries = 64
+		row := 2 * 8 * ((a.HeadDim+15)/16*2 | 1) // bytes: an odd number of 16-byte chunks
+		name := fmt.Sprintf("attention_%d", a.HeadDim)
+		return []Launch{launch(name, t.Type, [3]int{ceil(a.Queries, queries), a.Heads, a.Batch}, row*(queries+4*keys), args)}
+	}
+	parts := 8
+	for _, n := range []int{3, 1} {
+		if a.HeadDim <= 64*n {
+			parts = n
+		}
+	}
+	const queries = 16
+	name := fmt.Sprintf("plain_attention_%d", parts)
+	return []Launch{launch(name, t.Type, [3]int{ceil(a.Queries, queries), a.Heads, a.Batch}, 4*queries*64*parts, args)}
+}

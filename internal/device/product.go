@@ -1,0 +1,155 @@
+package device
+
+// Product is a matrix product or a convolution: out = act(a·wᵀ + bias + perSample) +
+// residual. Nil pointers stand for none.
+type Product struct {
+	A, W, Bias, PerSample, Residual, Out Ptr
+	M, N, K                              int
+	Rows                                 int // of one sample
+	Act                                  Activation
+	Image                                *Image // of a convolution
+}
+
+// Image is what a convolution reads: [N H W C] as it is seen, which lies in memory as
+// [N SrcH SrcW C] if it is enlarged while it is read.
+type Image struct {
+	H, W, C, KW, Stride, PadTop, PadLeft, OutH, OutW, SrcH, SrcW int
+}
+
+// Activation is applied to numbers. Kernels know them by these numbers.
+type Activation int32
+
+// The activations.
+const (
+	None Activation = iota
+	SiLU
+	GELU
+	QuickGELU
+)
+
+// productArgs is ProductArgs of product.cuh.
+type productArgs struct {
+	a, w, bias, perSample, residual, out, part Ptr
+	m, n, k, rows                              int32
+	slope                                      float32
+	steps                                      int32
+	h, w2, c, kw, stride, padTop, padLeft      int32
+	outH, outW, srcH, srcW, _                  int32
+}
+
+// tile is a kernel of gemm.cu. Rate is the share of the tensor cores' that it reached
+// where it filled an H100, for the choice between tiles alone.
+type tile struct {
+	name          string
+	bm, bn, bk    int
+	stages, older int // older: on sm_75
+	blocks        int // of a multiprocessor at once
+	rate          float64
+}
+
+var tiles = []tile{
+	{"128x128", 128, 128, 32, 4, 2, 1, 1},
+	{"128x64", 128, 64, 32, 4, 2, 2, 0.9},
+	{"64x64", 64, 64, 64, 3, 2, 3, 0.75},
+}
+
+// shared is the dynamic shared memory.
+func (c tile) shared(arch int) int {
+	stages := c.stages
+	if arch < 80 {
+		stages = c.older
+	}
+	return stages * (c.bm + c.bn) * c.bk * 2
+}
+
+// choose returns the tile and the number of splits of K, of steps of the tile each. The
+// splits follow from one sample's shape, so that a sample has the same bytes in any
+// batch; the order within K does not depend on the tile, but on its splits.
+func (p Product) choose(t Target) (c tile, splits, steps int) {
+	splits = p.splits()
+	best := 0.0
+	for _, o := range tiles {
+		blocks := ceil(p.M, o.bm) * ceil(p.N, o.bn) * splits
+		waves := ceil(blocks, t.SMs*o.blocks)
+		// A block alone on its multiprocessor is bound by latency: its time falls by
+		// less than its work.
+		time := float64(waves) * float64(o.blocks) * float64(o.bm*o.bn) / o.rate
+		if best == 0 || time < best {
+			best, c = time, o
+		}
+	}
+	per := ceil(ceil(p.K, splitUnit), splits) * splitUnit
+	return c, ceil(p.K, per), per / c.bk
+}
+
+// splitUnit is a multiple of every tile's bk.
+const splitUnit = 64
+
+// splits is how many parts K is summed in: as many as make a sample's work enough for a
+// card of a hundred multiprocessors and more, with ten steps each or more.
+func (p Product) splits() int {
+	blocks := ceil(p.Rows, 64) * ceil(p.N, 64)
+	return max(1, min(128/blocks, p.K/640, 16))
+}
+
+// tensorCores says whether they take the product.
+func (p Product) tensorCores(t Target) bool {
+	k := p.K
+	if p.Image != nil {
+		k = p.Image.C
+	}
+	return t.Type != F32 && k%8 == 0 && p.N%2 == 0
+}
+
+// Work is the bytes of scratch of the launches.
+func (p Product) Work(t Target) int {
+	if !p.tensorCores(t) {
+		return 0
+	}
+	if _, splits, _ := p.choose(t); splits > 1 {
+		return 4 * splits * p.M * p.N
+	}
+	return 0
+}
+
+// Launches returns the product's launches.
+func (p Product) Launches(t Target, work Ptr) []Launch {
+	if p.Act == GELU { // not in the kernel: its code would be the larger part of it
+		plain := p
+		plain.Act, plain.Residual = None, 0
+		list := append(plain.Launches(t, work), Activate(t, p.Out, p.Out, p.M*p.N, GELU)...)
+		if p.Residual != 0 {
+			list = append(list, Add(t, p.Out, p.Out, p.Residual, p.M*p.N)...)
+		}
+		return list
+	}
+	args := productArgs{a: p.A, w: p.W, bias: p.Bias, perSample: p.PerSample, residual: p.Residual, out: p.Out,
+		m: int32(p.M), n: int32(p.N), k: int32(p.K), rows: int32(p.Rows)}
+	switch p.Act {
+	case SiLU:
+		args.slope = 1
+	case QuickGELU:
+		args.slope = 1.702
+	}
+	kind := "gemm"
+	if i := p.Image; i != nil {
+		kind = "conv"
+		args.h, args.w2, args.c, args.kw, args.stride = int32(i.H), int32(i.W), int32(i.C), int32(i.KW), int32(i.Stride)
+		args.padTop, args.padLeft, args.outH, args.outW = int32(i.PadTop), int32(i.PadLeft), int32(i.OutH), int32(i.OutW)
+		args.srcH, args.srcW = int32(i.SrcH), int32(i.SrcW)
+	}
+	if !p.tensorCores(t) {
+		return []Launch{launch("plain_"+kind, t.Type, [3]int{ceil(p.N, 64), ceil(p.M, 64), 1}, 0, args)}
+	}
+	c, splits, steps := p.choose(t)
+	args.steps = int32(steps)
+	if splits > 1 {
+		args.part = work
+	}
+	list := []Launch{launch(kind+"_"+c.name, t.Type, [3]int{ceil(p.N, c.bn), ceil(p.M, c.bm), splits}, c.shared(t.Arch), args)}
+	if splits > 1 {
+		args.steps = int32(splits)
+		list = append(list, launch("reduce", t.Type, [3]int{min(ceil(p.M*p.N, 512), 8*t.SMs), 1, 1}, 0, args))
+	}
+	return list
+}

@@ -1,0 +1,234 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	G "gorgonia.org/gorgonia"
+
+	"sdgo/internal/device"
+	"sdgo/internal/kernel"
+	"sdgo/internal/op"
+)
+
+// Device returns where plans run, or nil for the processor.
+func (e *Engine) Device() device.Device { return e.device }
+
+// limitToDevice lowers the limit on memory to a device's. It holds for what lies there
+// and for what calls hold on the host, together.
+func (e *Engine) limitToDevice() {
+	most := e.device.Memory() / 20 * 19
+	if !e.Memory.chosen {
+		e.Memory.limit = most
+	}
+	e.Memory.limit = min(e.Memory.limit, most)
+}
+
+// AllocDevice returns memory of the device, or a *MemoryError.
+func (e *Engine) AllocDevice(bytes int64, what string) (*Block, error) {
+	if err := e.Memory.reserve(bytes, what); err != nil {
+		return nil, err
+	}
+	block, err := newDeviceBlock(e.device, bytes, func() { e.Memory.release(bytes) })
+	if err != nil {
+		e.Memory.release(bytes)
+		return nil, fmt.Errorf("engine: %s: %w", what, err)
+	}
+	return block, nil
+}
+
+// newDeviceBlock returns memory of a device that is counted already.
+func newDeviceBlock(d device.Device, bytes int64, release func()) (*Block, error) {
+	ptr, err := d.Alloc(max(bytes, 1))
+	if err != nil {
+		return nil, err
+	}
+	var once sync.Once
+	return &Block{Ptr: ptr, size: bytes, free: func() {
+		once.Do(func() {
+			d.Free(ptr)
+			if release != nil {
+				release()
+			}
+		})
+	}}, nil
+}
+
+// onDevice is a plan bound to a device's memory. Inputs and outputs are float32s in a
+// staging area behind the arena; the first launches convert the inputs to the target's
+// type, and the last ones the outputs from it.
+type onDevice struct {
+	sequence device.Sequence
+	host     []func() // work on the processor that comes before
+}
+
+// stage counts the staging area.
+func (p *Plan) stage() {
+	add := func(n *G.Node) { p.staging += staged(n) }
+	for _, n := range p.inputs {
+		add(n)
+	}
+	for _, s := range p.actions {
+		if _, ok := s.operation.(op.Hoster); ok {
+			add(s.node)
+		}
+	}
+	for _, n := range p.outputs {
+		add(n)
+	}
+}
+
+// staged is the bytes of a node's float32s in the staging area.
+func staged(n *G.Node) int {
+	const align = 256
+	return (float*n.Shape().TotalSize() + align - 1) / align * align
+}
+
+// bindDevice binds the plan to memory of a device.
+func (p *Plan) bindDevice(d device.Device) (_ *Machine, err error) {
+	arena, err := newDeviceBlock(d, p.Bytes(), nil)
+	if err != nil {
+		return nil, fmt.Errorf("engine: %s: %w", arenaUse, err)
+	}
+	b := &binder{plan: p, target: p.target.(op.Device).Target, base: arena.Ptr,
+		next: arena.Ptr + device.Ptr(p.arena), float: make(map[*G.Node]device.Ptr), input: make(map[*G.Node]int)}
+	if err := b.bind(); err != nil {
+		arena.Free()
+		return nil, err
+	}
+	m := &Machine{plan: p, arena: arena, device: &onDevice{}}
+	if m.device.sequence, err = d.Prepare(b.inputs, b.outputs, b.launches); err != nil {
+		arena.Free()
+		return nil, fmt.Errorf("engine: %w", err)
+	}
+	for _, h := range b.host {
+		m.device.host = append(m.device.host, h.on(m.device.sequence))
+	}
+	return m, nil
+}
+
+// run runs the plan.
+func (d *onDevice) run(ctx context.Context) error {
+	for _, work := range d.host {
+		work()
+	}
+	if err := d.sequence.Run(ctx); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return fmt.Errorf("engine: %w", err)
+	}
+	return nil
+}
+
+// binder lists the launches of a plan.
+type binder struct {
+	plan            *Plan
+	target          device.Target
+	base, next      device.Ptr // of the arena; of what is free of the staging area
+	float           map[*G.Node]device.Ptr
+	input           map[*G.Node]int // index in inputs
+	inputs, outputs []device.Span
+	launches        []device.Launch
+	host            []hostWork
+}
+
+// hostWork is a step that the processor does, whose output is a further input.
+type hostWork struct {
+	operation op.Phaser
+	in        []int
+	out       int
+}
+
+func (h hostWork) on(s device.Sequence) func() {
+	in := make([]op.Arg, len(h.in))
+	for i, at := range h.in {
+		in[i] = op.Arg{Data: s.Input(at)}
+	}
+	work := make([]float32, h.operation.Work())
+	return func() { kernel.Serial(h.operation.Phases(s.Input(h.out), in, work)...) }
+}
+
+func (b *binder) bind() error {
+	for _, n := range b.plan.inputs {
+		b.upload(n)
+	}
+	for _, s := range b.plan.actions {
+		if err := b.action(s); err != nil {
+			return fmt.Errorf("engine: %v: %w", s.operation, err)
+		}
+	}
+	for _, n := range b.plan.outputs {
+		at, err := b.value(n)
+		if err != nil {
+			return fmt.Errorf("engine: output %v: %w", n, err)
+		}
+		size := n.Shape().TotalSize()
+		b.launches = append(b.launches, device.Widen(b.target, b.next, at, size))
+		b.outputs = append(b.outputs, device.Span{Ptr: b.next, N: size})
+		b.next += device.Ptr(staged(n))
+	}
+	return nil
+}
+
+// upload gives a node's float32s their place, and converts them into the arena.
+func (b *binder) upload(n *G.Node) {
+	size := n.Shape().TotalSize()
+	b.float[n], b.input[n] = b.next, len(b.inputs)
+	b.inputs = append(b.inputs, device.Span{Ptr: b.next, N: size})
+	b.launches = append(b.launches, device.Narrow(b.target, b.at(b.plan.places[n]), b.next, size))
+	b.next += device.Ptr(staged(n))
+}
+
+func (b *binder) at(p place) device.Ptr { return b.base + device.Ptr(p.offset) }
+
+// value is where a node's value lies.
+func (b *binder) value(n *G.Node) (device.Ptr, error) {
+	if p, ok := b.plan.places[n]; ok {
+		return b.at(p), nil
+	}
+	arg, err := leaf(n)
+	if err == nil && arg.Device == 0 {
+		err = fmt.Errorf("node %q: have a value on the processor, want one on the device", n.Name())
+	}
+	return arg.Device, err
+}
+
+func (b *binder) action(s action) error {
+	if h, ok := s.operation.(op.Hoster); ok {
+		return b.onHost(h, s)
+	}
+	floats, _ := s.operation.(op.Floater)
+	in := make([]device.Ptr, len(s.inputs))
+	for i, n := range s.inputs {
+		at, err := b.value(n)
+		if floats != nil && floats.Floats(i) {
+			if at, err = b.float[n], nil; at == 0 {
+				err = fmt.Errorf("input %d is computed, want one of the plan's", i)
+			}
+		}
+		if err != nil {
+			return err
+		}
+		in[i] = at
+	}
+	l := s.operation.(op.Launcher)
+	b.launches = append(b.launches, l.Launches(b.target, b.at(b.plan.places[s.node]), in, b.at(s.work))...)
+	return nil
+}
+
+// onHost lists work of the processor.
+func (b *binder) onHost(h op.Hoster, s action) error {
+	work := hostWork{operation: h, out: len(b.inputs)}
+	for i, n := range s.inputs {
+		at, ok := b.input[n]
+		if !ok {
+			return fmt.Errorf("input %d is computed, want one of the plan's", i)
+		}
+		work.in = append(work.in, at)
+	}
+	b.host = append(b.host, work)
+	b.upload(s.node)
+	return nil
+}

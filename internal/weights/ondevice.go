@@ -1,0 +1,153 @@
+package weights
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"sdgo/internal/device"
+	"sdgo/internal/engine"
+	"sdgo/internal/kernel"
+	"sdgo/internal/op"
+	"sdgo/safetensors/checkpoint"
+)
+
+// deviceAlign is the alignment of weights on a device, in bytes.
+const deviceAlign = 256
+
+// deviceType is the type that a parameter has on a device whose values are of type t:
+// biases and the parameters of norms are float32s.
+func (p *Param) deviceType(t device.Type) device.Type {
+	if p.Shape.Dims() < 2 {
+		return device.F32
+	}
+	return t
+}
+
+// loadOnDevice is Load for a device, where the parameters lie in one piece of memory.
+func loadOnDevice(ctx context.Context, name string, src checkpoint.Source, params []*Param, eng *engine.Engine, t device.Type) (*Weights, error) {
+	var total int64
+	offsets := make([]int64, len(params))
+	for i, w := range params {
+		offsets[i] = total
+		size := int64(w.Shape.TotalSize()) * int64(w.deviceType(t).Size())
+		total += (size + deviceAlign - 1) / deviceAlign * deviceAlign
+	}
+	block, err := eng.AllocDevice(total, "memory for the weights of the "+name)
+	if err != nil {
+		return nil, err
+	}
+	ws := &Weights{memory: &eng.Memory, blocks: []*engine.Block{block}}
+
+	errs := make([]error, len(params))
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range min(eng.Threads(), len(params), maxLoaders) {
+		workers.Go(func() {
+			var l deviceLoad
+			for ctx.Err() == nil {
+				i := int(next.Add(1)) - 1
+				if i >= len(params) {
+					return
+				}
+				w := params[i]
+				l.Param, l.ctx, l.src = w, ctx, src
+				at := block.Ptr + device.Ptr(offsets[i])
+				if err := l.load(eng.Device(), at, w.deviceType(t)); err != nil {
+					errs[i] = fmt.Errorf("%s: %w", w.Key, err)
+				}
+				w.Value.Set(op.Arg{Device: at}, ws)
+				src.Release(w.Key)
+			}
+		})
+	}
+	workers.Wait()
+	if err := loadError(ctx, name, src, errs); err != nil {
+		ws.Close()
+		return nil, err
+	}
+	return ws, nil
+}
+
+// deviceLoad is the loading of one parameter to a device.
+type deviceLoad struct {
+	paramLoad
+	turned []float32
+	bytes  []byte
+}
+
+// load reads, checks, converts and uploads the numbers, a chunk of whole filters at a
+// time.
+func (l *deviceLoad) load(d device.Device, at device.Ptr, t device.Type) error {
+	total, row := l.Shape.TotalSize(), 1
+	if l.Taps > 1 {
+		row = l.Taps * l.In
+	}
+	step := row * max(chunk/row, 1)
+	for from := 0; from < total; from += step {
+		if err := l.ctx.Err(); err != nil {
+			return err
+		}
+		n := min(step, total-from)
+		l.buf = slices.Grow(l.buf[:0], n)[:n]
+		if err := l.src.Float32s(l.Key, from, l.buf); err != nil {
+			return err
+		}
+		most := kernel.Largest(l.buf)
+		if most-most != 0 {
+			i := notFinite(l.buf)
+			return fmt.Errorf("element %d is %v, want finite numbers", from+i, l.buf[i])
+		}
+		if t == device.F16 && most > kernel.MaxFloat16 {
+			return fmt.Errorf("have a number of magnitude %v, %w: want precision bfloat16 or float32", most, errRange)
+		}
+		x := l.buf
+		if l.Taps > 1 {
+			x = l.channelsLast()
+		}
+		l.encode(x, t)
+		if err := d.Upload(at+device.Ptr(from*t.Size()), l.bytes); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// channelsLast turns filters [in KH KW] to [KH KW in].
+func (l *deviceLoad) channelsLast() []float32 {
+	l.turned = slices.Grow(l.turned[:0], len(l.buf))[:len(l.buf)]
+	row := l.Taps * l.In
+	for from := 0; from < len(l.buf); from += row {
+		src, dst := l.buf[from:from+row], l.turned[from:from+row]
+		for c := range l.In {
+			for tap := range l.Taps {
+				dst[tap*l.In+c] = src[c*l.Taps+tap]
+			}
+		}
+	}
+	return l.turned
+}
+
+// encode rounds numbers to a type, to the nearest and of two to the even.
+func (l *deviceLoad) encode(x []float32, t device.Type) {
+	size := len(x) * t.Size()
+	l.bytes = slices.Grow(l.bytes[:0], size)[:size]
+	switch t {
+	case device.F32:
+		for i, v := range x {
+			binary.LittleEndian.PutUint32(l.bytes[4*i:], math.Float32bits(v))
+		}
+	case device.F16:
+		for i, v := range x {
+			binary.LittleEndian.PutUint16(l.bytes[2*i:], kernel.Float16Bits(v))
+		}
+	case device.BF16:
+		for i, v := range x {
+			binary.LittleEndian.PutUint16(l.bytes[2*i:], kernel.BFloat16Bits(v))
+		}
+	}
+}
