@@ -95,13 +95,6 @@ func LoadFSContext(ctx context.Context, fsys fs.FS, o *LoadOptions) (_ *Pipeline
 		}
 		return nil, wrong(option, fmt.Errorf("diffusion: load: %w", err))
 	}
-	index, err := readIndex(ctx, fsys)
-	if err != nil {
-		if what := describeFolder(ctx, fsys); what != "" && errors.Is(err, fs.ErrNotExist) {
-			err = fmt.Errorf("have %s, want that of a pipeline: %w", what, err)
-		}
-		return nil, fmt.Errorf("diffusion: load: %w", err)
-	}
 
 	p := &Pipeline{engine: eng, calls: new(model.Gate), limits: limits}
 	defer func() {
@@ -109,22 +102,37 @@ func LoadFSContext(ctx context.Context, fsys fs.FS, o *LoadOptions) (_ *Pipeline
 			p.Close()
 		}
 	}()
-	session := model.NewSession(eng)
-	session.Hold()
-	if err = p.loadParts(session.In(ctx), fsys, index, o); err != nil {
-		return nil, fmt.Errorf("diffusion: load: %w", err)
-	}
-	if err = p.check(); err != nil {
+	if err = p.load(ctx, fsys, o); err != nil {
 		return nil, err
+	}
+	return p, nil
+}
+
+// load loads the parts together, so that their weights are fitted to one memory.
+func (p *Pipeline) load(ctx context.Context, fsys fs.FS, o *LoadOptions) error {
+	index, err := readIndex(ctx, fsys)
+	if err != nil {
+		if what := describeFolder(ctx, fsys); what != "" && errors.Is(err, fs.ErrNotExist) {
+			err = fmt.Errorf("have %s, want that of a pipeline: %w", what, err)
+		}
+		return fmt.Errorf("diffusion: load: %w", err)
+	}
+	session := model.NewSession(p.engine)
+	session.Hold()
+	if err := p.loadParts(session.In(ctx), fsys, index, o); err != nil {
+		return fmt.Errorf("diffusion: load: %w", err)
+	}
+	if err := p.check(); err != nil {
+		return err
 	}
 	most, least, err := p.values()
 	if err != nil {
-		return nil, fmt.Errorf("diffusion: load: %w", err)
+		return fmt.Errorf("diffusion: load: %w", err)
 	}
-	if err = session.Load(ctx, most, least); err != nil {
-		return nil, fmt.Errorf("diffusion: load: %w", err)
+	if err := session.Load(ctx, most, least); err != nil {
+		return fmt.Errorf("diffusion: load: %w", err)
 	}
-	return p, nil
+	return nil
 }
 
 // values returns the bytes of intermediate values for a picture of the default size,
