@@ -30,6 +30,8 @@ func (c *Case) CloseGradients(t testing.TB, got map[string][]float32) (worst flo
 		if c.Has("d_" + name) {
 			if want := c.Float32s("d_" + name); largest(want) > zeroGradient {
 				worst = max(worst, Close(t, want, x, gradientTolerance, name))
+			} else if !(largest(x) <= zeroGradient) {
+				t.Errorf("%s: have a gradient up to %g, want none above %g", name, largest(x), zeroGradient)
 			}
 		}
 		if listed || c.Has("d_"+name) {
