@@ -202,6 +202,7 @@ func TestLabelLevels(t *testing.T) {
 		return first, last
 	}
 	const high, low, close = 14.6146, 0.0292, 1e-4 // the cleanest level rounds to 0.0292
+	const near = 1e-3                              // the noisiest is a float32's power in some
 	for _, name := range []string{"Euler a", "Euler", "LMS", "Heun", "DPM2", "DPM2 a", "DPM++ 2S a", "DPM++ 2M", "DPM++ SDE", "DPM++ 2M SDE", "DPM++ 2M SDE Heun",
 		"DPM++ 3M SDE", "DPM fast", "DPM adaptive", "Restart", "DDIM", "PLMS", "UniPC", "LCM"} {
 		for _, ending := range []string{"Karras", "Exponential", "Polyexponential", "Beta", "Uniform", "Normal", "Automatic", "KL Optimal", "Simple", "SGM Uniform", "DDIM", "Align Your Steps"} {
@@ -212,7 +213,7 @@ func TestLabelLevels(t *testing.T) {
 			require.NoError(t, err, label)
 			first, last := levels(p, &Options{Sampler: s, Schedule: schedule})
 			if ending != "DDIM" { // every so many levels from the second up
-				assert.InDelta(t, high, first, 1e-3, label)
+				assert.InDelta(t, high, first, near, label)
 			}
 			switch ending {
 			case "Karras", "Exponential", "Polyexponential", "Beta", "Uniform", "Normal", "Automatic":

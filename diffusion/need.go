@@ -92,7 +92,7 @@ func (r *run) largestTurn(encode bool) (most int64, err error) {
 	}
 	memory := model.Of(r.UNet).Memory()
 	for _, text := range r.textStages() {
-		if model.Of(text.encoder).Memory() == memory {
+		if r.worded() && model.Of(text.encoder).Memory() == memory {
 			add(text.values(r.ClipSkip))
 		}
 	}

@@ -75,15 +75,19 @@ func (p *Pipeline) lengthsOf(o *Options, conditions []Condition) (map[Condition]
 	return lengths, nil
 }
 
+// worded says whether any condition is said in words.
+func (r *run) worded() bool {
+	return slices.ContainsFunc(r.conditions, func(c Condition) bool { return r.wording(c, "").given == nil })
+}
+
 // embeddings returns a copy of the caller's.
 func (r *run) embeddings(ctx context.Context, w wording) (*tensor.Dense, error) {
 	x, err := r.numbers(w)
 	if err != nil {
 		return nil, err
 	}
-	tokens := slices.Chunk(x, r.textWidth())
 	t := 0
-	for token := range tokens {
+	for token := range slices.Chunk(x, r.textWidth()) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}

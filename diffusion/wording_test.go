@@ -170,6 +170,11 @@ func TestEmbeddingsNeed(t *testing.T) {
 	of, with := need(prompt, quick(1)), need("", long)
 	assert.EqualValues(t, collected*2*4*5000*width, with.Small-of.Small)
 	assert.Greater(t, with.Turn, of.Turn)
+	short := quick(1)
+	short.Guidance, short.Width, short.Height, short.Tile = 1, 8, 8, 32
+	of = need(prompt, short)
+	short.Cond = engine.Tensor(make([]float32, width), 1, 1, width)
+	assert.Less(t, need("", short).Turn, of.Turn, "no text encoder")
 }
 
 func TestBadEmbeddings(t *testing.T) {

@@ -7,12 +7,12 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"sdgo/internal/nn"
 	"sdgo/sampler"
 	"sdgo/unet"
 )
 
-// What is wrong with the options is told apart from what is wrong with the world. In one
-// piece: a table.
+// What is wrong with the options is told apart from what is wrong with the world.
 func TestErrOptions(t *testing.T) {
 	p := load(t, "tiny-sd15", nil)
 	wrongOption := func(err error, option string) {
@@ -49,6 +49,7 @@ func TestErrOptions(t *testing.T) {
 		{"TokenMerging", Options{TokenMerging: unet.TokenMerging{Ratio: 2}}},
 		{"ClipSkip", Options{ClipSkip: 99}},
 		{"ClipSkip", Options{ClipSkip: -1}},
+		{"Cond", Options{Cond: nn.Tensor(1, 77, 32)}}, // beside a prompt
 		{"Strength", Options{Strength: 0.5}},
 		{"Mask", Options{Mask: MaskAlpha}},
 		{"KeepOutside", Options{KeepOutside: true}},
@@ -62,7 +63,12 @@ func TestErrOptions(t *testing.T) {
 		_, err := LoadFS(fstest.MapFS{}, &o)
 		wrongOption(err, option)
 	}
-	_, err = LoadFS(fstest.MapFS{}, nil)
+}
+
+// What is wrong with the world, or too large for it.
+func TestNoErrOptions(t *testing.T) {
+	p := load(t, "tiny-sd15", nil)
+	_, err := LoadFS(fstest.MapFS{}, nil)
 	assert.Error(t, err)
 	assert.NotErrorIs(t, err, ErrOptions)
 	_, err = p.ImageToImage(t.Context(), "x", nil, nil)

@@ -76,9 +76,9 @@ func layers(s Sampler) []Sampler {
 	return list
 }
 
-// embedded returns the sampler that a struct, or what a pointer points to, embeds, or
-// nil. An interface that is embedded brings no methods but its own, so nothing short of
-// reflection can ask what it holds.
+// embedded returns the first sampler that a struct, or what a pointer points to, embeds,
+// or nil. An interface that is embedded brings no methods but its own, so nothing short
+// of reflection can ask what it holds.
 func embedded(v reflect.Value) Sampler {
 	if v.Kind() == reflect.Pointer {
 		v = v.Elem()
@@ -88,7 +88,13 @@ func embedded(v reflect.Value) Sampler {
 	}
 	for i := range v.NumField() {
 		field := v.Field(i)
-		if !v.Type().Field(i).Anonymous || !field.CanInterface() {
+		if !v.Type().Field(i).Anonymous {
+			continue
+		}
+		if !field.CanInterface() { // a type that is not exported may embed one
+			if s := embedded(field); s != nil {
+				return s
+			}
 			continue
 		}
 		if s, ok := field.Interface().(Sampler); ok && !IsNil(s) {

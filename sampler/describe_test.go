@@ -19,6 +19,11 @@ type (
 	embedsA struct{ sampler.PLMS }
 	embedsB struct{ *sampler.DPMPP2M }
 	says    struct{ sampler.Sampler } // another class
+	deep    struct {
+		counts
+		*embeds
+	}
+	counts  struct{}
 	another struct{}
 )
 
@@ -91,6 +96,8 @@ func TestDescribeOthers(t *testing.T) {
 		{embedsA{}, "plms", "PNDMScheduler"},
 		{&embedsA{sampler.PLMS{VPrediction: true}}, "plms", "PNDMScheduler"},
 		{embedsB{&sampler.DPMPP2M{}}, "dpmpp_2m", "DPMSolverMultistepScheduler"},
+		{deep{counts{}, &embeds{sampler.TCD{}}}, "tcd", "TCDScheduler"},
+		{deep{}, "", ""},
 		{says{sampler.PLMS{}}, "plms", "LCMScheduler"},
 		{holds{&says{another{}}}, "", "LCMScheduler"},
 		{sampler.DEIS{Order: 2}, "deis", "EulerDiscreteScheduler"},

@@ -32,7 +32,7 @@
 //
 // # Map
 //
-// The package has one subject a group of files:
+// A file has one subject, and the files have these rooms:
 //
 //	what a sampler is    sampler.go, cfgplusplus.go
 //	solvers              euler.go, heun.go, …: a file for each method of a paper or program

@@ -19,7 +19,7 @@ type DPMAdaptive struct {
 	Order  int     // 2 or 3. Zero means 3
 	RTol   float64 // tolerance relative to x. Zero means 0.05
 	ATol   float64 // absolute tolerance. Zero means 0.0078
-	HInit  float64 // the first step in log σ. Zero means 0.05
+	HInit  float64 // the length of the first step in log σ. Zero means 0.05
 	P, D   float64 // proportional and differential coefficients of the controller
 	I      float64 // integral coefficient. Zero means 1
 	Safety float64 // accept a step if the next need not be shorter by more than this. Zero means 0.81

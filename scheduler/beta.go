@@ -18,7 +18,7 @@ const (
 
 var betaSchedules = []string{linearBetas, scaledLinearBetas, cosineBetas, sigmoidBetas, laplaceBetas, expBetas}
 
-// Betas returns the noise added by each training step, β_0 to β_{T−1}, exactly
+// Betas returns the noise added by each training timestep, β_0 to β_{T−1}, exactly
 // as torch computes them: float32 values.
 func (c *Config) Betas() ([]float64, error) {
 	if c == nil {

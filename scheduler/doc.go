@@ -21,6 +21,10 @@
 // torch's order of operations, the rest in float64, so that sigmas and timesteps
 // agree with it to rounding.
 //
+// Each scheduler class of diffusers is one entry in the file of its family (ddim.go,
+// euler.go, dpmsolver.go, …; class.go says what an entry has), from which its keys, their
+// checks, its levels and its solver are read. Schedules with a name are in names.go.
+//
 // Nothing in this package keeps state: a Config or Schedule may be used by any
 // number of goroutines as long as none changes its fields.
 package scheduler

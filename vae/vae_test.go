@@ -114,6 +114,9 @@ func TestBlocks(t *testing.T) {
 	}
 }
 
+// expTolerance is the rounding of e to the half of a float32, log 9.
+const expTolerance = 1e-6
+
 func TestPosterior(t *testing.T) {
 	p := &Posterior{Mean: nn.Tensor(1, 1, 1, 2), LogVar: nn.Tensor(1, 1, 1, 2), scale: 0.5, shift: 1}
 	copy(p.Mean.Float32s(), []float32{3, -1})
@@ -123,7 +126,7 @@ func TestPosterior(t *testing.T) {
 	assert.Equal(t, []float32{1, -1}, mean.Float32s())
 	x, err := p.Sample([]float32{1, -2})
 	require.NoError(t, err)
-	assert.InDeltaSlice(t, []float32{1.5, -4}, x.Float32s(), 1e-6)
+	assert.InDeltaSlice(t, []float32{1.5, -4}, x.Float32s(), expTolerance)
 	_, err = p.Sample(make([]float32, 3))
 	assert.EqualError(t, err, "vae: noise: have 3 elements, want 2")
 }

@@ -21,6 +21,7 @@ import (
 	"sdgo/safetensors"
 	"sdgo/safetensors/checkpoint"
 	"sdgo/sampler"
+	"sdgo/scheduler"
 	"sdgo/unet"
 )
 
@@ -53,6 +54,15 @@ func newValues(t *testing.T) *values {
 	add(v, diffusion.Options{Steps: 1, Width: 64, Height: 64, Sampler: sampler.Euler{}})
 	add(v, &diffusion.Options{Steps: 1, Width: 64, Height: 64, Sampler: sampler.Euler{}})
 
+	v.models(t, open)
+	v.checkpoints(t)
+	v.sampling(t, open.Scheduler)
+	v.files(t)
+	return v
+}
+
+// models adds what the models take and give.
+func (v *values) models(t *testing.T, open *diffusion.Pipeline) {
 	g, other := G.NewGraph(), G.NewGraph()
 	add(v, g)
 	add(v, &G.Node{}, G.NewScalar(g, G.Float64), G.NewTensor(other, G.Float32, 4, G.WithShape(1, 4, 8, 8)), G.NewTensor(g, G.Float32, 4, G.WithShape(1, 4, 8, 8)))
@@ -69,13 +79,16 @@ func newValues(t *testing.T) *values {
 	plan, err := open.Plan(nil)
 	require.NoError(t, err)
 	add(v, plan)
-
 	add(v, diffusion.Cond, diffusion.Uncond)
 	add[diffusion.Guider](v, diffusion.ClassifierFree{}, diffusion.LimitedInterval{Guider: diffusion.Rescaled{}})
 	var kept keeping
 	_, err = open.TextToImage(t.Context(), "", &diffusion.Options{Steps: 1, Width: 64, Height: 64, Sampler: sampler.Euler{}, Guider: &kept})
 	require.NoError(t, err)
 	add(v, kept.Predictions)
+}
+
+// checkpoints adds checkpoints of every kind, and none.
+func (v *values) checkpoints(t *testing.T) {
 	weights, err := unet.Open(t.Context(), golden.Model(t, "tiny-sd15"), "unet", "")
 	require.NoError(t, err)
 	inMemory, err := checkpoint.New([]byte("{}"), map[string]*tensor.Dense{"x": dense(2, 3)})
@@ -83,8 +96,11 @@ func newValues(t *testing.T) *values {
 	add(v, inMemory)
 	add(v, checkpoint.NewOverlay(nil), checkpoint.NewOverlay(inMemory))
 	add[checkpoint.Source](v, (*checkpoint.Overlay)(nil), (*checkpoint.Memory)(nil), checkpoint.NewOverlay(nil), inMemory, weights)
+}
 
-	schedule, err := open.Scheduler.Schedule(3)
+// sampling adds what samplers take, and lists of numbers.
+func (v *values) sampling(t *testing.T, config *scheduler.Config) {
+	schedule, err := config.Schedule(3)
 	require.NoError(t, err)
 	add(v, schedule)
 	add(v, schedule.Solver)
@@ -100,7 +116,10 @@ func newValues(t *testing.T) *values {
 	add(v, []float32{float32(math.NaN())}, make([]float32, 1<<10))
 	add(v, []byte("x"), []byte("{}"), []byte("null"), []byte("[]"))
 	add(v, [][]int{{}}, [][]int{{-1}}, [][]int{{1}, {1, 2}}, [][]int{{1, 2, 3}})
+}
 
+// files adds a tensor, and files with it of which the first is closed.
+func (v *values) files(t *testing.T) {
 	x, err := safetensors.NewFloat32("x", []int{2}, []float32{1, 2})
 	require.NoError(t, err)
 	add(v, x)
@@ -115,7 +134,6 @@ func newValues(t *testing.T) *values {
 		t.Cleanup(func() { file.Close() })
 		add(v, file)
 	}
-	return v
 }
 
 func (v *values) pipeline(t *testing.T) *diffusion.Pipeline {

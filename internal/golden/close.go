@@ -1,6 +1,7 @@
 package golden
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"testing"
@@ -23,6 +24,9 @@ func Close(t testing.TB, want, got []float32, tol float64, label string) float64
 func compare(want, got []float32, tol float64) (float64, error) {
 	if len(got) != len(want) {
 		return math.NaN(), fmt.Errorf("have %d values, want %d", len(got), len(want))
+	}
+	if len(want) == 0 {
+		return math.NaN(), errors.New("have nothing to compare")
 	}
 	var scale, worst float64
 	at := -1

@@ -36,7 +36,6 @@ func TestClose(t *testing.T) {
 		fails     bool
 	}{
 		{"equal", []float32{1, -4}, []float32{1, -4}, 0, false},
-		{"empty", nil, nil, 0, false},
 		{"within", []float32{1, -4}, []float32{1.03125, -4}, 0.03125 / 4, false},
 		{"beyond", []float32{1, -4}, []float32{1.25, -4}, 0.0625, true},
 		{"of the largest value, not of its own", []float32{0, 100}, []float32{0.5, 100}, 0.005, false},
@@ -53,6 +52,8 @@ func TestClose(t *testing.T) {
 	r := &recorder{TB: t}
 	assert.True(t, math.IsNaN(golden.Close(r, []float32{1}, nil, 1, "x")))
 	assert.Len(t, r.errors, 1)
+	assert.True(t, math.IsNaN(golden.Close(r, nil, nil, 1, "nothing")))
+	assert.Len(t, r.errors, 2)
 }
 
 // Every case opens, and has the tensors and shapes that its case.json tells,
@@ -63,7 +64,7 @@ func TestCases(t *testing.T) {
 	for _, group := range golden.Cases(t, "pipelines") {
 		dirs = append(dirs, golden.Cases(t, group)...)
 	}
-	assert.Len(t, dirs, 41+12+1+1+4+1+2+2+4)
+	assert.Len(t, dirs, 42+12+1+1+4+1+2+2+4)
 	for _, dir := range dirs {
 		c := golden.Open(t, dir)
 		var info struct{ Tensors map[string][]int }

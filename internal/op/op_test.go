@@ -83,7 +83,7 @@ func TestClosedForms(t *testing.T) {
 	for causal, want := range map[bool][]float32{false: {5, 5, 5}, true: {2, 3, 5}} {
 		y, err = op.Attention(x[0], x[1], x[2], 1, causal, false)
 		require.NoError(t, err)
-		assert.InDeltaSlice(t, want, run(t, y, []float32{1, 2, 3}, []float32{7, 7, 7}, []float32{2, 4, 9}), 1e-6)
+		assert.InDeltaSlice(t, want, run(t, y, []float32{1, 2, 3}, []float32{7, 7, 7}, []float32{2, 4, 9}), forwardTolerance)
 	}
 }
 

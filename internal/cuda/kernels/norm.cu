@@ -61,12 +61,10 @@ template <class T, int V> DEV void groupStats(const NormArgs& p) {
 
 // join adds the moments b of k more numbers to those of n (Chan et al. 1979).
 DEV void join(float& n, float& mean, float& m2, float k, float kMean, float kM2) {
-	float all = n + k;
-	if (k == 0) return;
-	float d = kMean - mean;
-	mean = fmaf(d, k / all, mean);
-	m2 += fmaf(d * d, n * (k / all), kM2);
-	n = all;
+	float d = kMean - mean, share = k / fmaxf(n + k, 1.f); // none and none are none
+	mean = fmaf(d, share, mean);
+	m2 += fmaf(d * d, n * share, kM2);
+	n += k;
 }
 
 // groupApply normalises rows pixels of one sample. grid: (blocks, N).

@@ -49,7 +49,8 @@ const (
 )
 
 // Each bug is found, with kernel, thread and line; the same without the bug is not
-// reported, in any order and with and without sharing of registers.
+// reported, in any order and with and without sharing of registers. In one piece: a
+// table.
 func TestChecks(t *testing.T) {
 	for _, b := range []struct {
 		name, bug, right string
@@ -100,9 +101,11 @@ func TestChecks(t *testing.T) {
 		{"a block reads what another writes", firstBlock + "@%p1 st.global.u32 [%d4], %r1;\n@!%p1 ld.global.u32 %r7, [%d4];", firstBlock + "@%p1 st.global.u32 [%d5], %r1;\n@!%p1 ld.global.u32 %r7, [%d4];", 2, 719, "race between blocks: "},
 		{"the last of many readers writes", "setp.eq.u32 %p1, %r2, 2;\nld.global.u32 %r7, [%d4];\n@%p1 st.global.u32 [%d4], %r1;", "setp.eq.u32 %p1, %r2, 2;\nld.global.u32 %r7, [%d4];\n@%p1 st.global.u32 [%d5], %r1;", 3, 719, "race between blocks: "},
 
-		{"infinity less infinity", "mov.f32 %f1, 0f7f800000;\nsub.f32 %f2, %f1, %f1;", "mov.f32 %f1, 0f7fc00000;\nsub.f32 %f2, %f1, %f1;", 1, 719, "not a number"},
-		{"zero times infinity, in place", "mov.f32 %f1, 0f00000000;\nrcp.approx.ftz.f32 %f2, %f1;\nmul.f32 %f1, %f1, %f2;", "mov.f32 %f1, 0f3f800000;\nrcp.approx.ftz.f32 %f2, %f1;\nmul.f32 %f1, %f1, %f2;", 1, 719, "not a number"},
-		{"a matrix with infinity and zero", "mov.u32 %r12, 0x7c00; mov.u32 %r13, 0; mov.f32 %f1, 0f00000000;\nmma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 {%f1,%f1,%f4,%f5}, {%r12,%r12}, {%r13}, {%f1,%f1,%f1,%f1};", "mov.u32 %r12, 0x7e00; mov.u32 %r13, 0; mov.f32 %f1, 0f00000000;\nmma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 {%f1,%f1,%f4,%f5}, {%r12,%r12}, {%r13}, {%f1,%f1,%f1,%f1};", 1, 719, "not a number: the matrices"},
+		{"infinity less infinity", "mov.f32 %f1, 0f7f800000;\nsub.f32 %f2, %f1, %f1;\nst.global.f32 [%d5], %f2;", "mov.f32 %f1, 0f7fc00000;\nsub.f32 %f2, %f1, %f1;\nst.global.f32 [%d5], %f2;", 1, 719, "not a number"},
+		{"zero times infinity, in place", "mov.f32 %f1, 0f00000000;\nrcp.approx.ftz.f32 %f2, %f1;\nmul.f32 %f1, %f1, %f2;\nst.global.f32 [%d5], %f1;", "mov.f32 %f1, 0f3f800000;\nrcp.approx.ftz.f32 %f2, %f1;\nmul.f32 %f1, %f1, %f2;\nst.global.f32 [%d5], %f1;", 1, 719, "not a number"},
+		{"a matrix with infinity and zero", "mov.u32 %r12, 0x7c00; mov.u32 %r13, 0; mov.f32 %f1, 0f00000000;\nmma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 {%f1,%f2,%f4,%f5}, {%r12,%r12}, {%r13}, {%f1,%f1,%f1,%f1};\ncvt.rn.f16x2.f32 %r14, %f1, %f2;\nst.global.u32 [%d5], %r14;", "mov.u32 %r12, 0x7e00; mov.u32 %r13, 0; mov.f32 %f1, 0f00000000;\nmma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 {%f1,%f2,%f4,%f5}, {%r12,%r12}, {%r13}, {%f1,%f1,%f1,%f1};\ncvt.rn.f16x2.f32 %r14, %f1, %f2;\nst.global.u32 [%d5], %r14;", 1, 719, "not a number: writes a NaN, which PTX line 13 made of numbers: mma.sync"},
+		{"a NaN in the lower half", "mov.f32 %f1, 0f7f800000; mov.f32 %f3, 0f3f800000;\nsub.f32 %f2, %f1, %f1;\ncvt.rn.bf16x2.f32 %r14, %f3, %f2;\nst.global.u32 [%d5], %r14;", "mov.f32 %f1, 0f7f800000; mov.f32 %f3, 0f3f807fff;\nsub.f32 %f2, %f1, %f1;\nst.global.f32 [%d5], %f3;", 1, 719, "not a number"},
+		{"the root of less than nothing", "mov.f32 %f1, 0fbf800000;\nsqrt.rn.f32 %f2, %f1;\nst.shared.f32 [%r5], %f2;", "mov.f32 %f1, 0fbf800000;\nsqrt.rn.f32 %f2, %f1;\nst.shared.f32 [%r5], %f1;", 1, 719, "not a number"},
 		{"a trap", "trap;", firstBlock + "@!%p1 trap;", 1, 719, "trap"},
 	} {
 		t.Run(b.name, func(t *testing.T) {

@@ -209,7 +209,7 @@ func TestForget(t *testing.T) {
 	assert.Contains(t, sim.Fault(), "thread 2,")
 }
 
-// The bytes of a launch's limits.
+// A launch beyond the limits of the device, or of what was asked for, is refused.
 func TestLaunchLimits(t *testing.T) {
 	onSim(t)
 	q := newQueued(t)
@@ -220,7 +220,7 @@ func TestLaunchLimits(t *testing.T) {
 	}
 	require.NoError(t, driver.SetShared(q.add, 100<<10))
 	assert.NoError(t, q.run(q.add, grid{x: 1, threads: 64, shared: 100 << 10}, q.p, q.p))
-	assert.Error(t, driver.SetShared(q.add, 164<<10))
+	assert.EqualError(t, driver.SetShared(q.add, 164<<10), "cuda: cuFuncSetAttribute: error 1: invalid argument")
 }
 
 func TestVersions(t *testing.T) {

@@ -15,7 +15,7 @@ enum Kind : u8 { OP, LABEL, BRANCH, EXIT, BARRIER };
 enum Space : u8 { PARAM = 1, GLOBAL, SHARED, LOCAL, CONST, GENERIC };
 
 // What is looked at around an instruction while checks are on.
-enum Watch : u8 { WATCH_NAN32 = 1, WATCH_NAN64 = 2, WATCH_HALF = 4, WATCH_BFLOAT = 8, WATCH_TRACKED = 16 };
+enum Watch : u8 { WATCH_NAN32 = 1, WATCH_NAN64 = 2, WATCH_HALF = 4, WATCH_BFLOAT = 8, WATCH_TRACKED = 16, WATCH_NARROWED = 32 };
 
 // An Ins is one instruction. A slot is the offset of a register: 32 numbers for general
 // registers, one mask for predicates. Slot 0 is none.

@@ -1,9 +1,9 @@
 #include "memory.h"
 #include <sys/mman.h>
 
-static const u64 RANGE = 1ull << 36, PAGE = 4096, GUARD = 4096, FILL_MOST = 1ull << 30;
+static const u64 PAGE = 4096, GUARD = 4096, FILL_MOST = 64 << 20;
 static char* base;
-static u64 top = GUARD, used;
+static u64 range = 1ull << 40, top = GUARD, used;
 static std::map<u64, Allocation> live;
 static std::map<u64, u64> dead; // address to bytes
 
@@ -13,8 +13,9 @@ static char* reserve(u64 bytes) {
 }
 
 const Allocation* allocate(Context* owner, u64 bytes, bool module) {
-	if (!base && !(base = reserve(RANGE))) return nullptr;
-	if (used + bytes > (u64)options.memory || top + bytes + 2 * GUARD > RANGE) return nullptr;
+	while (!base && range > 1ull << 32)
+		if (!(base = reserve(range))) range /= 2;
+	if (!base || used + bytes > (u64)options.memory || top + bytes + 2 * GUARD > range) return nullptr;
 	Allocation a{(u64)base + top, bytes, (u8*)reserve(bytes), (Race*)reserve(bytes * sizeof(Race)), owner, module};
 	if (!a.written || !a.races) return nullptr;
 	if (bytes <= FILL_MOST) memset((void*)a.address, 0xff, bytes); // not a number, for those who run unchecked

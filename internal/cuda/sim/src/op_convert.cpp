@@ -86,6 +86,7 @@ static Handler fast(const std::string& name) {
 
 static void convertPair(Parser& p, Ins& i, const Statement& s) {
 	i.d = p.result(s.args.at(0), 4), i.a = p.slot(s.args.at(1), 4), i.b = p.slot(s.args.at(2), 4);
+	i.watch = WATCH_NARROWED;
 	if (s.parts.size() != 4 || s.parts[1] != "rn" || s.parts[3] != "f32") p.bad("unknown conversion: " + s.text);
 	if (s.parts[2] == "f16x2") i.run = TWO(u32, f32, f32, toHalf(a) << 16 | toHalf(b)); // the first operand is the upper half
 	else i.run = TWO(u32, f32, f32, toBfloat(a) << 16 | toBfloat(b));
@@ -108,6 +109,7 @@ static void convert(Parser& p, Ins& i, const Statement& s) {
 	i.width = to, i.size = from >= 0 ? from : std::max(2, bytesOf(s.parts[n - 1]));
 	if (to < bytesOf(s.parts[n - 2]) || i.size < bytesOf(s.parts[n - 1])) p.bad("a register is too small: " + s.text);
 	i.d = p.loose(s.args[0], i.width), i.a = p.loose(s.args[1], i.size);
+	if ((i.x[1] & FLOAT) && (i.x[1] & WIDTH) == 2) i.watch = WATCH_NARROWED;
 	bool exact = i.width == std::max(2, bytesOf(s.parts[n - 2])) && i.size == std::max(2, bytesOf(s.parts[n - 1]));
 	i.run = exact && !i.n && !i.sign ? fast(s.name()) : nullptr;
 	if (!i.run) i.run = convertEach;

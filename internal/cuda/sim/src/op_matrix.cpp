@@ -15,14 +15,15 @@ static bool anyNan(const void* slot, bool pairs, u32 top) {
 	return any;
 }
 
-static void checkProduct(Warp& w, const Ins& i, const f32 (&out)[4][32], int k, u32 top) {
+// noteNan notes a product with NaN of matrices without.
+static void noteNan(Warp& w, const Ins& i, const f32 (&out)[4][32], int k, u32 top) {
 	bool made = false, given = false;
 	for (auto& d : out) made |= anyNan(d, false, 0);
 	if (!made) return;
 	for (int j = 0; j < 2 * k; j++) given |= anyNan(R<u32>(w, i.x[A + j]), true, top);
 	for (int j = 0; j < k; j++) given |= anyNan(R<u32>(w, i.x[B + j]), true, top);
 	for (int j = 0; j < 4; j++) given |= anyNan(R<u32>(w, i.x[C + j]), false, 0);
-	if (!given) fault(E_FAILED, "not a number: the matrices have no NaN, but their product does, by %s", where(w, 0).c_str());
+	if (!given) w.madeNan = &i;
 }
 
 template <class Pair, int K, u32 TOP> static void multiply(Warp& w, const Ins& i) {
@@ -38,7 +39,7 @@ template <class Pair, int K, u32 TOP> static void multiply(Warp& w, const Ins& i
 		if (options.truncate) p.truncated(h, even, odd, out[2 * h], out[2 * h + 1]);
 		else p.half(h, even, odd, out[2 * h], out[2 * h + 1]);
 	}
-	if (w.block->check && options.nan) checkProduct(w, i, out, K, TOP);
+	if (w.block->check && options.nan && !w.madeNan) noteNan(w, i, out, K, TOP);
 	for (int j = 0; j < 4; j++) memcpy(R<f32>(w, i.x[D + j]), out[j], 128);
 	w.block->stats.mma++;
 }
@@ -83,7 +84,8 @@ template <bool TRANSPOSED> static void loadMatrices(Warp& w, const Ins& i) {
 }
 
 static void decodeLoadMatrices(Parser& p, Ins& i, const Statement& s) {
-	std::string name = s.name(), number = s.parts.size() > 4 ? s.parts[4] : "";
+	if (s.parts.size() < 7) p.bad("unknown matrices: " + s.text);
+	std::string name = s.name(), number = s.parts[4];
 	bool transposed = s.parts.size() == 8 && s.parts[5] == "trans";
 	std::string want = "ldmatrix.sync.aligned.m8n8." + number + (transposed ? ".trans" : "") + "." + s.parts[s.parts.size() - 2] + ".b16";
 	if (name != want || (number != "x1" && number != "x2" && number != "x4") || s.parts[s.parts.size() - 2].compare(0, 6, "shared")) p.bad("unknown matrices: " + s.text);

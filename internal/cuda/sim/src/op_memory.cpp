@@ -55,6 +55,7 @@ static void store(Warp& w, const Ins& i) {
 		char* p = placeAt(w, l, i.space, address[l], i.n * i.size, true, "writes");
 		for (int j = 0; j < i.n; j++) {
 			u64 v = getRegister(w, i.x[j], i.width, l);
+			if (w.madeNan) checkNan(w, l, v, i.size);
 			memcpy(p + j * i.size, &v, i.size);
 		}
 	}

@@ -64,6 +64,7 @@ private:
 	void parameters();
 	void scope();
 	void registersOf();
+	void pragma();
 	void statement(Token first);
 	void instruction(const Statement& s);
 	void decode(Ins& i, const Statement& s);

@@ -155,6 +155,7 @@ void runBlock(Block& b) {
 			Warp& w = warps[ranked(i, n, options.order)];
 			if (w.done) continue;
 			w.atBarrier = false;
+			if (w.stamp > 1) w.stamp = w.allSeen = 1, memset(w.seen, 0, sizeof w.seen); // the barrier has ordered all
 			runWarp(w);
 			running += !w.done;
 		}

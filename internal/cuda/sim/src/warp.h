@@ -51,6 +51,8 @@ struct Warp {
 	u64 executed = 0;
 	const Allocation* near = nullptr; // the last one used
 	const u64* storeTo = nullptr;     // addresses of the store under way
+	const Ins* madeNan = nullptr;     // the first that made a NaN of numbers
+	bool narrowedNan = false;         // and whether one was converted to 16 bits since
 	// The order of lanes: an access of lane a with a stamp below seen[b][a] is before what b does.
 	u16 stamp = 1, allSeen = 1;
 	u16 seen[32][32];
@@ -77,3 +79,6 @@ INLINE bool before(const Warp& w, int other, u16 stamp, int lane) {
 void runBlock(Block& b);
 // watched runs an instruction with its checks.
 void watched(Warp& w, const Ins& i);
+// checkNan reports a NaN that is written, if arithmetic of the warp has made one of
+// numbers. Compilers compute ahead what is then not taken, so that one made is no fault.
+void checkNan(Warp& w, int lane, u64 value, int bytes);

@@ -44,8 +44,18 @@ static u32 nanLanes(Warp& w, const Ins& i, u32 slot) {
 	return m;
 }
 
-// countNan runs an instruction and reports a NaN in its result where no operand has one.
-static void countNan(Warp& w, const Ins& i) {
+// narrowNan tells whether there is, in 16 or twice 16 bits, what conversions make of a NaN.
+static bool narrowNan(u64 v) { return (v & 0x7fff) == 0x7fff || (v >> 16 & 0x7fff) == 0x7fff; }
+
+// noteNan runs an instruction and notes the first NaN in a result where no operand has one.
+static void noteNan(Warp& w, const Ins& i) {
+	if (i.watch & WATCH_NARROWED) {
+		i.run(w, i);
+		if (!w.madeNan || w.narrowedNan) return;
+		ACTIVE(w.m) w.narrowedNan |= narrowNan(getRegister(w, i.d, i.width, l));
+		return;
+	}
+	if (w.madeNan) return i.run(w, i);
 	bool inPlace = i.d == i.a || i.d == i.b || i.d == i.c;
 	auto operands = [&] {
 		u32 m = 0;
@@ -55,14 +65,21 @@ static void countNan(Warp& w, const Ins& i) {
 	u32 from = inPlace ? operands() : 0;
 	i.run(w, i);
 	u32 made = nanLanes(w, i, i.d);
-	if (!made) return;
-	if (!inPlace) from = operands();
-	if (u32 fresh = made & ~from)
-		fault(E_FAILED, "not a number: none of the operands is NaN, but the result is, by %s", where(w, __builtin_ctz(fresh)).c_str());
+	if (made && !inPlace) from = operands();
+	if (made & ~from) w.madeNan = &i;
+}
+
+void checkNan(Warp& w, int lane, u64 value, int bytes) {
+	bool nan = w.narrowedNan && bytes <= 4 && narrowNan(value);
+	if (bytes == 4) nan |= (value & 0x7fffffff) > 0x7f800000;
+	if (bytes == 8) nan |= (value & ~(1ull << 63)) > 0x7ffull << 52;
+	if (!nan) return;
+	const Kernel& k = *w.block->kernel;
+	fault(E_FAILED, "not a number: writes a NaN, which PTX line %d made of numbers: %s; by %s", w.madeNan->line, k.text[w.madeNan - k.code.data()].c_str(), where(w, lane).c_str());
 }
 
 void watched(Warp& w, const Ins& i) {
-	auto run = i.watch & ~WATCH_TRACKED && options.nan ? countNan : i.run;
+	auto run = i.watch & ~WATCH_TRACKED && options.nan ? noteNan : i.run;
 	if (i.watch & WATCH_TRACKED) track(w, i, run);
 	else if (w.m) run(w, i);
 }
