@@ -49,7 +49,8 @@ const (
 )
 
 // Each bug is found, with kernel, thread and line; the same without the bug is not
-// reported, in any order and with and without sharing of registers.
+// reported, in any order and with and without sharing of registers. In one piece: a
+// table.
 func TestChecks(t *testing.T) {
 	for _, b := range []struct {
 		name, bug, right string
