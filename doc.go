@@ -37,7 +37,7 @@
 //	plan       a graph made ready to run: its actions, and the place of every value
 //	action     one operation of a plan, or several that were joined
 //	machine    a plan bound to memory
-//	kernel     a function that returns an operation's work on the processor
+//	kernel     the code of an operation's work, on the processor or a device
 //	phase      work of a kernel that ends before more begins, in tasks that may
 //	           run at once
 //	filter     the weights under which a convolution's pixel is summed

@@ -1,6 +1,7 @@
 package diffusion
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"os"
 
 	"sdgo/clip"
+	"sdgo/internal/device"
 	"sdgo/internal/engine"
 	"sdgo/internal/model"
 	"sdgo/internal/weights"
@@ -62,9 +64,7 @@ func LoadFS(fsys fs.FS, o *LoadOptions) (*Pipeline, error) {
 // LoadFSContext is like [LoadContext] for a file system whose root is the model's
 // folder.
 func LoadFSContext(ctx context.Context, fsys fs.FS, o *LoadOptions) (_ *Pipeline, err error) {
-	if o == nil {
-		o = &LoadOptions{}
-	}
+	o = cmp.Or(o, &LoadOptions{})
 	if fsys == nil {
 		return nil, errors.New("diffusion: load: have no file system to load from")
 	}
@@ -87,20 +87,9 @@ func LoadFSContext(ctx context.Context, fsys fs.FS, o *LoadOptions) (_ *Pipeline
 			dev.Close()
 		}
 	}()
-	eng, err := engine.New(&engine.Options{Threads: o.Threads, MaxMemory: o.MaxMemory, Device: dev})
+	eng, err := o.newEngine(dev)
 	if err != nil {
-		option := "Threads"
-		if o.MaxMemory < 0 {
-			option = "MaxMemory"
-		}
-		return nil, wrong(option, fmt.Errorf("diffusion: load: %w", err))
-	}
-	index, err := readIndex(ctx, fsys)
-	if err != nil {
-		if what := describeFolder(ctx, fsys); what != "" && errors.Is(err, fs.ErrNotExist) {
-			err = fmt.Errorf("have %s, want that of a pipeline: %w", what, err)
-		}
-		return nil, fmt.Errorf("diffusion: load: %w", err)
+		return nil, err
 	}
 
 	p := &Pipeline{engine: eng, calls: new(model.Gate), limits: limits}
@@ -109,22 +98,50 @@ func LoadFSContext(ctx context.Context, fsys fs.FS, o *LoadOptions) (_ *Pipeline
 			p.Close()
 		}
 	}()
-	session := model.NewSession(eng)
-	session.Hold()
-	if err = p.loadParts(session.In(ctx), fsys, index, o); err != nil {
-		return nil, fmt.Errorf("diffusion: load: %w", err)
-	}
-	if err = p.check(); err != nil {
+	if err = p.load(ctx, fsys, o); err != nil {
 		return nil, err
+	}
+	return p, nil
+}
+
+// load loads the parts together, so that their weights are fitted to one memory.
+func (p *Pipeline) load(ctx context.Context, fsys fs.FS, o *LoadOptions) error {
+	index, err := readIndex(ctx, fsys)
+	if err != nil {
+		if what := describeFolder(ctx, fsys); what != "" && errors.Is(err, fs.ErrNotExist) {
+			err = fmt.Errorf("have %s, want that of a pipeline: %w", what, err)
+		}
+		return fmt.Errorf("diffusion: load: %w", err)
+	}
+	session := model.NewSession(p.engine)
+	session.Hold()
+	if err := p.loadParts(session.In(ctx), fsys, index, o); err != nil {
+		return fmt.Errorf("diffusion: load: %w", err)
+	}
+	if err := p.check(); err != nil {
+		return err
 	}
 	most, least, err := p.values()
 	if err != nil {
-		return nil, fmt.Errorf("diffusion: load: %w", err)
+		return fmt.Errorf("diffusion: load: %w", err)
 	}
-	if err = session.Load(ctx, most, least); err != nil {
-		return nil, fmt.Errorf("diffusion: load: %w", err)
+	if err := session.Load(ctx, most, least); err != nil {
+		return fmt.Errorf("diffusion: load: %w", err)
 	}
-	return p, nil
+	return nil
+}
+
+// newEngine makes the engine that the options ask for, on a device or none.
+func (o *LoadOptions) newEngine(dev device.Device) (*engine.Engine, error) {
+	eng, err := engine.New(&engine.Options{Threads: o.Threads, MaxMemory: o.MaxMemory, Device: dev})
+	if err != nil {
+		option := "Threads"
+		if o.MaxMemory < 0 {
+			option = "MaxMemory"
+		}
+		return nil, wrong(option, fmt.Errorf("diffusion: load: %w", err))
+	}
+	return eng, nil
 }
 
 // values returns the bytes of intermediate values for a picture of the default size,

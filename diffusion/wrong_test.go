@@ -12,8 +12,7 @@ import (
 	"sdgo/unet"
 )
 
-// What is wrong with the options is told apart from what is wrong with the world. In one
-// piece: a table.
+// What is wrong with the options is told apart from what is wrong with the world.
 func TestErrOptions(t *testing.T) {
 	p := load(t, "tiny-sd15", nil)
 	wrongOption := func(err error, option string) {

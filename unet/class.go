@@ -51,6 +51,14 @@ func newClassEmbedding(p *nn.Params, c *Config) *classEmbedding {
 	return &classEmbedding{vector: []int{out}} // identity
 }
 
+// shape is that of the labels of n samples, or nil if the model has no classes.
+func (c *classEmbedding) shape(n int) []int {
+	if c == nil {
+		return nil
+	}
+	return append([]int{n}, c.vector...)
+}
+
 // forward maps labels, [N] numbers or [N D] vectors, to [N temb].
 func (c *classEmbedding) forward(g *nn.Graph, labels *G.Node) *G.Node {
 	switch n := g.Shape(labels)[0]; {

@@ -70,34 +70,26 @@ func (f *field[T]) title() string { return strings.ReplaceAll(f.name, "_", " ") 
 // fields returns all fields of c but the residuals, for latents [n c h w]. This is the
 // one list of what a U-Net takes: tensors and nodes are checked, and plans made, by it.
 func fields[T comparable](u *UNet, c *Conditioning[T], latents dims) []field[T] {
-	n, t := latents[0], u.time
-	f := []field[T]{
-		{name: "tokens", at: &c.Tokens, shape: []int{n, -1, u.Config.CrossAttentionDim.At(0)}, needed: true},
-		{name: "pooled_text", at: &c.PooledText},
-		{name: "time_ids", at: &c.TimeIDs},
-		{name: "class_labels", at: &c.ClassLabels},
-		{name: "time_cond", at: &c.TimeCond},
-		{name: "channels", at: &c.Channels},
-		{name: "token_mask", at: &c.TokenMask, shape: []int{n, -1}},
-		{name: "image_tokens", at: &c.ImageTokens},
+	n, t, width := latents[0], u.time, u.Config.CrossAttentionDim.At(0)
+	rest := u.Config.InChannels - latents[1]
+	return []field[T]{
+		{"tokens", &c.Tokens, []int{n, -1, width}, true},
+		{"token_mask", &c.TokenMask, []int{n, -1}, false},
+		{"image_tokens", &c.ImageTokens, taken(u.images(), n, -1, width), false},
+		{"pooled_text", &c.PooledText, taken(t.text != nil, n, -1), t.text != nil},
+		{"time_ids", &c.TimeIDs, taken(t.text != nil, n, -1), t.text != nil},
+		{"class_labels", &c.ClassLabels, t.class.shape(n), t.class != nil},
+		{timeCondInput, &c.TimeCond, taken(t.condProj != nil, n, u.Config.timeCond()), false},
+		{channelsInput, &c.Channels, taken(rest > 0, n, rest, latents[2], latents[3]), rest > 0},
 	}
-	if u.images() {
-		f[7].shape = f[0].shape
+}
+
+// taken is the shape of a field, or nil if it is none that the U-Net takes.
+func taken(ok bool, shape ...int) []int {
+	if !ok {
+		return nil
 	}
-	if t.text != nil {
-		f[1].shape, f[1].needed = []int{n, -1}, true
-		f[2].shape, f[2].needed = []int{n, -1}, true
-	}
-	if t.class != nil {
-		f[3].shape, f[3].needed = append([]int{n}, t.class.vector...), true
-	}
-	if t.condProj != nil {
-		f[4].shape = []int{n, *u.Config.TimeCondProjDim}
-	}
-	if rest := u.Config.InChannels - latents[1]; rest > 0 {
-		f[5].shape, f[5].needed = []int{n, rest, latents[2], latents[3]}, true
-	}
-	return f
+	return shape
 }
 
 // check wants of c what the U-Net takes, for latents [n c h w], and calls each for what

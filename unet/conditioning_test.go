@@ -105,7 +105,7 @@ func TestChannels(t *testing.T) {
 
 // What a U-Net does not take, or lacks, is an error that says what it takes.
 func TestConditionErrors(t *testing.T) {
-	const takes = "the U-Net takes tokens [-1 -1 80], pooled text [-1 -1], time ids [-1 -1], token mask [-1 -1] if any"
+	const takes = "the U-Net takes tokens [-1 -1 80], token mask [-1 -1] if any, pooled text [-1 -1], time ids [-1 -1]"
 	sdxl, x4, images := load(t, "tiny-sdxl", ""), load(t, "tiny-x4-upscaler", ""), load(t, "tiny-image-tokens", "")
 	for _, tt := range []struct {
 		u      *UNet
@@ -126,7 +126,7 @@ func TestConditionErrors(t *testing.T) {
 			c.TokenMask = engine.Tensor([]float32{1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0.5, 0, 0, 0, 0, 0, 0}, 2, 9)
 		}, "token mask: number 2 of sample 1 is 0.5, want 0 or 1"},
 		{x4, func(c *Conditioning[*tensor.Dense]) { c.ClassLabels = nil },
-			"class labels: have none, want [2]: the U-Net takes tokens [-1 -1 32], class labels [-1], token mask [-1 -1] if any"},
+			"class labels: have none, want [2]: the U-Net takes tokens [-1 -1 32], token mask [-1 -1] if any, class labels [-1]"},
 		{x4, func(c *Conditioning[*tensor.Dense]) { c.ClassLabels = engine.Tensor([]float32{1, 1000}, 2) },
 			"class labels: number 1 is 1000, want a whole number from 0 to 999"},
 		{x4, func(c *Conditioning[*tensor.Dense]) { c.ClassLabels = engine.Tensor([]float32{-1, 1}, 2) }, "class labels: number 0 is -1, want"},

@@ -44,6 +44,7 @@ const (
 	latentsInput  = "latents"
 	timesInput    = "timesteps"
 	channelsInput = "channels"
+	timeCondInput = "time_cond"
 )
 
 // inputs checks the input and names its parts as a plan of its shape does.
@@ -140,7 +141,7 @@ func (u *UNet) shape(n, h, w, tokens int) (shape, error) {
 	}
 	s := shape{latents: dims{n, u.Config.InChannels, h, w}}
 	for _, f := range fields(u, &s.cond, s.latents) {
-		if f.needed || f.name == "time_cond" && f.shape != nil {
+		if f.needed || f.name == timeCondInput && f.shape != nil {
 			*f.at = dimsOf(f.shape)
 		}
 	}

@@ -44,6 +44,14 @@ func (c *Config) tembDim() int {
 	return 4 * c.BlockOutChannels[0]
 }
 
+// timeCond is the width of the condition that is added to times, or 0 for none.
+func (c *Config) timeCond() int {
+	if c.TimeCondProjDim == nil {
+		return 0
+	}
+	return *c.TimeCondProjDim
+}
+
 // forward maps times [N] and the conditions of the model to the time embedding
 // [N temb] after the SiLU with which every residual block begins.
 func (t *timeEmbedding) forward(g *nn.Graph, times *G.Node, c *Conditioning[*G.Node]) *G.Node {

@@ -42,6 +42,7 @@ type deviceCase struct {
 	make    func(in []*G.Node) (*G.Node, error)
 }
 
+// deviceCases is the table of tests. In one piece: a row is a few lines.
 func deviceCases() []deviceCase {
 	one := func(f func(x *G.Node) (*G.Node, error)) func([]*G.Node) (*G.Node, error) {
 		return func(in []*G.Node) (*G.Node, error) { return f(in[0]) }

@@ -5,9 +5,9 @@ import (
 	"testing"
 )
 
-// gradientTolerance is relative to a gradient's largest value: about ten times what
+// GradientTolerance is relative to a gradient's largest value: about ten times what
 // float32 rounding makes of the reference's.
-const gradientTolerance = 5e-5
+const GradientTolerance = 5e-5
 
 // zeroGradient is below what rounding makes of a gradient that is mathematically zero,
 // such as that of a key's bias, which moves all scores of a query alike.
@@ -29,7 +29,7 @@ func (c *Case) CloseGradients(t testing.TB, got map[string][]float32) (worst flo
 		}
 		if c.Has("d_" + name) {
 			if want := c.Float32s("d_" + name); largest(want) > zeroGradient {
-				worst = max(worst, Close(t, want, x, gradientTolerance, name))
+				worst = max(worst, Close(t, want, x, GradientTolerance, name))
 			} else if !(largest(x) <= zeroGradient) {
 				t.Errorf("%s: have a gradient up to %g, want none above %g", name, largest(x), zeroGradient)
 			}
@@ -49,10 +49,10 @@ func compareSums(t testing.TB, norm, sum float64, x []float32, name string) {
 		squares += float64(v) * float64(v)
 		total += float64(v)
 	}
-	if have := math.Sqrt(squares); !(math.Abs(have-norm) <= gradientTolerance*norm+zeroGradient) {
+	if have := math.Sqrt(squares); !(math.Abs(have-norm) <= GradientTolerance*norm+zeroGradient) {
 		t.Errorf("%s: norm: have %v, want %v", name, have, norm)
 	}
-	if !(math.Abs(total-sum) <= gradientTolerance*norm*math.Sqrt(float64(len(x)))+zeroGradient) {
+	if !(math.Abs(total-sum) <= GradientTolerance*norm*math.Sqrt(float64(len(x)))+zeroGradient) {
 		t.Errorf("%s: sum: have %v, want %v", name, total, sum)
 	}
 }

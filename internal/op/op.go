@@ -1,7 +1,7 @@
 // Package op defines the operations of the models' graphs, one file each: what an
 // operation computes and the checks of its shapes, its cost, what it can be joined
-// with, its derivative, and its work on the processor. What depends on where it runs,
-// it asks a [Target]. [Op] makes a gorgonia Op of one. Inside the models tensors are channels-last: [N H W C] and [N T D].
+// with, its derivative, and its work on the processor and on devices. What depends on
+// where it runs, it asks a [Target]. [Op] makes a gorgonia Op of one. Inside the models tensors are channels-last: [N H W C] and [N T D].
 package op
 
 import (

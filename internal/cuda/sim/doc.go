@@ -14,8 +14,21 @@
 // From a shell, with cuda.h in CGO_CFLAGS (-I.../nvidia/cuda_runtime/include) and g++:
 //
 //	go test -tags gpu ./internal/cuda/sim
-//	SDGO_SIM_ARCH=x86-64 go test -tags gpu ./internal/cuda/sim   # without vectors of eight
-//	SDGO_SIM=check=0,threads=1 program                           # options of a program that is no test
+//	SDGO_SIM_ARCH=x86-64 go test -tags gpu ./internal/cuda/sim # without vectors of eight
+//
+// On another processor, emulated, with its compilers in CC and CXX (aarch64-linux-gnu-g++):
+//
+//	SDGO_SIM_ARCH=armv8-a GOARCH=arm64 CGO_ENABLED=1 QEMU_LD_PREFIX=/usr/aarch64-linux-gnu \
+//		go test -tags gpu -exec qemu-aarch64-static ./internal/cuda/sim
+//
+// The tests of results run on a real driver, too: SDGO_CUDA_DRIVER=libcuda.so.1. A program
+// that is no test runs on the software driver with options in its environment, which
+// are those of [Set]:
+//
+//	SDGO_CUDA_DRIVER=$(go run -tags gpu ./internal/cuda/sim/build) SDGO_SIM=check=0,verbose=1 program
+//
+// Streams run when somebody waits for them, not before: the worst timing that CUDA
+// allows. Results are the same bytes on any processor, in any order of blocks and warps.
 //
 // What it does not check: races between threads of one block in global memory, the order
 // of memory on real hardware, time.

@@ -18,8 +18,14 @@ static int newestPtx() {
 	return major == 12 ? 80 + (minor == 9 ? 8 : std::min(minor, 7)) : 90 + minor;
 }
 
+static void unload(CUmodule m) {
+	for (auto& f : m->functions) f.second->kernel = nullptr;
+	for (auto& v : m->module.variables) release(current(), v.second.address);
+	delete m;
+}
+
 static CUresult load(CUmodule* m, const char* image, std::string* log) {
-	auto made = std::make_unique<CUmod_st>();
+	std::unique_ptr<CUmod_st, void (*)(CUmodule)> made(new CUmod_st, unload);
 	try {
 		Parser(made->module, current(), image).parse();
 	} catch (Fault& f) {
@@ -78,10 +84,8 @@ CUresult cuModuleUnload(CUmodule m) {
 		CUcontext c = current();
 		if (!c->modules.count(m)) return CUDA_ERROR_INVALID_HANDLE;
 		if (!c->dead) drainAll(c);
-		for (auto& f : m->functions) f.second->kernel = nullptr;
-		for (auto& v : m->module.variables) release(c, v.second.address);
 		c->modules.erase(m);
-		delete m;
+		unload(m);
 		return CUDA_SUCCESS;
 	});
 }

@@ -31,19 +31,20 @@ void countGlobal(Warp& w, const u64* address, int size) {
 void countShared(Warp& w, const u64* address, int size, int rows) {
 	Stats& s = w.block->stats;
 	for (int first = 0; first < 32; first += rows) {
-		u64 words[128];
-		int n = 0, most = 0;
+		u64 words[32], more[128]; // the first word of each bank, and all others
 		u8 bank[32] = {};
-		for (int l = first; l < first + rows; l++)
-			if (w.m >> l & 1)
-				for (int k = 0; k < (size + 3) / 4; k++) {
-					u64 word = address[l] / 4 + k;
-					int j = n - 1;
-					while (j >= 0 && words[j] != word) j--;
-					if (j >= 0) continue; // one word serves all who ask for it
-					words[n++] = word;
-					most = std::max<int>(most, ++bank[word & 31]);
-				}
+		int n = 0, extra = 0, most = 0;
+		for (int l = first; l < first + rows; l++) {
+			if (!(w.m >> l & 1)) continue;
+			for (u64 word = address[l] / 4, end = word + (size + 3) / 4; word < end; word++) {
+				int b = word & 31;
+				if (bank[b] && words[b] == word) continue; // one word serves all who ask for it
+				if (!bank[b]) words[b] = word;
+				else if (std::find(more, more + extra, word) != more + extra) continue;
+				else more[extra++] = word;
+				n++, most = std::max<int>(most, ++bank[b]);
+			}
+		}
 		s.passes += most;
 		s.idealPasses += (n + 31) / 32;
 	}

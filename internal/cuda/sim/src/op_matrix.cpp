@@ -84,7 +84,8 @@ template <bool TRANSPOSED> static void loadMatrices(Warp& w, const Ins& i) {
 }
 
 static void decodeLoadMatrices(Parser& p, Ins& i, const Statement& s) {
-	std::string name = s.name(), number = s.parts.size() > 4 ? s.parts[4] : "";
+	if (s.parts.size() < 7) p.bad("unknown matrices: " + s.text);
+	std::string name = s.name(), number = s.parts[4];
 	bool transposed = s.parts.size() == 8 && s.parts[5] == "trans";
 	std::string want = "ldmatrix.sync.aligned.m8n8." + number + (transposed ? ".trans" : "") + "." + s.parts[s.parts.size() - 2] + ".b16";
 	if (name != want || (number != "x1" && number != "x2" && number != "x4") || s.parts[s.parts.size() - 2].compare(0, 6, "shared")) p.bad("unknown matrices: " + s.text);

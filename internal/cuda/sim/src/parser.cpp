@@ -2,6 +2,8 @@
 #include "parser.h"
 #include "memory.h"
 
+static const u64 MOST_REGISTERS = 1 << 20, MOST_BYTES = 1 << 28;
+
 void Parser::bad(const std::string& what) { fault(E_PTX, "PTX line %d: %s", line, what.c_str()); }
 
 void Parser::need(int sm, int version, const char* what) {
@@ -18,10 +20,14 @@ int bytesOf(const std::string& t) {
 }
 
 void Parser::parse() {
-	for (Token t = in.peek(); !t.text.empty(); t = in.peek()) {
-		line = t.line;
-		if (t.is(".version") || t.is(".target") || t.is(".address_size")) version(in.next().text);
-		else header();
+	try {
+		for (Token t = in.peek(); !t.text.empty(); t = in.peek()) {
+			line = t.line;
+			if (t.is(".version") || t.is(".target") || t.is(".address_size")) version(in.next().text);
+			else header();
+		}
+	} catch (std::logic_error&) { // of a string or vector that is shorter than it should be
+		bad("the text is cut off, or makes no sense here");
 	}
 	if (!module.sm || !module.version) bad("no .version and .target");
 }
@@ -29,7 +35,7 @@ void Parser::parse() {
 void Parser::version(const std::string& directive) {
 	std::string v = in.next().text;
 	if (directive == ".version") module.version = (int)(atof(v.c_str()) * 10 + .5);
-	if (directive == ".target") module.sm = atoi(v.c_str() + v.find_first_of("0123456789"));
+	if (directive == ".target" && v.compare(0, 3, "sm_") == 0) module.sm = atoi(v.c_str() + 3);
 	while (in.peek().is(",")) in.next(), in.next(); // .target sm_80, debug
 }
 
@@ -65,6 +71,7 @@ void Parser::variable(bool top) {
 		in.next();
 	}
 	u64 size = bytesOf(type), bytes = size * count;
+	if (count > MOST_BYTES || align > MOST_BYTES) bad("too large: " + name);
 	align = std::max(align, size);
 	std::vector<u64> values;
 	if (in.peek().is("=")) {
@@ -142,12 +149,17 @@ void Parser::scope() {
 		if (t.text.empty()) bad("a kernel without an end");
 		if (t.is(".reg")) in.next(), registersOf();
 		else if (t.is(".shared") || t.is(".local")) variable(false);
-		else if (t.is(".pragma")) while (!in.next().is(";")) {}
+		else if (t.is(".pragma")) pragma();
 		else if (t.text[0] == '.') bad("directive " + t.text);
 		else if (in.next().is("{")) scope();
 		else if (t.is("}")) return;
 		else if (!t.is(";")) statement(t);
 	}
+}
+
+void Parser::pragma() {
+	in.next(), in.next();
+	if (!in.next().is(";")) bad("a pragma that is not known");
 }
 
 void Parser::registersOf() {
@@ -163,8 +175,9 @@ void Parser::registersOf() {
 		std::string name = in.next().text;
 		t = in.next();
 		if (t.is("<")) {
-			int n = (int)number(in.next().text);
-			for (int j = 0; j < n; j++) add(name + std::to_string(j));
+			u64 n = number(in.next().text);
+			if (n > MOST_REGISTERS) bad("too many registers");
+			for (u64 j = 0; j < n; j++) add(name + std::to_string(j));
 			in.next(), t = in.next();
 		} else
 			add(name);

@@ -64,6 +64,7 @@ private:
 	void parameters();
 	void scope();
 	void registersOf();
+	void pragma();
 	void statement(Token first);
 	void instruction(const Statement& s);
 	void decode(Ins& i, const Statement& s);
@@ -88,3 +89,4 @@ Decoder convertDecoder(const std::string& base);
 Decoder memoryDecoder(const std::string& base);
 Decoder matrixDecoder(const std::string& base);
 Decoder warpDecoder(const std::string& base);
+Decoder atomicDecoder(const std::string& base);

@@ -74,6 +74,7 @@ template <class Pair, int K> struct Product {
 		for (int g = 0; g < 8; g++) memcpy(&sum[g], even + 4 * g, 16), memcpy((char*)&sum[g] + 16, odd + 4 * g, 16);
 		for (int k = 0; k < K; k++)
 			for (int t = 0; t < 4; t++)
+#pragma GCC unroll 8 // so that the sums stay in registers
 				for (int g = 0; g < 8; g++) {
 					sum[g] = scaled(a[2 * k + h][0][4 * g + t], b[k][2 * t], sum[g]);
 					sum[g] = scaled(a[2 * k + h][1][4 * g + t], b[k][2 * t + 1], sum[g]);

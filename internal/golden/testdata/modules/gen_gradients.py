@@ -159,3 +159,8 @@ for i, (folder, cls, pooled) in enumerate([("text_encoder", CLIPTextModel, "pool
     grads = {(n if n.startswith("text_") else "text_model." + n): g for n, g in all_grads(te).items()}
     save(f"grad_text_encoder_sdxl_{i}", f"tiny-sdxl/{folder}: loss = mean((hidden_states[-2] - tokens_target)^2) + mean(({pooled} - pooled_target)^2)",
          {"input_ids": ids, "tokens": tokens, "pooled": whole, "tokens_target": tokens_target, "pooled_target": pooled_target, "loss": loss}, grads)
+
+u = UNet2DConditionModel.from_pretrained(here.parent / "cases/lcm-time-cond/unet", torch_dtype=torch.float32).double()
+unet_case("grad_time_cond", u, "cases/lcm-time-cond/unet: " + LOSS, rand(2, 4, 8, 8), times,
+          {"encoder_hidden_states": rand(2, 9, 32), "timestep_cond": rand(2, u.config.time_cond_proj_dim)},
+          lambda i: u(i["sample"], times, encoder_hidden_states=i["encoder_hidden_states"], timestep_cond=i["timestep_cond"]).sample)
