@@ -1,9 +1,3 @@
-// Package diffusion makes pictures: text-to-image, image-to-image, inpainting and
-// depth-to-image with Stable Diffusion 1 and 2.
-//
-//	pipe, err := diffusion.Load("stable-diffusion-v1-5", nil)
-//	…
-//	result, err := pipe.TextToImage(ctx, "a lighthouse at dusk", &diffusion.Options{Seed: 7})
 package diffusion
 
 import (

@@ -1,0 +1,47 @@
+// Package diffusion makes pictures: text-to-image, image-to-image, inpainting and
+// depth-to-image with Stable Diffusion 1 and 2.
+//
+//	pipe, err := diffusion.Load("stable-diffusion-v1-5", nil)
+//	…
+//	defer pipe.Close()
+//	result, err := pipe.TextToImage(ctx, "a lighthouse at dusk", &diffusion.Options{Seed: 7})
+//	…
+//	err = png.Encode(file, result.Images[0])
+//
+// # From a folder to a picture
+//
+// [Load] reads a model from a folder in diffusers' layout, [LoadFS] from any file system,
+// and [LoadOptions] say how its weights are kept, how much memory calls may take, and
+// what an operator allows. [New] makes a [Pipeline] of parts that were loaded alone.
+//
+// A Pipeline has a method for each task: [Pipeline.TextToImage],
+// [Pipeline.ImageToImage], [Pipeline.Inpaint] and [Pipeline.DepthToImage]. It serves
+// any number of goroutines. [Options] say what the picture is to be like; nil and their
+// zero value are the defaults of diffusers. A [Result] has the images, their seeds and
+// the time that each part took. [DecodeImage] reads photos as cameras store them,
+// [ImageToTensor] and [TensorToImage] lead to the tensors of packages vae and unet.
+//
+// # Research
+//
+// A call is made of values that may be the caller's own:
+//
+//   - Options.Sampler steps between noise levels; see package sampler.
+//   - Options.Schedule and Options.Sigmas are these levels; see package scheduler.
+//   - Options.Guider combines what the U-Net predicts with each [Condition].
+//   - Options.Cond and Options.NegativeCond are embeddings in place of text.
+//   - Options.NewNoise and Options.Latents are the noise.
+//   - Options.Wrap is around the whole denoiser.
+//   - Options.OnStep gets a [Step]: the latents, the estimate of the clean ones, a
+//     preview, and the run as bytes that Options.Resume takes up again.
+//
+// The models' Build methods add them to a graph of gorgonia's, with operations of the
+// caller's beside them and with gradients; [NewMachine] runs it, and [Trainable] makes
+// weights change.
+//
+// # Errors
+//
+// They say what was found, what was wanted and where. What a program tells apart has a
+// name: an [OptionError] has the option that is wrong, a [LimitError] the operator's limit
+// that was passed, [ErrTooLarge] never fits into the memory and [ErrNoRoom] not now. A
+// call whose context is done returns the context's error within 100 ms.
+package diffusion
