@@ -31,9 +31,9 @@
 // # Errors and concurrency
 //
 // Errors begin with "vae:" and say what was found, what was wanted and where; in a shape
-// that was wanted, -1 stands for any size. [ErrNoEncoder] says that there is none; as those of package diffusion they may be
-// diffusion.ErrClosed, ErrTooLarge or ErrNoRoom. A call whose context is done returns the
-// context's error.
+// that was wanted, -1 stands for any size. [ErrNoEncoder] says that there is none; as
+// those of package diffusion they may be diffusion.ErrClosed, ErrTooLarge or ErrNoRoom. A
+// call whose context is done returns the context's error.
 //
 // Any number of goroutines may use a VAE, whose calls share the weights; the bytes of an
 // image are the same for any number of threads and in any batch.
