@@ -156,7 +156,7 @@ func TestUnknownPTX(t *testing.T) {
 	newMachine(t)
 	for _, tt := range []struct{ body, want string }{
 		{"add.s32 %r7, %r1, 1;\nfoo.u32 %r7, %r1;", "PTX line 13: unknown instruction: foo.u32 %r7, %r1"},
-		{"add.rz.f32 %f1, %f2, %f3;", "PTX line 12: unknown instruction: add.rz.f32"},
+		{"add.rn.relu.f32 %f1, %f2, %f3;", "PTX line 12: unknown instruction: add.rn.relu.f32"},
 		{"add.s32 %r7, %x, 1;", "PTX line 12: unknown operand %x"},
 		{"add.s32 %r7, %d1, 1;", "PTX line 12: %d1 has 64 bits, the instruction wants 32"},
 		{"add.s32 %r7, %r1;", "PTX line 12: 2 operands, 3 are wanted"},

@@ -3,10 +3,13 @@
 package sim_test
 
 import (
+	"math"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"sdgo/internal/cuda/sim"
 )
 
 // Two kernels of one module that use every space, by its own instructions and by generic
@@ -89,4 +92,37 @@ func TestSpaces(t *testing.T) {
 		want[i] = uint32(128 + 1000 + i + 30 + 9)
 	}
 	assert.Equal(t, want, download[uint32](m, out, 32))
+}
+
+// Atomic operations of several blocks on one place are no race, and none is lost; a plain
+// write between them is one.
+func TestAtomics(t *testing.T) {
+	m := newMachine(t)
+	x := make([]uint32, frameWords)
+	p, q := upload(m, x), upload(m, x)
+	all := m.function(frame(`
+		atom.global.add.u32 %r7, [%d1], 2;
+		red.global.max.u32 [%d1+4], %r1;
+		mov.f32 %f1, 0f3f000000;
+		atom.global.add.f32 %f2, [%d1+8], %f1;
+		atom.cas.b32 %r8, [%d1+12], 0, 7;
+		red.global.or.b32 [%d1+16], %r1;
+		bar.sync 0;
+		st.shared.u32 [%r5], 0;
+		bar.sync 0;
+		atom.shared.add.u32 %r9, [%r4], 1;
+		bar.sync 0;
+		ld.shared.u32 %r10, [%r4];
+		st.global.u32 [%d2], %r10;`), "k")
+	m.must(all, grid{x: 1, threads: 64}, p, q)
+	assert.Equal(t, []uint32{128, 63, math.Float32bits(32), 7, 63}, download[uint32](m, p, 5))
+	assert.EqualValues(t, 64, download[uint32](m, q, 1)[0])
+	many := m.function(frame("atom.global.add.u32 %r7, [%d1], 2;"), "k")
+	m.must(many, grid{x: 9, threads: 64}, p, q)
+	assert.EqualValues(t, 128+9*128, download[uint32](m, p, 1)[0])
+	if !real {
+		mixed := m.function(frame("setp.eq.u32 %p1, %r2, 3;\n@%p1 bra L;\natom.global.add.u32 %r7, [%d1], 2;\nret;\nL:\nsetp.eq.u32 %p2, %r1, 0;\n@%p2 st.global.u32 [%d1], %r1;"), "k")
+		assert.Error(t, m.run(mixed, grid{x: 9, threads: 64}, p, q))
+		assert.Contains(t, sim.Fault(), "race between blocks")
+	}
 }

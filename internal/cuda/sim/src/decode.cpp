@@ -75,7 +75,7 @@ void Parser::decode(Ins& i, const Statement& s) {
 		return;
 	}
 	if (simple(i, s)) return;
-	for (auto family : {moveDecoder, convertDecoder, memoryDecoder, matrixDecoder, warpDecoder})
+	for (auto family : {moveDecoder, convertDecoder, memoryDecoder, matrixDecoder, warpDecoder, atomicDecoder})
 		if (Decoder d = family(base)) {
 			try {
 				d(*this, i, s);

@@ -30,7 +30,8 @@ struct Ins {
 	u8 size = 4, width = 4; // bytes of an element in memory, in a register
 	u8 mode = 0, space = 0, watch = 0;
 	i64 imm = 0;
-	int target = -1; // of a branch
+	u64 (*change)(u64 old, u64 a, u64 b) = nullptr; // of an atomic operation
+	int target = -1;                                // of a branch
 	int line = 0;    // of the PTX
 	int tracked = -1;
 };

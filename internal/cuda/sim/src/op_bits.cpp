@@ -26,6 +26,16 @@ INLINE u32 insert(u32 a, u32 into, u32 at, u32 n) {
 	u32 mask = n > 31 ? ~0u : (1u << n) - 1;
 	return at > 31 ? into : (into & ~(mask << at)) | (a & mask) << at;
 }
+INLINE u64 insertLong(u64 a, u64 into, u32 at, u32 n) {
+	at &= 255, n &= 255;
+	u64 mask = n > 63 ? ~0ull : (1ull << n) - 1;
+	return at > 63 ? into : (into & ~(mask << at)) | (a & mask) << at;
+}
+INLINE u64 extractLong(u64 a, u32 from, u32 n) {
+	from &= 255, n &= 255;
+	u64 v = from > 63 ? 0 : a >> from;
+	return n > 63 ? v : v & ((1ull << n) - 1);
+}
 INLINE u32 permute(u32 a, u32 b, u32 selector) {
 	u64 v = a | (u64)b << 32;
 	u32 r = 0;
@@ -59,6 +69,11 @@ static void bitInsert(Warp& w, const Ins& i) {
 	const u32 *a = R<u32>(w, i.a), *b = R<u32>(w, i.b), *c = R<u32>(w, i.c), *e = R<u32>(w, i.e);
 	put(w, R<u32>(w, i.d), [=](int l) { return insert(a[l], b[l], c[l], e[l]); });
 }
+static void bitInsertLong(Warp& w, const Ins& i) {
+	const u64 *a = R<u64>(w, i.a), *b = R<u64>(w, i.b);
+	const u32 *c = R<u32>(w, i.c), *e = R<u32>(w, i.e);
+	put(w, R<u64>(w, i.d), [=](int l) { return insertLong(a[l], b[l], c[l], e[l]); });
+}
 
 // Predicates are masks of lanes.
 #define MASKS(E) [](Warp& w, const Ins& i) { u32 a = *R<u32>(w, i.a), b = i.b ? *R<u32>(w, i.b) : 0; (void)b; setMask(w, i.d, E); }
@@ -78,11 +93,12 @@ static const Form forms[] = {
 	{"shf.l.clamp.b32", "4444", THREE(u32, u32, u32, u32, funnelLeft(a, b, c))},
 	{"shf.r.clamp.b32", "4444", THREE(u32, u32, u32, u32, funnelRight(a, b, c))},
 	{"bfe.u32", "4444", THREE(u32, u32, u32, u32, extract(a, b, c))}, {"bfe.s32", "4444", THREE(u32, u32, u32, u32, extractSigned(a, b, c))},
-	{"bfi.b32", "44444", bitInsert}, {"lop3.b32", "44444", logic3}, {"prmt.b32", "4444", THREE(u32, u32, u32, u32, permute(a, b, c))},
+	{"bfi.b32", "44444", bitInsert}, {"bfi.b64", "88844", bitInsertLong}, {"bfe.u64", "8844", THREE(u64, u64, u32, u32, extractLong(a, b, c))}, {"lop3.b32", "44444", logic3}, {"prmt.b32", "4444", THREE(u32, u32, u32, u32, permute(a, b, c))},
 	{"popc.b32", "44", ONE(u32, u32, (u32)__builtin_popcount(a))}, {"popc.b64", "48", ONE(u32, u64, (u32)__builtin_popcountll(a))},
 	{"clz.b32", "44", ONE(u32, u32, a ? (u32)__builtin_clz(a) : 32)}, {"clz.b64", "48", ONE(u32, u64, a ? (u32)__builtin_clzll(a) : 64)},
 	{"brev.b32", "44", ONE(u32, u32, reversed(a))},
 	{"bfind.u32", "44", ONE(u32, u32, a ? 31 - (u32)__builtin_clz(a) : ~0u)},
+	{"bfind.shiftamt.u32", "44", ONE(u32, u32, a ? (u32)__builtin_clz(a) : ~0u)},
 	{"cnot.b32", "44", ONE(u32, u32, a == 0 ? 1u : 0u)},
 };
 

@@ -89,3 +89,4 @@ Decoder convertDecoder(const std::string& base);
 Decoder memoryDecoder(const std::string& base);
 Decoder matrixDecoder(const std::string& base);
 Decoder warpDecoder(const std::string& base);
+Decoder atomicDecoder(const std::string& base);
