@@ -4,21 +4,22 @@
 #include "number.h"
 #include "options.h"
 
-// The largest relative errors of section 9.7.3 of the PTX manual. ex2, lg2 and tanh as
-// of version 8; sine and cosine have absolute errors, for |x| to 2π.
-const f32 EX2 = 0x1p-22f, RCP = 0x1p-23f, RSQRT = 0x1p-22f, SQRT = 0x1p-22f, LG2 = 0x1p-22f, SIN = 0x1p-20f,
+// The largest errors of section 9.7.3 of the PTX manual: relative ones, and absolute ones of
+// sine and cosine (to 2π) and of logarithms of numbers between 1/2 and 2.
+const f32 EX2 = 0x1.6a09e6p-23f, RCP = 0x1p-23f, RSQRT = 0x1.125fbep-23f, SQRT = 0x1p-23f, LG2 = 0x1p-22f, SIN = 0x1.6a09e6p-21f,
 	TANH = 0x1p-11f, DIV = 0x1p-22f;
 
-// perturbed changes y by up to error·|y|, always the same for an argument, as a GPU does:
+// perturbed changes y by up to error·scale, always the same for an argument, as a GPU does:
 // a result may depend on what it is computed from, and on nothing else.
-INLINE f32 perturbed(f32 y, f32 error, u32 argument) {
+INLINE f32 perturbed(f32 y, f32 error, u32 argument, f32 scale) {
 	if (!options.perturb) return y;
 	u32 h = (argument ^ (u32)options.perturb * 0x9e3779b9u) * 0x85ebca6bu;
 	h = (h ^ h >> 15) * 0xc2b2ae35u;
 	f32 t = (f32)(i32)(h ^ h >> 13) * 0x1p-31f; // in [-1, 1]
-	f32 z = y + y * (error * t);
+	f32 z = y + scale * (error * t);
 	return std::isfinite(y) && std::isfinite(z) ? z : y;
 }
+INLINE f32 perturbed(f32 y, f32 error, u32 argument) { return perturbed(y, error, argument, y); }
 
 // exp2Near is 2^x to about an ulp. It is a zero where the result is subnormal.
 INLINE f32 exp2Near(f32 x) {
