@@ -64,7 +64,7 @@ func LoadFS(fsys fs.FS, o *LoadOptions) (*Pipeline, error) {
 
 // LoadFSContext is like [LoadContext] for a file system whose root is the model's
 // folder.
-func LoadFSContext(ctx context.Context, fsys fs.FS, o *LoadOptions) (_ *Pipeline, err error) {
+func LoadFSContext(ctx context.Context, fsys fs.FS, o *LoadOptions) (*Pipeline, error) {
 	o = cmp.Or(o, &LoadOptions{})
 	if fsys == nil {
 		return nil, errors.New("diffusion: load: have no file system to load from")
@@ -83,8 +83,9 @@ func LoadFSContext(ctx context.Context, fsys fs.FS, o *LoadOptions) (_ *Pipeline
 	if err != nil {
 		return nil, wrong("Device", err)
 	}
+	loaded := false // else there was an error, or a panic of Overlay
 	defer func() {
-		if err != nil && dev != nil {
+		if !loaded && dev != nil {
 			dev.Close()
 		}
 	}()
@@ -95,13 +96,14 @@ func LoadFSContext(ctx context.Context, fsys fs.FS, o *LoadOptions) (_ *Pipeline
 
 	p := &Pipeline{engine: eng, calls: new(model.Gate), limits: limits}
 	defer func() {
-		if err != nil {
+		if !loaded {
 			p.Close()
 		}
 	}()
-	if err = p.load(ctx, fsys, o); err != nil {
+	if err := p.load(ctx, fsys, o); err != nil {
 		return nil, err
 	}
+	loaded = true
 	return p, nil
 }
 

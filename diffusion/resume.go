@@ -27,7 +27,7 @@ func (r *run) resume(steps *sampler.Run) error {
 		err = &sampler.StateError{Msg: "have a run that began with other noise, latents or another image"}
 	}
 	if err != nil {
-		return fmt.Errorf("diffusion: resume: %w", err)
+		return wrong("Resume", fmt.Errorf("diffusion: resume: %w", err))
 	}
 	return nil
 }

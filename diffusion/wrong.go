@@ -36,7 +36,7 @@ func words(field string) string {
 
 // checkModelOptions checks what depends on the model alone.
 func (r *run) checkModelOptions() error {
-	if r.Tile > 0 {
+	if r.Tile != 0 && r.Tile != WholePicture {
 		if err := r.VAE.Config.CheckTile(r.Tile); err != nil {
 			return wrong("Tile", fmt.Errorf("diffusion: %w", err))
 		}
