@@ -19,7 +19,8 @@ import (
 )
 
 // Load loads the model in a folder in diffusers' layout: model_index.json and
-// the folders tokenizer, text_encoder, unet, vae and scheduler. Weights are in
+// the folders tokenizer, text_encoder, unet, vae and scheduler, and of Stable Diffusion
+// XL tokenizer_2 and text_encoder_2. Weights are in
 // safetensors. Options may be nil. Any pipeline with these parts is read, whatever class
 // it was saved as; the error for another says what it is. What the files say that is not
 // known is in [Pipeline].Warnings.
@@ -154,7 +155,7 @@ func (p *Pipeline) values() (most, least int64, err error) {
 		return 0, 0, err
 	}
 	for _, text := range p.textStages() {
-		n, err := text.encoder.Values(size.texts, text.tokenizer.MaxLength, 0)
+		n, err := text.encoder.Values(size.texts, text.tokenizer.MaxLength, text.skip)
 		if err != nil {
 			return 0, 0, err
 		}
@@ -175,14 +176,19 @@ func (p *Pipeline) values() (most, least int64, err error) {
 // not own them: Close leaves them open. It keeps a copy of the scheduler config,
 // see [Pipeline].Scheduler.
 func New(tokenizer *clip.Tokenizer, text *clip.TextEncoder, u *unet.UNet, v *vae.VAE, s *scheduler.Config) (*Pipeline, error) {
-	p := &Pipeline{Tokenizer: tokenizer, TextEncoder: text, UNet: u, VAE: v, Scheduler: s, calls: new(model.Gate)}
+	return assemble(&Pipeline{Tokenizer: tokenizer, TextEncoder: text, UNet: u, VAE: v, Scheduler: s})
+}
+
+// assemble makes a pipeline of the caller's parts.
+func assemble(p *Pipeline) (*Pipeline, error) {
+	p.calls = new(model.Gate)
 	if err := p.ready(); err != nil {
 		return nil, err
 	}
 	if err := p.check(); err != nil {
 		return nil, err
 	}
-	p.setScheduler(s)
+	p.setScheduler(p.Scheduler)
 	return p, nil
 }
 

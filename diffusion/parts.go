@@ -38,6 +38,12 @@ func (p *Pipeline) loadParts(ctx context.Context, fsys fs.FS, x *index, o *LoadO
 	if p.TextEncoder, err = clip.LoadTextEncoderFrom(ctx, src, &clip.LoadOptions{Precision: o.Precision}); err != nil {
 		return err
 	}
+	if x.xl {
+		if err := p.loadSecondText(ctx, fsys, open, o); err != nil {
+			return err
+		}
+		p.zeroEmpty = x.zeroEmpty
+	}
 	if src, err = open("unet"); err != nil {
 		return err
 	}
@@ -54,6 +60,9 @@ func (p *Pipeline) loadParts(ctx context.Context, fsys fs.FS, x *index, o *LoadO
 	p.Warnings = x.warnings
 	p.warn("scheduler/scheduler_config.json: ", schedule.Warnings)
 	p.warn("text_encoder/", p.TextEncoder.Config.Warnings)
+	if p.xl() {
+		p.warn("text_encoder_2/", p.TextEncoder2.Config.Warnings)
+	}
 	p.warn("unet/", p.UNet.Config.Warnings)
 	p.warn("vae/", p.VAE.Config.Warnings)
 	return nil

@@ -69,6 +69,12 @@ func (r *run) facts() map[string]string {
 		f["guidance rescale"] = fmt.Sprint(r.GuidanceRescale)
 		f["guidance interval"] = fmt.Sprint(r.GuidanceInterval)
 	}
+	if r.xl() {
+		for _, c := range r.conditions {
+			f["pooled text of "+string(c)] = digest(r.pooled[c])
+			f["framing of "+string(c)] = fmt.Sprint(r.timeIDs(c))
+		}
+	}
 	if r.TokenMerging.Ratio != 0 {
 		f["token merging"] = fmt.Sprint(r.TokenMerging)
 	}
