@@ -19,8 +19,10 @@ import (
 )
 
 // Load loads the model in a folder in diffusers' layout: model_index.json and
-// the folders tokenizer, text_encoder, unet, vae and scheduler. Weights are in
-// safetensors. Options may be nil. Any pipeline with these parts is read, whatever class
+// the folders tokenizer, text_encoder, unet, vae and scheduler, and of Stable Diffusion
+// XL tokenizer_2 and text_encoder_2. Weights are in
+// safetensors, or where a part has none in .bin files of PyTorch, of which nothing is
+// executed. Options may be nil. Any pipeline with these parts is read, whatever class
 // it was saved as; the error for another says what it is. What the files say that is not
 // known is in [Pipeline].Warnings.
 //
@@ -63,7 +65,7 @@ func LoadFS(fsys fs.FS, o *LoadOptions) (*Pipeline, error) {
 
 // LoadFSContext is like [LoadContext] for a file system whose root is the model's
 // folder.
-func LoadFSContext(ctx context.Context, fsys fs.FS, o *LoadOptions) (_ *Pipeline, err error) {
+func LoadFSContext(ctx context.Context, fsys fs.FS, o *LoadOptions) (*Pipeline, error) {
 	o = cmp.Or(o, &LoadOptions{})
 	if fsys == nil {
 		return nil, errors.New("diffusion: load: have no file system to load from")
@@ -82,8 +84,9 @@ func LoadFSContext(ctx context.Context, fsys fs.FS, o *LoadOptions) (_ *Pipeline
 	if err != nil {
 		return nil, wrong("Device", err)
 	}
+	loaded := false // else there was an error, or a panic of Overlay
 	defer func() {
-		if err != nil && dev != nil {
+		if !loaded && dev != nil {
 			dev.Close()
 		}
 	}()
@@ -94,13 +97,14 @@ func LoadFSContext(ctx context.Context, fsys fs.FS, o *LoadOptions) (_ *Pipeline
 
 	p := &Pipeline{engine: eng, calls: new(model.Gate), limits: limits}
 	defer func() {
-		if err != nil {
+		if !loaded {
 			p.Close()
 		}
 	}()
-	if err = p.load(ctx, fsys, o); err != nil {
+	if err := p.load(ctx, fsys, o); err != nil {
 		return nil, err
 	}
+	loaded = true
 	return p, nil
 }
 
@@ -152,7 +156,7 @@ func (p *Pipeline) values() (most, least int64, err error) {
 		return 0, 0, err
 	}
 	for _, text := range p.textStages() {
-		n, err := text.encoder.Values(size.texts, text.tokenizer.MaxLength, 0)
+		n, err := text.encoder.Values(size.texts, text.tokenizer.MaxLength, text.skip)
 		if err != nil {
 			return 0, 0, err
 		}
@@ -173,14 +177,19 @@ func (p *Pipeline) values() (most, least int64, err error) {
 // not own them: Close leaves them open. It keeps a copy of the scheduler config,
 // see [Pipeline].Scheduler.
 func New(tokenizer *clip.Tokenizer, text *clip.TextEncoder, u *unet.UNet, v *vae.VAE, s *scheduler.Config) (*Pipeline, error) {
-	p := &Pipeline{Tokenizer: tokenizer, TextEncoder: text, UNet: u, VAE: v, Scheduler: s, calls: new(model.Gate)}
+	return assemble(&Pipeline{Tokenizer: tokenizer, TextEncoder: text, UNet: u, VAE: v, Scheduler: s})
+}
+
+// assemble makes a pipeline of the caller's parts.
+func assemble(p *Pipeline) (*Pipeline, error) {
+	p.calls = new(model.Gate)
 	if err := p.ready(); err != nil {
 		return nil, err
 	}
 	if err := p.check(); err != nil {
 		return nil, err
 	}
-	p.setScheduler(s)
+	p.setScheduler(p.Scheduler)
 	return p, nil
 }
 

@@ -59,10 +59,11 @@ type LoadOptions struct {
 	// allocates anything. Zero means no limit but that of the option.
 	MaxPixels, MaxSteps, MaxImages int
 
-	// Overlay, if not nil, gets the checkpoint of each part, "text_encoder", "unet" and
-	// "vae", before anything of it is loaded, and returns the one to load instead: one
+	// Overlay, if not nil, gets the checkpoint of each part, "text_encoder",
+	// "text_encoder_2" where there is one, "unet" and "vae", before anything of it is loaded, and returns the one to load instead: one
 	// over it with tensors changed or added (checkpoint.NewOverlay), another
-	// (vae.Open), or the same. Load closes both. An error from it is that of Load.
+	// (vae.Open), or the same. Load closes both. An error from it is that of Load; a
+	// panic passes through it, after what was opened was closed.
 	Overlay func(part string, src checkpoint.Source) (checkpoint.Source, error)
 }
 

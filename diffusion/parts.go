@@ -38,6 +38,12 @@ func (p *Pipeline) loadParts(ctx context.Context, fsys fs.FS, x *index, o *LoadO
 	if p.TextEncoder, err = clip.LoadTextEncoderFrom(ctx, src, &clip.LoadOptions{Precision: o.Precision}); err != nil {
 		return err
 	}
+	if x.xl {
+		if err := p.loadSecondText(ctx, fsys, open, o); err != nil {
+			return err
+		}
+		p.zeroEmpty = x.zeroEmpty
+	}
 	if src, err = open("unet"); err != nil {
 		return err
 	}
@@ -54,6 +60,9 @@ func (p *Pipeline) loadParts(ctx context.Context, fsys fs.FS, x *index, o *LoadO
 	p.Warnings = x.warnings
 	p.warn("scheduler/scheduler_config.json: ", schedule.Warnings)
 	p.warn("text_encoder/", p.TextEncoder.Config.Warnings)
+	if p.xl() {
+		p.warn("text_encoder_2/", p.TextEncoder2.Config.Warnings)
+	}
 	p.warn("unet/", p.UNet.Config.Warnings)
 	p.warn("vae/", p.VAE.Config.Warnings)
 	return nil
@@ -65,14 +74,20 @@ func openPart(ctx context.Context, fsys fs.FS, part, variant string, overlay fun
 	if err != nil || overlay == nil {
 		return src, err
 	}
+	taken := false // else there was an error, or a panic of overlay
+	defer func() {
+		if !taken {
+			src.Close()
+		}
+	}()
 	over, err := overlay(part, src)
 	if err == nil && over == nil {
 		err = errors.New("have no checkpoint, want one")
 	}
 	if err != nil {
-		src.Close()
 		return nil, fmt.Errorf("overlay of the %s: %w", part, err)
 	}
+	taken = true
 	if over == src {
 		return src, nil
 	}
@@ -85,7 +100,13 @@ type overlaid struct {
 	below checkpoint.Source
 }
 
-func (o overlaid) Close() error { return errors.Join(o.Source.Close(), o.below.Close()) }
+// Unwrap returns the caller's checkpoint.
+func (o overlaid) Unwrap() checkpoint.Source { return o.Source }
+
+func (o overlaid) Close() (err error) {
+	defer func() { err = errors.Join(err, o.below.Close()) }() // even if the caller's panics
+	return o.Source.Close()
+}
 
 // loadScheduler reads the scheduler's config, whose class the index names.
 func loadScheduler(ctx context.Context, fsys fs.FS, x *index) (*scheduler.Config, error) {
