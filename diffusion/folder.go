@@ -58,6 +58,8 @@ func describeFolder(ctx context.Context, fsys fs.FS) string {
 		}
 	}
 	switch {
+	case path.Ext(checkpoint) == safetensorsExt:
+		return fmt.Sprintf("a folder with a checkpoint in one file, %.80q, which can be loaded itself", checkpoint)
 	case checkpoint != "":
 		return fmt.Sprintf("a folder with a checkpoint in one file, %.80q: %s", checkpoint, convert)
 	case len(parts) > 0:
@@ -91,10 +93,12 @@ var signs = []struct{ file, what string }{
 // convert tells what to do with a checkpoint in one file.
 const convert = "diffusers' from_single_file and save_pretrained make a folder of it"
 
+const safetensorsExt = ".safetensors"
+
 // singleFile says whether a file's name is that of a checkpoint in one file.
 func singleFile(name string) bool {
 	switch strings.ToLower(path.Ext(name)) {
-	case ".safetensors", ".ckpt", ".pt", ".pth", ".gguf":
+	case safetensorsExt, ".ckpt", ".pt", ".pth", ".gguf":
 		return true
 	}
 	return false

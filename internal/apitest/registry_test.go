@@ -28,6 +28,7 @@ var functions = map[string]any{
 	"clip.LoadTextEncoderFSContext":  clip.LoadTextEncoderFSContext,
 	"clip.LoadTextEncoderFrom":       clip.LoadTextEncoderFrom,
 	"clip.OpenTextEncoder":           clip.OpenTextEncoder,
+	"clip.OpenAITokenizer":           clip.OpenAITokenizer,
 	"clip.LoadTokenizer":             clip.LoadTokenizer,
 	"clip.LoadTokenizerContext":      clip.LoadTokenizerContext,
 	"clip.ParseConfig":               clip.ParseConfig,

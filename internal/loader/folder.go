@@ -141,6 +141,19 @@ func openFile(ctx context.Context, fsys fs.FS, name string) (*safetensors.File, 
 	return safetensors.OpenFSContext(ctx, fsys, name)
 }
 
+// OpenFile opens a safetensors file, whatever its tensors are. It has no configuration.
+// Errors name the file.
+func OpenFile(ctx context.Context, fsys fs.FS, name string) (*Folder, error) {
+	file, err := safetensors.OpenFSContext(ctx, fsys, name)
+	if err != nil {
+		return nil, fmt.Errorf("loader: %w", err)
+	}
+	return &Folder{path: name, file: file}, nil
+}
+
+// Metadata are what the file says beside its tensors.
+func (f *Folder) Metadata() map[string]string { return f.file.Metadata() }
+
 // Path returns the file or index that the weights came from, within the file
 // system they were opened from.
 func (f *Folder) Path() string { return f.path }
