@@ -60,7 +60,7 @@ func readBeside(ctx context.Context, fsys fs.FS, name string) (*beside, error) {
 // readJSON takes the keys of the parts. Others, as those of a catalogue's entry, say
 // nothing.
 func (b *beside) readJSON(all map[string]json.RawMessage) error {
-	for _, part := range []string{ldm.TextEncoder, ldm.UNet, ldm.VAE, "scheduler"} {
+	for _, part := range []string{ldm.TextEncoder, ldm.TextEncoder2, ldm.UNet, ldm.VAE, "scheduler"} {
 		raw, ok := all[part]
 		if !ok {
 			continue

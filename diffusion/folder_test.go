@@ -54,7 +54,7 @@ func TestOtherPipelines(t *testing.T) {
 		want string
 	}{
 		{map[string]string{"_class_name": `"StableDiffusionXLPipeline"`, "text_encoder_2": part("CLIPTextModelWithProjection")},
-			`model_index.json: have a "StableDiffusionXLPipeline", want a StableDiffusionPipeline or another with its parts: text_encoder_2, a CLIPTextModelWithProjection, belongs to Stable Diffusion XL`},
+			`model_index.json: have a "StableDiffusionXLPipeline", want a StableDiffusionPipeline or another with its parts: there is no tokenizer_2`},
 		{map[string]string{"_class_name": `"StableDiffusion3Pipeline"`, "unet": "null", "transformer": part("SD3Transformer2DModel")}, "transformer, a SD3Transformer2DModel (a diffusion transformer), belongs to a diffusion transformer"},
 		{map[string]string{"_class_name": `"FluxPipeline"`, "text_encoder_2": part("T5EncoderModel")}, `have a "FluxPipeline"`},
 		{map[string]string{"_class_name": `"StableDiffusionUpscalePipeline"`, "low_res_scheduler": part("DDPMScheduler")}, "low_res_scheduler, a DDPMScheduler, belongs to an upscaler"},

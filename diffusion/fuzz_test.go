@@ -106,18 +106,15 @@ func seal(data []byte) []byte {
 			copy(b[n:], s[:])
 		}
 	}
-	const head = len(guideMagic) + 8
-	if bytes.HasPrefix(data, []byte(guideMagic)) && len(data) > head {
-		if run := uint64(binary.LittleEndian.Uint32(data[head-4:])); run <= uint64(len(data)-head) {
-			copy(data[head:], seal(data[head:head+int(run)]))
+	for _, magic := range []string{guideMagic, keptMagic} { // these have another saved run inside
+		start := len(magic) + 4
+		if !bytes.HasPrefix(data, []byte(magic)) || len(data) <= start+sha256.Size {
+			continue
 		}
-	}
-	const start = len(keptMagic) + 4
-	if bytes.HasPrefix(data, []byte(keptMagic)) && len(data) > start+sha256.Size {
-		at := start + int(binary.LittleEndian.Uint32(data[len(keptMagic):]))
-		var h keptHeader
+		at := start + int(binary.LittleEndian.Uint32(data[len(magic):]))
+		var h struct{ Run int }
 		if at < len(data) && json.Unmarshal(data[start:at], &h) == nil && h.Run > 0 && h.Run <= len(data)-at {
-			sum(data[at : at+h.Run])
+			copy(data[at:], seal(data[at:at+h.Run]))
 		}
 	}
 	sum(data)

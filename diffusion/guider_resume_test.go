@@ -45,16 +45,17 @@ func TestGuiderResume(t *testing.T) {
 			{"the checksum does not match", func(_ *Options, state []byte) []byte { state[len(state)/2]++; return state }},
 			{"the checksum does not match", func(_ *Options, state []byte) []byte { return state[:len(state)-1] }},
 			{"the checksum does not match", func(_ *Options, state []byte) []byte { return state[:len(guideMagic)] }},
-			{"of what the Guider keeps of image 1", func(o *Options, state []byte) []byte { return state }},
+			{"have what the Guider keeps of 1 images, want 2", func(o *Options, state []byte) []byte { return state }},
 		} {
 			rest := *o
 			rest.Resume = tt.change(&rest, slices.Clone(states[1]))
-			if tt.want == "of what the Guider keeps of image 1" {
+			if tt.want == "have what the Guider keeps of 1 images, want 2" {
 				g := &guide{run: &run{Options: Options{Images: 1}}, size: 256, states: make([][]float32, 1)}
 				g.states[0] = make([]float32, 256)
-				rest.Resume = g.save(states[1])
+				rest.Resume, err = g.save(states[1])
+				require.NoError(t, err)
 			}
-			_, err := p.TextToImage(t.Context(), prompt, &rest)
+			_, err = p.TextToImage(t.Context(), prompt, &rest)
 			if tt.want == "" {
 				require.NoError(t, err)
 				continue

@@ -20,19 +20,21 @@ import (
 )
 
 // Load loads the model in a folder, or in one file, see below. A folder is in diffusers'
-// layout: model_index.json and the folders tokenizer, text_encoder, unet, vae and scheduler. Weights are in
+// layout: model_index.json and the folders tokenizer, text_encoder, unet, vae and
+// scheduler, and of Stable Diffusion XL tokenizer_2 and text_encoder_2. Weights are in
 // safetensors. Options may be nil. Any pipeline with these parts is read, whatever class
 // it was saved as; the error for another says what it is. What the files say that is not
 // known is in [Pipeline].Warnings.
 //
-// One file, in safetensors, holds Stable Diffusion 1 or 2 in the layout of the original
-// code: model.diffusion_model.*, first_stage_model.* and cond_stage_model.*. What it is,
-// and the structure of its parts, are told from the names and shapes of its tensors; see
-// also LoadOptions.Tokenizer and Prediction. What these do not tell, such as the number
-// of heads of a model that is narrower than the published ones, stands in a file beside
-// it, model.json for model.safetensors: an object of "unet", "vae", "text_encoder" and
-// "scheduler", each with keys of diffusers' configuration. Without them it has what the
-// published models of its family have, the scheduler too.
+// One file, in safetensors, holds Stable Diffusion 1, 2 or XL in the layout of the original
+// code: model.diffusion_model.*, first_stage_model.* and cond_stage_model.* or, of XL,
+// conditioner.embedders.*. What it is, and the structure of its parts, are told from the
+// names and shapes of its tensors; see also LoadOptions.Tokenizer and Prediction. What
+// these do not tell, such as the number of heads of a model that is narrower than the
+// published ones, stands in a file beside it, model.json for model.safetensors: an object
+// of "unet", "vae", "text_encoder", "text_encoder_2" and "scheduler", each with keys of
+// diffusers' configuration. Without them it has what the published models of its family
+// have, the scheduler too.
 //
 // Weight files are mapped while they are loaded, and copied: when Load returns no file
 // is open or mapped, and what happens to the files later has no effect. A weight file
@@ -101,8 +103,9 @@ func loadFiles(ctx context.Context, o *LoadOptions, open opener) (_ *Pipeline, e
 	if err != nil {
 		return nil, wrong("Device", err)
 	}
+	loaded := false // else there was an error, or a panic of Overlay
 	defer func() {
-		if err != nil && dev != nil {
+		if !loaded && dev != nil {
 			dev.Close()
 		}
 	}()
@@ -113,13 +116,14 @@ func loadFiles(ctx context.Context, o *LoadOptions, open opener) (_ *Pipeline, e
 
 	p := &Pipeline{engine: eng, calls: new(model.Gate), limits: limits}
 	defer func() {
-		if err != nil {
+		if !loaded {
 			p.Close()
 		}
 	}()
-	if err = p.load(ctx, open, o); err != nil {
+	if err := p.load(ctx, open, o); err != nil {
 		return nil, err
 	}
+	loaded = true
 	return p, nil
 }
 
@@ -169,7 +173,7 @@ func (p *Pipeline) values() (most, least int64, err error) {
 		return 0, 0, err
 	}
 	for _, text := range p.textStages() {
-		n, err := text.encoder.Values(size.texts, text.tokenizer.MaxLength, 0)
+		n, err := text.encoder.Values(size.texts, text.tokenizer.MaxLength, text.skip)
 		if err != nil {
 			return 0, 0, err
 		}
@@ -190,14 +194,19 @@ func (p *Pipeline) values() (most, least int64, err error) {
 // not own them: Close leaves them open. It keeps a copy of the scheduler config,
 // see [Pipeline].Scheduler.
 func New(tokenizer *clip.Tokenizer, text *clip.TextEncoder, u *unet.UNet, v *vae.VAE, s *scheduler.Config) (*Pipeline, error) {
-	p := &Pipeline{Tokenizer: tokenizer, TextEncoder: text, UNet: u, VAE: v, Scheduler: s, calls: new(model.Gate)}
+	return assemble(&Pipeline{Tokenizer: tokenizer, TextEncoder: text, UNet: u, VAE: v, Scheduler: s})
+}
+
+// assemble makes a pipeline of the caller's parts.
+func assemble(p *Pipeline) (*Pipeline, error) {
+	p.calls = new(model.Gate)
 	if err := p.ready(); err != nil {
 		return nil, err
 	}
 	if err := p.check(); err != nil {
 		return nil, err
 	}
-	p.setScheduler(s)
+	p.setScheduler(p.Scheduler)
 	return p, nil
 }
 

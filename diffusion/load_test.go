@@ -89,7 +89,7 @@ func TestBadModels(t *testing.T) {
 	for _, tt := range []struct{ file, data, want string }{
 		{"model_index.json", "", "model_index.json"},
 		{"model_index.json", "{", "model_index.json"},
-		{"model_index.json", `{"_class_name": "StableDiffusionXLPipeline"}`, `have a "StableDiffusionXLPipeline", want a StableDiffusionPipeline or another with its parts: this is Stable Diffusion XL`},
+		{"model_index.json", `{"_class_name": "StableDiffusionXLPipeline"}`, `have a "StableDiffusionXLPipeline", want a StableDiffusionPipeline or another with its parts: there is no text_encoder_2; there is no tokenizer_2`},
 		{"scheduler/scheduler_config.json", "", "scheduler_config.json"},
 		{"model_index.json", `{"scheduler": ["diffusers", "NoSuchScheduler"]}`, "as the NoSuchScheduler that model_index.json names: "},
 		{"scheduler/scheduler_config.json", `{"_class_name": "DDIMScheduler", "beta_schedule": "no such"}`, "beta_schedule"},

@@ -60,7 +60,7 @@ type LoadOptions struct {
 	MaxPixels, MaxSteps, MaxImages int
 
 	// Tokenizer is the path of a folder with a tokenizer (vocab.json and merges.txt, or
-	// tokenizer.json) to be taken in place of the model's. Empty means the model's, and
+	// tokenizer.json) to be taken in place of the model's first. Empty means the model's, and
 	// for a model in one file the folder tokenizer beside it, or else the vocabulary of
 	// OpenAI's CLIP.
 	Tokenizer string
@@ -73,10 +73,11 @@ type LoadOptions struct {
 	// depth v, with a warning.
 	Prediction string
 
-	// Overlay, if not nil, gets the checkpoint of each part, "text_encoder", "unet" and
-	// "vae", before anything of it is loaded, and returns the one to load instead: one
-	// over it with tensors changed or added (checkpoint.NewOverlay), another
-	// (vae.Open), or the same. Load closes both. An error from it is that of Load.
+	// Overlay, if not nil, gets the checkpoint of each part, "text_encoder",
+	// "text_encoder_2" where there is one, "unet" and "vae", before anything of it is
+	// loaded, and returns the one to load instead: one over it with tensors changed or
+	// added (checkpoint.NewOverlay), another (vae.Open), or the same. Load closes both. An error from it is that of Load; a
+	// panic passes through it, after what was opened was closed.
 	Overlay func(part string, src checkpoint.Source) (checkpoint.Source, error)
 }
 

@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
 
 	"sdgo/internal/nn"
 	"sdgo/unet"
@@ -52,4 +53,24 @@ func TestMachineAfterClose(t *testing.T) {
 	for _, weight := range p.UNet.WeightNodes(g) {
 		assert.ErrorContains(t, Trainable(weight), "the model is closed")
 	}
+}
+
+// An output that nothing computes, an input or a weight, keeps the value that it has.
+func TestMachineGivenOutputs(t *testing.T) {
+	g := G.NewGraph()
+	x := G.NewVector(g, G.Float32, G.WithShape(3), G.WithName("x"))
+	given := tensor.New(tensor.WithBacking([]float32{1, 2, 3}))
+	require.NoError(t, G.Let(x, given))
+	three := G.NewConstant(float32(3))
+	y := G.Must(G.Mul(x, three))
+	m, err := NewMachine([]*G.Node{x}, []*G.Node{x, three, y})
+	require.NoError(t, err)
+	for range 2 {
+		require.NoError(t, m.RunAll())
+		assert.Equal(t, []float32{3, 6, 9}, y.Value().Data())
+		assert.Same(t, given, x.Value())
+		assert.EqualValues(t, 3, three.Value().Data())
+	}
+	require.NoError(t, m.Close())
+	assert.Equal(t, []float32{1, 2, 3}, x.Value().Data(), "memory that was given back")
 }

@@ -17,9 +17,14 @@ import (
 type modelFiles struct {
 	schedule  *scheduler.Config
 	tokenizer *clip.Tokenizer
-	open      func(ctx context.Context, part string) (checkpoint.Source, error)
-	warnings  []string
-	close     func() error // after all is loaded
+
+	xl         bool // Stable Diffusion XL, of which there is a second tokenizer
+	tokenizer2 *clip.Tokenizer
+	zeroEmpty  bool // force_zeros_for_empty_prompt
+
+	open     func(ctx context.Context, part string) (checkpoint.Source, error)
+	warnings []string
+	close    func() error // after all is loaded
 }
 
 // opener opens the files of a model.
@@ -51,6 +56,11 @@ func openFolder(ctx context.Context, fsys fs.FS, o *LoadOptions) (*modelFiles, e
 	}
 	if err != nil {
 		return nil, err
+	}
+	if f.xl, f.zeroEmpty = x.xl, x.zeroEmpty; x.xl {
+		if f.tokenizer2, err = clip.LoadTokenizerContext(ctx, fsys, "tokenizer_2"); err != nil {
+			return nil, err
+		}
 	}
 	variants, err := chooseVariants(fsys, o.Variant)
 	if err != nil {

@@ -32,6 +32,11 @@ func (p *Pipeline) loadParts(ctx context.Context, files *modelFiles, o *LoadOpti
 	if p.TextEncoder, err = clip.LoadTextEncoderFrom(ctx, src, &clip.LoadOptions{Precision: o.Precision}); err != nil {
 		return err
 	}
+	if files.xl {
+		if err := p.loadSecondText(ctx, files, open, o); err != nil {
+			return err
+		}
+	}
 	if src, err = open("unet"); err != nil {
 		return err
 	}
@@ -47,6 +52,9 @@ func (p *Pipeline) loadParts(ctx context.Context, files *modelFiles, o *LoadOpti
 	p.setScheduler(files.schedule)
 	p.Warnings = files.warnings
 	p.warn("text_encoder/", p.TextEncoder.Config.Warnings)
+	if p.xl() {
+		p.warn("text_encoder_2/", p.TextEncoder2.Config.Warnings)
+	}
 	p.warn("unet/", p.UNet.Config.Warnings)
 	p.warn("vae/", p.VAE.Config.Warnings)
 	return nil
@@ -54,14 +62,20 @@ func (p *Pipeline) loadParts(ctx context.Context, files *modelFiles, o *LoadOpti
 
 // overlayPart returns the checkpoint of a part that the caller wants in place of one.
 func overlayPart(part string, src checkpoint.Source, change func(string, checkpoint.Source) (checkpoint.Source, error)) (checkpoint.Source, error) {
+	taken := false // else there was an error, or a panic of change
+	defer func() {
+		if !taken {
+			src.Close()
+		}
+	}()
 	over, err := change(part, src)
 	if err == nil && over == nil {
 		err = errors.New("have no checkpoint, want one")
 	}
 	if err != nil {
-		src.Close()
 		return nil, fmt.Errorf("overlay of the %s: %w", part, err)
 	}
+	taken = true
 	if over == src {
 		return src, nil
 	}
@@ -74,7 +88,13 @@ type overlaid struct {
 	below checkpoint.Source
 }
 
-func (o overlaid) Close() error { return errors.Join(o.Source.Close(), o.below.Close()) }
+// Unwrap returns the caller's checkpoint.
+func (o overlaid) Unwrap() checkpoint.Source { return o.Source }
+
+func (o overlaid) Close() (err error) {
+	defer func() { err = errors.Join(err, o.below.Close()) }() // even if the caller's panics
+	return o.Source.Close()
+}
 
 // loadScheduler reads the scheduler's config, whose class the index names.
 func loadScheduler(ctx context.Context, fsys fs.FS, x *index) (*scheduler.Config, error) {

@@ -1,22 +1,14 @@
 package diffusion
 
 import (
-	"bytes"
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/json"
 	"fmt"
-	"math"
+
+	"sdgo/internal/saved"
 )
 
-// A saved run that reuses features is
-//
-//	magic, length of the header as uint32, header in JSON,
-//	the sampler's saved run,
-//	of each image with a feature that, then with a threshold the first layers'
-//	output, all float32, then the SHA-256 of all that;
-//
-// numbers are little-endian.
+// A saved run that reuses features has, in the form of package saved, the sampler's saved
+// run, then of each image with a feature that, and with a threshold the first layers'
+// output.
 const (
 	keptMagic   = "sdgo-reuse"
 	keptVersion = 2
@@ -48,30 +40,25 @@ func (k *keeper) save(run []byte) ([]byte, error) {
 	if k == nil {
 		return run, nil
 	}
-	header, err := json.Marshal(k.header(len(run)))
+	out, err := saved.Begin(keptMagic, k.header(len(run)))
 	if err != nil {
 		return nil, fmt.Errorf("diffusion: save: %w", err)
 	}
-	out := binary.LittleEndian.AppendUint32([]byte(keptMagic), uint32(len(header)))
-	out = append(append(out, header...), run...)
+	out = append(out, run...)
 	for _, image := range k.images {
 		if image.state.Conditions == "" {
 			continue
 		}
-		for _, x := range [][]float32{image.feature, image.first} {
-			for _, v := range x {
-				out = binary.LittleEndian.AppendUint32(out, math.Float32bits(v))
-			}
-		}
+		out = saved.AppendFloats(out, image.feature)
+		out = saved.AppendFloats(out, image.first)
 	}
-	sum := sha256.Sum256(out)
-	return append(out, sum[:]...), nil
+	return saved.Seal(out), nil
 }
 
 // restore takes what is kept from the bytes that save returned, and returns the
 // sampler's saved run.
 func (k *keeper) restore(data []byte) ([]byte, error) {
-	reuse := bytes.HasPrefix(data, []byte(keptMagic))
+	reuse := saved.Has(data, keptMagic)
 	switch {
 	case k == nil && reuse:
 		return nil, fmt.Errorf("have a run that was saved with Options.Reuse, want one without")
@@ -80,20 +67,11 @@ func (k *keeper) restore(data []byte) ([]byte, error) {
 	case !reuse:
 		return nil, fmt.Errorf("have a run that was saved without Options.Reuse, want one with %+v", k.Reuse)
 	}
-	body := len(data) - sha256.Size
-	if body < len(keptMagic)+4 || sha256.Sum256(data[:body]) != [sha256.Size]byte(data[body:]) {
-		return nil, fmt.Errorf("saved run: the checksum does not match: the bytes were changed or cut")
-	}
-	length := binary.LittleEndian.Uint32(data[len(keptMagic):])
-	rest := data[len(keptMagic)+4 : body]
 	var h keptHeader
-	if uint64(length) > uint64(len(rest)) {
-		return nil, fmt.Errorf("saved run: have a header of %d bytes, want at most %d", length, len(rest))
+	rest, err := saved.Open(data, keptMagic, &h)
+	if err != nil {
+		return nil, fmt.Errorf("saved run: %w", err)
 	}
-	if err := json.Unmarshal(rest[:length], &h); err != nil {
-		return nil, fmt.Errorf("saved run: header: %w", err)
-	}
-	rest = rest[length:]
 	numbers := 0
 	for _, image := range h.Images {
 		if image.Conditions != "" {
@@ -118,12 +96,8 @@ func (k *keeper) restore(data []byte) ([]byte, error) {
 		if image.state = h.Images[i]; image.state.Conditions == "" {
 			continue
 		}
-		for _, x := range [][]float32{image.feature, image.first} {
-			for j := range x {
-				x[j] = math.Float32frombits(binary.LittleEndian.Uint32(rest[4*j:]))
-			}
-			rest = rest[4*len(x):]
-		}
+		rest = saved.TakeFloats(image.feature, rest)
+		rest = saved.TakeFloats(image.first, rest)
 	}
 	return run, nil
 }

@@ -36,8 +36,8 @@ func openSingleFile(ctx context.Context, fsys fs.FS, name string, o *LoadOptions
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	if m.Family != ldm.SD1 && m.Family != ldm.SD2 {
-		return nil, fmt.Errorf("%s: this is %s in one file, want Stable Diffusion 1 or 2: %s", name, m.Family, convert)
+	if m.Family == ldm.SDXLRefiner {
+		return nil, fmt.Errorf("%s: this is %s, which is not supported", name, m.Family)
 	}
 	beside, err := readBeside(ctx, fsys, name)
 	if err != nil {
@@ -58,7 +58,7 @@ func openSingleFile(ctx context.Context, fsys fs.FS, name string, o *LoadOptions
 		return nil, fmt.Errorf("%s: %w", beside.name, err)
 	}
 	f.warnings = append(f.warnings, beside.warnings...)
-	if f.tokenizer, err = singleTokenizer(ctx, fsys, m, o); err != nil {
+	if err := f.singleTokenizers(ctx, fsys, m, o); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	f.open = func(_ context.Context, part string) (checkpoint.Source, error) { return m.Parts[part], nil }
@@ -68,22 +68,36 @@ func openSingleFile(ctx context.Context, fsys fs.FS, name string, o *LoadOptions
 // openAITokens is the size of the vocabulary of OpenAI's CLIP.
 const openAITokens = 49408
 
-// singleTokenizer is the tokenizer of a model in one file: the caller's, that in a
-// folder beside the file, or else OpenAI's, if the text encoder knows as many tokens.
-func singleTokenizer(ctx context.Context, fsys fs.FS, m *ldm.Model, o *LoadOptions) (*clip.Tokenizer, error) {
-	switch {
-	case o.Tokenizer != "":
-		return clip.LoadTokenizerContext(ctx, os.DirFS(o.Tokenizer), ".")
-	case isDir(fsys, "tokenizer"):
-		return clip.LoadTokenizerContext(ctx, fsys, "tokenizer")
+// singleTokenizers finds the tokenizers of a model in one file.
+func (f *modelFiles) singleTokenizers(ctx context.Context, fsys fs.FS, m *ldm.Model, o *LoadOptions) (err error) {
+	if o.Tokenizer != "" {
+		f.tokenizer, err = clip.LoadTokenizerContext(ctx, os.DirFS(o.Tokenizer), ".")
+	} else {
+		pad := ""
+		if m.Family == ldm.SD2 {
+			pad = openCLIPPad
+		}
+		f.tokenizer, err = singleTokenizer(ctx, fsys, "tokenizer", m.Parts[ldm.TextEncoder], pad)
 	}
-	shape, _, _ := m.Parts[ldm.TextEncoder].Tensor("text_model.embeddings.token_embedding.weight")
+	if err == nil && m.Family == ldm.SDXL {
+		f.xl, f.zeroEmpty = true, true
+		f.tokenizer2, err = singleTokenizer(ctx, fsys, "tokenizer_2", m.Parts[ldm.TextEncoder2], openCLIPPad)
+	}
+	return err
+}
+
+// openCLIPPad is what OpenCLIP fills texts with, the token of number 0.
+const openCLIPPad = "!"
+
+// singleTokenizer is a tokenizer of a model in one file: that in a folder beside the file,
+// or else OpenAI's, if the text encoder knows as many tokens.
+func singleTokenizer(ctx context.Context, fsys fs.FS, folder string, encoder *ldm.Part, pad string) (*clip.Tokenizer, error) {
+	if isDir(fsys, folder) {
+		return clip.LoadTokenizerContext(ctx, fsys, folder)
+	}
+	shape, _, _ := encoder.Tensor("text_model.embeddings.token_embedding.weight")
 	if have := shape[0]; have < openAITokens {
-		return nil, fmt.Errorf("have embeddings of %d tokens, not the %d of OpenAI's CLIP, and no tokenizer: want a folder with vocab.json and merges.txt, as tokenizer beside the file or in LoadOptions.Tokenizer", have, openAITokens)
-	}
-	pad := ""
-	if m.Family == ldm.SD2 {
-		pad = "!"
+		return nil, fmt.Errorf("have embeddings of %d tokens, not the %d of OpenAI's CLIP, and no tokenizer: want a folder with vocab.json and merges.txt, as %s beside the file or in LoadOptions.Tokenizer", have, openAITokens, folder)
 	}
 	return clip.OpenAITokenizer(pad)
 }
@@ -97,6 +111,10 @@ var schedules = map[ldm.Family]map[string]any{
 	ldm.SD2: {
 		"_class_name": "DDIMScheduler", "num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012,
 		"beta_schedule": "scaled_linear", "set_alpha_to_one": false, "clip_sample": false, "steps_offset": 1,
+	},
+	ldm.SDXL: {
+		"_class_name": "EulerDiscreteScheduler", "num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012,
+		"beta_schedule": "scaled_linear", "interpolation_type": "linear", "steps_offset": 1, "timestep_spacing": "leading",
 	},
 }
 

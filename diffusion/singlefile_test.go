@@ -2,6 +2,7 @@ package diffusion
 
 import (
 	"bytes"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -58,8 +59,12 @@ func TestSingleFile(t *testing.T) {
 	}{
 		{"tiny-sd15", golden.SingleFile(t, "tiny-sd15"), 3},
 		{"tiny-sd15-4blk", golden.SingleFileOf(t, "tiny-sd15-4blk"), 1}, // the text encoder alone
+		{"tiny-sdxl", golden.SingleFile(t, "tiny-sdxl"), 3},
 	} {
 		golden.Tokenizer(t, tt.files, "tiny-sd15")
+		if tt.name == "tiny-sdxl" {
+			addXL(t, tt.files)
+		}
 		p, err := Load(onDisk(t, tt.files, tt.name), nil)
 		require.NoError(t, err)
 		defer p.Close()
@@ -72,6 +77,19 @@ func TestSingleFile(t *testing.T) {
 		require.NoError(t, err)
 		assert.True(t, bytes.Equal(want.Images[0].Pix, got.Images[0].Pix), tt.name)
 	}
+}
+
+// addXL adds the second tokenizer, and the number of heads of the second text encoder,
+// which no tensor tells.
+func addXL(t *testing.T, files fstest.MapFS) {
+	t.Helper()
+	model := golden.Model(t, "tiny-sdxl")
+	for _, name := range []string{"vocab.json", "merges.txt", "special_tokens_map.json", "tokenizer_config.json"} {
+		data, err := fs.ReadFile(model, "tokenizer_2/"+name)
+		require.NoError(t, err)
+		files["tokenizer_2/"+name] = &fstest.MapFile{Data: data, Mode: 0o644}
+	}
+	files["tiny-sdxl.json"] = &fstest.MapFile{Data: []byte(`{"text_encoder_2": {"num_attention_heads": 4}}`), Mode: 0o644}
 }
 
 // Where there is no tokenizer the error says so; a path in the options gives one, and a
@@ -130,12 +148,14 @@ func TestOtherSingleFiles(t *testing.T) {
 		{none, "lora_unet_down_blocks_0_attentions_0_proj_in.lora_down.weight", "this is a LoRA"},
 		{none, "control_model.time_embed.0.weight", "this is a ControlNet"},
 		{none, "emb_params", "this is a textual inversion"},
-		{none, "something", `have 1 tensors, such as "something": want a whole model of Stable Diffusion 1 or 2`},
+		{none, "something", `have 1 tensors, such as "something": want a whole model of Stable Diffusion 1, 2 or XL`},
 		{without("model.diffusion_model.out.2.weight"), "x", "this is Stable Diffusion 1: model.diffusion_model.out.2.weight is missing"},
 		{without("model.diffusion_model.out.0.weight"), "x", "conv_norm_out.weight"},
 		{without("model.diffusion_model.output_blocks.1.1.conv"), "x", "have blocks that go down and up to different levels"},
 		{all, "model.diffusion_model.label_emb.weight", "this is an upscaler"},
-		{all, "conditioner.embedders.1.model.ln_final.weight", "this is Stable Diffusion XL"},
+		{all, "conditioner.embedders.1.model.ln_final.weight", "this is Stable Diffusion XL: conditioner.embedders.1.model.positional_embedding is missing"},
+		{all, "edm_mean", "this is Playground 2.5"},
+		{without("cond_stage_model."), "conditioner.embedders.0.model.ln_final.weight", "this is the refiner of Stable Diffusion XL"},
 	} {
 		changed := changedFile(t, files, "tiny-sd15", tt.keep, nil, tt.added)
 		golden.Tokenizer(t, changed, "tiny-sd15")

@@ -45,7 +45,7 @@ func (p *Pipeline) levels(config *scheduler.Config, o *Options, asSaved bool) (*
 		return nil, wrong(o.levelsOption(config), fmt.Errorf("diffusion: %w", err))
 	}
 	if s.SigmaData != 0 || s.Flow {
-		return nil, fmt.Errorf("diffusion: scheduler: have %s, which Stable Diffusion 1 and 2 do not use", config.Class)
+		return nil, fmt.Errorf("diffusion: scheduler: have %s, which Stable Diffusion 1, 2 and XL do not use", config.Class)
 	}
 	return s, nil
 }

@@ -140,7 +140,7 @@ func (s Step) Save() (data []byte, err error) {
 		}
 		if data, err = s.moment.steps.Save(); err == nil {
 			if data, err = s.moment.run.keeper.save(data); err == nil {
-				data = s.moment.run.guide.save(data)
+				data, err = s.moment.run.guide.save(data)
 			}
 		}
 		return err

@@ -1,26 +1,17 @@
 package sampler
 
 import (
-	"bytes"
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
-	"math"
 	"slices"
 
 	"sdgo/internal/identity"
+	"sdgo/internal/saved"
 )
 
-// A saved run is
-//
-//	magic, length of the header as uint32, header in JSON,
-//	the start, then for each call its estimate, and the changed state and the
-//	unconditional estimate if any, all float32, then the SHA-256 of all that;
-//
-// numbers are little-endian.
+// A saved run has, in the form of package saved, the start, then for each call its
+// estimate, and the changed state and the unconditional estimate if any.
 const (
 	stateMagic   = "sdgo-run"
 	stateVersion = 4
@@ -40,8 +31,11 @@ type stateHeader struct {
 }
 
 // StateError says why saved bytes are not the state of a run.
-type StateError struct{ Msg string }
+type StateError struct {
+	Msg string // what was found and what was wanted
+}
 
+// Error implements error.
 func (e *StateError) Error() string { return "sampler: saved run: " + e.Msg }
 
 // Save returns the run's state as bytes that [Run.Restore] takes.
@@ -60,20 +54,17 @@ func (r *Run) Save() ([]byte, error) {
 		h.Changed = append(h.Changed, c.x != nil)
 		h.Uncond = append(h.Uncond, c.est.Uncond != nil)
 	}
-	header, err := json.Marshal(h)
+	out, err := saved.Begin(stateMagic, h)
 	if err != nil {
 		return nil, fmt.Errorf("sampler: save run: %w", err)
 	}
-	out := binary.LittleEndian.AppendUint32([]byte(stateMagic), uint32(len(header)))
-	out = append(out, header...)
-	out = appendFloats(out, r.X)
+	out = saved.AppendFloats(out, r.X)
 	for _, c := range r.calls {
-		out = appendFloats(out, c.est.Denoised)
-		out = appendFloats(out, c.x)
-		out = appendFloats(out, c.est.Uncond)
+		out = saved.AppendFloats(out, c.est.Denoised)
+		out = saved.AppendFloats(out, c.x)
+		out = saved.AppendFloats(out, c.est.Uncond)
 	}
-	sum := sha256.Sum256(out)
-	return append(out, sum[:]...), nil
+	return saved.Seal(out), nil
 }
 
 func (r *Run) facts() map[string]string {
@@ -84,15 +75,15 @@ func (r *Run) facts() map[string]string {
 }
 
 // checkFacts returns what is wrong with saved facts, the first by name, or "".
-func (r *Run) checkFacts(saved map[string]string) string {
+func (r *Run) checkFacts(facts map[string]string) string {
 	own := r.facts()
 	all := maps.Clone(own)
 	if all == nil {
 		all = map[string]string{}
 	}
-	maps.Copy(all, saved)
+	maps.Copy(all, facts)
 	for _, name := range slices.Sorted(maps.Keys(all)) {
-		if have, want := saved[name], own[name]; have != want {
+		if have, want := facts[name], own[name]; have != want {
 			return fmt.Sprintf("have a run with another %s: %q, want %q", name, have, want)
 		}
 	}
@@ -108,19 +99,17 @@ func (r *Run) Restore(data []byte) error {
 	if r == nil {
 		return badState("have a nil run to take it")
 	}
-	h, numbers, err := openState(data)
+	var h stateHeader
+	numbers, err := saved.Open(data, stateMagic, &h)
 	if err != nil {
-		return err
+		return badState("%v", err)
 	}
 	if err := r.checkState(h, numbers); err != nil {
 		return err
 	}
 	take := func() []float32 {
 		x := make([]float32, h.Size)
-		for i := range x {
-			x[i] = math.Float32frombits(binary.LittleEndian.Uint32(numbers[4*i:]))
-		}
-		numbers = numbers[4*h.Size:]
+		numbers = saved.TakeFloats(x, numbers)
 		return x
 	}
 	r.X, r.step, r.calls, r.size = take(), h.Step, nil, 4*int64(h.Size)*int64(h.arrays()-1)
@@ -135,26 +124,6 @@ func (r *Run) Restore(data []byte) error {
 		r.calls = append(r.calls, c)
 	}
 	return nil
-}
-
-// openState returns the header and the numbers of a saved run whose checksum matches.
-func openState(data []byte) (h stateHeader, numbers []byte, err error) {
-	body := len(data) - sha256.Size
-	if body < len(stateMagic)+4 || !bytes.HasPrefix(data, []byte(stateMagic)) {
-		return h, nil, badState("have %d bytes that do not begin with %q", len(data), stateMagic)
-	}
-	if sha256.Sum256(data[:body]) != [sha256.Size]byte(data[body:]) {
-		return h, nil, badState("the checksum does not match: the bytes were changed or cut")
-	}
-	rest := data[len(stateMagic)+4 : body]
-	length := binary.LittleEndian.Uint32(data[len(stateMagic):])
-	if uint64(length) > uint64(len(rest)) {
-		return h, nil, badState("have a header of %d bytes, want at most %d", length, len(rest))
-	}
-	if err := json.Unmarshal(rest[:length], &h); err != nil {
-		return h, nil, badState("header: %v", err)
-	}
-	return h, rest[length:], nil
 }
 
 // arrays is how many there are: the start, and for each call its estimate and what else
@@ -194,10 +163,3 @@ func (r *Run) checkState(h stateHeader, numbers []byte) error {
 }
 
 func badState(format string, args ...any) error { return &StateError{fmt.Sprintf(format, args...)} }
-
-func appendFloats(out []byte, x []float32) []byte {
-	for _, v := range x {
-		out = binary.LittleEndian.AppendUint32(out, math.Float32bits(v))
-	}
-	return out
-}

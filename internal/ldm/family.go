@@ -52,7 +52,7 @@ func (f *file) family() (Family, error) {
 			return family, err
 		}
 	}
-	const want = "want a whole model of Stable Diffusion 1 or 2 in the layout of the original code (model.diffusion_model.*, first_stage_model.* and cond_stage_model.*)"
+	const want = "want a whole model of Stable Diffusion 1, 2 or XL in the layout of the original code (model.diffusion_model.*, first_stage_model.*, and cond_stage_model.* or conditioner.*)"
 	for _, o := range others {
 		if slices.ContainsFunc(f.names, func(name string) bool { return strings.Contains(name, o.word) }) {
 			return "", fmt.Errorf("ldm: this is %s: %s", o.what, want)
@@ -80,6 +80,8 @@ func (f *file) diffusionModel() (Family, error) {
 	switch {
 	case f.has(unetPrefix + "label_emb.weight"):
 		return "", errors.New("ldm: this is an upscaler, whose U-Net reads a small picture (label_emb.weight): it is not supported")
+	case f.has("edm_mean") || f.has("edm_vpred.sigma_max"):
+		return "", errors.New("ldm: this is Playground 2.5, CosXL or another model with the noise levels of EDM (edm_mean, edm_vpred), which is not supported")
 	case f.under(secondSGM):
 		return SDXL, nil
 	case f.under(refinerSGM):
@@ -99,7 +101,7 @@ func (f *file) diffusionModel() (Family, error) {
 var (
 	trained = []string{
 		"model_ema.", "betas", "alphas_cumprod", "sqrt_", "log_one_minus_", "posterior_",
-		"embedding_manager", "denoiser.", "ztsnr", "v_pred", "edm_", "global_step", "loss.",
+		"embedding_manager", "denoiser.", "v_pred", "global_step", "loss.",
 		vaePrefix + "loss.", "cond_stage_model.logit_scale", "lvlb_weights", "logvar",
 		"model.diffusion_model_ema.", "scale_factor",
 	}

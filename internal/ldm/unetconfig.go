@@ -56,17 +56,22 @@ func (f *file) unetConfig(p *Part, family Family, down, up tower, pooled int) {
 		config["sample_size"] = 128
 	}
 	p.config = config
-	n := groups(down.channels)
+	p.guessUNet(family, down.channels)
+}
+
+// guessUNet sets into how many parts channels are split.
+func (p *Part) guessUNet(family Family, channels []int) {
+	n := groups(channels)
 	p.guess("norm_num_groups", n, n == normGroups)
 	if family == SD1 {
-		n := heads(down.channels)
+		n := heads(channels)
 		p.guess("attention_head_dim", n, n == unetHeads)
 		return
 	}
-	width := headWidth(down.channels...)
-	list := make([]int, len(down.channels))
-	for i, channels := range down.channels {
-		list[i] = channels / width
+	width := headWidth(channels...)
+	list := make([]int, len(channels))
+	for i, n := range channels {
+		list[i] = n / width
 	}
 	p.guess("attention_head_dim", list, width == perHead)
 }
