@@ -22,15 +22,16 @@ import (
 // Load loads the model in a folder, or in one file, see below. A folder is in diffusers'
 // layout: model_index.json and the folders tokenizer, text_encoder, unet, vae and
 // scheduler, and of Stable Diffusion XL tokenizer_2 and text_encoder_2. Weights are in
-// safetensors. Options may be nil. Any pipeline with these parts is read, whatever class
+// safetensors, or where a part has none in .bin files of PyTorch, of which nothing is
+// executed. Options may be nil. Any pipeline with these parts is read, whatever class
 // it was saved as; the error for another says what it is. What the files say that is not
 // known is in [Pipeline].Warnings.
 //
-// One file, in safetensors, holds Stable Diffusion 1, 2 or XL in the layout of the original
-// code: model.diffusion_model.*, first_stage_model.* and cond_stage_model.* or, of XL,
-// conditioner.embedders.*. What it is, and the structure of its parts, are told from the
-// names and shapes of its tensors; see also LoadOptions.Tokenizer and Prediction. What
-// these do not tell, such as the number of heads of a model that is narrower than the
+// One file, in safetensors or of PyTorch (.ckpt, .pt, .pth), holds Stable Diffusion 1, 2 or
+// XL in the layout of the original code: model.diffusion_model.*, first_stage_model.* and
+// cond_stage_model.* or, of XL, conditioner.embedders.*. What it is, and the structure of
+// its parts, are told from the names and shapes of its tensors; see also
+// LoadOptions.Tokenizer and Prediction. What these do not tell, such as the number of heads of a model that is narrower than the
 // published ones, stands in a file beside it, model.json for model.safetensors: an object
 // of "unet", "vae", "text_encoder", "text_encoder_2" and "scheduler", each with keys of
 // diffusers' configuration. Without them it has what the published models of its family

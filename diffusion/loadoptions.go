@@ -68,7 +68,7 @@ type LoadOptions struct {
 	// Prediction is what the model predicts: "epsilon", the noise, or "v_prediction"
 	// (Salimans and Ho 2022). Empty means what the model's scheduler config says. One file
 	// has none: then a file beside it decides (model.yaml of the original code, or
-	// model.json), a tensor called v_pred, the file's metadata (modelspec.*), or else what
+	// model.json), a tensor called v_pred, the file's metadata (modelspec.*, global_step), or else what
 	// the published models have: the noise, and for Stable Diffusion 2 without a mask or
 	// depth v, with a warning.
 	Prediction string

@@ -57,9 +57,9 @@ type Options struct {
 	Steps int
 
 	// Guidance is the guidance scale of Ho and Salimans (2022), at most 1000.
-	// Zero means 7.5, or 5 in Stable Diffusion XL; one turns guidance off and halves the work. A sampler with
-	// CFG++ takes the same number as it is and wants it small, about 0.5 to 2; one
-	// is then a scale like any other. A model that was distilled from guided ones
+	// Zero means 7.5, or 5 in Stable Diffusion XL; one and less turn guidance off, which
+	// halves the work. A sampler with CFG++ takes the same number as it is and wants it
+	// small, about 0.5 to 2; one is then a scale like any other. A model that was distilled from guided ones
 	// (LCM's, whose U-Net has a time_cond_proj_dim) reads the scale as an input: every
 	// scale costs one half, and the negative prompt has no effect.
 	//

@@ -41,7 +41,8 @@ type Pipeline struct {
 	// clip_sample false, whatever its file says: as diffusers does, which takes
 	// other values for mistakes of old files. Its pipeline for inpainting does not, and
 	// neither does Inpaint, which clips if the file says so whatever the model. Of a model
-	// for depth-to-image, and of Stable Diffusion XL, nothing is changed. A config set here later is taken as it is.
+	// for depth-to-image, and of Stable Diffusion XL, nothing is changed. A config set
+	// here later is taken as it is.
 	Scheduler *scheduler.Config
 
 	// Warnings are what the model's files say that [Load] did not take into account,

@@ -12,8 +12,8 @@ import (
 // Plan tells how a picture is computed: which algorithm and weights each layer has,
 // what memory it takes, and how long it should take on this machine.
 type Plan struct {
-	// Parts are the text encoder with both texts, or each of two, a call of the U-Net for both, and
-	// the decoder of the VAE. Without a text there is no text encoder, and for embeddings
+	// Parts are the text encoder with both texts, or each of two, a call of the U-Net for
+	// both, and the decoder of the VAE. Without a text there is no text encoder, and for embeddings
 	// of different lengths there is a U-Net for each.
 	Parts []*PartPlan
 }

@@ -22,7 +22,7 @@ func openSingleFile(ctx context.Context, fsys fs.FS, name string, o *LoadOptions
 	}
 	file, err := loader.OpenFile(ctx, fsys, name)
 	if err != nil {
-		if path.Ext(name) != safetensorsExt && singleFile(name) {
+		if strings.ToLower(path.Ext(name)) == ggufExt {
 			err = fmt.Errorf("%w: %s", err, convert)
 		}
 		return nil, err
@@ -176,5 +176,12 @@ func fromMetadata(metadata map[string]string) string {
 	case strings.HasPrefix(architecture, "stable-diffusion-v2-512"):
 		return epsilon
 	}
+	if metadata["global_step"] == stepsOfBase {
+		return epsilon
+	}
 	return ""
 }
+
+// stepsOfBase is how long Stable Diffusion 2 of 512 pixels was trained, by which diffusers
+// tells it.
+const stepsOfBase = "875000"

@@ -79,6 +79,26 @@ func TestSingleFile(t *testing.T) {
 	}
 }
 
+// A file of PyTorch is read as one of safetensors is.
+func TestSingleFilePickle(t *testing.T) {
+	files := changedFile(t, golden.SingleFile(t, "tiny-sd15"), "tiny-sd15", func(name string) bool {
+		return name != "model_ema.num_updates" // of a type that the writer does not know
+	}, nil)
+	path := onDisk(t, files, "tiny-sd15")
+	pickled := strings.TrimSuffix(path, ".safetensors") + ".ckpt"
+	require.NoError(t, os.WriteFile(pickled, golden.Pickled(t, files["tiny-sd15.safetensors"].Data), 0o600))
+	o := &LoadOptions{Tokenizer: filepath.Join(golden.ModelDir(t, "tiny-sd15"), "tokenizer")}
+	var pictures [2]*Result
+	for i, path := range []string{path, pickled} {
+		p, err := Load(path, o)
+		require.NoError(t, err)
+		defer p.Close()
+		pictures[i], err = p.TextToImage(t.Context(), prompt, quick(2))
+		require.NoError(t, err)
+	}
+	assert.True(t, bytes.Equal(pictures[0].Images[0].Pix, pictures[1].Images[0].Pix))
+}
+
 // addXL adds the second tokenizer, and the number of heads of the second text encoder,
 // which no tensor tells.
 func addXL(t *testing.T, files fstest.MapFS) {
@@ -195,6 +215,7 @@ func TestChoosePrediction(t *testing.T) {
 		{ldm.SD2, 4, false, "", "", meta("predict_key", "epsilon"), epsilon, false},
 		{ldm.SD2, 4, false, "", "", meta("architecture", "stable-diffusion-v2-512"), epsilon, false},
 		{ldm.SD2, 4, false, "", "", meta("architecture", "stable-diffusion-v2-768-v"), vPrediction, false},
+		{ldm.SD2, 4, false, "", "", map[string]string{"global_step": "875000"}, epsilon, false},
 		{ldm.SD2, 4, true, "", epsilon, nil, epsilon, false},
 		{ldm.SD2, 4, true, epsilon, vPrediction, meta("predict_key", "v"), epsilon, false},
 	} {
