@@ -3,7 +3,6 @@ package diffusion
 import (
 	"context"
 	"fmt"
-	"io/fs"
 
 	"gorgonia.org/tensor"
 
@@ -39,12 +38,9 @@ func (p *Pipeline) withDefaults(o *Options) (Options, error) {
 // defaultGuidanceXL is the guidance scale of diffusers' pipelines of Stable Diffusion XL.
 const defaultGuidanceXL = 5
 
-// loadSecondText loads the second text encoder and its tokenizer.
-func (p *Pipeline) loadSecondText(ctx context.Context, fsys fs.FS, open func(part string) (checkpoint.Source, error), o *LoadOptions) error {
-	var err error
-	if p.Tokenizer2, err = clip.LoadTokenizerContext(ctx, fsys, "tokenizer_2"); err != nil {
-		return err
-	}
+// loadSecondText loads the second text encoder.
+func (p *Pipeline) loadSecondText(ctx context.Context, files *modelFiles, open func(part string) (checkpoint.Source, error), o *LoadOptions) error {
+	p.Tokenizer2, p.zeroEmpty = files.tokenizer2, files.zeroEmpty
 	src, err := open("text_encoder_2")
 	if err != nil {
 		return err
