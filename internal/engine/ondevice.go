@@ -222,7 +222,7 @@ func (b *binder) action(s action) error {
 func (b *binder) onHost(h op.Hoster, s action) error {
 	work := hostWork{operation: h, out: len(b.inputs)}
 	for i, n := range s.inputs {
-		at, ok := b.input[n]
+		at, ok := b.input[viewed(n)]
 		if !ok {
 			return fmt.Errorf("input %d is computed, want one of the plan's", i)
 		}
@@ -231,4 +231,18 @@ func (b *binder) onHost(h op.Hoster, s action) error {
 	b.host = append(b.host, work)
 	b.upload(s.node)
 	return nil
+}
+
+// viewed is the node whose numbers a node has in another shape, or the node.
+func viewed(n *G.Node) *G.Node {
+	for {
+		o, ok := n.Op().(*op.Op)
+		if !ok {
+			return n
+		}
+		if _, ok := o.Operation.(op.Viewer); !ok {
+			return n
+		}
+		n = childrenOf(n)[0]
+	}
 }
