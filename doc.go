@@ -1,15 +1,20 @@
 // Package sdgo is the root of Stable Diffusion in pure Go.
 //
-// Four packages make a picture:
+// Six packages make a picture:
 //
-//	prompt ──> clip ──> cond [N 77 D] ─────────┐
-//	                                           v
-//	seed ───> noise ──> latents [N 4 H/8 W/8] ──> sampler ⇄ unet
-//	                                           │  (scheduler: which sigmas)
-//	image <── vae.Decode <── latents <─────────┘
+//	prompt ──> clip ──> cond [N 77 D] ───────────┐
+//	                                             v
+//	seed ──> noise ──> latents [N 4 H/8 W/8] ──> sampler ⇄ unet
+//	                                             │  (scheduler: which sigmas)
+//	image <── vae <── latents <──────────────────┘
 //
 // Package diffusion wires them into a Pipeline: text-to-image, image-to-image,
-// inpainting and depth-to-image. Each part also loads and works alone.
+// inpainting and depth-to-image. Each part also loads and works alone. Their weights
+// come from package checkpoint's sources, mostly of files that package safetensors
+// reads; package plan tells what the models take of memory and time.
+//
+// The networks are graphs of gorgonia's, which makes their gradients. A machine of
+// our own runs them; gorgonia's gives the same bytes, which tests compare.
 //
 // # Dimension letters
 //

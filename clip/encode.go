@@ -28,8 +28,8 @@ type Embeddings struct {
 	// clip skip, after the final normalisation unless the encoder is WithoutNorm.
 	Tokens *tensor.Dense
 	// Pooled [N D] is the last layer's token at the end of the text (pooler_output).
-	// For a CLIPTextModelWithProjection that was not loaded by a pipeline it is
-	// projected (text_embeds).
+	// For a CLIPTextModelWithProjection that was loaded alone, or as the second text
+	// encoder of Stable Diffusion XL, it is projected (text_embeds).
 	Pooled *tensor.Dense
 }
 
@@ -149,6 +149,9 @@ func (e *TextEncoder) End(ids []int) int {
 	}
 	return max(slices.Index(ids, want), 0)
 }
+
+// Projects says whether Pooled of the encoder's Embeddings is projected.
+func (e *TextEncoder) Projects() bool { return e != nil && e.projection != nil }
 
 func (e *TextEncoder) pooledDim() int {
 	if e.projection != nil {

@@ -28,7 +28,8 @@ type TextEncoder struct {
 	blocks            []*block
 	norm              *nn.LayerNorm
 	projection        *nn.Linear // nil without one
-	alone             bool       // not a part of a pipeline, which needs no projection
+	alone             bool       // not a part of a pipeline, which mostly needs no projection
+	projected         bool       // there must be one
 	raw               bool       // the tokens are not normalised
 }
 
@@ -50,7 +51,10 @@ func (e *TextEncoder) define(config []byte, p *nn.Params) (err error) {
 		e.blocks = append(e.blocks, newBlock(at.At("encoder.layers.%d", i), c))
 	}
 	e.norm = at.LayerNorm("final_layer_norm", c.HiddenSize, c.LayerNormEps)
-	if e.alone && c.projects() {
+	if e.projected && !c.projects() {
+		return fmt.Errorf("clip: config: architectures: have %.80q, want CLIPTextModelWithProjection", c.Architectures)
+	}
+	if (e.alone || e.projected) && c.projects() {
 		e.projection = p.LinearNoBias("text_projection", c.HiddenSize, c.ProjectionDim)
 	}
 	return nil

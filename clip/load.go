@@ -28,7 +28,7 @@ type LoadOptions struct {
 }
 
 // LoadTextEncoder loads the text encoder in a folder with config.json and weights
-// in safetensors: a CLIPTextModel, a CLIPTextModelWithProjection or the text half of
+// in safetensors, or in pytorch_model.bin where there are none: a CLIPTextModel, a CLIPTextModelWithProjection or the text half of
 // a whole CLIPModel. Other tensors may be there, and are not looked at. Options may
 // be nil.
 func LoadTextEncoder(dir string, o *LoadOptions) (*TextEncoder, error) {
@@ -72,10 +72,20 @@ func OpenTextEncoder(ctx context.Context, fsys fs.FS, dir, variant string) (chec
 // returns ctx's error soon after ctx is done. Options may be nil; their Variant has no
 // effect.
 func LoadTextEncoderFrom(ctx context.Context, src checkpoint.Source, o *LoadOptions) (*TextEncoder, error) {
+	return (&TextEncoder{alone: !model.Shared(ctx)}).load(ctx, src, o)
+}
+
+// LoadProjectedFrom is [LoadTextEncoderFrom] for the second text encoder of Stable
+// Diffusion XL, whose embedding of the whole text a pipeline reads: it wants a
+// CLIPTextModelWithProjection, and loads the projection in a pipeline, too.
+func LoadProjectedFrom(ctx context.Context, src checkpoint.Source, o *LoadOptions) (*TextEncoder, error) {
+	return (&TextEncoder{projected: true}).load(ctx, src, o)
+}
+
+func (e *TextEncoder) load(ctx context.Context, src checkpoint.Source, o *LoadOptions) (*TextEncoder, error) {
 	if o == nil {
 		o = &LoadOptions{}
 	}
-	e := &TextEncoder{alone: !model.Shared(ctx)}
 	m, err := model.Load(ctx, "clip", src, model.LoadOptions(*o), e.define)
 	if err != nil {
 		return nil, err

@@ -2,7 +2,7 @@ package clip
 
 import "context"
 
-// pollEvery is after how many steps of a loop the context is looked at: well below a
+// pollEvery is after how many rounds of a loop the context is looked at: well below a
 // millisecond of work.
 const pollEvery = 1 << 12
 
@@ -10,17 +10,17 @@ const pollEvery = 1 << 12
 // have made by then is of no use. A nil *poll never ends them.
 type poll struct {
 	ctx   context.Context
-	steps int
+	asked int
 	err   error // the context's
 }
 
-// stop counts a step and says whether to end.
+// stop counts how often it is asked, and says whether to end.
 func (p *poll) stop() bool {
 	if p == nil {
 		return false
 	}
-	p.steps++
-	if p.steps%pollEvery == 0 && p.err == nil {
+	p.asked++
+	if p.asked%pollEvery == 0 && p.err == nil {
 		p.err = p.ctx.Err()
 	}
 	return p.err != nil

@@ -1,5 +1,3 @@
-// Package clip is the text half of Stable Diffusion 1, 2 and XL: a [Tokenizer], which turns
-// prompts into token ids, and a [TextEncoder], which turns these into embeddings.
 package clip
 
 import (

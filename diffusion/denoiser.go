@@ -2,7 +2,6 @@ package diffusion
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 
@@ -20,7 +19,7 @@ func (r *run) denoiser(extra [][]float32) (sampler.Denoiser, error) {
 	denoise, end := sampler.Exclusive(r.guide.denoise, len(r.guide.out))
 	r.endWrapped = end
 	if denoise = r.Wrap(denoise); denoise == nil {
-		return nil, errors.New("diffusion: wrap: have a nil Denoiser, want the one given or another")
+		return nil, badOption("Wrap", "have a nil Denoiser, want the one given or another")
 	}
 	return denoise, nil
 }

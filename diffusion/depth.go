@@ -154,16 +154,16 @@ func cubicTaps(from, to int) []cubicTap {
 	return taps
 }
 
-// keys is the a of torch's kernel.
+// keys is the a of torch's cubic interpolation.
 const keys = -0.75
 
-// cubicNear is the kernel at a distance of 0 to 1, (a+2)·d³ − (a+3)·d² + 1.
+// cubicNear is the weight at a distance of 0 to 1, (a+2)·d³ − (a+3)·d² + 1.
 func cubicNear(d float64) float64 {
 	slope := float64((keys+2)*d) - (keys + 3)
 	return float64(slope*d*d) + 1
 }
 
-// cubicFar is the kernel at a distance of 1 to 2, a·d³ − 5a·d² + 8a·d − 4a.
+// cubicFar is the weight at a distance of 1 to 2, a·d³ − 5a·d² + 8a·d − 4a.
 func cubicFar(d float64) float64 {
 	curve := float64(keys*d) - 5*keys
 	slope := float64(curve*d) + 8*keys

@@ -1,5 +1,5 @@
 // Package diffusion makes pictures: text-to-image, image-to-image, inpainting and
-// depth-to-image with Stable Diffusion 1 and 2.
+// depth-to-image with Stable Diffusion 1, 2 and XL.
 //
 //	pipe, err := diffusion.Load("stable-diffusion-v1-5", nil)
 //	…
@@ -12,7 +12,8 @@
 //
 // [Load] reads a model from a folder in diffusers' layout, [LoadFS] from any file system,
 // and [LoadOptions] say how its weights are kept, how much memory calls may take, and
-// what an operator allows. [New] makes a [Pipeline] of parts that were loaded alone.
+// what an operator allows. [New] and [NewXL] make a [Pipeline] of parts that were loaded
+// alone.
 //
 // A Pipeline has a method for each task: [Pipeline.TextToImage],
 // [Pipeline.ImageToImage], [Pipeline.Inpaint] and [Pipeline.DepthToImage]. It serves
@@ -28,7 +29,8 @@
 //   - Options.Sampler steps between noise levels; see package sampler.
 //   - Options.Schedule and Options.Sigmas are these levels; see package scheduler.
 //   - Options.Guider combines what the U-Net predicts with each [Condition].
-//   - Options.Cond and Options.NegativeCond are embeddings in place of text.
+//   - Options.Cond and Options.NegativeCond are embeddings in place of text, and
+//     Options.Framing is what Stable Diffusion XL is told of a picture's size.
 //   - Options.NewNoise and Options.Latents are the noise.
 //   - Options.Wrap is around the whole denoiser.
 //   - Options.OnStep gets a [Step]: the latents, the estimate of the clean ones, a

@@ -46,6 +46,7 @@ type OptionError struct {
 	Err error
 }
 
+// Error is what Err says.
 func (e *OptionError) Error() string {
 	if e.Unwrap() == nil {
 		return ErrOptions.Error()
@@ -53,6 +54,7 @@ func (e *OptionError) Error() string {
 	return e.Err.Error()
 }
 
+// Unwrap returns Err.
 func (e *OptionError) Unwrap() error {
 	if e == nil {
 		return nil

@@ -8,11 +8,11 @@ import (
 
 // corrected returns c with what diffusers' pipelines correct in old configs when
 // they are made: leading timesteps begin at 1, and latents, unlike pixels, are not
-// clipped. Its pipeline for inpainting leaves clipping as it is, and that for
-// depth-to-image both.
+// clipped. Its pipeline for inpainting leaves clipping as it is, and those for
+// depth-to-image and Stable Diffusion XL both.
 func (p *Pipeline) corrected(c *scheduler.Config) *scheduler.Config {
 	fixed := *c
-	if p.reads(withDepth) {
+	if p.reads(withDepth) || p.xl() {
 		return &fixed
 	}
 	fixed.StepsOffset = 1
@@ -45,8 +45,6 @@ func (p *Pipeline) check() error {
 	switch c := p.UNet.Config; {
 	case c.NumClassEmbeds != nil || c.ClassEmbedType != nil:
 		return fmt.Errorf("diffusion: the U-Net has class labels (num_class_embeds or class_embed_type), which this pipeline does not give it")
-	case c.AdditionEmbedType != nil:
-		return fmt.Errorf("diffusion: the U-Net reads more than text (addition_embed_type %s), as that of Stable Diffusion XL, which this pipeline does not give it", *c.AdditionEmbedType)
 	}
-	return nil
+	return p.checkAdded()
 }

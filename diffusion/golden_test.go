@@ -39,6 +39,10 @@ type pipelineCase struct {
 		Guidance        *float64 `json:"guidance_scale"`
 		GuidanceRescale float64  `json:"guidance_rescale"`
 		ClipSkip        int      `json:"clip_skip"`
+		Prompt2         string   `json:"prompt_2"`
+		Original        [2]int   `json:"original_size"` // height and width
+		Crop            [2]int   `json:"crops_coords_top_left"`
+		Target          [2]int   `json:"target_size"`
 		Images          int      `json:"num_images_per_prompt"`
 		Eta, Strength   float64
 	}
@@ -68,13 +72,17 @@ func (c *pipelineCase) options(i int) *Options {
 	o := &Options{
 		NegativePrompt: c.Call.NegativePrompt.at(i), Width: c.Call.Width, Height: c.Call.Height, Steps: c.Call.Steps,
 		GuidanceRescale: c.Call.GuidanceRescale, Seed: c.Seed, Images: max(c.Call.Images, 1),
-		Eta: c.Call.Eta, ClipSkip: c.Call.ClipSkip, Strength: c.Call.Strength,
+		Eta: c.Call.Eta, ClipSkip: c.Call.ClipSkip, Strength: c.Call.Strength, Prompt2: c.Call.Prompt2,
+		Framing: Framing{point(c.Call.Original), point(c.Call.Crop), point(c.Call.Target)},
 	}
 	if c.Call.Guidance != nil {
 		o.Guidance = *c.Call.Guidance
 	}
 	return o
 }
+
+// point is what the reference writes from top to bottom first.
+func point(yx [2]int) image.Point { return image.Pt(yx[1], yx[0]) }
 
 // load loads a tiny model, with the case's scheduler if there is a case.
 func load(t testing.TB, model string, c *pipelineCase) *Pipeline {
@@ -105,7 +113,7 @@ func picture(t testing.TB, name string) image.Image {
 // From a prompt and a seed to final latents and pictures, with the noise drawn
 // from the seed where the reference drew it for one picture.
 func TestGoldens(t *testing.T) {
-	for _, group := range []string{"text2img", "text2img_4blk", "text2img_sd21_v", "img2img", "depth2img", "inpaint9", "inpaint_legacy4"} {
+	for _, group := range []string{"text2img", "text2img_4blk", "text2img_sd21_v", "img2img", "depth2img", "inpaint9", "inpaint_legacy4", "sdxl_text2img", "sdxl_img2img"} {
 		for _, name := range golden.Cases(t, "pipelines/"+group) {
 			t.Run(group+"/"+path.Base(name), func(t *testing.T) {
 				g := golden.Open(t, name)
@@ -160,7 +168,7 @@ func (c *pipelineCase) run(t *testing.T, p *Pipeline, group, prompt string, o *O
 	var result *Result
 	var err error
 	switch group {
-	case "img2img":
+	case "img2img", "sdxl_img2img":
 		result, err = p.ImageToImage(t.Context(), prompt, picture(t, "input.png"), o)
 	case "inpaint9", "inpaint_legacy4":
 		o.MaskCells = MaskCellsSample // as diffusers

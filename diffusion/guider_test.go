@@ -124,6 +124,7 @@ func TestPredictions(t *testing.T) {
 		assert.Nil(t, kept.Denoised(Cond), "over")
 		assert.Nil(t, kept.Output(Cond), "over")
 		assert.Nil(t, kept.State(), "over")
+		assert.Nil(t, kept.FromOutput(kept.X), "over")
 		assert.Equal(t, 8, below+above)
 		assert.NotZero(t, below)
 		assert.NotZero(t, above)

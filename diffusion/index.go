@@ -25,6 +25,9 @@ type index struct {
 	class    string // "" if there is none
 	parts    map[string]string
 	warnings []string
+
+	xl        bool // Stable Diffusion XL
+	zeroEmpty bool // force_zeros_for_empty_prompt
 }
 
 // ours are the parts that we run, with the classes that they may have. A part that
@@ -37,6 +40,12 @@ var ours = map[string][]string{
 	"scheduler":    nil, // package scheduler knows them
 }
 
+// oursXL are those that Stable Diffusion XL has beside them.
+var oursXL = map[string][]string{
+	"tokenizer_2":    ours["tokenizer"],
+	"text_encoder_2": {"CLIPTextModelWithProjection"},
+}
+
 // spare are parts that make no difference to a picture of a prompt. (The safety checker
 // blackens some after they were made.)
 var spare = map[string]bool{"safety_checker": true, "feature_extractor": true, "image_encoder": true, "inverse_scheduler": true}
@@ -44,7 +53,6 @@ var spare = map[string]bool{"safety_checker": true, "feature_extractor": true, "
 // telling are parts that other models have, and words in the names of pipelines, with
 // what they tell of the model.
 var telling = []struct{ part, word, what string }{
-	{"text_encoder_2", "XL", "Stable Diffusion XL, or another model with several text encoders"},
 	{"text_encoder_3", "StableDiffusion3", "Stable Diffusion 3"},
 	{"transformer", "Flux", "a diffusion transformer, such as Flux"},
 	{"low_res_scheduler", "Upscale", "an upscaler"},
@@ -73,13 +81,18 @@ func readIndex(ctx context.Context, fsys fs.FS) (*index, error) {
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
 		class, ok := partClass(keys[key])
 		_, known := ours[key]
-		switch {
+		_, second := oursXL[key]
+		switch known = known || second; {
 		case ok && known, ok && class != "" && isDir(fsys, key):
 			x.parts[key] = class
 		case known:
 			return nil, fmt.Errorf("%s: %s: have %.80s, want [library, class]", indexFile, key, strings.Join(strings.Fields(string(keys[key])), " "))
 		}
 	}
+	if x.zeroEmpty, err = forcesZeros(keys["force_zeros_for_empty_prompt"]); err != nil {
+		return nil, fmt.Errorf("%s: force_zeros_for_empty_prompt: %w", indexFile, err)
+	}
+	x.xl = x.isXL(fsys)
 	if err := x.check(fsys); err != nil {
 		have := ""
 		if x.class != "" {
@@ -103,6 +116,34 @@ func partClass(raw json.RawMessage) (class string, ok bool) {
 	return *pair[1], true
 }
 
+// forcesZeros reads force_zeros_for_empty_prompt, which diffusers takes as true where it
+// is missing.
+func forcesZeros(raw json.RawMessage) (bool, error) {
+	if raw == nil {
+		return true, nil
+	}
+	var yes *bool
+	if json.Unmarshal(raw, &yes) != nil {
+		return false, fmt.Errorf("have %.80s, want true or false", raw)
+	}
+	return yes != nil && *yes, nil
+}
+
+// isXL says whether this is Stable Diffusion XL, which has a second text encoder.
+func (x *index) isXL(fsys fs.FS) bool {
+	class, listed := x.parts["text_encoder_2"]
+	return class != "" || !listed && (isDir(fsys, "text_encoder_2") || len(x.parts) == 0 && strings.Contains(x.class, "XL"))
+}
+
+// wanted are the parts that the model must have.
+func (x *index) wanted() map[string][]string {
+	parts := maps.Clone(ours)
+	if x.xl {
+		maps.Copy(parts, oursXL)
+	}
+	return parts
+}
+
 func isDir(fsys fs.FS, name string) bool {
 	if !fs.ValidPath(name) {
 		return false
@@ -122,10 +163,13 @@ func (x *index) check(fsys fs.FS) error {
 			problem("this is %s", t.what)
 		}
 	}
-	for _, part := range slices.Sorted(maps.Keys(ours)) {
+	wanted := x.wanted()
+	for _, part := range slices.Sorted(maps.Keys(wanted)) {
 		have, listed := x.parts[part]
-		want := ours[part]
+		want := wanted[part]
 		switch {
+		case listed && have == "" && part == "text_encoder" && x.xl:
+			problem("text_encoder is null, as in the refiner of Stable Diffusion XL, which is not supported")
 		case listed && have == "":
 			problem("%s is null", part)
 		case !listed && !isDir(fsys, part):
@@ -139,7 +183,7 @@ func (x *index) check(fsys fs.FS) error {
 	}
 	for _, part := range slices.Sorted(maps.Keys(x.parts)) {
 		ofDepth := part == "feature_extractor" && x.parts["depth_estimator"] != "" // it prepares images for that
-		if _, ok := ours[part]; !ok && (!spare[part] || ofDepth) {
+		if _, ok := wanted[part]; !ok && x.parts[part] != "" && (!spare[part] || ofDepth) {
 			x.warnings = append(x.warnings, fmt.Sprintf("%s: the part %.80q, %s, was left out", indexFile, part, config.Describe(x.parts[part])))
 		}
 	}

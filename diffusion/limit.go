@@ -9,6 +9,7 @@ type LimitError struct {
 	Have, Most int
 }
 
+// Error implements error.
 func (e *LimitError) Error() string {
 	return fmt.Sprintf("diffusion: have %d %s, want at most %d (LoadOptions.%s)", e.Have, limited[e.Limit], e.Most, e.Limit)
 }

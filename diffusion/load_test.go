@@ -89,7 +89,7 @@ func TestBadModels(t *testing.T) {
 	for _, tt := range []struct{ file, data, want string }{
 		{"model_index.json", "", "model_index.json"},
 		{"model_index.json", "{", "model_index.json"},
-		{"model_index.json", `{"_class_name": "StableDiffusionXLPipeline"}`, `have a "StableDiffusionXLPipeline", want a StableDiffusionPipeline or another with its parts: this is Stable Diffusion XL`},
+		{"model_index.json", `{"_class_name": "StableDiffusionXLPipeline"}`, `have a "StableDiffusionXLPipeline", want a StableDiffusionPipeline or another with its parts: there is no text_encoder_2; there is no tokenizer_2`},
 		{"scheduler/scheduler_config.json", "", "scheduler_config.json"},
 		{"model_index.json", `{"scheduler": ["diffusers", "NoSuchScheduler"]}`, "as the NoSuchScheduler that model_index.json names: "},
 		{"scheduler/scheduler_config.json", `{"_class_name": "DDIMScheduler", "beta_schedule": "no such"}`, "beta_schedule"},
@@ -121,7 +121,7 @@ func TestBadModels(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "model.safetensors")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
 	_, err = Load(file, nil)
-	assert.ErrorContains(t, err, "have a file, want a folder")
+	assert.ErrorContains(t, err, "model.safetensors: offset 0: have 0 bytes, want at least 8")
 }
 
 // Weights that overflow are reported by step and module.

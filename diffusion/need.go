@@ -58,6 +58,9 @@ func (r *run) need(images []*source) (n engine.Need, err error) {
 		if given := r.wording(c, "").given; given != nil { // copied, and once more side by side
 			n.Small += collected * 2 * 4 * int64(given.DataSize())
 		}
+		if pooled := r.wording(c, "").pooled; pooled != nil {
+			n.Small += collected * 2 * 4 * int64(pooled.DataSize())
+		}
 	}
 	n.Held = r.keeper.held()
 	if n.Turn, err = r.largestTurn(len(images) > 0); err != nil {

@@ -15,15 +15,14 @@ import (
 // network is the U-Net with some of a run's conditions.
 type network struct {
 	*guide
-	names string        // of the conditions
-	parts []reading     // one after the other
-	scale *tensor.Dense // embedding of the guidance scale, for a U-Net that reads it
+	names string    // of the conditions
+	parts []reading // one after the other
 }
 
 // reading is what the U-Net reads side by side.
 type reading struct {
 	batch
-	cond  *tensor.Dense // [K T D]
+	cond  unet.Conditioning[*tensor.Dense]
 	input *tensor.Dense // [K C h w]
 }
 
@@ -37,7 +36,7 @@ func (g *guide) network(conditions []Condition) *network {
 	if n := g.networks[key]; n != nil {
 		return n
 	}
-	n := &network{guide: g, names: key, scale: g.guidanceCond()}
+	n := &network{guide: g, names: key}
 	rest := conditions
 	for _, b := range g.batches(conditions) {
 		n.parts = append(n.parts, g.reading(b, rest[:b.texts]))
@@ -49,13 +48,17 @@ func (g *guide) network(conditions []Condition) *network {
 
 // reading returns that of conditions whose embeddings have the same shape.
 func (g *guide) reading(b batch, conditions []Condition) reading {
-	cond := g.prompts[conditions[0]]
+	tokens := g.prompts[conditions[0]]
 	if b.texts > 1 {
 		var all []float32
 		for _, c := range conditions {
 			all = append(all, g.prompts[c].Float32s()...)
 		}
-		cond = engine.Tensor(all, b.texts, b.tokens, cond.Shape()[2])
+		tokens = engine.Tensor(all, b.texts, b.tokens, tokens.Shape()[2])
+	}
+	cond := unet.Conditioning[*tensor.Dense]{Tokens: tokens, TimeCond: g.guidanceCond()}
+	if g.xl() {
+		cond.PooledText, cond.TimeIDs = g.added(conditions)
 	}
 	in := g.UNet.Config.InChannels
 	return reading{b, cond, engine.Tensor(make([]float32, b.texts*in*g.h*g.w), b.texts, in, g.h, g.w)}
@@ -71,7 +74,7 @@ func (n *network) predict(ctx context.Context, i int, x []float32, sigma float64
 		n.fill(part, i, x, sigma)
 		inputs[k] = unet.Input{
 			Latents: part.input, Timesteps: []float64{n.schedule.Timestep(sigma)}, TimestepRange: [2]float64{low, high},
-			Cond: unet.Conditioning[*tensor.Dense]{Tokens: part.cond, TimeCond: n.scale},
+			Cond: part.cond,
 		}
 	}
 	outputs, err := n.outputs(n.in(ctx), i, inputs)

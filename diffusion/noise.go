@@ -25,7 +25,7 @@ func newStream(seed uint64, own func(seed uint64) sampler.Noise) (*stream, error
 		s.begin = func() sampler.Noise { return own(seed) }
 	}
 	if s.noise = s.begin(); s.noise == nil {
-		return nil, fmt.Errorf("diffusion: NewNoise: have no noise for seed %d", seed)
+		return nil, wrong("NewNoise", fmt.Errorf("diffusion: NewNoise: have no noise for seed %d", seed))
 	}
 	return s, nil
 }
@@ -85,11 +85,11 @@ func (r *run) initialNoise(ctx context.Context) ([]float32, error) {
 		if t := r.Latents.Dtype(); t.Type != nil {
 			kind = t.Name()
 		}
-		return nil, fmt.Errorf("diffusion: latents: have %v of %s, want contiguous %v of float32", []int(r.Latents.Shape()), kind, []int(want))
+		return nil, badOption("Latents", "have %v of %s, want contiguous %v of float32", []int(r.Latents.Shape()), kind, []int(want))
 	}
 	copy(x, given)
 	if err := checkFinite("initial latents", x); err != nil {
-		return nil, fmt.Errorf("diffusion: %w", err)
+		return nil, wrong("Latents", fmt.Errorf("diffusion: %w", err))
 	}
 	return x, nil
 }

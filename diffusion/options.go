@@ -2,9 +2,7 @@ package diffusion
 
 import (
 	"fmt"
-	"image"
 	"math"
-	"time"
 
 	"gorgonia.org/tensor"
 
@@ -21,14 +19,31 @@ type Options struct {
 	// NegativePrompt is what guidance leads away from.
 	NegativePrompt string
 
+	// Prompt2 and NegativePrompt2 are what the second text encoder of Stable Diffusion XL
+	// reads. Empty means the prompt, and NegativePrompt. Where both negative prompts are
+	// empty the negative embeddings are zeros if the model says so, as Stable Diffusion
+	// XL does (force_zeros_for_empty_prompt). They are an error for other models.
+	Prompt2, NegativePrompt2 string
+
 	// Cond and NegativeCond [1 T D] are embeddings in place of the prompt, which is then
 	// empty, and of NegativePrompt: float32, of any number T of tokens, D being the width
 	// that the U-Net reads (its cross_attention_dim). TextEncoder.Encode makes such. They
 	// are read during the call and must not change. If the two have different lengths,
 	// or one is a text of 77 tokens, the U-Net reads them one after the other instead of
 	// side by side; diffusers wants equal lengths. They count towards
-	// LoadOptions.MaxMemory.
+	// LoadOptions.MaxMemory. Of Stable Diffusion XL D is that of both text encoders side
+	// by side, each TextEncoder.WithoutNorm and with clip skip 1.
 	Cond, NegativeCond *tensor.Dense
+
+	// PooledCond and NegativePooledCond [1 D] are the embeddings of the whole text that go
+	// with Cond and NegativeCond in Stable Diffusion XL, which wants both: what
+	// TextEncoder2.Encode returns as Pooled. They are an error for other models.
+	PooledCond, NegativePooledCond *tensor.Dense
+
+	// Framing is what Stable Diffusion XL is told of the picture beside the prompt, and
+	// NegativeFraming beside the negative prompt, of which the zero value means Framing.
+	// They are an error for other models.
+	Framing, NegativeFraming Framing
 
 	// Width and Height are the size of the picture in pixels, multiples of 8
 	// (in general of the VAE's factor). Zero means the size the model was trained
@@ -42,9 +57,9 @@ type Options struct {
 	Steps int
 
 	// Guidance is the guidance scale of Ho and Salimans (2022), at most 1000.
-	// Zero means 7.5; one turns guidance off and halves the work. A sampler with
-	// CFG++ takes the same number as it is and wants it small, about 0.5 to 2; one
-	// is then a scale like any other. A model that was distilled from guided ones
+	// Zero means 7.5, or 5 in Stable Diffusion XL; one and less turn guidance off, which
+	// halves the work. A sampler with CFG++ takes the same number as it is and wants it
+	// small, about 0.5 to 2; one is then a scale like any other. A model that was distilled from guided ones
 	// (LCM's, whose U-Net has a time_cond_proj_dim) reads the scale as an input: every
 	// scale costs one half, and the negative prompt has no effect.
 	//
@@ -129,7 +144,8 @@ type Options struct {
 	Eta float64
 
 	// ClipSkip is the number of last layers of the text encoder that the prompt
-	// leaves out; as in diffusers, the negative prompt goes through all.
+	// leaves out, of Stable Diffusion XL beside the one that it always does; as in
+	// diffusers, the negative prompt goes through all.
 	ClipSkip int
 
 	// Latents is the noise to begin with [Images 4 H/8 W/8], of unit variance,
@@ -192,31 +208,6 @@ type Options struct {
 
 // WholePicture as Options.Tile makes a call that does not fit into memory an error.
 const WholePicture = -1
-
-// Result is what a call made.
-type Result struct {
-	Images []*image.NRGBA
-	Seeds  []uint64 // the seed of each image
-
-	// Latents [N 4 H/8 W/8] are the final latents, scaled to unit variance.
-	Latents *tensor.Dense
-
-	// Truncated is the part of the prompt, and TruncatedNegative of the negative
-	// prompt, that did not fit into the text encoder's 77 tokens and had no effect.
-	Truncated, TruncatedNegative string
-
-	// Reused is how many of Timings.Calls left the deep part of the U-Net out, for
-	// each image. It is nil without Options.Reuse.
-	Reused []int
-
-	Timings Timings
-}
-
-// Timings are the wall-clock times of the parts of a call.
-type Timings struct {
-	TextEncoder, VAEEncoder, Sampling, VAEDecoder, Total time.Duration
-	Calls                                                int // of the U-Net for each image, guidance counted once
-}
 
 // Limits of the options.
 const (

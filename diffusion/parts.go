@@ -15,21 +15,15 @@ import (
 	"sdgo/vae"
 )
 
-// loadParts loads what the index names; the session of ctx holds the weights back.
-func (p *Pipeline) loadParts(ctx context.Context, fsys fs.FS, x *index, o *LoadOptions) error {
-	schedule, err := loadScheduler(ctx, fsys, x)
-	if err != nil {
-		return err
-	}
-	if p.Tokenizer, err = clip.LoadTokenizerContext(ctx, fsys, "tokenizer"); err != nil {
-		return err
-	}
-	variants, err := chooseVariants(fsys, o.Variant)
-	if err != nil {
-		return err
-	}
+// loadParts loads the parts of a model; the session of ctx holds the weights back.
+func (p *Pipeline) loadParts(ctx context.Context, files *modelFiles, o *LoadOptions) error {
+	p.Tokenizer = files.tokenizer
 	open := func(part string) (checkpoint.Source, error) {
-		return openPart(ctx, fsys, part, variants[part], o.Overlay)
+		src, err := files.open(ctx, part)
+		if err != nil || o.Overlay == nil {
+			return src, err
+		}
+		return overlayPart(part, src, o.Overlay)
 	}
 	src, err := open("text_encoder")
 	if err != nil {
@@ -37,6 +31,11 @@ func (p *Pipeline) loadParts(ctx context.Context, fsys fs.FS, x *index, o *LoadO
 	}
 	if p.TextEncoder, err = clip.LoadTextEncoderFrom(ctx, src, &clip.LoadOptions{Precision: o.Precision}); err != nil {
 		return err
+	}
+	if files.xl {
+		if err := p.loadSecondText(ctx, files, open, o); err != nil {
+			return err
+		}
 	}
 	if src, err = open("unet"); err != nil {
 		return err
@@ -50,29 +49,33 @@ func (p *Pipeline) loadParts(ctx context.Context, fsys fs.FS, x *index, o *LoadO
 	if p.VAE, err = vae.LoadFrom(ctx, src, &vae.LoadOptions{Precision: o.Precision}); err != nil {
 		return err
 	}
-	p.setScheduler(schedule)
-	p.Warnings = x.warnings
-	p.warn("scheduler/scheduler_config.json: ", schedule.Warnings)
+	p.setScheduler(files.schedule)
+	p.Warnings = files.warnings
 	p.warn("text_encoder/", p.TextEncoder.Config.Warnings)
+	if p.xl() {
+		p.warn("text_encoder_2/", p.TextEncoder2.Config.Warnings)
+	}
 	p.warn("unet/", p.UNet.Config.Warnings)
 	p.warn("vae/", p.VAE.Config.Warnings)
 	return nil
 }
 
-// openPart opens the checkpoint of a part, with the caller's overlay.
-func openPart(ctx context.Context, fsys fs.FS, part, variant string, overlay func(string, checkpoint.Source) (checkpoint.Source, error)) (checkpoint.Source, error) {
-	src, err := loader.Open(ctx, kinds[part], fsys, part, variant)
-	if err != nil || overlay == nil {
-		return src, err
-	}
-	over, err := overlay(part, src)
+// overlayPart returns the checkpoint of a part that the caller wants in place of one.
+func overlayPart(part string, src checkpoint.Source, change func(string, checkpoint.Source) (checkpoint.Source, error)) (checkpoint.Source, error) {
+	taken := false // else there was an error, or a panic of change
+	defer func() {
+		if !taken {
+			src.Close()
+		}
+	}()
+	over, err := change(part, src)
 	if err == nil && over == nil {
 		err = errors.New("have no checkpoint, want one")
 	}
 	if err != nil {
-		src.Close()
 		return nil, fmt.Errorf("overlay of the %s: %w", part, err)
 	}
+	taken = true
 	if over == src {
 		return src, nil
 	}
@@ -85,7 +88,13 @@ type overlaid struct {
 	below checkpoint.Source
 }
 
-func (o overlaid) Close() error { return errors.Join(o.Source.Close(), o.below.Close()) }
+// Unwrap returns the caller's checkpoint.
+func (o overlaid) Unwrap() checkpoint.Source { return o.Source }
+
+func (o overlaid) Close() (err error) {
+	defer func() { err = errors.Join(err, o.below.Close()) }() // even if the caller's panics
+	return o.Source.Close()
+}
 
 // loadScheduler reads the scheduler's config, whose class the index names.
 func loadScheduler(ctx context.Context, fsys fs.FS, x *index) (*scheduler.Config, error) {

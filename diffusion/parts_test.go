@@ -2,6 +2,7 @@ package diffusion
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -90,5 +91,41 @@ func TestLoadOverlayErrors(t *testing.T) {
 			return tt.overlay(src)
 		}})
 		assert.EqualError(t, err, tt.want)
+	}
+}
+
+// closing panics when it is closed.
+type closing struct{ checkpoint.Source }
+
+func (closing) Close() error { panic("boom") }
+
+// Whatever ends the loading, all that was opened is closed. A panic of Overlay passes
+// through; one of a checkpoint is an error that names the caller's type.
+func TestLoadOverlayCloses(t *testing.T) {
+	for want, fail := range map[string]func(src checkpoint.Source) checkpoint.Source{
+		"passed through: mine": func(checkpoint.Source) checkpoint.Source { panic("mine") },
+		"diffusion: load: unet: the checkpoint, a diffusion.closing, panicked: boom": func(src checkpoint.Source) checkpoint.Source { return closing{src} },
+	} {
+		var opened []checkpoint.Source
+		load := func() (err error) {
+			defer func() {
+				if r := recover(); r != nil {
+					err = fmt.Errorf("passed through: %v", r)
+				}
+			}()
+			_, err = LoadFS(golden.Model(t, "tiny-sd15"), &LoadOptions{Overlay: func(part string, src checkpoint.Source) (checkpoint.Source, error) {
+				opened = append(opened, src)
+				if part == "unet" {
+					return fail(src), nil
+				}
+				return src, nil
+			}})
+			return err
+		}
+		assert.EqualError(t, load(), want)
+		for _, src := range opened {
+			name := src.Names()[0]
+			assert.ErrorContains(t, src.Float32s(name, 0, make([]float32, 1)), "closed", want)
+		}
 	}
 }

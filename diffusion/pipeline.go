@@ -27,19 +27,29 @@ type Pipeline struct {
 	UNet        *unet.UNet
 	VAE         *vae.VAE
 
+	// Tokenizer2 and TextEncoder2 are the second ones of Stable Diffusion XL (Podell et
+	// al. 2024), nil in other models. Its U-Net reads the tokens of both encoders side by
+	// side, without their last layer and the final normalisation, and the projected
+	// embedding of the whole text of the second.
+	//
+	// https://arxiv.org/abs/2307.01952
+	Tokenizer2   *clip.Tokenizer
+	TextEncoder2 *clip.TextEncoder
+
 	// Scheduler says how a run steps where Options do not. It is the model's
 	// config with steps_offset 1 and, unless the model was trained to inpaint,
 	// clip_sample false, whatever its file says: as diffusers does, which takes
 	// other values for mistakes of old files. Its pipeline for inpainting does not, and
 	// neither does Inpaint, which clips if the file says so whatever the model. Of a model
-	// for depth-to-image nothing is changed. A config set here later is taken as it is.
+	// for depth-to-image, and of Stable Diffusion XL, nothing is changed. A config set
+	// here later is taken as it is.
 	Scheduler *scheduler.Config
 
 	// Warnings are what the model's files say that [Load] did not take into account,
 	// such as keys of a config.json that are not known, one sentence each.
 	Warnings []string
 
-	moreText []textStage // after that of Tokenizer and TextEncoder
+	zeroEmpty bool // an empty negative prompt is zeros (force_zeros_for_empty_prompt)
 
 	modelScheduler *scheduler.Config // the Scheduler that is the model's own
 	clips          bool              // clip_sample of its file

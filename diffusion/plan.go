@@ -12,8 +12,8 @@ import (
 // Plan tells how a picture is computed: which algorithm and weights each layer has,
 // what memory it takes, and how long it should take on this machine.
 type Plan struct {
-	// Parts are the text encoder with both texts, a call of the U-Net for both, and
-	// the decoder of the VAE. Without a text there is no text encoder, and for embeddings
+	// Parts are the text encoder with both texts, or each of two, a call of the U-Net for
+	// both, and the decoder of the VAE. Without a text there is no text encoder, and for embeddings
 	// of different lengths there is a U-Net for each.
 	Parts []*PartPlan
 }
@@ -67,7 +67,7 @@ type size struct {
 
 // sizeOf returns the size of what options ask for.
 func (p *Pipeline) sizeOf(o *Options) (size, error) {
-	sized, err := o.withDefaults()
+	sized, err := p.withDefaults(o)
 	if err != nil {
 		return size{}, err
 	}
@@ -75,6 +75,9 @@ func (p *Pipeline) sizeOf(o *Options) (size, error) {
 		return size{}, wrong("Sampler", err)
 	}
 	if err := o.checkGuider(p.distilled()); err != nil {
+		return size{}, err
+	}
+	if err := p.checkXL(&sized); err != nil {
 		return size{}, err
 	}
 	var lengths []int
@@ -85,7 +88,7 @@ func (p *Pipeline) sizeOf(o *Options) (size, error) {
 		if err != nil {
 			return size{}, err
 		}
-		if lengths = append(lengths, n); w.given == nil {
+		if lengths = append(lengths, n); w.given == nil && !p.zeros(c, w) {
 			texts++
 		}
 	}

@@ -73,6 +73,11 @@ func (p *Predictions) FromOutput(output []float32) []float32 {
 	if p == nil || len(output) != len(p.X) {
 		return nil
 	}
+	p.mu.Lock() // X is the sampler's, who changes it once Guide has returned
+	defer p.mu.Unlock()
+	if p.over {
+		return nil
+	}
 	x := make([]float32, len(p.X))
 	clean(x, p.kind, p.X, output, p.Sigma)
 	return x

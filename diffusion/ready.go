@@ -20,6 +20,9 @@ func (p *Pipeline) ready() error {
 
 // checkText wants text stages that make as many tokens each.
 func (p *Pipeline) checkText() error {
+	if p.xl() && p.TextEncoder2 != nil && !p.TextEncoder2.Projects() {
+		return errors.New("diffusion: the second text encoder has no projection (text_projection), want a CLIPTextModelWithProjection")
+	}
 	for i, s := range p.textStages() {
 		if err := s.ready(); err != nil {
 			return err

@@ -27,7 +27,7 @@ func (r *run) resume(steps *sampler.Run) error {
 		err = &sampler.StateError{Msg: "have a run that began with other noise, latents or another image"}
 	}
 	if err != nil {
-		return fmt.Errorf("diffusion: resume: %w", err)
+		return wrong("Resume", fmt.Errorf("diffusion: resume: %w", err))
 	}
 	return nil
 }
@@ -68,6 +68,12 @@ func (r *run) facts() map[string]string {
 	if r.guided() {
 		f["guidance rescale"] = fmt.Sprint(r.GuidanceRescale)
 		f["guidance interval"] = fmt.Sprint(r.GuidanceInterval)
+	}
+	if r.xl() {
+		for _, c := range r.conditions {
+			f["pooled text of "+string(c)] = digest(r.pooled[c])
+			f["framing of "+string(c)] = fmt.Sprint(r.timeIDs(c))
+		}
 	}
 	if r.TokenMerging.Ratio != 0 {
 		f["token merging"] = fmt.Sprint(r.TokenMerging)

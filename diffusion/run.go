@@ -29,6 +29,7 @@ type run struct {
 	prompt   string
 	lengths  map[Condition]int           // in tokens
 	prompts  map[Condition]*tensor.Dense // [1 T D] each
+	pooled   map[Condition][]float32     // [D] each, of Stable Diffusion XL
 	h, w     int                         // size of the latents
 
 	guider     Guider
@@ -79,12 +80,12 @@ func (r *run) choose(o *Options) (err error) {
 	about := r.task.about()
 	config := *r.Scheduler
 	if about.asSaved {
-		config.SkipPRKSteps = true
+		config.SkipPRKSteps = config.SkipPRKSteps || !r.xl()
 		if r.Scheduler == r.modelScheduler {
 			config.ClipSample = r.clips
 		}
 	}
-	if r.Options, err = o.withDefaults(); err != nil {
+	if r.Options, err = r.Pipeline.withDefaults(o); err != nil {
 		return err
 	}
 	if err := r.limits.checkNumbers(&r.Options); err != nil {
@@ -94,6 +95,9 @@ func (r *run) choose(o *Options) (err error) {
 		return err
 	}
 	if err := r.checkWording(r.prompt); err != nil {
+		return err
+	}
+	if err := r.checkXL(&r.Options); err != nil {
 		return err
 	}
 	if err := r.checkTask(about); err != nil {

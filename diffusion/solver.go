@@ -15,8 +15,8 @@ const customClass = "EulerDiscreteScheduler"
 var errInverse = badOption("Sampler", "have one that goes from an image to noise, want one that goes from noise to an image")
 
 // levels returns the noise levels that the options ask for: those of the
-// scheduler config, under the class that suits the sampler. AsSaved leaves clip_sample
-// of a model's file as it is.
+// scheduler config, under the class that suits the sampler. If asSaved, clip_sample is
+// what the model's file says.
 func (p *Pipeline) levels(config *scheduler.Config, o *Options, asSaved bool) (*scheduler.Schedule, error) {
 	config, err := p.under(config, o.Sampler, asSaved)
 	if err != nil {
@@ -45,7 +45,7 @@ func (p *Pipeline) levels(config *scheduler.Config, o *Options, asSaved bool) (*
 		return nil, wrong(o.levelsOption(config), fmt.Errorf("diffusion: %w", err))
 	}
 	if s.SigmaData != 0 || s.Flow {
-		return nil, fmt.Errorf("diffusion: scheduler: have %s, which Stable Diffusion 1 and 2 do not use", config.Class)
+		return nil, fmt.Errorf("diffusion: scheduler: have %s, which Stable Diffusion 1, 2 and XL do not use", config.Class)
 	}
 	return s, nil
 }

@@ -2,54 +2,84 @@ package diffusion
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"gorgonia.org/tensor"
+
+	"sdgo/internal/engine"
 )
 
-// encodeText fills prompts.
+// encodeText fills prompts and pooled.
 func (r *run) encodeText(ctx context.Context) error {
 	begin := time.Now()
-	r.prompts = map[Condition]*tensor.Dense{}
-	cut := map[Condition]string{}
+	r.prompts, r.pooled = map[Condition]*tensor.Dense{}, map[Condition][]float32{}
+	cut := map[Condition][2]string{}
 	for _, c := range r.conditions {
-		var err error
-		if r.prompts[c], cut[c], err = r.embed(ctx, r.wording(c, r.prompt)); err != nil {
+		w := r.wording(c, r.prompt)
+		e, err := r.embed(ctx, w, r.zeros(c, w))
+		if err != nil {
 			return err
 		}
+		r.prompts[c], r.pooled[c], cut[c] = e.tokens, e.pooled, e.cut
 	}
-	r.result.Truncated, r.result.TruncatedNegative = cut[Cond], cut[Uncond]
+	r.result.Truncated, r.result.TruncatedNegative = cut[Cond][0], cut[Uncond][0]
+	r.result.Truncated2, r.result.TruncatedNegative2 = cut[Cond][1], cut[Uncond][1]
 	r.result.Timings.TextEncoder = time.Since(begin)
 	return nil
 }
 
-// embed returns the embedding [1 T D] of a wording, and what of the words did not fit.
-func (r *run) embed(ctx context.Context, w wording) (x *tensor.Dense, cut string, err error) {
-	if w.given != nil {
-		if x, err = r.embeddings(ctx, w); err == nil {
-			r.note(words(w.field), x.Float32s())
-		}
-		return x, "", err
+// textEmbedding is what a wording becomes for the U-Net.
+type textEmbedding struct {
+	tokens *tensor.Dense // [1 T D]
+	pooled []float32     // [D], of Stable Diffusion XL
+	cut    [2]string     // what of the words, and of those for the second encoder, did not fit
+}
+
+// embed returns the embeddings of a wording, or zeros in their place.
+func (r *run) embed(ctx context.Context, w wording, zeros bool) (e textEmbedding, err error) {
+	switch {
+	case w.given != nil:
+		return r.given(ctx, w)
+	case zeros:
+		tokens := r.Tokenizer.MaxLength
+		e.tokens = engine.Tensor(make([]float32, tokens*r.textWidth()), 1, tokens, r.textWidth())
+		e.pooled = make([]float32, r.pooledWidth())
+		return e, nil
 	}
 	var parts []*tensor.Dense
 	var ids []int64
 	for i, s := range r.textStages() {
-		text, err := s.tokens(ctx, w.name, w.words)
+		text, err := s.tokens(ctx, w.name, w.of(i))
 		if err != nil {
-			return nil, "", err
+			return e, err
 		}
-		if i == 0 {
-			cut = text.TruncatedText
+		if i == 0 || w.other != "" {
+			e.cut[i] = text.TruncatedText
 		}
 		for _, id := range text.IDs {
 			ids = append(ids, int64(id))
 		}
 		part, err := s.encode(r.in(ctx), text, w.skip)
 		if err != nil {
-			return nil, "", err
+			return e, err
 		}
-		parts = append(parts, part)
+		parts = append(parts, part.Tokens)
+		e.pooled = part.Pooled.Float32s()
 	}
 	r.note(w.name, ids)
-	return sideBySide(parts), cut, nil
+	e.tokens = sideBySide(parts)
+	return e, nil
+}
+
+// given returns copies of the caller's embeddings.
+func (r *run) given(ctx context.Context, w wording) (e textEmbedding, err error) {
+	if e.tokens, err = r.embeddings(ctx, w); err != nil {
+		return e, err
+	}
+	r.note(words(w.field), e.tokens.Float32s())
+	if w.pooled != nil {
+		e.pooled = slices.Clone(w.pooled.Float32s())
+	}
+	return e, nil
 }

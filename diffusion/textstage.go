@@ -17,11 +17,23 @@ import (
 type textStage struct {
 	tokenizer *clip.Tokenizer
 	encoder   *clip.TextEncoder
+	skip      int // last layers that every text leaves out
 }
 
-// textStages are those of the pipeline: that of its fields, and what comes after it.
+// textStages are those of the pipeline.
 func (p *Pipeline) textStages() []textStage {
-	return append([]textStage{{p.Tokenizer, p.TextEncoder}}, p.moreText...)
+	if !p.xl() {
+		return []textStage{{p.Tokenizer, p.TextEncoder, 0}}
+	}
+	return []textStage{{p.Tokenizer, withoutNorm(p.TextEncoder), 1}, {p.Tokenizer2, withoutNorm(p.TextEncoder2), 1}}
+}
+
+// withoutNorm is TextEncoder.WithoutNorm, of which the error is that of ready.
+func withoutNorm(e *clip.TextEncoder) *clip.TextEncoder {
+	if raw, err := e.WithoutNorm(); err == nil {
+		return raw
+	}
+	return e
 }
 
 // textWidth is how many numbers a token has for the U-Net.
@@ -44,6 +56,9 @@ func (s textStage) ready() error {
 	if have, most := s.tokenizer.MaxLength, s.encoder.Config.MaxPositions; have < 2 || have > most {
 		return fmt.Errorf("diffusion: the tokenizer writes %d tokens (model_max_length), want 2 to %d, as many as the text encoder reads (max_position_embeddings)", have, most)
 	}
+	if layers := s.encoder.Config.NumHiddenLayers; layers <= s.skip {
+		return fmt.Errorf("diffusion: the text encoder has %d layers (num_hidden_layers), want more than the %d that Stable Diffusion XL leaves out", layers, s.skip)
+	}
 	return nil
 }
 
@@ -51,7 +66,7 @@ func (s textStage) ready() error {
 // negative prompt.
 func (s textStage) values(clipSkip int) (most int64, err error) {
 	for _, skip := range []int{clipSkip, 0} {
-		n, err := s.encoder.Values(1, s.tokenizer.MaxLength, skip)
+		n, err := s.encoder.Values(1, s.tokenizer.MaxLength, s.skip+skip)
 		if err != nil {
 			return 0, err
 		}
@@ -84,10 +99,9 @@ func (s textStage) tokens(ctx context.Context, what, prompt string) (e clip.Enco
 	return e, nil
 }
 
-// encode returns the embedding [1 T D] of one text.
-func (s textStage) encode(ctx context.Context, text clip.Encoding, skip int) (*tensor.Dense, error) {
-	var e *clip.Embeddings
-	var err error
+// encode returns the embeddings of one text.
+func (s textStage) encode(ctx context.Context, text clip.Encoding, skip int) (e *clip.Embeddings, err error) {
+	skip += s.skip
 	if s.encoder.Config.UseAttentionMask {
 		e, err = s.encoder.EncodeMasked(ctx, [][]int{text.IDs}, [][]int{text.Mask}, skip)
 	} else {
@@ -96,10 +110,13 @@ func (s textStage) encode(ctx context.Context, text clip.Encoding, skip int) (*t
 	if err == nil {
 		err = checkFinite("text encoder", e.Tokens.Float32s())
 	}
+	if err == nil && s.skip > 0 {
+		err = checkFinite("text encoder: pooled text", e.Pooled.Float32s())
+	}
 	if err != nil {
 		return nil, fmt.Errorf("diffusion: %w", err)
 	}
-	return e.Tokens, nil
+	return e, nil
 }
 
 // sideBySide joins embeddings [1 T D] of one text, whose tokens are as many.

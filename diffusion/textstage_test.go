@@ -10,7 +10,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"gorgonia.org/tensor"
 
-	"sdgo/clip"
 	"sdgo/internal/golden"
 )
 
@@ -18,27 +17,10 @@ import (
 // of sums in single precision makes up to 1.5e-6 of it in the reference.
 const embeddingTolerance = 1e-5
 
-// sdxlStage is a text stage of Stable Diffusion XL, which takes tokens without the final
-// normalisation, and of the last layer but one: a clip skip of 1 where diffusers says
-// none.
-func sdxlStage(t *testing.T, tokenizer, encoder string) textStage {
-	model := golden.Model(t, "tiny-sdxl")
-	tok, err := clip.LoadTokenizerContext(t.Context(), model, tokenizer)
-	require.NoError(t, err)
-	whole, err := clip.LoadTextEncoderFS(model, encoder, nil)
-	require.NoError(t, err)
-	t.Cleanup(func() { whole.Close() })
-	raw, err := whole.WithoutNorm()
-	require.NoError(t, err)
-	return textStage{tok, raw}
-}
-
 // The tokens of two stages stand side by side: those of Stable Diffusion XL.
 func TestTextStages(t *testing.T) {
-	p := load(t, "tiny-sd15", nil)
-	first, second := sdxlStage(t, "tokenizer", "text_encoder"), sdxlStage(t, "tokenizer_2", "text_encoder_2")
-	p.Tokenizer, p.TextEncoder, p.moreText = first.tokenizer, first.encoder, []textStage{second}
-	for name, skip := range map[string]int{"plain": 1, "skipped": 2} {
+	p := load(t, "tiny-sdxl", nil)
+	for name, skip := range map[string]int{"plain": 0, "skipped": 1} {
 		data, err := os.ReadFile("testdata/sdxltext/" + name + ".f32")
 		require.NoError(t, err)
 		want := make([]float32, 77*80)
@@ -46,29 +28,31 @@ func TestTextStages(t *testing.T) {
 		r, err := p.newRun(t.Context(), textToImage{}, prompt, quick(1))
 		require.NoError(t, err)
 		defer r.close()
-		have, _, err := r.embed(t.Context(), wording{name: "prompt", words: "a photo of a cat", skip: skip})
+		have, err := r.embed(t.Context(), wording{name: "prompt", words: "a photo of a cat", skip: skip}, false)
 		require.NoError(t, err)
-		require.Equal(t, tensor.Shape{1, 77, 80}, have.Shape())
-		golden.Close(t, want, have.Float32s(), embeddingTolerance, name)
+		require.Equal(t, tensor.Shape{1, 77, 80}, have.tokens.Shape())
+		golden.Close(t, want, have.tokens.Float32s(), embeddingTolerance, name)
 	}
 }
 
 // Every place that asks for the text knows all stages.
 func TestTextStageChecks(t *testing.T) {
-	p := load(t, "tiny-sd15", nil)
-	second := sdxlStage(t, "tokenizer_2", "text_encoder_2")
-	p.moreText = []textStage{second}
+	p, plain := load(t, "tiny-sdxl", nil), load(t, "tiny-sd15", nil)
 	plan, err := p.Plan(nil)
 	require.NoError(t, err)
 	assert.Len(t, plan.Parts, 4)
-	assert.ErrorContains(t, p.check(), "the U-Net reads text of width 32 (cross_attention_dim), the text encoder writes 80 (hidden_size)")
-	layers := second.encoder.Config.NumHiddenLayers
-	_, err = p.TextToImage(t.Context(), prompt, &Options{ClipSkip: layers})
-	assert.ErrorContains(t, err, "diffusion: clip skip: have")
-	longer := *second.tokenizer
+	plain.Tokenizer2, plain.TextEncoder2 = p.Tokenizer2, p.TextEncoder2
+	assert.ErrorContains(t, plain.check(), "the U-Net reads text of width 32 (cross_attention_dim), the text encoder writes 80 (hidden_size)")
+	_, err = p.TextToImage(t.Context(), prompt, &Options{ClipSkip: 2})
+	assert.EqualError(t, err, "diffusion: clip skip: have 2, want 0 to 1 for a model of 3 layers")
+	longer := *p.Tokenizer2
 	longer.MaxLength = 20
-	p.moreText[0].tokenizer = &longer
+	p.Tokenizer2 = &longer
 	assert.ErrorContains(t, p.ready(), "diffusion: tokenizer 2 writes 20 tokens (model_max_length), want 77, as the first does")
-	p.moreText[0].encoder = nil
+	second := p.TextEncoder2
+	p.TextEncoder2 = p.TextEncoder
+	assert.EqualError(t, p.ready(), "diffusion: the second text encoder has no projection (text_projection), want a CLIPTextModelWithProjection")
+	p.TextEncoder2 = nil
 	assert.EqualError(t, p.ready(), "diffusion: a part of the pipeline is nil")
+	p.TextEncoder2 = second
 }

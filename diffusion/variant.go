@@ -12,9 +12,10 @@ import (
 
 // kinds are the parts that have weights.
 var kinds = map[string]loader.Kind{
-	"text_encoder": loader.TextEncoder,
-	"unet":         loader.UNet,
-	"vae":          loader.VAE,
+	"text_encoder":   loader.TextEncoder,
+	"text_encoder_2": loader.TextEncoder,
+	"unet":           loader.UNet,
+	"vae":            loader.VAE,
 }
 
 // chooseVariants returns the variant of the weights that each part is to have: the one

@@ -15,24 +15,35 @@ import (
 type wording struct {
 	name  string        // of the words, for errors
 	words string        // "" beside given
+	other string        // words for the second text encoder, or "": the same
 	skip  int           // last layers of the text encoder that are left out
 	given *tensor.Dense // [1 T D] of the caller's, or nil
 	field string        // of Options that given is from
+
+	pooled *tensor.Dense // [1 D] of the caller's, or nil
+}
+
+// of returns the words for a text stage.
+func (w *wording) of(stage int) string {
+	if stage == 1 && w.other != "" {
+		return w.other
+	}
+	return w.words
 }
 
 // wording returns that of a condition. As in diffusers, clip skip is for the prompt
 // alone: the negative prompt goes through all layers.
 func (o *Options) wording(c Condition, prompt string) wording {
 	if c == Uncond {
-		return wording{"negative prompt", o.NegativePrompt, 0, o.NegativeCond, "NegativeCond"}
+		return wording{"negative prompt", o.NegativePrompt, o.NegativePrompt2, 0, o.NegativeCond, "NegativeCond", o.NegativePooledCond}
 	}
-	return wording{"prompt", prompt, o.ClipSkip, o.Cond, "Cond"}
+	return wording{"prompt", prompt, o.Prompt2, o.ClipSkip, o.Cond, "Cond", o.PooledCond}
 }
 
 // checkWording wants words or embeddings, and not both.
 func (o *Options) checkWording(prompt string) error {
 	for _, c := range []Condition{Cond, Uncond} {
-		if w := o.wording(c, prompt); w.given != nil && w.words != "" {
+		if w := o.wording(c, prompt); w.given != nil && w.words+w.other != "" {
 			return badOption(w.field, "have embeddings beside a %s, want one of the two", w.name)
 		}
 	}

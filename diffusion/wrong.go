@@ -36,7 +36,7 @@ func words(field string) string {
 
 // checkModelOptions checks what depends on the model alone.
 func (r *run) checkModelOptions() error {
-	if r.Tile > 0 {
+	if r.Tile != 0 && r.Tile != WholePicture {
 		if err := r.VAE.Config.CheckTile(r.Tile); err != nil {
 			return wrong("Tile", fmt.Errorf("diffusion: %w", err))
 		}
@@ -45,8 +45,8 @@ func (r *run) checkModelOptions() error {
 		return badOption("Reuse", "unet: have skip branch %d, want 1 to %d", branch, most)
 	}
 	for _, text := range r.textStages() {
-		if layers := text.encoder.Config.NumHiddenLayers; r.ClipSkip >= layers {
-			return badOption("ClipSkip", "have %d, want 0 to %d for a model of %d layers", r.ClipSkip, layers-1, layers)
+		if layers := text.encoder.Config.NumHiddenLayers; r.ClipSkip >= layers-text.skip {
+			return badOption("ClipSkip", "have %d, want 0 to %d for a model of %d layers", r.ClipSkip, layers-1-text.skip, layers)
 		}
 	}
 	return nil

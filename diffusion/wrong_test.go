@@ -2,11 +2,13 @@ package diffusion
 
 import (
 	"math"
+	"slices"
 	"testing"
 	"testing/fstest"
 
 	"github.com/stretchr/testify/assert"
 
+	"sdgo/internal/engine"
 	"sdgo/internal/nn"
 	"sdgo/sampler"
 	"sdgo/unet"
@@ -45,6 +47,12 @@ func TestErrOptions(t *testing.T) {
 		{"Sigmas", Options{Sigmas: []float64{1}}},
 		{"Sigmas", Options{Sigmas: []float64{1, 0}, Schedule: "karras"}},
 		{"Tile", Options{Tile: 31}},
+		{"Tile", Options{Tile: -5}},
+		{"Latents", Options{Latents: nn.Tensor(2, 4, 8, 8)}},
+		{"Latents", Options{Width: 64, Height: 64, Latents: engine.Tensor(slices.Repeat([]float32{float32(math.NaN())}, 256), 1, 4, 8, 8)}},
+		{"NewNoise", Options{NewNoise: func(uint64) sampler.Noise { return nil }}},
+		{"Wrap", Options{Wrap: func(sampler.Denoiser) sampler.Denoiser { return nil }}},
+		{"Resume", Options{Resume: []byte("junk")}},
 		{"Reuse", Options{Reuse: Reuse{Interval: 2, Branch: 99}}},
 		{"TokenMerging", Options{TokenMerging: unet.TokenMerging{Ratio: 2}}},
 		{"ClipSkip", Options{ClipSkip: 99}},

@@ -31,8 +31,11 @@ type stateHeader struct {
 }
 
 // StateError says why saved bytes are not the state of a run.
-type StateError struct{ Msg string }
+type StateError struct {
+	Msg string // what was found and what was wanted
+}
 
+// Error implements error.
 func (e *StateError) Error() string { return "sampler: saved run: " + e.Msg }
 
 // Save returns the run's state as bytes that [Run.Restore] takes.

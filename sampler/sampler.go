@@ -55,10 +55,12 @@ type StepError struct {
 	Err   error
 }
 
+// Error implements error.
 func (e *StepError) Error() string {
 	return fmt.Sprintf("sampler: step %d (sigma %.4g): %v", e.Step, e.Sigma, e.Err)
 }
 
+// Unwrap returns Err.
 func (e *StepError) Unwrap() error { return e.Err }
 
 func stepError(step int, sigma float64, err error) error {

@@ -11,6 +11,33 @@ import (
 	"sdgo/unet"
 )
 
+// One prediction for two samples at once, of which each has its own time.
+func Example() {
+	u, err := unet.LoadFS(tinyscenes.FS, "unet", nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer u.Close()
+	prediction, err := u.Predict(context.Background(), unet.Input{
+		Latents:   tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(2, 4, 16, 16)),
+		Timesteps: []float64{981, 1},
+		Cond:      unet.Text(tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(2, 77, 128))),
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(prediction.Shape())
+
+	_, err = u.Predict(context.Background(), unet.Input{
+		Latents:   tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(2, 5, 16, 16)),
+		Timesteps: []float64{981},
+	})
+	fmt.Println(err)
+	// Output:
+	// (2, 4, 16, 16)
+	// unet: latents: have shape [2 5 16 16], want [-1 4 -1 -1]
+}
+
 // The deep part of the network in every second call alone.
 func ExampleUNet_Split() {
 	u, err := unet.LoadFS(tinyscenes.FS, "unet", nil)

@@ -22,7 +22,8 @@ type TokenMerging struct {
 	Ratio float64 `json:"ratio"`
 
 	// Levels is the number of levels, from the top, whose transformers merge.
-	// Zero means 1: at full resolution only, where attention costs most.
+	// Zero means 1: at full resolution only, where attention costs most. Stable
+	// Diffusion XL has no transformers there: it takes 2.
 	Levels int `json:"levels"`
 }
 

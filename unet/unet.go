@@ -1,5 +1,3 @@
-// Package unet is the denoising network of Stable Diffusion 1, 2 and XL: it predicts
-// the noise in latents, or the velocity, at a timestep and for a text.
 package unet
 
 import (

@@ -11,7 +11,7 @@ import (
 // statistics in every normalisation, so that the whole differs from what one run
 // gives; where tiles overlap the result goes linearly from one to the next.
 //
-//	|<-- step -->|<-- step -->|<-- step -->|
+//	|<- stride ->|<- stride ->|<- stride ->|
 //	|0000000000000000|                          tile 0
 //	             |1111111111111111|             tile 1
 //	                          |2222222222222|   tile 2, cut off at the edge
@@ -22,8 +22,8 @@ type tiling struct {
 	scale           func(n int) int
 }
 
-// step is the distance from tile to tile for tiles of a side.
-func step(side int) int { return side - side/4 }
+// stride is the distance from tile to tile for tiles of a side.
+func stride(side int) int { return side - side/4 }
 
 // plane is a tile of the output [C h w].
 type plane struct {
@@ -35,7 +35,7 @@ type plane struct {
 // needs beside in and out.
 func (t *tiling) planes() (row, tile int) {
 	h := min(t.in, t.h)
-	for x := 0; t.scale(t.w-x) > 0; x += step(t.in) {
+	for x := 0; t.scale(t.w-x) > 0; x += stride(t.in) {
 		row += t.outC * t.scale(h) * t.scale(min(t.in, t.w-x))
 	}
 	return row, t.inC * h * min(t.in, t.w)
@@ -53,11 +53,11 @@ func (t *tiling) run(in, out []float32, model func(in []float32, h, w int, out [
 	part, rows := block.Data[:tileLen], block.Data[tileLen:]
 	outH, outW := t.scale(t.h), t.scale(t.w)
 	var above []plane
-	for y := 0; t.scale(t.h-y) > 0; y += step(t.in) {
+	for y := 0; t.scale(t.h-y) > 0; y += stride(t.in) {
 		h := min(t.in, t.h-y)
 		var row []plane
-		free := rows[y/step(t.in)%2*rowLen:][:rowLen] // where the row above is not
-		for x := 0; t.scale(t.w-x) > 0; x += step(t.in) {
+		free := rows[y/stride(t.in)%2*rowLen:][:rowLen] // where the row above is not
+		for x := 0; t.scale(t.w-x) > 0; x += stride(t.in) {
 			w := min(t.in, t.w-x)
 			tile := plane{h: t.scale(h), w: t.scale(w)}
 			size := t.outC * tile.h * tile.w
@@ -73,8 +73,8 @@ func (t *tiling) run(in, out []float32, model func(in []float32, h, w int, out [
 			}
 			row = append(row, tile)
 
-			keepH, keepW := min(tile.h, step(t.out)), min(tile.w, step(t.out))
-			top, left := y/step(t.in)*step(t.out), x/step(t.in)*step(t.out)
+			keepH, keepW := min(tile.h, stride(t.out)), min(tile.w, stride(t.out))
+			top, left := y/stride(t.in)*stride(t.out), x/stride(t.in)*stride(t.out)
 			for c := range t.outC {
 				for i := range keepH {
 					copy(out[(c*outH+top+i)*outW+left:][:keepW], tile.data[(c*tile.h+i)*tile.w:])

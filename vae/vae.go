@@ -1,5 +1,3 @@
-// Package vae is the autoencoder of Stable Diffusion: it maps images to latents
-// of an eighth of their size, and back.
 package vae
 
 import (

@@ -12,9 +12,9 @@ import (
 
 // Work is what the VAE does with one picture: it decodes it, or encodes it.
 type Work struct {
-	Encode        bool
-	Height, Width int // of the picture in pixels
-	Tile          int // side of the tiles in pixels, as in [Options]
+	Encode        bool // or decode
+	Height, Width int  // of the picture in pixels
+	Tile          int  // side of the tiles in pixels, as in [Options]
 }
 
 // Check reports as an error that the work would not fit in the memory allowed, or

@@ -1,5 +1,16 @@
 // Package plan tells how models compute: which operations, in which order, what they
-// take of memory, and how long they should take. The models' Plan methods return it.
+// take of memory, and how long they should take. The models' Plan methods return it, and
+// diffusion.Pipeline's that of a whole picture:
+//
+//	whole, err := pipe.Plan(&diffusion.Options{Width: 768, Height: 512})
+//	…
+//	for _, part := range whole.Parts {
+//		fmt.Println(part.Total())
+//	}
+//	_, err = whole.WriteTo(os.Stdout) // operation by operation
+//
+// Nothing of a picture is computed or allocated. The memory is exact, the time a
+// prediction for the machine that asks. All here is plain data.
 package plan
 
 import (
@@ -15,20 +26,21 @@ import (
 
 // Part tells how one model computes for one shape of its input.
 type Part struct {
-	Model   string
-	Values  int64 // bytes of the memory for intermediate values
-	Weights int64 // bytes that the weights of all steps take
-	Steps   []Operation
+	Model   string      // "unet", say
+	Values  int64       // bytes of the memory for intermediate values
+	Weights int64       // bytes that the weights of all operations take
+	Steps   []Operation // in the order in which they run
 }
 
-// Operation is one operation of a model, with those that were joined with it.
+// Operation is one operation of a model, with those that were joined with it: an action
+// of its plan.
 type Operation struct {
-	Layer     string // whose weight it reads, as checkpoints name it; may be empty
-	Operation string // the algorithm and its shapes
-	Format    string // of the weights, or empty
-	Weights   int64  // bytes
-	Output    int64  // bytes
-	FLOPs     float64
+	Layer     string  // whose weight it reads, as checkpoints name it; may be empty
+	Operation string  // the algorithm and its shapes
+	Format    string  // of the weights, or empty
+	Weights   int64   // bytes
+	Output    int64   // bytes
+	FLOPs     float64 // of the plain algorithm; a multiplication and an addition are two
 
 	// Predicted is how long it should take on this machine: the arithmetic at the rate
 	// that the processor reaches on numbers in cache, times what operations of the kind
@@ -44,7 +56,7 @@ func (o *Operation) Time() time.Duration {
 	return o.Predicted
 }
 
-// Time is the prediction for all steps.
+// Time is the prediction for all operations.
 func (p *Part) Time() (d time.Duration) {
 	if p == nil {
 		return 0
@@ -60,7 +72,7 @@ func (p *Part) Total() string {
 	if p == nil {
 		return "no plan"
 	}
-	return fmt.Sprintf("%s: weights %s, values %s, %d steps, about %v", p.Model,
+	return fmt.Sprintf("%s: weights %s, values %s, %d operations, about %v", p.Model,
 		engine.Bytes(p.Weights), engine.Bytes(p.Values), len(p.Steps), p.Time().Round(time.Millisecond))
 }
 

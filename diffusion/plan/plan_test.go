@@ -24,7 +24,7 @@ func TestPart(t *testing.T) {
 	}}
 	assert.Equal(t, 2*time.Millisecond, p.Time())
 	assert.Equal(t, 1500*time.Microsecond, p.Steps[0].Time())
-	assert.Equal(t, "net: weights 100 bytes, values 2.0 MiB, 2 steps, about 2ms", p.Total())
+	assert.Equal(t, "net: weights 100 bytes, values 2.0 MiB, 2 operations, about 2ms", p.Total())
 	var b strings.Builder
 	n, err := p.WriteTo(&b)
 	require.NoError(t, err)

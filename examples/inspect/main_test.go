@@ -21,10 +21,10 @@ const lines, columns = 24, 80
 func TestInspect(t *testing.T) {
 	var out strings.Builder
 	require.NoError(t, run(t.Context(), []string{"-precision", "bf16"}, &out, &out))
-	assert.Regexp(t, `(?m)^clip: weights .*, values .*, \d+ steps, about `, out.String())
+	assert.Regexp(t, `(?m)^clip: weights .*, values .*, \d+ operations, about `, out.String())
 	assert.Regexp(t, `(?m)^unet: `, out.String())
 	assert.Regexp(t, `(?m)^vae: `, out.String())
-	assert.Regexp(t, `(?m)^total: weights .*, values up to .*, \d+ steps, about `, out.String())
+	assert.Regexp(t, `(?m)^total: weights .*, values up to .*, \d+ operations, about `, out.String())
 	assert.Regexp(t, `(?m)^[0-9.]+ +(unet|vae) +float16 +[a-z_]+\.[0-9a-z_.]+ +conv 3×3/1 `, out.String())
 	rows := 0
 	for line := range strings.Lines(out.String()) {

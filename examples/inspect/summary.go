@@ -33,7 +33,7 @@ func summary(w io.Writer, plan *diffusion.Plan) error {
 			layers = append(layers, layer{part.Model, &part.Steps[i]})
 		}
 	}
-	fmt.Fprintf(&b, "total: weights %s, values up to %s, %d steps, about %v for one call of each\n\n",
+	fmt.Fprintf(&b, "total: weights %s, values up to %s, %d operations, about %v for one call of each\n\n",
 		engine.Bytes(weights), engine.Bytes(values), len(layers), total.Round(time.Millisecond))
 
 	slices.SortStableFunc(layers, func(a, b layer) int { return int(b.Time() - a.Time()) })

@@ -111,7 +111,7 @@ func Commit(files ...*File) error {
 
 // Commit flushes the file to the disk and puts it at its place. A reader sees the
 // old content there or the new one, also after a crash. After an error the old
-// content is untouched, unless it was the last step that failed: to flush the folder.
+// content is untouched, unless what failed was the last thing, to flush the folder.
 func (f *File) Commit() error {
 	defer f.Discard()
 	if err := f.f.Sync(); err != nil {

@@ -134,7 +134,7 @@ type binder struct {
 	host            []hostWork
 }
 
-// hostWork is a step that the processor does, whose output is a further input.
+// hostWork is an action that the processor does, whose output is a further input.
 type hostWork struct {
 	operation op.Phaser
 	in        []int

@@ -12,10 +12,10 @@ import "image"
 //
 // It calls row once for each row, from the top, which sets dst [w 4] to NRGBA pixels.
 func Turn(w, h, orientation int, row func(dst []uint8, y int) error) (*image.NRGBA, error) {
-	out, group := image.NewNRGBA(image.Rect(0, 0, w, h)), 1
+	out, block := image.NewNRGBA(image.Rect(0, 0, w, h)), 1
 	stepX, stepY := 4, out.Stride // from the bytes of a stored pixel to those of the next, and of the one below
 	if orientation >= 5 {
-		out, group = image.NewNRGBA(image.Rect(0, 0, h, w)), 16 // rows that make a cache line of each column
+		out, block = image.NewNRGBA(image.Rect(0, 0, h, w)), 16 // rows that make a cache line of each column
 		stepX, stepY = out.Stride, 4
 	}
 	first := 0
@@ -35,9 +35,9 @@ func Turn(w, h, orientation int, row func(dst []uint8, y int) error) (*image.NRG
 		}
 		return out, nil
 	}
-	lines := make([]uint8, 4*w*group)
-	for top := 0; top < h; top += group {
-		n := min(group, h-top)
+	lines := make([]uint8, 4*w*block)
+	for top := 0; top < h; top += block {
+		n := min(block, h-top)
 		for i := range n {
 			if err := row(lines[4*w*i:][:4*w], top+i); err != nil {
 				return nil, err

@@ -32,7 +32,8 @@ func (g *guard) panicked() error {
 	return g.first
 }
 
-// recover turns a panic of the caller's code into an error, for err if that is not nil.
+// recover turns a panic of the caller's code into an error, for err if that is not nil. It
+// names the caller's type, which may be wrapped.
 func (g *guard) recover(err *error) {
 	r := recover()
 	if r == nil {
@@ -40,7 +41,11 @@ func (g *guard) recover(err *error) {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	found := fmt.Errorf("the checkpoint, a %T, panicked: %v", g.src, r)
+	src := g.src
+	if w, ok := src.(interface{ Unwrap() checkpoint.Source }); ok {
+		src = w.Unwrap()
+	}
+	found := fmt.Errorf("the checkpoint, a %T, panicked: %v", src, r)
 	if g.first == nil {
 		g.first = found
 	}

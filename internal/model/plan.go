@@ -24,20 +24,20 @@ func (m *Model) Plan(key any, build Build) (*plan.Part, error) {
 	counted := make(map[*op.Weight]bool)
 	for _, s := range compiled.Actions() {
 		cost, format := s.Operation.Cost(), kernel.Float32
-		step := plan.Operation{Operation: s.Operation.String(), Output: s.Output, FLOPs: cost.FLOPs}
+		operation := plan.Operation{Operation: s.Operation.String(), Output: s.Output, FLOPs: cost.FLOPs}
 		if w := s.Weight; w != nil {
-			step.Layer = layerOf(s.Name)
-			step.Weights = int64(w.MemSize())
+			operation.Layer = layerOf(s.Name)
+			operation.Weights = int64(w.MemSize())
 			if packed := w.Arg().Packed; packed.Data != nil {
-				format, step.Format = packed.Format, packed.Format.String()
+				format, operation.Format = packed.Format, packed.Format.String()
 			}
 			if !counted[w] {
 				counted[w] = true
-				p.Weights += step.Weights
+				p.Weights += operation.Weights
 			}
 		}
-		step.Predicted = cost.Time(format, m.eng.Threads(), s.Output)
-		p.Steps = append(p.Steps, step)
+		operation.Predicted = cost.Time(format, m.eng.Threads(), s.Output)
+		p.Steps = append(p.Steps, operation)
 	}
 	return p, nil
 }

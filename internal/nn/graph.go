@@ -30,7 +30,7 @@ func NewGraph(g *G.ExprGraph) *Graph {
 // Err returns the first error.
 func (g *Graph) Err() error { return g.err }
 
-// try runs one step of building unless an earlier one failed.
+// try runs one part of building unless an earlier one failed.
 func (g *Graph) try(build func() (*G.Node, error)) *G.Node {
 	if g.err != nil {
 		return nil

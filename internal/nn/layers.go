@@ -32,7 +32,7 @@ func (l *Linear) Forward(g *Graph, x *G.Node) *G.Node {
 	return g.Mark(l.path, g.try(func() (*G.Node, error) { return op.Linear(x, w, b) }))
 }
 
-// Conv2D is a convolution with a square kernel.
+// Conv2D is a convolution with a square filter.
 type Conv2D struct {
 	path         string
 	weight, bias *weights.Param

@@ -31,31 +31,41 @@ func Load(ctx context.Context, name string, src checkpoint.Source, params []*Par
 	}
 	ws := &Weights{memory: &eng.Memory, blocks: []*engine.Block{block}}
 
+	err = loadAll(ctx, name, src, params, eng.Threads(), func() func(int, *Param) error {
+		l := paramLoad{ctx: ctx, src: src}
+		return func(i int, w *Param) error {
+			l.Param = w
+			return l.load(ws, block.Data[offsets[i]:][:w.Size():w.Size()])
+		}
+	})
+	if err != nil {
+		ws.Close()
+		return nil, err
+	}
+	return ws, nil
+}
+
+// loadAll loads the parameters of the model called name on several goroutines, each by
+// what worker returns for it.
+func loadAll(ctx context.Context, name string, src checkpoint.Source, params []*Param, threads int, worker func() func(i int, w *Param) error) error {
 	errs := make([]error, len(params))
 	var next atomic.Int64
 	var workers sync.WaitGroup
-	for range min(eng.Threads(), len(params), maxLoaders) {
+	for range min(threads, len(params), maxLoaders) {
 		workers.Go(func() {
-			var buf []float32
+			load := worker()
 			for ctx.Err() == nil {
 				i := int(next.Add(1)) - 1
 				if i >= len(params) {
 					return
 				}
-				w := params[i]
-				l := paramLoad{Param: w, ctx: ctx, src: src, buf: buf}
-				errs[i] = l.load(ws, block.Data[offsets[i]:][:w.Size():w.Size()])
-				buf = l.buf
-				src.Release(w.Key)
+				errs[i] = load(i, params[i])
+				src.Release(params[i].Key)
 			}
 		})
 	}
 	workers.Wait()
-	if err := loadError(ctx, name, src, errs); err != nil {
-		ws.Close()
-		return nil, err
-	}
-	return ws, nil
+	return loadError(ctx, name, src, errs)
 }
 
 // loadError says why parameters could not be loaded.

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"sync"
-	"sync/atomic"
 
 	"sdgo/internal/device"
 	"sdgo/internal/engine"
@@ -43,30 +41,24 @@ func loadOnDevice(ctx context.Context, name string, src checkpoint.Source, param
 	}
 	ws := &Weights{memory: &eng.Memory, blocks: []*engine.Block{block}}
 
-	errs := make([]error, len(params))
-	var next atomic.Int64
-	var workers sync.WaitGroup
-	for range min(eng.Threads(), len(params), maxLoaders) {
-		workers.Go(func() {
-			var l deviceLoad
-			for ctx.Err() == nil {
-				i := int(next.Add(1)) - 1
-				if i >= len(params) {
-					return
-				}
-				w := params[i]
-				l.Param, l.ctx, l.src = w, ctx, src
-				at := block.Ptr + device.Ptr(offsets[i])
-				if err := l.load(eng.Device(), at, w.deviceType(t)); err != nil {
-					errs[i] = fmt.Errorf("%s: %w", w.Key, err)
-				}
-				w.Value.Set(op.Arg{Device: at}, ws)
-				src.Release(w.Key)
+	running, stop := context.WithCancelCause(ctx) // an error of the device, which is none of the file, stops all
+	defer stop(nil)
+	err = loadAll(running, name, src, params, eng.Threads(), func() func(int, *Param) error {
+		l := deviceLoad{paramLoad: paramLoad{ctx: running, src: src}, failed: stop}
+		return func(i int, w *Param) error {
+			l.Param = w
+			at := block.Ptr + device.Ptr(offsets[i])
+			if err := l.load(eng.Device(), at, w.deviceType(t)); err != nil {
+				return fmt.Errorf("%s: %w", w.Key, err)
 			}
-		})
+			w.Value.Set(op.Arg{Device: at}, ws)
+			return nil
+		}
+	})
+	if cause := context.Cause(running); ctx.Err() == nil && cause != nil {
+		err = fmt.Errorf("%s: loading the weights: %w", name, cause)
 	}
-	workers.Wait()
-	if err := loadError(ctx, name, src, errs); err != nil {
+	if err != nil {
 		ws.Close()
 		return nil, err
 	}
@@ -78,30 +70,17 @@ type deviceLoad struct {
 	paramLoad
 	turned []float32
 	bytes  []byte
+	failed func(error) // is told of an error of the device
 }
 
 // load reads, checks, converts and uploads the numbers, a chunk of whole filters at a
 // time.
 func (l *deviceLoad) load(d device.Device, at device.Ptr, t device.Type) error {
-	total, row := l.Shape.TotalSize(), 1
+	row := 1
 	if l.Taps > 1 {
 		row = l.Taps * l.In
 	}
-	step := row * max(chunk/row, 1)
-	for from := 0; from < total; from += step {
-		if err := l.ctx.Err(); err != nil {
-			return err
-		}
-		n := min(step, total-from)
-		l.buf = slices.Grow(l.buf[:0], n)[:n]
-		if err := l.src.Float32s(l.Key, from, l.buf); err != nil {
-			return err
-		}
-		most := kernel.Largest(l.buf)
-		if most-most != 0 {
-			i := notFinite(l.buf)
-			return fmt.Errorf("element %d is %v, want finite numbers", from+i, l.buf[i])
-		}
+	return l.read(row, func(from int, most float32) error {
 		if t == device.F16 && most > kernel.MaxFloat16 {
 			return fmt.Errorf("have a number of magnitude %v, %w: want precision bfloat16 or float32", most, errRange)
 		}
@@ -110,11 +89,12 @@ func (l *deviceLoad) load(d device.Device, at device.Ptr, t device.Type) error {
 			x = l.channelsLast()
 		}
 		l.encode(x, t)
-		if err := d.Upload(at+device.Ptr(from*t.Size()), l.bytes); err != nil {
-			return err
+		err := d.Upload(at+device.Ptr(from*t.Size()), l.bytes)
+		if err != nil {
+			l.failed(err)
 		}
-	}
-	return nil
+		return err
+	})
 }
 
 // channelsLast turns filters [in KH KW] to [KH KW in].

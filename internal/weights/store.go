@@ -54,18 +54,31 @@ func (l *paramLoad) load(ws *Weights, dst []float32) error {
 	return nil
 }
 
-// fill reads, checks and stores the numbers, a chunk at a time.
+// fill reads, checks and stores the numbers, a chunk of whole panels at a time.
 func (l *paramLoad) fill(dst []float32) error {
-	total, step := l.Shape.TotalSize(), chunk
+	panel := 1
 	if l.Taps > 0 {
-		row := l.Taps * l.In
-		step = kernel.PanelWidth * row * max(chunk/(kernel.PanelWidth*row), 1)
+		panel = kernel.PanelWidth * l.Taps * l.In
 	}
-	for from := 0; from < total; from += step {
+	return l.read(panel, func(from int, most float32) error {
+		if l.Format == kernel.Float16 && most > kernel.MaxFloat16 {
+			return errRange
+		}
+		l.store(dst, l.buf, from)
+		return nil
+	})
+}
+
+// read reads the numbers into buf, a chunk at a time of a multiple of so many, and calls do
+// for each with its place and its largest magnitude. Numbers that are not finite are an
+// error.
+func (l *paramLoad) read(multiple int, do func(from int, most float32) error) error {
+	total, size := l.Shape.TotalSize(), multiple*max(chunk/multiple, 1)
+	for from := 0; from < total; from += size {
 		if err := l.ctx.Err(); err != nil {
 			return err
 		}
-		n := min(step, total-from)
+		n := min(size, total-from)
 		l.buf = slices.Grow(l.buf[:0], n)[:n]
 		if err := l.src.Float32s(l.Key, from, l.buf); err != nil {
 			return err
@@ -75,10 +88,9 @@ func (l *paramLoad) fill(dst []float32) error {
 			i := notFinite(l.buf)
 			return fmt.Errorf("element %d is %v, want finite numbers", from+i, l.buf[i])
 		}
-		if l.Format == kernel.Float16 && most > kernel.MaxFloat16 {
-			return errRange
+		if err := do(from, most); err != nil {
+			return err
 		}
-		l.store(dst, l.buf, from)
 	}
 	return nil
 }

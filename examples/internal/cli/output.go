@@ -75,6 +75,7 @@ func (c *Command) Save(r *diffusion.Result) error {
 	c.progress.clear(false)
 	for _, cut := range []struct{ what, text string }{
 		{"prompt", r.Truncated}, {"negative prompt", r.TruncatedNegative},
+		{"prompt of -prompt2", r.Truncated2}, {"prompt of -negative2", r.TruncatedNegative2},
 	} {
 		if cut.text != "" {
 			c.note("the %s is too long for the text encoder; left out: %q", cut.what, quote.Cut(cut.text))

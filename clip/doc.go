@@ -1,0 +1,45 @@
+// Package clip is the text half of Stable Diffusion 1, 2 and XL: a [Tokenizer], which
+// turns prompts into token ids, and a [TextEncoder], which turns these into embeddings.
+//
+//	tokenizer, err := clip.LoadTokenizer(os.DirFS("stable-diffusion-v1-5"), "tokenizer")
+//	…
+//	encoder, err := clip.LoadTextEncoder("stable-diffusion-v1-5/text_encoder", nil)
+//	…
+//	defer encoder.Close()
+//	ids := [][]int{tokenizer.Encode("a lighthouse at dusk").IDs, tokenizer.Encode("").IDs}
+//	embeddings, err := encoder.Encode(ctx, ids, 0)  // Tokens [2 77 D], Pooled [2 D]
+//
+// # Text to ids
+//
+// [LoadTokenizer] reads the tokenizer's folder of a model. [Tokenizer.Encode] gives an
+// [Encoding]: as many ids as the model takes, padded or cut, and what was cut.
+// [Tokenizer.Tokens] gives those of a text of any length and [Tokenizer.Decode] leads
+// back. [Tokenizer.WithTokens] and [Tokenizer.Expand] are for the new words of textual
+// inversion.
+//
+// # Ids to embeddings
+//
+// [LoadTextEncoder] reads a folder with config.json and weights as transformers writes
+// it, [LoadTextEncoderFS] one of any file system, and [LoadTextEncoderFrom] any
+// checkpoint: tensors in memory, or what [OpenTextEncoder] opens with changes over it
+// (package checkpoint). [TextEncoder.Encode] gives an embedding for each token and one of
+// the whole text; clip skip takes the tokens' from an earlier layer, and
+// [TextEncoder.WithoutNorm] leaves out the last normalisation, as SDXL does.
+//
+// # Graphs and gradients
+//
+// [TextEncoder.Build] and [TextEncoder.BuildPooled] add the encoder to a graph of
+// gorgonia's, where the caller's operations may follow and gorgonia.Grad gives
+// derivatives by weights ([TextEncoder.WeightNodes]). diffusion.NewMachine runs such a
+// graph.
+//
+// # Errors and concurrency
+//
+// Errors begin with "clip:" and say what was found, what was wanted and where: file and
+// line of a vocabulary, the key of a weight. As those of package diffusion they may be
+// diffusion.ErrClosed, ErrTooLarge or ErrNoRoom. A call whose context is done returns the
+// context's error.
+//
+// Any number of goroutines may use a Tokenizer or a TextEncoder; the bytes of a text's
+// embedding are the same for any number of threads and in any batch.
+package clip

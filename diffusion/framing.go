@@ -1,0 +1,73 @@
+package diffusion
+
+import (
+	"image"
+
+	"gorgonia.org/tensor"
+
+	"sdgo/internal/engine"
+)
+
+// Framing tells Stable Diffusion XL from what size of picture, and by which cut, one like
+// that to be made would have come into its training (Podell et al. 2024, section 2.2). The
+// zero value is a picture that was neither enlarged nor cut.
+//
+// https://arxiv.org/abs/2307.01952
+type Framing struct {
+	// Original is the width and height in pixels before any change, 0 to 65536: small
+	// ones gave blurred pictures. Zero means that of the picture.
+	Original image.Point
+	// Crop is how many pixels were cut off on the left and at the top, -65536 to 65536.
+	// Zero centers the object.
+	Crop image.Point
+	// Target is the width and height in pixels after the cut, 0 to 65536. Zero means
+	// that of the picture.
+	Target image.Point
+}
+
+// framingIDs is how many numbers the U-Net of Stable Diffusion XL reads of a Framing.
+const framingIDs = 6
+
+// check wants sizes that a picture can have.
+func (f *Framing) check(option string) error {
+	for _, side := range []int{f.Original.X, f.Original.Y, f.Target.X, f.Target.Y} {
+		if side < 0 || side > maxSide {
+			return badOption(option, "have sizes of %v and %v pixels, want 0 to %d", f.Original, f.Target, maxSide)
+		}
+	}
+	if c := f.Crop; max(c.X, c.Y) > maxSide || min(c.X, c.Y) < -maxSide {
+		return badOption(option, "have a crop of %v pixels, want -%d to %d", c, maxSide, maxSide)
+	}
+	return nil
+}
+
+// timeIDs are the numbers that the U-Net reads for a condition: each pair is the one of
+// the vertical side, then of the horizontal one.
+func (r *run) timeIDs(c Condition) []float32 {
+	f := r.Framing
+	if c == Uncond && r.NegativeFraming != (Framing{}) {
+		f = r.NegativeFraming
+	}
+	side := func(given, picture int) float32 {
+		if given == 0 {
+			given = picture
+		}
+		return float32(given)
+	}
+	return []float32{
+		side(f.Original.Y, r.Height), side(f.Original.X, r.Width), float32(f.Crop.Y), float32(f.Crop.X),
+		side(f.Target.Y, r.Height), side(f.Target.X, r.Width),
+	}
+}
+
+// added returns what the U-Net reads beside the tokens for conditions side by side:
+// pooled texts [K D] and ids [K 6].
+func (r *run) added(conditions []Condition) (pooled, ids *tensor.Dense) {
+	var texts, numbers []float32
+	for _, c := range conditions {
+		texts = append(texts, r.pooled[c]...)
+		numbers = append(numbers, r.timeIDs(c)...)
+	}
+	n := len(conditions)
+	return engine.Tensor(texts, n, len(texts)/n), engine.Tensor(numbers, n, framingIDs)
+}

@@ -1,0 +1,36 @@
+package diffusion
+
+import (
+	"image"
+	"time"
+
+	"gorgonia.org/tensor"
+)
+
+// Result is what a call made.
+type Result struct {
+	Images []*image.NRGBA
+	Seeds  []uint64 // the seed of each image
+
+	// Latents [N 4 H/8 W/8] are the final latents, scaled to unit variance.
+	Latents *tensor.Dense
+
+	// Truncated is the part of the prompt, and TruncatedNegative of the negative
+	// prompt, that did not fit into the text encoder's 77 tokens and had no effect.
+	Truncated, TruncatedNegative string
+
+	// Truncated2 and TruncatedNegative2 are those of Options.Prompt2 and NegativePrompt2.
+	Truncated2, TruncatedNegative2 string
+
+	// Reused is how many of Timings.Calls left the deep part of the U-Net out, for
+	// each image. It is nil without Options.Reuse.
+	Reused []int
+
+	Timings Timings
+}
+
+// Timings are the wall-clock times of the parts of a call.
+type Timings struct {
+	TextEncoder, VAEEncoder, Sampling, VAEDecoder, Total time.Duration
+	Calls                                                int // of the U-Net for each image, guidance counted once
+}

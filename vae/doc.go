@@ -1,0 +1,40 @@
+// Package vae is the autoencoder of Stable Diffusion: it maps images to latents of an
+// eighth of their size, and back.
+//
+//	v, err := vae.Load("stable-diffusion-v1-5/vae", nil)
+//	…
+//	defer v.Close()
+//	posterior, err := v.Encode(ctx, images)  // [N 3 H W], values in [-1, 1]
+//	latents, err := posterior.Sample(nil)    // [N 4 H/8 W/8], unit variance
+//	images, err = v.Decode(ctx, latents)     // [N 3 H W]
+//
+// # From a checkpoint to pictures
+//
+// [Load] reads a folder with config.json and weights as diffusers writes it, [LoadFS] one
+// of any file system, and [LoadFrom] any checkpoint: tensors in memory, or what [Open]
+// opens with changes over it (package checkpoint). A checkpoint may have the decoder
+// alone.
+//
+// [VAE.Encode] gives a distribution of latents, a [Posterior], and [VAE.Decode] images;
+// diffusion.ImageToTensor and diffusion.TensorToImage lead from pictures of package image
+// and to them. Both take [Options]: by tiles a large picture takes less memory, and is
+// slightly different. A [Work] is what the VAE would do with a picture: [VAE.Plan],
+// Values, Check and Fit tell what it takes, and the tiles that fit, without doing it.
+//
+// # Graphs and gradients
+//
+// [VAE.BuildEncoder] and [VAE.BuildDecoder] add the two halves to a graph of gorgonia's,
+// where the caller's operations may follow and gorgonia.Grad gives derivatives by inputs
+// and weights ([VAE.WeightNodes]). diffusion.NewMachine runs such a graph. They are whole:
+// there are no tiles in a graph, and latents are not scaled to unit variance.
+//
+// # Errors and concurrency
+//
+// Errors begin with "vae:" and say what was found, what was wanted and where; in a shape
+// that was wanted, -1 stands for any size. [ErrNoEncoder] says that there is none; as
+// those of package diffusion they may be diffusion.ErrClosed, ErrTooLarge or ErrNoRoom. A
+// call whose context is done returns the context's error.
+//
+// Any number of goroutines may use a VAE, whose calls share the weights; the bytes of an
+// image are the same for any number of threads and in any batch.
+package vae
