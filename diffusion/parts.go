@@ -21,9 +21,6 @@ func (p *Pipeline) loadParts(ctx context.Context, fsys fs.FS, x *index, o *LoadO
 	if err != nil {
 		return err
 	}
-	if p.Tokenizer, err = clip.LoadTokenizerContext(ctx, fsys, "tokenizer"); err != nil {
-		return err
-	}
 	variants, err := chooseVariants(fsys, o.Variant)
 	if err != nil {
 		return err
@@ -31,20 +28,11 @@ func (p *Pipeline) loadParts(ctx context.Context, fsys fs.FS, x *index, o *LoadO
 	open := func(part string) (checkpoint.Source, error) {
 		return openPart(ctx, fsys, part, variants[part], o.Overlay)
 	}
-	src, err := open("text_encoder")
+	if err := p.loadText(ctx, fsys, x, open, o); err != nil {
+		return err
+	}
+	src, err := open("unet")
 	if err != nil {
-		return err
-	}
-	if p.TextEncoder, err = clip.LoadTextEncoderFrom(ctx, src, &clip.LoadOptions{Precision: o.Precision}); err != nil {
-		return err
-	}
-	if x.xl {
-		if err := p.loadSecondText(ctx, fsys, open, o); err != nil {
-			return err
-		}
-		p.zeroEmpty = x.zeroEmpty
-	}
-	if src, err = open("unet"); err != nil {
 		return err
 	}
 	if p.UNet, err = unet.LoadFrom(ctx, src, &unet.LoadOptions{Precision: o.Precision}); err != nil {
@@ -59,12 +47,35 @@ func (p *Pipeline) loadParts(ctx context.Context, fsys fs.FS, x *index, o *LoadO
 	p.setScheduler(schedule)
 	p.Warnings = x.warnings
 	p.warn("scheduler/scheduler_config.json: ", schedule.Warnings)
-	p.warn("text_encoder/", p.TextEncoder.Config.Warnings)
+	if p.TextEncoder != nil {
+		p.warn("text_encoder/", p.TextEncoder.Config.Warnings)
+	}
 	if p.xl() {
 		p.warn("text_encoder_2/", p.TextEncoder2.Config.Warnings)
 	}
 	p.warn("unet/", p.UNet.Config.Warnings)
 	p.warn("vae/", p.VAE.Config.Warnings)
+	return nil
+}
+
+// loadText loads the text encoders and their tokenizers.
+func (p *Pipeline) loadText(ctx context.Context, fsys fs.FS, x *index, open func(part string) (checkpoint.Source, error), o *LoadOptions) (err error) {
+	if !x.refiner() {
+		if p.Tokenizer, err = clip.LoadTokenizerContext(ctx, fsys, "tokenizer"); err != nil {
+			return err
+		}
+		src, err := open("text_encoder")
+		if err != nil {
+			return err
+		}
+		if p.TextEncoder, err = clip.LoadTextEncoderFrom(ctx, src, &clip.LoadOptions{Precision: o.Precision}); err != nil {
+			return err
+		}
+	}
+	if x.xl {
+		p.zeroEmpty = x.zeroEmpty
+		return p.loadSecondText(ctx, fsys, open, o)
+	}
 	return nil
 }
 
