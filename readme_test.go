@@ -68,6 +68,9 @@ func TestPackagesInREADME(t *testing.T) {
 		if name := d.Name(); strings.HasPrefix(name, ".") || name == "internal" || name == "examples" || name == "testdata" {
 			return fs.SkipDir
 		}
+		if files, err := filepath.Glob(filepath.Join(path, "*.go")); err != nil || len(files) == 0 {
+			return err
+		}
 		packages++
 		assert.True(t, strings.Contains(section, "\n| `"+filepath.ToSlash(path)+"` |"), "package %s is not in the table", path)
 		return nil

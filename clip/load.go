@@ -28,7 +28,7 @@ type LoadOptions struct {
 }
 
 // LoadTextEncoder loads the text encoder in a folder with config.json and weights
-// in safetensors: a CLIPTextModel, a CLIPTextModelWithProjection or the text half of
+// in safetensors, or in pytorch_model.bin where there are none: a CLIPTextModel, a CLIPTextModelWithProjection or the text half of
 // a whole CLIPModel. Other tensors may be there, and are not looked at. Options may
 // be nil.
 func LoadTextEncoder(dir string, o *LoadOptions) (*TextEncoder, error) {

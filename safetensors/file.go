@@ -4,12 +4,24 @@
 //	8 bytes, little endian │ JSON, padded with spaces │ data of all tensors,
 //	length of the JSON     │ to a multiple of 8       │ without gaps
 //
+//	file, err := safetensors.Open("model.safetensors")
+//	…
+//	defer file.Close()
+//	for _, name := range file.Names() {
+//		t, _ := file.Tensor(name)
+//		numbers, err := t.Float32s() // in row-major order of t.Shape
+//		…
+//	}
+//
 // A file is mapped into memory, so that opening one reads only its header, and
 // an F32 tensor is a slice of the mapping, not a copy. The header comes from
 // outside and is checked in full before anything else is touched; what breaks
 // the format is a [*FormatError] with the offset in the file. The verdicts are
 // those of version 0.8 of the official implementation, but for bounds on what a header
 // costs to read: at most 2^18 tensors and as many metadata, and 64 dimensions.
+//
+// [OpenIndex] shows the files of a *.index.json as one, [OpenFS] reads any file system,
+// and [WriteFile] writes a file whole or not at all.
 //
 // https://github.com/huggingface/safetensors
 package safetensors

@@ -28,7 +28,7 @@ type LoadOptions struct {
 }
 
 // Load loads the U-Net in a folder with config.json and weights in safetensors,
-// as diffusers writes it. Options may be nil.
+// as diffusers writes it, or in .bin files of PyTorch where there are none. Options may be nil.
 func Load(dir string, o *LoadOptions) (*UNet, error) { return LoadFS(os.DirFS(dir), ".", o) }
 
 // LoadContext is [Load] that returns ctx's error soon after ctx is done.

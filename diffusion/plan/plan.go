@@ -1,5 +1,16 @@
 // Package plan tells how models compute: which operations, in which order, what they
-// take of memory, and how long they should take. The models' Plan methods return it.
+// take of memory, and how long they should take. The models' Plan methods return it, and
+// diffusion.Pipeline's that of a whole picture:
+//
+//	whole, err := pipe.Plan(&diffusion.Options{Width: 768, Height: 512})
+//	…
+//	for _, part := range whole.Parts {
+//		fmt.Println(part.Total())
+//	}
+//	_, err = whole.WriteTo(os.Stdout) // operation by operation
+//
+// Nothing of a picture is computed or allocated. What is said of memory is exact, of time
+// a prediction for the machine that asks. All here is plain data.
 package plan
 
 import (

@@ -1,6 +1,6 @@
 // Package loader opens the checkpoints of one component of a model, one kind of files in
-// one file: folder.go has the folder in diffusers' layout, with weights as safetensors, in
-// one file or in shards, and configuration as JSON.
+// one file: folder.go has the folder in diffusers' layout, with weights as safetensors or
+// as pickles of PyTorch, in one file or in shards, and configuration as JSON.
 package loader
 
 import (
@@ -87,8 +87,19 @@ func readConfig(ctx context.Context, kind Kind, fsys fs.FS, dir string) ([]byte,
 type Folder struct {
 	config  []byte
 	path    string // of the file or index, for error messages
-	file    *safetensors.File
+	file    stored
 	warning string
+}
+
+// stored are tensors in files: a [checkpoint.Source] but for its configuration and
+// warnings.
+type stored interface {
+	Names() []string
+	Tensor(name string) (shape []int, dtype string, ok bool)
+	Float32s(name string, from int, dst []float32) error
+	Release(name string)
+	Changed() error
+	Close() error
 }
 
 // openWeights opens the weights of a component in the folder dir of fsys. Base is
@@ -104,9 +115,14 @@ type Folder struct {
 // Where there are both, an index goes before a single file, which an earlier save may
 // have left behind, unless shards of it are missing; for "model" the single file goes
 // first. With an empty variant and no plain files, the only variant in the folder is
-// taken, if there is just one. The error for missing weights lists the weight
-// files that are there; only safetensors are read, and it says so when there
-// are none of them.
+// taken, if there is just one. Where there is no such file, pickles of PyTorch are taken
+// by the same rules:
+//
+//	diffusion_pytorch_model.bin  diffusion_pytorch_model.bin.index.json  … (U-Net, VAE)
+//	pytorch_model.bin            pytorch_model.bin.index.json            … (text encoder)
+//
+// The error for missing weights lists the weight files that are there, and says so if
+// they are of other formats alone.
 func openWeights(ctx context.Context, fsys fs.FS, dir, base, variant string) (*Folder, error) {
 	found, err := list(fsys, dir, base)
 	if err != nil {
@@ -134,11 +150,23 @@ func openWeights(ctx context.Context, fsys fs.FS, dir, base, variant string) (*F
 }
 
 // openFile opens a file or index.
-func openFile(ctx context.Context, fsys fs.FS, name string) (*safetensors.File, error) {
-	if strings.HasSuffix(name, ".json") {
-		return safetensors.OpenIndexFSContext(ctx, fsys, name)
+func openFile(ctx context.Context, fsys fs.FS, name string) (stored, error) {
+	index := strings.HasSuffix(name, ".json")
+	if pickled(name) {
+		if index {
+			return openPickles(ctx, fsys, name)
+		}
+		return openPickle(ctx, fsys, name)
 	}
-	return safetensors.OpenFSContext(ctx, fsys, name)
+	open := safetensors.OpenFSContext
+	if index {
+		open = safetensors.OpenIndexFSContext
+	}
+	file, err := open(ctx, fsys, name)
+	if err != nil {
+		return nil, err
+	}
+	return safetensorsFile{file}, nil
 }
 
 // Path returns the file or index that the weights came from, within the file
@@ -162,11 +190,7 @@ func (f *Folder) Names() []string { return f.file.Names() }
 
 // Tensor implements [checkpoint.Source].
 func (f *Folder) Tensor(name string) (shape []int, dtype string, ok bool) {
-	t, ok := f.file.Tensor(name)
-	if !ok {
-		return nil, "", false
-	}
-	return t.Shape, t.DType.String(), true
+	return f.file.Tensor(name)
 }
 
 // Float32s converts a part of a tensor to float32: as many elements as dst has room
@@ -174,15 +198,7 @@ func (f *Folder) Tensor(name string) (shape []int, dtype string, ok bool) {
 // [safetensors.Tensor.Float32sInto]. A part of the file that is no longer there is a
 // [*safetensors.FaultError].
 func (f *Folder) Float32s(name string, from int, dst []float32) error {
-	t, ok := f.file.Tensor(name)
-	if !ok {
-		return fmt.Errorf("loader: %s: no tensor %.200q", f.path, name)
-	}
-	part, err := t.Slice(from, len(dst))
-	if err == nil {
-		err = part.Float32sInto(dst)
-	}
-	if err != nil {
+	if err := f.file.Float32s(name, from, dst); err != nil {
 		return fmt.Errorf("loader: %s: %w", f.path, err)
 	}
 	return nil
@@ -200,11 +216,7 @@ func (f *Folder) Changed() error {
 // Release gives the memory of a mapped tensor back to the operating system
 // after it was copied or packed. It stays readable. A name that is not there
 // does nothing.
-func (f *Folder) Release(name string) {
-	if t, ok := f.file.Tensor(name); ok {
-		t.Release()
-	}
-}
+func (f *Folder) Release(name string) { f.file.Release(name) }
 
 // Close closes the files. Slices that came from a tensor without a copy are
 // invalid then.

@@ -180,8 +180,10 @@ func TestOpenErrors(t *testing.T) {
 			"no diffusion_pytorch_model.bf16.safetensors, have diffusion_pytorch_model.fp16.safetensors, diffusion_pytorch_model.safetensors"},
 		{"which variant", []string{base + ".bf16.safetensors", base + ".fp16.safetensors"}, "",
 			"no diffusion_pytorch_model.safetensors, have diffusion_pytorch_model.bf16.safetensors, diffusion_pytorch_model.fp16.safetensors"},
-		{"pickle", []string{base + ".bin", base + ".fp16.bin"}, "",
-			"have diffusion_pytorch_model.bin, diffusion_pytorch_model.fp16.bin: only safetensors files are read"},
+		{"which variant of pickles", []string{base + ".bf16.bin", base + ".fp16.bin"}, "",
+			"no diffusion_pytorch_model.safetensors, have diffusion_pytorch_model.bf16.bin, diffusion_pytorch_model.fp16.bin"},
+		{"other formats", []string{base + ".onnx", "pytorch_model.bin"}, "",
+			"have diffusion_pytorch_model.onnx, pytorch_model.bin: safetensors files are read, and diffusion_pytorch_model.bin"},
 		{"nothing", nil, "", "no diffusion_pytorch_model.safetensors and no index"},
 		{"shards without index", []string{base + "-00001-of-00002.safetensors", base + ".fp16-00001-of-00002.safetensors"}, "", "no index"},
 	}

@@ -1,6 +1,18 @@
-// Package checkpoint is where a model's configuration and weights come from: a folder,
-// as the Open functions of packages clip, unet and vae read it, tensors in memory, or
-// another checkpoint with changes.
+// Package checkpoint is where a model's configuration and weights come from: a [Source].
+// Files are sources, as the Open functions of packages clip, unet and vae read them;
+// [New] makes one of tensors in memory, and [NewOverlay] one over another, with tensors
+// changed or added.
+//
+//	src, err := unet.Open(ctx, fsys, "unet", "")
+//	…
+//	over := checkpoint.NewOverlay(src)
+//	err = over.AddLowRank(key, up, down, 0.8) // W + 0.8·up·down
+//	…
+//	u, err := unet.LoadFrom(ctx, over, nil)   // closes both
+//
+// For a whole pipeline the same goes in LoadOptions.Overlay of package diffusion. A
+// Source of the caller's own is a type with the methods of the interface. Errors begin
+// with "checkpoint:" and name the tensor, and what was found and wanted of it.
 package checkpoint
 
 // Source is the checkpoint of one model: its configuration and its tensors, in the
