@@ -53,11 +53,11 @@ func load(t testing.TB, dirs ...string) *Tokenizer {
 	return tok
 }
 
-var sd1 = sync.OnceValue(func() *Tokenizer { return load(new(testing.T), "sd1") })
+var sd1 = sync.OnceValue(func() *Tokenizer { return load(new(testing.T), "../openai") })
 
 // loadSD2 is the tokenizer of SD 2: that of SD 1, with "!" as padding.
 func loadSD2(t testing.TB) *Tokenizer {
-	files := unpack(t, "sd1")
+	files := unpack(t, "../openai")
 	for name, f := range unpack(t, "tiny-sd21") {
 		files[name] = f
 	}

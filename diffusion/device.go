@@ -48,6 +48,12 @@ var (
 	// ErrNoDriver is in the error of Load for a device of CUDA where there is no
 	// driver, or no card. It says what was looked for.
 	ErrNoDriver = cuda.ErrNoDriver
+
+	// ErrDeviceLost is in the errors of calls and of Load after a device of CUDA failed in
+	// such a way (an uncorrectable error of its memory, a kernel's wrong access) that the
+	// driver refuses everything from then on: the process can use no card any more, until
+	// it is started anew. Pipelines on the processor go on; close those of the card.
+	ErrDeviceLost = cuda.ErrLost
 )
 
 // open opens the device; nil is the processor.

@@ -58,6 +58,8 @@ func describeFolder(ctx context.Context, fsys fs.FS) string {
 		}
 	}
 	switch {
+	case checkpoint != "" && strings.ToLower(path.Ext(checkpoint)) != ggufExt:
+		return fmt.Sprintf("a folder with a checkpoint in one file, %.80q, which can be loaded itself", checkpoint)
 	case checkpoint != "":
 		return fmt.Sprintf("a folder with a checkpoint in one file, %.80q: %s", checkpoint, convert)
 	case len(parts) > 0:
@@ -88,13 +90,15 @@ var signs = []struct{ file, what string }{
 	{"snapshots", hubCache},
 }
 
-// convert tells what to do with a checkpoint in one file.
+// convert tells what to do with a checkpoint in one file that is not read.
 const convert = "diffusers' from_single_file and save_pretrained make a folder of it"
+
+const ggufExt = ".gguf"
 
 // singleFile says whether a file's name is that of a checkpoint in one file.
 func singleFile(name string) bool {
 	switch strings.ToLower(path.Ext(name)) {
-	case ".safetensors", ".ckpt", ".pt", ".pth", ".gguf":
+	case ".safetensors", ".ckpt", ".pt", ".pth", ggufExt:
 		return true
 	}
 	return false

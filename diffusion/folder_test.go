@@ -160,7 +160,9 @@ func TestNoPipeline(t *testing.T) {
 		{fstest.MapFS{"models--a--b/refs/main": text("")}, "Hugging Face cache"},
 		{fstest.MapFS{"snapshots/0123/model_index.json": text("{}")}, "Hugging Face cache"},
 		{fstest.MapFS{"model/model_index.json": text("{}")}, `a folder around that of a model, "model"`},
-		{fstest.MapFS{"v1-5.safetensors": text("")}, `a checkpoint in one file, "v1-5.safetensors": diffusers' from_single_file`},
+		{fstest.MapFS{"v1-5.safetensors": text("")}, `a checkpoint in one file, "v1-5.safetensors", which can be loaded itself`},
+		{fstest.MapFS{"v1-5.ckpt": text("")}, `a checkpoint in one file, "v1-5.ckpt", which can be loaded itself`},
+		{fstest.MapFS{"v1-5.gguf": text("")}, `a checkpoint in one file, "v1-5.gguf": diffusers' from_single_file`},
 		{fstest.MapFS{"notes.txt": text("")}, "diffusion: load: loader: open model_index.json"},
 		{fstest.MapFS{}, "an empty folder"},
 	} {
@@ -169,8 +171,9 @@ func TestNoPipeline(t *testing.T) {
 		assert.ErrorContains(t, err, "diffusion: load: ")
 		assert.ErrorIs(t, err, fs.ErrNotExist)
 	}
-	file := filepath.Join(t.TempDir(), "v1-5.ckpt")
-	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	file := filepath.Join(t.TempDir(), "v1-5.gguf")
+	require.NoError(t, os.WriteFile(file, []byte("GGUF\x03\x00\x00\x00\x00\x00"), 0o600))
 	_, err := Load(file, nil)
-	assert.ErrorContains(t, err, "have a file, want a folder in diffusers' layout: diffusers' from_single_file")
+	assert.ErrorContains(t, err, "v1-5.gguf: offset 0: this is a GGUF file")
+	assert.ErrorContains(t, err, "diffusers' from_single_file and save_pretrained make a folder of it")
 }

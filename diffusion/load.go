@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"sdgo/clip"
 	"sdgo/internal/device"
@@ -18,13 +19,24 @@ import (
 	"sdgo/vae"
 )
 
-// Load loads the model in a folder in diffusers' layout: model_index.json and
-// the folders tokenizer, text_encoder, unet, vae and scheduler, and of Stable Diffusion
-// XL tokenizer_2 and text_encoder_2, which its refiner has alone. Weights are in
+// Load loads the model in a folder, or in one file, see below. A folder is in diffusers'
+// layout: model_index.json and the folders tokenizer, text_encoder, unet, vae and
+// scheduler, and of Stable Diffusion XL tokenizer_2 and text_encoder_2, which its
+// refiner has alone. Weights are in
 // safetensors, or where a part has none in .bin files of PyTorch, of which nothing is
 // executed. Options may be nil. Any pipeline with these parts is read, whatever class
 // it was saved as; the error for another says what it is. What the files say that is not
 // known is in [Pipeline].Warnings.
+//
+// One file, in safetensors or of PyTorch (.ckpt, .pt, .pth), holds Stable Diffusion 1, 2 or
+// XL in the layout of the original code: model.diffusion_model.*, first_stage_model.* and
+// cond_stage_model.* or, of XL, conditioner.embedders.*. What it is, and the structure of
+// its parts, are told from the names and shapes of its tensors; see also
+// LoadOptions.Tokenizer and Prediction. What these do not tell, such as the number of heads of a model that is narrower than the
+// published ones, stands in a file beside it, model.json for model.safetensors: an object
+// of "unet", "vae", "text_encoder", "text_encoder_2" and "scheduler", each with keys of
+// diffusers' configuration. Without them it has what the published models of its family
+// have, the scheduler too.
 //
 // Weight files are mapped while they are loaded, and copied: when Load returns no file
 // is open or mapped, and what happens to the files later has no effect. A weight file
@@ -42,11 +54,10 @@ func LoadContext(ctx context.Context, path string, o *LoadOptions) (*Pipeline, e
 		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}
 	if !info.IsDir() {
-		err := fmt.Errorf("diffusion: load %s: have a file, want a folder in diffusers' layout", path)
-		if singleFile(path) {
-			err = fmt.Errorf("%w: %s", err, convert)
-		}
-		return nil, err
+		fsys, name := os.DirFS(filepath.Dir(path)), filepath.Base(path)
+		return loadFiles(ctx, o, func(ctx context.Context, o *LoadOptions) (*modelFiles, error) {
+			return openSingleFile(ctx, fsys, name, o)
+		})
 	}
 	p, err := LoadFSContext(ctx, os.DirFS(path), o)
 	if err != nil {
@@ -66,15 +77,25 @@ func LoadFS(fsys fs.FS, o *LoadOptions) (*Pipeline, error) {
 // LoadFSContext is like [LoadContext] for a file system whose root is the model's
 // folder.
 func LoadFSContext(ctx context.Context, fsys fs.FS, o *LoadOptions) (*Pipeline, error) {
-	o = cmp.Or(o, &LoadOptions{})
 	if fsys == nil {
 		return nil, errors.New("diffusion: load: have no file system to load from")
 	}
+	return loadFiles(ctx, o, func(ctx context.Context, o *LoadOptions) (*modelFiles, error) {
+		return openFolder(ctx, fsys, o)
+	})
+}
+
+// loadFiles loads the model in the files that open finds.
+func loadFiles(ctx context.Context, o *LoadOptions, open opener) (_ *Pipeline, err error) {
+	o = cmp.Or(o, &LoadOptions{})
 	if ctx == nil {
 		return nil, errors.New("diffusion: load: have a nil context")
 	}
 	if _, err := weights.ParsePrecision(o.Precision); err != nil {
 		return nil, wrong("Precision", fmt.Errorf("diffusion: load: %w", err))
+	}
+	if err := o.checkPrediction(); err != nil {
+		return nil, err
 	}
 	limits, err := o.limits()
 	if err != nil {
@@ -101,7 +122,7 @@ func LoadFSContext(ctx context.Context, fsys fs.FS, o *LoadOptions) (*Pipeline, 
 			p.Close()
 		}
 	}()
-	if err := p.load(ctx, fsys, o); err != nil {
+	if err := p.load(ctx, open, o); err != nil {
 		return nil, err
 	}
 	loaded = true
@@ -109,17 +130,15 @@ func LoadFSContext(ctx context.Context, fsys fs.FS, o *LoadOptions) (*Pipeline, 
 }
 
 // load loads the parts together, so that their weights are fitted to one memory.
-func (p *Pipeline) load(ctx context.Context, fsys fs.FS, o *LoadOptions) error {
-	index, err := readIndex(ctx, fsys)
+func (p *Pipeline) load(ctx context.Context, open opener, o *LoadOptions) error {
+	files, err := open(ctx, o)
 	if err != nil {
-		if what := describeFolder(ctx, fsys); what != "" && errors.Is(err, fs.ErrNotExist) {
-			err = fmt.Errorf("have %s, want that of a pipeline: %w", what, err)
-		}
 		return fmt.Errorf("diffusion: load: %w", err)
 	}
+	defer files.close()
 	session := model.NewSession(p.engine)
 	session.Hold()
-	if err := p.loadParts(session.In(ctx), fsys, index, o); err != nil {
+	if err := p.loadParts(session.In(ctx), files, o); err != nil {
 		return fmt.Errorf("diffusion: load: %w", err)
 	}
 	if err := p.check(); err != nil {

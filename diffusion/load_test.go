@@ -121,7 +121,7 @@ func TestBadModels(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "model.safetensors")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
 	_, err = Load(file, nil)
-	assert.ErrorContains(t, err, "have a file, want a folder")
+	assert.ErrorContains(t, err, "model.safetensors: offset 0: have 0 bytes, want at least 8")
 }
 
 // Weights that overflow are reported by step and module.

@@ -59,10 +59,24 @@ type LoadOptions struct {
 	// allocates anything. Zero means no limit but that of the option.
 	MaxPixels, MaxSteps, MaxImages int
 
+	// Tokenizer is the path of a folder with a tokenizer (vocab.json and merges.txt, or
+	// tokenizer.json) to be taken in place of the model's first. Empty means the model's, and
+	// for a model in one file the folder tokenizer beside it, or else the vocabulary of
+	// OpenAI's CLIP.
+	Tokenizer string
+
+	// Prediction is what the model predicts: "epsilon", the noise, or "v_prediction"
+	// (Salimans and Ho 2022). Empty means what the model's scheduler config says. One file
+	// has none: then a file beside it decides (model.yaml of the original code, or
+	// model.json), a tensor called v_pred, the file's metadata (modelspec.*, global_step), or else what
+	// the published models have: the noise, and for Stable Diffusion 2 without a mask or
+	// depth v, with a warning.
+	Prediction string
+
 	// Overlay, if not nil, gets the checkpoint of each part, "text_encoder",
-	// "text_encoder_2" where there is one, "unet" and "vae", before anything of it is loaded, and returns the one to load instead: one
-	// over it with tensors changed or added (checkpoint.NewOverlay), another
-	// (vae.Open), or the same. Load closes both. An error from it is that of Load; a
+	// "text_encoder_2" where there is one, "unet" and "vae", before anything of it is
+	// loaded, and returns the one to load instead: one over it with tensors changed or
+	// added (checkpoint.NewOverlay), another (vae.Open), or the same. Load closes both. An error from it is that of Load; a
 	// panic passes through it, after what was opened was closed.
 	Overlay func(part string, src checkpoint.Source) (checkpoint.Source, error)
 }

@@ -74,3 +74,32 @@ func TestMachineGivenOutputs(t *testing.T) {
 	require.NoError(t, m.Close())
 	assert.Equal(t, []float32{1, 2, 3}, x.Value().Data(), "memory that was given back")
 }
+
+// Token ids, and the tokens of whole texts, that a graph gets wrong are errors that name
+// them, on each machine.
+func TestMachineBadIDs(t *testing.T) {
+	p := load(t, "tiny-sd15", nil)
+	for _, tt := range []struct {
+		id, end float32
+		want    string
+	}{
+		{-1, 0, "op: embed 3 of 1000×32: token id 1 is -1, want a whole number from 0 to 999"},
+		{1000, 0, "op: embed 3 of 1000×32: token id 1 is 1000, want"},
+		{2.5, 0, "op: embed 3 of 1000×32: token id 1 is 2.5, want"},
+		{2, 3, "row 0 is 3, want a whole number from 0 to 2"},
+	} {
+		g := G.NewGraph()
+		ids := G.NewMatrix(g, G.Float32, G.WithShape(1, 3), G.WithName("ids"), G.WithValue(tensor.New(tensor.WithShape(1, 3), tensor.WithBacking([]float32{0, tt.id, 1}))))
+		ends := G.NewVector(g, G.Float32, G.WithShape(1), G.WithName("ends"), G.WithValue(tensor.New(tensor.WithShape(1), tensor.WithBacking([]float32{tt.end}))))
+		_, pooled, err := p.TextEncoder.BuildPooled(g, ids, ends, 0)
+		require.NoError(t, err)
+		ours, err := NewMachine([]*G.Node{ids, ends}, []*G.Node{pooled})
+		require.NoError(t, err)
+		for _, m := range []G.VM{ours, G.NewTapeMachine(g)} {
+			err := m.RunAll()
+			assert.ErrorContains(t, err, tt.want)
+			assert.NotContains(t, err.Error(), "internal error")
+			require.NoError(t, m.Close())
+		}
+	}
+}

@@ -15,20 +15,16 @@ import (
 	"sdgo/vae"
 )
 
-// loadParts loads what the index names; the session of ctx holds the weights back.
-func (p *Pipeline) loadParts(ctx context.Context, fsys fs.FS, x *index, o *LoadOptions) error {
-	schedule, err := loadScheduler(ctx, fsys, x)
-	if err != nil {
-		return err
-	}
-	variants, err := chooseVariants(fsys, o.Variant)
-	if err != nil {
-		return err
-	}
+// loadParts loads the parts of a model; the session of ctx holds the weights back.
+func (p *Pipeline) loadParts(ctx context.Context, files *modelFiles, o *LoadOptions) error {
 	open := func(part string) (checkpoint.Source, error) {
-		return openPart(ctx, fsys, part, variants[part], o.Overlay)
+		src, err := files.open(ctx, part)
+		if err != nil || o.Overlay == nil {
+			return src, err
+		}
+		return overlayPart(part, src, o.Overlay)
 	}
-	if err := p.loadText(ctx, fsys, x, open, o); err != nil {
+	if err := p.loadText(ctx, files, open, o); err != nil {
 		return err
 	}
 	src, err := open("unet")
@@ -44,9 +40,8 @@ func (p *Pipeline) loadParts(ctx context.Context, fsys fs.FS, x *index, o *LoadO
 	if p.VAE, err = vae.LoadFrom(ctx, src, &vae.LoadOptions{Precision: o.Precision}); err != nil {
 		return err
 	}
-	p.setScheduler(schedule)
-	p.Warnings = x.warnings
-	p.warn("scheduler/scheduler_config.json: ", schedule.Warnings)
+	p.setScheduler(files.schedule)
+	p.Warnings = files.warnings
 	if p.TextEncoder != nil {
 		p.warn("text_encoder/", p.TextEncoder.Config.Warnings)
 	}
@@ -58,12 +53,9 @@ func (p *Pipeline) loadParts(ctx context.Context, fsys fs.FS, x *index, o *LoadO
 	return nil
 }
 
-// loadText loads the text encoders and their tokenizers.
-func (p *Pipeline) loadText(ctx context.Context, fsys fs.FS, x *index, open func(part string) (checkpoint.Source, error), o *LoadOptions) (err error) {
-	if !x.refiner() {
-		if p.Tokenizer, err = clip.LoadTokenizerContext(ctx, fsys, "tokenizer"); err != nil {
-			return err
-		}
+// loadText loads the text encoders.
+func (p *Pipeline) loadText(ctx context.Context, files *modelFiles, open func(part string) (checkpoint.Source, error), o *LoadOptions) error {
+	if p.Tokenizer = files.tokenizer; p.Tokenizer != nil {
 		src, err := open("text_encoder")
 		if err != nil {
 			return err
@@ -72,26 +64,21 @@ func (p *Pipeline) loadText(ctx context.Context, fsys fs.FS, x *index, open func
 			return err
 		}
 	}
-	if x.xl {
-		p.zeroEmpty = x.zeroEmpty
-		return p.loadSecondText(ctx, fsys, open, o)
+	if files.xl {
+		return p.loadSecondText(ctx, files, open, o)
 	}
 	return nil
 }
 
-// openPart opens the checkpoint of a part, with the caller's overlay.
-func openPart(ctx context.Context, fsys fs.FS, part, variant string, overlay func(string, checkpoint.Source) (checkpoint.Source, error)) (checkpoint.Source, error) {
-	src, err := loader.Open(ctx, kinds[part], fsys, part, variant)
-	if err != nil || overlay == nil {
-		return src, err
-	}
-	taken := false // else there was an error, or a panic of overlay
+// overlayPart returns the checkpoint of a part that the caller wants in place of one.
+func overlayPart(part string, src checkpoint.Source, change func(string, checkpoint.Source) (checkpoint.Source, error)) (checkpoint.Source, error) {
+	taken := false // else there was an error, or a panic of change
 	defer func() {
 		if !taken {
 			src.Close()
 		}
 	}()
-	over, err := overlay(part, src)
+	over, err := change(part, src)
 	if err == nil && over == nil {
 		err = errors.New("have no checkpoint, want one")
 	}

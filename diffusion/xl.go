@@ -3,7 +3,6 @@ package diffusion
 import (
 	"context"
 	"fmt"
-	"io/fs"
 
 	"gorgonia.org/tensor"
 
@@ -44,12 +43,9 @@ const defaultGuidanceXL = 5
 // text encoder alone.
 func (p *Pipeline) refiner() bool { return p.xl() && p.Tokenizer == nil && p.TextEncoder == nil }
 
-// loadSecondText loads the second text encoder and its tokenizer.
-func (p *Pipeline) loadSecondText(ctx context.Context, fsys fs.FS, open func(part string) (checkpoint.Source, error), o *LoadOptions) error {
-	var err error
-	if p.Tokenizer2, err = clip.LoadTokenizerContext(ctx, fsys, "tokenizer_2"); err != nil {
-		return err
-	}
+// loadSecondText loads the second text encoder.
+func (p *Pipeline) loadSecondText(ctx context.Context, files *modelFiles, open func(part string) (checkpoint.Source, error), o *LoadOptions) error {
+	p.Tokenizer2, p.zeroEmpty = files.tokenizer2, files.zeroEmpty
 	src, err := open("text_encoder_2")
 	if err != nil {
 		return err

@@ -79,7 +79,7 @@ for name, base, files, new in cases:
 write("variants.json.gz", J(dict(versions=versions, cases=out)))
 
 # One line a prompt: [text, ids of sd1, ids of tiny-sd21, sd1 decoded].
-sd1, sd2 = CLIPTokenizer.from_pretrained(unpack("sd1")), None
+sd1, sd2 = CLIPTokenizer.from_pretrained(unpack("../openai")), None
 d = unpack("tiny")
 for f in (here / "tiny-sd21").glob("*.gz"):
     (d / f.stem).write_bytes(gzip.decompress(f.read_bytes()))

@@ -9,8 +9,8 @@
 //	}
 //	_, err = whole.WriteTo(os.Stdout) // operation by operation
 //
-// Nothing of a picture is computed or allocated. What is said of memory is exact, of time
-// a prediction for the machine that asks. All here is plain data.
+// Nothing of a picture is computed or allocated. The memory is exact, the time a
+// prediction for the machine that asks. All here is plain data.
 package plan
 
 import (

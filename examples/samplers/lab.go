@@ -21,7 +21,8 @@ type lab struct {
 }
 
 // over runs a sampler over levels of our own. A pipeline would give each the
-// levels of its scheduler class in diffusers, and those differ.
+// levels of its scheduler class in diffusers, and those differ. It embeds the sampler,
+// by which the pipeline knows what that wants of a call.
 type over struct {
 	sampler.Sampler
 	sigmas []float64

@@ -29,6 +29,7 @@ var functions = map[string]any{
 	"clip.LoadTextEncoderFrom":       clip.LoadTextEncoderFrom,
 	"clip.LoadProjectedFrom":         clip.LoadProjectedFrom,
 	"clip.OpenTextEncoder":           clip.OpenTextEncoder,
+	"clip.OpenAITokenizer":           clip.OpenAITokenizer,
 	"clip.LoadTokenizer":             clip.LoadTokenizer,
 	"clip.LoadTokenizerContext":      clip.LoadTokenizerContext,
 	"clip.ParseConfig":               clip.ParseConfig,

@@ -15,9 +15,6 @@ import (
 	"sdgo/internal/device"
 )
 
-// ErrLost is returned for work on a device whose context an error has ended.
-var ErrLost = errors.New("cuda: the device was lost; load the model again")
-
 // errClosed is returned for work on a device that was closed.
 var errClosed = errors.New("cuda: the device is closed")
 
@@ -76,7 +73,7 @@ func Open(index int) (device.Device, error) {
 func (d *Device) serve(index int, opened chan<- error) {
 	runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
 	defer close(d.done)
-	err := d.open(cu.Device(index))
+	err := d.seen(d.open(cu.Device(index)))
 	opened <- err
 	if err != nil {
 		d.destroy()
@@ -106,7 +103,8 @@ func (d *Device) do(f func() error) (err error) {
 	}
 }
 
-// seen notes an error after which the context is of no use.
+// seen notes an error after which the driver refuses everything, also to devices that
+// are opened later.
 func (d *Device) seen(err error) error {
 	if e := (*driver.Error)(nil); errors.As(err, &e) && e.Sticky() {
 		d.lost = fmt.Errorf("%w (%w)", ErrLost, err)

@@ -2,8 +2,12 @@
 // programs that are built with the tag gpu. In others it opens no device.
 //
 // A device has a context of its own, not the process's primary one, so that it can be
-// destroyed after an error; one goroutine, locked to a thread, has it and makes every
-// call. Launches of a plan are captured once, and replayed.
+// given back without a thought for others; one goroutine, locked to a thread, has it and
+// makes every call. Launches of a plan are captured once, and replayed.
+//
+// After some errors, an access outside of memory above all, a driver refuses all calls
+// of the process but those that destroy: every device is lost, and none can be opened
+// any more. The processor goes on.
 package cuda
 
 import (
@@ -21,6 +25,10 @@ var (
 
 	// ErrNoDriver is in the error for a device where there is no driver, or no card.
 	ErrNoDriver = errors.New("cuda: no driver")
+
+	// ErrLost is in the errors of a device, and of Open, after an error that ended the
+	// process's use of CUDA.
+	ErrLost = errors.New("cuda: the device is lost, and this process can use CUDA no more: start it anew, or go on with the processor")
 )
 
 // Parse reads the name of a device: "cpu", "cuda" for the first graphics processor, or

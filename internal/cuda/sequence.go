@@ -52,7 +52,7 @@ func (s *sequence) prepare(launches []device.Launch) (err error) {
 			return driver.Wrap("cuEventCreate", err)
 		}
 	}
-	for _, l := range launches { // loading a module may not be captured
+	for _, l := range launches { // loading a module is no part of a graph
 		if _, err := s.d.function(l); err != nil {
 			return err
 		}

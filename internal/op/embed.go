@@ -73,7 +73,9 @@ func (k embed) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {
 	if k.positions {
 		pos = in[2].Data
 	}
-	return []kernel.Phase{kernel.Embed(out, in[0].Data, in[1].Data, in[1].Format, k.rows, k.vocab, k.d, pos, k.tokens)}
+	ids := in[0].Data
+	lookup := kernel.Embed(out, ids, in[1].Data, in[1].Format, k.rows, k.vocab, k.d, pos, k.tokens)
+	return []kernel.Phase{wantWhole(k, "token id", ids, k.vocab, lookup)}
 }
 
 // embedDerivative is the derivative of embed by the table, for inputs ids and d.

@@ -45,7 +45,8 @@ func (k gather) Launches(t device.Target, out device.Ptr, in []device.Ptr, _ dev
 }
 
 func (k gather) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {
-	return []kernel.Phase{kernel.Gather(out, in[0].Data, in[1].Data, k.n, k.tokens, k.d)}
+	rows := in[1].Data
+	return []kernel.Phase{wantWhole(k, "row", rows, k.tokens, kernel.Gather(out, in[0].Data, rows, k.n, k.tokens, k.d))}
 }
 
 // scatter is the adjoint of gather: d [N D] goes to the tokens of rows [N].

@@ -138,7 +138,11 @@ func (o *Op) InferShape(...G.DimSizer) (tensor.Shape, error) { return o.shape.Cl
 // work, as for a token id that the table lacks, is returned as an error.
 func (o *Op) Do(inputs ...G.Value) (_ G.Value, err error) {
 	defer func() {
-		if r := recover(); r != nil {
+		switch r := recover().(type) {
+		case nil:
+		case *Failure:
+			err = r
+		default:
 			err = fmt.Errorf("op: %v: %v", o, r)
 		}
 	}()

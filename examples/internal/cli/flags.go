@@ -45,7 +45,7 @@ func New(name, about string, stdout, stderr io.Writer) *Command {
 	c.Options.OnStep = c.progress.step
 
 	o := &c.Options
-	c.StringVar(&c.model, "model", "", "the model's `folder` in diffusers' layout (default the demo model, tinyscenes)")
+	c.StringVar(&c.model, "model", "", "the model's `path`: a folder in diffusers' layout, or one file (default the demo model, tinyscenes)")
 	c.StringVar(&c.output, "o", "out.png", "the PNG `file` to write, or - for standard output; with -n 2 and more out-0.png, out-1.png and so on")
 	c.StringVar(&o.NegativePrompt, "negative", "", "`text` that guidance leads away from")
 	c.StringVar(&o.Prompt2, "prompt2", "", "`text` for the second text encoder of Stable Diffusion XL (default the prompt)")
@@ -69,6 +69,8 @@ func New(name, about string, stdout, stderr io.Writer) *Command {
 	c.Float64Var(&o.TokenMerging.Ratio, "merge", 0, "share of tokens to merge before self-attention, 0 to 0.75 (default 0)")
 	c.IntVar(&o.TokenMerging.Levels, "merge-levels", 0, "number of `levels`, from the top, that merge tokens (default 1)")
 	c.StringVar(&c.load.Variant, "variant", "", "`name` of the weight files, fp16 for model.fp16.safetensors; a part without such a file has its plain one (default the plain ones)")
+	c.StringVar(&c.load.Tokenizer, "tokenizer", "", "`folder` of a tokenizer in place of the model's (default the model's; of a model in one file the folder tokenizer beside it, or OpenAI's vocabulary)")
+	c.StringVar(&c.load.Prediction, "prediction", "", "what the model predicts, `kind` epsilon or v_prediction (default what its files say)")
 	c.StringVar(&c.load.Precision, "precision", "", "float32, float16, bfloat16 or int8: how weights are kept and linear layers computed (default float32)")
 	DeviceFlag(c.FlagSet, &c.load.Device)
 	MemoryFlag(c.FlagSet, &c.load.MaxMemory, ": what does not fit is kept in fewer bits")

@@ -86,7 +86,7 @@ func (c *Command) check(given map[string]bool) error {
 		}
 	}
 	if given["model"] && c.model == "" {
-		return errors.New("-model: have an empty name, want a folder")
+		return errors.New("-model: have an empty name, want a folder or file")
 	}
 	if _, err := weights.ParsePrecision(c.load.Precision); err != nil {
 		return fmt.Errorf("-%w", err)

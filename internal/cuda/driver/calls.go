@@ -10,6 +10,7 @@ import "C"
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"unsafe"
 
 	"gorgonia.org/cu"
@@ -24,8 +25,13 @@ type Error struct {
 
 func (e *Error) Error() string { return fmt.Sprintf("cuda: %s: error %d: %s", e.Call, e.Code, e.Text) }
 
-// Sticky says that the context is of no use any more: every later call fails, too.
-func (e *Error) Sticky() bool { return e.Code >= 700 && e.Code < 720 }
+// Sticky says that every later call of the process fails, too, those of new contexts as well.
+func (e *Error) Sticky() bool { return slices.Contains(sticky, e.Code) }
+
+// sticky are uncorrectable errors of memory and of NVLink, and the faults of kernels:
+// illegal address, timeout, assertion, hardware stack, illegal instruction, misaligned
+// address, address space, program counter, launch failed.
+var sticky = []int{214, 220, 700, 702, 710, 714, 715, 716, 717, 718, 719}
 
 // result makes an error of what an entry point returned.
 func result(call string, r C.CUresult) error {

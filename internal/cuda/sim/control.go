@@ -55,7 +55,8 @@ func entry(name string) unsafe.Pointer {
 }
 
 // Reset sets all options to what they are at the start and clears the counters. What a
-// program holds (contexts, memory) stays; a lost device is found again.
+// program holds (contexts, memory) stays; a lost device is found again,
+// and what an error ended can be used, as in a new process.
 func Reset() { C.simReset(entry("simReset")) }
 
 // Set sets an option. It panics if there is none of that name.
@@ -68,7 +69,7 @@ func Reset() { C.simReset(entry("simReset")) }
 //	order        0: blocks and warps in their order, 1: reversed, others: shuffled. The bytes must not change
 //	sharing      1: registers share places, from the next module on. The bytes must not change
 //	perturb      other than 0: a seed that changes approximations within their documented errors
-//	truncate     1: mma drops bits where it rounds by default
+//	truncate     1: mma drops bits where it rounds by default: for sm 90 those that an H100 does
 //	devices      number of devices; 0 is a driver without any
 //	sm, driver   compute capability (75, 80, 86, 89, 90) and CUDA version (12010 is 12.1) of the next module
 //	memory       bytes of the device

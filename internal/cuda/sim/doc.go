@@ -30,6 +30,9 @@
 // Streams run when somebody waits for them, not before: the worst timing that CUDA
 // allows. Results are the same bytes on any processor, in any order of blocks and warps.
 //
+// Where the manuals leave the answer open it is that of an H100 (answers_test.go). As there,
+// an error like an illegal address ends all use of CUDA, until [Reset].
+//
 // What it does not check: races between threads of one block in global memory, the order
 // of memory on real hardware, time.
 package sim

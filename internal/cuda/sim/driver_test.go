@@ -114,26 +114,6 @@ func TestCaptureAndReplay(t *testing.T) {
 	assert.Zero(t, sim.Get("liveGraphs"))
 }
 
-// What cannot be captured spoils the capture, which its end reports.
-func TestCaptureForbids(t *testing.T) {
-	onSim(t)
-	q := newQueued(t)
-	for name, call := range map[string]func() error{
-		"allocation":      func() error { _, err := cu.MemAlloc(64); return err },
-		"blocking copy":   func() error { return cu.MemcpyHtoD(cu.DevicePtr(q.p), unsafe.Pointer(&q.host[0]), 4) },
-		"pageable copy":   func() error { return q.copyBack(make([]byte, 4)) },
-		"synchronisation": q.stream.Synchronize,
-	} {
-		_, err := driver.Capture(q.stream, func() error {
-			assert.Error(t, call(), name)
-			return nil
-		})
-		assert.Error(t, err, name)
-		q.step(t)
-		assert.NoError(t, q.stream.Synchronize(), name)
-	}
-}
-
 // An event orders two streams.
 func TestEvents(t *testing.T) {
 	onSim(t)
@@ -151,18 +131,6 @@ func TestEvents(t *testing.T) {
 	assert.EqualValues(t, 1, q.host[0])
 	require.NoError(t, e.Synchronize())
 	assert.NoError(t, e.Query())
-}
-
-// A fault kills the context and nothing else: a new one works.
-func TestStickyError(t *testing.T) {
-	onSim(t)
-	m := newMachine(t)
-	require.Error(t, m.frame("trap;", 1))
-	_, err := cu.MemAlloc(64)
-	assert.EqualError(t, err, cuError(719))
-	assert.EqualError(t, m.stream.Synchronize(), cuError(719))
-	m = newMachine(t)
-	assert.NoError(t, m.frame(addOne, 1))
 }
 
 // A fault of a kernel is reported when somebody waits, not when it is launched.

@@ -24,7 +24,8 @@ var opcodes = []opcode{
 	{"mad.hi.u32 %o, %i0, %i1, %i2", "rrrr", [][]uint64{{6, neg(7), 3, 4}}},
 	{"div.s32 %o, %i0, %i1", "rrr", [][]uint64{{neg(2), neg(7), 3}, {0x80000000, 0x80000000, neg(1)}}},
 	{"div.u32 %o, %i0, %i1", "rrr", [][]uint64{{2, 7, 3}, {0xffffffff, 7, 0}}},
-	{"rem.s32 %o, %i0, %i1", "rrr", [][]uint64{{neg(1), neg(7), 3}, {0, 0x80000000, neg(1)}}},
+	{"rem.s32 %o, %i0, %i1", "rrr", [][]uint64{{neg(1), neg(7), 3}, {0, 0x80000000, neg(1)}, {0xffffffff, 7, 0}}},
+	{"rem.u32 %o, %i0, %i1", "rrr", [][]uint64{{1, 7, 3}, {0xffffffff, 7, 0}}},
 	{"rem.u64 %o, %i0, %i1", "ddd", [][]uint64{{1, 1<<40 + 1, 1 << 20}}},
 	{"min.s32 %o, %i0, %i1", "rrr", [][]uint64{{neg(1), neg(1), 1}}},
 	{"min.u32 %o, %i0, %i1", "rrr", [][]uint64{{1, neg(1), 1}}},
@@ -64,6 +65,7 @@ var opcodes = []opcode{
 	{"popc.b32 %o, %i0", "rr", [][]uint64{{4, 0xf0}, {0, 0}}},
 	{"clz.b32 %o, %i0", "rr", [][]uint64{{24, 0xf0}, {32, 0}}},
 	{"bfind.u32 %o, %i0", "rr", [][]uint64{{7, 0xf0}, {0xffffffff, 0}}},
+	{"bfind.s32 %o, %i0", "rr", [][]uint64{{7, 0xffffff00}, {0xffffffff, 0}, {0xffffffff, neg(1)}}},
 	{"brev.b32 %o, %i0", "rr", [][]uint64{{0x80000000, 1}, {0x1e6a2c48, 0x12345678}}},
 
 	// moves, comparisons
@@ -99,12 +101,14 @@ var opcodes = []opcode{
 	{"sqrt.rn.f32 %o, %i0", "ff", [][]uint64{{f(3), f(9)}, {nan, f(-1)}}},
 	{"rcp.rn.f32 %o, %i0", "ff", [][]uint64{{f(1.0 / 3), f(3)}}},
 	{"ex2.approx.ftz.f32 %o, %i0", "ff", [][]uint64{{f(8), f(3)}, {f(1), 0}, {0, f(-127)}, {0, minf}, {inf, f(128)}, {f(0x1p-126), f(-126)}}},
+	{"ex2.approx.f32 %o, %i0", "ff", [][]uint64{{f(8), f(3)}, {1, f(-149.5)}, {0, f(-151)}, {f(1), 1}}},
+	{"rcp.approx.f32 %o, %i0", "ff", [][]uint64{{0x7e800001, 0x007fffff}, {0x00200000, 0x7f7fffff}}},
 	{"rcp.approx.ftz.f32 %o, %i0", "ff", [][]uint64{{f(0.25), f(4)}, {0, inf}, {inf, 0}}},
 	{"rsqrt.approx.f32 %o, %i0", "ff", [][]uint64{{f(0.5), f(4)}, {inf, 0}, {nan, f(-1)}}},
 	{"sqrt.approx.f32 %o, %i0", "ff", [][]uint64{{f(2), f(4)}}},
 	{"lg2.approx.f32 %o, %i0", "ff", [][]uint64{{f(2), f(4)}, {minf, 0}}},
-	{"neg.f32 %o, %i0", "ff", [][]uint64{{f(-2), f(2)}}},
-	{"abs.f32 %o, %i0", "ff", [][]uint64{{f(2), f(-2)}}},
+	{"neg.f32 %o, %i0", "ff", [][]uint64{{f(-2), f(2)}, {nan, otherNaN}}},
+	{"abs.f32 %o, %i0", "ff", [][]uint64{{f(2), f(-2)}, {nan, 0xffc12345}}},
 	{"fma.rn.f64 %o, %i0, %i1, %i2", "gggg", [][]uint64{{g(7), g(2), g(3), g(1)}}},
 
 	// float16, bfloat16

@@ -38,8 +38,11 @@ func (o opcode) program() string {
 	kinds := map[byte]string{'h': "b16", 'r': "b32", 'd': "b64", 'f': "f32", 'g': "f64", 'p': "pred"}
 	var b strings.Builder
 	b.WriteString(".version 8.1\n.target sm_80\n.address_size 64\n.visible .entry k(.param .u64 rows)\n{\n")
-	b.WriteString(".reg .pred %t; .reg .b64 %at, %base, %w; .reg .b32 %tid;\n")
+	b.WriteString(".reg .pred %t; .reg .b64 %at, %base, %w; .reg .b32 %lane;\n")
 	text := o.text
+	if !strings.HasSuffix(text, "; }") {
+		text += ";"
+	}
 	for i := len(o.types) - 1; i >= 0; i-- {
 		name := fmt.Sprintf("%%i%d", i-1)
 		if i == 0 {
@@ -47,11 +50,11 @@ func (o opcode) program() string {
 		}
 		fmt.Fprintf(&b, ".reg .%s %s;\n", kinds[o.types[i]], name)
 	}
-	b.WriteString("ld.param.u64 %base, [rows];\nmov.u32 %tid, %tid.x;\nmad.wide.u32 %at, %tid, 40, %base;\n")
+	b.WriteString("ld.param.u64 %base, [rows];\nmov.u32 %lane, %tid.x;\nmad.wide.u32 %at, %lane, 40, %base;\n")
 	for i := 1; i < len(o.types); i++ {
 		fmt.Fprintf(&b, "ld.global.b64 %%w, [%%at+%d];\n%s\n", 8*i, narrow(o.types[i], fmt.Sprintf("%%i%d", i-1)))
 	}
-	fmt.Fprintf(&b, "%s;\n%s\nst.global.b64 [%%at], %%w;\nret;\n}\n", text, widen(o.types[0], "%o"))
+	fmt.Fprintf(&b, "%s\n%s\nst.global.b64 [%%at], %%w;\nret;\n}\n", text, widen(o.types[0], "%o"))
 	return b.String()
 }
 

@@ -74,6 +74,7 @@ CUresult cuDeviceGetAttribute(int* v, CUdevice_attribute a, CUdevice) {
 }
 CUresult cuDevicePrimaryCtxRetain(CUcontext* c, CUdevice d) {
 	return call(INIT, [&] {
+		if (broken) return broken;
 		if (!primary[d & 15] || !contexts.count(primary[d & 15])) fresh(&primary[d & 15], d);
 		*c = primary[d & 15];
 		return CUDA_SUCCESS;
@@ -83,6 +84,7 @@ CUresult cuDevicePrimaryCtxRelease(CUdevice) { return CUDA_SUCCESS; }
 CUresult cuCtxCreate(CUcontext* c, unsigned, CUdevice d) {
 	return call(INIT, [&] {
 		if (d < 0 || d >= options.devices) return CUDA_ERROR_INVALID_DEVICE;
+		if (broken) return broken;
 		fresh(c, d);
 		push(*c);
 		return CUDA_SUCCESS;
@@ -115,6 +117,10 @@ CUresult cuCtxGetDevice(CUdevice* d) {
 	return call(INIT | CONTEXT, [&] { *d = current()->device; return CUDA_SUCCESS; });
 }
 CUresult cuCtxSynchronize(void) {
-	return call(CONTEXT | SYNC | NO_CAPTURE, [&] { drainAll(current()); return CUDA_SUCCESS; });
+	return call(CONTEXT | SYNC, [&] {
+		if (CUresult r = spoilAll(current())) return r;
+		drainAll(current());
+		return CUDA_SUCCESS;
+	});
 }
 }

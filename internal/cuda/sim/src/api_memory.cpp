@@ -3,7 +3,8 @@
 #include "memory.h"
 
 // Memory of the host that was not allocated here may be paged out: a copy from it takes
-// the bytes before it returns, a copy to it returns when the bytes are there.
+// the bytes before it returns, a copy to it returns when the bytes are there. One that is
+// captured uses the memory at each replay.
 static bool isPinned(const void* p, size_t n) {
 	auto& all = current()->pinned;
 	auto it = all.upper_bound((u64)p);
@@ -67,6 +68,7 @@ template <class T> static CUresult setNow(CUdeviceptr d, T v, size_t n) {
 template <class F> static CUresult now(bool valid, F copy) {
 	if (!valid) return CUDA_ERROR_INVALID_VALUE;
 	counters.copies++;
+	if (CUresult r = spoilBlocking(current())) return r;
 	drainBlocking(current());
 	copy();
 	return CUDA_SUCCESS;
@@ -107,7 +109,7 @@ CUresult cuMemGetAddressRange(CUdeviceptr* base, size_t* n, CUdeviceptr p) {
 }
 CUresult cuMemHostAlloc(void** p, size_t n, unsigned) {
 	return call(CONTEXT | PINNED | NO_CAPTURE, [&] {
-		if (!n) return CUDA_ERROR_INVALID_VALUE;
+		if (!n) return *p = nullptr, CUDA_SUCCESS;
 		*p = aligned_alloc(4096, (n + 4095) / 4096 * 4096);
 		if (!*p) return CUDA_ERROR_OUT_OF_MEMORY;
 		memset(*p, 0xff, n);
@@ -117,25 +119,25 @@ CUresult cuMemHostAlloc(void** p, size_t n, unsigned) {
 }
 CUresult cuMemAllocHost(void** p, size_t n) { return cuMemHostAlloc(p, n, 0); }
 CUresult cuMemFreeHost(void* p) {
-	return call(CONTEXT | FREE, [&] {
+	return call(CONTEXT, [&] {
 		if (!current()->pinned.erase((u64)p)) return CUDA_ERROR_INVALID_VALUE;
-		if (!current()->dead) drainAll(current());
+		drainAll(current());
 		free(p);
 		return CUDA_SUCCESS;
 	});
 }
 CUresult cuMemcpyHtoD(CUdeviceptr d, const void* s, size_t n) {
-	return call(CONTEXT | COPY | NO_CAPTURE, [&] {
+	return call(CONTEXT | COPY, [&] {
 		return n ? now(range(d, n), [&] { toDevice(current(), d, s, n); }) : CUDA_SUCCESS;
 	});
 }
 CUresult cuMemcpyDtoH(void* d, CUdeviceptr s, size_t n) {
-	return call(CONTEXT | COPY | NO_CAPTURE, [&] {
+	return call(CONTEXT | COPY, [&] {
 		return n ? now(range(s, n), [&] { toHost(current(), d, s, n); }) : CUDA_SUCCESS;
 	});
 }
 CUresult cuMemcpyDtoD(CUdeviceptr d, CUdeviceptr s, size_t n) {
-	return call(CONTEXT | COPY | NO_CAPTURE, [&] {
+	return call(CONTEXT | COPY, [&] {
 		return n ? now(range(d, n) && range(s, n), [&] { onDevice(current(), d, s, n); }) : CUDA_SUCCESS;
 	});
 }
@@ -147,8 +149,7 @@ CUresult cuMemcpyHtoDAsync(CUdeviceptr d, const void* from, size_t n, CUstream s
 		if (!n) return CUDA_SUCCESS;
 		if (!range(d, n)) return CUDA_ERROR_INVALID_VALUE;
 		counters.copies++;
-		if (isPinned(from, n)) return enqueue(s, [=] { toDevice(c, d, from, n); });
-		if (s->capture) return spoil(c) ? CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED : (s->spoiled = true, CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED);
+		if (s->capture || isPinned(from, n)) return enqueue(s, [=] { toDevice(c, d, from, n); });
 		auto bytes = std::make_shared<std::vector<char>>((const char*)from, (const char*)from + n);
 		return enqueue(s, [=] { toDevice(c, d, bytes->data(), n); });
 	});
@@ -161,10 +162,9 @@ CUresult cuMemcpyDtoHAsync(void* to, CUdeviceptr d, size_t n, CUstream stream) {
 		if (!n) return CUDA_SUCCESS;
 		if (!range(d, n)) return CUDA_ERROR_INVALID_VALUE;
 		counters.copies++;
-		bool pinned = isPinned(to, n);
-		if (s->capture && !pinned) return s->spoiled = true, CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
+		bool waits = !s->capture && !isPinned(to, n);
 		CUresult r = enqueue(s, [=] { toHost(c, to, d, n); });
-		if (!pinned && !r) drain(s);
+		if (waits && !r) drain(s);
 		return r;
 	});
 }

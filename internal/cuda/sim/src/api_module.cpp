@@ -3,8 +3,6 @@
 #include "memory.h"
 #include "parser.h"
 
-static const u32 RESERVED = 1024; // bytes of shared memory that the system keeps of each block
-
 static int attribute(CUdevice_attribute a) {
 	int v = 0;
 	cuDeviceGetAttribute(&v, a, 0);
@@ -38,7 +36,7 @@ static CUresult load(CUmodule* m, const char* image, std::string* log) {
 	}
 	if (made->module.sm > options.sm) {
 		lastFault = format("the PTX is for sm_%d, the device has sm_%d", made->module.sm, (int)options.sm);
-		return CUDA_ERROR_NO_BINARY_FOR_GPU;
+		return CUDA_ERROR_INVALID_PTX;
 	}
 	counters.loads++;
 	*m = made.release();
@@ -80,10 +78,10 @@ CUresult cuModuleLoadDataEx(CUmodule* m, const void* image, unsigned n, CUjit_op
 	return r;
 }
 CUresult cuModuleUnload(CUmodule m) {
-	return call(CONTEXT | FREE, [&] {
+	return call(CONTEXT, [&] {
 		CUcontext c = current();
 		if (!c->modules.count(m)) return CUDA_ERROR_INVALID_HANDLE;
-		if (!c->dead) drainAll(c);
+		drainAll(c);
 		c->modules.erase(m);
 		unload(m);
 		return CUDA_SUCCESS;
@@ -139,7 +137,7 @@ CUresult cuFuncSetCacheConfig(CUfunction, CUfunc_cache) { return CUDA_SUCCESS; }
 CUresult cuOccupancyMaxActiveBlocksPerMultiprocessor(int* n, CUfunction f, int threads, size_t dynamic) {
 	return call(CONTEXT, [&] {
 		if (!known(f) || threads < 1) return CUDA_ERROR_INVALID_VALUE;
-		size_t shared = f->kernel->sharedBytes + dynamic + RESERVED;
+		size_t shared = f->kernel->sharedBytes + dynamic + (options.sm >= 80 ? RESERVED_SHARED : 0);
 		*n = std::min<int>(attribute(CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_MULTIPROCESSOR) / threads, attribute(CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_MULTIPROCESSOR) / shared);
 		return CUDA_SUCCESS;
 	});

@@ -42,9 +42,9 @@ CUresult cuStreamCreate(CUstream* s, unsigned flags) {
 }
 CUresult cuStreamCreateWithPriority(CUstream* s, unsigned flags, int) { return cuStreamCreate(s, flags); }
 CUresult cuStreamDestroy(CUstream s) {
-	return call(CONTEXT | FREE, [&] {
+	return call(CONTEXT, [&] {
 		if (!current()->streams.count(s)) return CUDA_ERROR_INVALID_HANDLE;
-		if (!current()->dead) drain(s);
+		drain(s);
 		current()->streams.erase(s);
 		delete s;
 		return CUDA_SUCCESS;
@@ -97,7 +97,7 @@ CUresult cuEventCreate(CUevent* e, unsigned flags) {
 	});
 }
 CUresult cuEventDestroy(CUevent e) {
-	return call(CONTEXT | FREE, [&] {
+	return call(CONTEXT, [&] {
 		if (!current()->events.erase(e)) return CUDA_ERROR_INVALID_HANDLE;
 		delete e;
 		return CUDA_SUCCESS;
@@ -120,7 +120,7 @@ CUresult cuEventSynchronize(CUevent e) {
 CUresult cuEventQuery(CUevent e) {
 	return call(CONTEXT, [&] {
 		if (!alive(e)) return CUDA_ERROR_INVALID_HANDLE;
-		if (e->captured) return CUDA_ERROR_CAPTURED_EVENT;
+		if (e->captured) return CUDA_ERROR_INVALID_VALUE;
 		if (e->done || !e->recorded) return CUDA_SUCCESS;
 		if (!e->stream->queue.empty()) runOne(e->stream);
 		return CUDA_ERROR_NOT_READY;
@@ -186,14 +186,14 @@ CUresult cuGraphLaunch(CUgraphExec e, CUstream s) {
 	});
 }
 CUresult cuGraphExecDestroy(CUgraphExec e) {
-	return call(CONTEXT | FREE, [&] {
+	return call(CONTEXT, [&] {
 		if (!current()->executables.erase(e)) return CUDA_ERROR_INVALID_VALUE;
 		delete e;
 		return CUDA_SUCCESS;
 	});
 }
 CUresult cuGraphDestroy(CUgraph g) {
-	return call(CONTEXT | FREE, [&] {
+	return call(CONTEXT, [&] {
 		if (!current()->graphs.erase(g)) return CUDA_ERROR_INVALID_VALUE;
 		delete g;
 		return CUDA_SUCCESS;

@@ -24,6 +24,7 @@ typedef double f64;
 
 // The codes of the driver that kernels end with (cuda.h has the same numbers).
 enum {
+	E_IMAGE = 200,       // CUDA_ERROR_INVALID_IMAGE
 	E_PTX = 218,         // CUDA_ERROR_INVALID_PTX
 	E_ADDRESS = 700,     // CUDA_ERROR_ILLEGAL_ADDRESS
 	E_TIMEOUT = 702,     // CUDA_ERROR_LAUNCH_TIMEOUT

@@ -6,6 +6,7 @@ std::recursive_mutex lock;
 std::string lastFault;
 std::set<CUcontext> contexts;
 bool lost, initialised;
+CUresult broken;
 static thread_local std::vector<CUcontext> stack;
 
 CUcontext current() { return stack.empty() || !contexts.count(stack.back()) ? nullptr : stack.back(); }
@@ -21,7 +22,7 @@ void setCurrent(CUcontext c) {
 }
 
 void destroyContext(CUcontext c) {
-	if (!c->dead) try { drainAll(c); } catch (Fault& f) { broke(f); }
+	if (!broken) try { drainAll(c); } catch (Fault& f) { broke(f); }
 	for (CUstream s : c->streams) delete s;
 	for (CUevent e : c->events) delete e;
 	for (CUfunction f : c->functions) delete f;
@@ -37,7 +38,8 @@ void destroyContext(CUcontext c) {
 // fails counts the calls of a kind and tells whether this is the one to fail.
 static bool fails(i64& countdown) { return countdown >= 0 && countdown-- == 0; }
 
-// kills tells whether an error is the end of its context.
+// kills tells whether an error leaves the process unable to use CUDA. (An H100 gave 700 for
+// a new context, too, after one had been destroyed for it.)
 static bool kills(int code) {
 	static const std::set<int> codes = {214, 220, 700, 702, 710, 714, 715, 716, 717, 718, 719};
 	return codes.count(code);
@@ -46,7 +48,7 @@ static bool kills(int code) {
 static CUresult injected(int code) {
 	if (options.failCode) code = (int)options.failCode;
 	lastFault = format("injected: %s", errorName(code));
-	if (kills(code) && current()) current()->dead = (CUresult)code;
+	if (kills(code)) broken = (CUresult)code;
 	return (CUresult)code;
 }
 
@@ -60,7 +62,7 @@ CUresult admit(int needs) {
 	if (needs & INIT && !initialised) return CUDA_ERROR_NOT_INITIALIZED;
 	if (needs & CONTEXT) {
 		if (!current()) return CUDA_ERROR_INVALID_CONTEXT;
-		if (current()->dead && !(needs & FREE)) return current()->dead;
+		if (broken) return broken;
 	}
 	if (needs & CONTEXT && fails(options.failCall)) return injected(CUDA_ERROR_UNKNOWN);
 	if (needs & ALLOC && fails(options.failAlloc)) return injected(CUDA_ERROR_OUT_OF_MEMORY);
@@ -75,11 +77,12 @@ CUresult admit(int needs) {
 CUresult broke(const Fault& f) {
 	lastFault = f.what();
 	if (!options.quiet) fprintf(stderr, "cuda sim: %s\n", f.what());
-	CUcontext c = current();
-	if (c && kills(f.code)) {
-		c->dead = (CUresult)f.code;
-		c->ordinary.queue.clear();
-		for (CUstream s : c->streams) s->queue.clear();
+	if (kills(f.code)) {
+		broken = (CUresult)f.code;
+		for (CUcontext c : contexts) {
+			c->ordinary.queue.clear();
+			for (CUstream s : c->streams) s->queue.clear();
+		}
 	}
 	return (CUresult)f.code;
 }

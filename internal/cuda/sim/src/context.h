@@ -51,13 +51,13 @@ struct CUctx_st : Context {
 	std::set<CUgraph> graphs;
 	std::set<CUgraphExec> executables;
 	std::map<u64, u64> pinned; // address to bytes
-	CUresult dead = CUDA_SUCCESS; // an error that nothing but a new context mends
 };
 
 extern std::recursive_mutex lock;
 extern std::string lastFault; // text of the last Fault
 extern std::set<CUcontext> contexts;
-extern bool lost; // the device is
+extern bool lost;        // the device is
+extern CUresult broken; // an error after which the process can make no more calls: contexts can be destroyed, no new one can be made
 
 CUcontext current(); // of this thread, or nullptr
 void setCurrent(CUcontext c);
@@ -66,7 +66,7 @@ CUcontext pop();
 void destroyContext(CUcontext c);
 
 // What an entry point needs and which faults may be injected into it.
-enum Needs { NOTHING = 0, INIT = 1, CONTEXT = 2, ALLOC = 4, PINNED = 8, COPY = 16, LAUNCH = 32, LOAD = 64, SYNC = 128, NO_CAPTURE = 256, FREE = 512 };
+enum Needs { NOTHING = 0, INIT = 1, CONTEXT = 2, ALLOC = 4, PINNED = 8, COPY = 16, LAUNCH = 32, LOAD = 64, SYNC = 128, NO_CAPTURE = 256 };
 
 // admit decides whether a call may go ahead.
 CUresult admit(int needs);
@@ -94,6 +94,10 @@ void drainBlocking(CUcontext c); // those that wait for the ordinary stream
 void drainAll(CUcontext c);
 // spoil marks the captures that a call breaks which may not be captured. It returns the call's error.
 CUresult spoil(CUcontext c);
+// spoilBlocking does so for the ordinary stream, which captures of streams that wait for it do not allow.
+CUresult spoilBlocking(CUcontext c);
+// spoilAll does so whatever the mode.
+CUresult spoilAll(CUcontext c);
 
 // Launch is a grid that is ready to run.
 struct Launch {

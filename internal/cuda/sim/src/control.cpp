@@ -22,6 +22,7 @@ void simReset(void) {
 	kernelStats.clear();
 	lastFault.clear();
 	lost = false;
+	broken = CUDA_SUCCESS;
 }
 // simGet returns a counter, or -1 if there is none of that name.
 i64 simGet(const char* name) {

@@ -101,7 +101,7 @@ void Parser::instruction(const Statement& s) {
 void Parser::finish() {
 	u32 end = (kernel->sharedBytes + 127) / 128 * 128;
 	for (auto& s : symbols)
-		if (s.second == DYNAMIC) s.second = kernel->sharedBytes = end, kernel->dynamic = true;
+		if (s.second == DYNAMIC) s.second = kernel->sharedBase + end, kernel->sharedBytes = end, kernel->dynamic = true;
 	for (auto& s : body)
 		if (s.label.empty()) s.parts = partsOf(s.opcode);
 	Statement last;

@@ -59,7 +59,7 @@ const char* errorText(int code) {
 }
 
 // The numbers of base.h are those of the header.
-static_assert((int)E_PTX == (int)CUDA_ERROR_INVALID_PTX && (int)E_ADDRESS == (int)CUDA_ERROR_ILLEGAL_ADDRESS && (int)E_TIMEOUT == (int)CUDA_ERROR_LAUNCH_TIMEOUT);
+static_assert((int)E_IMAGE == (int)CUDA_ERROR_INVALID_IMAGE && (int)E_PTX == (int)CUDA_ERROR_INVALID_PTX && (int)E_ADDRESS == (int)CUDA_ERROR_ILLEGAL_ADDRESS && (int)E_TIMEOUT == (int)CUDA_ERROR_LAUNCH_TIMEOUT);
 static_assert((int)E_INSTRUCTION == (int)CUDA_ERROR_ILLEGAL_INSTRUCTION && (int)E_MISALIGNED == (int)CUDA_ERROR_MISALIGNED_ADDRESS && (int)E_FAILED == (int)CUDA_ERROR_LAUNCH_FAILED);
 
 extern "C" {

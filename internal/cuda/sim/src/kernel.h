@@ -56,6 +56,9 @@ struct Constant {
 	u64 value;
 };
 
+// Bytes of shared memory that the system keeps of each block, from 8.0 on.
+const u32 RESERVED_SHARED = 1024;
+
 struct Kernel {
 	std::string name;
 	std::vector<Ins> code;
@@ -68,6 +71,7 @@ struct Kernel {
 	std::vector<Param> params;
 	int paramBytes = 0, maxThreads = 1024;
 	u32 sharedBytes = 0, localBytes = 0, dynamicBytes = 48 << 10; // dynamicBytes is the most that a launch may ask for
+	u32 sharedBase = 0; // its first address: a device of 8.0 or later keeps what is before it
 	bool dynamic = false;
 	// The least access to shared and global memory, as a power of two: shadows are as fine.
 	int sharedShift = 4, globalShift = 4;

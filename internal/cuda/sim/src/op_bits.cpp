@@ -49,6 +49,11 @@ INLINE u32 permute(u32 a, u32 b, u32 selector) {
 // The middle of two registers, moved by n; past 32 it stays as at 32.
 INLINE u32 funnelLeft(u32 lo, u32 hi, u32 n) { return n > 31 ? lo : (u32)((lo | (u64)hi << 32) << n >> 32); }
 INLINE u32 funnelRight(u32 lo, u32 hi, u32 n) { return n > 31 ? hi : (u32)((lo | (u64)hi << 32) >> n); }
+// The highest bit that is not the sign.
+INLINE u32 bfindSigned(i32 a) {
+	u32 v = (u32)(a < 0 ? ~a : a);
+	return v ? 31 - (u32)__builtin_clz(v) : ~0u;
+}
 INLINE u32 reversed(u32 a) {
 	a = (a >> 1 & 0x55555555) | (a & 0x55555555) << 1;
 	a = (a >> 2 & 0x33333333) | (a & 0x33333333) << 2;
@@ -98,6 +103,7 @@ static const Form forms[] = {
 	{"clz.b32", "44", ONE(u32, u32, a ? (u32)__builtin_clz(a) : 32)}, {"clz.b64", "48", ONE(u32, u64, a ? (u32)__builtin_clzll(a) : 64)},
 	{"brev.b32", "44", ONE(u32, u32, reversed(a))},
 	{"bfind.u32", "44", ONE(u32, u32, a ? 31 - (u32)__builtin_clz(a) : ~0u)},
+	{"bfind.s32", "44", ONE(u32, i32, bfindSigned(a))},
 	{"bfind.shiftamt.u32", "44", ONE(u32, u32, a ? (u32)__builtin_clz(a) : ~0u)},
 	{"cnot.b32", "44", ONE(u32, u32, a == 0 ? 1u : 0u)},
 };

@@ -46,8 +46,8 @@ static const Form forms[] = {
 	{"min.NaN.f32", "444", F2(orNan(a, b, least(a, b))), WATCH_NAN32}, {"max.NaN.f32", "444", F2(orNan(a, b, largest(a, b))), WATCH_NAN32},
 	{"add.sat.f32", "444", F2(clamped(a + b))}, {"mul.sat.f32", "444", F2(clamped(a * b))}, {"fma.rn.sat.f32", "4444", F3(clamped(__builtin_fmaf(a, b, c)))},
 	FLUSHED2("div.rn", a / b), FLUSHED1("rcp.rn", 1 / a), FLUSHED1("sqrt.rn", __builtin_sqrtf(a)),
-	{"neg.f32", "44", ONE(u32, u32, a ^ 0x80000000)}, {"abs.f32", "44", ONE(u32, u32, a & NAN32)},
-	{"neg.ftz.f32", "44", F1(flush(-a))}, {"abs.ftz.f32", "44", F1(flush(__builtin_fabsf(a)))},
+	{"neg.f32", "44", F1(quiet(-a))}, {"abs.f32", "44", F1(quiet(__builtin_fabsf(a)))},
+	{"neg.ftz.f32", "44", F1(flush(quiet(-a)))}, {"abs.ftz.f32", "44", F1(flush(quiet(__builtin_fabsf(a))))},
 	{"copysign.f32", "444", TWO(u32, u32, u32, (a & 0x80000000) | (b & NAN32))},
 
 	FLUSHED2("div.full", perturbed(a / b, DIV, bitsOf(a) ^ bitsOf(b) * 3)), FLUSHED2("div.approx", perturbed(a / b, DIV, bitsOf(a) ^ bitsOf(b) * 3)),

@@ -1,9 +1,9 @@
 // Integer arithmetic.
 #include "lane.h"
 
-// Division by zero gives all ones, as on a GPU; the one overflow wraps.
+// Division by zero gives all ones, quotient and remainder, as on an H100; the one overflow wraps.
 template <class T> INLINE T quotient(T a, T b) { return b == 0 ? (T)-1 : b == (T)-1 && (T)-1 < 0 ? (T)(0 - (std::make_unsigned_t<T>)a) : a / b; }
-template <class T> INLINE T remainder(T a, T b) { return b == 0 ? a : b == (T)-1 && (T)-1 < 0 ? 0 : a % b; }
+template <class T> INLINE T remainder(T a, T b) { return b == 0 ? (T)-1 : b == (T)-1 && (T)-1 < 0 ? 0 : a % b; }
 typedef unsigned __int128 u128;
 typedef __int128 i128;
 

@@ -36,7 +36,7 @@ template <class Pair, int K, u32 TOP> static void multiply(Warp& w, const Ins& i
 	alignas(64) f32 out[4][32];
 	for (int h = 0; h < 2; h++) {
 		const f32 *even = R<f32>(w, i.x[C + 2 * h]), *odd = R<f32>(w, i.x[C + 2 * h + 1]);
-		if (options.truncate) p.truncated(h, even, odd, out[2 * h], out[2 * h + 1]);
+		if (options.truncate) p.truncated(options.sm >= 90, h, even, odd, out[2 * h], out[2 * h + 1]);
 		else p.half(h, even, odd, out[2 * h], out[2 * h + 1]);
 	}
 	if (w.block->check && options.nan && !w.madeNan) noteNan(w, i, out, K, TOP);

@@ -1,6 +1,7 @@
 // Modules, variables and the frame of kernels.
 #include "parser.h"
 #include "memory.h"
+#include <set>
 
 static const u64 MOST_REGISTERS = 1 << 20, MOST_BYTES = 1 << 28;
 
@@ -20,6 +21,7 @@ int bytesOf(const std::string& t) {
 }
 
 void Parser::parse() {
+	if (!in.peek().is(".version")) fault(E_IMAGE, "this is no PTX: it begins with %.20s", in.peek().text.c_str());
 	try {
 		for (Token t = in.peek(); !t.text.empty(); t = in.peek()) {
 			line = t.line;
@@ -87,7 +89,7 @@ void Parser::variable(bool top) {
 		if (open) { symbols[name] = DYNAMIC; return; } // its place is known when the kernel is
 		u32& end = space == ".shared" ? kernel->sharedBytes : kernel->localBytes;
 		end = (end + align - 1) / align * align;
-		symbols[name] = end;
+		symbols[name] = end + (space == ".shared" ? kernel->sharedBase : 0);
 		end += bytes;
 		return;
 	}
@@ -125,6 +127,7 @@ void Parser::entry() {
 	auto made = std::make_shared<Kernel>();
 	kernel = made.get();
 	kernel->name = in.next().text;
+	kernel->sharedBase = options.sm >= 80 ? RESERVED_SHARED : 0;
 	auto outer = symbols; // external shared memory
 	registers.clear(), jumps.clear(), immediates.clear(), body.clear(), labels.clear();
 	parameters();
@@ -153,7 +156,8 @@ void Parser::scope() {
 		else if (t.text[0] == '.') bad("directive " + t.text);
 		else if (in.next().is("{")) scope();
 		else if (t.is("}")) return;
-		else if (!t.is(";")) statement(t);
+		else if (t.is(";")) bad("an instruction is missing before ;");
+		else statement(t);
 	}
 }
 
@@ -165,7 +169,9 @@ void Parser::pragma() {
 void Parser::registersOf() {
 	int width = bytesOf(in.next().text.substr(1));
 	if (width == 1) width = 2;
+	static const std::set<std::string> taken = {"%tid", "%ntid", "%ctaid", "%nctaid", "%laneid", "%warpid", "%nwarpid", "%smid", "%nsmid", "%gridid", "%clock", "%clock64"};
 	auto add = [&](const std::string& name) {
+		if (taken.count(name)) bad("register " + name + " has the name of a special one");
 		auto was = registers.find(name);
 		if (was != registers.end() && was->second.width != width) bad("register " + name + " is declared with two sizes");
 		registers[name].width = (u8)width;

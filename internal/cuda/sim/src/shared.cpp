@@ -55,7 +55,8 @@ static void addReader(Warp& w, int lane, Cell& c) {
 void checkShared(Warp& w, int lane, u32 address, int size, bool write, const char* what) {
 	Block& b = *w.block;
 	int shift = b.kernel->sharedShift;
-	for (u32 i = address >> shift, end = (address + size - 1) >> shift; i <= end; i++) {
+	u32 at = address - b.kernel->sharedBase;
+	for (u32 i = at >> shift, end = (at + size - 1) >> shift; i <= end; i++) {
 		Cell& c = b.cells[i];
 		if (c.inFlight)
 			fault(E_FAILED, "under way: %s shared memory at 0x%x while an asynchronous copy to it is not waited for, by %s", what, address, where(w, lane).c_str());
@@ -73,5 +74,6 @@ void checkShared(Warp& w, int lane, u32 address, int size, bool write, const cha
 
 void setInFlight(Block& b, u32 address, int size, bool yes) {
 	int shift = b.kernel->sharedShift;
+	address -= b.kernel->sharedBase;
 	for (u32 i = address >> shift; i <= (address + size - 1) >> shift; i++) b.cells[i].inFlight = yes;
 }

@@ -17,8 +17,7 @@ CUresult enqueue(CUstream s, Task t) {
 	// The ordinary stream and those that are not CU_STREAM_NON_BLOCKING wait for each other.
 	CUcontext c = current();
 	if (s == &c->ordinary) {
-		for (CUstream o : c->streams)
-			if (o->capture && o->flags == 0) return spoil(c);
+		if (CUresult r = spoilBlocking(c)) return r;
 		drainBlocking(c);
 	} else if (s->flags == 0)
 		drain(&c->ordinary);
@@ -62,5 +61,18 @@ CUresult spoil(CUcontext c) {
 		if (s->mode == CU_STREAM_CAPTURE_MODE_RELAXED || (s->mode == CU_STREAM_CAPTURE_MODE_THREAD_LOCAL && !mine)) continue;
 		any = s->spoiled = true;
 	}
+	return any ? CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED : CUDA_SUCCESS;
+}
+
+CUresult spoilBlocking(CUcontext c) {
+	for (CUstream s : c->streams)
+		if (s->capture && s->flags == 0) return spoil(c);
+	return CUDA_SUCCESS;
+}
+
+CUresult spoilAll(CUcontext c) {
+	bool any = false;
+	for (CUstream s : c->streams)
+		if (s->capture) any = s->spoiled = true;
 	return any ? CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED : CUDA_SUCCESS;
 }

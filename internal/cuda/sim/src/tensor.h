@@ -82,30 +82,35 @@ template <class Pair, int K> struct Product {
 		for (int g = 0; g < 8; g++) memcpy(outEven + 4 * g, &sum[g], 16), memcpy(outOdd + 4 * g, (char*)&sum[g] + 16, 16);
 	}
 
-	// truncated is half as tensor cores may round: of each eight products and the sum so
-	// far, bits below the last one of the largest are dropped, and those of the result too
-	// (Fasi et al. 2021, "Numerical behavior of NVIDIA tensor cores", section 4).
-	void truncated(int h, const f32* even, const f32* odd, f32* outEven, f32* outOdd) const {
+	// truncated is half as tensor cores round: of some products and the sum so far, bits
+	// below the last ones of the largest are dropped, and those of the result too (Fasi et
+	// al. 2021, "Numerical behavior of NVIDIA tensor cores", section 4). An H100 was seen to
+	// take all products at once and to keep two bits more than float32 has; for those before
+	// it, eight at once and none is the worst that was reported.
+	void truncated(bool hopper, int h, const f32* even, const f32* odd, f32* outEven, f32* outOdd) const {
+		const int at = hopper ? 8 * K : 8, bits = hopper ? 25 : 23;
 		for (int g = 0; g < 8; g++)
 			for (int n = 0; n < 8; n++) {
 				f32 sum = n < 4 ? even[4 * g + n] : odd[4 * g + n - 4];
-				for (int k = 0; k < K; k++) sum = step(h, g, n, k, sum);
+				for (int k = 0; k < 8 * K; k += at) sum = step(h, g, n, k, at, bits, sum);
 				(n < 4 ? outEven[4 * g + n] : outOdd[4 * g + n - 4]) = sum;
 			}
 	}
 
 private:
-	f32 step(int h, int g, int n, int k, f32 sum) const {
-		f64 terms[9] = {sum}, most = std::fabs((f64)sum), total = 0;
-		for (int j = 0; j < 8; j++) {
-			terms[j + 1] = (f64)a[2 * k + h][j % 2][4 * g + j / 2] * b[k][j][n];
+	// step adds the products from k on, count of them.
+	f32 step(int h, int g, int n, int k, int count, int bits, f32 sum) const {
+		f64 terms[8 * K + 1] = {sum}, most = std::fabs((f64)sum), total = 0;
+		for (int j = 0; j < count; j++) {
+			int at = k + j;
+			terms[j + 1] = (f64)a[2 * (at / 8) + h][at % 2][4 * g + at % 8 / 2] * b[at / 8][at % 8][n];
 			most = std::max(most, std::fabs(terms[j + 1]));
 		}
 		if (most == 0 || !std::isfinite(most)) {
 			for (f64 t : terms) total += t;
 			return (f32)total;
 		}
-		f64 quantum = std::ldexp(1.0, std::ilogb(most) - 23);
+		f64 quantum = std::ldexp(1.0, std::ilogb(most) - bits);
 		for (f64 t : terms) total += std::trunc(t / quantum);
 		return towardZero(total * quantum);
 	}

@@ -1,0 +1,205 @@
+// Package ldm reads checkpoints in the layout of the original code of latent diffusion
+// (CompVis and Stability AI), in which one file holds all parts of a model:
+//
+//	model.diffusion_model.*   the U-Net
+//	first_stage_model.*       the VAE
+//	cond_stage_model.*        the text encoder, in the names of transformers or OpenCLIP
+//	conditioner.embedders.N.* the text encoders of Stable Diffusion XL
+//
+// What the model is, and the configuration of each part, come from the names and shapes
+// of the tensors. Each part then is a checkpoint in the names of diffusers, whose tensors
+// are those of the file: no number is read before it is asked for.
+package ldm
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"sdgo/internal/quote"
+)
+
+// Tensors are those of a file, as [checkpoint.Source] has them.
+type Tensors interface {
+	Names() []string
+	Tensor(name string) (shape []int, dtype string, ok bool)
+	Float32s(name string, from int, dst []float32) error
+	Release(name string)
+	Changed() error
+}
+
+// Family is a kind of models that share a structure.
+type Family string
+
+// The families.
+const (
+	SD1         Family = "Stable Diffusion 1"
+	SD2         Family = "Stable Diffusion 2"
+	SDXL        Family = "Stable Diffusion XL"
+	SDXLRefiner Family = "the refiner of Stable Diffusion XL"
+)
+
+// Names of the parts, those of the folders of diffusers.
+const (
+	TextEncoder  = "text_encoder"
+	TextEncoder2 = "text_encoder_2"
+	UNet         = "unet"
+	VAE          = "vae"
+)
+
+// Where the parts are in a file.
+const (
+	unetPrefix   = "model.diffusion_model."
+	vaePrefix    = "first_stage_model."
+	textPrefix   = "cond_stage_model."
+	sgmPrefix    = "conditioner.embedders."
+	inputBlock   = unetPrefix + "input_blocks."
+	outputBlock  = unetPrefix + "output_blocks."
+	clipPrefix   = textPrefix + "transformer."
+	openPrefix   = textPrefix + "model."
+	firstSGM     = sgmPrefix + "0.transformer."
+	secondSGM    = sgmPrefix + "1.model."
+	refinerSGM   = sgmPrefix + "0.model."
+	convInWeight = inputBlock + "0.0.weight"
+)
+
+// Model is what a file holds.
+type Model struct {
+	Family Family
+	// Parts are checkpoints by the names of their folders in diffusers' layout.
+	Parts map[string]*Part
+	// Channels are those that go into the U-Net: 4, or with what is concatenated 5
+	// (depth), 8 (an image) or 9 (a mask and an image).
+	Channels int
+	// V says that the file itself says that the model predicts v, by a tensor.
+	V bool
+	// Unused are the tensors that no part has, and that are not known to be of no use.
+	Unused []string
+}
+
+// Open finds the parts of a model and their configurations. Nothing is read but names
+// and shapes. The error says what the tensors are instead, as far as it is known.
+func Open(tensors Tensors) (*Model, error) {
+	f := newFile(tensors)
+	family, err := f.family()
+	if err != nil {
+		return nil, err
+	}
+	m := &Model{Family: family, Parts: make(map[string]*Part), Channels: f.dim(convInWeight, 1), V: f.has("v_pred")}
+	var problems []string
+	add := func(name string, part *Part, err error) {
+		if err != nil {
+			problems = append(problems, fmt.Sprintf("%s: %v", name, err))
+			return
+		}
+		m.Parts[name] = part
+	}
+	pooled := 0
+	for name, encoder := range f.encoders(family) {
+		part, err := f.textEncoder(encoder)
+		add(name, part, err)
+		if err == nil && encoder.project {
+			pooled = part.config["projection_dim"].(int)
+		}
+	}
+	part, err := f.unet(family, pooled)
+	add(UNet, part, err)
+	part, err = f.vae(family)
+	add(VAE, part, err)
+	for _, name := range f.missing {
+		problems = append(problems, fmt.Sprintf("%.200s is missing or not of the kind it should be", name))
+	}
+	if len(problems) > 0 {
+		slices.Sort(problems)
+		return nil, fmt.Errorf("ldm: this is %s: %s", family, quote.Lines(problems, "; "))
+	}
+	m.Unused = f.unused()
+	return m, nil
+}
+
+// Set changes the configuration of a part by the keys of a JSON object.
+func (m *Model) Set(part string, config map[string]json.RawMessage) error {
+	p := m.Parts[part]
+	if p == nil {
+		return fmt.Errorf("ldm: have a configuration of %.80q, of which the file has no tensors", part)
+	}
+	for key, value := range config {
+		p.config[key] = value
+		p.guessed = slices.DeleteFunc(p.guessed, func(guess string) bool { return guess == key })
+	}
+	return nil
+}
+
+// maxNamed is how many tensors a warning names.
+const maxNamed = 5
+
+// Warnings say what was guessed and what was left out, one sentence each.
+func (m *Model) Warnings() (warnings []string) {
+	for _, name := range slices.Sorted(maps.Keys(m.Parts)) {
+		if p := m.Parts[name]; len(p.guessed) > 0 {
+			warnings = append(warnings, fmt.Sprintf("the %s is narrower than published ones: %s, which no tensor tells, were guessed", name, strings.Join(p.guessed, " and ")))
+		}
+	}
+	if n := len(m.Unused); n > 0 {
+		named := m.Unused[:min(n, maxNamed)]
+		warnings = append(warnings, fmt.Sprintf("%d tensors were left out, such as %s", n, quote.Lines(named, ", ")))
+	}
+	return warnings
+}
+
+// file is a file whose names are looked up.
+type file struct {
+	Tensors
+	names   []string
+	used    map[string]bool
+	missing []string
+}
+
+func newFile(t Tensors) *file {
+	return &file{Tensors: t, names: t.Names(), used: make(map[string]bool)}
+}
+
+// need is one of the dimensions of a tensor without which nothing can be told.
+func (f *file) need(name string, axis int) int {
+	n := f.dim(name, axis)
+	if n == 0 && !slices.Contains(f.missing, name) {
+		f.missing = append(f.missing, name)
+	}
+	return n
+}
+
+func (f *file) has(name string) bool {
+	_, _, ok := f.Tensor(name)
+	return ok
+}
+
+// dim is one of a tensor's dimensions, or 0 if there is none.
+func (f *file) dim(name string, axis int) int {
+	shape, _, _ := f.Tensor(name)
+	if axis >= len(shape) {
+		return 0
+	}
+	return shape[axis]
+}
+
+// under says whether a name begins so.
+func (f *file) under(prefix string) bool {
+	return slices.ContainsFunc(f.names, func(name string) bool { return strings.HasPrefix(name, prefix) })
+}
+
+// number reads a number as it stands in names.
+func number(digits string) (n int, ok bool) {
+	n, err := strconv.Atoi(digits)
+	return n, err == nil && n >= 0 && strconv.Itoa(n) == digits
+}
+
+// count is for how many numbers, from 0 on, there is a tensor of that name.
+func (f *file) count(format string) (n int) {
+	for f.has(fmt.Sprintf(format, n)) {
+		n++
+	}
+	return n
+}
