@@ -59,9 +59,14 @@ func TestSingleFile(t *testing.T) {
 	}{
 		{"tiny-sd15", golden.SingleFile(t, "tiny-sd15"), 3},
 		{"tiny-sd15-4blk", golden.SingleFileOf(t, "tiny-sd15-4blk"), 1}, // the text encoder alone
+		{"tiny-sd21-v", golden.SingleFileOf(t, "tiny-sd21-v"), 4},       // and what it predicts
 		{"tiny-sdxl", golden.SingleFile(t, "tiny-sdxl"), 3},
 	} {
-		golden.Tokenizer(t, tt.files, "tiny-sd15")
+		tokenizer := "tiny-sd15"
+		if tt.name == "tiny-sd21-v" {
+			tokenizer = tt.name // which pads with another token
+		}
+		golden.Tokenizer(t, tt.files, tokenizer)
 		if tt.name == "tiny-sdxl" {
 			addXL(t, tt.files)
 		}

@@ -44,12 +44,18 @@ func Keymap(t testing.TB, name string) (unet, vae map[string]string) {
 	return nil, nil
 }
 
+const sd2 = "tiny-sd21-v"
+
 // SingleFileOf returns the file of [SingleFile], made of the tensors of a model's folder
-// and its keymap.
+// and its keymap. That of tiny-sd21-v has the blocks of tiny-sd15, and the text encoder of
+// the references' file.
 func SingleFileOf(t testing.TB, name string) fstest.MapFS {
 	t.Helper()
-	model := Model(t, name)
-	unet, vae := Keymap(t, name)
+	model, keys := Model(t, name), name
+	if name == sd2 {
+		keys = "tiny-sd15"
+	}
+	unet, vae := Keymap(t, keys)
 	var tensors []safetensors.Tensor
 	add := func(file string, to func(name string) string) {
 		f, err := safetensors.OpenFS(model, file)
@@ -68,7 +74,12 @@ func SingleFileOf(t testing.TB, name string) fstest.MapFS {
 	}
 	add("unet/diffusion_pytorch_model.safetensors", func(name string) string { return unet[name] })
 	add("vae/diffusion_pytorch_model.safetensors", func(name string) string { return vae[name] })
-	add("text_encoder/model.safetensors", func(name string) string { return "cond_stage_model.transformer." + name })
+	if name == sd2 {
+		model = SingleFile(t, sd2+"-text-encoder-only")
+		add(sd2+"-text-encoder-only.safetensors", func(name string) string { return name })
+	} else {
+		add("text_encoder/model.safetensors", func(name string) string { return "cond_stage_model.transformer." + name })
+	}
 	var b bytes.Buffer
 	require.NoError(t, safetensors.Write(&b, tensors, nil))
 	return fstest.MapFS{name + ".safetensors": {Data: b.Bytes(), Mode: 0o644}}

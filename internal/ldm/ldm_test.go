@@ -84,10 +84,10 @@ func TestFolders(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		family ldm.Family
-	}{{"tiny-sd15", ldm.SD1}, {"tiny-sd15-4blk", ldm.SD1}, {"tiny-sdxl", ldm.SDXL}} {
+	}{{"tiny-sd15", ldm.SD1}, {"tiny-sd15-4blk", ldm.SD1}, {"tiny-sd21-v", ldm.SD2}, {"tiny-sdxl", ldm.SDXL}} {
 		t.Run(tt.name, func(t *testing.T) {
 			var file *loader.Folder
-			if tt.name == "tiny-sd15-4blk" {
+			if tt.name == "tiny-sd15-4blk" || tt.name == "tiny-sd21-v" {
 				file = open(t, golden.SingleFileOf(t, tt.name), tt.name)
 			} else {
 				file = open(t, golden.SingleFile(t, tt.name), tt.name)

@@ -11,7 +11,7 @@ import (
 // These bound what listing the tensors costs: a dict may be in others many times.
 const (
 	maxDepth     = 16       // of dicts in dicts
-	maxVisits    = 1 << 20  // of values
+	maxVisits    = 1 << 20  // of values, each as often as it is there
 	maxName      = 1024     // bytes
 	maxNameBytes = 32 << 20 // of all names
 )
@@ -77,9 +77,6 @@ func (l *lister) walk(name string, v any, depth int) error {
 	if depth > maxDepth {
 		return nil // no model's
 	}
-	if l.visits++; l.visits > maxVisits {
-		return fmt.Errorf("have more than %d values in dicts and lists", maxVisits)
-	}
 	switch v := v.(type) {
 	case *tensor:
 		return l.add(name, v)
@@ -113,6 +110,9 @@ func (l *lister) items(name string, items []any, depth int) error {
 
 // enter gathers the tensors of what a dict or list has under a key.
 func (l *lister) enter(name string, key, v any, depth int) error {
+	if l.visits++; l.visits > maxVisits {
+		return fmt.Errorf("have more than %d values in dicts and lists", maxVisits)
+	}
 	switch v.(type) {
 	case *tensor, *object, *dict, *list, tuple:
 	default:

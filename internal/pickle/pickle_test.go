@@ -156,6 +156,7 @@ func TestBombs(t *testing.T) {
 		"references":        {"\x80\x02]q\x00" + doubled(60, "(h%h%l") + ".", "no tensors"},
 		"tuples as a size":  {"\x80\x02)q\x00" + doubled(60, "(h%h%t") + "ctorch._utils\n_rebuild_tensor\n(h\x3ch\x3ch\x3ch\x3ctR.", "have a tuple, want a storage"},
 		"dicts":             {"\x80\x02}q\x00" + doubled(60, "}(X\x01\x00\x00\x00ah%X\x01\x00\x00\x00bh%u") + ".", "no tensors"},
+		"wide lists":        {"\x80\x02]q\x00" + wide("N") + wide("N") + "0]" + wide("h\x00") + wide("h\x00") + ".", "more than 1048576 values in dicts and lists"},
 		"a deep stack":      {"\x80\x02" + strings.Repeat("N", 1<<18) + ".", "more than 131072 values on the stack"},
 		"marks":             {"\x80\x02" + strings.Repeat("(", 1<<18) + ".", "more than 131072 marks"},
 		"lists":             {"\x80\x02" + strings.Repeat("]0", 1<<21) + ".", "more than 1048576 values"},
@@ -179,6 +180,9 @@ func TestBombs(t *testing.T) {
 	_, err = read(t, archive(t, zip.Store, "archive/data.pkl", "}.", "archive/byteorder", "middle"))
 	assert.ErrorContains(t, err, `have "middle", want little or big`)
 }
+
+// wide puts a hundred thousand values into a list.
+func wide(value string) string { return "(" + strings.Repeat(value, 100_000) + "e" }
 
 // doubled repeats opcodes that make a value of the last one, twice.
 func doubled(n int, ops string) string {

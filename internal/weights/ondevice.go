@@ -41,8 +41,10 @@ func loadOnDevice(ctx context.Context, name string, src checkpoint.Source, param
 	}
 	ws := &Weights{memory: &eng.Memory, blocks: []*engine.Block{block}}
 
-	err = loadAll(ctx, name, src, params, eng.Threads(), func() func(int, *Param) error {
-		l := deviceLoad{paramLoad: paramLoad{ctx: ctx, src: src}}
+	running, stop := context.WithCancelCause(ctx) // an error of the device, which is none of the file, stops all
+	defer stop(nil)
+	err = loadAll(running, name, src, params, eng.Threads(), func() func(int, *Param) error {
+		l := deviceLoad{paramLoad: paramLoad{ctx: running, src: src}, failed: stop}
 		return func(i int, w *Param) error {
 			l.Param = w
 			at := block.Ptr + device.Ptr(offsets[i])
@@ -53,6 +55,9 @@ func loadOnDevice(ctx context.Context, name string, src checkpoint.Source, param
 			return nil
 		}
 	})
+	if cause := context.Cause(running); ctx.Err() == nil && cause != nil {
+		err = fmt.Errorf("%s: loading the weights: %w", name, cause)
+	}
 	if err != nil {
 		ws.Close()
 		return nil, err
@@ -65,6 +70,7 @@ type deviceLoad struct {
 	paramLoad
 	turned []float32
 	bytes  []byte
+	failed func(error) // is told of an error of the device
 }
 
 // load reads, checks, converts and uploads the numbers, a chunk of whole filters at a
@@ -83,7 +89,11 @@ func (l *deviceLoad) load(d device.Device, at device.Ptr, t device.Type) error {
 			x = l.channelsLast()
 		}
 		l.encode(x, t)
-		return d.Upload(at+device.Ptr(from*t.Size()), l.bytes)
+		err := d.Upload(at+device.Ptr(from*t.Size()), l.bytes)
+		if err != nil {
+			l.failed(err)
+		}
+		return err
 	})
 }
 
