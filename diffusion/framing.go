@@ -1,6 +1,7 @@
 package diffusion
 
 import (
+	"cmp"
 	"image"
 
 	"gorgonia.org/tensor"
@@ -28,6 +29,9 @@ type Framing struct {
 // framingIDs is how many numbers the U-Net of Stable Diffusion XL reads of a Framing.
 const framingIDs = 6
 
+// ratedIDs is how many the refiner reads: a score in place of the target size.
+const ratedIDs = 5
+
 // check wants sizes that a picture can have.
 func (f *Framing) check(option string) error {
 	for _, side := range []int{f.Original.X, f.Original.Y, f.Target.X, f.Target.Y} {
@@ -54,14 +58,43 @@ func (r *run) timeIDs(c Condition) []float32 {
 		}
 		return float32(given)
 	}
-	return []float32{
-		side(f.Original.Y, r.Height), side(f.Original.X, r.Width), float32(f.Crop.Y), float32(f.Crop.X),
-		side(f.Target.Y, r.Height), side(f.Target.X, r.Width),
+	ids := []float32{side(f.Original.Y, r.Height), side(f.Original.X, r.Width), float32(f.Crop.Y), float32(f.Crop.X)}
+	switch {
+	case !r.rated():
+		return append(ids, side(f.Target.Y, r.Height), side(f.Target.X, r.Width))
+	case c == Uncond:
+		return append(ids, float32(cmp.Or(r.NegativeAestheticScore, negativeScore)))
 	}
+	return append(ids, float32(cmp.Or(r.AestheticScore, score)))
+}
+
+// The aesthetic scores of diffusers' pipelines, and the best that there is.
+const score, negativeScore, bestScore = 6, 2.5, 10
+
+// checkScores wants scores where the U-Net reads them, and there no target size.
+func (p *Pipeline) checkScores(o *Options) error {
+	for _, s := range []struct {
+		option string
+		have   float64
+	}{{"AestheticScore", o.AestheticScore}, {"NegativeAestheticScore", o.NegativeAestheticScore}} {
+		if !(s.have >= 0 && s.have <= bestScore) {
+			return badOption(s.option, "have %v, want 0 to %d", s.have, bestScore)
+		}
+		if s.have != 0 && !p.rated() {
+			return badOption(s.option, "have %v, want 0: it is for the refiner of Stable Diffusion XL", s.have)
+		}
+	}
+	switch {
+	case p.rated() && (o.Framing.Target != image.Point{} || o.NegativeFraming.Target != image.Point{}):
+		return badOption("Framing", "have a target size, want none: the U-Net reads an aesthetic score in its place")
+	case p.refiner() && o.Prompt2+o.NegativePrompt2 != "":
+		return badOption("Prompt2", "have a second prompt, want none: the refiner of Stable Diffusion XL has one text encoder")
+	}
+	return nil
 }
 
 // added returns what the U-Net reads beside the tokens for conditions side by side:
-// pooled texts [K D] and ids [K 6].
+// pooled texts [K D] and ids [K 6], or [K 5] of the refiner.
 func (r *run) added(conditions []Condition) (pooled, ids *tensor.Dense) {
 	var texts, numbers []float32
 	for _, c := range conditions {
@@ -69,5 +102,5 @@ func (r *run) added(conditions []Condition) (pooled, ids *tensor.Dense) {
 		numbers = append(numbers, r.timeIDs(c)...)
 	}
 	n := len(conditions)
-	return engine.Tensor(texts, n, len(texts)/n), engine.Tensor(numbers, n, framingIDs)
+	return engine.Tensor(texts, n, len(texts)/n), engine.Tensor(numbers, n, len(numbers)/n)
 }

@@ -135,11 +135,22 @@ func (x *index) isXL(fsys fs.FS) bool {
 	return class != "" || !listed && (isDir(fsys, "text_encoder_2") || len(x.parts) == 0 && strings.Contains(x.class, "XL"))
 }
 
+// refiner says whether this is the refiner of Stable Diffusion XL, which has the second
+// text encoder alone.
+func (x *index) refiner() bool {
+	class, listed := x.parts["text_encoder"]
+	return x.xl && listed && class == ""
+}
+
 // wanted are the parts that the model must have.
 func (x *index) wanted() map[string][]string {
 	parts := maps.Clone(ours)
 	if x.xl {
 		maps.Copy(parts, oursXL)
+	}
+	if x.refiner() {
+		delete(parts, "tokenizer")
+		delete(parts, "text_encoder")
 	}
 	return parts
 }
@@ -168,8 +179,6 @@ func (x *index) check(fsys fs.FS) error {
 		have, listed := x.parts[part]
 		want := wanted[part]
 		switch {
-		case listed && have == "" && part == "text_encoder" && x.xl:
-			problem("text_encoder is null, as in the refiner of Stable Diffusion XL, which is not supported")
 		case listed && have == "":
 			problem("%s is null", part)
 		case !listed && !isDir(fsys, part):

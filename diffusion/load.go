@@ -21,7 +21,8 @@ import (
 
 // Load loads the model in a folder, or in one file, see below. A folder is in diffusers'
 // layout: model_index.json and the folders tokenizer, text_encoder, unet, vae and
-// scheduler, and of Stable Diffusion XL tokenizer_2 and text_encoder_2. Weights are in
+// scheduler, and of Stable Diffusion XL tokenizer_2 and text_encoder_2, which its
+// refiner has alone. Weights are in
 // safetensors, or where a part has none in .bin files of PyTorch, of which nothing is
 // executed. Options may be nil. Any pipeline with these parts is read, whatever class
 // it was saved as; the error for another says what it is. What the files say that is not

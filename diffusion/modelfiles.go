@@ -16,7 +16,7 @@ import (
 // modelFiles are what a model is loaded from: a folder, or one file.
 type modelFiles struct {
 	schedule  *scheduler.Config
-	tokenizer *clip.Tokenizer
+	tokenizer *clip.Tokenizer // nil of the refiner of Stable Diffusion XL
 
 	xl         bool // Stable Diffusion XL, of which there is a second tokenizer
 	tokenizer2 *clip.Tokenizer
@@ -49,9 +49,13 @@ func openFolder(ctx context.Context, fsys fs.FS, o *LoadOptions) (*modelFiles, e
 	for _, w := range f.schedule.Warnings {
 		f.warnings = append(f.warnings, "scheduler/scheduler_config.json: "+w)
 	}
-	if o.Tokenizer != "" {
+	switch {
+	case x.refiner() && o.Tokenizer != "":
+		err = badOption("Tokenizer", "have %.80q, want none: the refiner of Stable Diffusion XL has no first text encoder", o.Tokenizer)
+	case x.refiner():
+	case o.Tokenizer != "":
 		f.tokenizer, err = clip.LoadTokenizerContext(ctx, os.DirFS(o.Tokenizer), ".")
-	} else {
+	default:
 		f.tokenizer, err = clip.LoadTokenizerContext(ctx, fsys, "tokenizer")
 	}
 	if err != nil {

@@ -86,6 +86,11 @@ type Options struct {
 	// the Guider needs of them. Nil means the guidance of the other options.
 	Guider Guider
 
+	// AestheticScore and NegativeAestheticScore, 0 to 10, tell the refiner of Stable
+	// Diffusion XL how good the picture is to look, and how the one that guidance leads
+	// away from. Zero means 6 and 2.5. They are an error for other models.
+	AestheticScore, NegativeAestheticScore float64
+
 	// Reuse spares most of the U-Net in some of its calls. The zero value does not,
 	// and pictures are exact.
 	Reuse Reuse

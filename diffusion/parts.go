@@ -17,7 +17,6 @@ import (
 
 // loadParts loads the parts of a model; the session of ctx holds the weights back.
 func (p *Pipeline) loadParts(ctx context.Context, files *modelFiles, o *LoadOptions) error {
-	p.Tokenizer = files.tokenizer
 	open := func(part string) (checkpoint.Source, error) {
 		src, err := files.open(ctx, part)
 		if err != nil || o.Overlay == nil {
@@ -25,19 +24,11 @@ func (p *Pipeline) loadParts(ctx context.Context, files *modelFiles, o *LoadOpti
 		}
 		return overlayPart(part, src, o.Overlay)
 	}
-	src, err := open("text_encoder")
+	if err := p.loadText(ctx, files, open, o); err != nil {
+		return err
+	}
+	src, err := open("unet")
 	if err != nil {
-		return err
-	}
-	if p.TextEncoder, err = clip.LoadTextEncoderFrom(ctx, src, &clip.LoadOptions{Precision: o.Precision}); err != nil {
-		return err
-	}
-	if files.xl {
-		if err := p.loadSecondText(ctx, files, open, o); err != nil {
-			return err
-		}
-	}
-	if src, err = open("unet"); err != nil {
 		return err
 	}
 	if p.UNet, err = unet.LoadFrom(ctx, src, &unet.LoadOptions{Precision: o.Precision}); err != nil {
@@ -51,12 +42,31 @@ func (p *Pipeline) loadParts(ctx context.Context, files *modelFiles, o *LoadOpti
 	}
 	p.setScheduler(files.schedule)
 	p.Warnings = files.warnings
-	p.warn("text_encoder/", p.TextEncoder.Config.Warnings)
+	if p.TextEncoder != nil {
+		p.warn("text_encoder/", p.TextEncoder.Config.Warnings)
+	}
 	if p.xl() {
 		p.warn("text_encoder_2/", p.TextEncoder2.Config.Warnings)
 	}
 	p.warn("unet/", p.UNet.Config.Warnings)
 	p.warn("vae/", p.VAE.Config.Warnings)
+	return nil
+}
+
+// loadText loads the text encoders.
+func (p *Pipeline) loadText(ctx context.Context, files *modelFiles, open func(part string) (checkpoint.Source, error), o *LoadOptions) error {
+	if p.Tokenizer = files.tokenizer; p.Tokenizer != nil {
+		src, err := open("text_encoder")
+		if err != nil {
+			return err
+		}
+		if p.TextEncoder, err = clip.LoadTextEncoderFrom(ctx, src, &clip.LoadOptions{Precision: o.Precision}); err != nil {
+			return err
+		}
+	}
+	if files.xl {
+		return p.loadSecondText(ctx, files, open, o)
+	}
 	return nil
 }
 

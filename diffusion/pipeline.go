@@ -30,7 +30,8 @@ type Pipeline struct {
 	// Tokenizer2 and TextEncoder2 are the second ones of Stable Diffusion XL (Podell et
 	// al. 2024), nil in other models. Its U-Net reads the tokens of both encoders side by
 	// side, without their last layer and the final normalisation, and the projected
-	// embedding of the whole text of the second.
+	// embedding of the whole text of the second. Its refiner has these alone, and nil as
+	// Tokenizer and TextEncoder.
 	//
 	// https://arxiv.org/abs/2307.01952
 	Tokenizer2   *clip.Tokenizer

@@ -27,7 +27,7 @@ func (p *Pipeline) checkText() error {
 		if err := s.ready(); err != nil {
 			return err
 		}
-		if have, want := s.tokenizer.MaxLength, p.Tokenizer.MaxLength; have != want {
+		if have, want := s.tokenizer.MaxLength, p.textLength(); have != want {
 			return fmt.Errorf("diffusion: tokenizer %d writes %d tokens (model_max_length), want %d, as the first does", i+1, have, want)
 		}
 	}

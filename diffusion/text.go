@@ -42,7 +42,7 @@ func (r *run) embed(ctx context.Context, w wording, zeros bool) (e textEmbedding
 	case w.given != nil:
 		return r.given(ctx, w)
 	case zeros:
-		tokens := r.Tokenizer.MaxLength
+		tokens := r.textLength()
 		e.tokens = engine.Tensor(make([]float32, tokens*r.textWidth()), 1, tokens, r.textWidth())
 		e.pooled = make([]float32, r.pooledWidth())
 		return e, nil

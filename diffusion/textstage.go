@@ -25,7 +25,11 @@ func (p *Pipeline) textStages() []textStage {
 	if !p.xl() {
 		return []textStage{{p.Tokenizer, p.TextEncoder, 0}}
 	}
-	return []textStage{{p.Tokenizer, withoutNorm(p.TextEncoder), 1}, {p.Tokenizer2, withoutNorm(p.TextEncoder2), 1}}
+	second := textStage{p.Tokenizer2, withoutNorm(p.TextEncoder2), 1}
+	if p.refiner() {
+		return []textStage{second}
+	}
+	return []textStage{{p.Tokenizer, withoutNorm(p.TextEncoder), 1}, second}
 }
 
 // withoutNorm is TextEncoder.WithoutNorm, of which the error is that of ready.
@@ -35,6 +39,9 @@ func withoutNorm(e *clip.TextEncoder) *clip.TextEncoder {
 	}
 	return e
 }
+
+// textLength is how many tokens a text has.
+func (p *Pipeline) textLength() int { return p.textStages()[0].tokenizer.MaxLength }
 
 // textWidth is how many numbers a token has for the U-Net.
 func (p *Pipeline) textWidth() (width int) {

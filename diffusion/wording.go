@@ -65,7 +65,7 @@ func (p *Pipeline) numbers(w wording) ([]float32, error) {
 // lengthOf is how many tokens the U-Net reads for a wording.
 func (p *Pipeline) lengthOf(w wording) (int, error) {
 	if w.given == nil {
-		return p.Tokenizer.MaxLength, nil
+		return p.textLength(), nil
 	}
 	if _, err := p.numbers(w); err != nil {
 		return 0, err

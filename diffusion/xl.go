@@ -18,7 +18,8 @@ import (
 func (p *Pipeline) xl() bool { return p.Tokenizer2 != nil || p.TextEncoder2 != nil }
 
 // NewXL is [New] for Stable Diffusion XL, of whose text encoders the second is a
-// CLIPTextModelWithProjection. An empty negative prompt becomes zeros.
+// CLIPTextModelWithProjection; the first is nil, and its tokenizer, in the refiner. An
+// empty negative prompt becomes zeros.
 func NewXL(tokenizers [2]*clip.Tokenizer, texts [2]*clip.TextEncoder, u *unet.UNet, v *vae.VAE, s *scheduler.Config) (*Pipeline, error) {
 	return assemble(&Pipeline{
 		Tokenizer: tokenizers[0], TextEncoder: texts[0], Tokenizer2: tokenizers[1], TextEncoder2: texts[1],
@@ -37,6 +38,10 @@ func (p *Pipeline) withDefaults(o *Options) (Options, error) {
 
 // defaultGuidanceXL is the guidance scale of diffusers' pipelines of Stable Diffusion XL.
 const defaultGuidanceXL = 5
+
+// refiner says whether this is the refiner of Stable Diffusion XL, which has the second
+// text encoder alone.
+func (p *Pipeline) refiner() bool { return p.xl() && p.Tokenizer == nil && p.TextEncoder == nil }
 
 // loadSecondText loads the second text encoder.
 func (p *Pipeline) loadSecondText(ctx context.Context, files *modelFiles, open func(part string) (checkpoint.Source, error), o *LoadOptions) error {
@@ -69,10 +74,17 @@ func (p *Pipeline) checkAdded() error {
 		return fmt.Errorf("diffusion: the U-Net reads more than text (addition_embed_type %s), as that of Stable Diffusion XL, which has a second text encoder (text_encoder_2) for it", *c.AdditionEmbedType)
 	}
 	pooled, each, want := p.pooledWidth(), *c.AdditionTimeDim, *c.ProjectionInputDim
-	if have := pooled + framingIDs*each; have != want {
+	if have := pooled + framingIDs*each; have != want && !p.rated() {
 		return fmt.Errorf("diffusion: the U-Net reads %d numbers beside the tokens (projection_class_embeddings_input_dim), want %d, for a text of %d (projection_dim of text_encoder_2) and %d numbers for the size and corner of the picture, each as %d (addition_time_embed_dim)", want, have, pooled, framingIDs, each)
 	}
 	return nil
+}
+
+// rated says whether the U-Net reads how good the picture looks, in place of its target
+// size.
+func (p *Pipeline) rated() bool {
+	c := p.UNet.Config
+	return p.xl() && c.AdditionEmbedType != nil && *c.ProjectionInputDim == p.pooledWidth()+ratedIDs**c.AdditionTimeDim
 }
 
 // checkXL wants no option of Stable Diffusion XL for another model, and what it needs
@@ -90,8 +102,8 @@ func (p *Pipeline) checkXL(o *Options) error {
 			return badOption(option.name, "have one, want none: it is for Stable Diffusion XL, which has two text encoders")
 		}
 	}
-	if !p.xl() {
-		return nil
+	if err := p.checkScores(o); err != nil || !p.xl() {
+		return err
 	}
 	if err := o.Framing.check("Framing"); err != nil {
 		return err

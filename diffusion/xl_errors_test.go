@@ -62,7 +62,7 @@ func TestXLFolders(t *testing.T) {
 		keys map[string]string
 		want string
 	}{
-		{map[string]string{"text_encoder": "[null, null]"}, "text_encoder is null, as in the refiner of Stable Diffusion XL, which is not supported"},
+		{map[string]string{"text_encoder": "[null, null]"}, "the U-Net reads text of width 80 (cross_attention_dim), the text encoder writes 48 (hidden_size)"},
 		{map[string]string{"text_encoder_2": `["transformers", "CLIPTextModel"]`}, "text_encoder_2 is a CLIPTextModel, want CLIPTextModelWithProjection"},
 		{map[string]string{"text_encoder_2": `["transformers", "T5EncoderModel"]`}, "text_encoder_2 is a T5EncoderModel"},
 		{map[string]string{"tokenizer_2": "[null, null]"}, "tokenizer_2 is null"},
@@ -91,8 +91,8 @@ func TestXLFolders(t *testing.T) {
 	assert.ErrorContains(t, err, "tokenizer_2: have neither vocab.json nor tokenizer.json")
 
 	p := load(t, "tiny-sdxl", nil)
-	*p.UNet.Config.ProjectionInputDim = 80 // one number less, as the refiner
-	assert.ErrorContains(t, p.check(), "diffusion: the U-Net reads 80 numbers beside the tokens (projection_class_embeddings_input_dim), want 88, for a text of 40")
+	*p.UNet.Config.ProjectionInputDim = 72 // two numbers less
+	assert.ErrorContains(t, p.check(), "diffusion: the U-Net reads 72 numbers beside the tokens (projection_class_embeddings_input_dim), want 88, for a text of 40")
 	p.TextEncoder2, p.Tokenizer2 = nil, nil
 	p.UNet.Config.CrossAttentionDim = load(t, "tiny-sd15", nil).UNet.Config.CrossAttentionDim
 	assert.ErrorContains(t, p.check(), "diffusion: the U-Net reads more than text (addition_embed_type text_time), as that of Stable Diffusion XL, which has a second text encoder")

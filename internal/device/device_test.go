@@ -19,6 +19,7 @@ func TestCatalogueHasChoices(t *testing.T) {
 			for _, kind := range []string{"gemm_", "conv_"} {
 				assert.NotNil(t, Find(kind+c.name, typ), "%s%s of %v", kind, c.name, typ)
 			}
+			assert.Equal(t, c.older == 0, Find("gemm_"+c.name, F16).Oldest > 75, c.name)
 			assert.LessOrEqual(t, c.shared(75), most75, c.name)
 			assert.LessOrEqual(t, c.shared(86), most86, c.name)
 			assert.Zero(t, splitUnit%c.bk, c.name)
@@ -56,6 +57,23 @@ func TestSplitsDoNotDependOnBatch(t *testing.T) {
 			assert.Less(t, (splits-1)*steps*c.bk, p.K, "a part with nothing in it: %+v", p)
 		}
 	}
+}
+
+// Each tile is chosen somewhere, on a card with one multiprocessor for products that are
+// small enough for a test. Cards without the wide ones choose from the others.
+func TestTilesAreChosen(t *testing.T) {
+	one := Target{Type: F16, Arch: 90, SMs: 1}
+	for name, p := range map[string]Product{
+		"64x64": {M: 60, N: 60, K: 144, Rows: 60}, "128x64": {M: 250, N: 60, K: 144, Rows: 250},
+		"128x128": {M: 250, N: 124, K: 144, Rows: 250}, "128x160": {M: 250, N: 156, K: 144, Rows: 250},
+	} {
+		c, _, _ := p.choose(one)
+		assert.Equal(t, name, c.name)
+		c, _, _ = p.choose(Target{Type: F16, Arch: 75, SMs: 1})
+		assert.NotZero(t, c.older, "%s on sm_75", c.name)
+	}
+	c, splits, _ := Product{M: 512, N: 1280, K: 11520, Rows: 256}.choose(h100)
+	assert.Equal(t, "128x128 in 6", fmt.Sprintf("%s in %d", c.name, splits), "within 2 % of the measured best")
 }
 
 // What tensor cores do not take goes another way, and the exact GELU is a launch of its

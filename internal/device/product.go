@@ -37,61 +37,6 @@ type productArgs struct {
 	outH, outW, srcH, srcW, _                  int32
 }
 
-// tile is a kernel of gemm.cu. Rate is the share of the tensor cores' that it reached
-// where it filled an H100, for the choice between tiles alone.
-type tile struct {
-	name          string
-	bm, bn, bk    int
-	stages, older int // older: on sm_75
-	blocks        int // of a multiprocessor at once
-	rate          float64
-}
-
-var tiles = []tile{
-	{"128x128", 128, 128, 32, 4, 2, 1, 1},
-	{"128x64", 128, 64, 32, 4, 2, 2, 0.9},
-	{"64x64", 64, 64, 64, 3, 2, 3, 0.75},
-}
-
-// shared is the dynamic shared memory.
-func (c tile) shared(arch int) int {
-	stages := c.stages
-	if arch < 80 {
-		stages = c.older
-	}
-	return stages * (c.bm + c.bn) * c.bk * 2
-}
-
-// choose returns the tile and the number of splits of K, of steps of the tile each. The
-// splits follow from one sample's shape, so that a sample has the same bytes in any
-// batch; the order within K does not depend on the tile, but on its splits.
-func (p Product) choose(t Target) (c tile, splits, steps int) {
-	splits = p.splits()
-	best := 0.0
-	for _, o := range tiles {
-		blocks := ceil(p.M, o.bm) * ceil(p.N, o.bn) * splits
-		waves := ceil(blocks, t.SMs*o.blocks)
-		// A block alone on its multiprocessor is bound by latency: its time falls by
-		// less than its work.
-		time := float64(waves) * float64(o.blocks) * float64(o.bm*o.bn) / o.rate
-		if best == 0 || time < best {
-			best, c = time, o
-		}
-	}
-	per := ceil(ceil(p.K, splitUnit), splits) * splitUnit
-	return c, ceil(p.K, per), per / c.bk
-}
-
-// splitUnit is a multiple of every tile's bk.
-const splitUnit = 64
-
-// splits is how many parts K is summed in: as many as make a sample's work enough for a
-// card of a hundred multiprocessors and more, with ten steps each or more.
-func (p Product) splits() int {
-	blocks := ceil(p.Rows, 64) * ceil(p.N, 64)
-	return max(1, min(128/blocks, p.K/640, 16))
-}
-
 // tensorCores says whether they take the product.
 func (p Product) tensorCores(t Target) bool {
 	k := p.K

@@ -21,11 +21,26 @@ def nine(unet):
     unet.register_to_config(in_channels=9)
 
 
-def case(name, cls, wide=False, zeros=True, **call):
+def refiner(pipe):
+    """what the refiner reads: the second text encoder, and a score in place of the target size"""
+    u = pipe.unet
+    for name, m in u.named_modules():
+        if name.endswith(("attn2.to_k", "attn2.to_v")):
+            m.weight = torch.nn.Parameter(m.weight[:, 32:])
+    u.add_embedding.linear_1.weight = torch.nn.Parameter(u.add_embedding.linear_1.weight[:, :80])
+    u.add_embedding.linear_1.in_features = 80
+    u.register_to_config(cross_attention_dim=48, projection_class_embeddings_input_dim=80)
+    pipe.text_encoder = pipe.tokenizer = None
+    pipe.register_to_config(requires_aesthetics_score=True)
+
+
+def case(name, cls, wide=False, zeros=True, refine=False, **call):
     pipe = cls.from_pretrained(sys.argv[1], torch_dtype=torch.float32, add_watermarker=False)
     pipe.register_to_config(force_zeros_for_empty_prompt=zeros)
     if wide:
         nine(pipe.unet)
+    if refine:
+        refiner(pipe)
     pipe.set_progress_bar_config(disable=True)
     last = {}
     pipe(prompt="a photo of a cat", num_inference_steps=5, generator=torch.Generator("cpu").manual_seed(4242), output_type="pil",
@@ -45,3 +60,7 @@ for strength in (0.6, 1.0):
     args = dict(width=64, height=64, image=image, mask_image=mask, strength=strength, guidance_scale=5.0)
     case(f"inpaint{strength}", StableDiffusionXLInpaintPipeline, **args)
     case(f"inpaint9_{strength}", StableDiffusionXLInpaintPipeline, wide=True, **args)
+refine = dict(refine=True, zeros=False, image=image, strength=0.6, guidance_scale=5.0)
+case("refined", StableDiffusionXLImg2ImgPipeline, **refine)
+case("scored", StableDiffusionXLImg2ImgPipeline, **refine, negative_prompt="blurry", aesthetic_score=8.5, negative_aesthetic_score=1.5,
+     original_size=(90, 70), negative_original_size=(30, 20), crops_coords_top_left=(3, 5), negative_crops_coords_top_left=(7, 2))

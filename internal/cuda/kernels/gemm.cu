@@ -20,28 +20,39 @@ template <int ROWS> struct Dense {
 	DEV void step(Dense& d, const ProductArgs&, int bk) { d.k += bk; }
 };
 
-// Image is the left operand of a convolution.
+// Image is the left operand of a convolution. A thread keeps the addresses of the pixels
+// that its rows see at a tap, and computes them anew when it comes to the next.
 template <int ROWS> struct Image {
 	Pixel px[ROWS];
-	bool in[ROWS];
+	const u16* at[ROWS]; // of the tap's pixel, or null outside
 	int k, tapY, tapX, ch; // k = (tapY·kw + tapX)·c + ch
 	DEV void init(Image& d, const ProductArgs& p, const int (&row)[ROWS], int k0) {
 #pragma unroll
-		for (int i = 0; i < ROWS; i++) d.px[i] = Pixel::of(p, row[i]), d.in[i] = row[i] < p.m;
+		for (int i = 0; i < ROWS; i++) d.px[i] = row[i] < p.m ? Pixel::of(p, row[i]) : Pixel{0, -1 << 20, 0};
 		int tap = k0 / p.c;
 		d.k = k0, d.ch = k0 - tap * p.c, d.tapY = tap / p.kw, d.tapX = tap - d.tapY * p.kw;
+		look(d, p);
+	}
+	DEV void look(Image& d, const ProductArgs& p) {
+#pragma unroll
+		for (int i = 0; i < ROWS; i++) {
+			bool valid;
+			size_t at = d.px[i].at(p, d.tapY, d.tapX, valid);
+			d.at[i] = valid ? (const u16*)p.a + at : nullptr;
+		}
 	}
 	DEV const u16* src(const Image& d, const ProductArgs& p, int i, bool& valid) {
-		size_t at = d.px[i].at(p, d.tapY, d.tapX, valid);
-		valid = valid && d.in[i] && d.k < p.k;
-		return (const u16*)p.a + (valid ? at + d.ch : 0);
+		valid = d.at[i] && d.k < p.k;
+		return valid ? d.at[i] + d.ch : (const u16*)p.a;
 	}
 	DEV void step(Image& d, const ProductArgs& p, int bk) {
 		d.k += bk, d.ch += bk;
-		while (d.ch >= p.c) {
+		if (d.ch < p.c) return;
+		do {
 			d.ch -= p.c;
 			if (++d.tapX == p.kw) d.tapX = 0, d.tapY++;
-		}
+		} while (d.ch >= p.c);
+		look(d, p);
 	}
 };
 
@@ -179,11 +190,12 @@ DEV void product(const ProductArgs& p) {
 	KERNEL(gemm_##BM##x##BN##_##t, 32 * WM * WN, ProductArgs) { product<T, Dense, BM, BN, BK, WM, WN, ST>(p); } \
 	KERNEL(conv_##BM##x##BN##_##t, 32 * WM * WN, ProductArgs) { product<T, Image, BM, BN, BK, WM, WN, ST>(p); }
 
-// The tiles stand in package device, too.
+// The tiles stand in package device, too. The wide ones, whose warps have 64 rows and 64 or
+// 80 columns so that they read less of shared memory, do not fit sm_75's registers.
 #if __CUDA_ARCH__ >= 800
-#define TILES(T, t) PRODUCT(T, t, 128, 128, 32, 2, 4, 4) PRODUCT(T, t, 128, 64, 32, 2, 2, 4) PRODUCT(T, t, 64, 64, 64, 2, 2, 3)
+#define TILES(T, t) PRODUCT(T, t, 128, 160, 32, 2, 2, 4) PRODUCT(T, t, 128, 128, 64, 2, 2, 3) PRODUCT(T, t, 128, 64, 64, 2, 2, 3) PRODUCT(T, t, 64, 64, 64, 2, 2, 3)
 #else
-#define TILES(T, t) PRODUCT(T, t, 128, 128, 32, 2, 4, 2) PRODUCT(T, t, 128, 64, 32, 2, 2, 2) PRODUCT(T, t, 64, 64, 64, 2, 2, 2)
+#define TILES(T, t) PRODUCT(T, t, 128, 64, 64, 2, 2, 2) PRODUCT(T, t, 64, 64, 64, 2, 2, 2)
 #endif
 EACH_HALF(TILES)
 
