@@ -105,7 +105,8 @@ func TestLoadAnswers(t *testing.T) {
 		{"a later architecture", "8.7 sm_100", "", 218},
 		{"of this architecture alone", "8.1 sm_90a", "", 0},
 		{"a later instruction than the target", "8.1 sm_75", "cp.async.commit_group;", 218},
-		{"the name of a special register", "8.1 sm_80", ".reg .b32 %tid;", 218},
+		{"the name of a special register", "8.1 sm_80", ".reg .b32 %tid;", 0},
+		{"no instruction", "8.1 sm_80", "{ ret; };", 218},
 	} {
 		var version, target string
 		fmt.Sscan(tt.head, &version, &target)

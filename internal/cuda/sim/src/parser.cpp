@@ -1,7 +1,6 @@
 // Modules, variables and the frame of kernels.
 #include "parser.h"
 #include "memory.h"
-#include <set>
 
 static const u64 MOST_REGISTERS = 1 << 20, MOST_BYTES = 1 << 28;
 
@@ -169,9 +168,7 @@ void Parser::pragma() {
 void Parser::registersOf() {
 	int width = bytesOf(in.next().text.substr(1));
 	if (width == 1) width = 2;
-	static const std::set<std::string> taken = {"%tid", "%ntid", "%ctaid", "%nctaid", "%laneid", "%warpid", "%nwarpid", "%smid", "%nsmid", "%gridid", "%clock", "%clock64"};
 	auto add = [&](const std::string& name) {
-		if (taken.count(name)) bad("register " + name + " has the name of a special one");
 		auto was = registers.find(name);
 		if (was != registers.end() && was->second.width != width) bad("register " + name + " is declared with two sizes");
 		registers[name].width = (u8)width;
