@@ -179,11 +179,11 @@ func engineOn(t *testing.T, d device.Device) *engine.Engine {
 	return eng
 }
 
-// run computes the operation; d is nil on the processor.
-func (c deviceCase) run(t *testing.T, eng *engine.Engine, target op.Target, values [][]float32, d device.Device) []float32 {
+// plan makes the operation's plan, with the values of those inputs that are no weights,
+// and the size of its output; d is nil on the processor.
+func (c deviceCase) plan(t *testing.T, target op.Target, values [][]float32, d device.Device) (plan *engine.Plan, inputs [][]float32, size int, err error) {
 	g := G.NewGraph()
 	var in, nodes []*G.Node
-	var inputs [][]float32
 	for i, s := range c.shapes {
 		n := G.NewTensor(g, tensor.Float32, len(s), G.WithShape(s...), G.WithName(fmt.Sprint("x", i)))
 		if i >= c.weights {
@@ -197,9 +197,15 @@ func (c deviceCase) run(t *testing.T, eng *engine.Engine, target op.Target, valu
 	}
 	out, err := c.make(nodes)
 	require.NoError(t, err)
-	plan, err := engine.NewPlanFor(target, in, []*G.Node{out})
+	plan, err = engine.NewPlanFor(target, in, []*G.Node{out})
+	return plan, inputs, out.Shape().TotalSize(), err
+}
+
+// run computes the operation; d is nil on the processor.
+func (c deviceCase) run(t *testing.T, eng *engine.Engine, target op.Target, values [][]float32, d device.Device) []float32 {
+	plan, inputs, size, err := c.plan(t, target, values, d)
 	require.NoError(t, err)
-	y := make([]float32, out.Shape().TotalSize())
+	y := make([]float32, size)
 	require.NoError(t, eng.Run(t.Context(), plan, inputs, [][]float32{y}), fault())
 	return y
 }

@@ -1,7 +1,6 @@
 package op_test
 
 import (
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -13,44 +12,20 @@ import (
 
 	"sdgo/internal/engine"
 	"sdgo/internal/op"
+	"sdgo/internal/op/optest"
 )
 
 // gradientTolerance is relative to the largest derivative: the derivatives are float32,
 // and central differences with a step of 1e-5 in float64 are good to about 1e-9.
 const gradientTolerance = 2e-6
 
-// extra adds a node with values of its own to the graph of another.
-func extra(n *G.Node, name string, shape ...int) *G.Node {
-	return G.NewTensor(n.Graph(), tensor.Float32, len(shape), G.WithShape(shape...), G.WithName(name),
-		G.WithValue(engine.Tensor(randoms(tensor.Shape(shape).TotalSize()), shape...)))
-}
-
-// adjoint is the derivative of a linear operation on x, as an operation on d.
-func adjoint(linear func(x *G.Node) (*G.Node, error), shape []int) func([]*G.Node) (*G.Node, error) {
-	return func(in []*G.Node) (*G.Node, error) {
-		x := extra(in[0], "x", shape...)
-		y, err := linear(x)
-		if err != nil {
-			return nil, err
-		}
-		if !y.Shape().Eq(in[0].Shape()) {
-			return nil, fmt.Errorf("the output is %v", y.Shape())
-		}
-		all, err := y.Op().(G.SDOp).SymDiff(G.Nodes{x}, y, in[0])
-		if err != nil {
-			return nil, err
-		}
-		return all[0], nil
-	}
-}
-
 // Every operation's derivative is that of its float64 reference by central differences,
 // on our machine and, with the same bytes, on gorgonia's.
 func TestGradients(t *testing.T) {
-	for _, c := range operations() {
-		t.Run(c.name, func(t *testing.T) {
-			in := nodes(c.shapes...)
-			out, err := c.make(in)
+	for _, c := range optest.Cases() {
+		t.Run(c.Name, func(t *testing.T) {
+			in := nodes(c.Shapes...)
+			out, err := c.Make(in)
 			require.NoError(t, err)
 			factor := G.NewTensor(in[0].Graph(), tensor.Float32, out.Dims(), G.WithShape(out.Shape()...), G.WithName("factor"))
 			product, err := op.Multiply(out, factor)
@@ -59,15 +34,15 @@ func TestGradients(t *testing.T) {
 			var wrt G.Nodes
 			var values [][]float32
 			for i, n := range in {
-				x, fixed := c.fixed[i]
+				x, fixed := c.Fixed[i]
 				if !fixed {
-					x = randoms(n.Shape().TotalSize())
+					x = optest.Randoms(n.Shape().TotalSize())
 					wrt = append(wrt, n)
 				}
 				values = append(values, x)
 				require.NoError(t, G.Let(n, engine.Tensor(x, n.Shape()...)))
 			}
-			r := randoms(out.Shape().TotalSize())
+			r := optest.Randoms(out.Shape().TotalSize())
 			require.NoError(t, G.Let(factor, engine.Tensor(r, out.Shape()...)))
 			grads, err := G.Grad(loss, wrt...)
 			require.NoError(t, err)
@@ -85,7 +60,7 @@ func TestGradients(t *testing.T) {
 				require.True(t, g.Shape().Eq(wrt[i].Shape()), "have %v, want %v", g.Shape(), wrt[i].Shape())
 				got = append(got, append([]float32{}, g.Value().Data().([]float32)...))
 			}
-			if c.name != winograd || !testing.Short() { // its reference takes a second
+			if c.Name != winograd || !testing.Short() { // its reference takes a second
 				checkDifferences(t, c, in, wrt, values, r, got)
 			}
 
@@ -103,17 +78,17 @@ func TestGradients(t *testing.T) {
 }
 
 // checkDifferences compares derivatives with central differences at some places.
-func checkDifferences(t *testing.T, c operationCase, in []*G.Node, wrt G.Nodes, values [][]float32, factor []float32, got [][]float32) {
+func checkDifferences(t *testing.T, c optest.Case, in []*G.Node, wrt G.Nodes, values [][]float32, factor []float32, got [][]float32) {
 	const places = 24
 	step := 1e-5
-	reference := c.reference
+	reference := c.Reference
 	if reference == nil { // linear
 		step = 0.5
 		reference = func(x [][]float64) []float64 { return operation(t, c, in, x) }
 	}
 	wide := make([][]float64, len(values))
 	for i, v := range values {
-		wide[i] = toFloat64(v)
+		wide[i] = optest.Float64s(v)
 	}
 	loss := func() (sum float64) {
 		for i, v := range reference(wide) {
@@ -146,9 +121,9 @@ func checkDifferences(t *testing.T, c operationCase, in []*G.Node, wrt G.Nodes, 
 }
 
 // operation computes an operation in float32.
-func operation(t *testing.T, c operationCase, in []*G.Node, x [][]float64) []float64 {
-	g := nodes(c.shapes...)
-	out, err := c.make(g)
+func operation(t *testing.T, c optest.Case, in []*G.Node, x [][]float64) []float64 {
+	g := nodes(c.Shapes...)
+	out, err := c.Make(g)
 	require.NoError(t, err)
 	plan, err := engine.NewPlan(g, []*G.Node{out})
 	require.NoError(t, err)
@@ -162,25 +137,7 @@ func operation(t *testing.T, c operationCase, in []*G.Node, x [][]float64) []flo
 	}
 	y := make([]float32, out.Shape().TotalSize())
 	require.NoError(t, eng.Run(t.Context(), plan, inputs, [][]float32{y}))
-	return toFloat64(y)
-}
-
-func toFloat64(x []float32) []float64 {
-	y := make([]float64, len(x))
-	for i, v := range x {
-		y[i] = float64(v)
-	}
-	return y
-}
-
-// randoms returns n normal numbers, the same in every call.
-func randoms(n int) []float32 {
-	r := rand.New(rand.NewPCG(uint64(n), 9))
-	x := make([]float32, n)
-	for i := range x {
-		x[i] = float32(r.NormFloat64())
-	}
-	return x
+	return optest.Float64s(y)
 }
 
 // What has no derivative says so.

@@ -12,6 +12,7 @@ import (
 	"sdgo/internal/engine"
 	"sdgo/internal/golden"
 	"sdgo/internal/kernel"
+	"sdgo/internal/op/optest"
 )
 
 // forwardTolerance is relative to the largest output: float32 rounding of sums of up to
@@ -60,21 +61,21 @@ var spreads = map[string]bool{"causal attention": true, winograd: true}
 // same bytes, and NaN where that has NaN.
 func TestOperations(t *testing.T) {
 	t.Logf("%s %s", isaLog, kernel.ISA())
-	for _, c := range operations() {
-		if c.reference == nil {
+	for _, c := range optest.Cases() {
+		if c.Reference == nil {
 			continue
 		}
-		t.Run(c.name, func(t *testing.T) {
-			for bad := -1; bad < len(c.shapes); bad++ { // an input with a NaN, or none
-				if _, fixed := c.fixed[bad]; fixed {
+		t.Run(c.Name, func(t *testing.T) {
+			for bad := -1; bad < len(c.Shapes); bad++ { // an input with a NaN, or none
+				if _, fixed := c.Fixed[bad]; fixed {
 					continue
 				}
-				values, wide := c.values(bad)
-				want := c.reference(wide)
+				values, wide := c.Values(bad)
+				want := c.Reference(wide)
 				var first []float32
 				for name, run := range runners {
-					in := nodes(c.shapes...)
-					out, err := c.make(in)
+					in := nodes(c.Shapes...)
+					out, err := c.Make(in)
 					require.NoError(t, err)
 					got := run(t, in, values, out)
 					if first == nil {
@@ -82,26 +83,10 @@ func TestOperations(t *testing.T) {
 					}
 					assert.Equal(t, bits(first), bits(got), name)
 				}
-				compareWithNaN(t, want, first, spreads[c.name])
+				compareWithNaN(t, want, first, spreads[c.Name])
 			}
 		})
 	}
-}
-
-// values returns normal numbers for all inputs, with a NaN in one of them, and the same
-// in float64.
-func (c operationCase) values(bad int) (narrow [][]float32, wide [][]float64) {
-	for i, shape := range c.shapes {
-		x, fixed := c.fixed[i]
-		if !fixed {
-			x = randoms(tensor.Shape(shape).TotalSize())
-		}
-		if i == bad {
-			x[len(x)/2] = float32(math.NaN())
-		}
-		narrow, wide = append(narrow, x), append(wide, toFloat64(x))
-	}
-	return narrow, wide
 }
 
 func compareWithNaN(t *testing.T, want []float64, got []float32, spreads bool) {

@@ -19,6 +19,7 @@ import (
 
 	"sdgo/internal/kernel"
 	"sdgo/internal/op"
+	"sdgo/internal/op/optest"
 )
 
 // isaLog stands before the instruction set in the log of TestOperations.
@@ -62,18 +63,18 @@ var elsewhere = map[string]string{
 // Every operation has a row in the table, or comes up in the derivative of one.
 func TestEveryOperationHasARow(t *testing.T) {
 	seen := map[string]bool{}
-	for _, c := range operations() {
-		in := nodes(c.shapes...)
-		out, err := c.make(in)
+	for _, c := range optest.Cases() {
+		in := nodes(c.Shapes...)
+		out, err := c.Make(in)
 		require.NoError(t, err)
 		var wrt G.Nodes
 		for i, n := range in {
-			if _, fixed := c.fixed[i]; !fixed {
+			if _, fixed := c.Fixed[i]; !fixed {
 				wrt = append(wrt, n)
 			}
 		}
 		_, err = G.Grad(G.Must(G.Sum(out)), wrt...)
-		require.NoError(t, err, c.name)
+		require.NoError(t, err, c.Name)
 		for _, n := range in[0].Graph().AllNodes() {
 			if o, ok := n.Op().(*op.Op); ok {
 				seen[strings.TrimPrefix(fmt.Sprintf("%T", o.Operation), "op.")] = true

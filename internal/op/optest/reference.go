@@ -1,4 +1,4 @@
-package op_test
+package optest
 
 import (
 	"math"

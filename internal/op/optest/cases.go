@@ -1,4 +1,6 @@
-package op_test
+// Package optest is the table of tests of package op, for all machines and targets that
+// compute its operations.
+package optest
 
 import (
 	"fmt"
@@ -10,27 +12,27 @@ import (
 	"sdgo/internal/op"
 )
 
-// operationCase is an operation on one set of shapes, with its float64 reference.
-type operationCase struct {
-	name   string
-	shapes [][]int
-	fixed  map[int][]float32 // inputs without a derivative
-	make   func(in []*G.Node) (*G.Node, error)
+// Case is an operation on one set of shapes, with its float64 reference.
+type Case struct {
+	Name   string
+	Shapes [][]int
+	Fixed  map[int][]float32 // inputs without a derivative
+	Make   func(in []*G.Node) (*G.Node, error)
 
-	// reference computes the output in float64. Nil stands for the operation itself,
+	// Reference computes the output in float64. Nil stands for the operation itself,
 	// which must be linear then and is only differentiated.
-	reference func(in [][]float64) []float64
+	Reference func(in [][]float64) []float64
 }
 
 // tail is two vectors of 16 numbers and a part of one.
 const tail = 37
 
-// operations is the table of tests. In one piece: a row is a few lines.
-func operations() []operationCase {
+// Cases is the table of tests. In one piece: a row is a few lines.
+func Cases() []Case {
 	one := func(f func(x *G.Node) (*G.Node, error)) func([]*G.Node) (*G.Node, error) {
 		return func(in []*G.Node) (*G.Node, error) { return f(in[0]) }
 	}
-	cases := []operationCase{
+	cases := []Case{
 		{"linear", [][]int{{2, 3, 5}, {4, 5}, {4}}, nil,
 			func(in []*G.Node) (*G.Node, error) { return op.Linear(in[0], in[1], in[2]) }, refLinear(5, 4)},
 		{"linear without bias", [][]int{{7, 33}, {35, 33}}, nil,
@@ -62,7 +64,7 @@ func operations() []operationCase {
 			func(in []*G.Node) (*G.Node, error) { return op.Embed(in[0], in[1], in[2]) }, refEmbed(3, 4)},
 		{"gather", [][]int{{2, 3, 4}, {2}}, map[int][]float32{1: {2, 0}},
 			func(in []*G.Node) (*G.Node, error) { return op.Gather(in[0], in[1]) }, refGather(3, 4)},
-		{"merge and unmerge tokens", [][]int{{2, 16, 3}, {2, 16, 3}, {2}}, map[int][]float32{1: randoms(96), 2: {7, 500}}, mergeBoth, nil},
+		{"merge and unmerge tokens", [][]int{{2, 16, 3}, {2, 16, 3}, {2}}, map[int][]float32{1: Randoms(96), 2: {7, 500}}, mergeBoth, nil},
 		{"permute", [][]int{{2, 3, 4, 5}}, nil, one(func(x *G.Node) (*G.Node, error) { return op.Permute(x, 2, 0, 3, 1) }), refPick(120, func(i int) int { // [4 2 5 3] of [2 3 4 5]
 			a, b, c, d := i/30, i/15%2, i/3%5, i%3
 			return ((b*3+d)*4+a)*5 + c
@@ -115,10 +117,10 @@ func operations() []operationCase {
 		{"upsample", []int{1, 5, 4, 2}, []int{1, 2, 3, 2}, func(x *G.Node) (*G.Node, error) { return op.Upsample(x, 5, 4) }},
 		{"permute", []int{4, 2, 3}, []int{2, 3, 4}, func(x *G.Node) (*G.Node, error) { return op.Permute(x, 2, 0, 1) }},
 	} {
-		cases = append(cases, operationCase{"adjoint of " + c.name, [][]int{c.d}, nil, adjoint(c.linear, c.x), nil})
+		cases = append(cases, Case{"adjoint of " + c.name, [][]int{c.d}, nil, adjoint(c.linear, c.x), nil})
 	}
 	// The derivative by a convolution's weight goes through patches of x.
-	cases = append(cases, operationCase{"derivative by a filter", [][]int{{2, 5, 4, 3}}, nil,
+	cases = append(cases, Case{"derivative by a filter", [][]int{{2, 5, 4, 3}}, nil,
 		func(in []*G.Node) (*G.Node, error) {
 			weight, d := extra(in[0], "weight", 2, 3, 3, 3), extra(in[0], "d", 2, 3, 2, 2)
 			y, err := op.Conv2D(in[0], weight, nil, 2, op.Same(1))
@@ -131,7 +133,7 @@ func operations() []operationCase {
 	for act, f := range map[kernel.Activation]func(x float64) float64{
 		kernel.SiLU: silu64, kernel.GELU: gelu64, kernel.QuickGELU: func(x float64) float64 { return x / (1 + math.Exp(-1.702*x)) },
 	} {
-		cases = append(cases, operationCase{fmt.Sprint("activation ", act), [][]int{{3, tail}}, nil,
+		cases = append(cases, Case{fmt.Sprint("activation ", act), [][]int{{3, tail}}, nil,
 			one(func(x *G.Node) (*G.Node, error) { return op.Activate(x, act) }),
 			func(in [][]float64) []float64 {
 				out := make([]float64, len(in[0]))
@@ -150,7 +152,7 @@ func operations() []operationCase {
 		{8, 8, 4, 3, 8, 8, op.Padding{}}, // patches, as of an image encoder
 	} {
 		shapes := [][]int{{2, c.h, c.w, c.in}, {c.out, c.in, c.k, c.k}, {c.out}}
-		cases = append(cases, operationCase{fmt.Sprintf("conv2d %v", c), shapes, nil,
+		cases = append(cases, Case{fmt.Sprintf("conv2d %v", c), shapes, nil,
 			func(in []*G.Node) (*G.Node, error) { return op.Conv2D(in[0], in[1], in[2], c.stride, c.pad) },
 			refConv(c.h, c.w, c.in, c.out, c.k, c.stride, c.pad)})
 	}
