@@ -53,10 +53,25 @@ func (f *file) unetConfig(p *Part, family Family, down, up tower, pooled int) {
 		config["addition_embed_type"] = "text_time"
 		config["projection_class_embeddings_input_dim"] = f.dim(key, 1)
 		config["addition_time_embed_dim"] = (f.dim(key, 1) - pooled) / sizes
+		if pooled == 0 { // the text encoder is elsewhere
+			config["addition_time_embed_dim"] = timeNumbers(f.dim(key, 1), sizes)
+		}
 		config["sample_size"] = 128
 	}
 	p.config = config
 	p.guessUNet(family, down.channels)
+}
+
+// mostTimeNumbers is as how many numbers the published models read a size.
+const mostTimeNumbers = 256
+
+// timeNumbers guesses as how many numbers sizes are read of the width of all and the text.
+func timeNumbers(width, sizes int) int {
+	n := mostTimeNumbers
+	for n > 1 && n*sizes >= width {
+		n /= 2
+	}
+	return n
 }
 
 // guessUNet sets into how many parts channels are split.
