@@ -220,6 +220,7 @@ var types = map[string]reflect.Type{
 	"scheduler.Solver":           reflect.TypeFor[scheduler.Solver](),
 	"unet.Conditioning":          reflect.TypeFor[unet.Conditioning[*tensor.Dense]](),
 	"unet.Bools":                 reflect.TypeFor[unet.Bools](),
+	"unet.Depths":                reflect.TypeFor[unet.Depths](),
 	"unet.Ints":                  reflect.TypeFor[unet.Ints](),
 	"unet.Config":                reflect.TypeFor[unet.Config](),
 	"unet.Input":                 reflect.TypeFor[unet.Input](),
