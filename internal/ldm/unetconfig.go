@@ -10,23 +10,14 @@ import (
 func (f *file) unetConfig(p *Part, family Family, down, up tower, pooled int) {
 	mid := f.count(unetPrefix + "middle_block.1.transformer_blocks.%d.norm1.weight")
 	depths := newDepths(down, up, mid)
-	downTypes, upTypes := make([]string, len(down.depth)), make([]string, len(up.depth))
-	for i := range downTypes {
-		if downTypes[i] = "DownBlock2D"; slices.Max(down.depth[i]) > 0 {
-			downTypes[i] = "CrossAttnDownBlock2D"
-		}
-		if upTypes[i] = "UpBlock2D"; slices.Max(up.depth[i]) > 0 {
-			upTypes[i] = "CrossAttnUpBlock2D"
-		}
-	}
 	config := map[string]any{
 		"_class_name":                  "UNet2DConditionModel",
 		"in_channels":                  f.need(convInWeight, 1),
 		"out_channels":                 f.need(unetPrefix+"out.2.weight", 0),
 		"block_out_channels":           down.channels,
 		"layers_per_block":             down.layers,
-		"down_block_types":             downTypes,
-		"up_block_types":               upTypes,
+		"down_block_types":             down.types("DownBlock2D"),
+		"up_block_types":               up.types("UpBlock2D"),
 		"transformer_layers_per_block": depths.down,
 		"sample_size":                  64,
 	}
@@ -40,7 +31,7 @@ func (f *file) unetConfig(p *Part, family Family, down, up tower, pooled int) {
 	if depths.up != nil {
 		config["reverse_transformer_layers_per_block"] = depths.up
 	}
-	if only := p.onlyCross(len(downTypes)); slices.Contains(only, true) {
+	if only := p.onlyCross(len(down.depth)); slices.Contains(only, true) {
 		config["only_cross_attention"] = only
 	}
 	if key := unetPrefix + "time_embedding.cond_proj.weight"; f.has(key) {
