@@ -36,7 +36,7 @@ var ours = map[string][]string{
 	"tokenizer":    {"CLIPTokenizer", "CLIPTokenizerFast", "PreTrainedTokenizerFast", "TokenizersBackend"},
 	"text_encoder": {"CLIPTextModel", "CLIPTextModelWithProjection", "CLIPModel"},
 	"unet":         {"UNet2DConditionModel"},
-	"vae":          {"AutoencoderKL"},
+	"vae":          {"AutoencoderKL", "AutoencoderTiny"},
 	"scheduler":    nil, // package scheduler knows them
 }
 
@@ -64,8 +64,9 @@ var telling = []struct{ part, word, what string }{
 	{"qformer", "Blip", "BLIP Diffusion"},
 }
 
-// readIndex reads model_index.json and wants the parts to be those that we run.
-func readIndex(ctx context.Context, fsys fs.FS) (*index, error) {
+// readIndex reads model_index.json and wants the parts to be those that we run, but for
+// those that the caller names.
+func readIndex(ctx context.Context, fsys fs.FS, o *LoadOptions) (*index, error) {
 	var keys map[string]json.RawMessage
 	if err := loader.ReadJSON(ctx, fsys, indexFile, &keys); err != nil {
 		return nil, err
@@ -93,7 +94,7 @@ func readIndex(ctx context.Context, fsys fs.FS) (*index, error) {
 		return nil, fmt.Errorf("%s: force_zeros_for_empty_prompt: %w", indexFile, err)
 	}
 	x.xl = x.isXL(fsys)
-	if err := x.check(fsys); err != nil {
+	if err := x.check(fsys, o); err != nil {
 		have := ""
 		if x.class != "" {
 			have = fmt.Sprintf("have a %.80q, ", x.class)
@@ -164,7 +165,7 @@ func isDir(fsys fs.FS, name string) bool {
 }
 
 // check says which parts are missing, or tell that this is another model.
-func (x *index) check(fsys fs.FS) error {
+func (x *index) check(fsys fs.FS, o *LoadOptions) error {
 	var problems []string
 	problem := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
 	for _, t := range telling {
@@ -179,6 +180,7 @@ func (x *index) check(fsys fs.FS) error {
 		have, listed := x.parts[part]
 		want := wanted[part]
 		switch {
+		case o.gives(part):
 		case listed && have == "":
 			problem("%s is null", part)
 		case !listed && !isDir(fsys, part):

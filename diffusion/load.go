@@ -136,10 +136,16 @@ func (p *Pipeline) load(ctx context.Context, open opener, o *LoadOptions) error 
 		return fmt.Errorf("diffusion: load: %w", err)
 	}
 	defer files.close()
+	if err := files.takeGiven(o); err != nil {
+		return err
+	}
 	session := model.NewSession(p.engine)
 	session.Hold()
 	if err := p.loadParts(session.In(ctx), files, o); err != nil {
 		return fmt.Errorf("diffusion: load: %w", err)
+	}
+	if err := p.checkGiven(o); err != nil {
+		return err
 	}
 	if err := p.check(); err != nil {
 		return err

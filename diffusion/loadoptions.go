@@ -65,6 +65,13 @@ type LoadOptions struct {
 	// OpenAI's CLIP.
 	Tokenizer string
 
+	// UNet, VAE, TextEncoder and TextEncoder2 are the paths of parts to be taken in place
+	// of the model's own, or of those that it lacks: the folder of one (config.json and
+	// weights), that of a pipeline which has it, or a file that holds it. TextEncoder2 is
+	// for Stable Diffusion XL. Variant holds for them where they have such files. Empty
+	// means the model's own.
+	UNet, VAE, TextEncoder, TextEncoder2 string
+
 	// Prediction is what the model predicts: "epsilon", the noise, or "v_prediction"
 	// (Salimans and Ho 2022). Empty means what the model's scheduler config says. One file
 	// has none: then a file beside it decides (model.yaml of the original code, or

@@ -70,6 +70,7 @@ func New(name, about string, stdout, stderr io.Writer) *Command {
 	c.IntVar(&o.TokenMerging.Levels, "merge-levels", 0, "number of `levels`, from the top, that merge tokens (default 1)")
 	c.StringVar(&c.load.Variant, "variant", "", "`name` of the weight files, fp16 for model.fp16.safetensors; a part without such a file has its plain one (default the plain ones)")
 	c.StringVar(&c.load.Tokenizer, "tokenizer", "", "`folder` of a tokenizer in place of the model's (default the model's; of a model in one file the folder tokenizer beside it, or OpenAI's vocabulary)")
+	PartFlags(c.FlagSet, &c.load)
 	c.StringVar(&c.load.Prediction, "prediction", "", "what the model predicts, `kind` epsilon or v_prediction (default what its files say)")
 	c.StringVar(&c.load.Precision, "precision", "", "float32, float16, bfloat16 or int8: how weights are kept and linear layers computed (default float32)")
 	DeviceFlag(c.FlagSet, &c.load.Device)

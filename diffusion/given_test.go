@@ -1,0 +1,71 @@
+package diffusion
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"sdgo/internal/golden"
+)
+
+// A part that the caller names takes the place of the model's own, whatever holds it: the
+// picture has the bytes of the one that the whole model makes.
+func TestGivenParts(t *testing.T) {
+	model := golden.ModelDir(t, "tiny-sd15")
+	single := onDisk(t, golden.SingleFile(t, "tiny-sd15"), "tiny-sd15")
+	want, err := load(t, "tiny-sd15", nil).TextToImage(t.Context(), prompt, quick(2))
+	require.NoError(t, err)
+	without := func(part string) string {
+		dir := t.TempDir()
+		require.NoError(t, os.CopyFS(dir, golden.Model(t, "tiny-sd15")))
+		require.NoError(t, os.RemoveAll(filepath.Join(dir, part)))
+		return dir
+	}
+	for name, tt := range map[string]struct {
+		model string
+		o     LoadOptions
+	}{
+		"folder of a VAE":              {without("vae"), LoadOptions{VAE: filepath.Join(model, "vae")}},
+		"folder of a pipeline":         {without("vae"), LoadOptions{VAE: model}},
+		"VAE of a file":                {without("vae"), LoadOptions{VAE: single}},
+		"a U-Net":                      {without("unet"), LoadOptions{UNet: filepath.Join(model, "unet")}},
+		"a text encoder":               {without("text_encoder"), LoadOptions{TextEncoder: filepath.Join(model, "text_encoder")}},
+		"all of a pipeline and a file": {model, LoadOptions{VAE: single, UNet: model, TextEncoder: model}},
+	} {
+		p, err := Load(tt.model, &tt.o)
+		require.NoError(t, err, name)
+		got, err := p.TextToImage(t.Context(), prompt, quick(2))
+		require.NoError(t, err, name)
+		assert.True(t, bytes.Equal(want.Images[0].Pix, got.Images[0].Pix), name)
+		require.NoError(t, p.Close())
+	}
+}
+
+// A part that does not fit is an error of its option, which says what would fit.
+func TestGivenPartsThatDoNotFit(t *testing.T) {
+	sd, xl := golden.ModelDir(t, "tiny-sd15"), golden.ModelDir(t, "tiny-sdxl")
+	for _, tt := range []struct {
+		model, option, want string
+		o                   LoadOptions
+	}{
+		{sd, "VAE", "this is the VAE of Stable Diffusion XL (scaling_factor 0.13025): want that of Stable Diffusion 1 or 2, with 4 channels and scaling_factor 0.18215", LoadOptions{VAE: xl}},
+		{xl, "VAE", "this is the VAE of Stable Diffusion 1 or 2 (scaling_factor 0.18215): want that of Stable Diffusion XL", LoadOptions{VAE: sd}},
+		{sd, "TextEncoder", "the text encoder writes 48 numbers a token, the U-Net reads 32: want one that writes 32", LoadOptions{TextEncoder: xl + "/text_encoder_2"}},
+		{sd, "TextEncoder2", "have \"" + xl + "\", want none: the model has one text encoder", LoadOptions{TextEncoder2: xl}},
+		{sd, "UNet", "the U-Net reads 80 numbers a token, the text encoder writes 32: want a U-Net of the same family", LoadOptions{UNet: xl}},
+		{sd, "VAE", "have a UNet2DConditionModel, want an AutoencoderKL", LoadOptions{VAE: filepath.Join(sd, "unet")}},
+		{sd, "VAE", "no such file", LoadOptions{VAE: "nosuch"}},
+	} {
+		_, err := Load(tt.model, &tt.o)
+		var wrong *OptionError
+		if assert.ErrorAs(t, err, &wrong, tt.want) {
+			assert.Equal(t, tt.option, wrong.Option)
+			assert.ErrorContains(t, err, "diffusion: ")
+			assert.ErrorContains(t, err, tt.want)
+		}
+	}
+}
