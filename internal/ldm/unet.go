@@ -32,6 +32,17 @@ func (t *tower) block(f *file, prefix string) {
 	t.depth[i] = append(t.depth[i], f.count(prefix+"1.transformer_blocks.%d.norm1.weight"))
 }
 
+// types are the kinds of the levels, of which plain is the one without attention.
+func (t *tower) types(plain string) []string {
+	types := make([]string, len(t.depth))
+	for i, layers := range t.depth {
+		if types[i] = plain; slices.Max(layers) > 0 {
+			types[i] = "CrossAttn" + plain
+		}
+	}
+	return types
+}
+
 // down finds the blocks on the way down. Blocks of one level follow each other, then
 // comes the one that halves the sides.
 func (f *file) down(places map[string]place) (t tower) {
