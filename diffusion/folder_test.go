@@ -61,7 +61,7 @@ func TestOtherPipelines(t *testing.T) {
 		{map[string]string{"_class_name": `"DDPMPipeline"`, "unet": part("UNet2DModel")}, "unet is a UNet2DModel (a U-Net without text), want UNet2DConditionModel"},
 		{map[string]string{"_class_name": `"LDMPipeline"`, "unet": part("UNet2DModel"), "vqvae": part("VQModel"), "text_encoder": "[null, null]"},
 			"vqvae, a VQModel (an autoencoder with a codebook), belongs to an unconditional or early latent diffusion model; text_encoder is null; unet is a UNet2DModel (a U-Net without text), want UNet2DConditionModel"},
-		{map[string]string{"vae": part("AutoencoderTiny")}, "vae is an AutoencoderTiny (a small autoencoder, TAESD), want AutoencoderKL"},
+		{map[string]string{"vae": part("AsymmetricAutoencoderKL")}, "vae is an AsymmetricAutoencoderKL (an autoencoder with a larger decoder), want AutoencoderKL"},
 		{map[string]string{"vae": part("VQModel")}, "vae is a VQModel (an autoencoder with a codebook), want AutoencoderKL"},
 		{map[string]string{"_class_name": `"AltDiffusionPipeline"`, "text_encoder": part("RobertaSeriesModelWithTransformation")}, "text_encoder is a RobertaSeriesModelWithTransformation (the text encoder of AltDiffusion)"},
 		{map[string]string{"tokenizer": part("T5Tokenizer")}, "tokenizer is a T5Tokenizer, want CLIPTokenizer"},
@@ -111,8 +111,8 @@ func TestOtherParts(t *testing.T) {
 		{unetFile, map[string]string{"_class_name": `"ControlNetModel"`}, "unet/config.json: have a ControlNetModel (a network that steers a U-Net)"},
 		{unetFile, map[string]string{"_class_name": "null", "conditioning_channels": "3"}, "conditioning_channels: have a key of a ControlNetModel"},
 		{vaeFile, map[string]string{"_class_name": `"VQModel"`}, "vae/config.json: have a VQModel (an autoencoder with a codebook), want an AutoencoderKL"},
-		{vaeFile, map[string]string{"_class_name": `"AutoencoderTiny"`}, "vae/config.json: have an AutoencoderTiny"},
-		{vaeFile, map[string]string{"_class_name": "null", "encoder_block_out_channels": "[64]"}, "have a key of an AutoencoderTiny"},
+		{vaeFile, map[string]string{"_class_name": `"AutoencoderTiny"`}, "vae: the weights do not fit the config"},
+		{vaeFile, map[string]string{"_class_name": "null", "num_vq_embeddings": "64"}, "have a key of a VQModel"},
 		{vaeFile, map[string]string{"quantization_config": `{"load_in_8bit": true}`}, "have quantized weights"},
 	} {
 		model := golden.Folder(t, "class-name")

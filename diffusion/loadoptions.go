@@ -81,6 +81,10 @@ type LoadOptions struct {
 	// means the model's own.
 	UNet, VAE, TextEncoder, TextEncoder2 string
 
+	// EMA takes the averages over training (model_ema.*) for the U-Net that a model in one
+	// file may have beside its weights. It is an error if there are none.
+	EMA bool
+
 	// Prediction is what the model predicts: "epsilon", the noise, or "v_prediction"
 	// (Salimans and Ho 2022). Empty means what the model's scheduler config says. One file
 	// has none: then a file beside it decides (model.yaml of the original code, or

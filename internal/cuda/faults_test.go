@@ -13,10 +13,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sdgo/clip"
+	"sdgo/diffusion"
 	"sdgo/internal/cuda"
 	"sdgo/internal/cuda/sim"
 	"sdgo/internal/device"
 	"sdgo/internal/golden"
+	"sdgo/sampler"
 	"sdgo/unet"
 )
 
@@ -187,7 +189,7 @@ func TestCancelAtRandom(t *testing.T) {
 	require.NoError(t, s.Close())
 }
 
-// Nothing crosses the bus in a call but its inputs and its output, and a device that is
+// Nothing crosses the bus in a network's call but its inputs and its output, and a device that is
 // closed has given back all.
 func TestBus(t *testing.T) {
 	software(t)
@@ -208,4 +210,29 @@ func TestBus(t *testing.T) {
 	require.NoError(t, d.Close())
 	assert.Equal(t, before, held())
 	assert.Zero(t, sim.Get("liveModules"), fmt.Sprint(held()))
+}
+
+// Nothing crosses the bus in a picture but the inputs and outputs of the networks, and a
+// pipeline that is closed has given back all.
+func TestBusOfPicture(t *testing.T) {
+	software(t)
+	before := held()
+	pipe, err := diffusion.LoadFS(golden.Model(t, "tiny-sd15"), &diffusion.LoadOptions{Device: diffusion.CUDA(0)})
+	require.NoError(t, err)
+	const steps, texts, size = 2, 2, 16
+	tokens, width, factor := pipe.Tokenizer.MaxLength, pipe.TextEncoder.Config.HiddenSize, pipe.VAE.Config.Factor()
+	latents := pipe.VAE.Config.LatentChannels * (size / factor) * (size / factor)
+	timestep := 1 + pipe.UNet.Config.BlockOutChannels[0] // and its sines and cosines
+	for range 2 {                                        // the first makes the plans
+		up, down, on := sim.Get("toDevice"), sim.Get("toHost"), sim.Get("onDevice")
+		_, err = pipe.TextToImage(t.Context(), "a", &diffusion.Options{Width: size, Height: size, Steps: steps, Sampler: sampler.Euler{}})
+		require.NoError(t, err)
+		encoder := texts * (tokens + 1) // and the row of each text's end
+		assert.Equal(t, 4*(encoder+steps*texts*(latents+timestep+tokens*width)+latents), sim.Get("toDevice")-up, "to the device")
+		assert.Equal(t, 4*(texts*(tokens+1)*width+steps*texts*latents+3*size*size), sim.Get("toHost")-down, "to the host")
+		assert.Equal(t, on, sim.Get("onDevice"))
+	}
+	require.NoError(t, pipe.Close())
+	assert.Equal(t, before, held())
+	assert.Zero(t, sim.Get("liveModules"))
 }

@@ -167,6 +167,29 @@ elements:
 	VZEROUPPER
 	RET
 
+// func reluAVX2(dst *float32, x *float32, n int)
+TEXT ·reluAVX2(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ n+16(FP), CX
+	VBROADCASTSS ·constants<>+64(SB), Y15
+	VBROADCASTSS ·constants<>+96(SB), Y14
+	VXORPS X13, X13, X13
+	VBROADCASTSS ·constants<>+0(SB), Y12
+	VBROADCASTSS ·constants<>+736(SB), Y11
+	XORL DX, DX
+
+elements:
+	VMOVUPS (SI)(DX*4), Y0
+	VMAXPS Y0, Y13, Y0
+	VADDPS Y0, Y13, Y0
+	VMOVUPS Y0, (DI)(DX*4)
+	ADDQ $8, DX
+	CMPQ DX, CX
+	JLT elements
+	VZEROUPPER
+	RET
+
 // func gegluAVX2(dst *float32, x *float32, gate *float32, n int)
 TEXT ·gegluAVX2(SB), NOSPLIT, $0-32
 	MOVQ dst+0(FP), DI

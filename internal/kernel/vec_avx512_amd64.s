@@ -146,6 +146,29 @@ elements:
 	VZEROUPPER
 	RET
 
+// func reluAVX512(dst *float32, x *float32, n int)
+TEXT ·reluAVX512(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ n+16(FP), CX
+	VBROADCASTSS ·constants<>+8(SB), Z15
+	VBROADCASTSS ·constants<>+12(SB), Z14
+	VXORPS X13, X13, X13
+	VBROADCASTSS ·constants<>+0(SB), Z12
+	VBROADCASTSS ·constants<>+92(SB), Z11
+	XORL DX, DX
+
+elements:
+	VMOVUPS (SI)(DX*4), Z0
+	VMAXPS Z0, Z13, Z0
+	VADDPS Z0, Z13, Z0
+	VMOVUPS Z0, (DI)(DX*4)
+	ADDQ $16, DX
+	CMPQ DX, CX
+	JLT elements
+	VZEROUPPER
+	RET
+
 // func gegluAVX512(dst *float32, x *float32, gate *float32, n int)
 TEXT ·gegluAVX512(SB), NOSPLIT, $0-32
 	MOVQ dst+0(FP), DI

@@ -14,6 +14,9 @@ func geluAVX2(dst *float32, x *float32, n int)
 func quickGELUAVX2(dst *float32, x *float32, n int)
 
 //go:noescape
+func reluAVX2(dst *float32, x *float32, n int)
+
+//go:noescape
 func gegluAVX2(dst *float32, x *float32, gate *float32, n int)
 
 //go:noescape
@@ -63,6 +66,9 @@ func geluAVX512(dst *float32, x *float32, n int)
 
 //go:noescape
 func quickGELUAVX512(dst *float32, x *float32, n int)
+
+//go:noescape
+func reluAVX512(dst *float32, x *float32, n int)
 
 //go:noescape
 func gegluAVX512(dst *float32, x *float32, gate *float32, n int)
