@@ -101,7 +101,7 @@ func (p *Params) tensor(name string, shape tensor.Shape, others ...tensor.Shape)
 	if m, ok := p.src.(maker); ok {
 		m.Make(key, shape)
 	}
-	have, _, ok := p.src.Tensor(key)
+	have, stored, ok := p.src.Tensor(key)
 	if !ok {
 		p.missing = cmp.Or(p.missing, key)
 		p.problems.Add("%s: missing, want %v", key, []int(shape))
@@ -110,7 +110,7 @@ func (p *Params) tensor(name string, shape tensor.Shape, others ...tensor.Shape)
 	if !shape.Eq(tensor.Shape(have)) && !slices.ContainsFunc(others, func(s tensor.Shape) bool { return s.Eq(tensor.Shape(have)) }) {
 		p.problems.Add("%s: have shape %v, want %v", key, have, []int(shape))
 	}
-	w := &weights.Param{Model: p.model, Key: key, Shape: shape, Value: op.NewWeight(shape)}
+	w := &weights.Param{Model: p.model, Key: key, Shape: shape, Stored: stored, Value: op.NewWeight(shape)}
 	p.params = append(p.params, w)
 	return w
 }

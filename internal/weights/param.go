@@ -11,9 +11,10 @@ import (
 
 // Param is one tensor of a checkpoint, and what becomes of it.
 type Param struct {
-	Model string // whose it is, for the name of its node
-	Key   string // in the checkpoint
-	Shape tensor.Shape
+	Model  string // whose it is, for the name of its node
+	Key    string // in the checkpoint
+	Shape  tensor.Shape
+	Stored string // the type that it has there
 
 	// A weight of kernels of Taps pixels is packed for the matrix product. Others,
 	// with Taps 0, are used as they are.
