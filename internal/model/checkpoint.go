@@ -50,7 +50,7 @@ func (c *current) Tensor(name string) (shape []int, dtype string, ok bool) {
 	if p == nil {
 		return nil, "", false
 	}
-	return slices.Clone(p.Shape), p.Stored, true
+	return slices.Clone(p.Shape), p.DType, true
 }
 
 // Float32s implements [checkpoint.Source].
