@@ -11,6 +11,7 @@ import (
 	"sdgo/internal/ldm"
 	"sdgo/internal/loader"
 	"sdgo/internal/regular"
+	"sdgo/internal/taesd"
 	"sdgo/safetensors/checkpoint"
 )
 
@@ -94,6 +95,9 @@ func (g givenPart) openFile(ctx context.Context) (_ checkpoint.Source, err error
 	file, err := loader.OpenFile(ctx, os.DirFS(filepath.Dir(g.path)), filepath.Base(g.path))
 	if err != nil {
 		return nil, err
+	}
+	if g.part == ldm.VAE && taesd.Is(file) {
+		return taesd.Open(ctx, os.DirFS(filepath.Dir(g.path)), filepath.Base(g.path), file)
 	}
 	defer func() {
 		if err != nil {

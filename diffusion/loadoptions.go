@@ -72,6 +72,12 @@ type LoadOptions struct {
 	// means the model's own.
 	UNet, VAE, TextEncoder, TextEncoder2 string
 
+	// Preview is the path of a VAE for Step.DecodedPreview, as VAE has one: an
+	// AutoencoderTiny, say, whose author's own files are taken, too (taesd_decoder.safetensors
+	// or taesdxl_decoder.safetensors, with the encoder beside it or not). It takes memory as
+	// the other parts do. Empty means none: Step.Preview needs none.
+	Preview string
+
 	// Prediction is what the model predicts: "epsilon", the noise, or "v_prediction"
 	// (Salimans and Ho 2022). Empty means what the model's scheduler config says. One file
 	// has none: then a file beside it decides (model.yaml of the original code, or
