@@ -13,11 +13,11 @@ import (
 )
 
 // loadPreview loads the VAE for previews, if the caller names one.
-func (p *Pipeline) loadPreview(ctx context.Context, o *LoadOptions) error {
+func (p *Pipeline) loadPreview(ctx context.Context, files *modelFiles, o *LoadOptions) error {
 	if o.Preview == "" {
 		return nil
 	}
-	src, err := givenPart{ldm.VAE, "Preview", o.Preview}.open(ctx, o.Variant)
+	src, err := files.openGiven(ctx, givenPart{ldm.VAE, "Preview", o.Preview}, o)
 	if err == nil {
 		p.Preview, err = vae.LoadFrom(ctx, src, &vae.LoadOptions{Precision: o.Precision})
 	}

@@ -94,6 +94,9 @@ func loadFiles(ctx context.Context, o *LoadOptions, open opener) (_ *Pipeline, e
 	if _, err := weights.ParsePrecision(o.Precision); err != nil {
 		return nil, wrong("Precision", fmt.Errorf("diffusion: load: %w", err))
 	}
+	if err := o.checkWeights(); err != nil {
+		return nil, err
+	}
 	if err := o.checkPrediction(); err != nil {
 		return nil, err
 	}

@@ -45,20 +45,43 @@ func (f *file) unetConfig(p *Part, family Family, down, up tower, pooled int) {
 			config["use_linear_projection"] = len(piece.shape) == 2
 		}
 	}
-	if key := unetPrefix + "label_emb.0.0.weight"; f.has(key) {
-		sizes := 6 // heights and widths: original, crop, target
-		if family == SDXLRefiner {
-			sizes = 5 // original, crop, the aesthetic score
-		}
-		config["addition_embed_type"] = "text_time"
-		config["projection_class_embeddings_input_dim"] = f.dim(key, 1)
-		config["addition_time_embed_dim"] = (f.dim(key, 1) - pooled) / sizes
-		config["sample_size"] = 128
-	}
+	f.addition(config, family, pooled)
 	p.config = config
 	// SDXS, alone among those of Stable Diffusion 1, has as many numbers for each head.
 	ofSDXS := family == SD1 && config["mid_block_type"] == nil && mid == 0 && slices.Max(down.depth[0]) == 0
 	p.guessUNet(family == SD1 && !ofSDXS, down.channels)
+}
+
+// addition says what a U-Net of Stable Diffusion XL reads beside the tokens: a text of
+// pooled numbers, 0 if that is not known, and sizes.
+func (f *file) addition(config map[string]any, family Family, pooled int) {
+	width := f.dim(unetPrefix+"label_emb.0.0.weight", 1)
+	if width == 0 {
+		return
+	}
+	sizes := 6 // heights and widths: original, crop, target
+	if family == SDXLRefiner {
+		sizes = 5 // original, crop, the aesthetic score
+	}
+	config["addition_embed_type"] = "text_time"
+	config["projection_class_embeddings_input_dim"] = width
+	config["addition_time_embed_dim"] = (width - pooled) / sizes
+	if pooled == 0 { // the text encoder is elsewhere
+		config["addition_time_embed_dim"] = timeNumbers(width, sizes)
+	}
+	config["sample_size"] = 128
+}
+
+// mostTimeNumbers is as how many numbers the published models read a size.
+const mostTimeNumbers = 256
+
+// timeNumbers guesses as how many numbers sizes are read of the width of all and the text.
+func timeNumbers(width, sizes int) int {
+	n := mostTimeNumbers
+	for n > 1 && n*sizes >= width {
+		n /= 2
+	}
+	return n
 }
 
 // guessUNet sets into how many parts channels are split: as many heads at all levels, or
