@@ -112,6 +112,7 @@ var functions = map[string]any{
 	"vae.LoadFSContext":              vae.LoadFSContext,
 	"vae.LoadFrom":                   vae.LoadFrom,
 	"vae.Open":                       vae.Open,
+	"vae.OpenTiny":                   vae.OpenTiny,
 	"vae.ParseConfig":                vae.ParseConfig,
 }
 
