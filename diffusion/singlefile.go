@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
-	"path"
 	"strings"
 
 	"sdgo/internal/ldm"
@@ -20,9 +19,6 @@ func openSingleFile(ctx context.Context, fsys fs.FS, name string, o *LoadOptions
 	}
 	file, err := loader.OpenFile(ctx, fsys, name)
 	if err != nil {
-		if strings.ToLower(path.Ext(name)) == ggufExt {
-			err = fmt.Errorf("%w: %s", err, convert)
-		}
 		return nil, err
 	}
 	defer func() {
@@ -32,7 +28,7 @@ func openSingleFile(ctx context.Context, fsys fs.FS, name string, o *LoadOptions
 	}()
 	m, err := openLDM(ctx, file, o)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, fmt.Errorf("%s: %w", name, architecture(file, err))
 	}
 	beside, err := readBeside(ctx, fsys, name)
 	if err != nil {
@@ -62,6 +58,17 @@ func openSingleFile(ctx context.Context, fsys fs.FS, name string, o *LoadOptions
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return f, nil
+}
+
+// architecture adds to an error what a file of GGUF says of its model, if that is none of
+// Stable Diffusion's.
+func architecture(file *loader.Folder, err error) error {
+	switch what := file.Metadata()["general.architecture"]; what {
+	case "", "sd1", "sdxl":
+		return err
+	default:
+		return fmt.Errorf("general.architecture is %.80q: %w", what, err)
+	}
 }
 
 // schedules are the schedulers of the published models of a family.
