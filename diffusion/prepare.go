@@ -35,6 +35,7 @@ func (r *run) prepare(width, height int) error {
 	if err := r.prepareUNet(); err != nil {
 		return fmt.Errorf("diffusion: %w", err)
 	}
+	r.preparePreview()
 	if r.Output == OutputImage {
 		r.decodeTile, err = r.tile(false)
 	}
