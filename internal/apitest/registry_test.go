@@ -141,6 +141,7 @@ var types = map[string]reflect.Type{
 	"diffusion.MaskCells":        reflect.TypeFor[diffusion.MaskCells](),
 	"diffusion.MaskMode":         reflect.TypeFor[diffusion.MaskMode](),
 	"diffusion.OptionError":      reflect.TypeFor[diffusion.OptionError](),
+	"diffusion.Output":           reflect.TypeFor[diffusion.Output](),
 	"diffusion.Options":          reflect.TypeFor[diffusion.Options](),
 	"diffusion.PartPlan":         reflect.TypeFor[diffusion.PartPlan](),
 	"diffusion.Pipeline":         reflect.TypeFor[diffusion.Pipeline](),
