@@ -81,6 +81,12 @@ type LoadOptions struct {
 	// means the model's own.
 	UNet, VAE, TextEncoder, TextEncoder2 string
 
+	// Preview is the path of a VAE for Step.DecodedPreview, as VAE has one: an
+	// AutoencoderTiny, say, whose author's own files are taken, too (taesd_decoder.safetensors
+	// or taesdxl_decoder.safetensors, with the encoder beside it or not). It takes memory as
+	// the other parts do. Empty means none: Step.Preview needs none.
+	Preview string
+
 	// EMA takes the averages over training (model_ema.*) for the U-Net that a model in one
 	// file may have beside its weights. It is an error if there are none.
 	EMA bool

@@ -40,6 +40,9 @@ func (p *Pipeline) loadParts(ctx context.Context, files *modelFiles, o *LoadOpti
 	if p.VAE, err = vae.LoadFrom(ctx, src, &vae.LoadOptions{Precision: o.Precision, Weights: o.Weights}); err != nil {
 		return err
 	}
+	if err := p.loadPreview(ctx, files, o); err != nil {
+		return err
+	}
 	p.setScheduler(files.schedule)
 	p.Warnings = files.warnings
 	if p.TextEncoder != nil {
