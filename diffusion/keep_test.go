@@ -43,7 +43,7 @@ func TestWeightsOption(t *testing.T) {
 		o    LoadOptions
 		want string
 	}{
-		{LoadOptions{Weights: "int3"}, `diffusion: load: weights: have "int3", want float32, float16 or bfloat16, or none for what the files have`},
+		{LoadOptions{Weights: "int3"}, `diffusion: load: weights: have "int3", want float32, float16, bfloat16 or blocks such as q8_0 and q4_k, or none for what the files have`},
 		{LoadOptions{Weights: "float16", Device: CUDA(0)}, `diffusion: weights: have "float16", want none with a device: weights have the type of Precision there`},
 	} {
 		_, err := LoadFS(folder, &tt.o)

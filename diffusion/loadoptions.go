@@ -20,9 +20,12 @@ type LoadOptions struct {
 	// arithmetic: they are widened while they are multiplied. Empty means that of the files
 	// where it is F16, BF16 or one of GGUF's blocks (Q8_0, Q4_K, …): it takes the least
 	// memory, and pictures have the bytes that they have if all is widened first, which
-	// Float32 does, for more memory and a little less time. Float16 and BFloat16 round to
-	// the type what the files have in more bits. Biases, norms and small tables are float32
-	// always. Int8 as Precision has its own integers. It is an error to set it with a Device.
+	// Float32 does, for more memory and a little less time. Float16, BFloat16 and the blocks
+	// ("q8_0", "q4_0", "q4_1", "q5_0", "q5_1", "q2_k" to "q6_k") round what the files have in
+	// more bits; into blocks only linear layers, as a GGUF file of that type has them, and the
+	// rest to Float16. Biases, norms and small tables are float32 always. Int8 as Precision has
+	// its own integers. Derivatives are those of the rounded weights. It is an error to set it
+	// with a Device, where weights have the type of Precision. No file stays mapped.
 	Weights string
 
 	// Device is where the models compute. The zero value is the processor; see [CUDA].
