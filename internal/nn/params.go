@@ -54,6 +54,9 @@ func (p *Params) Precise() *Params {
 // the U-Net, whose work is worth it.
 func (p *Params) Limit(format kernel.Format) { p.limit = format }
 
+// Format is the format of the model's matrices.
+func (p *Params) Format() kernel.Format { return p.format }
+
 // At returns the parameters below a module.
 func (p *Params) At(format string, args ...any) *Params {
 	return &Params{shared: p.shared, prefix: p.path(fmt.Sprintf(format, args...)), precise: p.precise}
