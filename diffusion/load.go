@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
 
 	"sdgo/clip"
 	"sdgo/internal/device"
@@ -28,7 +26,8 @@ import (
 // it was saved as; the error for another says what it is. What the files say that is not
 // known is in [Pipeline].Warnings.
 //
-// One file, in safetensors or of PyTorch (.ckpt, .pt, .pth), holds Stable Diffusion 1, 2 or
+// One file, in safetensors, of PyTorch (.ckpt, .pt, .pth) or in GGUF (.gguf, with float32,
+// F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1 and Q2_K to Q6_K), holds Stable Diffusion 1, 2 or
 // XL in the layout of the original code: model.diffusion_model.*, first_stage_model.* and
 // cond_stage_model.* or, of XL, conditioner.embedders.*. What it is, and the structure of
 // its parts, are told from the names and shapes of its tensors; see also
@@ -49,21 +48,15 @@ func Load(path string, o *LoadOptions) (*Pipeline, error) {
 // unless a single read of a file takes longer. It leaves no goroutine, file or mapping
 // behind.
 func LoadContext(ctx context.Context, path string, o *LoadOptions) (*Pipeline, error) {
-	info, err := os.Stat(path)
+	open, folder, err := openerOf(path)
 	if err != nil {
-		return nil, fmt.Errorf("diffusion: load: %w", err)
+		return nil, err
 	}
-	if !info.IsDir() {
-		fsys, name := os.DirFS(filepath.Dir(path)), filepath.Base(path)
-		return loadFiles(ctx, o, func(ctx context.Context, o *LoadOptions) (*modelFiles, error) {
-			return openSingleFile(ctx, fsys, name, o)
-		})
-	}
-	p, err := LoadFSContext(ctx, os.DirFS(path), o)
-	if err != nil {
+	p, err := loadFiles(ctx, o, open)
+	if err != nil && folder {
 		return nil, fmt.Errorf("%w (in %s)", err, path)
 	}
-	return p, nil
+	return p, err
 }
 
 // LoadFS is like [Load] for a file system whose root is the model's folder. Weight files
@@ -93,6 +86,9 @@ func loadFiles(ctx context.Context, o *LoadOptions, open opener) (_ *Pipeline, e
 	}
 	if _, err := weights.ParsePrecision(o.Precision); err != nil {
 		return nil, wrong("Precision", fmt.Errorf("diffusion: load: %w", err))
+	}
+	if err := o.checkWeights(); err != nil {
+		return nil, err
 	}
 	if err := o.checkPrediction(); err != nil {
 		return nil, err
@@ -131,25 +127,12 @@ func loadFiles(ctx context.Context, o *LoadOptions, open opener) (_ *Pipeline, e
 
 // load loads the parts together, so that their weights are fitted to one memory.
 func (p *Pipeline) load(ctx context.Context, open opener, o *LoadOptions) error {
-	files, err := open(ctx, o)
-	if err != nil {
-		return fmt.Errorf("diffusion: load: %w", err)
-	}
-	defer files.close()
-	if err := files.takeGiven(o); err != nil {
-		return err
-	}
 	session := model.NewSession(p.engine)
-	session.Hold()
-	if err := p.loadParts(session.In(ctx), files, o); err != nil {
-		return fmt.Errorf("diffusion: load: %w", err)
-	}
-	if err := p.checkGiven(o); err != nil {
+	closeFiles, err := p.hold(ctx, session, open, o)
+	if err != nil {
 		return err
 	}
-	if err := p.check(); err != nil {
-		return err
-	}
+	defer closeFiles()
 	most, least, err := p.values()
 	if err != nil {
 		return fmt.Errorf("diffusion: load: %w", err)
@@ -158,6 +141,34 @@ func (p *Pipeline) load(ctx context.Context, open opener, o *LoadOptions) error 
 		return fmt.Errorf("diffusion: load: %w", err)
 	}
 	return nil
+}
+
+// hold makes the parts of a model in a session that does not load their weights yet, and
+// returns what closes their files.
+func (p *Pipeline) hold(ctx context.Context, session *model.Session, open opener, o *LoadOptions) (closeFiles func() error, err error) {
+	files, err := open(ctx, o)
+	if err != nil {
+		return nil, fmt.Errorf("diffusion: load: %w", err)
+	}
+	defer func() {
+		if closeFiles == nil {
+			files.close()
+		}
+	}()
+	if err := files.takeGiven(o); err != nil {
+		return nil, err
+	}
+	session.Hold()
+	if err := p.loadParts(session.In(ctx), files, o); err != nil {
+		return nil, fmt.Errorf("diffusion: load: %w", err)
+	}
+	if err := p.checkGiven(o); err != nil {
+		return nil, err
+	}
+	if err := p.check(); err != nil {
+		return nil, err
+	}
+	return files.close, nil
 }
 
 // newEngine makes the engine that the options ask for, on a device or none.
@@ -193,6 +204,13 @@ func (p *Pipeline) values() (most, least int64, err error) {
 			return 0, 0, err
 		}
 		least = max(least, n)
+	}
+	if p.Preview != nil {
+		n, err := p.Preview.Values(p.toPreview(size.h, size.w))
+		if err != nil {
+			return 0, 0, err
+		}
+		most = max(most, n)
 	}
 	decoded, err := p.VAE.Values(vae.Work{Height: size.height, Width: size.width})
 	return max(most, least, decoded), least, err
@@ -244,8 +262,10 @@ func (p *Pipeline) release() error {
 	if p.UNet != nil {
 		errs = append(errs, p.UNet.Close())
 	}
-	if p.VAE != nil {
-		errs = append(errs, p.VAE.Close())
+	for _, v := range []*vae.VAE{p.VAE, p.Preview} {
+		if v != nil {
+			errs = append(errs, v.Close())
+		}
 	}
 	p.engine.Close()
 	return errors.Join(errs...)

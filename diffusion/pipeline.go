@@ -27,6 +27,10 @@ type Pipeline struct {
 	UNet        *unet.UNet
 	VAE         *vae.VAE
 
+	// Preview decodes what Step.DecodedPreview shows: an AutoencoderTiny, say. Nil means
+	// none. It reads the same latents as the VAE, scaled to unit variance.
+	Preview *vae.VAE
+
 	// Tokenizer2 and TextEncoder2 are the second ones of Stable Diffusion XL (Podell et
 	// al. 2024), nil in other models. Its U-Net reads the tokens of both encoders side by
 	// side, without their last layer and the final normalisation, and the projected
@@ -87,11 +91,13 @@ func (p *Pipeline) do(ctx context.Context, t task, prompt string, o *Options) (*
 	if err := r.sample(ctx, x); err != nil {
 		return nil, err
 	}
-	if err := r.decode(ctx, x); err != nil {
-		return nil, err
-	}
-	if err := t.finish(ctx, r, &r.result); err != nil {
-		return nil, err
+	if r.keepLatents(x); r.Output == OutputImage {
+		if err := r.decode(ctx, x); err != nil {
+			return nil, err
+		}
+		if err := t.finish(ctx, r, &r.result); err != nil {
+			return nil, err
+		}
 	}
 	r.result.Timings.Total = time.Since(r.begin)
 	return &r.result, nil

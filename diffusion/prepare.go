@@ -19,6 +19,9 @@ func (r *run) prepare(width, height int) error {
 		return err
 	}
 	r.h, r.w = r.Height/factor, r.Width/factor
+	if err := r.divide(); err != nil {
+		return err
+	}
 	var err error
 	if r.sampler, err = solver(&r.Options, r.schedule); err != nil {
 		return wrong("Sampler", err)
@@ -32,7 +35,10 @@ func (r *run) prepare(width, height int) error {
 	if err := r.prepareUNet(); err != nil {
 		return fmt.Errorf("diffusion: %w", err)
 	}
-	r.decodeTile, err = r.tile(false)
+	r.preparePreview()
+	if r.Output == OutputImage {
+		r.decodeTile, err = r.tile(false)
+	}
 	return err
 }
 
@@ -83,8 +89,10 @@ func (r *run) prepareImage(img *source) error {
 		r.Strength = r.task.about().strength
 	}
 	var err error
-	if r.schedule, err = r.schedule.Tail(r.Strength); err != nil {
-		return wrong("Strength", fmt.Errorf("diffusion: %w", err))
+	if r.DenoisingStart == 0 {
+		if r.schedule, err = r.schedule.Tail(r.Strength); err != nil {
+			return wrong("Strength", fmt.Errorf("diffusion: %w", err))
+		}
 	}
 	if err := r.prepare(img.width, img.height); err != nil {
 		return err

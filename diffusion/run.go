@@ -12,6 +12,7 @@ import (
 	"sdgo/sampler"
 	"sdgo/scheduler"
 	"sdgo/unet"
+	"sdgo/vae"
 )
 
 // run is one call: what it was asked for and what it has made so far.
@@ -31,6 +32,8 @@ type run struct {
 	prompts  map[Condition]*tensor.Dense // [1 T D] each
 	pooled   map[Condition][]float32     // [D] each, of Stable Diffusion XL
 	h, w     int                         // size of the latents
+	cutoff   float64                     // the run ends at the first call below this timestep
+	final    float64                     // turns the x that sampling ended with into latents
 
 	adapters   *adapters
 	guider     Guider
@@ -38,6 +41,9 @@ type run struct {
 	guide      *guide      // nil before denoiser
 
 	encodeTile, decodeTile int // sides in pixels, or 0: whole
+
+	previewWork vae.Work
+	noPreview   error // why there is none
 
 	claim  *engine.Claim // of the memory; nil before claimMemory
 	own    int64         // bytes that the task takes beside its images
@@ -103,6 +109,12 @@ func (r *run) choose(o *Options) (err error) {
 		return err
 	}
 	if err := r.checkTask(about); err != nil {
+		return err
+	}
+	if err := r.checkOutput(); err != nil {
+		return err
+	}
+	if err := r.checkHandover(); err != nil {
 		return err
 	}
 	if err := checkSampler(r.Sampler); err != nil {

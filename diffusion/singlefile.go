@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
-	"path"
 	"strings"
 
 	"sdgo/internal/ldm"
@@ -20,9 +19,6 @@ func openSingleFile(ctx context.Context, fsys fs.FS, name string, o *LoadOptions
 	}
 	file, err := loader.OpenFile(ctx, fsys, name)
 	if err != nil {
-		if strings.ToLower(path.Ext(name)) == ggufExt {
-			err = fmt.Errorf("%w: %s", err, convert)
-		}
 		return nil, err
 	}
 	defer func() {
@@ -32,14 +28,18 @@ func openSingleFile(ctx context.Context, fsys fs.FS, name string, o *LoadOptions
 	}()
 	m, err := openLDM(ctx, file, o)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, fmt.Errorf("%s: %w", name, architecture(file, err))
 	}
 	beside, err := readBeside(ctx, fsys, name)
 	if err != nil {
 		return nil, err
 	}
+	metadata := file.Metadata()
+	if err := beside.readMetadata(name, metadata); err != nil {
+		return nil, err
+	}
 	f := &modelFiles{family: m.Family, close: file.Close}
-	prediction := choosePrediction(m, o, beside, file.Metadata())
+	prediction := choosePrediction(m, o, beside, metadata)
 	if prediction.warning != "" {
 		f.warnings = append(f.warnings, name+": "+prediction.warning)
 	}
@@ -54,10 +54,21 @@ func openSingleFile(ctx context.Context, fsys fs.FS, name string, o *LoadOptions
 	}
 	f.warnings = append(f.warnings, beside.warnings...)
 	f.open = func(_ context.Context, part string) (checkpoint.Source, error) { return m.Parts[part], nil }
-	if err := f.singleTokenizers(ctx, fsys, o); err != nil {
+	if err := f.singleTokenizers(ctx, besideFile(fsys, metadata), o); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return f, nil
+}
+
+// architecture adds to an error what a file of GGUF says of its model, if that is none of
+// Stable Diffusion's.
+func architecture(file *loader.Folder, err error) error {
+	switch what := file.Metadata()["general.architecture"]; what {
+	case "", "sd1", "sdxl":
+		return err
+	default:
+		return fmt.Errorf("general.architecture is %.80q: %w", what, err)
+	}
 }
 
 // schedules are the schedulers of the published models of a family.

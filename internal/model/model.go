@@ -25,8 +25,9 @@ type base struct {
 	eng     *engine.Engine
 	owns    bool // the engine is this model's alone
 	params  *nn.Params
-	fixed   bool // the caller has chosen the precision
+	fixed   bool // the caller has chosen how weights are kept
 	src     checkpoint.Source
+	config  []byte           // of the checkpoint
 	weights *weights.Weights // nil until they are loaded
 	plans   engine.Plans
 	calls   Gate
