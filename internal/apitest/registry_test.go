@@ -139,6 +139,7 @@ var types = map[string]reflect.Type{
 	"diffusion.LimitedInterval":  reflect.TypeFor[diffusion.LimitedInterval](),
 	"diffusion.LimitError":       reflect.TypeFor[diffusion.LimitError](),
 	"diffusion.LoadOptions":      reflect.TypeFor[diffusion.LoadOptions](),
+	"diffusion.MergedAdapter":    reflect.TypeFor[diffusion.MergedAdapter](),
 	"diffusion.MaskCells":        reflect.TypeFor[diffusion.MaskCells](),
 	"diffusion.MaskMode":         reflect.TypeFor[diffusion.MaskMode](),
 	"diffusion.OptionError":      reflect.TypeFor[diffusion.OptionError](),

@@ -56,8 +56,9 @@ func (c *Claim) Turn(ctx context.Context, p *Plan, extra int64) (*Turn, error) {
 }
 
 // begin lets the turn begin. An idle machine of its plan is its own then; where the
-// memory is short, so is the arena of another that is large enough: plans that run in
-// turn would else wait for fresh pages each time.
+// memory is short, or idle machines would take too much beside it, so is the arena of
+// another that is large enough: plans that run in turn would else wait for fresh pages
+// each time.
 func (e *Engine) begin(t *Turn, room int64) {
 	t.granted = true
 	t.scratch = t.plan.scratchBytes(e.Threads())
@@ -70,16 +71,19 @@ func (e *Engine) begin(t *Turn, room int64) {
 	close(t.begun)
 }
 
-// reuse takes an idle machine for the turn, if there is one.
+// reuse takes an idle machine for the turn, if there is one. If there is none, idle
+// machines give way as far as they and the turn take more than the limit of what is idle.
 func (e *Engine) reuse(t *Turn, room int64) {
-	short := e.idleBytes+t.bytes > idleLimit || e.taken+e.scratch+e.idleBytes+t.bytes > room
+	many := e.idleBytes+t.bytes > e.idleLimit
+	short := e.taken+e.scratch+e.idleBytes+t.bytes > room
 	found, most := -1, int64(0)
 	for i, m := range e.idle {
 		more := m.arenaBytes() - t.plan.Bytes() // as an arena that was another's may have
-		if more < 0 || more > t.plan.Bytes() || more > 0 && e.taken+e.scratch+t.bytes+t.scratch+more > room {
+		much := more > t.plan.Bytes() && (short || !many || e.device != nil)
+		if more < 0 || much || more > 0 && e.taken+e.scratch+t.bytes+t.scratch+more > room {
 			continue
 		}
-		if m.plan == t.plan || short && found < 0 {
+		if m.plan == t.plan || (short || many) && found < 0 {
 			found, most = i, more
 		}
 		if m.plan == t.plan {
@@ -90,6 +94,10 @@ func (e *Engine) reuse(t *Turn, room int64) {
 		t.machine = e.idle[found]
 		t.bytes += most
 		e.forget(found)
+		return
+	}
+	for len(e.idle) > 0 && e.idleBytes+t.bytes > e.idleLimit {
+		e.drop(0)
 	}
 }
 
