@@ -128,6 +128,8 @@ var types = map[string]reflect.Type{
 	"clip.LoadOptions":           reflect.TypeFor[clip.LoadOptions](),
 	"clip.TextEncoder":           reflect.TypeFor[clip.TextEncoder](),
 	"clip.Tokenizer":             reflect.TypeFor[clip.Tokenizer](),
+	"diffusion.Adapter":          reflect.TypeFor[diffusion.Adapter](),
+	"diffusion.LoadedAdapter":    reflect.TypeFor[diffusion.LoadedAdapter](),
 	"diffusion.Device":           reflect.TypeFor[diffusion.Device](),
 	"diffusion.ClassifierFree":   reflect.TypeFor[diffusion.ClassifierFree](),
 	"diffusion.Condition":        reflect.TypeFor[diffusion.Condition](),

@@ -126,15 +126,16 @@ func (e *Engine) Close() {
 }
 
 // Run computes the plan's outputs from inputs given in order and copies them to
-// outputs: in the turn that ctx carries, or in one of its own, for which it waits.
+// outputs: in the turn that ctx carries, or in one of its own, for which it waits. Slots are
+// what the plan's slots hold, which must not change.
 // When ctx is done it returns ctx's error within the time of a task, see [Machine.Run].
-func (e *Engine) Run(ctx context.Context, p *Plan, inputs, outputs [][]float32) error {
+func (e *Engine) Run(ctx context.Context, p *Plan, inputs, outputs [][]float32, slots ...op.Arg) error {
 	ctx, end, err := e.Begin(ctx, Need{What: arenaUse, Turn: p.Bytes(), Short: true}, p)
 	if err != nil {
 		return err
 	}
 	defer end()
-	return turnOf(ctx).run(ctx, p, inputs, outputs)
+	return turnOf(ctx).run(ctx, p, inputs, outputs, slots)
 }
 
 // Tensor returns a float32 tensor over data.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+
+	"sdgo/internal/op"
 )
 
 // Turn is the time in which a call may use memory beside what it holds: for a run of a
@@ -99,10 +101,11 @@ func (e *Engine) reuse(t *Turn, room int64) {
 	}
 }
 
-// bind returns the turn's machine for a plan, which is the turn's or needs no more.
-func (t *Turn) bind(p *Plan) (*Machine, error) {
+// bind returns the turn's machine for a plan, which is the turn's or needs no more, and
+// for what its slots hold.
+func (t *Turn) bind(p *Plan, slots []op.Arg) (*Machine, error) {
 	m := t.machine
-	if m != nil && m.plan == p {
+	if m != nil && m.plan == p && m.holds(slots) {
 		return m, nil
 	}
 	t.machine = nil
@@ -126,7 +129,7 @@ func (t *Turn) bind(p *Plan) (*Machine, error) {
 			return nil, err
 		}
 	}
-	m, err := p.bind(arena, t.c.e.threads)
+	m, err := p.bind(arena, t.c.e.threads, slots)
 	if err != nil {
 		return nil, err
 	}
@@ -147,6 +150,7 @@ func (t *Turn) End() {
 		e.taken -= t.bytes
 		e.scratch -= t.scratch
 		if t.machine != nil {
+			t.machine.empty()
 			e.keep(t.machine)
 			t.machine = nil
 		}
@@ -158,8 +162,8 @@ func (t *Turn) End() {
 
 // run computes the plan's outputs from inputs given in order and copies them to
 // outputs.
-func (t *Turn) run(ctx context.Context, p *Plan, inputs, outputs [][]float32) error {
-	m, err := t.bind(p)
+func (t *Turn) run(ctx context.Context, p *Plan, inputs, outputs [][]float32, slots []op.Arg) error {
+	m, err := t.bind(p, slots)
 	if err != nil {
 		return err
 	}
