@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
 
 	"sdgo/clip"
 	"sdgo/internal/device"
@@ -50,21 +48,15 @@ func Load(path string, o *LoadOptions) (*Pipeline, error) {
 // unless a single read of a file takes longer. It leaves no goroutine, file or mapping
 // behind.
 func LoadContext(ctx context.Context, path string, o *LoadOptions) (*Pipeline, error) {
-	info, err := os.Stat(path)
+	open, folder, err := openerOf(path)
 	if err != nil {
-		return nil, fmt.Errorf("diffusion: load: %w", err)
+		return nil, err
 	}
-	if !info.IsDir() {
-		fsys, name := os.DirFS(filepath.Dir(path)), filepath.Base(path)
-		return loadFiles(ctx, o, func(ctx context.Context, o *LoadOptions) (*modelFiles, error) {
-			return openSingleFile(ctx, fsys, name, o)
-		})
-	}
-	p, err := LoadFSContext(ctx, os.DirFS(path), o)
-	if err != nil {
+	p, err := loadFiles(ctx, o, open)
+	if err != nil && folder {
 		return nil, fmt.Errorf("%w (in %s)", err, path)
 	}
-	return p, nil
+	return p, err
 }
 
 // LoadFS is like [Load] for a file system whose root is the model's folder. Weight files
@@ -135,25 +127,12 @@ func loadFiles(ctx context.Context, o *LoadOptions, open opener) (_ *Pipeline, e
 
 // load loads the parts together, so that their weights are fitted to one memory.
 func (p *Pipeline) load(ctx context.Context, open opener, o *LoadOptions) error {
-	files, err := open(ctx, o)
-	if err != nil {
-		return fmt.Errorf("diffusion: load: %w", err)
-	}
-	defer files.close()
-	if err := files.takeGiven(o); err != nil {
-		return err
-	}
 	session := model.NewSession(p.engine)
-	session.Hold()
-	if err := p.loadParts(session.In(ctx), files, o); err != nil {
-		return fmt.Errorf("diffusion: load: %w", err)
-	}
-	if err := p.checkGiven(o); err != nil {
+	closeFiles, err := p.hold(ctx, session, open, o)
+	if err != nil {
 		return err
 	}
-	if err := p.check(); err != nil {
-		return err
-	}
+	defer closeFiles()
 	most, least, err := p.values()
 	if err != nil {
 		return fmt.Errorf("diffusion: load: %w", err)
@@ -162,6 +141,34 @@ func (p *Pipeline) load(ctx context.Context, open opener, o *LoadOptions) error 
 		return fmt.Errorf("diffusion: load: %w", err)
 	}
 	return nil
+}
+
+// hold makes the parts of a model in a session that does not load their weights yet, and
+// returns what closes their files.
+func (p *Pipeline) hold(ctx context.Context, session *model.Session, open opener, o *LoadOptions) (closeFiles func() error, err error) {
+	files, err := open(ctx, o)
+	if err != nil {
+		return nil, fmt.Errorf("diffusion: load: %w", err)
+	}
+	defer func() {
+		if closeFiles == nil {
+			files.close()
+		}
+	}()
+	if err := files.takeGiven(o); err != nil {
+		return nil, err
+	}
+	session.Hold()
+	if err := p.loadParts(session.In(ctx), files, o); err != nil {
+		return nil, fmt.Errorf("diffusion: load: %w", err)
+	}
+	if err := p.checkGiven(o); err != nil {
+		return nil, err
+	}
+	if err := p.check(); err != nil {
+		return nil, err
+	}
+	return files.close, nil
 }
 
 // newEngine makes the engine that the options ask for, on a device or none.

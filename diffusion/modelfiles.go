@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"sdgo/clip"
 	"sdgo/internal/ldm"
@@ -79,4 +80,21 @@ func openFolder(ctx context.Context, fsys fs.FS, o *LoadOptions) (*modelFiles, e
 		return loader.Open(ctx, kinds[part], fsys, part, variants[part])
 	}
 	return f, nil
+}
+
+// openerOf returns what opens the model at a path, and whether a folder is there.
+func openerOf(path string) (open opener, folder bool, err error) {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, false, fmt.Errorf("diffusion: load: %w", err)
+	case info.IsDir():
+		return func(ctx context.Context, o *LoadOptions) (*modelFiles, error) {
+			return openFolder(ctx, os.DirFS(path), o)
+		}, true, nil
+	}
+	fsys, name := os.DirFS(filepath.Dir(path)), filepath.Base(path)
+	return func(ctx context.Context, o *LoadOptions) (*modelFiles, error) {
+		return openSingleFile(ctx, fsys, name, o)
+	}, false, nil
 }

@@ -34,8 +34,12 @@ func openSingleFile(ctx context.Context, fsys fs.FS, name string, o *LoadOptions
 	if err != nil {
 		return nil, err
 	}
+	metadata := file.Metadata()
+	if err := beside.readMetadata(name, metadata); err != nil {
+		return nil, err
+	}
 	f := &modelFiles{family: m.Family, close: file.Close}
-	prediction := choosePrediction(m, o, beside, file.Metadata())
+	prediction := choosePrediction(m, o, beside, metadata)
 	if prediction.warning != "" {
 		f.warnings = append(f.warnings, name+": "+prediction.warning)
 	}
@@ -50,7 +54,7 @@ func openSingleFile(ctx context.Context, fsys fs.FS, name string, o *LoadOptions
 	}
 	f.warnings = append(f.warnings, beside.warnings...)
 	f.open = func(_ context.Context, part string) (checkpoint.Source, error) { return m.Parts[part], nil }
-	if err := f.singleTokenizers(ctx, fsys, o); err != nil {
+	if err := f.singleTokenizers(ctx, besideFile(fsys, metadata), o); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return f, nil
