@@ -109,6 +109,6 @@ func (c *Command) Load(ctx context.Context) (pipe *diffusion.Pipeline, err error
 // PrintWarnings prints a pipeline's warnings, one a line.
 func PrintWarnings(w io.Writer, command string, pipe *diffusion.Pipeline) {
 	for _, warning := range pipe.Warnings {
-		fmt.Fprintf(w, "%s: warning: %s\n", command, oneLine(warning))
+		fmt.Fprintf(w, "%s: warning: %s\n", command, OneLine(warning))
 	}
 }
