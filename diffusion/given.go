@@ -13,6 +13,7 @@ import (
 	"sdgo/internal/ldm"
 	"sdgo/internal/loader"
 	"sdgo/internal/regular"
+	"sdgo/internal/taesd"
 	"sdgo/safetensors/checkpoint"
 	"sdgo/unet"
 )
@@ -116,6 +117,9 @@ func (g givenPart) openFile(ctx context.Context, family ldm.Family) (checkpoint.
 	file, err := loader.OpenFile(ctx, os.DirFS(filepath.Dir(g.path)), filepath.Base(g.path))
 	if err != nil {
 		return nil, err
+	}
+	if g.part == ldm.VAE && taesd.Is(file) {
+		return taesd.Open(ctx, os.DirFS(filepath.Dir(g.path)), filepath.Base(g.path), file)
 	}
 	p, _, _, err := ldm.OpenPart(file, g.part, family)
 	if err != nil {

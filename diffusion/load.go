@@ -84,6 +84,9 @@ func loadFrom(ctx context.Context, from origin, o *LoadOptions) (_ *Pipeline, er
 	if _, err := weights.ParsePrecision(o.Precision); err != nil {
 		return nil, wrong("Precision", fmt.Errorf("diffusion: load: %w", err))
 	}
+	if err := o.checkWeights(); err != nil {
+		return nil, err
+	}
 	if err := o.checkPrediction(); err != nil {
 		return nil, err
 	}
@@ -184,6 +187,13 @@ func (p *Pipeline) values() (most, least int64, err error) {
 		}
 		least = max(least, n)
 	}
+	if p.Preview != nil {
+		n, err := p.Preview.Values(p.toPreview(size.h, size.w))
+		if err != nil {
+			return 0, 0, err
+		}
+		most = max(most, n)
+	}
 	decoded, err := p.VAE.Values(vae.Work{Height: size.height, Width: size.width})
 	return max(most, least, decoded), least, err
 }
@@ -234,8 +244,10 @@ func (p *Pipeline) release() error {
 	if p.UNet != nil {
 		errs = append(errs, p.UNet.Close())
 	}
-	if p.VAE != nil {
-		errs = append(errs, p.VAE.Close())
+	for _, v := range []*vae.VAE{p.VAE, p.Preview} {
+		if v != nil {
+			errs = append(errs, v.Close())
+		}
 	}
 	p.engine.Close()
 	return errors.Join(errs...)

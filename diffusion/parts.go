@@ -53,6 +53,9 @@ func (p *Pipeline) loadParts(ctx context.Context, files *modelFiles, o *LoadOpti
 			return err
 		}
 	}
+	if err := p.loadPreview(ctx, files, o); err != nil {
+		return err
+	}
 	p.setScheduler(files.schedule)
 	p.Identity = files.identity.with(files.family, &p.UNet.Config, p.VAE.Config.LatentChannels)
 	p.Warnings = files.warnings
@@ -76,13 +79,13 @@ func (p *Pipeline) warnAll() {
 func (p *Pipeline) loadPart(ctx context.Context, part string, src checkpoint.Source, o *LoadOptions) (err error) {
 	switch part {
 	case ldm.TextEncoder:
-		p.TextEncoder, err = clip.LoadTextEncoderFrom(ctx, src, &clip.LoadOptions{Precision: o.Precision})
+		p.TextEncoder, err = clip.LoadTextEncoderFrom(ctx, src, &clip.LoadOptions{Precision: o.Precision, Weights: o.Weights})
 	case ldm.TextEncoder2:
-		p.TextEncoder2, err = clip.LoadProjectedFrom(ctx, src, &clip.LoadOptions{Precision: o.Precision})
+		p.TextEncoder2, err = clip.LoadProjectedFrom(ctx, src, &clip.LoadOptions{Precision: o.Precision, Weights: o.Weights})
 	case ldm.UNet:
-		p.UNet, err = unet.LoadFrom(ctx, src, &unet.LoadOptions{Precision: o.Precision})
+		p.UNet, err = unet.LoadFrom(ctx, src, &unet.LoadOptions{Precision: o.Precision, Weights: o.Weights})
 	case ldm.VAE:
-		p.VAE, err = vae.LoadFrom(ctx, src, &vae.LoadOptions{Precision: o.Precision})
+		p.VAE, err = vae.LoadFrom(ctx, src, &vae.LoadOptions{Precision: o.Precision, Weights: o.Weights})
 	}
 	return err
 }

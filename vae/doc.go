@@ -24,7 +24,7 @@
 // # The small autoencoder
 //
 // An AutoencoderTiny (TAESD) is a VAE as well, with a [TinyConfig] in Config.Tiny: the same
-// calls, for a tenth of the work. It was trained to give nearly what the AutoencoderKL of
+// calls, for less than a tenth of the arithmetic. It was trained to give nearly what the AutoencoderKL of
 // one family gives, of whose latents scaled to unit variance it takes those: one for
 // Stable Diffusion 1 and 2 (taesd) does not fit XL (taesdxl). Its encoder gives latents
 // and no spread, so that nothing is drawn for them, and its decoder keeps latents within

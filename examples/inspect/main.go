@@ -62,6 +62,7 @@ func (c *command) flags() *flag.FlagSet {
 	f.StringVar(&c.model, "model", "tinyscenes", models.Help)
 	f.StringVar(&c.load.Variant, "variant", "", "`name` of the weight files, fp16 for model.fp16.safetensors (default the plain ones)")
 	cli.PartFlags(f, &c.load)
+	cli.WeightsFlag(f, &c.load.Weights)
 	f.StringVar(&c.load.Precision, "precision", "", "float32, float16, bfloat16 or int8 (default float32)")
 	cli.MemoryFlag(f, &c.load.MaxMemory, "")
 	f.IntVar(&c.load.Threads, "threads", 0, "goroutines that compute (default one for each processor)")

@@ -22,6 +22,7 @@ import (
 var functions = map[string]any{
 	"checkpoint.New":                 checkpoint.New,
 	"checkpoint.NewOverlay":          checkpoint.NewOverlay,
+	"checkpoint.Stored":              checkpoint.Stored,
 	"clip.LoadTextEncoder":           clip.LoadTextEncoder,
 	"clip.LoadTextEncoderContext":    clip.LoadTextEncoderContext,
 	"clip.LoadTextEncoderFS":         clip.LoadTextEncoderFS,
@@ -111,6 +112,7 @@ var functions = map[string]any{
 	"vae.LoadFSContext":              vae.LoadFSContext,
 	"vae.LoadFrom":                   vae.LoadFrom,
 	"vae.Open":                       vae.Open,
+	"vae.OpenTiny":                   vae.OpenTiny,
 	"vae.ParseConfig":                vae.ParseConfig,
 }
 
@@ -119,6 +121,7 @@ var types = map[string]reflect.Type{
 	"checkpoint.Memory":          reflect.TypeFor[checkpoint.Memory](),
 	"checkpoint.Overlay":         reflect.TypeFor[checkpoint.Overlay](),
 	"checkpoint.Source":          reflect.TypeFor[checkpoint.Source](),
+	"checkpoint.Storer":          reflect.TypeFor[checkpoint.Storer](),
 	"clip.Config":                reflect.TypeFor[clip.Config](),
 	"clip.Embeddings":            reflect.TypeFor[clip.Embeddings](),
 	"clip.Encoding":              reflect.TypeFor[clip.Encoding](),

@@ -53,7 +53,7 @@ func byteSize(t ggml.Type, shape []int) (uint64, error) {
 			n /= numbers
 		}
 		hi, lo := bits.Mul64(total, uint64(n))
-		total, overflow = lo, overflow || hi != 0 || lo > math.MaxInt64/uint64(numbers)
+		total, overflow = lo, overflow || hi != 0 || lo > uint64(math.MaxInt)/uint64(numbers)
 	}
 	if overflow {
 		return 0, fmt.Errorf("%v of shape %v is too large", t, shape)

@@ -1060,6 +1060,57 @@ elements:
 	VZEROUPPER
 	RET
 
+// func widenBFloat16sAVX2(dst *float32, src *uint16, n int)
+TEXT ·widenBFloat16sAVX2(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ n+16(FP), CX
+	XORL DX, DX
+
+elements:
+	VPMOVZXWD (SI)(DX*2), Y0
+	VPSLLD $16, Y0, Y0
+	VMOVUPS Y0, (DI)(DX*4)
+	ADDQ $8, DX
+	CMPQ DX, CX
+	JLT elements
+	VZEROUPPER
+	RET
+
+// func widenQ8AVX2(dst *float32, src *uint8, blocks int)
+TEXT ·widenQ8AVX2(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ blocks+16(FP), CX
+
+block:
+	MOVWLZX (SI), AX
+	VMOVD AX, X1
+	VCVTPH2PS X1, X1
+	VBROADCASTSS X1, Y1
+	VPMOVSXBD 2(SI), Y0
+	VCVTDQ2PS Y0, Y0
+	VMULPS Y1, Y0, Y0
+	VMOVUPS Y0, (DI)
+	VPMOVSXBD 10(SI), Y0
+	VCVTDQ2PS Y0, Y0
+	VMULPS Y1, Y0, Y0
+	VMOVUPS Y0, 32(DI)
+	VPMOVSXBD 18(SI), Y0
+	VCVTDQ2PS Y0, Y0
+	VMULPS Y1, Y0, Y0
+	VMOVUPS Y0, 64(DI)
+	VPMOVSXBD 26(SI), Y0
+	VCVTDQ2PS Y0, Y0
+	VMULPS Y1, Y0, Y0
+	VMOVUPS Y0, 96(DI)
+	ADDQ $34, SI
+	ADDQ $128, DI
+	DECQ CX
+	JNZ block
+	VZEROUPPER
+	RET
+
 DATA ·constants<>+0(SB)/4, $0x3f800000
 DATA ·constants<>+4(SB)/4, $0x3f800000
 DATA ·constants<>+8(SB)/4, $0x3f800000

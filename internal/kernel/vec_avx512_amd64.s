@@ -977,6 +977,49 @@ elements:
 	VZEROUPPER
 	RET
 
+// func widenBFloat16sAVX512(dst *float32, src *uint16, n int)
+TEXT ·widenBFloat16sAVX512(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ n+16(FP), CX
+	XORL DX, DX
+
+elements:
+	VPMOVZXWD (SI)(DX*2), Z0
+	VPSLLD $16, Z0, Z0
+	VMOVUPS Z0, (DI)(DX*4)
+	ADDQ $16, DX
+	CMPQ DX, CX
+	JLT elements
+	VZEROUPPER
+	RET
+
+// func widenQ8AVX512(dst *float32, src *uint8, blocks int)
+TEXT ·widenQ8AVX512(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ blocks+16(FP), CX
+
+block:
+	MOVWLZX (SI), AX
+	VMOVD AX, X1
+	VCVTPH2PS X1, X1
+	VBROADCASTSS X1, Z1
+	VPMOVSXBD 2(SI), Z0
+	VCVTDQ2PS Z0, Z0
+	VMULPS Z1, Z0, Z0
+	VMOVUPS Z0, (DI)
+	VPMOVSXBD 18(SI), Z0
+	VCVTDQ2PS Z0, Z0
+	VMULPS Z1, Z0, Z0
+	VMOVUPS Z0, 64(DI)
+	ADDQ $34, SI
+	ADDQ $128, DI
+	DECQ CX
+	JNZ block
+	VZEROUPPER
+	RET
+
 // func roundBFloat16sAVX512(dst *uint16, src *float32, n int)
 TEXT ·roundBFloat16sAVX512(SB), NOSPLIT, $0-24
 	MOVQ dst+0(FP), DI

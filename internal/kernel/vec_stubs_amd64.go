@@ -53,6 +53,12 @@ func widenHalvesAVX2(dst *float32, src *uint16, n int)
 func narrowHalvesAVX2(dst *uint16, src *float32, n int)
 
 //go:noescape
+func widenBFloat16sAVX2(dst *float32, src *uint16, n int)
+
+//go:noescape
+func widenQ8AVX2(dst *float32, src *uint8, blocks int)
+
+//go:noescape
 func siluAVX512(dst *float32, x *float32, n int)
 
 //go:noescape
@@ -105,6 +111,12 @@ func widenHalvesAVX512(dst *float32, src *uint16, n int)
 
 //go:noescape
 func narrowHalvesAVX512(dst *uint16, src *float32, n int)
+
+//go:noescape
+func widenBFloat16sAVX512(dst *float32, src *uint16, n int)
+
+//go:noescape
+func widenQ8AVX512(dst *float32, src *uint8, blocks int)
 
 //go:noescape
 func roundBFloat16sAVX512(dst *uint16, src *float32, n int)
