@@ -3,8 +3,6 @@ package diffusion
 import (
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -162,7 +160,7 @@ func TestNoPipeline(t *testing.T) {
 		{fstest.MapFS{"model/model_index.json": text("{}")}, `a folder around that of a model, "model"`},
 		{fstest.MapFS{"v1-5.safetensors": text("")}, `a checkpoint in one file, "v1-5.safetensors", which can be loaded itself`},
 		{fstest.MapFS{"v1-5.ckpt": text("")}, `a checkpoint in one file, "v1-5.ckpt", which can be loaded itself`},
-		{fstest.MapFS{"v1-5.gguf": text("")}, `a checkpoint in one file, "v1-5.gguf": diffusers' from_single_file`},
+		{fstest.MapFS{"v1-5.gguf": text("")}, `a checkpoint in one file, "v1-5.gguf", which can be loaded itself`},
 		{fstest.MapFS{"notes.txt": text("")}, "diffusion: load: loader: open model_index.json"},
 		{fstest.MapFS{}, "an empty folder"},
 	} {
@@ -171,9 +169,4 @@ func TestNoPipeline(t *testing.T) {
 		assert.ErrorContains(t, err, "diffusion: load: ")
 		assert.ErrorIs(t, err, fs.ErrNotExist)
 	}
-	file := filepath.Join(t.TempDir(), "v1-5.gguf")
-	require.NoError(t, os.WriteFile(file, []byte("GGUF\x03\x00\x00\x00\x00\x00"), 0o600))
-	_, err := Load(file, nil)
-	assert.ErrorContains(t, err, "v1-5.gguf: offset 0: this is a GGUF file")
-	assert.ErrorContains(t, err, "diffusers' from_single_file and save_pretrained make a folder of it")
 }

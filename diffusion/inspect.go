@@ -89,7 +89,7 @@ func containerOf(name string) string {
 	switch strings.ToLower(path.Ext(name)) {
 	case ".ckpt", ".pt", ".pth", ".bin":
 		return "PyTorch"
-	case ggufExt:
+	case ".gguf":
 		return "GGUF"
 	}
 	return "safetensors"
@@ -126,7 +126,7 @@ func (r *Report) readFile(ctx context.Context, g origin, o *LoadOptions) error {
 		return r.readIncomplete(ctx, file, incomplete, o)
 	}
 	if err != nil {
-		r.readRefused(file, m, err)
+		r.readRefused(file, m, architecture(file, err))
 		return nil
 	}
 	f, err := newSingleFile(ctx, g.fsys, g.file, file, m, o)

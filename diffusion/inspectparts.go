@@ -7,6 +7,7 @@ import (
 
 	"sdgo/internal/engine"
 	"sdgo/internal/ldm"
+	"sdgo/internal/loader"
 	"sdgo/internal/model"
 	"sdgo/internal/report"
 	"sdgo/safetensors/checkpoint"
@@ -191,7 +192,7 @@ func (r *Report) listPart(part string, src checkpoint.Source) {
 
 // readRefused reports on the tensors of a file that is no model. M is what was found of
 // one, or nil.
-func (r *Report) readRefused(file ldm.Tensors, m *ldm.Model, err error) {
+func (r *Report) readRefused(file *loader.Folder, m *ldm.Model, err error) {
 	r.problem(err)
 	var other *ldm.Unsupported
 	switch {
@@ -207,8 +208,10 @@ func (r *Report) readRefused(file ldm.Tensors, m *ldm.Model, err error) {
 	case errors.As(err, &other):
 		r.Family, r.Name = other.ID, other.What
 	default:
-		kind, _ := ldm.OtherKind(file)
-		r.Family, r.Name = kind.ID, kind.What
+		kind, ok := ldm.OtherKind(file)
+		if r.Family, r.Name = kind.ID, kind.What; !ok { // a file of GGUF may say it
+			r.Family = file.Metadata()["general.architecture"]
+		}
 	}
 	for _, name := range file.Names() {
 		shape, dtype, _ := file.Tensor(name)

@@ -26,7 +26,8 @@ import (
 // it was saved as; the error for another says what it is. What the files say that is not
 // known is in [Pipeline].Warnings.
 //
-// One file, in safetensors or of PyTorch (.ckpt, .pt, .pth), holds Stable Diffusion 1, 2 or
+// One file, in safetensors, of PyTorch (.ckpt, .pt, .pth) or in GGUF (.gguf, with float32,
+// F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1 and Q2_K to Q6_K), holds Stable Diffusion 1, 2 or
 // XL in the layout of the original code: model.diffusion_model.*, first_stage_model.* and
 // cond_stage_model.* or, of XL, conditioner.embedders.*. What it is, and the structure of
 // its parts, are told from the names and shapes of its tensors; see also

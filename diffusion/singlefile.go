@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
-	"path"
-	"strings"
 
 	"sdgo/internal/ldm"
 	"sdgo/internal/loader"
@@ -20,9 +18,6 @@ func openSingleFile(ctx context.Context, fsys fs.FS, name string, o *LoadOptions
 	}
 	file, err := loader.OpenFile(ctx, fsys, name)
 	if err != nil {
-		if strings.ToLower(path.Ext(name)) == ggufExt {
-			err = fmt.Errorf("%w: %s", err, convert)
-		}
 		return nil, err
 	}
 	m, err := openLDM(ctx, file, o)
@@ -32,7 +27,7 @@ func openSingleFile(ctx context.Context, fsys fs.FS, name string, o *LoadOptions
 			return f, nil
 		}
 	} else {
-		err = fmt.Errorf("%s: %w", name, err)
+		err = fmt.Errorf("%s: %w", name, architecture(file, err))
 	}
 	file.Close()
 	return nil, err
@@ -68,6 +63,17 @@ func newSingleFile(ctx context.Context, fsys fs.FS, name string, file *loader.Fo
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return f, nil
+}
+
+// architecture adds to an error what a file of GGUF says of its model, if that is none of
+// Stable Diffusion's.
+func architecture(file *loader.Folder, err error) error {
+	switch what := file.Metadata()["general.architecture"]; what {
+	case "", "sd1", "sdxl":
+		return err
+	default:
+		return fmt.Errorf("general.architecture is %.80q: %w", what, err)
+	}
 }
 
 // schedules are the schedulers of the published models of a family.

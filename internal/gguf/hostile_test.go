@@ -34,6 +34,8 @@ func (b builder) tensor(name string, t ggml.Type, offset uint64, dims ...uint64)
 func (b builder) pad(n int) builder { return append(b, make([]byte, (n-len(b)%n)%n)...) }
 
 // Every file that is not as it should be is an error with the place.
+//
+// In one piece: a table.
 func TestHostile(t *testing.T) {
 	const huge = uint64(1e18)
 	one := builder{}.magic(3, 1, 0)

@@ -62,7 +62,7 @@ func (f *file) diffusionModel() (Family, error) {
 		return SDXLRefiner, nil
 	case label > 0:
 		return SDXL, nil
-	case width == widthSD2:
+	case width == widthSD2, width != widthSD1 && f.has(clipPrefix+textModel+projection): // OpenCLIP's, renamed
 		return SD2, nil
 	case width == widthSD1, f.under(clipPrefix), !f.linear():
 		return SD1, nil

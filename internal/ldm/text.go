@@ -64,6 +64,10 @@ func (f *file) clip(e encoder) *Part {
 		rest, ok := strings.CutPrefix(name, e.prefix)
 		switch {
 		case !ok || ignored(name):
+		case rest == textModel+projection: // as stable-diffusion.cpp has OpenCLIP's
+			f.addProjection(p, e, rest)
+		case strings.Contains(rest, ".self_attn.in_proj."): // likewise
+			f.addInProj(p, name, rest)
 		case strings.HasPrefix(rest, textModel):
 			p.add(f, rest, name)
 		case strings.HasPrefix(rest, projection):
@@ -73,11 +77,11 @@ func (f *file) clip(e encoder) *Part {
 		}
 	}
 	dim := func(name string, axis int) int { return p.dim(textModel+name, axis) }
-	layers := 0 // of ViT-H Stable Diffusion 2 reads all but the last
+	layers := 0 // of ViT-H, or a whole one, Stable Diffusion 2 reads all but the last
 	for dim(fmt.Sprintf("encoder.layers.%d.mlp.fc1.weight", layers), 0) > 0 {
 		layers++
 	}
-	if e.drop > 0 && layers == layersH {
+	if e.drop > 0 && (layers == layersH || f.has(e.prefix+textModel+projection)) {
 		layers -= e.drop
 		p.dropFrom(f, layers)
 	}
@@ -101,11 +105,20 @@ func (f *file) addProjection(p *Part, e encoder, rest string) {
 	switch {
 	case !e.project:
 		f.leave(e.prefix+rest, "no projection of the whole text is read")
-	case rest == projection:
+	case rest == projection, rest == textModel+projection:
 		p.addTransposed(f, projection+".weight", e.prefix+rest)
 	case rest == projection+".weight":
 		p.add(f, rest, e.prefix+rest)
 	}
+}
+
+// addInProj adds the one matrix of queries, keys and values of a layer, or its bias, which
+// the conversion of stable-diffusion.cpp leaves as OpenCLIP has it in names of transformers.
+//
+// https://github.com/leejet/stable-diffusion.cpp/blob/master/src/name_conversion.cpp
+func (f *file) addInProj(p *Part, name, rest string) {
+	layer, kind, _ := strings.Cut(rest, "in_proj.")
+	p.addThirds(f, [3]string{layer + "q_proj." + kind, layer + "k_proj." + kind, layer + "v_proj." + kind}, name)
 }
 
 // dropFrom takes the layers from a number on out of a text encoder.
