@@ -125,22 +125,12 @@ func loadFrom(ctx context.Context, from origin, o *LoadOptions) (_ *Pipeline, er
 
 // load loads the parts together, so that their weights are fitted to one memory.
 func (p *Pipeline) load(ctx context.Context, from origin, o *LoadOptions) error {
-	files, err := from.open(ctx, o)
+	session := model.NewSession(p.engine)
+	files, err := p.hold(ctx, session, from, o)
 	if err != nil {
-		return fmt.Errorf("diffusion: load: %w", err)
+		return err
 	}
 	defer files.close()
-	session := model.NewSession(p.engine)
-	session.Hold()
-	if err := p.loadParts(session.In(ctx), files, o); err != nil {
-		return fmt.Errorf("diffusion: load: %w", err)
-	}
-	if err := p.checkGiven(o); err != nil {
-		return err
-	}
-	if err := p.check(); err != nil {
-		return err
-	}
 	most, least, err := p.values()
 	if err != nil {
 		return fmt.Errorf("diffusion: load: %w", err)
@@ -152,6 +142,33 @@ func (p *Pipeline) load(ctx context.Context, from origin, o *LoadOptions) error 
 		return p.probePrediction(ctx, files.probe)
 	}
 	return nil
+}
+
+// hold makes the parts of a model in a session that does not load their weights yet, and
+// returns what closes their files.
+func (p *Pipeline) hold(ctx context.Context, session *model.Session, from origin, o *LoadOptions) (_ *modelFiles, err error) {
+	files, err := from.open(ctx, o)
+	if err != nil {
+		return nil, fmt.Errorf("diffusion: load: %w", err)
+	}
+	held := false // else there was an error, or a panic of Overlay
+	defer func() {
+		if !held {
+			files.close()
+		}
+	}()
+	session.Hold()
+	if err := p.loadParts(session.In(ctx), files, o); err != nil {
+		return nil, fmt.Errorf("diffusion: load: %w", err)
+	}
+	if err := p.checkGiven(o); err != nil {
+		return nil, err
+	}
+	if err := p.check(); err != nil {
+		return nil, err
+	}
+	held = true
+	return files, nil
 }
 
 // newEngine makes the engine that the options ask for, on a device or none.

@@ -94,11 +94,13 @@ func (p *Pipeline) do(ctx context.Context, t task, prompt string, o *Options) (*
 	if err := r.sample(ctx, x); err != nil {
 		return nil, err
 	}
-	if err := r.decode(ctx, x); err != nil {
-		return nil, err
-	}
-	if err := t.finish(ctx, r, &r.result); err != nil {
-		return nil, err
+	if r.keepLatents(x); r.Output == OutputImage {
+		if err := r.decode(ctx, x); err != nil {
+			return nil, err
+		}
+		if err := t.finish(ctx, r, &r.result); err != nil {
+			return nil, err
+		}
 	}
 	r.result.Timings.Total = time.Since(r.begin)
 	return &r.result, nil

@@ -1,6 +1,7 @@
 package diffusion
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -35,7 +36,7 @@ func choosePrediction(m *ldm.Model, o *LoadOptions, b *beside, metadata map[stri
 	case o.Prediction != "":
 		return prediction{o.Prediction, "LoadOptions.Prediction"}
 	case b.prediction != "":
-		return prediction{b.prediction, b.name}
+		return prediction{b.prediction, cmp.Or(b.by, b.name)}
 	case m.V:
 		return prediction{vPrediction, "the tensor v_pred"}
 	}

@@ -48,8 +48,15 @@ func (p *Pipeline) probePrediction(ctx context.Context, how *probe) error {
 	p.Scheduler.PredictionType = kind
 	p.Identity.Prediction = kind
 	p.Identity.DecidedBy = fmt.Sprintf("a probe of the U-Net, whose mean was %.2f (below %d it is v)", mean, probeLimit)
-	p.Warnings = append(p.Warnings, fmt.Sprintf("%s: nothing says whether this model of Stable Diffusion 2 predicts v, as that of 768 pixels, or the noise, as that of 512: %s was decided by %s; LoadOptions.Prediction says otherwise", how.file, kind, p.Identity.DecidedBy))
+	p.Warnings = append(p.Warnings, fmt.Sprintf("%s: %s was decided by %s (LoadOptions.Prediction)", how.file+untold, kind, p.Identity.DecidedBy))
 	return nil
+}
+
+const untold = ": nothing says whether this model of Stable Diffusion 2 predicts v, as that of 768 pixels, or the noise, as that of 512"
+
+// unasked is the warning of a model that is not loaded, so that it cannot be asked.
+func (how *probe) unasked() string {
+	return how.file + untold + ": v was taken (LoadOptions.Prediction)"
 }
 
 // cellsOfEpsilon are the latents' cells of the models of Stable Diffusion 2 that predict

@@ -81,6 +81,9 @@ func (r *run) facts() map[string]string {
 	if r.task.about().strength > 0 {
 		f["strength"] = fmt.Sprint(r.Strength)
 	}
+	if r.DenoisingStart != 0 || r.DenoisingEnd != 0 {
+		f["part of the run"] = fmt.Sprintf("%v to %v", r.DenoisingStart, r.DenoisingEnd)
+	}
 	maps.Copy(f, r.noted)
 	return f
 }

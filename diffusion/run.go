@@ -32,6 +32,8 @@ type run struct {
 	prompts  map[Condition]*tensor.Dense // [1 T D] each
 	pooled   map[Condition][]float32     // [D] each, of Stable Diffusion XL
 	h, w     int                         // size of the latents
+	cutoff   float64                     // the run ends at the first call below this timestep
+	final    float64                     // turns the x that sampling ended with into latents
 
 	guider     Guider
 	conditions []Condition // that the guider may need, in the order of the network
@@ -105,6 +107,12 @@ func (r *run) choose(o *Options) (err error) {
 		return err
 	}
 	if err := r.checkTask(about); err != nil {
+		return err
+	}
+	if err := r.checkOutput(); err != nil {
+		return err
+	}
+	if err := r.checkHandover(); err != nil {
 		return err
 	}
 	if err := checkSampler(r.Sampler); err != nil {

@@ -39,8 +39,12 @@ func newSingleFile(ctx context.Context, fsys fs.FS, name string, file *loader.Fo
 	if err != nil {
 		return nil, err
 	}
+	metadata := file.Metadata()
+	if err := beside.readMetadata(name, metadata); err != nil {
+		return nil, err
+	}
 	f := &modelFiles{family: m.Family, single: m, close: file.Close}
-	prediction := choosePrediction(m, o, beside, file.Metadata())
+	prediction := choosePrediction(m, o, beside, metadata)
 	f.identity.Prediction, f.identity.DecidedBy = prediction.kind, prediction.by
 	if prediction.kind == "" {
 		_, sized := beside.keys[ldm.UNet]["sample_size"]
@@ -59,7 +63,7 @@ func newSingleFile(ctx context.Context, fsys fs.FS, name string, file *loader.Fo
 	}
 	f.warnings = append(f.warnings, beside.warnings...)
 	f.open = func(_ context.Context, part string) (checkpoint.Source, error) { return m.Parts[part], nil }
-	if err := f.singleTokenizers(ctx, fsys, o); err != nil {
+	if err := f.singleTokenizers(ctx, besideFile(fsys, metadata), o); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return f, nil

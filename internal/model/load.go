@@ -83,7 +83,8 @@ func newModel(ctx context.Context, name string, src checkpoint.Source, o LoadOpt
 
 // define asks for the weights, and wants the checkpoint to have them.
 func (m *Model) define(define Define) error {
-	err := define(m.src.Config(), m.params)
+	m.config = m.src.Config()
+	err := define(m.config, m.params)
 	if err == nil {
 		err = m.params.Check(m.name)
 	}

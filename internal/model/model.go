@@ -21,6 +21,7 @@ type Model struct {
 	params  *nn.Params
 	fixed   bool // the caller has chosen how weights are kept
 	src     checkpoint.Source
+	config  []byte           // of the checkpoint
 	weights *weights.Weights // nil until they are loaded
 	plans   engine.Plans
 	calls   Gate
