@@ -145,7 +145,7 @@ func (p *Pipeline) load(ctx context.Context, from origin, o *LoadOptions) error 
 }
 
 // hold makes the parts of a model in a session that does not load their weights yet, and
-// returns what closes their files.
+// returns the files that they come from.
 func (p *Pipeline) hold(ctx context.Context, session *model.Session, from origin, o *LoadOptions) (_ *modelFiles, err error) {
 	files, err := from.open(ctx, o)
 	if err != nil {
