@@ -55,6 +55,9 @@ func (p *Params) Precise() *Params {
 // the U-Net, whose work is worth it.
 func (p *Params) Limit(format kernel.Format) { p.limit = format }
 
+// Format is the format of the model's matrices.
+func (p *Params) Format() kernel.Format { return p.format }
+
 // Store sets the type in which weights are kept in memory.
 func (p *Params) Store(s weights.Storage) { p.storage = s }
 
