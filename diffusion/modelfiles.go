@@ -25,6 +25,8 @@ type modelFiles struct {
 	tokenizer2 *clip.Tokenizer
 	zeroEmpty  bool // force_zeros_for_empty_prompt
 
+	names []named // that its files have for it
+
 	open     func(ctx context.Context, part string) (checkpoint.Source, error)
 	warnings []string
 	close    func() error // after all is loaded
@@ -43,6 +45,7 @@ func openFolder(ctx context.Context, fsys fs.FS, o *LoadOptions) (*modelFiles, e
 		return nil, err
 	}
 	f := &modelFiles{warnings: x.warnings, close: func() error { return nil }}
+	f.names = []named{{"_name_or_path of " + indexFile, x.name}}
 	if f.schedule, err = loadScheduler(ctx, fsys, x); err != nil {
 		return nil, err
 	}

@@ -44,6 +44,9 @@ func (p *Pipeline) loadParts(ctx context.Context, files *modelFiles, o *LoadOpti
 		return err
 	}
 	p.setScheduler(files.schedule)
+	if !o.gives("unet") {
+		p.names = files.names
+	}
 	p.Warnings = files.warnings
 	if p.TextEncoder != nil {
 		p.warn("text_encoder/", p.TextEncoder.Config.Warnings)

@@ -128,6 +128,7 @@ var types = map[string]reflect.Type{
 	"clip.LoadOptions":           reflect.TypeFor[clip.LoadOptions](),
 	"clip.TextEncoder":           reflect.TypeFor[clip.TextEncoder](),
 	"clip.Tokenizer":             reflect.TypeFor[clip.Tokenizer](),
+	"diffusion.Defaults":         reflect.TypeFor[diffusion.Defaults](),
 	"diffusion.Device":           reflect.TypeFor[diffusion.Device](),
 	"diffusion.ClassifierFree":   reflect.TypeFor[diffusion.ClassifierFree](),
 	"diffusion.Condition":        reflect.TypeFor[diffusion.Condition](),
