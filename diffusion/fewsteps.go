@@ -101,7 +101,7 @@ func fewSteps(u *unet.Config, s *scheduler.Config, names []named) Defaults {
 	case trailingEuler(s):
 		return found("Turbo", "the scheduler is %s with timestep_spacing trailing", s.Class)
 	}
-	if isSDXS(u) {
+	if len(u.BlockOutChannels) > 0 && variantOf(u) == "sdxs" {
 		return found("SDXS", "the U-Net has three levels of one layer and no middle")
 	}
 	return Defaults{}
@@ -140,14 +140,6 @@ func trailingEuler(s *scheduler.Config) bool {
 	plain := !s.RescaleBetasZeroSNR && !s.UseKarrasSigmas && !s.UseExponentialSigmas && !s.UseBetaSigmas
 	return (s.Class == "EulerDiscreteScheduler" || s.Class == "EulerAncestralDiscreteScheduler") &&
 		s.TimestepSpacing == "trailing" && s.PredictionType == epsilon && plain
-}
-
-// isSDXS says whether a U-Net has the blocks of SDXS, of which the first have no attention
-// or attend to the text alone.
-func isSDXS(u *unet.Config) bool {
-	return u.MidBlockType == nil && len(u.BlockOutChannels) == 3 && u.AdditionEmbedType == nil &&
-		!slices.ContainsFunc(u.LayersPerBlock, func(n int) bool { return n != 1 }) &&
-		(u.DownBlockTypes[0] == "DownBlock2D" || u.OnlyCrossAttention.At(0) && !u.OnlyCrossAttention.At(1))
 }
 
 // enough is the number of steps of which the strength leaves one at least.

@@ -22,11 +22,14 @@ var (
 // withImage has no task, but loads: its parts work alone.
 var withImage = input{"one that reads another image's latents, as InstructPix2Pix, Zero123 and Marigold do", func(latents int) int { return latents }}
 
+// smallPicture is what an upscaler reads beside the latents.
+var smallPicture = input{"an upscaler, which reads a small image", func(int) int { return 3 }}
+
 // known are the kinds of U-Net that some task is for, and foreign those of pipelines
 // that are not here.
 var (
 	known   = []input{latentsAlone, withMask, withDepth}
-	foreign = []input{{"an upscaler, which reads a small image", func(int) int { return 3 }}, withImage}
+	foreign = []input{smallPicture, withImage}
 )
 
 // channels is how many there are in all.

@@ -147,6 +147,11 @@ type Options struct {
 	// is an error to set it for another sampler.
 	Eta float64
 
+	// Adapters change the model for this call, in their order: LoRA and its kin, see
+	// [Pipeline.LoadAdapter] and [LoadedAdapter]. Each adds to what the model's own weights
+	// give; several DoRA each start from those, too. Nil means none.
+	Adapters []Adapter
+
 	// ClipSkip is the number of last layers of the text encoder that the prompt
 	// leaves out, of Stable Diffusion XL beside the one that it always does; as in
 	// diffusers, the negative prompt goes through all.

@@ -75,6 +75,9 @@ func (r *run) facts() map[string]string {
 			f["framing of "+string(c)] = fmt.Sprint(r.timeIDs(c))
 		}
 	}
+	if len(r.Adapters) > 0 {
+		f["adapters"] = r.adapters.identity()
+	}
 	if r.TokenMerging.Ratio != 0 {
 		f["token merging"] = fmt.Sprint(r.TokenMerging)
 	}

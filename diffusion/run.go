@@ -36,6 +36,7 @@ type run struct {
 	cutoff   float64                     // the run ends at the first call below this timestep
 	final    float64                     // turns the x that sampling ended with into latents
 
+	adapters   *adapters
 	guider     Guider
 	conditions []Condition // that the guider may need, in the order of the network
 	guide      *guide      // nil before denoiser
@@ -72,6 +73,7 @@ func (p *Pipeline) newRun(ctx context.Context, t task, prompt string, o *Options
 	chosen := false // else there was an error, or a panic of NewNoise
 	defer func() {
 		if !chosen {
+			r.adapters.close()
 			leave()
 		}
 	}()
@@ -128,6 +130,11 @@ func (r *run) choose(o *Options) (err error) {
 	if err := r.wantInput(about.inputs...); err != nil {
 		return err
 	}
+	adapted, adapters, err := r.Pipeline.adapted(r.Adapters, len(r.schedule.Sigmas)-1)
+	if err != nil {
+		return err
+	}
+	r.Pipeline, r.adapters = adapted, adapters
 	for i := range r.Images {
 		seed := r.Seed + uint64(i)
 		r.result.Seeds = append(r.result.Seeds, seed)
@@ -151,5 +158,6 @@ func (r *run) close() {
 	if r.claim != nil {
 		r.claim.Close()
 	}
+	r.adapters.close()
 	r.leave()
 }

@@ -37,6 +37,10 @@ type SaveOptions struct {
 	// trained. Names and shapes must be those of a model.
 	Overlay func(part string, src checkpoint.Source) (checkpoint.Source, error)
 
+	// Merge are adapters that are merged into the weights, one after the other. Tensors of
+	// theirs that fit none of the model's are warnings.
+	Merge []MergedAdapter
+
 	// OnProgress, if not nil, is told how many bytes of so many are written, after each
 	// tensor. It is called on the goroutine that saves.
 	OnProgress func(done, total int64)
@@ -94,9 +98,9 @@ func Convert(ctx context.Context, from, to string, load *LoadOptions, o *SaveOpt
 	if err := load.checkPrediction(); err != nil {
 		return err
 	}
-	open, _, err := openerOf(from)
+	source, err := originOf(from)
 	if err != nil {
-		return err
+		return fmt.Errorf("diffusion: convert: %w", err)
 	}
 	if err := apart(to, from, load); err != nil {
 		return fmt.Errorf("diffusion: convert: %w", err)
@@ -109,16 +113,15 @@ func Convert(ctx context.Context, from, to string, load *LoadOptions, o *SaveOpt
 	defer p.Close()
 	read := *load
 	read.Precision = ""
-	closeFiles, err := p.hold(ctx, model.NewSession(eng), open, &read)
+	files, err := p.hold(ctx, model.NewSession(eng), source, &read)
 	if err != nil {
 		return fmt.Errorf("%w (in %s)", err, from)
 	}
-	defer closeFiles()
-	if o.OnWarning != nil {
-		for _, w := range p.Warnings {
-			o.OnWarning(w)
-		}
+	defer files.close()
+	if files.probe != nil {
+		p.Warnings = append(p.Warnings, files.probe.unasked())
 	}
+	o.warn(p.Warnings)
 	if err := p.save(ctx, to, o); err != nil {
 		return fmt.Errorf("diffusion: convert: %w", err)
 	}
@@ -155,15 +158,18 @@ func (p *Pipeline) save(ctx context.Context, path string, o *SaveOptions) (err e
 	if err != nil {
 		return err
 	}
-	if o.Overlay != nil {
-		for _, part := range slices.Sorted(maps.Keys(m.Parts)) {
-			src, err := overlayPart(part, m.Parts[part], o.Overlay)
-			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, src.Close()) }()
-			m.Parts[part] = src
-		}
+	closeParts, err := o.overlay(m, slices.Sorted(maps.Keys(m.Parts)))
+	defer func() { err = errors.Join(err, closeParts()) }()
+	if err != nil {
+		return err
+	}
+	if m, err = m.Canonical(); err != nil {
+		return err
+	}
+	closeAdapters, err := o.merge(ctx, m)
+	defer closeAdapters()
+	if err != nil {
+		return err
 	}
 	return export.Write(ctx, path, m, &export.Options{DType: o.DType, Replace: o.Replace, OnProgress: o.OnProgress})
 }

@@ -86,9 +86,13 @@ func TestConvertedDraws(t *testing.T) {
 				assert.Equal(t, "StableDiffusionInpaintPipeline", index.Class)
 				return
 			}
+			c, d := filepath.Join(out, "c.gguf"), filepath.Join(out, "d")
+			require.NoError(t, diffusion.Convert(t.Context(), b, c, nil, nil))
+			require.NoError(t, diffusion.Convert(t.Context(), c, d, nil, nil))
 			want := latents(t, dir, nil)
-			assert.Equal(t, want, latents(t, a, nil))
-			assert.Equal(t, want, latents(t, b, nil))
+			for _, path := range []string{a, b, c, d} {
+				assert.Equal(t, want, latents(t, path, nil), path)
+			}
 		})
 	}
 }

@@ -29,6 +29,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	f.StringVar(&load.Tokenizer, "tokenizer", "", "`folder` of a tokenizer in place of the model's (default the model's)")
 	f.StringVar(&load.Prediction, "prediction", "", "what the model predicts, `kind` epsilon or v_prediction (default what its files say)")
 	cli.PartFlags(f, &load)
+	cli.MergeFlag(f, &save.Merge)
 	quiet := f.Bool("quiet", false, "show no progress; warnings and errors remain")
 	words, err := cli.ParseFlags(f, args)
 	if errors.Is(err, flag.ErrHelp) {

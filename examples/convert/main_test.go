@@ -36,7 +36,7 @@ func TestConvert(t *testing.T) {
 		x, _ := b.Tensor(name)
 		assert.Equal(t, safetensors.BF16, x.DType, name)
 	}
-	for _, path := range []string{"a.safetensors", "b.safetensors", "folder"} {
+	for _, path := range []string{"a.safetensors", "b.safetensors", "c.gguf", "folder"} {
 		pipe, err := diffusion.Load(path, nil)
 		require.NoError(t, err, path)
 		assert.NoError(t, pipe.Close())

@@ -10,9 +10,9 @@ import (
 	"sdgo/safetensors/checkpoint"
 )
 
-// canonical returns the model with its tensors under the names that diffusers gives them
+// Canonical returns the model with its tensors under the names that diffusers gives them
 // now, whatever those of its files are.
-func (m *Model) canonical() (*Model, error) {
+func (m *Model) Canonical() (*Model, error) {
 	c := *m
 	c.Parts = make(map[string]checkpoint.Source)
 	for part, src := range m.Parts {

@@ -67,7 +67,7 @@ func Write(ctx context.Context, path string, m *Model, o *Options) error {
 	if err := o.mayWrite(path, layout); err != nil {
 		return err
 	}
-	c, err := m.canonical()
+	c, err := m.Canonical()
 	if err != nil {
 		return err
 	}

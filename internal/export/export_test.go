@@ -167,7 +167,7 @@ func TestCanonical(t *testing.T) {
 	twice := checkpoint.NewOverlay(m.Parts[ldm.TextEncoder])
 	require.NoError(t, twice.Set("final_layer_norm.bias", tensor.New(tensor.WithShape(1), tensor.WithBacking([]float32{1}))))
 	m.Parts[ldm.TextEncoder] = twice
-	_, err := m.canonical()
+	_, err := m.Canonical()
 	assert.EqualError(t, err, "text_encoder: text_model.final_layer_norm.bias: two tensors have this name")
 }
 

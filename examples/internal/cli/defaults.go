@@ -29,6 +29,6 @@ func (c *Command) noteDefaults(pipe *diffusion.Pipeline) {
 		taken = append(taken, "the sampler of "+pipe.Scheduler.Class)
 	}
 	if len(taken) > 0 {
-		c.note("a model for few steps, %s, as %s: taken are %s", d.Few, oneLine(d.Told), strings.Join(taken, ", "))
+		c.note("a model for few steps, %s, as %s: taken are %s", d.Few, OneLine(d.Told), strings.Join(taken, ", "))
 	}
 }

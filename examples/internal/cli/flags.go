@@ -117,5 +117,5 @@ func PrintWarnings(w io.Writer, command string, pipe *diffusion.Pipeline) {
 
 // PrintWarning prints a warning as one line.
 func PrintWarning(w io.Writer, command, warning string) {
-	fmt.Fprintf(w, "%s: warning: %s\n", command, oneLine(warning))
+	fmt.Fprintf(w, "%s: warning: %s\n", command, OneLine(warning))
 }
