@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sdgo/internal/ggml"
+	"sdgo/internal/gguf"
 	"sdgo/internal/golden"
 )
 
@@ -45,7 +46,7 @@ func TestWeightsStay(t *testing.T) {
 func TestBlocksStay(t *testing.T) {
 	path := wholeFile(t, "tiny-sd15")
 	blocks := strings.TrimSuffix(path, ".safetensors") + ".gguf"
-	rounded := writeGGUF(t, blocks, ggml.Q8_0, entries(t, path), func(name string) string { return name })
+	rounded := writeGGUF(t, blocks, ggml.Q8_0, entries(t, path), gguf.Choose, func(name string) string { return name })
 	writeSafetensors(t, path, rounded)
 	var memory int64
 	picture := func(path string, o LoadOptions) []byte {
