@@ -52,6 +52,8 @@ func widenBlocks(dst []float32, src []byte, t ggml.Type) {
 		widenBFloat16s(dst, unsafe.Slice((*uint16)(unsafe.Pointer(unsafe.SliceData(src))), len(dst)))
 	case ggml.Q8_0:
 		widenQ8(dst, src)
+	case ggml.Q4_K:
+		widenQ4K(dst, src)
 	default:
 		t.Dequantize(dst, src)
 	}
@@ -64,6 +66,8 @@ func widenBFloat16sGeneric(dst []float32, src []uint16) {
 }
 
 func widenQ8Generic(dst []float32, src []byte) { ggml.Q8_0.Dequantize(dst, src) }
+
+func widenQ4KGeneric(dst []float32, src []byte) { ggml.Q4_K.Dequantize(dst, src) }
 
 // storedPanel writes a panel's weights of some inputs of each tap, as float32s
 // [taps][inputs][32]. It works in temp, of storedLen.
