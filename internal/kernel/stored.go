@@ -73,9 +73,10 @@ func widenQ4KGeneric(dst []float32, src []byte) { ggml.Q4_K.Dequantize(dst, src)
 // [taps][inputs][32]. It works in temp, of storedLen.
 func (w *Packed) storedPanel(dst, temp []float32, col, first, inputs int) {
 	taps, cols := max(w.Taps, 1), min(panel, w.N-col*panel)
-	rows, turned := temp[:len(temp)/2], temp[len(temp)/2:] // [cols][n][taps], and transposed
-	for from := 0; from < inputs; from += turnInputs {
-		n := min(turnInputs, inputs-from)
+	step := w.storedInputs()
+	for from := 0; from < inputs; from += step {
+		n := min(step, inputs-from)
+		rows := temp[:panel*n*taps] // [cols][n][taps]
 		for j := range cols {
 			at := (col*panel+j)*w.K + (first+from)*taps
 			widenStored(rows[j*n*taps:][:n*taps], bytes(w.Data), at, w.Stored)
@@ -84,15 +85,29 @@ func (w *Packed) storedPanel(dst, temp []float32, col, first, inputs int) {
 			transposePanel(dst[from*panel:], rows, n, cols, n)
 			continue
 		}
+		turned := temp[len(rows):]
 		transposePanel(turned, rows, n*taps, cols, n*taps)
 		spreadTaps(turned, from, n, inputs, taps, func(row int, x []float32) { copy(dst[row*panel:][:panel], x) })
 	}
 }
 
+// storedInputs is of how many inputs a panel's weights are widened and transposed
+// together: whole blocks, where rows are such.
+func (w *Packed) storedInputs() int {
+	if w.Taps > 1 {
+		return turnInputs
+	}
+	return ggml.MaxBlock
+}
+
 // storedLen is the float32s that storedPanel works in for so many inputs, at most.
 func (w *Packed) storedLen(inputs int) int {
-	if w.Stored == ggml.F32 {
+	n := min(inputs, w.storedInputs()) * panel
+	switch {
+	case w.Stored == ggml.F32:
 		return 0
+	case w.Taps > 1:
+		return 2 * n * w.Taps
 	}
-	return 2 * turnedLen(inputs, max(w.Taps, 1))
+	return n
 }
