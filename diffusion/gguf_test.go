@@ -131,6 +131,18 @@ func TestGGUF(t *testing.T) {
 			rounded := writeGGUF(t, numbered, tt.typ, entries(t, path), tt.choose, tt.rename)
 			writeSafetensors(t, path, rounded)
 			assert.True(t, bytes.Equal(pictureOf(t, path, nil), pictureOf(t, numbered, nil)))
+			report, err := Inspect(numbered)
+			require.NoError(t, err)
+			assert.Equal(t, "GGUF", report.Container)
+			assert.Empty(t, report.Problems)
+			file, err := gguf.Open(t.Context(), os.DirFS(filepath.Dir(numbered)), filepath.Base(numbered))
+			require.NoError(t, err)
+			defer file.Close()
+			for _, x := range report.Tensors {
+				typ, data, _ := file.Blocks(x.Name)
+				assert.Equal(t, typ.String(), x.DType, x.Name)
+				assert.Equal(t, int64(len(data)), x.Bytes, x.Name)
+			}
 		})
 	}
 }

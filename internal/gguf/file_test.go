@@ -77,6 +77,7 @@ func TestRead(t *testing.T) {
 	assert.False(t, ok)
 	_, ok = f.Value("a.bool")
 	assert.False(t, ok)
+	assert.Empty(t, f.Metadata())
 }
 
 // What is written is read, in the order it was written, with every type.
