@@ -148,6 +148,10 @@ type Options struct {
 	// is an error to set it for another sampler.
 	Eta float64
 
+	// Embeddings are textual inversions, whose words the prompts may have: see
+	// [Pipeline.LoadEmbedding]. Nil means none.
+	Embeddings []Embedding
+
 	// ClipSkip is the number of last layers of the text encoder that the prompt
 	// leaves out, of Stable Diffusion XL beside the one that it always does; as in
 	// diffusers, the negative prompt goes through all.

@@ -101,6 +101,11 @@ func (r *run) choose(o *Options) (err error) {
 	if err := r.checkWording(r.prompt); err != nil {
 		return err
 	}
+	embedded, err := r.Pipeline.embedded(r.Embeddings)
+	if err != nil {
+		return err
+	}
+	r.Pipeline = embedded
 	if err := r.checkXL(&r.Options); err != nil {
 		return err
 	}
