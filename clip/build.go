@@ -105,7 +105,7 @@ func (e *TextEncoder) pooled(g *nn.Graph, tokens, rows *G.Node) *G.Node {
 // build makes the graph for a shape.
 func (e *TextEncoder) build(s shape) model.Build {
 	return func() (inputs, outputs []*G.Node, err error) {
-		g := nn.NewGraph(G.NewGraph())
+		g := e.model.Graph()
 		ids, rows := g.Input("ids", s.n, s.tokens), g.Input("rows", s.n)
 		x, more := e.embed(g, ids, s.newTokens)
 		tokens, last := e.hidden(g, x, s.skip)

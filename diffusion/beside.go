@@ -27,6 +27,7 @@ type beside struct {
 	name       string // for errors
 	keys       map[string]map[string]json.RawMessage
 	prediction string
+	by         string // what says so; "" is the file
 	warnings   []string
 }
 

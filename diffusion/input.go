@@ -19,12 +19,15 @@ var (
 	withMask     = input{"for inpainting", func(latents int) int { return latents + 1 }}
 )
 
+// smallPicture is what an upscaler reads beside the latents.
+var smallPicture = input{"an upscaler, which reads a small image", func(int) int { return 3 }}
+
 // known are the kinds of U-Net that some task is for, and foreign those of pipelines
 // that are not here.
 var (
 	known   = []input{latentsAlone, withMask, withDepth}
 	foreign = []input{
-		{"an upscaler, which reads a small image", func(int) int { return 3 }},
+		smallPicture,
 		{"one that reads another image's latents, as InstructPix2Pix, Zero123 and Marigold do", func(latents int) int { return latents }},
 	}
 )

@@ -1,14 +1,12 @@
 package diffusion
 
 import (
-	"context"
 	"fmt"
 
 	"gorgonia.org/tensor"
 
 	"sdgo/clip"
 	"sdgo/internal/nn"
-	"sdgo/safetensors/checkpoint"
 	"sdgo/scheduler"
 	"sdgo/unet"
 	"sdgo/vae"
@@ -42,17 +40,6 @@ const defaultGuidanceXL = 5
 // refiner says whether this is the refiner of Stable Diffusion XL, which has the second
 // text encoder alone.
 func (p *Pipeline) refiner() bool { return p.xl() && p.Tokenizer == nil && p.TextEncoder == nil }
-
-// loadSecondText loads the second text encoder.
-func (p *Pipeline) loadSecondText(ctx context.Context, files *modelFiles, open func(part string) (checkpoint.Source, error), o *LoadOptions) error {
-	p.Tokenizer2, p.zeroEmpty = files.tokenizer2, files.zeroEmpty
-	src, err := open("text_encoder_2")
-	if err != nil {
-		return err
-	}
-	p.TextEncoder2, err = clip.LoadProjectedFrom(ctx, src, &clip.LoadOptions{Precision: o.Precision, Weights: o.Weights})
-	return err
-}
 
 // zeros says whether a condition is zeros in place of an empty text.
 func (p *Pipeline) zeros(c Condition, w wording) bool {

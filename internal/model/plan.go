@@ -26,8 +26,8 @@ func (m *Model) Plan(key any, build Build) (*plan.Part, error) {
 	for _, s := range compiled.Actions() {
 		cost, format := s.Operation.Cost(), kernel.Float32
 		operation := plan.Operation{Operation: s.Operation.String(), Output: s.Output, FLOPs: cost.FLOPs}
+		operation.Layer = layerOf(s.Name)
 		if w := s.Weight; w != nil {
-			operation.Layer = layerOf(s.Name)
 			operation.Weights = int64(w.MemSize())
 			if packed := w.Arg().Packed; packed.Data != nil {
 				format, operation.Format = packed.Format, packed.Format.String()

@@ -54,11 +54,9 @@ func (c *Command) loadEmbeddings(ctx context.Context, pipe *diffusion.Pipeline) 
 			e.Token = named.token
 		}
 		for _, w := range e.Warnings {
-			fmt.Fprintf(c.stderr, "%s: warning: %s: %s\n", c.Name(), named.path, oneLine(w))
+			PrintWarning(c.stderr, c.Name(), named.path+": "+w)
 		}
-		if !c.progress.quiet {
-			c.note("%s: the word %q in prompts stands for %s", named.path, e.Token, count(max(len(e.First), len(e.Second)), "vector"))
-		}
+		c.note("%s: the word %q in prompts stands for %s", named.path, e.Token, count(max(len(e.First), len(e.Second)), "vector"))
 		c.Options.Embeddings = append(c.Options.Embeddings, e)
 	}
 	return nil

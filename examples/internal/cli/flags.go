@@ -116,6 +116,11 @@ func (c *Command) Load(ctx context.Context) (pipe *diffusion.Pipeline, err error
 // PrintWarnings prints a pipeline's warnings, one a line.
 func PrintWarnings(w io.Writer, command string, pipe *diffusion.Pipeline) {
 	for _, warning := range pipe.Warnings {
-		fmt.Fprintf(w, "%s: warning: %s\n", command, oneLine(warning))
+		PrintWarning(w, command, warning)
 	}
+}
+
+// PrintWarning prints a warning as one line.
+func PrintWarning(w io.Writer, command, warning string) {
+	fmt.Fprintf(w, "%s: warning: %s\n", command, OneLine(warning))
 }
