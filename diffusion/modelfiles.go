@@ -46,6 +46,8 @@ type modelFiles struct {
 	xl         bool              // Stable Diffusion XL
 	zeroEmpty  bool              // force_zeros_for_empty_prompt
 
+	names []named // that its files have for it
+
 	open     func(ctx context.Context, part string) (checkpoint.Source, error)
 	warnings []string
 	close    func() error // after all is loaded
@@ -88,6 +90,7 @@ func openFolder(ctx context.Context, fsys fs.FS, o *LoadOptions) (*modelFiles, e
 		return nil, err
 	}
 	f := &modelFiles{xl: x.xl, zeroEmpty: x.zeroEmpty, warnings: x.warnings, close: func() error { return nil }}
+	f.names = []named{{"_name_or_path of " + indexFile, x.name}}
 	if f.schedule, err = loadScheduler(ctx, fsys, x); err != nil {
 		return nil, err
 	}

@@ -57,6 +57,9 @@ func (p *Pipeline) loadParts(ctx context.Context, files *modelFiles, o *LoadOpti
 		return err
 	}
 	p.setScheduler(files.schedule)
+	if !o.gives("unet") {
+		p.names = files.names
+	}
 	p.Identity = files.identity.with(files.family, &p.UNet.Config, p.VAE.Config.LatentChannels)
 	p.Warnings = files.warnings
 	p.warnAll()

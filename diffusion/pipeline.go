@@ -57,7 +57,8 @@ type Pipeline struct {
 	// Identity is what [Load] found the model to be; empty of one from New or NewXL.
 	Identity Identity
 
-	zeroEmpty bool // an empty negative prompt is zeros (force_zeros_for_empty_prompt)
+	names     []named // that its files have for it
+	zeroEmpty bool    // an empty negative prompt is zeros (force_zeros_for_empty_prompt)
 
 	modelScheduler *scheduler.Config // the Scheduler that is the model's own
 	clips          bool              // clip_sample of its file

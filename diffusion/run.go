@@ -1,6 +1,7 @@
 package diffusion
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -95,6 +96,9 @@ func (r *run) choose(o *Options) (err error) {
 	}
 	if r.Options, err = r.Pipeline.withDefaults(o); err != nil {
 		return err
+	}
+	if (o == nil || o.Steps == 0 && o.Sigmas == nil) && r.Defaults().Few != "" {
+		r.Steps = enough(r.Steps, cmp.Or(r.Strength, about.strength))
 	}
 	if err := r.limits.checkNumbers(&r.Options); err != nil {
 		return err

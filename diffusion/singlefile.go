@@ -43,7 +43,7 @@ func newSingleFile(ctx context.Context, fsys fs.FS, name string, file *loader.Fo
 	if err := beside.readMetadata(name, metadata); err != nil {
 		return nil, err
 	}
-	f := &modelFiles{family: m.Family, single: m, close: file.Close}
+	f := &modelFiles{family: m.Family, single: m, close: file.Close, names: namesOf(name, metadata)}
 	prediction := choosePrediction(m, o, beside, metadata)
 	f.identity.Prediction, f.identity.DecidedBy = prediction.kind, prediction.by
 	if prediction.kind == "" {
@@ -58,7 +58,7 @@ func newSingleFile(ctx context.Context, fsys fs.FS, name string, file *loader.Fo
 	for _, w := range m.Warnings() {
 		f.warnings = append(f.warnings, name+": "+w)
 	}
-	if f.schedule, err = beside.schedule(m.Family, prediction.kind); err != nil {
+	if f.schedule, err = beside.schedule(scheduleOf(m.Family, fewOf(m, f.names)), prediction.kind); err != nil {
 		return nil, fmt.Errorf("%s: %w", beside.name, err)
 	}
 	f.warnings = append(f.warnings, beside.warnings...)
@@ -78,23 +78,4 @@ func architecture(file *loader.Folder, err error) error {
 	default:
 		return fmt.Errorf("general.architecture is %.80q: %w", what, err)
 	}
-}
-
-// schedules are the schedulers of the published models of a family.
-var schedules = map[ldm.Family]map[string]any{
-	ldm.SD1: {
-		"_class_name": "PNDMScheduler", "num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012,
-		"beta_schedule": "scaled_linear", "set_alpha_to_one": false, "skip_prk_steps": true, "steps_offset": 1,
-	},
-	ldm.SD2: {
-		"_class_name": "DDIMScheduler", "num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012,
-		"beta_schedule": "scaled_linear", "set_alpha_to_one": false, "clip_sample": false, "steps_offset": 1,
-	},
-	ldm.SDXL:        scheduleXL,
-	ldm.SDXLRefiner: scheduleXL,
-}
-
-var scheduleXL = map[string]any{
-	"_class_name": "EulerDiscreteScheduler", "num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012,
-	"beta_schedule": "scaled_linear", "interpolation_type": "linear", "steps_offset": 1, "timestep_spacing": "leading",
 }

@@ -25,11 +25,15 @@ func NewXL(tokenizers [2]*clip.Tokenizer, texts [2]*clip.TextEncoder, u *unet.UN
 	})
 }
 
-// withDefaults is that of the options, but for what is another in Stable Diffusion XL.
+// withDefaults is that of the options, but for what is another in this model.
 func (p *Pipeline) withDefaults(o *Options) (Options, error) {
 	v, err := o.withDefaults()
-	if p.xl() && (o == nil || o.Guidance == 0) {
-		v.Guidance = defaultGuidanceXL
+	own := p.Defaults()
+	if o == nil || o.Guidance == 0 {
+		v.Guidance = own.Guidance
+	}
+	if o == nil || o.Steps == 0 && o.Sigmas == nil {
+		v.Steps = own.Steps
 	}
 	return v, err
 }

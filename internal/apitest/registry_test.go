@@ -131,6 +131,7 @@ var types = map[string]reflect.Type{
 	"clip.LoadOptions":           reflect.TypeFor[clip.LoadOptions](),
 	"clip.TextEncoder":           reflect.TypeFor[clip.TextEncoder](),
 	"clip.Tokenizer":             reflect.TypeFor[clip.Tokenizer](),
+	"diffusion.Defaults":         reflect.TypeFor[diffusion.Defaults](),
 	"diffusion.Adapter":          reflect.TypeFor[diffusion.Adapter](),
 	"diffusion.LoadedAdapter":    reflect.TypeFor[diffusion.LoadedAdapter](),
 	"diffusion.Device":           reflect.TypeFor[diffusion.Device](),

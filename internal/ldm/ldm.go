@@ -164,10 +164,7 @@ func (m *Model) Set(part string, config map[string]json.RawMessage) error {
 	if p == nil {
 		return fmt.Errorf("ldm: have a configuration of %.80q, of which the file has no tensors", part)
 	}
-	for key, value := range config {
-		p.config[key] = value
-		p.guessed = slices.DeleteFunc(p.guessed, func(guess string) bool { return guess == key })
-	}
+	p.Set(config)
 	return nil
 }
 
