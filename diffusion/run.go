@@ -120,10 +120,7 @@ func (r *run) choose(o *Options) (err error) {
 	if err := r.checkTask(about); err != nil {
 		return err
 	}
-	if err := r.checkOutput(); err != nil {
-		return err
-	}
-	if err := r.checkHandover(); err != nil {
+	if err := cmp.Or(r.checkOutput(), r.checkHandover()); err != nil {
 		return err
 	}
 	if err := checkSampler(r.Sampler); err != nil {
