@@ -41,10 +41,11 @@ type modelFiles struct {
 	single   *ldm.Model // nil of a folder
 	probe    *probe     // nil if what is predicted is known
 
-	schedule   *scheduler.Config
-	tokenizers [2]tokenizerFiles // the first is nil of the refiner of Stable Diffusion XL, the second of other models
-	xl         bool              // Stable Diffusion XL
-	zeroEmpty  bool              // force_zeros_for_empty_prompt
+	schedule    *scheduler.Config
+	tokenizers  [2]tokenizerFiles // the first is nil of the refiner of Stable Diffusion XL, the second of other models
+	noTokenizer error             // why one of them is nowhere
+	xl          bool              // Stable Diffusion XL
+	zeroEmpty   bool              // force_zeros_for_empty_prompt
 
 	names []named // that its files have for it
 
