@@ -84,6 +84,9 @@ func (g origin) open(ctx context.Context, o *LoadOptions) (*modelFiles, error) {
 // openFolder opens a folder in diffusers' layout.
 func openFolder(ctx context.Context, fsys fs.FS, o *LoadOptions) (*modelFiles, error) {
 	x, err := readIndex(ctx, fsys, o)
+	if errors.Is(err, fs.ErrNotExist) && hasUNetAlone(ctx, fsys) {
+		return openUNetFolder(ctx, fsys, o)
+	}
 	if err != nil {
 		if what := describeFolder(ctx, fsys); what != "" && errors.Is(err, fs.ErrNotExist) {
 			err = fmt.Errorf("have %s, want that of a pipeline: %w", what, err)
