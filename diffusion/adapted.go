@@ -112,6 +112,29 @@ func (a *adapters) at(sigma float64, sigmas []float64) {
 	a.sets[adapter.UNet].At(a.factors[step])
 }
 
+// adapters are those that options may have.
+func (o *Options) adapters() []Adapter {
+	if o == nil {
+		return nil
+	}
+	return o.Adapters
+}
+
+// partOf is the name of the part that a text encoder is.
+func (p *Pipeline) partOf(s textStage) string {
+	if p.xl() && s.tokenizer == p.Tokenizer2 {
+		return adapter.TextEncoder2
+	}
+	return adapter.TextEncoder
+}
+
+// tell adds to the plan of a part how its adapters are computed.
+func (a *adapters) tell(part string, x *PartPlan) {
+	if set := a.sets[part]; set != nil && x != nil {
+		x.Adapters = set.Summary()
+	}
+}
+
 // identity tells the adapters of a run from others.
 func (a *adapters) identity() string {
 	var b strings.Builder

@@ -27,6 +27,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	cli.WeightsFlag(f, &load.Weights)
 	f.StringVar(&load.Precision, "precision", "", "float32, float16, bfloat16 or int8 (default float32)")
 	cli.MemoryFlag(f, &load.MaxMemory, "")
+	var adapters cli.Adapters
+	adapters.Flag(f)
 	f.IntVar(&load.Threads, "threads", 0, "goroutines that compute (default one for each processor)")
 	f.IntVar(&o.Width, "width", 0, "width in pixels (default the model's)")
 	f.IntVar(&o.Height, "height", 0, "height in pixels (default the model's)")
@@ -52,6 +54,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	defer pipe.Close()
 	cli.PrintWarnings(stderr, "inspect", pipe)
+	if o.Adapters, err = adapters.Load(ctx, pipe, "inspect", stderr); err != nil {
+		return err
+	}
 	plan, err := pipe.Plan(&o)
 	if err != nil {
 		return err
