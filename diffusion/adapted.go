@@ -63,6 +63,16 @@ func (p *Pipeline) adapted(list []Adapter, steps int) (_ *Pipeline, a *adapters,
 	return &q, a, nil
 }
 
+// adapt puts the run's adapters in its pipeline.
+func (r *run) adapt() error {
+	p, adapters, err := r.Pipeline.adapted(r.Adapters, len(r.schedule.Sigmas)-1)
+	if err != nil {
+		return err
+	}
+	r.Pipeline, r.adapters = p, adapters
+	return nil
+}
+
 // wanted are the adapters with their weights of a part.
 func (a *adapters) wanted(part string) []adapter.Wanted {
 	wanted := make([]adapter.Wanted, len(a.list))

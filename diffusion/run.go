@@ -1,6 +1,7 @@
 package diffusion
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -96,6 +97,9 @@ func (r *run) choose(o *Options) (err error) {
 	if r.Options, err = r.Pipeline.withDefaults(o); err != nil {
 		return err
 	}
+	if (o == nil || o.Steps == 0 && o.Sigmas == nil) && r.Defaults().Few != "" {
+		r.Steps = enough(r.Steps, cmp.Or(r.Strength, about.strength))
+	}
 	if err := r.limits.checkNumbers(&r.Options); err != nil {
 		return err
 	}
@@ -126,11 +130,9 @@ func (r *run) choose(o *Options) (err error) {
 	if err := r.wantInput(about.inputs...); err != nil {
 		return err
 	}
-	adapted, adapters, err := r.Pipeline.adapted(r.Adapters, len(r.schedule.Sigmas)-1)
-	if err != nil {
+	if err := r.adapt(); err != nil {
 		return err
 	}
-	r.Pipeline, r.adapters = adapted, adapters
 	for i := range r.Images {
 		seed := r.Seed + uint64(i)
 		r.result.Seeds = append(r.result.Seeds, seed)

@@ -48,7 +48,7 @@ func (l Adapters) Load(ctx context.Context, pipe *diffusion.Pipeline, command st
 			return nil, err
 		}
 		for _, warning := range x.Warnings {
-			fmt.Fprintf(stderr, "%s: warning: %s\n", command, oneLine(warning))
+			PrintWarning(stderr, command, warning)
 		}
 		loaded = append(loaded, diffusion.Adapter{Loaded: x, Weight: a.Weight})
 	}
