@@ -74,7 +74,7 @@ func TestBadFlags(t *testing.T) {
 	} {
 		t.Run(tt.args, func(t *testing.T) { clitest.Misused(t, misused, tt.want, strings.Fields(tt.args)...) })
 	}
-	clitest.Fails(t, misused, "want sd15, sd21, sdxl, tinyscenes or a folder", "-model", "nosuch")
+	clitest.Fails(t, misused, "want sd15, sd21, sdxl, ssd-1b, lcm, turbo, sdxl-turbo, tinyscenes or a folder", "-model", "nosuch")
 	clitest.Fails(t, misused, "more than the limit of", "-max-memory", "1MB")
 }
 
