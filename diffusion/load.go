@@ -128,6 +128,10 @@ func loadFiles(ctx context.Context, o *LoadOptions, open opener) (_ *Pipeline, e
 // load loads the parts together, so that their weights are fitted to one memory.
 func (p *Pipeline) load(ctx context.Context, open opener, o *LoadOptions) error {
 	session := model.NewSession(p.engine)
+	cache, err := o.openCache()
+	if err != nil {
+		return err
+	}
 	closeFiles, err := p.hold(ctx, session, open, o)
 	if err != nil {
 		return err
@@ -137,9 +141,10 @@ func (p *Pipeline) load(ctx context.Context, open opener, o *LoadOptions) error 
 	if err != nil {
 		return fmt.Errorf("diffusion: load: %w", err)
 	}
-	if err := session.Load(ctx, most, least); err != nil {
+	if err := session.Load(cache.In(ctx), most, least); err != nil {
 		return fmt.Errorf("diffusion: load: %w", err)
 	}
+	p.warn("", cache.Warnings())
 	return nil
 }
 
