@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 
 	"path/filepath"
@@ -54,9 +55,9 @@ func (f *modelFiles) takeGiven(o *LoadOptions) error {
 	given := make(map[string]givenPart)
 	for _, g := range o.given() {
 		switch {
-		case g.part == "text_encoder_2" && !f.xl:
+		case g.part == ldm.TextEncoder2 && !f.xl:
 			return badOption(g.option, "have %.80q, want none: the model has one text encoder", g.path)
-		case g.part == "text_encoder" && f.tokenizer == nil:
+		case g.part == ldm.TextEncoder && f.tokenizers[0] == nil:
 			return badOption(g.option, "have %.80q, want none: the refiner of Stable Diffusion XL has no first text encoder", g.path)
 		}
 		given[g.part] = g
@@ -83,7 +84,7 @@ func (f *modelFiles) openGiven(ctx context.Context, g givenPart, o *LoadOptions)
 		if err != nil {
 			return nil, err
 		}
-		f.family = familyOf(u)
+		f.family = familyOf(u.Config())
 		if err := u.Close(); err != nil {
 			return nil, err
 		}
@@ -112,14 +113,20 @@ func (g givenPart) open(ctx context.Context, family ldm.Family, variant string) 
 	return loader.Open(ctx, kind, fsys, dir, variant)
 }
 
-// openFile opens the part of a file.
+// openFile opens the part of a file: with the configuration beside it, if it has the name
+// that diffusers gives the weights of such a part, and else by names and shapes.
 func (g givenPart) openFile(ctx context.Context, family ldm.Family) (checkpoint.Source, error) {
-	file, err := loader.OpenFile(ctx, os.DirFS(filepath.Dir(g.path)), filepath.Base(g.path))
+	fsys, name := os.DirFS(filepath.Dir(g.path)), filepath.Base(g.path)
+	src, err := loader.OpenBeside(ctx, kinds[g.part], fsys, name)
+	if err == nil || !errors.Is(err, fs.ErrNotExist) {
+		return src, err
+	}
+	file, err := loader.OpenFile(ctx, fsys, name)
 	if err != nil {
 		return nil, err
 	}
 	if g.part == ldm.VAE && taesd.Is(file) {
-		return taesd.Open(ctx, os.DirFS(filepath.Dir(g.path)), filepath.Base(g.path), file)
+		return taesd.Open(ctx, fsys, name, file)
 	}
 	p, _, _, err := ldm.OpenPart(file, g.part, family)
 	if err != nil {
@@ -139,8 +146,8 @@ type partOfFile struct {
 func (p partOfFile) Close() error { return p.file.Close() }
 
 // familyOf tells the family of a U-Net by its configuration.
-func familyOf(u checkpoint.Source) ldm.Family {
-	c, err := unet.ParseConfig(u.Config())
+func familyOf(config []byte) ldm.Family {
+	c, err := unet.ParseConfig(config)
 	if err != nil {
 		return "" // loading says what is wrong
 	}
@@ -168,7 +175,7 @@ func openLDM(ctx context.Context, file ldm.Tensors, o *LoadOptions) (*ldm.Model,
 		if err != nil {
 			return nil, wrong(g.option, fmt.Errorf("%s: %s: %w", words(g.option), g.path, err))
 		}
-		options.Family = familyOf(u)
+		options.Family = familyOf(u.Config())
 		if err := u.Close(); err != nil {
 			return nil, err
 		}

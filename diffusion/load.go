@@ -48,12 +48,12 @@ func Load(path string, o *LoadOptions) (*Pipeline, error) {
 // unless a single read of a file takes longer. It leaves no goroutine, file or mapping
 // behind.
 func LoadContext(ctx context.Context, path string, o *LoadOptions) (*Pipeline, error) {
-	open, folder, err := openerOf(path)
+	from, err := originOf(path)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}
-	p, err := loadFiles(ctx, o, open)
-	if err != nil && folder {
+	p, err := loadFrom(ctx, from, o)
+	if err != nil && from.file == "" {
 		return nil, fmt.Errorf("%w (in %s)", err, path)
 	}
 	return p, err
@@ -73,13 +73,11 @@ func LoadFSContext(ctx context.Context, fsys fs.FS, o *LoadOptions) (*Pipeline, 
 	if fsys == nil {
 		return nil, errors.New("diffusion: load: have no file system to load from")
 	}
-	return loadFiles(ctx, o, func(ctx context.Context, o *LoadOptions) (*modelFiles, error) {
-		return openFolder(ctx, fsys, o)
-	})
+	return loadFrom(ctx, origin{fsys: fsys}, o)
 }
 
-// loadFiles loads the model in the files that open finds.
-func loadFiles(ctx context.Context, o *LoadOptions, open opener) (_ *Pipeline, err error) {
+// loadFrom loads the model that is there.
+func loadFrom(ctx context.Context, from origin, o *LoadOptions) (_ *Pipeline, err error) {
 	o = cmp.Or(o, &LoadOptions{})
 	if ctx == nil {
 		return nil, errors.New("diffusion: load: have a nil context")
@@ -118,25 +116,25 @@ func loadFiles(ctx context.Context, o *LoadOptions, open opener) (_ *Pipeline, e
 			p.Close()
 		}
 	}()
-	if err := p.load(ctx, open, o); err != nil {
-		return nil, err
+	if err := p.load(ctx, from, o); err != nil {
+		return nil, from.explain(ctx, o, err)
 	}
 	loaded = true
 	return p, nil
 }
 
 // load loads the parts together, so that their weights are fitted to one memory.
-func (p *Pipeline) load(ctx context.Context, open opener, o *LoadOptions) error {
+func (p *Pipeline) load(ctx context.Context, from origin, o *LoadOptions) error {
 	session := model.NewSession(p.engine)
 	cache, err := o.openCache()
 	if err != nil {
 		return err
 	}
-	closeFiles, err := p.hold(ctx, session, open, o)
+	files, err := p.hold(ctx, session, from, o)
 	if err != nil {
 		return err
 	}
-	defer closeFiles()
+	defer files.close()
 	most, least, err := p.values()
 	if err != nil {
 		return fmt.Errorf("diffusion: load: %w", err)
@@ -145,24 +143,25 @@ func (p *Pipeline) load(ctx context.Context, open opener, o *LoadOptions) error 
 		return fmt.Errorf("diffusion: load: %w", err)
 	}
 	p.warn("", cache.Warnings())
+	if files.probe != nil {
+		return p.probePrediction(ctx, files.probe)
+	}
 	return nil
 }
 
 // hold makes the parts of a model in a session that does not load their weights yet, and
-// returns what closes their files.
-func (p *Pipeline) hold(ctx context.Context, session *model.Session, open opener, o *LoadOptions) (closeFiles func() error, err error) {
-	files, err := open(ctx, o)
+// returns the files that they come from.
+func (p *Pipeline) hold(ctx context.Context, session *model.Session, from origin, o *LoadOptions) (_ *modelFiles, err error) {
+	files, err := from.open(ctx, o)
 	if err != nil {
 		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}
+	held := false // else there was an error, or a panic of Overlay
 	defer func() {
-		if closeFiles == nil {
+		if !held {
 			files.close()
 		}
 	}()
-	if err := files.takeGiven(o); err != nil {
-		return nil, err
-	}
 	session.Hold()
 	if err := p.loadParts(session.In(ctx), files, o); err != nil {
 		return nil, fmt.Errorf("diffusion: load: %w", err)
@@ -173,7 +172,8 @@ func (p *Pipeline) hold(ctx context.Context, session *model.Session, open opener
 	if err := p.check(); err != nil {
 		return nil, err
 	}
-	return files.close, nil
+	held = true
+	return files, nil
 }
 
 // newEngine makes the engine that the options ask for, on a device or none.

@@ -16,13 +16,18 @@ type LoadOptions struct {
 	// layers as integers.
 	Precision string
 
-	// Weights is the type in which weights are kept in memory, which says nothing of the
+	// Weights is the type in which weights are kept in memory. It says nothing of the
 	// arithmetic: they are widened while they are multiplied. Empty means that of the files
-	// where it is F16, BF16 or one of GGUF's blocks (Q8_0, Q4_K, …): it takes the least
-	// memory, and pictures have the bytes that they have if all is widened first, which
-	// Float32 does, for more memory and a little less time. Float16 and BFloat16 round to
-	// the type what the files have in more bits. Biases, norms and small tables are float32
-	// always. Int8 as Precision has its own integers. It is an error to set it with a Device.
+	// where it is F16, BF16 or blocks of GGUF (Q8_0, Q4_K, …), which takes the least memory;
+	// with Precision Float32 pictures have the bytes that they have if all is widened first,
+	// as Float32 does, for more memory and a little less time. Float16, BFloat16 and blocks
+	// ("q8_0", "q4_0", "q4_1", "q5_0", "q5_1", "q2_k" to "q6_k") round what the files have in
+	// more bits: to blocks the linear layers, as a GGUF file of that type has them, and the
+	// rest to Float16. Biases, norms and small tables are float32 always.
+	//
+	// Precision Float16 does not round blocks further, Int8 has its own integers.
+	// Derivatives are those of the rounded weights. Files do not stay mapped. It is an error
+	// to set this with a Device, where weights have the type of Precision.
 	Weights string
 
 	// Device is where the models compute. The zero value is the processor; see [CUDA].

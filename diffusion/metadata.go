@@ -32,7 +32,7 @@ func (b *beside) readMetadata(name string, metadata map[string]string) error {
 		b.keys[part] = keys
 	}
 	if b.prediction == "" {
-		b.prediction = in.prediction
+		b.prediction, b.by = in.prediction, in.name
 	}
 	b.warnings = append(b.warnings, in.warnings...)
 	return nil

@@ -15,6 +15,9 @@ const (
 // defaultGuidance is the guidance scale of diffusers' pipelines.
 const defaultGuidance = 7.5
 
+// defaultSteps is the number of steps of diffusers' pipelines.
+const defaultSteps = 50
+
 // withDefaults returns the options with zeros replaced, or an error that names
 // the option that is wrong.
 func (o *Options) withDefaults() (Options, error) {
@@ -23,7 +26,7 @@ func (o *Options) withDefaults() (Options, error) {
 		v = *o
 	}
 	if v.Steps == 0 {
-		v.Steps = 50
+		v.Steps = defaultSteps
 		if v.Sigmas != nil {
 			v.Steps = len(v.Sigmas) - 1
 		}

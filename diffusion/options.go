@@ -47,14 +47,16 @@ type Options struct {
 	// on, or that of the given image, rounded down to a multiple.
 	Width, Height int
 
-	// Steps is the number of sampling steps, 1 to 1000. Zero means 50. Noise levels
+	// Steps is the number of sampling steps, 1 to 1000. Zero means 50, or as many as the
+	// model was trained for, see [Pipeline.Defaults]. Noise levels
 	// may allow fewer, which the error then says: "leading" timesteps with
 	// steps_offset 1, which Stable Diffusion has, allow 999 (998 of DPM-Solver, DEIS,
 	// UniPC and SA-Solver), LCM and TCD their original_inference_steps.
 	Steps int
 
 	// Guidance is the guidance scale of Ho and Salimans (2022), at most 1000.
-	// Zero means 7.5, or 5 in Stable Diffusion XL; one and less turn guidance off, which
+	// Zero means 7.5, or 5 in Stable Diffusion XL, or what a model for few steps was
+	// trained for, see [Pipeline.Defaults]; one and less turn guidance off, which
 	// halves the work. A sampler with CFG++ takes the same number as it is and wants it
 	// small, about 0.5 to 2; one is then a scale like any other. A model that was distilled from guided ones
 	// (LCM's, whose U-Net has a time_cond_proj_dim) reads the scale as an input: every
@@ -149,6 +151,10 @@ type Options struct {
 	// [Pipeline.LoadAdapter] and [LoadedAdapter]. Each adds to what the model's own weights
 	// give; several DoRA each start from those, too. Nil means none.
 	Adapters []Adapter
+
+	// Embeddings are textual inversions, whose words the prompts may have: see
+	// [Pipeline.LoadEmbedding]. Nil means none.
+	Embeddings []Embedding
 
 	// ClipSkip is the number of last layers of the text encoder that the prompt
 	// leaves out, of Stable Diffusion XL beside the one that it always does; as in

@@ -54,7 +54,11 @@ type Pipeline struct {
 	// such as keys of a config.json that are not known, one sentence each.
 	Warnings []string
 
-	zeroEmpty bool // an empty negative prompt is zeros (force_zeros_for_empty_prompt)
+	// Identity is what [Load] found the model to be; empty of one from New or NewXL.
+	Identity Identity
+
+	names     []named // that its files have for it
+	zeroEmpty bool    // an empty negative prompt is zeros (force_zeros_for_empty_prompt)
 
 	modelScheduler *scheduler.Config // the Scheduler that is the model's own
 	clips          bool              // clip_sample of its file

@@ -1,6 +1,7 @@
 package diffusion
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -96,6 +97,9 @@ func (r *run) choose(o *Options) (err error) {
 	if r.Options, err = r.Pipeline.withDefaults(o); err != nil {
 		return err
 	}
+	if (o == nil || o.Steps == 0 && o.Sigmas == nil) && r.Defaults().Few != "" {
+		r.Steps = enough(r.Steps, cmp.Or(r.Strength, about.strength))
+	}
 	if err := r.limits.checkNumbers(&r.Options); err != nil {
 		return err
 	}
@@ -105,16 +109,18 @@ func (r *run) choose(o *Options) (err error) {
 	if err := r.checkWording(r.prompt); err != nil {
 		return err
 	}
+	embedded, err := r.Pipeline.embedded(r.Embeddings)
+	if err != nil {
+		return err
+	}
+	r.Pipeline = embedded
 	if err := r.checkXL(&r.Options); err != nil {
 		return err
 	}
 	if err := r.checkTask(about); err != nil {
 		return err
 	}
-	if err := r.checkOutput(); err != nil {
-		return err
-	}
-	if err := r.checkHandover(); err != nil {
+	if err := cmp.Or(r.checkOutput(), r.checkHandover()); err != nil {
 		return err
 	}
 	if err := checkSampler(r.Sampler); err != nil {
@@ -131,6 +137,11 @@ func (r *run) choose(o *Options) (err error) {
 		return err
 	}
 	r.Pipeline, r.adapters = adapted, adapters
+	return r.startNoise()
+}
+
+// startNoise starts the stream of each image.
+func (r *run) startNoise() error {
 	for i := range r.Images {
 		seed := r.Seed + uint64(i)
 		r.result.Seeds = append(r.result.Seeds, seed)

@@ -98,9 +98,9 @@ func Convert(ctx context.Context, from, to string, load *LoadOptions, o *SaveOpt
 	if err := load.checkPrediction(); err != nil {
 		return err
 	}
-	open, _, err := openerOf(from)
+	source, err := originOf(from)
 	if err != nil {
-		return err
+		return fmt.Errorf("diffusion: convert: %w", err)
 	}
 	if err := apart(to, from, load); err != nil {
 		return fmt.Errorf("diffusion: convert: %w", err)
@@ -113,11 +113,14 @@ func Convert(ctx context.Context, from, to string, load *LoadOptions, o *SaveOpt
 	defer p.Close()
 	read := *load
 	read.Precision = ""
-	closeFiles, err := p.hold(ctx, model.NewSession(eng), open, &read)
+	files, err := p.hold(ctx, model.NewSession(eng), source, &read)
 	if err != nil {
 		return fmt.Errorf("%w (in %s)", err, from)
 	}
-	defer closeFiles()
+	defer files.close()
+	if files.probe != nil {
+		p.Warnings = append(p.Warnings, files.probe.unasked())
+	}
 	o.warn(p.Warnings)
 	if err := p.save(ctx, to, o); err != nil {
 		return fmt.Errorf("diffusion: convert: %w", err)

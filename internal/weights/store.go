@@ -81,8 +81,11 @@ func (l *paramLoad) fill(dst []float32) error {
 	switch {
 	case l.Stored == ggml.BF16:
 		return l.read(1, func(from int, _ float32) error { return l.storeBFloat16s(dst, from) })
-	case l.Stored != ggml.F32:
+	case l.Stored == typeOf(l.DType) && l.Stored != ggml.F32:
 		return l.copyStored(dst)
+	case l.Stored != ggml.F32:
+		numbers, _ := l.Stored.Block()
+		return l.read(numbers, func(from int, _ float32) error { return l.quantise(dst, from) })
 	}
 	panel := 1
 	if l.Taps > 0 {

@@ -28,6 +28,7 @@ type Command struct {
 	random         bool     // the seed
 	required       []string // flags
 	load           diffusion.LoadOptions
+	embeddings     []embedding
 	about          string
 	stdout, stderr io.Writer
 	progress       *progress
@@ -50,8 +51,8 @@ func New(name, about string, stdout, stderr io.Writer) *Command {
 	c.StringVar(&o.NegativePrompt, "negative", "", "`text` that guidance leads away from")
 	c.StringVar(&o.Prompt2, "prompt2", "", "`text` for the second text encoder of Stable Diffusion XL (default the prompt)")
 	c.StringVar(&o.NegativePrompt2, "negative2", "", "`text` for it that guidance leads away from (default that of -negative)")
-	c.IntVar(&o.Steps, "steps", 0, fmt.Sprintf("sampling steps, 1 to 1000 (default %d for the demo model, otherwise 50)", tinyscenes.Steps))
-	c.Float64Var(&o.Guidance, "guidance", 0, fmt.Sprintf("guidance scale; 1 and less turns it off (default %g for the demo model, 5 for Stable Diffusion XL, otherwise 7.5)", tinyscenes.Guidance))
+	c.IntVar(&o.Steps, "steps", 0, fmt.Sprintf("sampling steps, 1 to 1000 (default %d for the demo model, 50 for others, or the few that the model was trained for)", tinyscenes.Steps))
+	c.Float64Var(&o.Guidance, "guidance", 0, fmt.Sprintf("guidance scale; 1 and less turns it off (default %g for the demo model, 5 for Stable Diffusion XL, 7.5 for others, or what a model for few steps was trained for)", tinyscenes.Guidance))
 	c.Float64Var(&o.GuidanceRescale, "guidance-rescale", 0, "bring the contrast of the guided prediction back, 0 to 1 (default 0)")
 	o.Seed = 1
 	c.Var(seedFlag{&o.Seed, &c.random}, "seed", "`seed` of the noise, or -1 for a random one; the pictures of -n have this and the following ones")
@@ -71,6 +72,7 @@ func New(name, about string, stdout, stderr io.Writer) *Command {
 	c.StringVar(&c.load.Variant, "variant", "", "`name` of the weight files, fp16 for model.fp16.safetensors; a part without such a file has its plain one (default the plain ones)")
 	c.StringVar(&c.load.Tokenizer, "tokenizer", "", "`folder` of a tokenizer in place of the model's (default the model's; of a model in one file the folder tokenizer beside it, or OpenAI's vocabulary)")
 	PartFlags(c.FlagSet, &c.load)
+	embeddingFlag(c.FlagSet, &c.embeddings)
 	c.StringVar(&c.load.Prediction, "prediction", "", "what the model predicts, `kind` epsilon or v_prediction (default what its files say)")
 	c.StringVar(&c.load.Precision, "precision", "", "float32, float16, bfloat16 or int8: how weights are kept and linear layers computed (default float32)")
 	WeightsFlag(c.FlagSet, &c.load.Weights)
@@ -105,6 +107,11 @@ func (c *Command) Load(ctx context.Context) (pipe *diffusion.Pipeline, err error
 		return nil, err
 	}
 	PrintWarnings(c.stderr, c.Name(), pipe)
+	if err := c.loadEmbeddings(ctx, pipe); err != nil {
+		pipe.Close()
+		return nil, err
+	}
+	c.noteDefaults(pipe)
 	return pipe, nil
 }
 
@@ -117,5 +124,5 @@ func PrintWarnings(w io.Writer, command string, pipe *diffusion.Pipeline) {
 
 // PrintWarning prints a warning as one line.
 func PrintWarning(w io.Writer, command, warning string) {
-	fmt.Fprintf(w, "%s: warning: %s\n", command, oneLine(warning))
+	fmt.Fprintf(w, "%s: warning: %s\n", command, OneLine(warning))
 }
