@@ -99,9 +99,10 @@ type LoadOptions struct {
 	// Prediction is what the model predicts: "epsilon", the noise, or "v_prediction"
 	// (Salimans and Ho 2022). Empty means what the model's scheduler config says. One file
 	// has none: then a file beside it decides (model.yaml of the original code, or
-	// model.json), a tensor called v_pred, the file's metadata (modelspec.*, global_step), or else what
-	// the published models have: the noise, and for Stable Diffusion 2 without a mask or
-	// depth v, with a warning.
+	// model.json), a tensor called v_pred, the file's metadata (modelspec.*, global_step), or
+	// else what the published models have, the noise. Those of Stable Diffusion 2 differ: one
+	// without a mask or depth is asked, by a call of its U-Net after it was loaded, and a
+	// warning says so. See also Pipeline.Identity.
 	Prediction string
 
 	// Cache is the path of a folder in which weights are kept as they are in memory, so
