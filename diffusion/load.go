@@ -132,6 +132,10 @@ func loadFrom(ctx context.Context, from origin, o *LoadOptions) (_ *Pipeline, er
 // load loads the parts together, so that their weights are fitted to one memory.
 func (p *Pipeline) load(ctx context.Context, from origin, o *LoadOptions) error {
 	session := model.NewSession(p.engine)
+	cache, err := o.openCache()
+	if err != nil {
+		return err
+	}
 	files, err := p.hold(ctx, session, from, o)
 	if err != nil {
 		return err
@@ -141,9 +145,10 @@ func (p *Pipeline) load(ctx context.Context, from origin, o *LoadOptions) error 
 	if err != nil {
 		return fmt.Errorf("diffusion: load: %w", err)
 	}
-	if err := session.Load(ctx, most, least); err != nil {
+	if err := session.Load(cache.In(ctx), most, least); err != nil {
 		return fmt.Errorf("diffusion: load: %w", err)
 	}
+	p.warn("", cache.Warnings())
 	if files.probe != nil {
 		return p.probePrediction(ctx, files.probe)
 	}

@@ -105,6 +105,18 @@ type LoadOptions struct {
 	// warning says so. See also Pipeline.Identity.
 	Prediction string
 
+	// Cache is the path of a folder in which weights are kept as they are in memory, so
+	// that the next load need not convert and pack them: it reads one file for each part.
+	// Load makes the folder if there is none. Weights are found there by the content of the
+	// files that they came from (SHA-256, which on Linux is remembered as long as a file is
+	// not changed in any way), by Precision and Weights, and by what this machine's kernels
+	// make of them; what is read is checked, and made again if it is damaged. Models of
+	// PyTorch's files, parts that Overlay changes, and those on a Device are not kept. Nothing
+	// is ever removed: the files take as much room as the weights take memory, and may be
+	// deleted at any time, also while processes share the folder. A file that cannot be
+	// written is a warning. Empty means no cache.
+	Cache string
+
 	// Overlay, if not nil, gets the checkpoint of each part, "text_encoder",
 	// "text_encoder_2" where there is one, "unet" and "vae", before anything of it is
 	// loaded, and returns the one to load instead: one over it with tensors changed or

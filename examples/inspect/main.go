@@ -28,6 +28,7 @@ func main() { cli.Program("inspect", run) }
 type command struct {
 	load              diffusion.LoadOptions
 	options           diffusion.Options
+	adapters          cli.Adapters
 	model             string
 	layers, all, json bool
 }
@@ -64,6 +65,7 @@ func (c *command) flags() *flag.FlagSet {
 	cli.PartFlags(f, &c.load)
 	f.StringVar(&c.load.Tokenizer, "tokenizer", "", "`folder` of a tokenizer in place of the model's")
 	f.StringVar(&c.load.Prediction, "prediction", "", "what the model predicts, `kind` epsilon or v_prediction")
+	c.adapters.Flag(f)
 	cli.WeightsFlag(f, &c.load.Weights)
 	f.StringVar(&c.load.Precision, "precision", "", "float32, float16, bfloat16 or int8 (default float32)")
 	cli.MemoryFlag(f, &c.load.MaxMemory, "")
