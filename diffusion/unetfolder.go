@@ -63,5 +63,6 @@ func openUNetFolder(ctx context.Context, fsys fs.FS, o *LoadOptions) (*modelFile
 // hasUNetAlone says whether a folder is that of a U-Net.
 func hasUNetAlone(ctx context.Context, fsys fs.FS) bool {
 	class, dirs := looksLike(ctx, fsys)
-	return class == ours[ldm.UNet][0] && dirs[ldm.UNet] == "."
+	weights, _ := loader.Variants(fsys, ".", loader.UNet.Base)
+	return class == ours[ldm.UNet][0] && dirs[ldm.UNet] == "." && len(weights) > 0
 }
