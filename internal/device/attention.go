@@ -41,7 +41,10 @@ func (a Attention) Launches(t Target) []Launch {
 	keys, ok := attentionKeys[a.HeadDim]
 	if ok && t.Type != F32 && a.QStride%8 == 0 && a.KVStride%8 == 0 && a.OutStride%8 == 0 {
 		const queries = 64
-		row := 2 * 8 * ((a.HeadDim+15)/16*2 | 1) // bytes: an odd number of 16-byte chunks
+		row := 2 * ((a.HeadDim + 15) / 16 * 16) // bytes
+		if row%128 == 0 {
+			row += 16
+		}
 		name := fmt.Sprintf("attention_%d", a.HeadDim)
 		return []Launch{launch(name, t.Type, [3]int{ceil(a.Queries, queries), a.Heads, a.Batch}, row*(queries+4*keys), args)}
 	}

@@ -91,7 +91,7 @@ EACH_TYPE(CONVERT)
 // memory. grid: (y/32, x/32, N), 32×8 threads.
 template <class T> DEV void transpose(const EachArgs& p) {
 	typedef typename T::Bits Bits;
-	__shared__ Bits tile[32][33];
+	__shared__ Bits tile[32][32 + 4 / sizeof(Bits)]; // an odd number of words a row: its columns lie in different banks
 	const u32 tx = threadIdx.x & 31, ty = threadIdx.x >> 5, x0 = blockIdx.y * 32, y0 = blockIdx.x * 32;
 	const Bits* a = (const Bits*)p.a + (size_t)blockIdx.z * p.x * p.y;
 	Bits* out = (Bits*)p.out + (size_t)blockIdx.z * p.x * p.y;
