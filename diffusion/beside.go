@@ -118,16 +118,16 @@ func (b *beside) readYAML(text []byte) error {
 	return nil
 }
 
-// apply changes the configurations of the parts.
-func (b *beside) apply(m *ldm.Model, prediction string) error {
-	if m.Family == ldm.SD2 && prediction == vPrediction { // was trained with 768 pixels
+// apply changes the configurations of the parts that the file gives.
+func (b *beside) apply(m *ldm.Model, prediction string, o *LoadOptions) error {
+	if m.Family == ldm.SD2 && prediction == vPrediction && m.Parts[ldm.UNet] != nil { // was trained with 768 pixels
 		size := map[string]json.RawMessage{"sample_size": json.RawMessage("96")}
 		if err := m.Set(ldm.UNet, size); err != nil {
 			return err
 		}
 	}
 	for _, part := range slices.Sorted(maps.Keys(b.keys)) {
-		if part != "scheduler" {
+		if part != "scheduler" && !o.gives(part) {
 			if err := m.Set(part, b.keys[part]); err != nil {
 				return err
 			}

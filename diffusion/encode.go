@@ -50,7 +50,9 @@ func (r *run) drawLatents(ctx context.Context, pixels []float32) ([]float32, err
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		stream.draw(noise)
+		if p.LogVar != nil { // else nothing is drawn, as diffusers does
+			stream.draw(noise)
+		}
 		z, err := p.Sample(noise)
 		if err != nil {
 			return nil, fmt.Errorf("diffusion: %w", err)

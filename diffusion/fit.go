@@ -39,6 +39,9 @@ func (p *Pipeline) check() error {
 	if have, want := p.UNet.Config.OutChannels, p.VAE.Config.LatentChannels; have != want {
 		return fmt.Errorf("diffusion: the U-Net writes %d channels (out_channels), the VAE reads %d (latent_channels)", have, want)
 	}
+	if err := p.checkPreview(); err != nil {
+		return err
+	}
 	if err := p.checkInput(); err != nil {
 		return err
 	}

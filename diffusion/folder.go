@@ -58,10 +58,8 @@ func describeFolder(ctx context.Context, fsys fs.FS) string {
 		}
 	}
 	switch {
-	case checkpoint != "" && strings.ToLower(path.Ext(checkpoint)) != ggufExt:
-		return fmt.Sprintf("a folder with a checkpoint in one file, %.80q, which can be loaded itself", checkpoint)
 	case checkpoint != "":
-		return fmt.Sprintf("a folder with a checkpoint in one file, %.80q: %s", checkpoint, convert)
+		return fmt.Sprintf("a folder with a checkpoint in one file, %.80q, which can be loaded itself", checkpoint)
 	case len(parts) > 0:
 		return fmt.Sprintf("a folder with %s and no %s, which save_pretrained of diffusers' pipeline writes", strings.Join(parts, ", "), indexFile)
 	case len(entries) == 0:
@@ -90,15 +88,10 @@ var signs = []struct{ file, what string }{
 	{"snapshots", hubCache},
 }
 
-// convert tells what to do with a checkpoint in one file that is not read.
-const convert = "diffusers' from_single_file and save_pretrained make a folder of it"
-
-const ggufExt = ".gguf"
-
 // singleFile says whether a file's name is that of a checkpoint in one file.
 func singleFile(name string) bool {
 	switch strings.ToLower(path.Ext(name)) {
-	case ".safetensors", ".ckpt", ".pt", ".pth", ggufExt:
+	case ".safetensors", ".ckpt", ".pt", ".pth", ".gguf":
 		return true
 	}
 	return false

@@ -3,8 +3,6 @@ package diffusion
 import (
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -61,7 +59,7 @@ func TestOtherPipelines(t *testing.T) {
 		{map[string]string{"_class_name": `"DDPMPipeline"`, "unet": part("UNet2DModel")}, "unet is a UNet2DModel (a U-Net without text), want UNet2DConditionModel"},
 		{map[string]string{"_class_name": `"LDMPipeline"`, "unet": part("UNet2DModel"), "vqvae": part("VQModel"), "text_encoder": "[null, null]"},
 			"vqvae, a VQModel (an autoencoder with a codebook), belongs to an unconditional or early latent diffusion model; text_encoder is null; unet is a UNet2DModel (a U-Net without text), want UNet2DConditionModel"},
-		{map[string]string{"vae": part("AutoencoderTiny")}, "vae is an AutoencoderTiny (a small autoencoder, TAESD), want AutoencoderKL"},
+		{map[string]string{"vae": part("AsymmetricAutoencoderKL")}, "vae is an AsymmetricAutoencoderKL (an autoencoder with a larger decoder), want AutoencoderKL"},
 		{map[string]string{"vae": part("VQModel")}, "vae is a VQModel (an autoencoder with a codebook), want AutoencoderKL"},
 		{map[string]string{"_class_name": `"AltDiffusionPipeline"`, "text_encoder": part("RobertaSeriesModelWithTransformation")}, "text_encoder is a RobertaSeriesModelWithTransformation (the text encoder of AltDiffusion)"},
 		{map[string]string{"tokenizer": part("T5Tokenizer")}, "tokenizer is a T5Tokenizer, want CLIPTokenizer"},
@@ -111,8 +109,8 @@ func TestOtherParts(t *testing.T) {
 		{unetFile, map[string]string{"_class_name": `"ControlNetModel"`}, "unet/config.json: have a ControlNetModel (a network that steers a U-Net)"},
 		{unetFile, map[string]string{"_class_name": "null", "conditioning_channels": "3"}, "conditioning_channels: have a key of a ControlNetModel"},
 		{vaeFile, map[string]string{"_class_name": `"VQModel"`}, "vae/config.json: have a VQModel (an autoencoder with a codebook), want an AutoencoderKL"},
-		{vaeFile, map[string]string{"_class_name": `"AutoencoderTiny"`}, "vae/config.json: have an AutoencoderTiny"},
-		{vaeFile, map[string]string{"_class_name": "null", "encoder_block_out_channels": "[64]"}, "have a key of an AutoencoderTiny"},
+		{vaeFile, map[string]string{"_class_name": `"AutoencoderTiny"`}, "decoder.layers.0.weight: missing, want [64 4 3 3]"},
+		{vaeFile, map[string]string{"_class_name": "null", "num_vq_embeddings": "64"}, "have a key of a VQModel"},
 		{vaeFile, map[string]string{"quantization_config": `{"load_in_8bit": true}`}, "have quantized weights"},
 	} {
 		model := golden.Folder(t, "class-name")
@@ -162,7 +160,7 @@ func TestNoPipeline(t *testing.T) {
 		{fstest.MapFS{"model/model_index.json": text("{}")}, `a folder around that of a model, "model"`},
 		{fstest.MapFS{"v1-5.safetensors": text("")}, `a checkpoint in one file, "v1-5.safetensors", which can be loaded itself`},
 		{fstest.MapFS{"v1-5.ckpt": text("")}, `a checkpoint in one file, "v1-5.ckpt", which can be loaded itself`},
-		{fstest.MapFS{"v1-5.gguf": text("")}, `a checkpoint in one file, "v1-5.gguf": diffusers' from_single_file`},
+		{fstest.MapFS{"v1-5.gguf": text("")}, `a checkpoint in one file, "v1-5.gguf", which can be loaded itself`},
 		{fstest.MapFS{"notes.txt": text("")}, "diffusion: load: loader: open model_index.json"},
 		{fstest.MapFS{}, "an empty folder"},
 	} {
@@ -171,9 +169,4 @@ func TestNoPipeline(t *testing.T) {
 		assert.ErrorContains(t, err, "diffusion: load: ")
 		assert.ErrorIs(t, err, fs.ErrNotExist)
 	}
-	file := filepath.Join(t.TempDir(), "v1-5.gguf")
-	require.NoError(t, os.WriteFile(file, []byte("GGUF\x03\x00\x00\x00\x00\x00"), 0o600))
-	_, err := Load(file, nil)
-	assert.ErrorContains(t, err, "v1-5.gguf: offset 0: this is a GGUF file")
-	assert.ErrorContains(t, err, "diffusers' from_single_file and save_pretrained make a folder of it")
 }

@@ -76,7 +76,7 @@ func FuzzConfigs(f *testing.F) {
 					require.True(t, n >= 1 && n%c.NormNumGroups == 0 && n%c.AttentionHeadDim.At(i) == 0 && c.LayersPerBlock.At(i) >= 1, "%+v", c)
 					c.OnlyCrossAttention.At(i)
 					c.CrossAttentionDim.At(i)
-					c.TransformerLayersPerBlock.At(i)
+					c.TransformerLayersPerBlock.At(i).At(i)
 				}
 			}
 		case 1:

@@ -2,30 +2,44 @@ package diffusion
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"sdgo/internal/ldm"
 	"sdgo/internal/loader"
 	"sdgo/internal/regular"
+	"sdgo/internal/taesd"
 	"sdgo/safetensors/checkpoint"
+	"sdgo/unet"
 )
 
 // givenPart is a part that the caller names.
 type givenPart struct{ part, option, path string }
 
+// part says what the caller names for a part; the path is empty if nothing.
+func (o *LoadOptions) part(part string) givenPart {
+	switch part {
+	case ldm.TextEncoder:
+		return givenPart{part, "TextEncoder", o.TextEncoder}
+	case ldm.TextEncoder2:
+		return givenPart{part, "TextEncoder2", o.TextEncoder2}
+	case ldm.UNet:
+		return givenPart{part, "UNet", o.UNet}
+	case ldm.VAE:
+		return givenPart{part, "VAE", o.VAE}
+	}
+	return givenPart{part: part}
+}
+
 // given are the parts that the caller names, in place of the model's own or beside them.
 func (o *LoadOptions) given() (given []givenPart) {
-	for _, g := range []givenPart{
-		{"text_encoder", "TextEncoder", o.TextEncoder},
-		{"text_encoder_2", "TextEncoder2", o.TextEncoder2},
-		{"unet", "UNet", o.UNet},
-		{"vae", "VAE", o.VAE},
-	} {
-		if g.path != "" {
+	for _, part := range []string{ldm.TextEncoder, ldm.TextEncoder2, ldm.UNet, ldm.VAE} {
+		if g := o.part(part); g.path != "" {
 			given = append(given, g)
 		}
 	}
@@ -33,14 +47,7 @@ func (o *LoadOptions) given() (given []givenPart) {
 }
 
 // gives says whether the caller names a part.
-func (o *LoadOptions) gives(part string) bool {
-	for _, g := range o.given() {
-		if g.part == part {
-			return true
-		}
-	}
-	return false
-}
+func (o *LoadOptions) gives(part string) bool { return o.part(part).path != "" }
 
 // takeGiven has the parts that the caller names take the places of the model's own.
 func (f *modelFiles) takeGiven(o *LoadOptions) error {
@@ -60,7 +67,7 @@ func (f *modelFiles) takeGiven(o *LoadOptions) error {
 		if !ok {
 			return own(ctx, part)
 		}
-		src, err := g.open(ctx, o.Variant)
+		src, err := f.openGiven(ctx, g, o)
 		if err != nil {
 			return nil, wrong(g.option, fmt.Errorf("%s: %s: %w", words(g.option), g.path, err))
 		}
@@ -69,14 +76,30 @@ func (f *modelFiles) takeGiven(o *LoadOptions) error {
 	return nil
 }
 
-// open opens the part: the folder of one, that of a pipeline which has it, or a file.
-func (g givenPart) open(ctx context.Context, variant string) (checkpoint.Source, error) {
+// openGiven opens a part that the caller names.
+func (f *modelFiles) openGiven(ctx context.Context, g givenPart, o *LoadOptions) (checkpoint.Source, error) {
+	if f.family == "" && g.part != ldm.UNet {
+		u, err := f.open(ctx, ldm.UNet) // own, or given
+		if err != nil {
+			return nil, err
+		}
+		f.family = familyOf(u)
+		if err := u.Close(); err != nil {
+			return nil, err
+		}
+	}
+	return g.open(ctx, f.family, o.Variant)
+}
+
+// open opens the part, for a model of a family: the folder of one, that of a pipeline
+// which has it, or a file.
+func (g givenPart) open(ctx context.Context, family ldm.Family, variant string) (checkpoint.Source, error) {
 	info, err := os.Stat(g.path)
 	if err != nil {
 		return nil, err
 	}
 	if !info.IsDir() {
-		return g.openFile(ctx)
+		return g.openFile(ctx, family)
 	}
 	fsys, dir := os.DirFS(g.path), "."
 	if _, err := regular.Mode(fsys, indexFile); err == nil {
@@ -90,23 +113,18 @@ func (g givenPart) open(ctx context.Context, variant string) (checkpoint.Source,
 }
 
 // openFile opens the part of a file.
-func (g givenPart) openFile(ctx context.Context) (_ checkpoint.Source, err error) {
+func (g givenPart) openFile(ctx context.Context, family ldm.Family) (checkpoint.Source, error) {
 	file, err := loader.OpenFile(ctx, os.DirFS(filepath.Dir(g.path)), filepath.Base(g.path))
 	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			file.Close()
-		}
-	}()
-	m, err := ldm.Open(file)
-	if err != nil {
-		return nil, err
+	if g.part == ldm.VAE && taesd.Is(file) {
+		return taesd.Open(ctx, os.DirFS(filepath.Dir(g.path)), filepath.Base(g.path), file)
 	}
-	p := m.Parts[g.part]
-	if p == nil {
-		return nil, fmt.Errorf("this is %s, which has no %s", m.Family, g.part)
+	p, _, _, err := ldm.OpenPart(file, g.part, family)
+	if err != nil {
+		file.Close()
+		return nil, err
 	}
 	return partOfFile{p, file}, nil
 }
@@ -119,3 +137,69 @@ type partOfFile struct {
 
 // Close closes the file.
 func (p partOfFile) Close() error { return p.file.Close() }
+
+// familyOf tells the family of a U-Net by its configuration.
+func familyOf(u checkpoint.Source) ldm.Family {
+	c, err := unet.ParseConfig(u.Config())
+	if err != nil {
+		return "" // loading says what is wrong
+	}
+	width := c.CrossAttentionDim.At(0)
+	switch {
+	case c.AdditionEmbedType != nil && width == 1280:
+		return ldm.SDXLRefiner
+	case c.AdditionEmbedType != nil:
+		return ldm.SDXL
+	case width == 1024, width != 768 && c.UseLinearProjection:
+		return ldm.SD2
+	}
+	return ldm.SD1
+}
+
+// openLDM opens a model in one file, or as much of it as the caller does not name.
+func openLDM(ctx context.Context, file ldm.Tensors, o *LoadOptions) (*ldm.Model, error) {
+	options := ldm.Options{EMA: o.EMA}
+	for _, g := range o.given() {
+		options.Given = append(options.Given, g.part)
+		if g.part != ldm.UNet {
+			continue
+		}
+		u, err := g.open(ctx, "", o.Variant)
+		if err != nil {
+			return nil, wrong(g.option, fmt.Errorf("%s: %s: %w", words(g.option), g.path, err))
+		}
+		options.Family = familyOf(u)
+		if err := u.Close(); err != nil {
+			return nil, err
+		}
+	}
+	m, err := ldm.OpenWith(file, options)
+	var incomplete *ldm.Incomplete
+	switch {
+	case errors.Is(err, ldm.ErrNoAverages):
+		return nil, wrong("EMA", err)
+	case errors.As(err, &incomplete):
+		return nil, fmt.Errorf("%w, or %s", err, howToGive(incomplete))
+	}
+	return m, err
+}
+
+// howToGive says how the parts that are missing can be given.
+func howToGive(e *ldm.Incomplete) string {
+	missing := e.Missing
+	if e.Family == "" {
+		missing = []string{ldm.UNet}
+	}
+	var ways []string
+	for _, part := range missing {
+		for _, g := range []struct{ part, how string }{
+			{ldm.UNet, "LoadOptions.UNet (-unet)"}, {ldm.VAE, "LoadOptions.VAE (-vae)"},
+			{ldm.TextEncoder, "LoadOptions.TextEncoder (-text-encoder)"}, {ldm.TextEncoder2, "LoadOptions.TextEncoder2 (-text-encoder-2)"},
+		} {
+			if g.part == part {
+				ways = append(ways, fmt.Sprintf("a %s in %s", ldm.Title(part), g.how))
+			}
+		}
+	}
+	return strings.Join(ways, " and ")
+}

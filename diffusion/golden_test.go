@@ -113,7 +113,8 @@ func picture(t testing.TB, name string) image.Image {
 // From a prompt and a seed to final latents and pictures, with the noise drawn
 // from the seed where the reference drew it for one picture.
 func TestGoldens(t *testing.T) {
-	for _, group := range []string{"text2img", "text2img_4blk", "text2img_sd21_v", "img2img", "depth2img", "inpaint9", "inpaint_legacy4", "sdxl_text2img", "sdxl_img2img"} {
+	for _, group := range []string{"text2img", "text2img_4blk", "text2img_sd21_v", "img2img", "depth2img", "inpaint9", "inpaint_legacy4", "sdxl_text2img", "sdxl_img2img",
+		"taesd_text2img", "taesd_img2img", "taesd_inpaint4"} {
 		for _, name := range golden.Cases(t, "pipelines/"+group) {
 			t.Run(group+"/"+path.Base(name), func(t *testing.T) {
 				g := golden.Open(t, name)
@@ -168,9 +169,9 @@ func (c *pipelineCase) run(t *testing.T, p *Pipeline, group, prompt string, o *O
 	var result *Result
 	var err error
 	switch group {
-	case "img2img", "sdxl_img2img":
+	case "img2img", "sdxl_img2img", "taesd_img2img":
 		result, err = p.ImageToImage(t.Context(), prompt, picture(t, "input.png"), o)
-	case "inpaint9", "inpaint_legacy4":
+	case "inpaint9", "inpaint_legacy4", "taesd_inpaint4":
 		o.MaskCells = MaskCellsSample // as diffusers
 		result, err = p.Inpaint(t.Context(), prompt, picture(t, "input.png"), picture(t, "mask.png"), o)
 	case "depth2img":

@@ -36,7 +36,7 @@ var ours = map[string][]string{
 	"tokenizer":    {"CLIPTokenizer", "CLIPTokenizerFast", "PreTrainedTokenizerFast", "TokenizersBackend"},
 	"text_encoder": {"CLIPTextModel", "CLIPTextModelWithProjection", "CLIPModel"},
 	"unet":         {"UNet2DConditionModel"},
-	"vae":          {"AutoencoderKL"},
+	"vae":          {"AutoencoderKL", "AutoencoderTiny"},
 	"scheduler":    nil, // package scheduler knows them
 }
 

@@ -28,7 +28,8 @@ import (
 // it was saved as; the error for another says what it is. What the files say that is not
 // known is in [Pipeline].Warnings.
 //
-// One file, in safetensors or of PyTorch (.ckpt, .pt, .pth), holds Stable Diffusion 1, 2 or
+// One file, in safetensors, of PyTorch (.ckpt, .pt, .pth) or in GGUF (.gguf, with float32,
+// F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1 and Q2_K to Q6_K), holds Stable Diffusion 1, 2 or
 // XL in the layout of the original code: model.diffusion_model.*, first_stage_model.* and
 // cond_stage_model.* or, of XL, conditioner.embedders.*. What it is, and the structure of
 // its parts, are told from the names and shapes of its tensors; see also
@@ -93,6 +94,9 @@ func loadFiles(ctx context.Context, o *LoadOptions, open opener) (_ *Pipeline, e
 	}
 	if _, err := weights.ParsePrecision(o.Precision); err != nil {
 		return nil, wrong("Precision", fmt.Errorf("diffusion: load: %w", err))
+	}
+	if err := o.checkWeights(); err != nil {
+		return nil, err
 	}
 	if err := o.checkPrediction(); err != nil {
 		return nil, err
@@ -194,6 +198,13 @@ func (p *Pipeline) values() (most, least int64, err error) {
 		}
 		least = max(least, n)
 	}
+	if p.Preview != nil {
+		n, err := p.Preview.Values(p.toPreview(size.h, size.w))
+		if err != nil {
+			return 0, 0, err
+		}
+		most = max(most, n)
+	}
 	decoded, err := p.VAE.Values(vae.Work{Height: size.height, Width: size.width})
 	return max(most, least, decoded), least, err
 }
@@ -244,8 +255,10 @@ func (p *Pipeline) release() error {
 	if p.UNet != nil {
 		errs = append(errs, p.UNet.Close())
 	}
-	if p.VAE != nil {
-		errs = append(errs, p.VAE.Close())
+	for _, v := range []*vae.VAE{p.VAE, p.Preview} {
+		if v != nil {
+			errs = append(errs, v.Close())
+		}
 	}
 	p.engine.Close()
 	return errors.Join(errs...)

@@ -10,11 +10,20 @@ type LoadOptions struct {
 	// Empty means the files without a variant.
 	Variant string
 
-	// Precision is how weights are kept and computed with: Float32, Float16, BFloat16
+	// Precision is how weights are rounded and computed with: Float32, Float16, BFloat16
 	// or Int8. Empty means Float32 as far as MaxMemory allows: beyond it the largest
 	// layers are kept in half precision, and if that is not enough the largest linear
 	// layers as integers.
 	Precision string
+
+	// Weights is the type in which weights are kept in memory, which says nothing of the
+	// arithmetic: they are widened while they are multiplied. Empty means that of the files
+	// where it is F16, BF16 or one of GGUF's blocks (Q8_0, Q4_K, …): it takes the least
+	// memory, and pictures have the bytes that they have if all is widened first, which
+	// Float32 does, for more memory and a little less time. Float16 and BFloat16 round to
+	// the type what the files have in more bits. Biases, norms and small tables are float32
+	// always. Int8 as Precision has its own integers. It is an error to set it with a Device.
+	Weights string
 
 	// Device is where the models compute. The zero value is the processor; see [CUDA].
 	// On a graphics processor weights and intermediate values are Float16 unless
@@ -72,6 +81,16 @@ type LoadOptions struct {
 	// means the model's own.
 	UNet, VAE, TextEncoder, TextEncoder2 string
 
+	// Preview is the path of a VAE for Step.DecodedPreview, as VAE has one: an
+	// AutoencoderTiny, say, whose author's own files are taken, too (taesd_decoder.safetensors
+	// or taesdxl_decoder.safetensors, with the encoder beside it or not). It takes memory as
+	// the other parts do. Empty means none: Step.Preview needs none.
+	Preview string
+
+	// EMA takes the averages over training (model_ema.*) for the U-Net that a model in one
+	// file may have beside its weights. It is an error if there are none.
+	EMA bool
+
 	// Prediction is what the model predicts: "epsilon", the noise, or "v_prediction"
 	// (Salimans and Ho 2022). Empty means what the model's scheduler config says. One file
 	// has none: then a file beside it decides (model.yaml of the original code, or
@@ -93,7 +112,8 @@ type LoadOptions struct {
 // was seen on an AMD processor to be what the plain code does; another maker's has the
 // same description, and was not tried.)
 const (
-	// Float32 keeps weights and arithmetic in single precision.
+	// Float32 keeps all arithmetic in single precision, and the weights that the files
+	// have so.
 	Float32 = "float32"
 	// Float16 rounds the weights of linear layers and convolutions to half
 	// precision, which loses nothing of a checkpoint that is stored so. They take

@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"sdgo/clip"
+	"sdgo/internal/ldm"
 	"sdgo/internal/loader"
 	"sdgo/safetensors/checkpoint"
 	"sdgo/scheduler"
@@ -15,6 +16,7 @@ import (
 
 // modelFiles are what a model is loaded from: a folder, or one file.
 type modelFiles struct {
+	family    ldm.Family // "" until the U-Net is looked at
 	schedule  *scheduler.Config
 	tokenizer *clip.Tokenizer // nil of the refiner of Stable Diffusion XL
 
@@ -65,6 +67,9 @@ func openFolder(ctx context.Context, fsys fs.FS, o *LoadOptions) (*modelFiles, e
 		if f.tokenizer2, err = clip.LoadTokenizerContext(ctx, fsys, "tokenizer_2"); err != nil {
 			return nil, err
 		}
+	}
+	if o.EMA {
+		return nil, badOption("EMA", "have true, want false for a folder, whose averages over training are a variant, if it has any")
 	}
 	variants, err := chooseVariants(fsys, o.Variant)
 	if err != nil {

@@ -66,6 +66,11 @@ func (r *run) need(images []*source) (n engine.Need, err error) {
 	if n.Turn, err = r.largestTurn(len(images) > 0); err != nil {
 		return n, err
 	}
+	small, turn, err := r.previewNeed()
+	if err != nil {
+		return n, err
+	}
+	n.Small, n.Turn = n.Small+small, max(n.Turn, turn)
 	r.record = r.recordRoom(n)
 	n.Small += r.record
 	return n, nil

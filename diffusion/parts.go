@@ -31,13 +31,16 @@ func (p *Pipeline) loadParts(ctx context.Context, files *modelFiles, o *LoadOpti
 	if err != nil {
 		return err
 	}
-	if p.UNet, err = unet.LoadFrom(ctx, src, &unet.LoadOptions{Precision: o.Precision}); err != nil {
+	if p.UNet, err = unet.LoadFrom(ctx, src, &unet.LoadOptions{Precision: o.Precision, Weights: o.Weights}); err != nil {
 		return err
 	}
 	if src, err = open("vae"); err != nil {
 		return err
 	}
-	if p.VAE, err = vae.LoadFrom(ctx, src, &vae.LoadOptions{Precision: o.Precision}); err != nil {
+	if p.VAE, err = vae.LoadFrom(ctx, src, &vae.LoadOptions{Precision: o.Precision, Weights: o.Weights}); err != nil {
+		return err
+	}
+	if err := p.loadPreview(ctx, files, o); err != nil {
 		return err
 	}
 	p.setScheduler(files.schedule)
@@ -60,7 +63,7 @@ func (p *Pipeline) loadText(ctx context.Context, files *modelFiles, open func(pa
 		if err != nil {
 			return err
 		}
-		if p.TextEncoder, err = clip.LoadTextEncoderFrom(ctx, src, &clip.LoadOptions{Precision: o.Precision}); err != nil {
+		if p.TextEncoder, err = clip.LoadTextEncoderFrom(ctx, src, &clip.LoadOptions{Precision: o.Precision, Weights: o.Weights}); err != nil {
 			return err
 		}
 	}

@@ -27,6 +27,10 @@ type Pipeline struct {
 	UNet        *unet.UNet
 	VAE         *vae.VAE
 
+	// Preview decodes what Step.DecodedPreview shows: an AutoencoderTiny, say. Nil means
+	// none. It reads the same latents as the VAE, scaled to unit variance.
+	Preview *vae.VAE
+
 	// Tokenizer2 and TextEncoder2 are the second ones of Stable Diffusion XL (Podell et
 	// al. 2024), nil in other models. Its U-Net reads the tokens of both encoders side by
 	// side, without their last layer and the final normalisation, and the projected

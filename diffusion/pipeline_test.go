@@ -121,7 +121,7 @@ func TestStep(t *testing.T) {
 		assert.Equal(t, []int{2, 4, 8, 8}, []int(s.Latents.Shape()))
 		assert.Equal(t, []int{2, 4, 8, 8}, []int(s.Denoised.Shape()))
 		assert.Equal(t, estimates[len(estimates)-1], s.Denoised.Float32s())
-		want, err := previewImage(s.Denoised.Float32s()[256:], 8, 8, 1)
+		want, err := latentRGB.image(s.Denoised.Float32s()[256:], 8, 8, 1)
 		require.NoError(t, err)
 		clear(s.Denoised.Float32s()) // the caller's own
 		previews, err := s.Preview()

@@ -32,6 +32,7 @@ func (r *run) prepare(width, height int) error {
 	if err := r.prepareUNet(); err != nil {
 		return fmt.Errorf("diffusion: %w", err)
 	}
+	r.preparePreview()
 	r.decodeTile, err = r.tile(false)
 	return err
 }

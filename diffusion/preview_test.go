@@ -14,7 +14,7 @@ func TestPreview(t *testing.T) {
 	latents[1] = 1      // channel 0, row 0, column 1
 	latents[3*6+5] = -2 // channel 3, row 1, column 2
 	for _, scale := range []int{0, 1, 8} {
-		img, err := previewImage(latents, 2, 3, scale)
+		img, err := latentRGB.image(latents, 2, 3, scale)
 		require.NoError(t, err)
 		scale = max(scale, 1)
 		assert.Equal(t, image.Rect(0, 0, 3*scale, 2*scale), img.Rect)
@@ -25,7 +25,15 @@ func TestPreview(t *testing.T) {
 		assert.Equal(t, color.NRGBA{174, 197, 248, 255}, img.NRGBAAt(3*scale-1, 2*scale-1))
 	}
 	for _, s := range [][2]int{{2, 2}, {0, 3}, {-2, -3}} {
-		_, err := previewImage(latents, s[0], s[1], 1)
+		_, err := latentRGB.image(latents, s[0], s[1], 1)
 		assert.ErrorContains(t, err, "diffusion: preview: have 24 values")
 	}
+}
+
+// The latents of SDXL have other colors.
+func TestPreviewXL(t *testing.T) {
+	img, err := load(t, "tiny-sdxl", nil).latentColors().image([]float32{0, 0, 0, 0}, 1, 1, 1)
+	require.NoError(t, err)
+	assert.Equal(t, color.NRGBA{141, 125, 127, 255}, img.NRGBAAt(0, 0))
+	assert.Same(t, &latentRGB, load(t, "tiny-sd15", nil).latentColors())
 }

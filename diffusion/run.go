@@ -12,6 +12,7 @@ import (
 	"sdgo/sampler"
 	"sdgo/scheduler"
 	"sdgo/unet"
+	"sdgo/vae"
 )
 
 // run is one call: what it was asked for and what it has made so far.
@@ -37,6 +38,9 @@ type run struct {
 	guide      *guide      // nil before denoiser
 
 	encodeTile, decodeTile int // sides in pixels, or 0: whole
+
+	previewWork vae.Work
+	noPreview   error // why there is none
 
 	claim  *engine.Claim // of the memory; nil before claimMemory
 	own    int64         // bytes that the task takes beside its images

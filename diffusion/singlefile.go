@@ -4,11 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
-	"os"
-	"path"
 	"strings"
 
-	"sdgo/clip"
 	"sdgo/internal/ldm"
 	"sdgo/internal/loader"
 	"sdgo/safetensors/checkpoint"
@@ -22,9 +19,6 @@ func openSingleFile(ctx context.Context, fsys fs.FS, name string, o *LoadOptions
 	}
 	file, err := loader.OpenFile(ctx, fsys, name)
 	if err != nil {
-		if strings.ToLower(path.Ext(name)) == ggufExt {
-			err = fmt.Errorf("%w: %s", err, convert)
-		}
 		return nil, err
 	}
 	defer func() {
@@ -32,23 +26,20 @@ func openSingleFile(ctx context.Context, fsys fs.FS, name string, o *LoadOptions
 			file.Close()
 		}
 	}()
-	m, err := ldm.Open(file)
+	m, err := openLDM(ctx, file, o)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	if m.Family == ldm.SDXLRefiner {
-		return nil, fmt.Errorf("%s: this is %s, which is not supported", name, m.Family)
+		return nil, fmt.Errorf("%s: %w", name, architecture(file, err))
 	}
 	beside, err := readBeside(ctx, fsys, name)
 	if err != nil {
 		return nil, err
 	}
-	f := &modelFiles{close: file.Close}
+	f := &modelFiles{family: m.Family, close: file.Close}
 	prediction := choosePrediction(m, o, beside, file.Metadata())
 	if prediction.warning != "" {
 		f.warnings = append(f.warnings, name+": "+prediction.warning)
 	}
-	if err := beside.apply(m, prediction.kind); err != nil {
+	if err := beside.apply(m, prediction.kind, o); err != nil {
 		return nil, fmt.Errorf("%s: %w", beside.name, err)
 	}
 	for _, w := range m.Warnings() {
@@ -58,48 +49,22 @@ func openSingleFile(ctx context.Context, fsys fs.FS, name string, o *LoadOptions
 		return nil, fmt.Errorf("%s: %w", beside.name, err)
 	}
 	f.warnings = append(f.warnings, beside.warnings...)
-	if err := f.singleTokenizers(ctx, fsys, m, o); err != nil {
+	f.open = func(_ context.Context, part string) (checkpoint.Source, error) { return m.Parts[part], nil }
+	if err := f.singleTokenizers(ctx, fsys, o); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	f.open = func(_ context.Context, part string) (checkpoint.Source, error) { return m.Parts[part], nil }
 	return f, nil
 }
 
-// openAITokens is the size of the vocabulary of OpenAI's CLIP.
-const openAITokens = 49408
-
-// singleTokenizers finds the tokenizers of a model in one file.
-func (f *modelFiles) singleTokenizers(ctx context.Context, fsys fs.FS, m *ldm.Model, o *LoadOptions) (err error) {
-	if o.Tokenizer != "" {
-		f.tokenizer, err = clip.LoadTokenizerContext(ctx, os.DirFS(o.Tokenizer), ".")
-	} else {
-		pad := ""
-		if m.Family == ldm.SD2 {
-			pad = openCLIPPad
-		}
-		f.tokenizer, err = singleTokenizer(ctx, fsys, "tokenizer", m.Parts[ldm.TextEncoder], pad)
+// architecture adds to an error what a file of GGUF says of its model, if that is none of
+// Stable Diffusion's.
+func architecture(file *loader.Folder, err error) error {
+	switch what := file.Metadata()["general.architecture"]; what {
+	case "", "sd1", "sdxl":
+		return err
+	default:
+		return fmt.Errorf("general.architecture is %.80q: %w", what, err)
 	}
-	if err == nil && m.Family == ldm.SDXL {
-		f.xl, f.zeroEmpty = true, true
-		f.tokenizer2, err = singleTokenizer(ctx, fsys, "tokenizer_2", m.Parts[ldm.TextEncoder2], openCLIPPad)
-	}
-	return err
-}
-
-// openCLIPPad is what OpenCLIP fills texts with, the token of number 0.
-const openCLIPPad = "!"
-
-// singleTokenizer is a tokenizer of a model in one file: that in a folder beside the file,
-// or else OpenAI's, if the text encoder knows as many tokens.
-func singleTokenizer(ctx context.Context, fsys fs.FS, folder string, encoder *ldm.Part, pad string) (*clip.Tokenizer, error) {
-	if isDir(fsys, folder) {
-		return clip.LoadTokenizerContext(ctx, fsys, folder)
-	}
-	shape, _, _ := encoder.Tensor("text_model.embeddings.token_embedding.weight")
-	if have := shape[0]; have < openAITokens {
-		return nil, fmt.Errorf("have embeddings of %d tokens, not the %d of OpenAI's CLIP, and no tokenizer: want a folder with vocab.json and merges.txt, as %s beside the file or in LoadOptions.Tokenizer", have, openAITokens, folder)
-	}
-	return clip.OpenAITokenizer(pad)
 }
 
 // schedules are the schedulers of the published models of a family.
@@ -112,10 +77,13 @@ var schedules = map[ldm.Family]map[string]any{
 		"_class_name": "DDIMScheduler", "num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012,
 		"beta_schedule": "scaled_linear", "set_alpha_to_one": false, "clip_sample": false, "steps_offset": 1,
 	},
-	ldm.SDXL: {
-		"_class_name": "EulerDiscreteScheduler", "num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012,
-		"beta_schedule": "scaled_linear", "interpolation_type": "linear", "steps_offset": 1, "timestep_spacing": "leading",
-	},
+	ldm.SDXL:        scheduleXL,
+	ldm.SDXLRefiner: scheduleXL,
+}
+
+var scheduleXL = map[string]any{
+	"_class_name": "EulerDiscreteScheduler", "num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012,
+	"beta_schedule": "scaled_linear", "interpolation_type": "linear", "steps_offset": 1, "timestep_spacing": "leading",
 }
 
 // The kinds of predictions, in diffusers' words.

@@ -165,9 +165,9 @@ func TestOtherSingleFiles(t *testing.T) {
 		added string
 		want  string
 	}{
-		{without("first_stage_model."), "x", "this is a U-Net and a text encoder, and nothing else"},
+		{without("first_stage_model."), "x", "this is a U-Net of Stable Diffusion 1 and a text encoder, and nothing else"},
 		{without("model."), "x", "this is a VAE and a text encoder, and nothing else"},
-		{without("cond_stage_model."), "x", "this is a U-Net and a VAE, and nothing else"},
+		{without("cond_stage_model."), "x", "this is a U-Net of Stable Diffusion 1 and a VAE, and nothing else"},
 		{none, "model.diffusion_model.joint_blocks.0.x_block.attn.qkv.weight", "this is Stable Diffusion 3"},
 		{none, "double_blocks.0.img_attn.qkv.weight", "this is Flux"},
 		{none, "lora_unet_down_blocks_0_attentions_0_proj_in.lora_down.weight", "this is a LoRA"},
@@ -180,7 +180,7 @@ func TestOtherSingleFiles(t *testing.T) {
 		{all, "model.diffusion_model.label_emb.weight", "this is an upscaler"},
 		{all, "conditioner.embedders.1.model.ln_final.weight", "this is Stable Diffusion XL: conditioner.embedders.1.model.positional_embedding is missing"},
 		{all, "edm_mean", "this is Playground 2.5"},
-		{without("cond_stage_model."), "conditioner.embedders.0.model.ln_final.weight", "this is the refiner of Stable Diffusion XL"},
+		{without("cond_stage_model."), "conditioner.embedders.0.model.ln_final.weight", "this is the refiner of Stable Diffusion XL: conditioner.embedders.0.model.positional_embedding is missing"},
 	} {
 		changed := changedFile(t, files, "tiny-sd15", tt.keep, nil, tt.added)
 		golden.Tokenizer(t, changed, "tiny-sd15")

@@ -3,7 +3,6 @@ package diffusion
 import (
 	"context"
 	"errors"
-	"image"
 	"slices"
 	"sync"
 
@@ -49,6 +48,7 @@ type Step struct {
 
 // moment is what a Step reads of its run, which waits meanwhile.
 type moment struct {
+	ctx      context.Context
 	run      *run
 	steps    *sampler.Run
 	denoised []float32
@@ -62,7 +62,7 @@ var errOver = errors.New("diffusion: step: have one that is over, want a call du
 
 // onStep reports a step of the run to the caller.
 func (r *run) onStep(ctx context.Context, steps *sampler.Run, s sampler.Step) error {
-	m := &moment{run: r, steps: steps, denoised: s.Denoised}
+	m := &moment{ctx: ctx, run: r, steps: steps, denoised: s.Denoised}
 	defer m.end()
 	latents := slices.Clone(s.X)
 	if err := r.task.shown(ctx, latents, s.Sigma, s.Index == s.Steps); err != nil {
@@ -104,29 +104,6 @@ func (m *moment) during(f func() error) error {
 		return errOver
 	}
 	return f()
-}
-
-// Preview returns a small picture of each image, one pixel for each latent cell:
-// a linear guess at what the denoised latents show, made for Stable Diffusion 1.
-// It is an error if the latents have other than 4 channels, if the sampler has not
-// called the model yet, and once OnStep has returned.
-func (s Step) Preview() (images []*image.NRGBA, err error) {
-	err = s.moment.during(func() error {
-		r, denoised := s.moment.run, s.moment.denoised
-		if len(denoised) == 0 {
-			return errors.New("diffusion: preview: have no estimate: the sampler has not called the model")
-		}
-		size := len(denoised) / r.Images
-		for i := range r.Images {
-			img, err := previewImage(denoised[i*size:(i+1)*size], r.h, r.w, 1)
-			if err != nil {
-				return err
-			}
-			images = append(images, img)
-		}
-		return nil
-	})
-	return images, err
 }
 
 // Save returns the run up to this step as bytes for Options.Resume. It is an error

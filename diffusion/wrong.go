@@ -22,13 +22,15 @@ func badOption(option, format string, values ...any) error {
 	return &OptionError{Option: option, Err: fmt.Errorf("diffusion: "+words(option)+": "+format, values...)}
 }
 
-// words are the words of a field's name: "clip skip" of ClipSkip.
+// words are the words of a field's name: "clip skip" of ClipSkip, "vae" of VAE.
 func words(field string) string {
 	var b strings.Builder
-	for i, r := range field {
-		if i > 0 && unicode.IsUpper(r) {
+	lower := false // the letter before
+	for _, r := range field {
+		if lower && unicode.IsUpper(r) {
 			b.WriteByte(' ')
 		}
+		lower = unicode.IsLower(r)
 		b.WriteRune(unicode.ToLower(r))
 	}
 	return b.String()

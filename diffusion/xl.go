@@ -50,7 +50,7 @@ func (p *Pipeline) loadSecondText(ctx context.Context, files *modelFiles, open f
 	if err != nil {
 		return err
 	}
-	p.TextEncoder2, err = clip.LoadProjectedFrom(ctx, src, &clip.LoadOptions{Precision: o.Precision})
+	p.TextEncoder2, err = clip.LoadProjectedFrom(ctx, src, &clip.LoadOptions{Precision: o.Precision, Weights: o.Weights})
 	return err
 }
 

@@ -33,6 +33,7 @@ import (
 	"io/fs"
 	"slices"
 
+	"sdgo/internal/mapped"
 	"sdgo/internal/regular"
 )
 
@@ -43,7 +44,7 @@ type File struct {
 	tensors  []Tensor // in the order of their data
 	byName   map[string]int
 	metadata map[string]string
-	mappings []*mapping
+	mappings []*mapped.File
 	header   int // bytes of the header
 }
 
@@ -70,9 +71,9 @@ func OpenFS(fsys fs.FS, name string) (*File, error) {
 
 // OpenFSContext is [OpenFS] that returns ctx's error soon after ctx is done.
 func OpenFSContext(ctx context.Context, fsys fs.FS, name string) (*File, error) {
-	m, err := open(ctx, fsys, name)
+	m, err := mapped.Open(ctx, fsys, name)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("safetensors: %w", err)
 	}
 	var file *File
 	err = Guard(func() error {
@@ -84,7 +85,7 @@ func OpenFSContext(ctx context.Context, fsys fs.FS, name string) (*File, error) 
 		return nil
 	})
 	if err != nil {
-		m.close()
+		m.Close()
 		if ctx.Err() != nil {
 			return nil, fmt.Errorf("safetensors: %s: %w", name, ctx.Err())
 		}
@@ -94,13 +95,13 @@ func OpenFSContext(ctx context.Context, fsys fs.FS, name string) (*File, error) 
 }
 
 // parse checks the header of m and lists its tensors.
-func parse(ctx context.Context, m *mapping) (*File, *FormatError) {
-	n, err := headerLength(m.data)
+func parse(ctx context.Context, m *mapped.File) (*File, *FormatError) {
+	n, err := headerLength(m.Bytes())
 	if err != nil {
 		return nil, err
 	}
 	start := lengthSize + n
-	h, err := parseHeader(ctx, m.data[lengthSize:start], uint64(len(m.data)-start))
+	h, err := parseHeader(ctx, m.Bytes()[lengthSize:start], uint64(len(m.Bytes())-start))
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +109,7 @@ func parse(ctx context.Context, m *mapping) (*File, *FormatError) {
 		tensors:  make([]Tensor, len(h.entries)),
 		byName:   make(map[string]int, len(h.entries)),
 		metadata: h.metadata,
-		mappings: []*mapping{m},
+		mappings: []*mapped.File{m},
 		header:   n,
 	}
 	for i, e := range h.entries {
@@ -169,8 +170,8 @@ func (f *File) Changed() error {
 		return errNoFile
 	}
 	for _, m := range f.mappings {
-		if err := m.changed(); err != nil {
-			return fmt.Errorf("safetensors: %s: %w", m.name, err)
+		if err := m.Changed(); err != nil {
+			return fmt.Errorf("safetensors: %s: %w", m.Name(), err)
 		}
 	}
 	return nil
@@ -184,7 +185,7 @@ func (f *File) Close() error {
 	}
 	var errs []error
 	for _, m := range f.mappings {
-		errs = append(errs, m.close())
+		errs = append(errs, m.Close())
 	}
 	f.mappings = nil
 	if err := errors.Join(errs...); err != nil {

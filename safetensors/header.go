@@ -52,7 +52,7 @@ func headerLength(data []byte) (int, *FormatError) {
 		problem = fmt.Sprintf("header of %d bytes, but the file has %d after the length", n, len(data)-lengthSize)
 	}
 	if problem != "" {
-		if err := wrongfile.Binary(data); err != nil {
+		if err := wrongfile.Binary(data, "safetensors"); err != nil {
 			problem = err.Error()
 		}
 		return 0, &FormatError{Msg: problem}

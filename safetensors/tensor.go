@@ -6,6 +6,8 @@ import (
 	"os"
 	"slices"
 	"unsafe"
+
+	"sdgo/internal/mapped"
 )
 
 // Tensor is one named array of a file, or one made by [New], [NewFloat32] or
@@ -16,7 +18,7 @@ type Tensor struct {
 	DType DType
 	Shape []int // outermost dimension first; empty for a single number
 
-	from       *mapping
+	from       *mapped.File
 	begin, end int // bytes in from
 }
 
@@ -36,7 +38,7 @@ func New(name string, d DType, shape []int, data []byte) (Tensor, error) {
 	}
 	return Tensor{
 		Name: name, DType: d, Shape: slices.Clone(shape),
-		from: &mapping{data: data}, end: len(data),
+		from: mapped.Of(data), end: len(data),
 	}, nil
 }
 
@@ -82,10 +84,10 @@ func (t Tensor) Len() int {
 // closed; after that Bytes returns nil. If another program cuts the file, reading
 // them ends the process, unless it is done within [Guard].
 func (t Tensor) Bytes() []byte {
-	if t.from == nil || len(t.from.data) < t.end {
+	if t.from == nil || len(t.from.Bytes()) < t.end {
 		return nil
 	}
-	return t.from.data[t.begin:t.end:t.end]
+	return t.from.Bytes()[t.begin:t.end:t.end]
 }
 
 // Float32s returns the elements as float32. For F32 it copies nothing, if the
@@ -182,15 +184,7 @@ func (t Tensor) check(goType string) error {
 // nothing for a file that is not mapped. Whole pages are released: the one
 // that the tensor's end shares with the next tensor stays.
 func (t Tensor) Release() {
-	if t.from == nil || !t.from.mapped || t.Bytes() == nil {
-		return
-	}
-	page := os.Getpagesize()
-	begin, end := t.begin/page*page, t.end
-	if end < len(t.from.data) {
-		end = end / page * page
-	}
-	if begin < end {
-		dropPages(t.from.data[begin:end])
+	if t.from != nil {
+		t.from.Release(t.begin, t.end)
 	}
 }

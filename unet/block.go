@@ -39,7 +39,7 @@ func newDownBlock(p *nn.Params, c *Config, level int) []*downLayer {
 		l := &downLayer{out: out, resnet: newResBlock(p.At("resnets.%d", j), c, in, out)}
 		if strings.HasPrefix(c.DownBlockTypes[level], "CrossAttn") {
 			l.attention = newTransformer(p.At("attentions.%d", j), c, out, level,
-				c.TransformerLayersPerBlock.At(level), c.OnlyCrossAttention.At(level))
+				c.down(level, j), c.OnlyCrossAttention.At(level))
 		}
 		layers = append(layers, l)
 		in = out
@@ -79,27 +79,31 @@ func (l *downLayer) forward(g *nn.Graph, x *G.Node, s steering) *G.Node {
 	return x
 }
 
-// midBlock is the lowest level: resBlock, transformer, resBlock.
+// midBlock is the lowest level: resBlock, transformer, resBlock, or the first alone.
 type midBlock struct {
 	resnet0, resnet1 *resBlock
-	attention        *transformer
+	attention        *transformer // nil, as resnet1, if there is none
 }
 
 func newMidBlock(p *nn.Params, c *Config) *midBlock {
 	last := len(c.BlockOutChannels) - 1
 	ch := c.BlockOutChannels[last]
-	return &midBlock{
-		resnet0:   newResBlock(p.At("resnets.0"), c, ch, ch),
-		attention: newTransformer(p.At("attentions.0"), c, ch, last, c.TransformerLayersPerBlock.At(last), false),
-		resnet1:   newResBlock(p.At("resnets.1"), c, ch, ch),
+	b := &midBlock{resnet0: newResBlock(p.At("resnets.0"), c, ch, ch)}
+	if *c.MidBlockType == midAttention {
+		b.attention = newTransformer(p.At("attentions.0"), c, ch, last, c.mid(), false)
+		b.resnet1 = newResBlock(p.At("resnets.1"), c, ch, ch)
 	}
+	return b
 }
 
 // forward maps x [N H W C] to [N H W C].
 func (b *midBlock) forward(g *nn.Graph, x *G.Node, s steering) *G.Node {
 	x = b.resnet0.forward(g, x, s.temb)
-	x = b.attention.forward(g, x, s)
-	return g.Mark("mid_block", b.resnet1.forward(g, x, s.temb))
+	if b.attention != nil {
+		x = b.attention.forward(g, x, s)
+		x = b.resnet1.forward(g, x, s.temb)
+	}
+	return g.Mark("mid_block", x)
 }
 
 // upLayer takes one skip on the way up: a residual block with its transformer,
@@ -131,7 +135,7 @@ func newUpBlock(p *nn.Params, c *Config, i int) []*upLayer {
 		l.resnet = newResBlock(p.At("resnets.%d", j), c, in+skip, out)
 		if strings.HasPrefix(c.UpBlockTypes[i], "CrossAttn") {
 			l.attention = newTransformer(p.At("attentions.%d", j), c, out, level,
-				c.TransformerLayersPerBlock.At(level), c.OnlyCrossAttention.At(level))
+				c.up(i, level, j), c.OnlyCrossAttention.At(level))
 		}
 		if l.last && level > 0 {
 			l.upsampler = p.Conv3x3("upsamplers.0.conv", out, out)

@@ -28,15 +28,17 @@ type Config struct {
 	// reasons, unless NumAttentionHeads is given.
 	AttentionHeadDim          Ints   `json:"attention_head_dim"`
 	NumAttentionHeads         Ints   `json:"num_attention_heads"`
-	TransformerLayersPerBlock Ints   `json:"transformer_layers_per_block"`
-	ReverseTransformerLayers  any    `json:"reverse_transformer_layers_per_block"`
-	OnlyCrossAttention        Bools  `json:"only_cross_attention"`
-	MidBlockOnlyCross         *bool  `json:"mid_block_only_cross_attention"`
-	DualCrossAttention        bool   `json:"dual_cross_attention"`
-	UseLinearProjection       bool   `json:"use_linear_projection"`
-	UpcastAttention           any    `json:"upcast_attention"` // all is float32 here
-	AttentionType             string `json:"attention_type"`
-	CrossAttentionNorm        any    `json:"cross_attention_norm"`
+	TransformerLayersPerBlock Depths `json:"transformer_layers_per_block"`
+	// ReverseTransformerLayers is that of the way up, whose blocks are counted from the
+	// lowest level, as SSD-1B has it. Nil means the same as on the way down.
+	ReverseTransformerLayers Depths `json:"reverse_transformer_layers_per_block"`
+	OnlyCrossAttention       Bools  `json:"only_cross_attention"`
+	MidBlockOnlyCross        *bool  `json:"mid_block_only_cross_attention"`
+	DualCrossAttention       bool   `json:"dual_cross_attention"`
+	UseLinearProjection      bool   `json:"use_linear_projection"`
+	UpcastAttention          any    `json:"upcast_attention"` // all is float32 here
+	AttentionType            string `json:"attention_type"`
+	CrossAttentionNorm       any    `json:"cross_attention_norm"`
 
 	FlipSinToCos       bool    `json:"flip_sin_to_cos"`
 	FreqShift          float64 `json:"freq_shift"`
@@ -69,9 +71,16 @@ type Config struct {
 	Warnings []string `json:"-"`
 }
 
+// The values of mid_block_type beside null: residual block, transformer, residual block;
+// and one residual block alone.
+const (
+	midAttention = "UNetMidBlock2DCrossAttn"
+	midResidual  = "UNetMidBlock2D"
+)
+
 // defaultConfig returns what a key that a config.json lacks means to diffusers.
 func defaultConfig() Config {
-	mid := "UNetMidBlock2DCrossAttn"
+	mid := midAttention
 	return Config{
 		InChannels: 4, OutChannels: 4,
 		BlockOutChannels: []int{320, 640, 1280, 1280},
@@ -79,7 +88,7 @@ func defaultConfig() Config {
 		MidBlockType:     &mid,
 		UpBlockTypes:     []string{"UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"},
 		LayersPerBlock:   Ints{2}, NormNumGroups: 32, NormEps: 1e-5, ConvInKernel: 3, ConvOutKernel: 3,
-		CrossAttentionDim: Ints{1280}, AttentionHeadDim: Ints{8}, TransformerLayersPerBlock: Ints{1},
+		CrossAttentionDim: Ints{1280}, AttentionHeadDim: Ints{8}, TransformerLayersPerBlock: Depths{{1}},
 		OnlyCrossAttention: Bools{false}, AttentionType: "default",
 		FlipSinToCos: true, TimeEmbeddingType: "positional",
 		ActFn: "silu", DownsamplePadding: 1, MidBlockScaleFactor: 1,

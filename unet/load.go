@@ -20,6 +20,9 @@ type LoadOptions struct {
 	// float32, float16, bfloat16 or int8. Empty means float32. See
 	// diffusion.LoadOptions.
 	Precision string
+	// Weights is the type in which weights are kept in memory. Empty means that of the
+	// checkpoint. See diffusion.LoadOptions.
+	Weights string
 	// Threads is the number of goroutines of a run. Zero means GOMAXPROCS.
 	Threads int
 	// MaxMemory limits the bytes of weights and intermediate values. Zero means the

@@ -46,6 +46,25 @@ func positive(l ...int) bool {
 // perLevel says whether there are n values: one, or one for each level.
 func (c *Config) perLevel(n int) bool { return n == 1 || n == len(c.BlockOutChannels) }
 
+// depths says whether there are numbers of transformer blocks for all levels, and where
+// layers differ for each layer, of which the way up has more.
+func (c *Config) depths(d Depths, more int) bool {
+	if !c.perLevel(len(d)) {
+		return false
+	}
+	for i, layers := range d {
+		level := i
+		if more > 0 {
+			level = len(c.BlockOutChannels) - 1 - i
+		}
+		few := len(layers) == 0 || len(layers) > 1 && len(layers) < c.LayersPerBlock.At(level)+more
+		if few || slices.ContainsFunc(layers, func(n int) bool { return n < 0 || n > maxChannels }) {
+			return false
+		}
+	}
+	return true
+}
+
 // blockProblems says what is wrong with blocks: their kinds, numbers and channels.
 func (c *Config) blockProblems() []string {
 	levels := len(c.BlockOutChannels)
@@ -55,7 +74,7 @@ func (c *Config) blockProblems() []string {
 		config.Want("block_out_channels", c.BlockOutChannels, levels > 0 && levels <= 16 && positive(c.BlockOutChannels...), "1 to 16 positive numbers"),
 		config.Want("down_block_types", c.DownBlockTypes, len(c.DownBlockTypes) == levels && subset(c.DownBlockTypes, "DownBlock2D", "CrossAttnDownBlock2D"), "DownBlock2D or CrossAttnDownBlock2D for each level"),
 		config.Want("up_block_types", c.UpBlockTypes, len(c.UpBlockTypes) == levels && subset(c.UpBlockTypes, "UpBlock2D", "CrossAttnUpBlock2D"), "UpBlock2D or CrossAttnUpBlock2D for each level"),
-		config.Want("mid_block_type", deref(c.MidBlockType), c.MidBlockType == nil || *c.MidBlockType == "UNetMidBlock2DCrossAttn", "UNetMidBlock2DCrossAttn or null"),
+		config.Want("mid_block_type", deref(c.MidBlockType), c.MidBlockType == nil || subset([]string{*c.MidBlockType}, midAttention, midResidual), midAttention+", "+midResidual+" or null"),
 		config.Want("layers_per_block", c.LayersPerBlock, c.perLevel(len(c.LayersPerBlock)) && positive(c.LayersPerBlock...), "a positive number, or one for each level"),
 		config.Want("norm_num_groups", c.NormNumGroups, c.NormNumGroups > 0, "1 or more"),
 		config.Want("norm_eps", c.NormEps, c.NormEps >= 0 && c.NormEps <= 1, "0 to 1"),
@@ -70,8 +89,9 @@ func (c *Config) attentionProblems() []string {
 		config.Want("cross_attention_dim", c.CrossAttentionDim, c.perLevel(len(c.CrossAttentionDim)) && positive(c.CrossAttentionDim...), "a positive number, or one for each level"),
 		config.Want("attention_head_dim", c.AttentionHeadDim, c.perLevel(len(c.AttentionHeadDim)) && positive(c.AttentionHeadDim...), "a positive number, or one for each level"),
 		config.Want("num_attention_heads", c.NumAttentionHeads, c.NumAttentionHeads == nil, "null"),
-		config.Want("transformer_layers_per_block", c.TransformerLayersPerBlock, c.perLevel(len(c.TransformerLayersPerBlock)) && positive(c.TransformerLayersPerBlock...), "a positive number, or one for each level"),
-		config.Want("reverse_transformer_layers_per_block", c.ReverseTransformerLayers, c.ReverseTransformerLayers == nil, "null"),
+		config.Want("transformer_layers_per_block", c.TransformerLayersPerBlock, c.depths(c.TransformerLayersPerBlock, 0), "a number of blocks, or for each level one or a list with one for each layer"),
+		config.Want("reverse_transformer_layers_per_block", c.ReverseTransformerLayers, c.ReverseTransformerLayers == nil || c.depths(c.ReverseTransformerLayers, 1), "null, or for each block on the way up, from the lowest level, a number of blocks or a list with one for each layer"),
+		config.Want("reverse_transformer_layers_per_block", c.ReverseTransformerLayers, c.ReverseTransformerLayers != nil || !c.TransformerLayersPerBlock.uneven(), "the way up said, too, as layers of one level differ on the way down (transformer_layers_per_block)"),
 		config.Want("only_cross_attention", c.OnlyCrossAttention, c.perLevel(len(c.OnlyCrossAttention)), "true or false, or one for each level"),
 		config.Want("dual_cross_attention", c.DualCrossAttention, !c.DualCrossAttention, "false"),
 		config.Want("attention_type", c.AttentionType, c.AttentionType == "default", "default"),
@@ -141,19 +161,19 @@ func (c *Config) projects() bool {
 // blocks is the number of residual blocks and transformer blocks in all.
 func (c *Config) blocks() int {
 	n := 0
-	add := func(kind string, level, layers int) {
+	add := func(kind string, layers int, depth func(layer int) int) {
 		n += layers
-		if strings.HasPrefix(kind, "CrossAttn") {
-			n += layers * c.TransformerLayersPerBlock.At(level)
+		for j := 0; j < layers && n <= maxBlocks && strings.HasPrefix(kind, "CrossAttn"); j++ {
+			n += depth(j)
 		}
 	}
 	last := len(c.BlockOutChannels) - 1
 	for i := range c.BlockOutChannels {
-		add(c.DownBlockTypes[i], i, c.LayersPerBlock.At(i))
-		add(c.UpBlockTypes[i], last-i, c.LayersPerBlock.At(last-i)+1)
+		add(c.DownBlockTypes[i], c.LayersPerBlock.At(i), func(layer int) int { return c.down(i, layer) })
+		add(c.UpBlockTypes[i], c.LayersPerBlock.At(last-i)+1, func(layer int) int { return c.up(i, last-i, layer) })
 	}
 	if c.MidBlockType != nil {
-		n += 2 + c.TransformerLayersPerBlock.At(last)
+		n += 2 + c.mid()
 	}
 	return n
 }

@@ -11,7 +11,7 @@ import (
 
 // BuildEncoder adds the encoder to the graph g. It maps images [N C H W] to
 // moments [N 2C' H/8 W/8]: the means, then the logarithms of the variances, not
-// clamped, before scaling.
+// clamped, before scaling. Of an AutoencoderTiny they are the latents [N C' H/8 W/8].
 func (v *VAE) BuildEncoder(g *G.ExprGraph, images *G.Node) (*G.Node, error) {
 	if err := v.loaded(); err != nil {
 		return nil, err

@@ -8,8 +8,8 @@ import (
 	"sdgo/internal/config"
 )
 
-// Config describes the structure of an AutoencoderKL. It decodes a checkpoint's
-// config.json as it is.
+// Config describes the structure of an AutoencoderKL, or what an AutoencoderTiny has in
+// common with it. It decodes a checkpoint's config.json as it is.
 type Config struct {
 	InChannels       int      `json:"in_channels"`
 	OutChannels      int      `json:"out_channels"`
@@ -31,6 +31,10 @@ type Config struct {
 	UsePostQuantConv bool     `json:"use_post_quant_conv"`
 	MidAttention     bool     `json:"mid_block_add_attention"`
 
+	// Tiny is the structure of an AutoencoderTiny; nil of an AutoencoderKL. Of the other
+	// fields those then tell which it has too, and BlockOutChannels is the decoder's.
+	Tiny *TinyConfig `json:"-"`
+
 	// Warnings are what the model's files say that was not taken into account, such as
 	// keys that are not known, one sentence each.
 	Warnings []string `json:"-"`
@@ -43,6 +47,9 @@ const class = "AutoencoderKL"
 // another class, is an error that names it; a key that is not known at all is left out,
 // with a warning in the Config unless it is null or false.
 func ParseConfig(data []byte) (Config, error) {
+	if isTiny(data) {
+		return parseTiny(data)
+	}
 	c := Config{ // what diffusers takes for a missing key
 		InChannels: 3, OutChannels: 3, DownBlockTypes: []string{"DownEncoderBlock2D"}, UpBlockTypes: []string{"UpDecoderBlock2D"},
 		BlockOutChannels: []int{64}, LayersPerBlock: 1, ActFn: "silu", LatentChannels: 4, NormNumGroups: 32,
@@ -99,7 +106,27 @@ func (c *Config) Factor() int {
 	if c == nil {
 		return 1
 	}
+	if c.Tiny != nil {
+		return max(c.Tiny.factor(), 1)
+	}
 	return 1 << (min(max(len(c.BlockOutChannels), 1), maxLevels) - 1)
+}
+
+// moments is how many channels the encoder writes: means and logarithms of variances, or
+// of an AutoencoderTiny the latents.
+func (c *Config) moments() int {
+	if c.Tiny != nil {
+		return c.LatentChannels
+	}
+	return 2 * c.LatentChannels
+}
+
+// cells is how many cells of latents the encoder makes of n pixels in a row.
+func (c *Config) cells(n int) int {
+	if c.Tiny != nil { // it pads on both sides
+		n += c.Factor() - 1
+	}
+	return n / c.Factor()
 }
 
 // shift returns the latents' shift.

@@ -21,6 +21,15 @@
 // slightly different. A [Work] is what the VAE would do with a picture: [VAE.Plan],
 // Values, Check and Fit tell what it takes, and the tiles that fit, without doing it.
 //
+// # The small autoencoder
+//
+// An AutoencoderTiny (TAESD) is a VAE as well, with a [TinyConfig] in Config.Tiny: the same
+// calls, for less than a tenth of the arithmetic. It was trained to give nearly what the AutoencoderKL of
+// one family gives, of whose latents scaled to unit variance it takes those: one for
+// Stable Diffusion 1 and 2 (taesd) does not fit XL (taesdxl). Its encoder gives latents
+// and no spread, so that nothing is drawn for them, and its decoder keeps latents within
+// 3·tanh(x/3). Fine detail, small text and faces say, is lost.
+//
 // # Graphs and gradients
 //
 // [VAE.BuildEncoder] and [VAE.BuildDecoder] add the two halves to a graph of gorgonia's,

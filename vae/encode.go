@@ -27,7 +27,7 @@ func (v *VAE) Encode(ctx context.Context, images *tensor.Dense, o ...Options) (*
 	if err != nil {
 		return nil, err
 	}
-	s, f := images.Shape(), c.Factor()
+	s := images.Shape()
 	w, err := v.call(Work{Encode: true, Height: s[2], Width: s[3], Tile: how.Tile})
 	if err != nil {
 		return nil, err
@@ -36,9 +36,11 @@ func (v *VAE) Encode(ctx context.Context, images *tensor.Dense, o ...Options) (*
 		return nil, err
 	}
 	p := &Posterior{
-		Mean:   nn.Tensor(s[0], c.LatentChannels, s[2]/f, s[3]/f),
-		LogVar: nn.Tensor(s[0], c.LatentChannels, s[2]/f, s[3]/f),
-		scale:  float32(c.ScalingFactor), shift: float32(c.shift()),
+		Mean:  nn.Tensor(s[0], c.LatentChannels, c.cells(s[2]), c.cells(s[3])),
+		scale: float32(c.ScalingFactor), shift: float32(c.shift()),
+	}
+	if c.Tiny == nil {
+		p.LogVar = nn.Tensor(p.Mean.Shape()...)
 	}
 	if err := v.encodeAll(ctx, w, x, p); err != nil {
 		return nil, err
@@ -55,7 +57,7 @@ func (v *VAE) encodeAll(ctx context.Context, w call, x []float32, p *Posterior) 
 		return err
 	}
 	defer end()
-	moments := make([]float32, 2*half)
+	moments := make([]float32, half/v.Config.LatentChannels*v.Config.moments())
 	for i := range n {
 		if err := v.image(ctx, w, x[i*size:(i+1)*size], moments); err != nil {
 			return err

@@ -14,13 +14,14 @@ import (
 // makes it.
 type Posterior struct {
 	Mean   *tensor.Dense // [N 4 H W], before scaling
-	LogVar *tensor.Dense // [N 4 H W], logarithm of the variance, in [-30, 20]
+	LogVar *tensor.Dense // [N 4 H W], logarithm of the variance, in [-30, 20]; nil of an AutoencoderTiny: it has none
 
 	scale, shift float32
 }
 
 // Sample returns latents [N 4 H W], scaled to unit variance, for standard normal
-// noise of that many elements; noise nil gives the mean.
+// noise of that many elements; noise nil gives the mean, as any does of an
+// AutoencoderTiny.
 func (p *Posterior) Sample(noise []float32) (*tensor.Dense, error) {
 	if p == nil || p.Mean == nil || p.scale == 0 {
 		return nil, errors.New("vae: posterior: have an empty one, want one from Encode")
@@ -29,9 +30,11 @@ func (p *Posterior) Sample(noise []float32) (*tensor.Dense, error) {
 	if err != nil {
 		return nil, err
 	}
-	logVar, err := nn.Floats("vae: posterior: log var", p.LogVar, p.Mean.Shape()...)
-	if err != nil {
-		return nil, err
+	var logVar []float32
+	if p.LogVar != nil {
+		if logVar, err = nn.Floats("vae: posterior: log var", p.LogVar, p.Mean.Shape()...); err != nil {
+			return nil, err
+		}
 	}
 	if noise != nil && len(noise) != len(mean) {
 		return nil, fmt.Errorf("vae: noise: have %d elements, want %d", len(noise), len(mean))
@@ -39,7 +42,7 @@ func (p *Posterior) Sample(noise []float32) (*tensor.Dense, error) {
 	out := nn.Tensor(p.Mean.Shape()...)
 	x := out.Float32s()
 	for i, m := range mean {
-		if noise != nil {
+		if noise != nil && logVar != nil {
 			std := float32(math.Exp(0.5 * float64(logVar[i])))
 			m += float32(std * noise[i])
 		}

@@ -140,7 +140,7 @@ func TestFit(t *testing.T) {
 	assert.ErrorContains(t, err, "more than the limit", "the machine's memory alone does not make tiles")
 	assert.Equal(t, 64, free.Config.TileSize())
 
-	v, err := LoadFS(golden.Model(t, "tiny-sd15-4blk"), "vae", &LoadOptions{MaxMemory: 32 << 20})
+	v, err := LoadFS(golden.Model(t, "tiny-sd15-4blk"), "vae", &LoadOptions{MaxMemory: 32 << 20, Weights: "float32"})
 	require.NoError(t, err)
 	defer v.Close()
 	v.Config.SampleSize = 256.0

@@ -3,14 +3,17 @@ package vae
 import (
 	"errors"
 
+	G "gorgonia.org/gorgonia"
+
 	"sdgo/internal/kernel"
 	"sdgo/internal/model"
 	"sdgo/internal/nn"
 )
 
 // VAE is the variational autoencoder of Kingma and Welling (2014) in the form of
-// Rombach et al. (2022), diffusers' AutoencoderKL. It is safe for concurrent
-// use: calls share the weights and nothing else.
+// Rombach et al. (2022), diffusers' AutoencoderKL, or the small one that was distilled
+// from it, AutoencoderTiny (TAESD). It is safe for concurrent use: calls share the weights
+// and nothing else.
 //
 // https://arxiv.org/abs/1312.6114
 // https://arxiv.org/abs/2112.10752
@@ -19,8 +22,14 @@ type VAE struct {
 	Config Config
 
 	model   *model.Model
-	encoder *encoder // nil if the checkpoint has none
-	decoder *decoder
+	encoder half // nil if the checkpoint has none
+	decoder half
+}
+
+// half is an encoder or decoder, which maps images or latents [N C H W] to moments or
+// images.
+type half interface {
+	forward(g *nn.Graph, x *G.Node) *G.Node
 }
 
 // define decodes the config and asks for the weights.
@@ -30,6 +39,13 @@ func (v *VAE) define(config []byte, p *nn.Params) (err error) {
 	}
 	p.Unknown(v.Config.Warnings)
 	p.Limit(kernel.BFloat16)
+	if c := v.Config.Tiny; c != nil {
+		if p.Random() || p.Has("encoder.layers.0.weight") {
+			v.encoder = newTinyEncoder(p, c)
+		}
+		v.decoder = newTinyDecoder(p, c)
+		return nil
+	}
 	if p.Random() || p.Has("encoder.conv_in.weight") {
 		v.encoder = newEncoder(p, &v.Config)
 	}

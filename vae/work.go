@@ -115,7 +115,7 @@ func (v *VAE) runs(w Work) call {
 		t.tiling = tiling{in: w.Tile / f, out: w.Tile, inC: c.LatentChannels, outC: c.OutChannels, scale: func(n int) int { return n * f }}
 		t.what = fmt.Sprintf("decoding to %d×%d pixels%s", w.Width, w.Height, byTiles(w.Tile))
 	} else {
-		t.tiling = tiling{in: w.Tile, out: w.Tile / f, inC: c.InChannels, outC: 2 * c.LatentChannels, scale: func(n int) int { return n / f }}
+		t.tiling = tiling{in: w.Tile, out: w.Tile / f, inC: c.InChannels, outC: c.moments(), scale: c.cells}
 		t.what = fmt.Sprintf("encoding %d×%d pixels%s", w.Width, w.Height, byTiles(w.Tile))
 	}
 	t.h, t.w = t.largest.h, t.largest.w

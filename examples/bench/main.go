@@ -24,6 +24,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	var o options
 	f.StringVar(&o.model, "model", "sd15", models.Help)
 	f.StringVar(&o.variant, "variant", "", "`name` of the weight files, fp16 for model.fp16.safetensors (default the plain ones)")
+	cli.WeightsFlag(f, &o.weights)
 	f.StringVar(&o.precision, "precision", "float32", "float32, float16, bfloat16 or int8: see diffusion.LoadOptions")
 	f.IntVar(&o.size, "size", 0, "side of the picture in `pixels` (default the model's)")
 	f.IntVar(&o.steps, "steps", 3, "`runs` of each part")

@@ -27,6 +27,7 @@ import (
 
 type options struct {
 	model, precision     string
+	weights              string // how they are kept
 	variant              string
 	device               string
 	size, steps, threads int
@@ -130,7 +131,7 @@ func measurePart(ctx context.Context, fsys fs.FS, o *options, load loader) (part
 	}
 	defer eng.Close()
 	begin := time.Now()
-	name, run, end, err := load(model.NewSession(eng).In(ctx), fsys, &clip.LoadOptions{Precision: o.precision}, o)
+	name, run, end, err := load(model.NewSession(eng).In(ctx), fsys, &clip.LoadOptions{Precision: o.precision, Weights: o.weights}, o)
 	if err != nil {
 		return part{}, err
 	}

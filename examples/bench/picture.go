@@ -36,7 +36,7 @@ func picture(ctx context.Context, o *options, asJSON bool, w io.Writer) error {
 		return err
 	}
 	begin := time.Now()
-	pipe, err := diffusion.LoadFSContext(ctx, fsys, &diffusion.LoadOptions{Variant: o.variant, Precision: o.precision, Threads: o.threads, MaxMemory: o.maxMemory, Device: dev})
+	pipe, err := diffusion.LoadFSContext(ctx, fsys, &diffusion.LoadOptions{Variant: o.variant, Precision: o.precision, Weights: o.weights, Threads: o.threads, MaxMemory: o.maxMemory, Device: dev})
 	if err != nil {
 		return err
 	}

@@ -144,7 +144,7 @@ func measureTable(ctx context.Context, o *options, sizes [][2]int, batches []int
 	}
 	defer eng.Close()
 	loading := model.NewSession(eng).In(ctx)
-	l := &clip.LoadOptions{Precision: o.precision}
+	l := &clip.LoadOptions{Precision: o.precision, Weights: o.weights}
 	l.Variant = o.variantOf(fsys, "unet", "diffusion_pytorch_model")
 	u, err := unet.LoadFSContext(loading, fsys, "unet", (*unet.LoadOptions)(l))
 	if err != nil {

@@ -24,6 +24,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	var o diffusion.Options
 	model := f.String("model", "tinyscenes", models.Help)
 	f.StringVar(&load.Variant, "variant", "", "`name` of the weight files, fp16 for model.fp16.safetensors (default the plain ones)")
+	cli.WeightsFlag(f, &load.Weights)
 	f.StringVar(&load.Precision, "precision", "", "float32, float16, bfloat16 or int8 (default float32)")
 	cli.MemoryFlag(f, &load.MaxMemory, "")
 	f.IntVar(&load.Threads, "threads", 0, "goroutines that compute (default one for each processor)")

@@ -22,6 +22,7 @@ import (
 var functions = map[string]any{
 	"checkpoint.New":                 checkpoint.New,
 	"checkpoint.NewOverlay":          checkpoint.NewOverlay,
+	"checkpoint.Stored":              checkpoint.Stored,
 	"clip.LoadTextEncoder":           clip.LoadTextEncoder,
 	"clip.LoadTextEncoderContext":    clip.LoadTextEncoderContext,
 	"clip.LoadTextEncoderFS":         clip.LoadTextEncoderFS,
@@ -108,6 +109,7 @@ var functions = map[string]any{
 	"vae.LoadFSContext":              vae.LoadFSContext,
 	"vae.LoadFrom":                   vae.LoadFrom,
 	"vae.Open":                       vae.Open,
+	"vae.OpenTiny":                   vae.OpenTiny,
 	"vae.ParseConfig":                vae.ParseConfig,
 }
 
@@ -116,6 +118,7 @@ var types = map[string]reflect.Type{
 	"checkpoint.Memory":          reflect.TypeFor[checkpoint.Memory](),
 	"checkpoint.Overlay":         reflect.TypeFor[checkpoint.Overlay](),
 	"checkpoint.Source":          reflect.TypeFor[checkpoint.Source](),
+	"checkpoint.Storer":          reflect.TypeFor[checkpoint.Storer](),
 	"clip.Config":                reflect.TypeFor[clip.Config](),
 	"clip.Embeddings":            reflect.TypeFor[clip.Embeddings](),
 	"clip.Encoding":              reflect.TypeFor[clip.Encoding](),
@@ -220,6 +223,7 @@ var types = map[string]reflect.Type{
 	"scheduler.Solver":           reflect.TypeFor[scheduler.Solver](),
 	"unet.Conditioning":          reflect.TypeFor[unet.Conditioning[*tensor.Dense]](),
 	"unet.Bools":                 reflect.TypeFor[unet.Bools](),
+	"unet.Depths":                reflect.TypeFor[unet.Depths](),
 	"unet.Ints":                  reflect.TypeFor[unet.Ints](),
 	"unet.Config":                reflect.TypeFor[unet.Config](),
 	"unet.Input":                 reflect.TypeFor[unet.Input](),
@@ -232,6 +236,7 @@ var types = map[string]reflect.Type{
 	"vae.Options":                reflect.TypeFor[vae.Options](),
 	"vae.Work":                   reflect.TypeFor[vae.Work](),
 	"vae.Config":                 reflect.TypeFor[vae.Config](),
+	"vae.TinyConfig":             reflect.TypeFor[vae.TinyConfig](),
 	"vae.LoadOptions":            reflect.TypeFor[vae.LoadOptions](),
 	"vae.Posterior":              reflect.TypeFor[vae.Posterior](),
 	"vae.VAE":                    reflect.TypeFor[vae.VAE](),

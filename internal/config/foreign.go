@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -44,6 +45,24 @@ var foreign = map[string]struct {
 // quantized is the key of weights that are not plain numbers.
 const quantized = "quantization_config"
 
+// Choose returns which of some classes a config is of, by its _class_name or else by its
+// keys, and the error of CheckClass: that for the first if it is of none.
+func Choose(keys map[string]json.RawMessage, classes ...string) (string, error) {
+	name, _ := ClassName(keys["_class_name"])
+	if name = strings.TrimPrefix(name, "Flax"); slices.Contains(classes, name) {
+		return name, CheckClass(keys, name)
+	}
+	var first error
+	for _, class := range classes {
+		err := CheckClass(keys, class)
+		if err == nil {
+			return class, nil
+		}
+		first = cmp.Or(first, err)
+	}
+	return "", first
+}
+
 // CheckClass wants the config to be of a class, by its _class_name or else by its keys.
 func CheckClass(keys map[string]json.RawMessage, want string) error {
 	have, err := ClassName(keys["_class_name"])
@@ -57,6 +76,9 @@ func CheckClass(keys map[string]json.RawMessage, want string) error {
 		return fmt.Errorf("%s: have quantized weights, want plain ones", quantized)
 	}
 	for _, class := range slices.Sorted(maps.Keys(foreign)) {
+		if class == want {
+			continue
+		}
 		for key := range strings.FieldsSeq(foreign[class].keys) {
 			if raw, ok := keys[key]; ok && !pyjson.Empty(raw) {
 				return fmt.Errorf("%s: have a key of %s, want %s", key, Describe(class), Describe(want))

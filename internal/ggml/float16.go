@@ -41,3 +41,19 @@ func toHalf(x float32) uint16 {
 	}
 	return sign | uint16((bits-112<<23+0xfff+bits>>13&1)>>13)
 }
+
+// toBFloat16 rounds to bfloat16 likewise.
+func toBFloat16(x float32) uint16 {
+	bits := math.Float32bits(x)
+	if x != x { // a quiet NaN
+		return uint16(bits>>16) | 0x40
+	}
+	return uint16((uint64(bits) + 0x7fff + uint64(bits>>16&1)) >> 16)
+}
+
+// putHalf stores a float16 and tells whether x is within its range.
+func putHalf(b []byte, x float32) bool {
+	h := toHalf(x)
+	le.PutUint16(b, h)
+	return h&0x7c00 != 0x7c00
+}

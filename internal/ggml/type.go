@@ -71,29 +71,34 @@ type format struct {
 
 	// decode widens a block, or of a type without blocks any count of numbers.
 	decode func(dst []float32, src []byte)
+
+	// encode makes a block, or of a type without blocks some, of finite numbers, and
+	// tells whether they are within the range of the type. It is nil of a type that is
+	// not written.
+	encode func(dst []byte, x []float32) bool
 }
 
 // formats are those of the types that can be read.
 var formats = [len(names)]format{
-	F32:  {1, 4, decodeF32},
-	F16:  {1, 2, decodeF16},
-	BF16: {1, 2, decodeBF16},
-	F64:  {1, 8, decodeF64},
-	I8:   {1, 1, decodeI8},
-	I16:  {1, 2, decodeI16},
-	I32:  {1, 4, decodeI32},
-	I64:  {1, 8, decodeI64},
-	Q4_0: {small, 2 + small/2, decodeQ4_0},
-	Q4_1: {small, 4 + small/2, decodeQ4_1},
-	Q5_0: {small, 2 + small/8 + small/2, decodeQ5_0},
-	Q5_1: {small, 4 + small/8 + small/2, decodeQ5_1},
-	Q8_0: {small, 2 + small, decodeQ8_0},
-	Q2_K: {super, super/16 + super/4 + 4, decodeQ2_K},
-	Q3_K: {super, super/8 + super/4 + 12 + 2, decodeQ3_K},
-	Q4_K: {super, 4 + 12 + super/2, decodeQ4_K},
-	Q5_K: {super, 4 + 12 + super/8 + super/2, decodeQ5_K},
-	Q6_K: {super, super/2 + super/4 + super/16 + 2, decodeQ6_K},
-	Q8_K: {super, 4 + super + super/16*2, decodeQ8_K},
+	F32:  {1, 4, decodeF32, encodeF32},
+	F16:  {1, 2, decodeF16, encodeF16},
+	BF16: {1, 2, decodeBF16, encodeBF16},
+	F64:  {1, 8, decodeF64, nil},
+	I8:   {1, 1, decodeI8, nil},
+	I16:  {1, 2, decodeI16, nil},
+	I32:  {1, 4, decodeI32, nil},
+	I64:  {1, 8, decodeI64, nil},
+	Q4_0: {small, 2 + small/2, decodeQ4_0, encodeQ4_0},
+	Q4_1: {small, 4 + small/2, decodeQ4_1, encodeQ4_1},
+	Q5_0: {small, 2 + small/8 + small/2, decodeQ5_0, encodeQ5_0},
+	Q5_1: {small, 4 + small/8 + small/2, decodeQ5_1, encodeQ5_1},
+	Q8_0: {small, 2 + small, decodeQ8_0, encodeQ8_0},
+	Q2_K: {super, super/16 + super/4 + 4, decodeQ2_K, nil},
+	Q3_K: {super, super/8 + super/4 + 12 + 2, decodeQ3_K, nil},
+	Q4_K: {super, 4 + 12 + super/2, decodeQ4_K, nil},
+	Q5_K: {super, 4 + 12 + super/8 + super/2, decodeQ5_K, nil},
+	Q6_K: {super, super/2 + super/4 + super/16 + 2, decodeQ6_K, nil},
+	Q8_K: {super, 4 + super + super/16*2, decodeQ8_K, nil},
 }
 
 // String returns the name that ggml has for the type, such as "Q4_K".

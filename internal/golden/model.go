@@ -19,6 +19,10 @@ var shared = map[string]map[string]string{
 	"tiny-sd15-4blk": {"scheduler": "tiny-sd15/scheduler", "tokenizer": "tiny-sd15/tokenizer"},
 	"tiny-sd21-v":    {"vae": "tiny-sd15/vae"},
 	"tiny-sdxl":      {"tokenizer": "tiny-sd15/tokenizer"},
+	"tiny-sd15-taesd": {
+		"scheduler": "tiny-sd15/scheduler", "tokenizer": "tiny-sd15/tokenizer", "text_encoder": "tiny-sd15/text_encoder",
+		"unet": "tiny-sd15/unet", "vae": "tiny-taesd",
+	},
 	"tiny-depth": {
 		"scheduler": "tiny-sd15/scheduler", "tokenizer": "tiny-sd15/tokenizer", "vae": "tiny-sd15/vae",
 		"text_encoder/model.safetensors": "tiny-sd15/text_encoder/model.safetensors",

@@ -25,6 +25,10 @@ func (a Activation) derivative(x float64) float64 {
 	case QuickGELU:
 		s := 1 / (1 + math.Exp(-quickGELUSlope*x))
 		return s * (1 + quickGELUSlope*x*(1-s))
+	case ReLU: // zero at zero, as PyTorch has it
+		if x <= 0 {
+			return 0
+		}
 	}
 	return 1
 }

@@ -4,13 +4,12 @@ import "math"
 
 // Embed looks up rows of table [vocab d] and adds positions:
 // out[r] = table[ids[r]] + pos[r mod tokens], out [rows d], pos [tokens d]. pos
-// may be nil. The ids [rows] are whole numbers in 0..vocab-1. The table is in the
-// memory of float32s, in a format of float32 arithmetic.
-func Embed(out []float32, ids []float32, table []float32, format Format, rows, vocab, d int, pos []float32, tokens int) Phase {
-	format.mustBe("embed", Float32, Float16)
+// may be nil. The ids [rows] are whole numbers in 0..vocab-1.
+func Embed(out []float32, ids []float32, table Table, rows, vocab, d int, pos []float32, tokens int) Phase {
+	table.Format.mustBe("embed", Float32, Float16)
 	need("embed", "out", out, rows*d)
 	need("embed", "ids", ids, rows)
-	need("embed", "table", table, format.floats(vocab*d))
+	need("embed", "table", table.Data, table.floats(vocab*d))
 	if pos != nil {
 		need("embed", "pos", pos, tokens*d)
 	}
@@ -18,11 +17,7 @@ func Embed(out []float32, ids []float32, table []float32, format Format, rows, v
 		for r := from; r < to; r++ {
 			id := wholeNumber(ids[r], vocab, "kernel: embed: id out of range")
 			row := out[r*d:][:d]
-			if format == Float16 {
-				widenHalves(row, halves(table)[id*d:][:d])
-			} else {
-				copy(row, table[id*d:])
-			}
+			table.Load(row, id*d)
 			if pos != nil {
 				addRow(row, row, pos[r%tokens*d:][:d])
 			}
@@ -64,16 +59,3 @@ func Timesteps(out, t []float32, n, dim int, flipSinToCos bool, freqShift float6
 		}
 	})
 }
-
-// TableLen is the float32s that a table of n numbers takes.
-func TableLen(n int, format Format) int { return format.floats(n) }
-
-// StoreTable stores a table for [Embed] in dst, of TableLen(len(table), format)
-// float32s.
-func StoreTable(dst, table []float32, format Format) {
-	format.mustBe("table", Float16)
-	narrowHalves(halves(dst)[:len(table)], table)
-}
-
-// LoadTable reads a table back that [StoreTable] stored as float16.
-func LoadTable(dst, table []float32) { widenHalves(dst, halves(table)[:len(dst)]) }

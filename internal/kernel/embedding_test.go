@@ -16,12 +16,12 @@ import (
 func TestEmbed(t *testing.T) {
 	table := []float32{1, 2, 3, 4, 5, 6}
 	out := make([]float32, 8)
-	Serial(Embed(out, []float32{2, 0, 0, 1}, table, Float32, 4, 3, 2, nil, 0))
+	Serial(Embed(out, []float32{2, 0, 0, 1}, Table{Data: table}, 4, 3, 2, nil, 0))
 	assert.Equal(t, []float32{5, 6, 1, 2, 1, 2, 3, 4}, out)
-	Serial(Embed(out, []float32{2, 0, 0, 1}, table, Float32, 4, 3, 2, []float32{10, 20, 30, 40}, 2))
+	Serial(Embed(out, []float32{2, 0, 0, 1}, Table{Data: table}, 4, 3, 2, []float32{10, 20, 30, 40}, 2))
 	assert.Equal(t, []float32{15, 26, 31, 42, 11, 22, 33, 44}, out)
 	assert.PanicsWithValue(t, "kernel: embed: id out of range", func() {
-		Serial(Embed(out, []float32{3}, table, Float32, 1, 3, 2, nil, 0))
+		Serial(Embed(out, []float32{3}, Table{Data: table}, 1, 3, 2, nil, 0))
 	})
 }
 
@@ -92,7 +92,7 @@ func TestEmbedFloat16(t *testing.T) {
 	eachISA(t, func(t *testing.T) {
 		for _, p := range [][]float32{nil, pos} {
 			want, got := make([]float32, rows*d), make([]float32, rows*d)
-			Serial(Embed(want, ids, table, Float32, rows, vocab, d, p, rows), Embed(got, ids, half, Float16, rows, vocab, d, p, rows))
+			Serial(Embed(want, ids, Table{Data: table}, rows, vocab, d, p, rows), Embed(got, ids, Table{Format: Float16, Data: half}, rows, vocab, d, p, rows))
 			requireSame(t, want, got)
 		}
 	})

@@ -8,6 +8,7 @@ const (
 	SiLU                 // x·sigmoid(x)
 	GELU                 // x·Φ(x), exact
 	QuickGELU            // x·sigmoid(1.702x), of CLIP
+	ReLU                 // max(x, 0)
 )
 
 // Epilogue is what happens to a product before it is stored:

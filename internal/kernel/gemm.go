@@ -3,6 +3,8 @@ package kernel
 import (
 	"math"
 	"unsafe"
+
+	"sdgo/internal/ggml"
 )
 
 // Gemm is out = a × w: a is [m K] row-major, out [m N].
@@ -80,12 +82,18 @@ func newProduct(p product) Phase {
 	if p.w.K == 0 {
 		panic("kernel: product: K is 0")
 	}
+	if p.stored() && p.taps != max(p.w.Taps, 1) {
+		panic("kernel: product: stored weights of other taps")
+	}
 	p.k = p.w.K / p.taps
 	p.zero = make([]float32, p.k)
 	p.chunks = cut(p.taps, p.k)
 	p.panels, p.tiles = ceilDiv(p.n, panel), ceilDiv(p.m, tileRows)
 
 	perBand := max(1, bandFloats*len(p.chunks)/(p.w.K*panel*p.halves))
+	if p.stored() && p.taps > 1 { // all chunks are widened at once
+		perBand = 1
+	}
 	p.bands = ceilDiv(p.panels, perBand)
 	work := tileRows * p.w.K * panel * p.halves * ceilDiv(p.panels, p.bands) // of a tile
 	p.blocks = ceilDiv(p.tiles, max(1, taskOps/work))
@@ -103,17 +111,33 @@ func newProduct(p product) Phase {
 	}
 }
 
+// stored says whether the weights are as a checkpoint has them.
+func (p *product) stored() bool { return p.w.Stored != ggml.F32 }
+
 // wide is the number of float32s for a band's weights in one chunk, unless they
 // are used where they are.
 func (p *product) wide(panels int) int {
-	if p.w.Format == Float32 {
+	n := panels * p.halves * p.widened() * panel
+	if p.stored() {
+		n += p.widened() * panel // for storedPanel to work in
+	}
+	return n
+}
+
+// widened is how many rows of a panel are widened at once: those of a chunk, but all of
+// them of stored weights with several taps, whose rows have each input's side by side.
+func (p *product) widened() int {
+	switch {
+	case p.stored() && p.taps > 1:
+		return p.w.K
+	case !p.stored() && p.w.Format == Float32:
 		return 0
 	}
 	most := 0
 	for _, c := range p.chunks {
 		most = max(most, c.taps*c.k)
 	}
-	return panels * p.halves * most * panel
+	return most
 }
 
 // cut divides K evenly into chunks of about chunkK.
@@ -194,14 +218,22 @@ func (p *product) run(task int, scratch []float32) {
 // widen converts the weights of the panels [left, right) in a chunk of K, if they
 // are not float32: those of the first half, then those of the second.
 func (p *product) widen(wide []float32, left, right int, c chunk) {
-	if len(wide) == 0 {
+	if len(wide) == 0 || p.stored() && p.taps > 1 && c.tap > 0 {
 		return
 	}
-	n := c.taps * c.k * panel
+	n := p.widened() * panel
 	for half := range p.halves {
 		for col := left; col < right; col++ {
-			src := halves(p.w.Data)[p.row(col+half*p.panels, c)*panel:]
-			widenHalves(wide[(half*(right-left)+col-left)*n:][:n], src)
+			dst, number := wide[(half*(right-left)+col-left)*n:][:n], col+half*p.panels
+			switch {
+			case !p.stored():
+				dst = dst[:c.taps*c.k*panel]
+				widenHalves(dst, halves(p.w.Data)[p.row(number, c)*panel:])
+			case p.taps > 1:
+				p.w.storedPanel(dst, wide[len(wide)-n:], number, 0, p.k)
+			default:
+				p.w.storedPanel(dst, wide[len(wide)-n:], number, c.first, c.k)
+			}
 		}
 	}
 }
@@ -209,10 +241,14 @@ func (p *product) widen(wide []float32, left, right int, c chunk) {
 // weights returns those of a panel in a chunk of K.
 func (p *product) weights(wide []float32, left, right, col, half int, c chunk) []float32 {
 	n := c.taps * c.k * panel
-	if len(wide) > 0 {
-		return wide[(half*(right-left)+col-left)*n:][:n]
+	if len(wide) == 0 {
+		return p.w.Data[p.row(col+half*p.panels, c)*panel:][:n]
 	}
-	return p.w.Data[p.row(col+half*p.panels, c)*panel:][:n]
+	at := (half*(right-left) + col - left) * p.widened() * panel
+	if p.stored() {
+		at += c.tap * p.k * panel
+	}
+	return wide[at:][:n]
 }
 
 // row returns where the weights of a panel in a chunk of K begin, in rows of 32.
@@ -221,6 +257,10 @@ func (p *product) row(col int, c chunk) int { return col*p.w.K + c.tap*p.k + c.f
 // nextWeights makes tile i of n fetch its share of the panel's next chunk.
 // Without this the first tile of a chunk would wait for memory.
 func (p *product) nextWeights(t *tile, col int, c chunk, i, n int) {
+	if p.stored() {
+		t.next, t.fetch = nil, 0
+		return
+	}
 	row := p.row(col, c) * panel * p.w.Format.size() / 4
 	t.fetch = ceilDiv(panel*p.w.Format.size(), n)
 	t.next = p.w.Data[min(row+i*t.taps*t.k*t.fetch/4, len(p.w.Data)-1):]

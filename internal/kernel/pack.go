@@ -1,5 +1,7 @@
 package kernel
 
+import "sdgo/internal/ggml"
+
 // panel is the number of columns of a weight matrix that lie together.
 const panel = 32
 
@@ -11,9 +13,15 @@ const PanelWidth = panel
 // [ceil(N/32)][K][32], where numbers of less than 16 bits, and bfloat16, share words
 // along K: see packWords. Products are a little faster if Data starts at a
 // multiple of 64 bytes.
+//
+// If it is stored in a type it is not packed: it lies as a checkpoint has it,
+// [N][K/Taps][Taps] in blocks of that type, and the format, Float32 or BFloat16, is that
+// of the factors.
 type Packed struct {
 	K, N   int
 	Format Format
+	Stored ggml.Type // F32, the zero value: packed in the format
+	Taps   int       // of a weight that is stored; 0 means 1
 	Data   []float32 // the memory, whatever the format
 }
 
@@ -26,7 +34,13 @@ func PackedLen(k, n int, format Format) int {
 }
 
 func (w *Packed) check(what string) {
-	if len(w.Data) < PackedLen(w.K, w.N, w.Format) {
+	n := 0
+	if w.Stored != ggml.F32 {
+		n = StoredLen(w.K*w.N, w.Stored)
+	} else {
+		n = PackedLen(w.K, w.N, w.Format)
+	}
+	if len(w.Data) < n {
 		panic("kernel: " + what + ": short weights")
 	}
 }

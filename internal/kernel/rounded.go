@@ -3,6 +3,8 @@ package kernel
 import (
 	"math"
 	"unsafe"
+
+	"sdgo/internal/ggml"
 )
 
 // rounded is a matrix product whose factors are rounded, so that a word
@@ -52,6 +54,9 @@ func newRounded(out, a []float32, m int, w Packed, ep Epilogue) Phase {
 	if w.K%PerWord(w.Format) != 0 {
 		panic("kernel: product: K is no multiple of the weights of a word")
 	}
+	if w.Stored != ggml.F32 && w.Format != BFloat16 {
+		panic("kernel: product: stored weights for integers")
+	}
 	if m == 0 || w.N == 0 {
 		return Phase{}
 	}
@@ -83,8 +88,8 @@ func newRounded(out, a []float32, m int, w Packed, ep Epilogue) Phase {
 // of sums, offsets and, for processors without the instruction, a panel of weights.
 func (p *rounded) scratch(tiles int) int {
 	n := tiles*tileRows*(p.words+1) + p.halves*tileRows*panel + tileRows
-	if !p.native {
-		n += p.halves*p.w.K*panel + tileRows*panel
+	if !p.native || p.stored() {
+		n += (p.halves+1)*p.w.K*panel + tileRows*panel
 	}
 	return n
 }
@@ -103,16 +108,16 @@ func (p *rounded) run(task int, scratch []float32) {
 		offsets[r] = int32(r * p.words)
 	}
 	var wide, part []float32
-	if !p.native {
-		wide, part = take(&scratch, p.halves*p.w.K*panel), take(&scratch, tileRows*panel)
+	if !p.native || p.stored() {
+		wide, part = take(&scratch, (p.halves+1)*p.w.K*panel), take(&scratch, tileRows*panel)
 	}
 
 	t := tile{offsets: offsets, taps: 1, k: p.words, ldc: panel, fetch: ceilDiv(4*panel, last-first)}
 	for col := left; col < right; col++ {
 		cols := min(panel, p.n-col*panel)
 		t.narrow = cols <= panel/2
-		for half := 0; half < p.halves && !p.native; half++ {
-			p.w.widen(wide[half*p.w.K*panel:], col+half*p.panels)
+		for half := 0; half < p.halves && wide != nil; half++ {
+			p.widen(wide[half*p.w.K*panel:], wide[p.halves*p.w.K*panel:], col+half*p.panels)
 		}
 		for i := first; i < last; i++ {
 			row, next := p.m*i/p.tiles, p.m*(i+1)/p.tiles
@@ -120,16 +125,35 @@ func (p *rounded) run(task int, scratch []float32) {
 			t.out, t.stride = p.out[row*p.n+col*panel:], p.n
 			for half := range p.halves {
 				number := col + half*p.panels
-				t.b, t.c = p.w.panel(number), sums[half*tileRows*panel:][:tileRows*panel]
-				at := (number+1)*len(t.b) + (i-first)*t.k*t.fetch/4 // of the next panel
-				t.next = p.w.Data[min(at, len(p.w.Data)-1):]
-				if !p.native {
+				t.c = sums[half*tileRows*panel:][:tileRows*panel]
+				if wide == nil {
+					t.b = p.w.panel(number)
+					at := (number+1)*len(t.b) + (i-first)*t.k*t.fetch/4 // of the next panel
+					t.next = p.w.Data[min(at, len(p.w.Data)-1):]
+				} else {
 					t.b = wide[half*p.w.K*panel:]
 				}
 				p.multiply(&t, number, scales[row-from:], part)
 			}
 			p.ep.store(p.out, sums, p.n, row, t.rows, col*panel, cols)
 		}
+	}
+}
+
+// stored says whether the weights are as a checkpoint has them.
+func (p *rounded) stored() bool { return p.w.Stored != ggml.F32 }
+
+// widen writes a panel as the products want it, for weights or processors for which it is
+// not so in memory. It works in temp.
+func (p *rounded) widen(dst, temp []float32, number int) {
+	if !p.stored() {
+		p.w.widen(dst, number)
+		return
+	}
+	p.w.storedPanel(dst, temp, number, 0, p.w.K/max(p.w.Taps, 1))
+	pairRows(dst, p.w.K/2, panel)
+	if !p.native {
+		widenPairs(dst, p.w.K/2, panel)
 	}
 }
 

@@ -1,5 +1,7 @@
 package kernel
 
+import "sdgo/internal/ggml"
+
 // Unpack is the inverse of [PackConv]: it writes a packed weight as [Out In taps].
 // Weights that were rounded stay so.
 func Unpack(dst []float32, w Packed, out, in, taps int) Phase {
@@ -8,6 +10,11 @@ func Unpack(dst []float32, w Packed, out, in, taps int) Phase {
 	w.check("unpack")
 	if w.K != k || w.N != out {
 		panic("kernel: unpack: weights of another shape")
+	}
+	if w.Stored != ggml.F32 { // in that order
+		return splitRows(out, k, func(from, to int) {
+			LoadStored(dst[from*k:to*k], w.Data, from*k, w.Stored)
+		})
 	}
 	return Phase{Tasks: ceilDiv(out, panel), Run: func(col int, _ []float32) {
 		for j := range min(panel, out-col*panel) {
@@ -34,4 +41,15 @@ func (w *Packed) weight(col, k, j int) float32 {
 		return float32(int8(bytes(data)[(k/4*panel+j)*4+k%4])) * scales[j]
 	}
 	return data[k*panel+j]
+}
+
+// Number returns one number of a weight [Out In taps], in that order.
+func (w *Packed) Number(i, taps int) float32 {
+	if w.Stored != ggml.F32 {
+		var one [1]float32
+		LoadStored(one[:], w.Data, i, w.Stored)
+		return one[0]
+	}
+	row, k := i/w.K, i%w.K
+	return w.weight(row/panel, k%taps*(w.K/taps)+k/taps, row%panel)
 }

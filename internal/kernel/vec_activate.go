@@ -41,6 +41,10 @@ func activateGeneric(dst, x []float32, act Activation) {
 		for i, v := range x {
 			dst[i] = quickGELU32(v)
 		}
+	case ReLU:
+		for i, v := range x {
+			dst[i] = relu32(v)
+		}
 	default:
 		panic("kernel: activate: unknown activation")
 	}
@@ -60,6 +64,14 @@ func silu32(x float32) float32 { return x / (1 + exp32(-x)) }
 func quickGELU32(x float32) float32 { return x / (1 + exp32(float32(-quickGELUSlope*x))) }
 
 const quickGELUSlope = 1.702
+
+// relu32 is max(x, 0), without a negative zero.
+func relu32(x float32) float32 {
+	if x <= 0 {
+		return 0
+	}
+	return x // NaN, too
+}
 
 // gelu32 is x·Φ(x), with Φ the normal distribution function. By symmetry
 // x·Φ(x) = max(x, 0) - a·Φ(-a) with a = |x|, which cancels nowhere, and

@@ -63,7 +63,7 @@ func TestActivationAccuracy(t *testing.T) {
 
 func TestActivationSpecial(t *testing.T) {
 	inf, nan := float32(math.Inf(1)), float32(math.NaN())
-	for _, act := range []Activation{SiLU, GELU, QuickGELU} {
+	for _, act := range []Activation{SiLU, GELU, QuickGELU, ReLU} {
 		y := make([]float32, 6)
 		activateGeneric(y, []float32{0, inf, nan, 100, -300, 1e38}, act)
 		assert.Equal(t, float32(0), y[0])

@@ -17,6 +17,10 @@ func activateWhole(dst, x *float32, n int, act Activation) {
 		quickGELUAVX512(dst, x, n)
 	case act == QuickGELU:
 		quickGELUAVX2(dst, x, n)
+	case act == ReLU && wide:
+		reluAVX512(dst, x, n)
+	case act == ReLU:
+		reluAVX2(dst, x, n)
 	default:
 		panic("kernel: activate: unknown activation")
 	}

@@ -10,6 +10,8 @@ func activateWhole(dst, x *float32, n int, act Activation) {
 		geluNEON(dst, x, n)
 	case QuickGELU:
 		quickGELUNEON(dst, x, n)
+	case ReLU:
+		reluNEON(dst, x, n)
 	default:
 		panic("kernel: activate: unknown activation")
 	}

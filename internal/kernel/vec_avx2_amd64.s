@@ -167,6 +167,29 @@ elements:
 	VZEROUPPER
 	RET
 
+// func reluAVX2(dst *float32, x *float32, n int)
+TEXT ·reluAVX2(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ n+16(FP), CX
+	VBROADCASTSS ·constants<>+64(SB), Y15
+	VBROADCASTSS ·constants<>+96(SB), Y14
+	VXORPS X13, X13, X13
+	VBROADCASTSS ·constants<>+0(SB), Y12
+	VBROADCASTSS ·constants<>+736(SB), Y11
+	XORL DX, DX
+
+elements:
+	VMOVUPS (SI)(DX*4), Y0
+	VMAXPS Y0, Y13, Y0
+	VADDPS Y0, Y13, Y0
+	VMOVUPS Y0, (DI)(DX*4)
+	ADDQ $8, DX
+	CMPQ DX, CX
+	JLT elements
+	VZEROUPPER
+	RET
+
 // func gegluAVX2(dst *float32, x *float32, gate *float32, n int)
 TEXT ·gegluAVX2(SB), NOSPLIT, $0-32
 	MOVQ dst+0(FP), DI
@@ -1034,6 +1057,57 @@ elements:
 	ADDQ $8, DX
 	CMPQ DX, CX
 	JLT elements
+	VZEROUPPER
+	RET
+
+// func widenBFloat16sAVX2(dst *float32, src *uint16, n int)
+TEXT ·widenBFloat16sAVX2(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ n+16(FP), CX
+	XORL DX, DX
+
+elements:
+	VPMOVZXWD (SI)(DX*2), Y0
+	VPSLLD $16, Y0, Y0
+	VMOVUPS Y0, (DI)(DX*4)
+	ADDQ $8, DX
+	CMPQ DX, CX
+	JLT elements
+	VZEROUPPER
+	RET
+
+// func widenQ8AVX2(dst *float32, src *uint8, blocks int)
+TEXT ·widenQ8AVX2(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ blocks+16(FP), CX
+
+block:
+	MOVWLZX (SI), AX
+	VMOVD AX, X1
+	VCVTPH2PS X1, X1
+	VBROADCASTSS X1, Y1
+	VPMOVSXBD 2(SI), Y0
+	VCVTDQ2PS Y0, Y0
+	VMULPS Y1, Y0, Y0
+	VMOVUPS Y0, (DI)
+	VPMOVSXBD 10(SI), Y0
+	VCVTDQ2PS Y0, Y0
+	VMULPS Y1, Y0, Y0
+	VMOVUPS Y0, 32(DI)
+	VPMOVSXBD 18(SI), Y0
+	VCVTDQ2PS Y0, Y0
+	VMULPS Y1, Y0, Y0
+	VMOVUPS Y0, 64(DI)
+	VPMOVSXBD 26(SI), Y0
+	VCVTDQ2PS Y0, Y0
+	VMULPS Y1, Y0, Y0
+	VMOVUPS Y0, 96(DI)
+	ADDQ $34, SI
+	ADDQ $128, DI
+	DECQ CX
+	JNZ block
 	VZEROUPPER
 	RET
 

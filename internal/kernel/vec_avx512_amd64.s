@@ -146,6 +146,29 @@ elements:
 	VZEROUPPER
 	RET
 
+// func reluAVX512(dst *float32, x *float32, n int)
+TEXT ·reluAVX512(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ n+16(FP), CX
+	VBROADCASTSS ·constants<>+8(SB), Z15
+	VBROADCASTSS ·constants<>+12(SB), Z14
+	VXORPS X13, X13, X13
+	VBROADCASTSS ·constants<>+0(SB), Z12
+	VBROADCASTSS ·constants<>+92(SB), Z11
+	XORL DX, DX
+
+elements:
+	VMOVUPS (SI)(DX*4), Z0
+	VMAXPS Z0, Z13, Z0
+	VADDPS Z0, Z13, Z0
+	VMOVUPS Z0, (DI)(DX*4)
+	ADDQ $16, DX
+	CMPQ DX, CX
+	JLT elements
+	VZEROUPPER
+	RET
+
 // func gegluAVX512(dst *float32, x *float32, gate *float32, n int)
 TEXT ·gegluAVX512(SB), NOSPLIT, $0-32
 	MOVQ dst+0(FP), DI
@@ -951,6 +974,49 @@ elements:
 	ADDQ $16, DX
 	CMPQ DX, CX
 	JLT elements
+	VZEROUPPER
+	RET
+
+// func widenBFloat16sAVX512(dst *float32, src *uint16, n int)
+TEXT ·widenBFloat16sAVX512(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ n+16(FP), CX
+	XORL DX, DX
+
+elements:
+	VPMOVZXWD (SI)(DX*2), Z0
+	VPSLLD $16, Z0, Z0
+	VMOVUPS Z0, (DI)(DX*4)
+	ADDQ $16, DX
+	CMPQ DX, CX
+	JLT elements
+	VZEROUPPER
+	RET
+
+// func widenQ8AVX512(dst *float32, src *uint8, blocks int)
+TEXT ·widenQ8AVX512(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ blocks+16(FP), CX
+
+block:
+	MOVWLZX (SI), AX
+	VMOVD AX, X1
+	VCVTPH2PS X1, X1
+	VBROADCASTSS X1, Z1
+	VPMOVSXBD 2(SI), Z0
+	VCVTDQ2PS Z0, Z0
+	VMULPS Z1, Z0, Z0
+	VMOVUPS Z0, (DI)
+	VPMOVSXBD 18(SI), Z0
+	VCVTDQ2PS Z0, Z0
+	VMULPS Z1, Z0, Z0
+	VMOVUPS Z0, 64(DI)
+	ADDQ $34, SI
+	ADDQ $128, DI
+	DECQ CX
+	JNZ block
 	VZEROUPPER
 	RET
 

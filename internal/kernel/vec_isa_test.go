@@ -74,7 +74,7 @@ func sameEverywhere(t *testing.T, run func(in [][]float32) []float32, inputs ...
 
 func TestActivateSameBytes(t *testing.T) {
 	rng := rand.New(rand.NewPCG(6, 1))
-	for _, act := range []Activation{None, SiLU, GELU, QuickGELU} {
+	for _, act := range []Activation{None, SiLU, GELU, QuickGELU, ReLU} {
 		for _, n := range lengths() {
 			sameEverywhere(t, func(in [][]float32) []float32 {
 				activate(in[0], in[1], act)

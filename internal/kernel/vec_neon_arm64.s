@@ -217,6 +217,35 @@ elements:
 	CBNZ R3, elements
 	RET
 
+// func reluNEON(dst *float32, x *float32, n int)
+TEXT ·reluNEON(SB), NOSPLIT, $0-24
+	MOVD dst+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD n+16(FP), R3
+	MOVD $·constants<>+0(SB), R20
+	FMOVQ 32(R20), F16
+	FMOVQ 48(R20), F17
+	FMOVQ 64(R20), F18
+	FMOVQ 80(R20), F19
+	FMOVQ 96(R20), F20
+	FMOVQ 112(R20), F21
+	MOVD $127, R19
+	VDUP R19, V22.S4
+	FMOVQ (R20), F23
+	VEOR V24.B16, V24.B16, V24.B16
+	FMOVQ 368(R20), F25
+	FMOVQ 384(R20), F26
+	FMOVQ 16(R20), F27
+	FMOVQ 352(R20), F28
+
+elements:
+	FMOVQ.P 16(R1), F0
+	WORD $0x4e38f400 // fmax v0.4s, v0.4s, v24.4s
+	FMOVQ.P F0, 16(R0)
+	SUB $4, R3
+	CBNZ R3, elements
+	RET
+
 // func gegluNEON(dst *float32, x *float32, gate *float32, n int)
 TEXT ·gegluNEON(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R0

@@ -14,6 +14,9 @@ func geluAVX2(dst *float32, x *float32, n int)
 func quickGELUAVX2(dst *float32, x *float32, n int)
 
 //go:noescape
+func reluAVX2(dst *float32, x *float32, n int)
+
+//go:noescape
 func gegluAVX2(dst *float32, x *float32, gate *float32, n int)
 
 //go:noescape
@@ -50,6 +53,12 @@ func widenHalvesAVX2(dst *float32, src *uint16, n int)
 func narrowHalvesAVX2(dst *uint16, src *float32, n int)
 
 //go:noescape
+func widenBFloat16sAVX2(dst *float32, src *uint16, n int)
+
+//go:noescape
+func widenQ8AVX2(dst *float32, src *uint8, blocks int)
+
+//go:noescape
 func siluAVX512(dst *float32, x *float32, n int)
 
 //go:noescape
@@ -57,6 +66,9 @@ func geluAVX512(dst *float32, x *float32, n int)
 
 //go:noescape
 func quickGELUAVX512(dst *float32, x *float32, n int)
+
+//go:noescape
+func reluAVX512(dst *float32, x *float32, n int)
 
 //go:noescape
 func gegluAVX512(dst *float32, x *float32, gate *float32, n int)
@@ -99,6 +111,12 @@ func widenHalvesAVX512(dst *float32, src *uint16, n int)
 
 //go:noescape
 func narrowHalvesAVX512(dst *uint16, src *float32, n int)
+
+//go:noescape
+func widenBFloat16sAVX512(dst *float32, src *uint16, n int)
+
+//go:noescape
+func widenQ8AVX512(dst *float32, src *uint8, blocks int)
 
 //go:noescape
 func roundBFloat16sAVX512(dst *uint16, src *float32, n int)

@@ -14,6 +14,9 @@ func geluNEON(dst *float32, x *float32, n int)
 func quickGELUNEON(dst *float32, x *float32, n int)
 
 //go:noescape
+func reluNEON(dst *float32, x *float32, n int)
+
+//go:noescape
 func gegluNEON(dst *float32, x *float32, gate *float32, n int)
 
 //go:noescape

@@ -3,6 +3,9 @@ package kernel
 import (
 	"math"
 	"slices"
+	"unsafe"
+
+	"sdgo/internal/ggml"
 )
 
 // Winograd says whether [Winograd] can do the convolution: 3×3 with stride 1
@@ -32,7 +35,7 @@ func Winograd(out, x []float32, s ConvShape, w Packed, ep Epilogue, work []float
 	switch {
 	case !s.Winograd():
 		panic("kernel: winograd: not 3×3 with stride 1 and a multiple of 16 channels")
-	case w.K != 9*s.InC || w.N != s.OutC:
+	case w.K != 9*s.InC || w.N != s.OutC || w.Stored != ggml.F32 && w.Taps != 9:
 		panic("kernel: winograd: weights of another shape")
 	case len(x) < s.N*s.H*s.W*s.InC:
 		panic("kernel: winograd: short input")
@@ -66,7 +69,7 @@ func Winograd(out, x []float32, s ConvShape, w Packed, ep Epilogue, work []float
 			Phase{
 				Tasks: blocks * ceilDiv(s.OutC, panel),
 				Scratch: winPoints*(ceilDiv(n, blocks)*panel+16) + winPoints*a.weightStride() +
-					winRun*16*panel + winPoints*16 + tileRows,
+					winRun*16*panel + winPoints*16 + tileRows + 2*a.storedLen(),
 				Run: func(task int, scratch []float32) {
 					p, block := task/blocks, task%blocks
 					a.multiply(first, n*block/blocks, n*(block+1)/blocks, p, scratch)
@@ -117,6 +120,17 @@ func (a *winograd) matrices(chunk, channel int) (v []float32, stride int) {
 // weightStride is the distance from point to point of a chunk's transformed weights.
 func (a *winograd) weightStride() int { return slices.Max(a.chunks)*panel + 16 }
 
+// stored says whether the weights are as a checkpoint has them.
+func (a *winograd) stored() bool { return a.w.Stored != ggml.F32 }
+
+// storedLen is the float32s that a panel of a chunk takes when it is widened.
+func (a *winograd) storedLen() int {
+	if !a.stored() {
+		return 0
+	}
+	return 9 * slices.Max(a.chunks) * panel
+}
+
 // transform writes the patches of the tiles [from, to) of a round.
 func (a *winograd) transform(first, from, to int, scratch []float32) {
 	offsets := int32s(scratch[:winPoints])
@@ -158,15 +172,20 @@ func (a *winograd) multiply(first, from, to, p int, scratch []float32) {
 	pixels := take(&scratch, winRun*16*panel)
 	temp := take(&scratch, winPoints*16)
 	offsets := int32s(take(&scratch, tileRows))
+	taps, temp9 := take(&scratch, a.storedLen()), take(&scratch, a.storedLen())
 
 	rowTiles := ceilDiv(to-from, tileRows)
 	t := tile{zero: a.zero, offsets: offsets, taps: 1, ldc: panel, narrow: a.OutC-p*panel <= panel/2}
 	channel := 0
 	for i, channels := range a.chunks {
-		transformWeights(&weights{
-			src: a.w.at(p*a.w.K + channel), dst: u,
-			tap: a.InC * panel, stride: uStride, channels: channels,
-		}, a.w.Format)
+		filters := weights{dst: u, stride: uStride, channels: channels}
+		if a.stored() {
+			a.w.storedPanel(taps, temp9, p, channel, channels)
+			filters.src, filters.tap = unsafe.Pointer(&taps[0]), channels*panel
+		} else {
+			filters.src, filters.tap = a.w.at(p*a.w.K+channel), a.InC*panel
+		}
+		transformWeights(&filters, a.w.Format)
 		v, stride := a.matrices(i, channel)
 		for r := range offsets {
 			offsets[r] = int32(r * channels)
@@ -222,6 +241,10 @@ func (a *winograd) store(sums []float32, sumStride, begin, tiles, p int, pixels,
 // from a channel of panel p on: with few tiles, they come from memory. Four points
 // share a tap.
 func (a *winograd) nextWeights(t *tile, p, channel, point int) {
+	if a.stored() {
+		t.next, t.fetch = nil, 0
+		return
+	}
 	if channel == a.InC {
 		p, channel = p+1, 0
 	}

@@ -72,23 +72,46 @@ type Model struct {
 	// Parts are checkpoints by the names of their folders in diffusers' layout.
 	Parts map[string]*Part
 	// Channels are those that go into the U-Net: 4, or with what is concatenated 5
-	// (depth), 8 (an image) or 9 (a mask and an image).
+	// (depth), 8 (an image) or 9 (a mask and an image). Zero if it is not in the file.
 	Channels int
 	// V says that the file itself says that the model predicts v, by a tensor.
 	V bool
 	// Unused are the tensors that no part has, and that are not known to be of no use.
 	Unused []string
+
+	file *file
 }
 
-// Open finds the parts of a model and their configurations. Nothing is read but names
-// and shapes. The error says what the tensors are instead, as far as it is known.
-func Open(tensors Tensors) (*Model, error) {
-	f := newFile(tensors)
-	family, err := f.family()
+// Open finds the parts of a whole model and their configurations; see [OpenWith].
+func Open(tensors Tensors) (*Model, error) { return OpenWith(tensors, Options{}) }
+
+// OpenWith finds the parts of a model and their configurations. Nothing is read but names
+// and shapes. The error says what the tensors are instead, as far as it is known; it is an
+// [*Incomplete] if parts are missing.
+func OpenWith(tensors Tensors, o Options) (*Model, error) {
+	v := newView(tensors)
+	if o.EMA {
+		if err := v.average(); err != nil {
+			return nil, err
+		}
+	}
+	f := newFile(v)
+	f.view = v
+	family, err := f.family(o)
 	if err != nil {
 		return nil, err
 	}
-	m := &Model{Family: family, Parts: make(map[string]*Part), Channels: f.dim(convInWeight, 1), V: f.has("v_pred")}
+	m := &Model{Family: family, Parts: make(map[string]*Part), V: f.has("v_pred"), file: f}
+	if err := m.open(o); err != nil {
+		return nil, err
+	}
+	m.Unused = f.unused()
+	return m, nil
+}
+
+// open opens the parts that the file is to give.
+func (m *Model) open(o Options) error {
+	f := m.file
 	var problems []string
 	add := func(name string, part *Part, err error) {
 		if err != nil {
@@ -98,26 +121,33 @@ func Open(tensors Tensors) (*Model, error) {
 		m.Parts[name] = part
 	}
 	pooled := 0
-	for name, encoder := range f.encoders(family) {
+	for name, encoder := range f.locate(m.Family) {
+		if o.given(name) {
+			continue
+		}
 		part, err := f.textEncoder(encoder)
 		add(name, part, err)
 		if err == nil && encoder.project {
 			pooled = part.config["projection_dim"].(int)
 		}
 	}
-	part, err := f.unet(family, pooled)
-	add(UNet, part, err)
-	part, err = f.vae(family)
-	add(VAE, part, err)
+	if !o.given(UNet) {
+		m.Channels = f.dim(convInWeight, 1)
+		part, err := f.unet(m.Family, pooled)
+		add(UNet, part, err)
+	}
+	if !o.given(VAE) {
+		part, err := f.vae(m.Family)
+		add(VAE, part, err)
+	}
 	for _, name := range f.missing {
-		problems = append(problems, fmt.Sprintf("%.200s is missing or not of the kind it should be", name))
+		problems = append(problems, fmt.Sprintf("%.200s is missing or not of the kind it should be", f.original(name)))
 	}
 	if len(problems) > 0 {
 		slices.Sort(problems)
-		return nil, fmt.Errorf("ldm: this is %s: %s", family, quote.Lines(problems, "; "))
+		return fmt.Errorf("ldm: this is %s: %s", m.Family, quote.Lines(problems, "; "))
 	}
-	m.Unused = f.unused()
-	return m, nil
+	return nil
 }
 
 // Set changes the configuration of a part by the keys of a JSON object.
@@ -153,13 +183,26 @@ func (m *Model) Warnings() (warnings []string) {
 // file is a file whose names are looked up.
 type file struct {
 	Tensors
+	view    *view
 	names   []string
 	used    map[string]bool
+	left    map[string]string // why tensors are left out that parts could have
 	missing []string
 }
 
 func newFile(t Tensors) *file {
-	return &file{Tensors: t, names: t.Names(), used: make(map[string]bool)}
+	return &file{Tensors: t, names: t.Names(), used: make(map[string]bool), left: make(map[string]string)}
+}
+
+// leave leaves a tensor out.
+func (f *file) leave(name, why string) { f.used[name], f.left[name] = true, why }
+
+// original is what a tensor is called in the file itself.
+func (f *file) original(name string) string {
+	if f.view == nil {
+		return name
+	}
+	return f.view.original(name)
 }
 
 // need is one of the dimensions of a tensor without which nothing can be told.

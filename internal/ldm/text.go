@@ -3,6 +3,7 @@ package ldm
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -12,6 +13,7 @@ type encoder struct {
 	open    bool // in the names of OpenCLIP
 	drop    int  // layers at the end that are left out
 	project bool // with the projection of the embedding of a whole text
+	gelu    bool // as OpenCLIP's models have it, not its approximation by a sigmoid
 }
 
 // encoders are the text encoders of a family. Stable Diffusion 2 reads the last layer
@@ -21,11 +23,11 @@ func (f *file) encoders(family Family) map[string]encoder {
 	case SD1:
 		return map[string]encoder{TextEncoder: {prefix: clipPrefix}}
 	case SD2:
-		return map[string]encoder{TextEncoder: {prefix: openPrefix, open: true, drop: 1}}
+		return map[string]encoder{TextEncoder: {prefix: openPrefix, open: true, drop: 1, gelu: true}}
 	case SDXL:
-		return map[string]encoder{TextEncoder: {prefix: firstSGM}, TextEncoder2: {prefix: secondSGM, open: true, project: true}}
+		return map[string]encoder{TextEncoder: {prefix: firstSGM}, TextEncoder2: {prefix: secondSGM, open: true, project: true, gelu: true}}
 	}
-	return map[string]encoder{TextEncoder2: {prefix: refinerSGM, open: true, project: true}}
+	return map[string]encoder{TextEncoder2: {prefix: refinerSGM, open: true, project: true, gelu: true}}
 }
 
 // textEncoder is one of the text encoders.
@@ -40,6 +42,9 @@ func (f *file) textEncoder(e encoder) (p *Part, err error) {
 		return nil, errors.New("have no embeddings of tokens, or no layers")
 	}
 	p.config["model_type"] = "clip_text_model"
+	if p.config["hidden_act"] = "quick_gelu"; e.gelu {
+		p.config["hidden_act"] = "gelu"
+	}
 	p.guess("num_attention_heads", width/headWidth(width), headWidth(width) == perHead)
 	p.config["eos_token_id"] = 2 // as the published ones have it: the largest in the text
 	p.config["architectures"] = []string{"CLIPTextModel"}
@@ -59,16 +64,26 @@ func (f *file) clip(e encoder) *Part {
 		rest, ok := strings.CutPrefix(name, e.prefix)
 		switch {
 		case !ok || ignored(name):
+		case rest == textModel+projection: // as stable-diffusion.cpp has OpenCLIP's
+			f.addProjection(p, e, rest)
+		case strings.Contains(rest, ".self_attn.in_proj."): // likewise
+			f.addInProj(p, name, rest)
 		case strings.HasPrefix(rest, textModel):
 			p.add(f, rest, name)
+		case strings.HasPrefix(rest, projection):
+			f.addProjection(p, e, rest)
 		case strings.HasPrefix(rest, "embeddings."), strings.HasPrefix(rest, "encoder."), strings.HasPrefix(rest, "final_layer_norm."):
 			p.add(f, textModel+rest, name)
 		}
 	}
 	dim := func(name string, axis int) int { return p.dim(textModel+name, axis) }
-	layers := 0
+	layers := 0 // of ViT-H, or a whole one, Stable Diffusion 2 reads all but the last
 	for dim(fmt.Sprintf("encoder.layers.%d.mlp.fc1.weight", layers), 0) > 0 {
 		layers++
+	}
+	if e.drop > 0 && (layers == layersH || f.has(e.prefix+textModel+projection)) {
+		layers -= e.drop
+		p.dropFrom(f, layers)
 	}
 	p.config = map[string]any{
 		"vocab_size":              dim("embeddings.token_embedding.weight", 0),
@@ -76,10 +91,51 @@ func (f *file) clip(e encoder) *Part {
 		"max_position_embeddings": dim("embeddings.position_embedding.weight", 0),
 		"intermediate_size":       dim("encoder.layers.0.mlp.fc1.weight", 0),
 		"num_hidden_layers":       layers,
-		"hidden_act":              "quick_gelu",
+		"projection_dim":          p.dim("text_projection.weight", 0),
 	}
 	return p
 }
+
+// projection is the name of the matrix that projects the embedding of a whole text, or
+// what it begins with.
+const projection = "text_projection"
+
+// addProjection adds the projection, which OpenCLIP has as [in out], if the model reads it.
+func (f *file) addProjection(p *Part, e encoder, rest string) {
+	switch {
+	case !e.project:
+		f.leave(e.prefix+rest, "no projection of the whole text is read")
+	case rest == projection, rest == textModel+projection:
+		p.addTransposed(f, projection+".weight", e.prefix+rest)
+	case rest == projection+".weight":
+		p.add(f, rest, e.prefix+rest)
+	}
+}
+
+// addInProj adds the one matrix of queries, keys and values of a layer, or its bias, which
+// the conversion of stable-diffusion.cpp leaves as OpenCLIP has it in names of transformers.
+//
+// https://github.com/leejet/stable-diffusion.cpp/blob/master/src/name_conversion.cpp
+func (f *file) addInProj(p *Part, name, rest string) {
+	layer, kind, _ := strings.Cut(rest, "in_proj.")
+	p.addThirds(f, [3]string{layer + "q_proj." + kind, layer + "k_proj." + kind, layer + "v_proj." + kind}, name)
+}
+
+// dropFrom takes the layers from a number on out of a text encoder.
+func (p *Part) dropFrom(f *file, layer int) {
+	prefix := fmt.Sprintf("%sencoder.layers.%d.", textModel, layer)
+	p.names = slices.DeleteFunc(p.names, func(name string) bool {
+		if !strings.HasPrefix(name, prefix) {
+			return false
+		}
+		f.leave(p.pieces[name].name, lastLayer)
+		delete(p.pieces, name)
+		return true
+	})
+}
+
+// lastLayer is why the last layer of a text encoder is left out.
+const lastLayer = "of Stable Diffusion 2 the last layer is not read"
 
 // dim is one of a tensor's dimensions, or 0 if there is none.
 func (p *Part) dim(name string, axis int) int {
@@ -112,17 +168,12 @@ func (f *file) openCLIP(e encoder) *Part {
 	for _, kind := range []string{"weight", "bias"} {
 		one("ln_final."+kind, "final_layer_norm."+kind)
 	}
-	projection := e.prefix + "text_projection"
-	switch {
-	case !e.project:
-		f.used[projection] = true
-	case f.has(projection):
-		p.addTransposed(f, "text_projection.weight", projection)
-	case f.has(projection + ".weight"):
-		p.add(f, "text_projection.weight", projection+".weight")
+	for _, rest := range []string{projection, projection + ".weight"} {
+		if f.has(e.prefix + rest) {
+			f.addProjection(p, e, rest)
+		}
 	}
-	all := f.count(e.prefix + "transformer.resblocks.%d.mlp.c_fc.weight")
-	layers := max(all-e.drop, 0)
+	layers := max(f.layers(e), 0)
 	for _, name := range f.names {
 		if rest, ok := strings.CutPrefix(name, e.prefix+"transformer.resblocks."); ok {
 			f.addResblock(p, name, rest, layers)
@@ -134,10 +185,22 @@ func (f *file) openCLIP(e encoder) *Part {
 		"max_position_embeddings": f.need(e.prefix+"positional_embedding", 0),
 		"intermediate_size":       f.need(e.prefix+"transformer.resblocks.0.mlp.c_fc.weight", 0),
 		"num_hidden_layers":       layers,
-		"hidden_act":              "gelu",
 		"projection_dim":          p.dim("text_projection.weight", 0),
 	}
 	return p
+}
+
+// layersH is how many layers there are in the encoder of Stable Diffusion 2, ViT-H/14.
+const layersH = 24
+
+// layers is how many layers of an encoder in the names of OpenCLIP are read. A file that
+// diffusers' script has made of a folder has no more than these, and no projection.
+func (f *file) layers(e encoder) int {
+	all := f.count(e.prefix + "transformer.resblocks.%d.mlp.c_fc.weight")
+	if !f.has(e.prefix+"text_projection") && !f.has(e.prefix+"text_projection.weight") && all != layersH {
+		return all
+	}
+	return all - e.drop
 }
 
 // addResblock adds a tensor of a layer, unless it is one that is left out.
@@ -148,7 +211,7 @@ func (f *file) addResblock(p *Part, name, rest string, layers int) {
 		return
 	}
 	if layer >= layers {
-		f.used[name] = true
+		f.leave(name, lastLayer)
 		return
 	}
 	to := fmt.Sprintf("%sencoder.layers.%d.", textModel, layer)

@@ -3,6 +3,7 @@ package ldm
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -15,11 +16,12 @@ type place struct {
 
 // tower is what one half of the U-Net is made of: the blocks that go down, or up.
 type tower struct {
-	layers, channels, depth []int // of each level; depth is 0 where there is no attention
+	layers, channels []int   // of each level
+	depth            [][]int // of each of its layers; 0 where there is no attention
 }
 
 func (t *tower) begin() {
-	t.layers, t.channels, t.depth = append(t.layers, 0), append(t.channels, 0), append(t.depth, 0)
+	t.layers, t.channels, t.depth = append(t.layers, 0), append(t.channels, 0), append(t.depth, nil)
 }
 
 // block adds a residual block, and the attention beside it.
@@ -27,7 +29,18 @@ func (t *tower) block(f *file, prefix string) {
 	i := len(t.layers) - 1
 	t.layers[i]++
 	t.channels[i] = f.dim(prefix+"0.in_layers.2.weight", 0)
-	t.depth[i] = max(t.depth[i], f.count(prefix+"1.transformer_blocks.%d.norm1.weight"))
+	t.depth[i] = append(t.depth[i], f.count(prefix+"1.transformer_blocks.%d.norm1.weight"))
+}
+
+// types are the kinds of the levels, of which plain is the one without attention.
+func (t *tower) types(plain string) []string {
+	types := make([]string, len(t.depth))
+	for i, layers := range t.depth {
+		if types[i] = plain; slices.Max(layers) > 0 {
+			types[i] = "CrossAttn" + plain
+		}
+	}
+	return types
 }
 
 // down finds the blocks on the way down. Blocks of one level follow each other, then
@@ -137,7 +150,7 @@ func (f *file) unet(family Family, pooled int) (*Part, error) {
 		places[prefix] = place
 	}
 	down, up := f.down(places), f.up(places)
-	if down.channels[0] == 0 || len(down.layers) != len(up.layers) {
+	if slices.Contains(down.layers, 0) || slices.Contains(up.layers, 0) || len(down.layers) != len(up.layers) {
 		return nil, errors.New("have blocks that go down and up to different levels, or none")
 	}
 	p := newPart(f)

@@ -20,15 +20,18 @@ import (
 	"sdgo/safetensors/checkpoint"
 )
 
-// Kind is a kind of component: its name in errors, the class that a config.json must be
-// of, empty if any, and the name of its weight files.
-type Kind struct{ Name, Class, Base string }
+// Kind is a kind of component: its name in errors, the name of its weight files, and the
+// classes of which a config.json must be of one; without any it may be of any.
+type Kind struct {
+	Name, Base string
+	Classes    []string
+}
 
 // The kinds of components.
 var (
 	TextEncoder = Kind{Name: "clip", Base: transformers}
-	UNet        = Kind{Name: "unet", Class: "UNet2DConditionModel", Base: diffusers}
-	VAE         = Kind{Name: "vae", Class: "AutoencoderKL", Base: diffusers}
+	UNet        = Kind{Name: "unet", Base: diffusers, Classes: []string{"UNet2DConditionModel"}}
+	VAE         = Kind{Name: "vae", Base: diffusers, Classes: []string{"AutoencoderKL", "AutoencoderTiny"}}
 )
 
 // The bases of the names of weight files: those of models of transformers, and of
@@ -69,8 +72,8 @@ func readConfig(ctx context.Context, kind Kind, fsys fs.FS, dir string) ([]byte,
 		}
 		return nil, err
 	}
-	if kind.Class != "" {
-		if err := config.CheckClass(keys, kind.Class); err != nil {
+	if kind.Classes != nil {
+		if _, err := config.Choose(keys, kind.Classes...); err != nil {
 			return nil, fmt.Errorf("%s: %w", file, err)
 		}
 	}

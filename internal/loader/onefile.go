@@ -11,14 +11,16 @@ import (
 )
 
 // OpenFile opens one file, whatever its tensors are: one of PyTorch if it is called .ckpt,
-// .pt, .pth or .bin, of which nothing is executed, and else safetensors. It has no
-// configuration. Errors name the file.
+// .pt, .pth or .bin, of which nothing is executed, one of GGUF if it is called .gguf, and
+// else safetensors. It has no configuration. Errors name the file.
 func OpenFile(ctx context.Context, fsys fs.FS, name string) (*Folder, error) {
 	var file stored
 	var err error
 	switch strings.ToLower(path.Ext(name)) {
 	case ".ckpt", ".pt", ".pth", ".bin":
 		file, err = openPickle(ctx, fsys, name)
+	case ".gguf":
+		file, err = openGGUF(ctx, fsys, name)
 	default:
 		var f *safetensors.File
 		f, err = safetensors.OpenFSContext(ctx, fsys, name)

@@ -74,6 +74,11 @@ func (g *guard) Float32s(name string, from int, dst []float32) (err error) {
 	return g.src.Float32s(name, from, dst)
 }
 
+func (g *guard) Stored(name string, from int64, dst []byte) (err error) {
+	defer g.recover(&err)
+	return checkpoint.Stored(g.src, name, from, dst)
+}
+
 func (g *guard) Release(name string) {
 	defer g.recover(nil)
 	g.src.Release(name)

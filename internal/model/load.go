@@ -16,6 +16,7 @@ import (
 type LoadOptions struct {
 	Variant   string // of a folder's files
 	Precision string
+	Weights   string
 	Threads   int
 	MaxMemory int64
 }
@@ -55,8 +56,13 @@ func newModel(ctx context.Context, name string, src checkpoint.Source, o LoadOpt
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", name, err)
 	}
+	storage, err := weights.ParseStorage(o.Weights)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", name, err)
+	}
 	s := sessionOf(ctx)
-	m := &Model{name: name, src: src, fixed: o.Precision != "", owns: s == nil, params: nn.NewParams(name, src, format)}
+	m := &Model{name: name, src: src, fixed: o.Precision != "" || o.Weights != "", owns: s == nil, params: nn.NewParams(name, src, format)}
+	m.params.Store(storage)
 	if s == nil {
 		eng, err := engine.New(&engine.Options{Threads: o.Threads, MaxMemory: o.MaxMemory})
 		if err != nil {

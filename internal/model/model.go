@@ -19,7 +19,7 @@ type Model struct {
 	eng     *engine.Engine
 	owns    bool // the engine is this model's alone
 	params  *nn.Params
-	fixed   bool // the caller has chosen the precision
+	fixed   bool // the caller has chosen how weights are kept
 	src     checkpoint.Source
 	weights *weights.Weights // nil until they are loaded
 	plans   engine.Plans

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"sdgo/diffusion/plan"
+	"sdgo/internal/ggml"
 	"sdgo/internal/kernel"
 	"sdgo/internal/op"
 )
@@ -30,6 +31,9 @@ func (m *Model) Plan(key any, build Build) (*plan.Part, error) {
 			operation.Weights = int64(w.MemSize())
 			if packed := w.Arg().Packed; packed.Data != nil {
 				format, operation.Format = packed.Format, packed.Format.String()
+				if packed.Stored != ggml.F32 {
+					operation.Format = strings.ToLower(packed.Stored.String())
+				}
 			}
 			if !counted[w] {
 				counted[w] = true

@@ -91,6 +91,16 @@ func (g *Graph) Activate(x *G.Node, act kernel.Activation) *G.Node {
 	return g.try(func() (*G.Node, error) { return op.Activate(x, act) })
 }
 
+// Affine returns scale·x + shift.
+func (g *Graph) Affine(x *G.Node, scale, shift float32) *G.Node {
+	return g.try(func() (*G.Node, error) { return op.Affine(x, scale, shift) })
+}
+
+// SoftClamp returns limit·tanh(x/limit).
+func (g *Graph) SoftClamp(x *G.Node, limit float32) *G.Node {
+	return g.try(func() (*G.Node, error) { return op.SoftClamp(x, limit) })
+}
+
 // GEGLU maps [... 2D] to [... D]: the first half times the GELU of the second.
 func (g *Graph) GEGLU(x *G.Node) *G.Node {
 	return g.try(func() (*G.Node, error) { return op.GEGLU(x) })

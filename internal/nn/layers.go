@@ -46,6 +46,12 @@ func (p *Params) Conv(name string, in, out, k, stride int, pad op.Padding) *Conv
 	return &Conv2D{at.Path(), at.filter("weight", out, in, k), at.vector("bias", out), k, stride, pad}
 }
 
+// ConvNoBias returns the convolution called name, of k×k pixels, which has no bias.
+func (p *Params) ConvNoBias(name string, in, out, k, stride int, pad op.Padding) *Conv2D {
+	at := p.At("%s", name)
+	return &Conv2D{at.Path(), at.filter("weight", out, in, k), nil, k, stride, pad}
+}
+
 // Conv3x3 returns the 3×3 convolution called name, which keeps the size.
 func (p *Params) Conv3x3(name string, in, out int) *Conv2D {
 	return p.Conv(name, in, out, 3, 1, op.Same(1))

@@ -29,6 +29,7 @@ type shared struct {
 	model    string
 	format   kernel.Format // of matrices
 	limit    kernel.Format // the least exact that matrices may have
+	storage  weights.Storage
 	src      checkpoint.Source
 	params   []*weights.Param
 	problems report.Problems
@@ -53,6 +54,9 @@ func (p *Params) Precise() *Params {
 // Limit makes the model's precision no less than that of a format: integers are for
 // the U-Net, whose work is worth it.
 func (p *Params) Limit(format kernel.Format) { p.limit = format }
+
+// Store sets the type in which weights are kept in memory.
+func (p *Params) Store(s weights.Storage) { p.storage = s }
 
 // At returns the parameters below a module.
 func (p *Params) At(format string, args ...any) *Params {
@@ -101,7 +105,7 @@ func (p *Params) tensor(name string, shape tensor.Shape, others ...tensor.Shape)
 	if m, ok := p.src.(maker); ok {
 		m.Make(key, shape)
 	}
-	have, _, ok := p.src.Tensor(key)
+	have, dtype, ok := p.src.Tensor(key)
 	if !ok {
 		p.missing = cmp.Or(p.missing, key)
 		p.problems.Add("%s: missing, want %v", key, []int(shape))
@@ -110,7 +114,7 @@ func (p *Params) tensor(name string, shape tensor.Shape, others ...tensor.Shape)
 	if !shape.Eq(tensor.Shape(have)) && !slices.ContainsFunc(others, func(s tensor.Shape) bool { return s.Eq(tensor.Shape(have)) }) {
 		p.problems.Add("%s: have shape %v, want %v", key, have, []int(shape))
 	}
-	w := &weights.Param{Model: p.model, Key: key, Shape: shape, Value: op.NewWeight(shape)}
+	w := &weights.Param{Model: p.model, Key: key, Shape: shape, DType: dtype, Value: op.NewWeight(shape)}
 	p.params = append(p.params, w)
 	return w
 }
@@ -128,7 +132,13 @@ func (p *Params) Table(name string, rows, d int) *weights.Param {
 		w.Lowest = kernel.Float16
 	}
 	w.Format = min(p.format, w.Lowest)
+	p.keep(w)
 	return w
+}
+
+// keep makes w a weight that is kept in a type of the checkpoint's, where that is wanted.
+func (p *Params) keep(w *weights.Param) {
+	w.Keep(p.storage, func() bool { return checkpoint.Stored(p.src, w.Key, 0, nil) == nil })
 }
 
 // matrix returns a parameter [out in] that is packed for the matrix product.
@@ -162,6 +172,7 @@ func (p *Params) packed(w *weights.Param, out, in, taps int) {
 		w.Lowest--
 	}
 	w.Format = min(p.format, w.Lowest)
+	p.keep(w)
 }
 
 // Unknown takes the warnings of [config.Decode]. Where there are any, tensors that were

@@ -74,7 +74,7 @@ func (k embed) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {
 		pos = in[2].Data
 	}
 	ids := in[0].Data
-	lookup := kernel.Embed(out, ids, in[1].Data, in[1].Format, k.rows, k.vocab, k.d, pos, k.tokens)
+	lookup := kernel.Embed(out, ids, in[1].table(), k.rows, k.vocab, k.d, pos, k.tokens)
 	return []kernel.Phase{wantWhole(k, "token id", ids, k.vocab, lookup)}
 }
 

@@ -98,10 +98,9 @@ func (a Arg) value(shape tensor.Shape) G.Value {
 	switch {
 	case a.Packed.Data != nil:
 		kernel.Serial(a.unpack(dst, shape[0], shape[1], len(dst)/shape[0]/shape[1]))
-	case a.Format == kernel.Float16:
-		kernel.LoadTable(dst, a.Data)
 	default:
-		copy(dst, a.Data)
+		t := a.table()
+		t.Load(dst, 0)
 	}
 	if shape.IsScalar() {
 		return G.NewF32(dst[0])

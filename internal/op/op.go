@@ -16,6 +16,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"sdgo/internal/device"
+	"sdgo/internal/ggml"
 	"sdgo/internal/kernel"
 )
 
@@ -98,6 +99,7 @@ type Unpacker interface {
 type Arg struct {
 	Data   []float32
 	Format kernel.Format // of the numbers in Data's memory
+	Stored ggml.Type     // of these, if they are as a checkpoint has them; F32 if not
 	Packed kernel.Packed
 	Device device.Ptr // of a weight on a device, which has no numbers here
 }
@@ -227,6 +229,11 @@ func ArgOf(v G.Value) (Arg, error) {
 	default:
 		return Arg{}, fmt.Errorf("have a %T, want a *tensor.Dense", v)
 	}
+}
+
+// table is an input that is looked up.
+func (a Arg) table() kernel.Table {
+	return kernel.Table{Format: a.Format, Stored: a.Stored, Data: a.Data}
 }
 
 // packed returns a weight [out in k k] packed, which is done here if it is not yet.

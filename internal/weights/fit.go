@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"sdgo/internal/ggml"
 	"sdgo/internal/kernel"
 )
 
@@ -23,10 +24,10 @@ func Fit(params []*Param, allowed int64, reserves []int64) {
 // other, until they take no more than is allowed. If they never would, it changes
 // nothing.
 func lower(params []*Param, allowed int64, formats ...kernel.Format) (fits bool) {
-	was := make([]kernel.Format, len(params))
+	was := make([]Param, len(params))
 	var total int64
 	for i, w := range params {
-		was[i] = w.Format
+		was[i] = *w
 		total += 4 * int64(w.Size())
 	}
 	bySize := slices.Clone(params)
@@ -36,16 +37,17 @@ func lower(params []*Param, allowed int64, formats ...kernel.Format) (fits bool)
 			if total <= allowed {
 				return true
 			}
-			if w.Format < format && format <= w.Lowest {
-				total -= 4 * int64(w.Size())
-				w.Format = format
-				total += 4 * int64(w.Size())
+			less := *w
+			less.Format, less.Stored, less.exact = format, ggml.F32, false
+			if format <= w.Lowest && less.Size() < w.Size() {
+				total -= 4 * int64(w.Size()-less.Size())
+				*w = less
 			}
 		}
 	}
 	if total > allowed {
 		for i, w := range params {
-			w.Format = was[i]
+			*w = was[i]
 		}
 	}
 	return total <= allowed

@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"sdgo/internal/ggml"
 	"sdgo/internal/kernel"
 )
 
@@ -45,4 +46,15 @@ func TestFit(t *testing.T) {
 		}
 		assert.Equal(t, tt.want, have, "%d bytes, reserves %v", tt.allowed, tt.reserves)
 	}
+}
+
+// Weights that a checkpoint has in few bits are lowered only if that makes them smaller.
+func TestFitStored(t *testing.T) {
+	largest := &Param{Taps: 1, In: 128, Out: 64, Shape: []int{64, 128}, Lowest: kernel.Int8, Stored: ggml.Q4_0} // 4.5 KiB
+	brain := &Param{Taps: 1, In: 64, Out: 64, Shape: []int{64, 64}, Lowest: kernel.Int8, Stored: ggml.BF16}     // 8 KiB
+	integers := &Param{Taps: 1, In: 32, Out: 32, Shape: []int{32, 32}, Lowest: kernel.Float16, exact: true}     // 4 KiB
+	Fit([]*Param{largest, brain, integers}, 12<<10, nil)
+	assert.Equal(t, ggml.Q4_0, largest.Stored)
+	assert.Equal(t, Param{Taps: 1, In: 64, Out: 64, Shape: []int{64, 64}, Lowest: kernel.Int8, Format: kernel.Int8}, *brain)
+	assert.Equal(t, Param{Taps: 1, In: 32, Out: 32, Shape: []int{32, 32}, Lowest: kernel.Float16, Format: kernel.Float16}, *integers)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"sdgo/internal/ggml"
 	"sdgo/internal/kernel"
 	"sdgo/internal/op"
 	"sdgo/safetensors/checkpoint"
@@ -30,12 +31,15 @@ type paramLoad struct {
 // errRange says that a number is too large for float16.
 var errRange = errors.New("beyond the range of float16")
 
-// load reads the parameter into dst, or into more memory if its numbers are too large
-// for the format that it should have.
+// errInexact says that a number is none of those that the checkpoint's type has.
+var errInexact = errors.New("not in the type that the checkpoint names")
+
+// load reads the parameter into dst, or into more memory as float32 if its numbers are
+// not of the type that it should have.
 func (l *paramLoad) load(ws *Weights, dst []float32) error {
 	err := l.fill(dst)
-	if errors.Is(err, errRange) {
-		l.Format = kernel.Float32
+	if errors.Is(err, errRange) || errors.Is(err, errInexact) {
+		l.Format, l.Stored = kernel.Float32, ggml.F32
 		block, allocErr := ws.alloc(l.Size())
 		if allocErr != nil {
 			return fmt.Errorf("%s: %w", l.Key, allocErr)
@@ -46,9 +50,12 @@ func (l *paramLoad) load(ws *Weights, dst []float32) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", l.Key, err)
 	}
-	arg := op.Arg{Data: dst, Format: l.Format}
+	arg := op.Arg{Data: dst, Format: l.Format, Stored: l.Stored}
 	if l.Taps > 0 {
 		arg = op.Arg{Packed: kernel.Packed{K: l.Taps * l.In, N: l.Out, Format: l.Format, Data: dst}}
+		if l.Stored != ggml.F32 {
+			arg.Packed.Stored, arg.Packed.Taps = l.Stored, l.Taps
+		}
 	}
 	l.Value.Set(arg, ws)
 	return nil
@@ -56,6 +63,12 @@ func (l *paramLoad) load(ws *Weights, dst []float32) error {
 
 // fill reads, checks and stores the numbers, a chunk of whole panels at a time.
 func (l *paramLoad) fill(dst []float32) error {
+	switch {
+	case l.Stored == ggml.BF16:
+		return l.read(1, func(from int, _ float32) error { return l.storeBFloat16s(dst, from) })
+	case l.Stored != ggml.F32:
+		return l.copyStored(dst)
+	}
 	panel := 1
 	if l.Taps > 0 {
 		panel = kernel.PanelWidth * l.Taps * l.In
@@ -63,6 +76,9 @@ func (l *paramLoad) fill(dst []float32) error {
 	return l.read(panel, func(from int, most float32) error {
 		if l.Format == kernel.Float16 && most > kernel.MaxFloat16 {
 			return errRange
+		}
+		if l.Format == kernel.Float16 && l.exact && !kernel.IsFloat16(l.buf) {
+			return errInexact
 		}
 		l.store(dst, l.buf, from)
 		return nil
@@ -83,16 +99,26 @@ func (l *paramLoad) read(multiple int, do func(from int, most float32) error) er
 		if err := l.src.Float32s(l.Key, from, l.buf); err != nil {
 			return err
 		}
-		most := kernel.Largest(l.buf)
-		if most-most != 0 {
-			i := notFinite(l.buf)
-			return fmt.Errorf("element %d is %v, want finite numbers", from+i, l.buf[i])
+		most, err := l.finite(from)
+		if err != nil {
+			return err
 		}
 		if err := do(from, most); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// finite returns the largest magnitude in buf, which holds the numbers from number from
+// on. Numbers that are not finite are an error.
+func (l *paramLoad) finite(from int) (most float32, err error) {
+	most = kernel.Largest(l.buf)
+	if most-most != 0 {
+		i := notFinite(l.buf)
+		return 0, fmt.Errorf("element %d is %v, want finite numbers", from+i, l.buf[i])
+	}
+	return most, nil
 }
 
 // store packs numbers from number from on into their place in dst. They are whole

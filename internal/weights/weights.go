@@ -32,9 +32,9 @@ func (w *Weights) Hold() (release func(), err error) {
 	return w.use.RUnlock, nil
 }
 
-// alloc adds memory for a weight that is too large for its format.
+// alloc adds memory for a weight whose numbers its type cannot hold.
 func (w *Weights) alloc(n int) (*engine.Block, error) {
-	block, err := w.memory.Alloc(n, "a weight beyond the range of float16")
+	block, err := w.memory.Alloc(n, "a weight that half precision cannot hold")
 	if err == nil {
 		w.mu.Lock()
 		w.blocks = append(w.blocks, block)

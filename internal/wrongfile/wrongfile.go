@@ -47,20 +47,20 @@ var binaries = []struct{ begin, what string }{
 	{"\x28\xb5\x2f\xfd", "a Zstandard archive"},
 }
 
-// Binary says what is in the place of a safetensors file whose header cannot be one,
-// or is nil if nothing tells. Data is the whole file.
-func Binary(data []byte) error {
+// Binary says what is in the place of a file of the format wanted whose header cannot be
+// one, or is nil if nothing tells. Data is the whole file.
+func Binary(data []byte, want string) error {
 	if err := Text(data); err != nil {
 		return err
 	}
 	for _, b := range binaries {
 		if bytes.HasPrefix(data, []byte(b.begin)) {
-			return fmt.Errorf("this is %s, want safetensors", b.what)
+			return fmt.Errorf("this is %s, want %s", b.what, want)
 		}
 	}
 	begin := data[:min(len(data), 60)]
 	if len(begin) > 0 && !bytes.ContainsFunc(begin, func(r rune) bool { return r < ' ' && r != '\n' && r != '\r' && r != '\t' || r > '~' }) {
-		return fmt.Errorf("this is a text that begins with %q, want safetensors", begin)
+		return fmt.Errorf("this is a text that begins with %q, want %s", begin, want)
 	}
 	return nil
 }

@@ -24,7 +24,7 @@ func TestWrongFiles(t *testing.T) {
 		for _, is := range []struct {
 			err  error
 			want string
-		}{{Text([]byte(tt.data)), tt.text}, {Binary([]byte(tt.data)), tt.binary}} {
+		}{{Text([]byte(tt.data)), tt.text}, {Binary([]byte(tt.data), "safetensors"), tt.binary}} {
 			if is.want == "" {
 				assert.NoError(t, is.err, "%q", tt.data)
 				continue

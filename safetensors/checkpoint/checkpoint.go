@@ -31,7 +31,7 @@ type Source interface {
 	Names() []string
 
 	// Tensor returns the shape of a tensor and the type of its numbers in the words of
-	// safetensors ("F16"), and whether there is one of that name.
+	// safetensors ("F16") or GGUF ("Q8_0"), and whether there is one of that name.
 	Tensor(name string) (shape []int, dtype string, ok bool)
 
 	// Float32s sets dst to numbers of a tensor, in row-major order, from number from on.

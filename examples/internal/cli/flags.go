@@ -73,6 +73,7 @@ func New(name, about string, stdout, stderr io.Writer) *Command {
 	PartFlags(c.FlagSet, &c.load)
 	c.StringVar(&c.load.Prediction, "prediction", "", "what the model predicts, `kind` epsilon or v_prediction (default what its files say)")
 	c.StringVar(&c.load.Precision, "precision", "", "float32, float16, bfloat16 or int8: how weights are kept and linear layers computed (default float32)")
+	WeightsFlag(c.FlagSet, &c.load.Weights)
 	DeviceFlag(c.FlagSet, &c.load.Device)
 	MemoryFlag(c.FlagSet, &c.load.MaxMemory, ": what does not fit is kept in fewer bits")
 	c.IntVar(&c.load.Threads, "threads", 0, "goroutines that compute (default one for each processor)")

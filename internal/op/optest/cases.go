@@ -52,6 +52,8 @@ func Cases() []Case {
 		{"geglu", [][]int{{3, 2 * tail}}, nil, one(op.GEGLU), refGEGLU(3, tail)},
 		{"timesteps", [][]int{{3}}, nil,
 			one(func(x *G.Node) (*G.Node, error) { return op.Timesteps(x, 9, true, 1) }), refTimesteps(9)},
+		{"affine", [][]int{{3, tail}}, nil, one(func(x *G.Node) (*G.Node, error) { return op.Affine(x, 2, -1) }), refEach(func(in [][]float64, i int) float64 { return 2*in[0][i] - 1 })},
+		{"soft clamp", [][]int{{3, tail}}, nil, one(func(x *G.Node) (*G.Node, error) { return op.SoftClamp(x, 3) }), refEach(func(in [][]float64, i int) float64 { return 3 * math.Tanh(in[0][i]/3) })},
 		{"add", [][]int{{3, tail}, {3, tail}}, nil, func(in []*G.Node) (*G.Node, error) { return op.Add(in[0], in[1]) }, refEach(func(in [][]float64, i int) float64 { return in[0][i] + in[1][i] })},
 		{"add to itself", [][]int{{3, tail}}, nil, func(in []*G.Node) (*G.Node, error) { return op.Add(in[0], in[0]) }, refEach(func(in [][]float64, i int) float64 { return 2 * in[0][i] })},
 		{"add per channel", [][]int{{2, 3, 2, tail}, {2, tail}}, nil, func(in []*G.Node) (*G.Node, error) { return op.AddPerChannel(in[0], in[1]) }, refEach(func(in [][]float64, i int) float64 { return in[0][i] + in[1][i/(6*tail)*tail+i%tail] })},
@@ -132,6 +134,7 @@ func Cases() []Case {
 		}, nil})
 	for act, f := range map[kernel.Activation]func(x float64) float64{
 		kernel.SiLU: silu64, kernel.GELU: gelu64, kernel.QuickGELU: func(x float64) float64 { return x / (1 + math.Exp(-1.702*x)) },
+		kernel.ReLU: func(x float64) float64 { return max(x, 0) },
 	} {
 		cases = append(cases, Case{fmt.Sprint("activation ", act), [][]int{{3, tail}}, nil,
 			one(func(x *G.Node) (*G.Node, error) { return op.Activate(x, act) }),

@@ -73,6 +73,13 @@ func (t *target) quickGELU(x string) {
 	t.sigmoidProduct(x, y)
 }
 
+// relu sets x to its ReLU. The order of the operands lets NaN through, and the sum makes
+// a negative zero positive.
+func (t *target) relu(x string) {
+	t.I("VMAXPS", x, t.zero(), x)
+	t.I("VADDPS", x, t.zero(), x)
+}
+
 // gelu sets x to its GELU in the order of gelu32. It spoils registers 1 to 8.
 func (t *target) gelu(x string) {
 	a, r, u, p, rest, minus := t.reg(1), t.reg(2), t.reg(3), t.reg(4), t.reg(5), t.reg(6)
@@ -101,7 +108,7 @@ func (t *target) activations() {
 	for _, act := range []struct {
 		name string
 		of   func(x string)
-	}{{"silu", t.silu}, {"gelu", t.gelu}, {"quickGELU", t.quickGELU}} {
+	}{{"silu", t.silu}, {"gelu", t.gelu}, {"quickGELU", t.quickGELU}, {"relu", t.relu}} {
 		t.begin(act.name, nil, pointer("dst", "DI"), pointer("x", "SI"), number("n", "CX"))
 		t.loadAct()
 		t.elements(func() {

@@ -47,6 +47,7 @@ func main() {
 		}
 		t.norms()
 		t.conversions()
+		t.stored()
 		t.rounded()
 		t.constantTable()
 		t.bitTable()

@@ -144,6 +144,9 @@ func (t neon) quickGELU(x asm.V) {
 	t.sigmoidProduct(x, 1)
 }
 
+// relu sets x to its ReLU.
+func (t neon) relu(x asm.V) { t.Fmax(neonZero, x, x) }
+
 // gelu sets x to its GELU in the order of gelu32. It spoils registers 1 to 8.
 func (t neon) gelu(x asm.V) {
 	const a, r, u, p, rest, minus, spare = asm.V(1), asm.V(2), asm.V(3), asm.V(4), asm.V(5), asm.V(6), asm.V(7)
@@ -204,7 +207,7 @@ func (t neon) activations() {
 	for _, act := range []struct {
 		name string
 		of   func(x asm.V)
-	}{{"silu", t.silu}, {"gelu", t.gelu}, {"quickGELU", t.quickGELU}} {
+	}{{"silu", t.silu}, {"gelu", t.gelu}, {"quickGELU", t.quickGELU}, {"relu", t.relu}} {
 		t.begin(act.name, nil, pointer("dst", dst), pointer("x", x), number("n", n))
 		t.loadAct()
 		t.elements(n, t.width, func() {

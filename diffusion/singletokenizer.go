@@ -1,0 +1,78 @@
+package diffusion
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"sdgo/clip"
+	"sdgo/internal/ldm"
+	"sdgo/safetensors/checkpoint"
+)
+
+// openAITokens is the size of the vocabulary of OpenAI's CLIP.
+const openAITokens = 49408
+
+// openCLIPPad is what OpenCLIP fills texts with, the token of number 0.
+const openCLIPPad = "!"
+
+// singleTokenizers finds the tokenizers of a model in one file, with f.open set.
+func (f *modelFiles) singleTokenizers(ctx context.Context, fsys fs.FS, o *LoadOptions) (err error) {
+	refiner := f.family == ldm.SDXLRefiner
+	switch {
+	case refiner && o.Tokenizer != "":
+		return badOption("Tokenizer", "have %.80q, want none: the refiner of Stable Diffusion XL has no first text encoder", o.Tokenizer)
+	case refiner:
+	case o.Tokenizer != "":
+		f.tokenizer, err = clip.LoadTokenizerContext(ctx, os.DirFS(o.Tokenizer), ".")
+	default:
+		pad := ""
+		if f.family == ldm.SD2 {
+			pad = openCLIPPad
+		}
+		f.tokenizer, err = f.singleTokenizer(ctx, fsys, "tokenizer", o.part(ldm.TextEncoder), pad)
+	}
+	if err == nil && (refiner || f.family == ldm.SDXL) {
+		f.xl, f.zeroEmpty = true, !refiner
+		f.tokenizer2, err = f.singleTokenizer(ctx, fsys, "tokenizer_2", o.part(ldm.TextEncoder2), openCLIPPad)
+	}
+	return err
+}
+
+// singleTokenizer is a tokenizer of a model in one file: that in a folder beside the file,
+// or in or beside the folder of the text encoder that the caller names, or else OpenAI's,
+// if the text encoder knows as many tokens.
+func (f *modelFiles) singleTokenizer(ctx context.Context, fsys fs.FS, folder string, text givenPart, pad string) (*clip.Tokenizer, error) {
+	if isDir(fsys, folder) {
+		return clip.LoadTokenizerContext(ctx, fsys, folder)
+	}
+	for _, dir := range []string{text.path, filepath.Dir(text.path)} {
+		if text.path != "" && isDir(os.DirFS(dir), folder) {
+			return clip.LoadTokenizerContext(ctx, os.DirFS(dir), folder)
+		}
+	}
+	var encoder checkpoint.Source
+	var err error
+	if text.path == "" {
+		encoder, err = f.open(ctx, text.part)
+	} else if encoder, err = text.open(ctx, f.family, ""); err != nil {
+		err = wrong(text.option, fmt.Errorf("%s: %s: %w", words(text.option), text.path, err))
+	}
+	if err != nil {
+		return nil, err
+	}
+	shape, _, _ := encoder.Tensor("text_model.embeddings.token_embedding.weight")
+	if err := encoder.Close(); err != nil {
+		return nil, err
+	}
+	switch {
+	case len(shape) != 2:
+		return nil, errors.New("have no embeddings of tokens in the text encoder")
+	case shape[0] < openAITokens:
+		return nil, fmt.Errorf("have embeddings of %d tokens, not the %d of OpenAI's CLIP, and no tokenizer: want a folder with vocab.json and merges.txt, as %s beside the file or in LoadOptions.Tokenizer", shape[0], openAITokens, folder)
+	}
+	return clip.OpenAITokenizer(pad)
+}

@@ -1,0 +1,109 @@
+package ldm
+
+import (
+	"slices"
+	"strings"
+)
+
+const (
+	unsupported = ", which is not supported"
+	transformer = ", a diffusion transformer" + unsupported
+	noModel     = ", not a whole model"
+)
+
+// Other is a model or file of another kind.
+type Other struct {
+	ID   string // "sd3", "lora"
+	What string // "Stable Diffusion 3, a diffusion transformer, which is not supported"
+	word string // a part of the names of its tensors
+}
+
+// others are models and files of other kinds. The first that a file has a name of is
+// taken.
+//
+// The names are those by which diffusers and ComfyUI tell the models.
+var others = []Other{
+	{"lora", "a LoRA" + noModel, "lora_"},
+	{"lora", "a LoRA" + noModel, ".lora."},
+	{"loha", "a LoHa adapter" + noModel, ".hada_w1"},
+	{"lokr", "a LoKr adapter" + noModel, ".lokr_w"},
+	{"oft", "an OFT adapter" + noModel, ".oft_"},
+	{"textual-inversion", "a textual inversion" + noModel, "string_to_param"},
+	{"textual-inversion", "a textual inversion" + noModel, "emb_params"},
+	{"controlnet", "a ControlNet" + noModel, "control_model."},
+	{"controlnet", "a ControlNet" + noModel, "controlnet_cond_embedding."},
+	{"controlnet", "a ControlNet" + noModel, "input_hint_block."},
+	{"t2i-adapter", "a T2I-Adapter" + noModel, "body.0.in_conv."},
+	{"t2i-adapter", "a T2I-Adapter" + noModel, "adapter.body.0."},
+	{"motion", "a motion module of AnimateDiff" + noModel, "motion_modules."},
+	{"ip-adapter", "an IP-Adapter" + noModel, "image_proj."},
+	{"ip-adapter", "an IP-Adapter" + noModel, "ip_adapter."},
+	{"sd3", "Stable Diffusion 3" + transformer, "joint_blocks."},
+	{"flux2", "Flux 2" + transformer, "single_stream_modulation."},
+	{"hunyuan-video", "Hunyuan Video" + transformer, "txt_in.individual_token_refiner."},
+	{"chroma", "Chroma, which comes from Flux" + transformer, "distilled_guidance_layer."},
+	{"flux", "Flux" + transformer, "double_blocks."},
+	{"flux", "Flux" + transformer, "single_transformer_blocks."},
+	{"hidream", "HiDream" + transformer, "double_stream_blocks."},
+	{"auraflow", "AuraFlow" + transformer, "double_layers."},
+	{"lumina", "Lumina" + transformer, "cap_embedder."},
+	{"ltx", "LTX Video" + transformer, "patchify_proj."},
+	{"pixart", "PixArt" + transformer, "adaln_single."},
+	{"pixart", "PixArt" + transformer, "t_block.1.weight"},
+	{"hunyuan-dit", "Hunyuan-DiT" + transformer, "mlp_t5.0.weight"},
+	{"wan", "Wan" + transformer, "head.modulation"},
+	{"wan", "Wan" + transformer, "condition_embedder.time_embedder."},
+	{"qwen-image", "Qwen-Image" + transformer, ".img_mod.1.weight"},
+	{"mochi", "Mochi" + transformer, ".attn.qkv_x.weight"},
+	{"sana", "Sana" + transformer, ".cross_attn.kv_linear."},
+	{"cosmos", "Cosmos" + transformer, "net.x_embedder.proj."},
+	{"cogvideo", "CogVideoX" + transformer, "patch_embed.text_proj."},
+	{"cascade", "Würstchen or Stable Cascade" + unsupported, "clip_txt_mapper."},
+	{"cascade", "Würstchen or Stable Cascade" + unsupported, "effnet_mapper."},
+	{"svd", "Stable Video Diffusion" + unsupported, ".time_stack."},
+	{"svd", "Stable Video Diffusion" + unsupported, ".temporal_transformer_blocks."},
+	{"t5", "a T5 text encoder" + noModel, "layer.0.SelfAttention."},
+	{"upscaler", "an upscaler of pictures, such as ESRGAN" + noModel, ".RDB1."},
+	{"upscaler", "an upscaler of pictures, such as ESRGAN" + noModel, ".rdb1."},
+	{"vision", "the vision half of CLIP" + noModel, "vision_model."},
+}
+
+// other says what else the file holds, or is "".
+func (f *file) other() string {
+	o, _ := f.otherKind()
+	return o.What
+}
+
+func (f *file) otherKind() (Other, bool) {
+	for _, o := range others {
+		if slices.ContainsFunc(f.names, func(name string) bool { return strings.Contains(name, o.word) }) {
+			return o, true
+		}
+	}
+	if f.inversion() {
+		return Other{ID: "textual-inversion", What: "a textual inversion" + noModel}, true
+	}
+	return Other{}, false
+}
+
+// OtherKind says what else than a model or its parts a file holds.
+func OtherKind(tensors Tensors) (Other, bool) { return newFile(tensors).otherKind() }
+
+// maxInversion is how many tensors a textual inversion has at most.
+const maxInversion = 9
+
+// inversion says whether the file has the form of a textual inversion: a few embeddings of
+// tokens and nothing else.
+func (f *file) inversion() bool {
+	if len(f.names) == 0 || len(f.names) > maxInversion {
+		return false
+	}
+	return !slices.ContainsFunc(f.names, func(name string) bool {
+		shape, _, _ := f.Tensor(name)
+		width := 0
+		if len(shape) == 1 || len(shape) == 2 {
+			width = shape[len(shape)-1]
+		}
+		return width != widthSD1 && width != widthSD2 && width != widthG
+	})
+}
