@@ -44,6 +44,20 @@ func TestInspect(t *testing.T) {
 	assert.Contains(t, out.String(), "-max-memory")
 }
 
+// With -device it plans for cards that are not there: for all, or for one.
+func TestCards(t *testing.T) {
+	var out strings.Builder
+	require.NoError(t, run(t.Context(), []string{"-device", "cuda"}, &out, &out))
+	assert.Regexp(t, `(?m)^unet: weights .*, values .*, \d+ operations; ms on paper`, out.String())
+	assert.Equal(t, 3, strings.Count(out.String(), "rtx3090  "), "a table for each part")
+	assert.Regexp(t, `(?m)^ +conv 3×3 +\d+ .*MiB +[0-9.]+( +[0-9.]+ \([0-9.]+\)){4}$`, out.String())
+
+	out.Reset()
+	require.NoError(t, run(t.Context(), []string{"-device", "h100", "-precision", "float32", "-layers"}, &out, &out))
+	assert.Regexp(t, `(?m)^down_blocks\.0\.resnets\.0\.conv1 +conv 3×3/1 .* 1 +[0-9.]+ (bytes|MiB) +[0-9.]+ +[0-9.]+ \([0-9.]+\)$`, out.String())
+	assert.NotContains(t, out.String(), "a100")
+}
+
 // command is the command as clitest runs it.
 func command(ctx context.Context, _ *cli.Command, args []string) error {
 	return run(ctx, args, io.Discard, io.Discard)
@@ -57,6 +71,7 @@ func TestBadFlags(t *testing.T) {
 		{"-precision int3", `have "int3", want float32, float16, bfloat16 or int8`},
 		{"-width 100", "size: have 100"},
 		{"extra", `have argument "extra"`},
+		{"-device gtx", `-device: have "gtx", want cpu, cuda for all cards, or one of rtx3090, rtx4090, a100, h100`},
 		{"-layer", "not defined: -layer; want one of -layers, "},
 	} {
 		t.Run(tt.args, func(t *testing.T) { clitest.Misused(t, command, tt.want, strings.Fields(tt.args)...) })

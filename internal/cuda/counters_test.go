@@ -46,6 +46,8 @@ func typical(t device.Target, p device.Ptr) (list []device.Launch) {
 		add(device.GroupNorm{X: p, Gamma: p, Beta: p, Out: p, N: 1, Pixels: 1024, C: c, Groups: groups, Eps: 1e-5, Act: device.SiLU}.Launches(t, p)...)
 		add(device.LayerNorm(t, p, p, p, p, 64, c, 1e-5)...)
 		add(device.Activate(t, p, p, 65*c, device.SiLU)...)
+		add(device.Affine(t, p, p, 65*c, 2, -1)...)
+		add(device.SoftClamp(t, p, p, 65*c, 3)...)
 		add(device.Add(t, p, p, p, 65*c)...)
 		add(device.AddPerChannel(t, p, p, p, 1, 64, c)...)
 		add(device.GEGLU(t, p, p, 16, c)...)

@@ -53,9 +53,10 @@ func (g GroupNorm) Launches(t Target, work Ptr) []Launch {
 	slices := g.slices()
 	rows := max(ceil(g.N*g.Pixels*slices, 4*t.SMs), 8)
 	args.rows = int32(rows)
+	bytes := g.N * g.Pixels * g.C * t.Type.Size()
 	return []Launch{
-		launch("group_stats"+wide, t.Type, [3]int{int(args.chunks), g.N, 1}, 8*lanes*g.C+4*g.Groups, args),
-		launch("group_apply"+wide, t.Type, [3]int{ceil(g.Pixels, rows), g.N, slices}, 12*g.C/slices, args),
+		launch("group_stats"+wide, t.Type, [3]int{int(args.chunks), g.N, 1}, 8*lanes*g.C+4*g.Groups, args).moves(bytes),
+		launch("group_apply"+wide, t.Type, [3]int{ceil(g.Pixels, rows), g.N, slices}, 12*g.C/slices, args).moves(2 * bytes),
 	}
 }
 
@@ -66,5 +67,5 @@ func LayerNorm(t Target, out, x, gamma, beta Ptr, rows, c int, eps float64) []La
 	if c%4 == 0 {
 		name = "layer_norm4"
 	}
-	return []Launch{launch(name, t.Type, [3]int{ceil(rows, 8), 1, 1}, 0, args)}
+	return []Launch{launch(name, t.Type, [3]int{ceil(rows, 8), 1, 1}, 0, args).moves(2 * rows * c * t.Type.Size())}
 }
