@@ -29,6 +29,7 @@ type bpe struct {
 	merges  map[[2]int32]merge
 	symbols [256]int32 // ids of single bytes inside a word
 	ends    [256]int32 // ids of single bytes that end a word
+	unknown string     // the token of a byte without a symbol
 
 	mu    sync.RWMutex
 	cache map[string][]int
@@ -45,6 +46,8 @@ func newBPE(vocab map[string]int, pairs [][2]string, unknown string) (*bpe, erro
 		ids:    vocab,
 		merges: make(map[[2]int32]merge, len(pairs)),
 		cache:  make(map[string][]int),
+
+		unknown: unknown,
 	}
 	for token, id := range vocab {
 		if other, ok := b.tokens[id]; ok {

@@ -104,7 +104,7 @@ func (e *TextEncoder) pooled(g *nn.Graph, tokens, rows *G.Node) *G.Node {
 // build makes the graph for a shape.
 func (e *TextEncoder) build(s shape) model.Build {
 	return func() (inputs, outputs []*G.Node, err error) {
-		g := nn.NewGraph(G.NewGraph())
+		g := e.model.Graph()
 		ids, rows := g.Input("ids", s.n, s.tokens), g.Input("rows", s.n)
 		tokens, last := e.hidden(g, ids, s.skip)
 		return []*G.Node{ids, rows}, []*G.Node{tokens, e.pooled(g, last, rows)}, g.Err()

@@ -100,4 +100,9 @@ func (e *TextEncoder) load(ctx context.Context, src checkpoint.Source, o *LoadOp
 
 func init() {
 	model.Inside(func(e *TextEncoder) *model.Model { return e.model })
+	model.Adapts(func(e *TextEncoder, m *model.Model) *TextEncoder {
+		adapted := *e
+		adapted.model = m
+		return &adapted
+	})
 }

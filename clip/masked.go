@@ -88,7 +88,7 @@ func (e *TextEncoder) encodePadded(ctx context.Context, ids []int, seen, skip in
 // buildPadded makes the graph of a text and its padding, side by side.
 func (e *TextEncoder) buildPadded(k padded) model.Build {
 	return func() (inputs, outputs []*G.Node, err error) {
-		g := nn.NewGraph(G.NewGraph())
+		g := e.model.Graph()
 		ids, padIDs := g.Input("ids", 1, k.seen), g.Input("padding", 1, k.tokens-k.seen)
 		positions, row := g.Input("positions", 1, k.tokens-k.seen), g.Input("rows", 1)
 

@@ -27,6 +27,7 @@ type beside struct {
 	name       string // for errors
 	keys       map[string]map[string]json.RawMessage
 	prediction string
+	by         string // what says so; "" is the file
 	warnings   []string
 }
 
@@ -136,9 +137,9 @@ func (b *beside) apply(m *ldm.Model, prediction string, o *LoadOptions) error {
 	return nil
 }
 
-// schedule is the scheduler of a family, with the changes.
-func (b *beside) schedule(family ldm.Family, prediction string) (*scheduler.Config, error) {
-	config := maps.Clone(schedules[family])
+// schedule is the model's own scheduler, with the changes.
+func (b *beside) schedule(own map[string]any, prediction string) (*scheduler.Config, error) {
+	config := maps.Clone(own)
 	for key, raw := range b.keys["scheduler"] {
 		config[key] = raw
 	}

@@ -56,6 +56,7 @@ func (g *guide) denoise(ctx context.Context, x []float32, sigma float64) (sample
 		return sampler.Estimate{}, err
 	}
 	net := g.network(conditions)
+	g.adapters.at(sigma, g.schedule.Sigmas)
 	g.keeper.begin()
 	for i := range g.Images {
 		if err := ctx.Err(); err != nil {

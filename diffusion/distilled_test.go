@@ -58,7 +58,7 @@ func TestDistilledGuidance(t *testing.T) {
 		return result
 	}
 	plain := draw(Options{})
-	assert.Equal(t, plain.Images[0].Pix, draw(Options{Guidance: 7.5, NegativePrompt: "a boat"}).Images[0].Pix)
+	assert.Equal(t, plain.Images[0].Pix, draw(Options{Guidance: 8.5, NegativePrompt: "a boat"}).Images[0].Pix)
 	assert.NotEqual(t, plain.Images[0].Pix, draw(Options{Guidance: 1}).Images[0].Pix)
 	assert.NotEqual(t, plain.Images[0].Pix, draw(Options{Guidance: 0.5}).Images[0].Pix)
 	assert.Equal(t, plain.Images[0].Pix, draw(Options{Images: 2}).Images[0].Pix)

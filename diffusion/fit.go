@@ -33,6 +33,11 @@ func (p *Pipeline) check() error {
 	if err := p.checkText(); err != nil {
 		return err
 	}
+	return p.checkShapes()
+}
+
+// checkShapes wants the models to fit together.
+func (p *Pipeline) checkShapes() error {
 	if have, want := p.UNet.Config.CrossAttentionDim.At(0), p.textWidth(); have != want {
 		return fmt.Errorf("diffusion: the U-Net reads text of width %d (cross_attention_dim), the text encoder writes %d (hidden_size)", have, want)
 	}

@@ -54,9 +54,9 @@ func (f *modelFiles) takeGiven(o *LoadOptions) error {
 	given := make(map[string]givenPart)
 	for _, g := range o.given() {
 		switch {
-		case g.part == "text_encoder_2" && !f.xl:
+		case g.part == ldm.TextEncoder2 && !f.xl:
 			return badOption(g.option, "have %.80q, want none: the model has one text encoder", g.path)
-		case g.part == "text_encoder" && f.tokenizer == nil:
+		case g.part == ldm.TextEncoder && f.tokenizers[0] == nil:
 			return badOption(g.option, "have %.80q, want none: the refiner of Stable Diffusion XL has no first text encoder", g.path)
 		}
 		given[g.part] = g
@@ -83,7 +83,7 @@ func (f *modelFiles) openGiven(ctx context.Context, g givenPart, o *LoadOptions)
 		if err != nil {
 			return nil, err
 		}
-		f.family = familyOf(u)
+		f.family = familyOf(u.Config())
 		if err := u.Close(); err != nil {
 			return nil, err
 		}
@@ -139,8 +139,8 @@ type partOfFile struct {
 func (p partOfFile) Close() error { return p.file.Close() }
 
 // familyOf tells the family of a U-Net by its configuration.
-func familyOf(u checkpoint.Source) ldm.Family {
-	c, err := unet.ParseConfig(u.Config())
+func familyOf(config []byte) ldm.Family {
+	c, err := unet.ParseConfig(config)
 	if err != nil {
 		return "" // loading says what is wrong
 	}
@@ -168,7 +168,7 @@ func openLDM(ctx context.Context, file ldm.Tensors, o *LoadOptions) (*ldm.Model,
 		if err != nil {
 			return nil, wrong(g.option, fmt.Errorf("%s: %s: %w", words(g.option), g.path, err))
 		}
-		options.Family = familyOf(u)
+		options.Family = familyOf(u.Config())
 		if err := u.Close(); err != nil {
 			return nil, err
 		}

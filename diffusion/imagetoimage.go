@@ -32,6 +32,9 @@ func (*imageToImage) about() about {
 }
 
 func (t *imageToImage) prepare(r *run) (_ []*source, err error) {
+	if r.DenoisingStart > 0 && r.Latents != nil {
+		return nil, badOption("Latents", "have some beside a denoising start, want none: the run begins with the image (or give them to TextToImage)")
+	}
 	if t.original, err = newSource("image", t.img); err != nil {
 		return nil, err
 	}
@@ -47,6 +50,9 @@ func (t *imageToImage) start(ctx context.Context, r *run) ([]float32, error) {
 	clean, err := r.drawLatents(ctx, t.pixels)
 	if err != nil {
 		return nil, err
+	}
+	if r.DenoisingStart > 0 {
+		return r.handed(ctx, clean)
 	}
 	noise, err := r.initialNoise(ctx)
 	if err != nil {

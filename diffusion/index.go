@@ -23,6 +23,7 @@ const (
 // own class says what task it was saved for, which does not matter here.
 type index struct {
 	class    string // "" if there is none
+	name     string // where it came from, or ""
 	parts    map[string]string
 	warnings []string
 
@@ -89,6 +90,9 @@ func readIndex(ctx context.Context, fsys fs.FS, o *LoadOptions) (*index, error) 
 		case known:
 			return nil, fmt.Errorf("%s: %s: have %.80s, want [library, class]", indexFile, key, strings.Join(strings.Fields(string(keys[key])), " "))
 		}
+	}
+	if json.Unmarshal(keys["_name_or_path"], &x.name) != nil { // of another kind: it says nothing
+		x.name = ""
 	}
 	if x.zeroEmpty, err = forcesZeros(keys["force_zeros_for_empty_prompt"]); err != nil {
 		return nil, fmt.Errorf("%s: force_zeros_for_empty_prompt: %w", indexFile, err)

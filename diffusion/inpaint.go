@@ -75,12 +75,18 @@ func (t *painting) read(ctx context.Context, r *run) (err error) {
 }
 
 // begin returns the x that a run starts from: noise alone at a strength of 1, or else
-// the clean latents with the noise.
-func (t *painting) begin(r *run, clean, noise []float32) []float32 {
-	if r.Strength < 1 {
-		return addNoise(clean, noise, r.schedule.Sigmas[0])
+// the clean latents with the noise. One that another has begun starts where that ended.
+func (t *painting) begin(ctx context.Context, r *run, clean, noise []float32) ([]float32, error) {
+	switch {
+	case r.DenoisingStart > 0 && r.Latents != nil:
+		return r.handed(ctx, nil)
+	case r.DenoisingStart > 0:
+		return r.handed(ctx, slices.Clone(clean))
 	}
-	return pureNoise(slices.Clone(noise), r.schedule.InitNoiseSigma)
+	if r.Strength < 1 {
+		return addNoise(clean, noise, r.schedule.Sigmas[0]), nil
+	}
+	return pureNoise(slices.Clone(noise), r.schedule.InitNoiseSigma), nil
 }
 
 // finish lays the image over the pictures where it is to stay as it is.

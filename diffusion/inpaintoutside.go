@@ -12,8 +12,8 @@ import (
 // https://arxiv.org/abs/2201.09865
 type inpaintOutside struct {
 	painting
-	clean, noise []float32 // latents [Images 4 h w], and the noise to add to them
-	finalScale   float32   // of the schedule
+	clean, noise []float32                   // latents [Images 4 h w], and the noise to add to them
+	scale        func(sigma float64) float64 // of the schedule
 }
 
 func (t *inpaintOutside) start(ctx context.Context, r *run) (_ []float32, err error) {
@@ -26,8 +26,8 @@ func (t *inpaintOutside) start(ctx context.Context, r *run) (_ []float32, err er
 	// Diffusers encodes the masked image for either kind of model: it takes noise from
 	// the stream of the seed, which later noise must follow.
 	r.drawNoise(ctx, make([]float32, len(t.noise)))
-	t.finalScale = float32(r.schedule.FinalScale)
-	return t.begin(r, t.clean, t.noise), ctx.Err()
+	t.scale = r.schedule.Scale
+	return t.begin(ctx, r, t.clean, t.noise)
 }
 
 // denoiser puts the clean latents, with noise of the level of the call, back before
@@ -54,7 +54,8 @@ func (t *inpaintOutside) shown(ctx context.Context, x []float32, sigma float64, 
 	if !last {
 		return t.putBack(ctx, x, sigma)
 	}
-	blend(x, t.area.cells, func(i int) float32 { return t.clean[i] / t.finalScale })
+	scale := float32(t.scale(sigma))
+	blend(x, t.area.cells, func(i int) float32 { return t.clean[i] / scale })
 	return nil
 }
 

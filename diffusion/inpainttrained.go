@@ -16,7 +16,7 @@ type inpaintTrained struct {
 
 func (t *inpaintTrained) start(ctx context.Context, r *run) (_ []float32, err error) {
 	var clean []float32
-	if r.Strength < 1 {
+	if r.Strength < 1 || r.DenoisingStart > 0 {
 		if clean, err = r.drawLatents(ctx, t.pixels); err != nil {
 			return nil, err
 		}
@@ -32,7 +32,7 @@ func (t *inpaintTrained) start(ctx context.Context, r *run) (_ []float32, err er
 	if t.masked, err = r.drawLatents(ctx, hidden); err != nil {
 		return nil, err
 	}
-	return t.begin(r, clean, noise), nil
+	return t.begin(ctx, r, clean, noise)
 }
 
 // denoiser gives the U-Net the mask and the masked latents beside the latents.

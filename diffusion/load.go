@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
 
 	"sdgo/clip"
 	"sdgo/internal/device"
@@ -50,21 +48,15 @@ func Load(path string, o *LoadOptions) (*Pipeline, error) {
 // unless a single read of a file takes longer. It leaves no goroutine, file or mapping
 // behind.
 func LoadContext(ctx context.Context, path string, o *LoadOptions) (*Pipeline, error) {
-	info, err := os.Stat(path)
+	from, err := originOf(path)
 	if err != nil {
 		return nil, fmt.Errorf("diffusion: load: %w", err)
 	}
-	if !info.IsDir() {
-		fsys, name := os.DirFS(filepath.Dir(path)), filepath.Base(path)
-		return loadFiles(ctx, o, func(ctx context.Context, o *LoadOptions) (*modelFiles, error) {
-			return openSingleFile(ctx, fsys, name, o)
-		})
-	}
-	p, err := LoadFSContext(ctx, os.DirFS(path), o)
-	if err != nil {
+	p, err := loadFrom(ctx, from, o)
+	if err != nil && from.file == "" {
 		return nil, fmt.Errorf("%w (in %s)", err, path)
 	}
-	return p, nil
+	return p, err
 }
 
 // LoadFS is like [Load] for a file system whose root is the model's folder. Weight files
@@ -81,13 +73,11 @@ func LoadFSContext(ctx context.Context, fsys fs.FS, o *LoadOptions) (*Pipeline, 
 	if fsys == nil {
 		return nil, errors.New("diffusion: load: have no file system to load from")
 	}
-	return loadFiles(ctx, o, func(ctx context.Context, o *LoadOptions) (*modelFiles, error) {
-		return openFolder(ctx, fsys, o)
-	})
+	return loadFrom(ctx, origin{fsys: fsys}, o)
 }
 
-// loadFiles loads the model in the files that open finds.
-func loadFiles(ctx context.Context, o *LoadOptions, open opener) (_ *Pipeline, err error) {
+// loadFrom loads the model that is there.
+func loadFrom(ctx context.Context, from origin, o *LoadOptions) (_ *Pipeline, err error) {
 	o = cmp.Or(o, &LoadOptions{})
 	if ctx == nil {
 		return nil, errors.New("diffusion: load: have a nil context")
@@ -126,34 +116,21 @@ func loadFiles(ctx context.Context, o *LoadOptions, open opener) (_ *Pipeline, e
 			p.Close()
 		}
 	}()
-	if err := p.load(ctx, open, o); err != nil {
-		return nil, err
+	if err := p.load(ctx, from, o); err != nil {
+		return nil, from.explain(ctx, o, err)
 	}
 	loaded = true
 	return p, nil
 }
 
 // load loads the parts together, so that their weights are fitted to one memory.
-func (p *Pipeline) load(ctx context.Context, open opener, o *LoadOptions) error {
-	files, err := open(ctx, o)
+func (p *Pipeline) load(ctx context.Context, from origin, o *LoadOptions) error {
+	session := model.NewSession(p.engine)
+	files, err := p.hold(ctx, session, from, o)
 	if err != nil {
-		return fmt.Errorf("diffusion: load: %w", err)
+		return err
 	}
 	defer files.close()
-	if err := files.takeGiven(o); err != nil {
-		return err
-	}
-	session := model.NewSession(p.engine)
-	session.Hold()
-	if err := p.loadParts(session.In(ctx), files, o); err != nil {
-		return fmt.Errorf("diffusion: load: %w", err)
-	}
-	if err := p.checkGiven(o); err != nil {
-		return err
-	}
-	if err := p.check(); err != nil {
-		return err
-	}
 	most, least, err := p.values()
 	if err != nil {
 		return fmt.Errorf("diffusion: load: %w", err)
@@ -161,7 +138,37 @@ func (p *Pipeline) load(ctx context.Context, open opener, o *LoadOptions) error 
 	if err := session.Load(ctx, most, least); err != nil {
 		return fmt.Errorf("diffusion: load: %w", err)
 	}
+	if files.probe != nil {
+		return p.probePrediction(ctx, files.probe)
+	}
 	return nil
+}
+
+// hold makes the parts of a model in a session that does not load their weights yet, and
+// returns the files that they come from.
+func (p *Pipeline) hold(ctx context.Context, session *model.Session, from origin, o *LoadOptions) (_ *modelFiles, err error) {
+	files, err := from.open(ctx, o)
+	if err != nil {
+		return nil, fmt.Errorf("diffusion: load: %w", err)
+	}
+	held := false // else there was an error, or a panic of Overlay
+	defer func() {
+		if !held {
+			files.close()
+		}
+	}()
+	session.Hold()
+	if err := p.loadParts(session.In(ctx), files, o); err != nil {
+		return nil, fmt.Errorf("diffusion: load: %w", err)
+	}
+	if err := p.checkGiven(o); err != nil {
+		return nil, err
+	}
+	if err := p.check(); err != nil {
+		return nil, err
+	}
+	held = true
+	return files, nil
 }
 
 // newEngine makes the engine that the options ask for, on a device or none.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"sdgo/clip"
 	"sdgo/internal/ldm"
@@ -14,23 +15,70 @@ import (
 	"sdgo/scheduler"
 )
 
-// modelFiles are what a model is loaded from: a folder, or one file.
-type modelFiles struct {
-	family    ldm.Family // "" until the U-Net is looked at
-	schedule  *scheduler.Config
-	tokenizer *clip.Tokenizer // nil of the refiner of Stable Diffusion XL
+// origin is where a model is: a folder in diffusers' layout, or one file.
+type origin struct {
+	fsys fs.FS
+	file string // "" for a folder
+	path string // for people; "" if the file system has none
+}
 
-	xl         bool // Stable Diffusion XL, of which there is a second tokenizer
-	tokenizer2 *clip.Tokenizer
-	zeroEmpty  bool // force_zeros_for_empty_prompt
+// originOf is that of a path.
+func originOf(path string) (origin, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return origin{}, err
+	}
+	if info.IsDir() {
+		return origin{os.DirFS(path), "", path}, nil
+	}
+	return origin{os.DirFS(filepath.Dir(path)), filepath.Base(path), path}, nil
+}
+
+// modelFiles are what a model is loaded from.
+type modelFiles struct {
+	identity Identity
+	family   ldm.Family // "" until the U-Net is looked at
+	single   *ldm.Model // nil of a folder
+	probe    *probe     // nil if what is predicted is known
+
+	schedule   *scheduler.Config
+	tokenizers [2]tokenizerFiles // the first is nil of the refiner of Stable Diffusion XL, the second of other models
+	xl         bool              // Stable Diffusion XL
+	zeroEmpty  bool              // force_zeros_for_empty_prompt
+
+	names []named // that its files have for it
 
 	open     func(ctx context.Context, part string) (checkpoint.Source, error)
 	warnings []string
 	close    func() error // after all is loaded
 }
 
-// opener opens the files of a model.
-type opener func(ctx context.Context, o *LoadOptions) (*modelFiles, error)
+// tokenizerFiles loads a tokenizer.
+type tokenizerFiles func(ctx context.Context) (*clip.Tokenizer, error)
+
+// tokenizerIn is the tokenizer in a folder.
+func tokenizerIn(fsys fs.FS, dir string) tokenizerFiles {
+	return func(ctx context.Context) (*clip.Tokenizer, error) { return clip.LoadTokenizerContext(ctx, fsys, dir) }
+}
+
+// open opens the files of the model. Parts that the caller names take their places.
+func (g origin) open(ctx context.Context, o *LoadOptions) (*modelFiles, error) {
+	var f *modelFiles
+	var err error
+	if g.file == "" {
+		f, err = openFolder(ctx, g.fsys, o)
+	} else {
+		f, err = openSingleFile(ctx, g.fsys, g.file, o)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := f.takeGiven(o); err != nil {
+		f.close()
+		return nil, err
+	}
+	return f, nil
+}
 
 // openFolder opens a folder in diffusers' layout.
 func openFolder(ctx context.Context, fsys fs.FS, o *LoadOptions) (*modelFiles, error) {
@@ -41,32 +89,21 @@ func openFolder(ctx context.Context, fsys fs.FS, o *LoadOptions) (*modelFiles, e
 		}
 		return nil, err
 	}
-	f := &modelFiles{warnings: x.warnings, close: func() error { return nil }}
+	f := &modelFiles{xl: x.xl, zeroEmpty: x.zeroEmpty, warnings: x.warnings, close: func() error { return nil }}
+	f.names = []named{{"_name_or_path of " + indexFile, x.name}}
 	if f.schedule, err = loadScheduler(ctx, fsys, x); err != nil {
 		return nil, err
 	}
+	f.identity.Prediction, f.identity.DecidedBy = f.schedule.PredictionType, schedulerFile
 	if o.Prediction != "" {
 		f.schedule.PredictionType = o.Prediction
+		f.identity.Prediction, f.identity.DecidedBy = o.Prediction, "LoadOptions.Prediction"
 	}
 	for _, w := range f.schedule.Warnings {
-		f.warnings = append(f.warnings, "scheduler/scheduler_config.json: "+w)
+		f.warnings = append(f.warnings, schedulerFile+": "+w)
 	}
-	switch {
-	case x.refiner() && o.Tokenizer != "":
-		err = badOption("Tokenizer", "have %.80q, want none: the refiner of Stable Diffusion XL has no first text encoder", o.Tokenizer)
-	case x.refiner():
-	case o.Tokenizer != "":
-		f.tokenizer, err = clip.LoadTokenizerContext(ctx, os.DirFS(o.Tokenizer), ".")
-	default:
-		f.tokenizer, err = clip.LoadTokenizerContext(ctx, fsys, "tokenizer")
-	}
-	if err != nil {
+	if err := f.folderTokenizers(fsys, x, o); err != nil {
 		return nil, err
-	}
-	if f.xl, f.zeroEmpty = x.xl, x.zeroEmpty; x.xl {
-		if f.tokenizer2, err = clip.LoadTokenizerContext(ctx, fsys, "tokenizer_2"); err != nil {
-			return nil, err
-		}
 	}
 	if o.EMA {
 		return nil, badOption("EMA", "have true, want false for a folder, whose averages over training are a variant, if it has any")
@@ -79,4 +116,21 @@ func openFolder(ctx context.Context, fsys fs.FS, o *LoadOptions) (*modelFiles, e
 		return loader.Open(ctx, kinds[part], fsys, part, variants[part])
 	}
 	return f, nil
+}
+
+// folderTokenizers finds the tokenizers of a folder.
+func (f *modelFiles) folderTokenizers(fsys fs.FS, x *index, o *LoadOptions) error {
+	switch {
+	case x.refiner() && o.Tokenizer != "":
+		return badOption("Tokenizer", "have %.80q, want none: the refiner of Stable Diffusion XL has no first text encoder", o.Tokenizer)
+	case x.refiner():
+	case o.Tokenizer != "":
+		f.tokenizers[0] = tokenizerIn(os.DirFS(o.Tokenizer), ".")
+	default:
+		f.tokenizers[0] = tokenizerIn(fsys, "tokenizer")
+	}
+	if x.xl {
+		f.tokenizers[1] = tokenizerIn(fsys, "tokenizer_2")
+	}
+	return nil
 }

@@ -43,8 +43,11 @@ func (r *run) need(images []*source) (n engine.Need, err error) {
 		n.What = fmt.Sprintf("%d pictures of %d×%d pixels", r.Images, r.Width, r.Height)
 	}
 	pixels := int64(r.Width) * int64(r.Height)
-	n.Small = latentArrays*r.latentBytes() + int64(r.Images)*4*pixels + int64(len(r.Resume)) + collected*r.own
-	if r.decodeTile == 0 { // by tiles it is part of the turn
+	n.Small = latentArrays*r.latentBytes() + int64(len(r.Resume)) + collected*r.own
+	if r.Output == OutputImage {
+		n.Small += int64(r.Images) * 4 * pixels
+	}
+	if r.Output == OutputImage && r.decodeTile == 0 { // by tiles it is part of the turn
 		n.Small += 4 * int64(r.VAE.Config.OutChannels) * pixels
 	}
 	for _, img := range images {
@@ -105,7 +108,9 @@ func (r *run) largestTurn(encode bool) (most int64, err error) {
 		}
 	}
 	if model.Of(r.VAE).Memory() == memory {
-		add(r.VAE.Values(vae.Work{Height: r.Height, Width: r.Width, Tile: r.decodeTile}))
+		if r.Output == OutputImage {
+			add(r.VAE.Values(vae.Work{Height: r.Height, Width: r.Width, Tile: r.decodeTile}))
+		}
 		if encode {
 			add(r.VAE.Values(vae.Work{Encode: true, Height: r.Height, Width: r.Width, Tile: r.encodeTile}))
 		}

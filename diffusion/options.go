@@ -1,9 +1,6 @@
 package diffusion
 
 import (
-	"fmt"
-	"math"
-
 	"gorgonia.org/tensor"
 
 	"sdgo/sampler"
@@ -50,14 +47,16 @@ type Options struct {
 	// on, or that of the given image, rounded down to a multiple.
 	Width, Height int
 
-	// Steps is the number of sampling steps, 1 to 1000. Zero means 50. Noise levels
+	// Steps is the number of sampling steps, 1 to 1000. Zero means 50, or as many as the
+	// model was trained for, see [Pipeline.Defaults]. Noise levels
 	// may allow fewer, which the error then says: "leading" timesteps with
 	// steps_offset 1, which Stable Diffusion has, allow 999 (998 of DPM-Solver, DEIS,
 	// UniPC and SA-Solver), LCM and TCD their original_inference_steps.
 	Steps int
 
 	// Guidance is the guidance scale of Ho and Salimans (2022), at most 1000.
-	// Zero means 7.5, or 5 in Stable Diffusion XL; one and less turn guidance off, which
+	// Zero means 7.5, or 5 in Stable Diffusion XL, or what a model for few steps was
+	// trained for, see [Pipeline.Defaults]; one and less turn guidance off, which
 	// halves the work. A sampler with CFG++ takes the same number as it is and wants it
 	// small, about 0.5 to 2; one is then a scale like any other. A model that was distilled from guided ones
 	// (LCM's, whose U-Net has a time_cond_proj_dim) reads the scale as an input: every
@@ -148,6 +147,11 @@ type Options struct {
 	// is an error to set it for another sampler.
 	Eta float64
 
+	// Adapters change the model for this call, in their order: LoRA and its kin, see
+	// [Pipeline.LoadAdapter] and [LoadedAdapter]. Each adds to what the model's own weights
+	// give; several DoRA each start from those, too. Nil means none.
+	Adapters []Adapter
+
 	// ClipSkip is the number of last layers of the text encoder that the prompt
 	// leaves out, of Stable Diffusion XL beside the one that it always does; as in
 	// diffusers, the negative prompt goes through all.
@@ -155,8 +159,23 @@ type Options struct {
 
 	// Latents is the noise to begin with [Images 4 H/8 W/8], of unit variance,
 	// instead of that drawn from the seeds. Where there is an image it is the noise
-	// added to it.
+	// added to it. With DenoisingStart it is what another run ended with.
 	Latents *tensor.Dense
+
+	// DenoisingEnd and DenoisingStart hand a run from one model to another, as from
+	// Stable Diffusion XL's base to its refiner: shares of the training timesteps, in
+	// [0, 1]. A run ends where the first part that DenoisingEnd says is done, and its
+	// Result.Latents are what it has then; with Output OutputLatent nothing is decoded. One
+	// begins where the part that DenoisingStart says is done, from the Latents of that
+	// result; or in ImageToImage, and in Inpaint without Latents, from the image, to which
+	// it adds no noise. Of the levels those that diffusers' denoising_end and
+	// denoising_start take are run, so that both runs have the same Steps and Sampler.
+	// A sampler of two calls a step may stop between them, as there, and the other run
+	// begins with that step anew. Zero means the whole run.
+	DenoisingEnd, DenoisingStart float64
+
+	// Output is what the call makes. Zero means OutputImage.
+	Output Output
 
 	// Strength is how much of the image is replaced by noise, in (0, 1]; it is for
 	// ImageToImage and DepthToImage, where zero means 0.8, and Inpaint, where zero means
@@ -213,76 +232,3 @@ type Options struct {
 
 // WholePicture as Options.Tile makes a call that does not fit into memory an error.
 const WholePicture = -1
-
-// Limits of the options.
-const (
-	maxImages   = 1024
-	maxGuidance = 1000
-	maxSide     = 1 << 16 // pixels; the memory limit is far below its square
-)
-
-// defaultGuidance is the guidance scale of diffusers' pipelines.
-const defaultGuidance = 7.5
-
-// withDefaults returns the options with zeros replaced, or an error that names
-// the option that is wrong.
-func (o *Options) withDefaults() (Options, error) {
-	var v Options
-	if o != nil {
-		v = *o
-	}
-	if v.Steps == 0 {
-		v.Steps = 50
-		if v.Sigmas != nil {
-			v.Steps = len(v.Sigmas) - 1
-		}
-	}
-	if v.Guidance == 0 {
-		v.Guidance = defaultGuidance
-	}
-	if v.Images == 0 {
-		v.Images = 1
-	}
-	switch {
-	case v.Images < 1 || v.Images > maxImages:
-		return v, badOption("Images", "have %d, want 1 to %d", v.Images, maxImages)
-	case v.Sigmas == nil && (v.Steps < 1 || v.Steps > 1000):
-		return v, badOption("Steps", "have %d, want 1 to 1000", v.Steps)
-	case !(v.Guidance >= 0 && v.Guidance <= maxGuidance):
-		return v, badOption("Guidance", "have %v, want 0 to %d", v.Guidance, maxGuidance)
-	case !(v.GuidanceRescale >= 0 && v.GuidanceRescale <= 1):
-		return v, badOption("GuidanceRescale", "have %v, want 0 to 1", v.GuidanceRescale)
-	case !(v.GuidanceInterval.Low >= 0) || !(v.GuidanceInterval.High == 0 || v.GuidanceInterval.High >= v.GuidanceInterval.Low):
-		return v, badOption("GuidanceInterval", "have %v to %v, want 0 ≤ low ≤ high", v.GuidanceInterval.Low, v.GuidanceInterval.High)
-	case !(v.Eta >= 0 && v.Eta <= 1):
-		return v, badOption("Eta", "have %v, want 0 to 1", v.Eta)
-	case !(v.Strength >= 0 && v.Strength <= 1) || math.IsNaN(v.Strength):
-		return v, badOption("Strength", "have %v, want above 0, to 1", v.Strength)
-	case v.Reuse.Interval < 0:
-		return v, badOption("Reuse", "have an interval of %d calls, want 1 or more, or 0 for none", v.Reuse.Interval)
-	case !(v.Reuse.Threshold >= 0) || math.IsInf(v.Reuse.Threshold, 0):
-		return v, badOption("Reuse", "have threshold %v, want a positive number, or 0 for none", v.Reuse.Threshold)
-	case v.ClipSkip < 0:
-		return v, badOption("ClipSkip", "have %d, want 0 or more", v.ClipSkip)
-	}
-	return v, nil
-}
-
-// size replaces zeros in the size of the picture by the given one and checks it.
-func (o *Options) size(width, height, factor int) error {
-	if o.Width == 0 && width < factor || o.Height == 0 && height < factor {
-		return wrong("Width", fmt.Errorf("diffusion: image: have %d×%d pixels, want at least %d×%d, or a width and height in the options", width, height, factor, factor))
-	}
-	if o.Width == 0 {
-		o.Width = width / factor * factor
-	}
-	if o.Height == 0 {
-		o.Height = height / factor * factor
-	}
-	for option, side := range map[string]int{"Width": o.Width, "Height": o.Height} {
-		if side < factor || side%factor != 0 || side > maxSide {
-			return wrong(option, fmt.Errorf("diffusion: size: have %d×%d pixels, want multiples of %d to %d", o.Width, o.Height, factor, maxSide))
-		}
-	}
-	return nil
-}

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 
 	"sdgo/clip"
+	"sdgo/internal/ldm"
 	"sdgo/internal/loader"
 	"sdgo/safetensors/checkpoint"
 	"sdgo/scheduler"
@@ -15,36 +16,58 @@ import (
 	"sdgo/vae"
 )
 
-// loadParts loads the parts of a model; the session of ctx holds the weights back.
-func (p *Pipeline) loadParts(ctx context.Context, files *modelFiles, o *LoadOptions) error {
-	open := func(part string) (checkpoint.Source, error) {
-		src, err := files.open(ctx, part)
-		if err != nil || o.Overlay == nil {
-			return src, err
+// parts are those of a model, in the order in which they are loaded.
+func (f *modelFiles) parts() []string {
+	var parts []string
+	for i, part := range []string{ldm.TextEncoder, ldm.TextEncoder2} {
+		if f.tokenizers[i] != nil {
+			parts = append(parts, part)
 		}
-		return overlayPart(part, src, o.Overlay)
 	}
-	if err := p.loadText(ctx, files, open, o); err != nil {
-		return err
+	return append(parts, ldm.UNet, ldm.VAE)
+}
+
+// loadParts loads the parts of a model; the session of ctx holds the weights back.
+func (p *Pipeline) loadParts(ctx context.Context, files *modelFiles, o *LoadOptions) (err error) {
+	p.zeroEmpty = files.zeroEmpty
+	for i, tokenizer := range []**clip.Tokenizer{&p.Tokenizer, &p.Tokenizer2} {
+		if files.tokenizers[i] == nil {
+			continue
+		}
+		if *tokenizer, err = files.tokenizers[i](ctx); err != nil {
+			return err
+		}
 	}
-	src, err := open("unet")
-	if err != nil {
-		return err
-	}
-	if p.UNet, err = unet.LoadFrom(ctx, src, &unet.LoadOptions{Precision: o.Precision, Weights: o.Weights}); err != nil {
-		return err
-	}
-	if src, err = open("vae"); err != nil {
-		return err
-	}
-	if p.VAE, err = vae.LoadFrom(ctx, src, &vae.LoadOptions{Precision: o.Precision, Weights: o.Weights}); err != nil {
-		return err
+	for _, part := range files.parts() {
+		src, err := files.open(ctx, part)
+		if err == nil && part == ldm.UNet && files.family == "" {
+			files.family = familyOf(src.Config())
+		}
+		if err == nil && o.Overlay != nil {
+			src, err = overlayPart(part, src, o.Overlay)
+		}
+		if err != nil {
+			return err
+		}
+		if err := p.loadPart(ctx, part, src, o); err != nil {
+			return err
+		}
 	}
 	if err := p.loadPreview(ctx, files, o); err != nil {
 		return err
 	}
 	p.setScheduler(files.schedule)
+	if !o.gives("unet") {
+		p.names = files.names
+	}
+	p.Identity = files.identity.with(files.family, &p.UNet.Config, p.VAE.Config.LatentChannels)
 	p.Warnings = files.warnings
+	p.warnAll()
+	return nil
+}
+
+// warnAll keeps the warnings of the parts.
+func (p *Pipeline) warnAll() {
 	if p.TextEncoder != nil {
 		p.warn("text_encoder/", p.TextEncoder.Config.Warnings)
 	}
@@ -53,24 +76,21 @@ func (p *Pipeline) loadParts(ctx context.Context, files *modelFiles, o *LoadOpti
 	}
 	p.warn("unet/", p.UNet.Config.Warnings)
 	p.warn("vae/", p.VAE.Config.Warnings)
-	return nil
 }
 
-// loadText loads the text encoders.
-func (p *Pipeline) loadText(ctx context.Context, files *modelFiles, open func(part string) (checkpoint.Source, error), o *LoadOptions) error {
-	if p.Tokenizer = files.tokenizer; p.Tokenizer != nil {
-		src, err := open("text_encoder")
-		if err != nil {
-			return err
-		}
-		if p.TextEncoder, err = clip.LoadTextEncoderFrom(ctx, src, &clip.LoadOptions{Precision: o.Precision, Weights: o.Weights}); err != nil {
-			return err
-		}
+// loadPart loads a part from a checkpoint, which it closes.
+func (p *Pipeline) loadPart(ctx context.Context, part string, src checkpoint.Source, o *LoadOptions) (err error) {
+	switch part {
+	case ldm.TextEncoder:
+		p.TextEncoder, err = clip.LoadTextEncoderFrom(ctx, src, &clip.LoadOptions{Precision: o.Precision, Weights: o.Weights})
+	case ldm.TextEncoder2:
+		p.TextEncoder2, err = clip.LoadProjectedFrom(ctx, src, &clip.LoadOptions{Precision: o.Precision, Weights: o.Weights})
+	case ldm.UNet:
+		p.UNet, err = unet.LoadFrom(ctx, src, &unet.LoadOptions{Precision: o.Precision, Weights: o.Weights})
+	case ldm.VAE:
+		p.VAE, err = vae.LoadFrom(ctx, src, &vae.LoadOptions{Precision: o.Precision, Weights: o.Weights})
 	}
-	if files.xl {
-		return p.loadSecondText(ctx, files, open, o)
-	}
-	return nil
+	return err
 }
 
 // overlayPart returns the checkpoint of a part that the caller wants in place of one.
@@ -109,17 +129,18 @@ func (o overlaid) Close() (err error) {
 	return o.Source.Close()
 }
 
+const schedulerFile = "scheduler/scheduler_config.json"
+
 // loadScheduler reads the scheduler's config, whose class the index names.
 func loadScheduler(ctx context.Context, fsys fs.FS, x *index) (*scheduler.Config, error) {
-	const file = "scheduler/scheduler_config.json"
 	var config json.RawMessage
-	if err := loader.ReadJSON(ctx, fsys, file, &config); err != nil {
+	if err := loader.ReadJSON(ctx, fsys, schedulerFile, &config); err != nil {
 		return nil, err
 	}
 	class := x.parts["scheduler"]
 	c, err := scheduler.ParseClass(class, config)
 	if err != nil && class != "" {
-		return nil, fmt.Errorf("%s, as the %s that model_index.json names: %w", file, class, err)
+		return nil, fmt.Errorf("%s, as the %s that model_index.json names: %w", schedulerFile, class, err)
 	}
 	return c, err
 }

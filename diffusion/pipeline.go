@@ -54,7 +54,11 @@ type Pipeline struct {
 	// such as keys of a config.json that are not known, one sentence each.
 	Warnings []string
 
-	zeroEmpty bool // an empty negative prompt is zeros (force_zeros_for_empty_prompt)
+	// Identity is what [Load] found the model to be; empty of one from New or NewXL.
+	Identity Identity
+
+	names     []named // that its files have for it
+	zeroEmpty bool    // an empty negative prompt is zeros (force_zeros_for_empty_prompt)
 
 	modelScheduler *scheduler.Config // the Scheduler that is the model's own
 	clips          bool              // clip_sample of its file
@@ -91,11 +95,13 @@ func (p *Pipeline) do(ctx context.Context, t task, prompt string, o *Options) (*
 	if err := r.sample(ctx, x); err != nil {
 		return nil, err
 	}
-	if err := r.decode(ctx, x); err != nil {
-		return nil, err
-	}
-	if err := t.finish(ctx, r, &r.result); err != nil {
-		return nil, err
+	if r.keepLatents(x); r.Output == OutputImage {
+		if err := r.decode(ctx, x); err != nil {
+			return nil, err
+		}
+		if err := t.finish(ctx, r, &r.result); err != nil {
+			return nil, err
+		}
 	}
 	r.result.Timings.Total = time.Since(r.begin)
 	return &r.result, nil

@@ -50,7 +50,9 @@ func (p *Pipeline) Plan(o *Options) (*Plan, error) {
 	for _, b := range size.batches {
 		add(p.UNet.Plan(b.texts, size.h, size.w, b.tokens))
 	}
-	add(p.VAE.Plan(vae.Work{Height: size.height, Width: size.width}))
+	if o == nil || o.Output == OutputImage {
+		add(p.VAE.Plan(vae.Work{Height: size.height, Width: size.width}))
+	}
 	if err != nil {
 		return nil, err
 	}

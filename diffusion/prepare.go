@@ -19,6 +19,9 @@ func (r *run) prepare(width, height int) error {
 		return err
 	}
 	r.h, r.w = r.Height/factor, r.Width/factor
+	if err := r.divide(); err != nil {
+		return err
+	}
 	var err error
 	if r.sampler, err = solver(&r.Options, r.schedule); err != nil {
 		return wrong("Sampler", err)
@@ -33,7 +36,9 @@ func (r *run) prepare(width, height int) error {
 		return fmt.Errorf("diffusion: %w", err)
 	}
 	r.preparePreview()
-	r.decodeTile, err = r.tile(false)
+	if r.Output == OutputImage {
+		r.decodeTile, err = r.tile(false)
+	}
 	return err
 }
 
@@ -84,8 +89,10 @@ func (r *run) prepareImage(img *source) error {
 		r.Strength = r.task.about().strength
 	}
 	var err error
-	if r.schedule, err = r.schedule.Tail(r.Strength); err != nil {
-		return wrong("Strength", fmt.Errorf("diffusion: %w", err))
+	if r.DenoisingStart == 0 {
+		if r.schedule, err = r.schedule.Tail(r.Strength); err != nil {
+			return wrong("Strength", fmt.Errorf("diffusion: %w", err))
+		}
 	}
 	if err := r.prepare(img.width, img.height); err != nil {
 		return err

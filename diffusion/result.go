@@ -9,10 +9,12 @@ import (
 
 // Result is what a call made.
 type Result struct {
-	Images []*image.NRGBA
-	Seeds  []uint64 // the seed of each image
+	Images []*image.NRGBA // empty with OutputLatent
+	Seeds  []uint64       // the seed of each image
 
-	// Latents [N 4 H/8 W/8] are the final latents, scaled to unit variance.
+	// Latents [N 4 H/8 W/8] are the final latents, scaled to unit variance; of a run that
+	// ends early (Options.DenoisingEnd) with the noise that is left, as diffusers' class of
+	// the noise levels keeps them.
 	Latents *tensor.Dense
 
 	// Truncated is the part of the prompt, and TruncatedNegative of the negative

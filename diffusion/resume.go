@@ -75,11 +75,17 @@ func (r *run) facts() map[string]string {
 			f["framing of "+string(c)] = fmt.Sprint(r.timeIDs(c))
 		}
 	}
+	if len(r.Adapters) > 0 {
+		f["adapters"] = r.adapters.identity()
+	}
 	if r.TokenMerging.Ratio != 0 {
 		f["token merging"] = fmt.Sprint(r.TokenMerging)
 	}
 	if r.task.about().strength > 0 {
 		f["strength"] = fmt.Sprint(r.Strength)
+	}
+	if r.DenoisingStart != 0 || r.DenoisingEnd != 0 {
+		f["part of the run"] = fmt.Sprintf("%v to %v", r.DenoisingStart, r.DenoisingEnd)
 	}
 	maps.Copy(f, r.noted)
 	return f

@@ -1,6 +1,7 @@
 package diffusion
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,7 +33,10 @@ type run struct {
 	prompts  map[Condition]*tensor.Dense // [1 T D] each
 	pooled   map[Condition][]float32     // [D] each, of Stable Diffusion XL
 	h, w     int                         // size of the latents
+	cutoff   float64                     // the run ends at the first call below this timestep
+	final    float64                     // turns the x that sampling ended with into latents
 
+	adapters   *adapters
 	guider     Guider
 	conditions []Condition // that the guider may need, in the order of the network
 	guide      *guide      // nil before denoiser
@@ -69,6 +73,7 @@ func (p *Pipeline) newRun(ctx context.Context, t task, prompt string, o *Options
 	chosen := false // else there was an error, or a panic of NewNoise
 	defer func() {
 		if !chosen {
+			r.adapters.close()
 			leave()
 		}
 	}()
@@ -92,6 +97,9 @@ func (r *run) choose(o *Options) (err error) {
 	if r.Options, err = r.Pipeline.withDefaults(o); err != nil {
 		return err
 	}
+	if (o == nil || o.Steps == 0 && o.Sigmas == nil) && r.Defaults().Few != "" {
+		r.Steps = enough(r.Steps, cmp.Or(r.Strength, about.strength))
+	}
 	if err := r.limits.checkNumbers(&r.Options); err != nil {
 		return err
 	}
@@ -107,6 +115,12 @@ func (r *run) choose(o *Options) (err error) {
 	if err := r.checkTask(about); err != nil {
 		return err
 	}
+	if err := r.checkOutput(); err != nil {
+		return err
+	}
+	if err := r.checkHandover(); err != nil {
+		return err
+	}
 	if err := checkSampler(r.Sampler); err != nil {
 		return wrong("Sampler", err)
 	}
@@ -116,6 +130,11 @@ func (r *run) choose(o *Options) (err error) {
 	if err := r.wantInput(about.inputs...); err != nil {
 		return err
 	}
+	adapted, adapters, err := r.Pipeline.adapted(r.Adapters, len(r.schedule.Sigmas)-1)
+	if err != nil {
+		return err
+	}
+	r.Pipeline, r.adapters = adapted, adapters
 	for i := range r.Images {
 		seed := r.Seed + uint64(i)
 		r.result.Seeds = append(r.result.Seeds, seed)
@@ -139,5 +158,6 @@ func (r *run) close() {
 	if r.claim != nil {
 		r.claim.Close()
 	}
+	r.adapters.close()
 	r.leave()
 }

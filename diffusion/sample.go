@@ -2,6 +2,7 @@ package diffusion
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -17,7 +18,8 @@ func (r *run) sample(ctx context.Context, x []float32) error {
 		return err
 	}
 	begin := time.Now()
-	steps := &sampler.Run{Sampler: r.sampler, Denoise: denoise, Sigmas: r.schedule.Sigmas, X: x, Noise: r.samplingNoise(ctx),
+	end := r.newCut()
+	steps := &sampler.Run{Sampler: r.sampler, Denoise: end.wrap(denoise), Sigmas: r.schedule.Sigmas, X: x, Noise: r.samplingNoise(ctx),
 		Forget: r.record == 0, Limit: r.record, // only a Step can save the run
 		Facts: r.facts,
 	}
@@ -26,39 +28,65 @@ func (r *run) sample(ctx context.Context, x []float32) error {
 			return err
 		}
 	}
-	for step, err := range steps.Steps(ctx) {
-		if err != nil && ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if err != nil {
-			return fmt.Errorf("diffusion: %w", err)
-		}
-		r.result.Timings.Calls = step.Calls
-		if r.OnStep != nil {
-			if err := r.onStep(ctx, steps, step); err != nil {
-				return fmt.Errorf("diffusion: step %d: %w", step.Index, err)
-			}
-		}
-		if step.Index == step.Steps {
-			copy(x, step.X)
-			if err := r.task.shown(ctx, x, step.Sigma, true); err != nil {
-				return err
-			}
-		}
+	if err := r.follow(ctx, steps, end, x); err != nil {
+		return err
 	}
 	r.result.Reused = r.keeper.reused()
 	r.result.Timings.Sampling = time.Since(begin)
 	return nil
 }
 
-// decode turns the x that sampling ended with into latents and pictures.
-func (r *run) decode(ctx context.Context, x []float32) error {
-	begin := time.Now()
-	if r.schedule.FinalScale != 1 {
-		for i := range x {
-			x[i] *= float32(r.schedule.FinalScale)
+// follow makes the steps of a run and leaves in x where it ends.
+func (r *run) follow(ctx context.Context, steps *sampler.Run, end *cut, x []float32) error {
+	if first := r.schedule.Sigmas[0]; end.at(first) { // before the first step
+		r.final = r.schedule.Scale(first)
+		return nil
+	}
+	for step, err := range steps.Steps(ctx) {
+		switch {
+		case err != nil && ctx.Err() != nil:
+			return ctx.Err()
+		case errors.Is(err, errCut):
+			r.result.Timings.Calls++
+			return r.ended(ctx, x, end.x, end.sigma)
+		case err != nil:
+			return fmt.Errorf("diffusion: %w", err)
+		}
+		r.result.Timings.Calls = step.Calls
+		last := step.Index == step.Steps || end.at(step.Sigma)
+		if r.OnStep != nil {
+			step.Steps = end.steps(step.Steps)
+			if err := r.onStep(ctx, steps, step, last); err != nil {
+				return fmt.Errorf("diffusion: step %d: %w", step.Index, err)
+			}
+		}
+		if last {
+			return r.ended(ctx, x, step.X, step.Sigma)
 		}
 	}
+	return nil
+}
+
+// ended leaves in x the state that a run ends with.
+func (r *run) ended(ctx context.Context, x, state []float32, sigma float64) error {
+	copy(x, state)
+	r.final = r.schedule.Scale(sigma)
+	return r.task.shown(ctx, x, sigma, true)
+}
+
+// keepLatents turns the x that sampling ended with into the latents of the result.
+func (r *run) keepLatents(x []float32) {
+	if r.final != 1 {
+		for i := range x {
+			x[i] *= float32(r.final)
+		}
+	}
+	r.result.Latents = r.latentTensor(x)
+}
+
+// decode makes pictures of the latents x [Images 4 h w].
+func (r *run) decode(ctx context.Context, x []float32) error {
+	begin := time.Now()
 	channels := r.VAE.Config.LatentChannels
 	size := channels * r.h * r.w
 	decoded, err := engine.Scratch(r.VAE.Config.OutChannels*r.Height*r.Width, "a decoded picture")
@@ -83,7 +111,6 @@ func (r *run) decode(ctx context.Context, x []float32) error {
 		}
 		r.result.Images = append(r.result.Images, images...)
 	}
-	r.result.Latents = engine.Tensor(x, r.Images, channels, r.h, r.w)
 	r.result.Timings.VAEDecoder = time.Since(begin)
 	return nil
 }

@@ -59,7 +59,7 @@ func TestSingleFile(t *testing.T) {
 	}{
 		{"tiny-sd15", golden.SingleFile(t, "tiny-sd15"), 3},
 		{"tiny-sd15-4blk", golden.SingleFileOf(t, "tiny-sd15-4blk"), 1}, // the text encoder alone
-		{"tiny-sd21-v", golden.SingleFileOf(t, "tiny-sd21-v"), 4},       // and what it predicts
+		{"tiny-sd21-v", golden.SingleFileOf(t, "tiny-sd21-v"), 3},
 		{"tiny-sdxl", golden.SingleFile(t, "tiny-sdxl"), 3},
 	} {
 		tokenizer := "tiny-sd15"
@@ -67,8 +67,11 @@ func TestSingleFile(t *testing.T) {
 			tokenizer = tt.name // which pads with another token
 		}
 		golden.Tokenizer(t, tt.files, tokenizer)
-		if tt.name == "tiny-sdxl" {
+		switch tt.name {
+		case "tiny-sdxl":
 			addXL(t, tt.files)
+		case "tiny-sd21-v":
+			tt.files["tiny-sd21-v.yaml"] = &fstest.MapFile{Data: []byte("model: {params: {parameterization: v}}"), Mode: 0o644}
 		}
 		p, err := Load(onDisk(t, tt.files, tt.name), nil)
 		require.NoError(t, err)
@@ -211,23 +214,23 @@ func TestChoosePrediction(t *testing.T) {
 		beside   string
 		metadata map[string]string
 		want     string
-		warns    bool
+		by       string
 	}{
-		{ldm.SD1, 4, false, "", "", nil, epsilon, false},
-		{ldm.SD1, 4, true, "", "", nil, vPrediction, false},
-		{ldm.SD2, 4, false, "", "", nil, vPrediction, true},
-		{ldm.SD2, 9, false, "", "", nil, epsilon, false},
-		{ldm.SD2, 4, false, "", "", meta("predict_key", "epsilon"), epsilon, false},
-		{ldm.SD2, 4, false, "", "", meta("architecture", "stable-diffusion-v2-512"), epsilon, false},
-		{ldm.SD2, 4, false, "", "", meta("architecture", "stable-diffusion-v2-768-v"), vPrediction, false},
-		{ldm.SD2, 4, false, "", "", map[string]string{"global_step": "875000"}, epsilon, false},
-		{ldm.SD2, 4, true, "", epsilon, nil, epsilon, false},
-		{ldm.SD2, 4, true, epsilon, vPrediction, meta("predict_key", "v"), epsilon, false},
+		{ldm.SD1, 4, false, "", "", nil, epsilon, "what published models of Stable Diffusion 1 predict"},
+		{ldm.SD1, 4, true, "", "", nil, vPrediction, "the tensor v_pred"},
+		{ldm.SD2, 4, false, "", "", nil, "", ""},
+		{ldm.SD2, 9, false, "", "", nil, epsilon, "what published models of Stable Diffusion 2 predict"},
+		{ldm.SD2, 4, false, "", "", meta("predict_key", "epsilon"), epsilon, "metadata modelspec.predict_key"},
+		{ldm.SD2, 4, false, "", "", meta("architecture", "stable-diffusion-v2-512"), epsilon, "metadata modelspec.architecture"},
+		{ldm.SD2, 4, false, "", "", meta("architecture", "stable-diffusion-v2-768-v"), vPrediction, "metadata modelspec.architecture"},
+		{ldm.SD2, 4, false, "", "", map[string]string{"global_step": "875000"}, epsilon, "metadata global_step"},
+		{ldm.SD2, 4, true, "", epsilon, nil, epsilon, "m.yaml"},
+		{ldm.SD2, 4, true, epsilon, vPrediction, meta("predict_key", "v"), epsilon, "LoadOptions.Prediction"},
 	} {
 		m := &ldm.Model{Family: tt.family, Channels: tt.channels, V: tt.v}
-		got := choosePrediction(m, &LoadOptions{Prediction: tt.option}, &beside{prediction: tt.beside}, tt.metadata)
+		got := choosePrediction(m, &LoadOptions{Prediction: tt.option}, &beside{name: "m.yaml", prediction: tt.beside}, tt.metadata)
 		assert.Equal(t, tt.want, got.kind, "%+v", tt)
-		assert.Equal(t, tt.warns, got.warning != "", "%+v", tt)
+		assert.Equal(t, tt.by, got.by, "%+v", tt)
 	}
 	_, err := Load("x", &LoadOptions{Prediction: "noise"})
 	assert.Error(t, err)

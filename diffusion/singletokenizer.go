@@ -27,17 +27,17 @@ func (f *modelFiles) singleTokenizers(ctx context.Context, fsys fs.FS, o *LoadOp
 		return badOption("Tokenizer", "have %.80q, want none: the refiner of Stable Diffusion XL has no first text encoder", o.Tokenizer)
 	case refiner:
 	case o.Tokenizer != "":
-		f.tokenizer, err = clip.LoadTokenizerContext(ctx, os.DirFS(o.Tokenizer), ".")
+		f.tokenizers[0] = tokenizerIn(os.DirFS(o.Tokenizer), ".")
 	default:
 		pad := ""
 		if f.family == ldm.SD2 {
 			pad = openCLIPPad
 		}
-		f.tokenizer, err = f.singleTokenizer(ctx, fsys, "tokenizer", o.part(ldm.TextEncoder), pad)
+		f.tokenizers[0], err = f.singleTokenizer(ctx, fsys, "tokenizer", o.part(ldm.TextEncoder), pad)
 	}
 	if err == nil && (refiner || f.family == ldm.SDXL) {
 		f.xl, f.zeroEmpty = true, !refiner
-		f.tokenizer2, err = f.singleTokenizer(ctx, fsys, "tokenizer_2", o.part(ldm.TextEncoder2), openCLIPPad)
+		f.tokenizers[1], err = f.singleTokenizer(ctx, fsys, "tokenizer_2", o.part(ldm.TextEncoder2), openCLIPPad)
 	}
 	return err
 }
@@ -45,13 +45,13 @@ func (f *modelFiles) singleTokenizers(ctx context.Context, fsys fs.FS, o *LoadOp
 // singleTokenizer is a tokenizer of a model in one file: that in a folder beside the file,
 // or in or beside the folder of the text encoder that the caller names, or else OpenAI's,
 // if the text encoder knows as many tokens.
-func (f *modelFiles) singleTokenizer(ctx context.Context, fsys fs.FS, folder string, text givenPart, pad string) (*clip.Tokenizer, error) {
+func (f *modelFiles) singleTokenizer(ctx context.Context, fsys fs.FS, folder string, text givenPart, pad string) (tokenizerFiles, error) {
 	if isDir(fsys, folder) {
-		return clip.LoadTokenizerContext(ctx, fsys, folder)
+		return tokenizerIn(fsys, folder), nil
 	}
 	for _, dir := range []string{text.path, filepath.Dir(text.path)} {
 		if text.path != "" && isDir(os.DirFS(dir), folder) {
-			return clip.LoadTokenizerContext(ctx, os.DirFS(dir), folder)
+			return tokenizerIn(os.DirFS(dir), folder), nil
 		}
 	}
 	var encoder checkpoint.Source
@@ -74,5 +74,5 @@ func (f *modelFiles) singleTokenizer(ctx context.Context, fsys fs.FS, folder str
 	case shape[0] < openAITokens:
 		return nil, fmt.Errorf("have embeddings of %d tokens, not the %d of OpenAI's CLIP, and no tokenizer: want a folder with vocab.json and merges.txt, as %s beside the file or in LoadOptions.Tokenizer", shape[0], openAITokens, folder)
 	}
-	return clip.OpenAITokenizer(pad)
+	return func(context.Context) (*clip.Tokenizer, error) { return clip.OpenAITokenizer(pad) }, nil
 }

@@ -84,15 +84,20 @@ func watchResident() (stop func() int64) {
 	return func() int64 { close(done); return <-most }
 }
 
+// keepNoStacks has the test keep no record of the stacks that allocate: 4 MB of them in
+// 1,400 calls and more with each. A program that does not ask for its profile has none.
+func keepNoStacks(t *testing.T) {
+	rate := runtime.MemProfileRate
+	t.Cleanup(func() { runtime.MemProfileRate = rate })
+	runtime.MemProfileRate = 0
+}
+
 // 64 callers with calls of all sizes and tasks have room for the largest alone: every
 // call is made, the largest before every other caller has made two and in no more than
 // twice its share of the time, and the process stays within the limit and what
 // LoadOptions.MaxMemory says comes on top.
 func TestSoakMemory(t *testing.T) {
-	// A test keeps a record of every stack that allocates, 4 MB of them in 1,400 calls and
-	// more with each; a program that does not ask for its profile has none.
-	defer func(rate int) { runtime.MemProfileRate = rate }(runtime.MemProfileRate)
-	runtime.MemProfileRate = 0
+	keepNoStacks(t)
 	length, asked := soakTime(t, time.Second)
 	const callers = 64
 	large := small(256, 2)

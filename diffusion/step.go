@@ -61,11 +61,11 @@ type moment struct {
 var errOver = errors.New("diffusion: step: have one that is over, want a call during OnStep")
 
 // onStep reports a step of the run to the caller.
-func (r *run) onStep(ctx context.Context, steps *sampler.Run, s sampler.Step) error {
+func (r *run) onStep(ctx context.Context, steps *sampler.Run, s sampler.Step, last bool) error {
 	m := &moment{ctx: ctx, run: r, steps: steps, denoised: s.Denoised}
 	defer m.end()
 	latents := slices.Clone(s.X)
-	if err := r.task.shown(ctx, latents, s.Sigma, s.Index == s.Steps); err != nil {
+	if err := r.task.shown(ctx, latents, s.Sigma, last); err != nil {
 		return err
 	}
 	step := Step{

@@ -18,9 +18,19 @@ func (textToImage) about() about {
 	return about{name: "text-to-image", inputs: []input{latentsAlone}}
 }
 
-func (textToImage) prepare(r *run) ([]*source, error) { return nil, r.prepare(r.defaultSize()) }
+func (textToImage) prepare(r *run) ([]*source, error) {
+	width, height := r.defaultSize()
+	if r.DenoisingStart > 0 && r.Latents != nil && r.Latents.Dims() == 4 { // of the size that it had
+		shape, factor := r.Latents.Shape(), r.VAE.Config.Factor()
+		width, height = factor*shape[3], factor*shape[2]
+	}
+	return nil, r.prepare(width, height)
+}
 
 func (textToImage) start(ctx context.Context, r *run) ([]float32, error) {
+	if r.DenoisingStart > 0 {
+		return r.handed(ctx, nil)
+	}
 	x, err := r.initialNoise(ctx)
 	if err != nil {
 		return nil, err

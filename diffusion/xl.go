@@ -1,14 +1,12 @@
 package diffusion
 
 import (
-	"context"
 	"fmt"
 
 	"gorgonia.org/tensor"
 
 	"sdgo/clip"
 	"sdgo/internal/nn"
-	"sdgo/safetensors/checkpoint"
 	"sdgo/scheduler"
 	"sdgo/unet"
 	"sdgo/vae"
@@ -27,11 +25,15 @@ func NewXL(tokenizers [2]*clip.Tokenizer, texts [2]*clip.TextEncoder, u *unet.UN
 	})
 }
 
-// withDefaults is that of the options, but for what is another in Stable Diffusion XL.
+// withDefaults is that of the options, but for what is another in this model.
 func (p *Pipeline) withDefaults(o *Options) (Options, error) {
 	v, err := o.withDefaults()
-	if p.xl() && (o == nil || o.Guidance == 0) {
-		v.Guidance = defaultGuidanceXL
+	own := p.Defaults()
+	if o == nil || o.Guidance == 0 {
+		v.Guidance = own.Guidance
+	}
+	if o == nil || o.Steps == 0 && o.Sigmas == nil {
+		v.Steps = own.Steps
 	}
 	return v, err
 }
@@ -42,17 +44,6 @@ const defaultGuidanceXL = 5
 // refiner says whether this is the refiner of Stable Diffusion XL, which has the second
 // text encoder alone.
 func (p *Pipeline) refiner() bool { return p.xl() && p.Tokenizer == nil && p.TextEncoder == nil }
-
-// loadSecondText loads the second text encoder.
-func (p *Pipeline) loadSecondText(ctx context.Context, files *modelFiles, open func(part string) (checkpoint.Source, error), o *LoadOptions) error {
-	p.Tokenizer2, p.zeroEmpty = files.tokenizer2, files.zeroEmpty
-	src, err := open("text_encoder_2")
-	if err != nil {
-		return err
-	}
-	p.TextEncoder2, err = clip.LoadProjectedFrom(ctx, src, &clip.LoadOptions{Precision: o.Precision, Weights: o.Weights})
-	return err
-}
 
 // zeros says whether a condition is zeros in place of an empty text.
 func (p *Pipeline) zeros(c Condition, w wording) bool {

@@ -2,14 +2,12 @@ package safetensors
 
 import (
 	"bufio"
-	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
-	"strconv"
 	"unicode/utf8"
 
 	"sdgo/internal/atomicfile"
@@ -25,34 +23,23 @@ import (
 // changed so that it no longer fits its data. A tensor's data that are no longer in
 // the mapped file that they come from are a [*FaultError].
 func Write(w io.Writer, tensors []Tensor, metadata map[string]string) error {
-	if w == nil {
-		return errors.New("safetensors: write: have a nil writer")
-	}
-	tensors = slices.Clone(tensors)
-	slices.SortFunc(tensors, func(a, b Tensor) int {
-		return cmp.Or(cmp.Compare(b.DType, a.DType), cmp.Compare(a.Name, b.Name))
-	})
-	head, err := encodeHeader(tensors, metadata)
-	if err != nil {
-		return err
-	}
-	if _, err := w.Write(head); err != nil {
-		return fmt.Errorf("safetensors: header: %w", err)
-	}
-	for _, t := range tensors {
-		err := Guard(func() error {
-			_, err := w.Write(t.Bytes())
-			return err
-		})
-		if err != nil {
+	entries := make([]Entry, len(tensors))
+	for i, t := range tensors {
+		if err := t.writable(); err != nil {
 			return fmt.Errorf("safetensors: tensor %.200q: %w", t.Name, err)
 		}
+		entries[i] = Entry{Name: t.Name, DType: t.DType, Shape: t.Shape, Data: func(w io.Writer) error {
+			return Guard(func() error {
+				_, err := w.Write(t.Bytes())
+				return err
+			})
+		}}
 	}
-	return nil
+	return WriteEntries(w, entries, metadata)
 }
 
 // encodeHeader returns the length and the JSON of the header, padded.
-func encodeHeader(tensors []Tensor, metadata map[string]string) ([]byte, error) {
+func encodeHeader(entries []Entry, metadata map[string]string) ([]byte, error) {
 	b := make([]byte, lengthSize, 4096)
 	b = append(b, '{')
 	if metadata != nil {
@@ -62,34 +49,21 @@ func encodeHeader(tensors []Tensor, metadata map[string]string) ([]byte, error) 
 		}
 	}
 	var offset uint64
-	seen := make(map[string]bool, len(tensors))
-	for _, t := range tensors {
-		if err := t.writable(); err != nil {
-			return nil, fmt.Errorf("safetensors: tensor %.200q: %w", t.Name, err)
+	seen := make(map[string]bool, len(entries))
+	for _, e := range entries {
+		size, err := e.size()
+		if err != nil {
+			return nil, fmt.Errorf("safetensors: tensor %.200q: %w", e.Name, err)
 		}
-		if seen[t.Name] {
-			return nil, fmt.Errorf("safetensors: tensor %.200q: comes twice", t.Name)
+		if seen[e.Name] {
+			return nil, fmt.Errorf("safetensors: tensor %.200q: comes twice", e.Name)
 		}
-		seen[t.Name] = true
+		seen[e.Name] = true
 		if len(b) > lengthSize+1 {
 			b = append(b, ',')
 		}
-		b = appendString(b, t.Name)
-		b = append(b, `:{"dtype":"`...)
-		b = append(b, t.DType.String()...)
-		b = append(b, `","shape":[`...)
-		for i, n := range t.Shape {
-			if i > 0 {
-				b = append(b, ',')
-			}
-			b = strconv.AppendInt(b, int64(n), 10)
-		}
-		b = append(b, `],"data_offsets":[`...)
-		b = strconv.AppendUint(b, offset, 10)
-		offset += uint64(len(t.Bytes()))
-		b = append(b, ',')
-		b = strconv.AppendUint(b, offset, 10)
-		b = append(b, "]}"...)
+		b = e.append(b, offset, offset+size)
+		offset += size
 	}
 	b = append(b, '}')
 	for len(b)%8 != 0 {
@@ -123,10 +97,6 @@ func appendMetadata(b []byte, metadata map[string]string) ([]byte, error) {
 // writable says why a tensor cannot be written.
 func (t Tensor) writable() error {
 	switch {
-	case t.Name == metadataField:
-		return errors.New("the name is reserved for the metadata")
-	case !utf8.ValidString(t.Name):
-		return errors.New("the name is not UTF-8")
 	case t.from == nil:
 		return errors.New("made without New")
 	case t.Bytes() == nil && t.end > 0:

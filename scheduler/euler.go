@@ -30,28 +30,28 @@ var _ = register(class{
 })
 
 var _ = register(class{
-	name:        "HeunDiscreteScheduler",
+	name:        heunClass,
 	defaults:    trainedSD + curves + between + `, "clip_sample": false` + clipping + linspaced,
 	predictions: anyPrediction,
 	levels:      sigmaLevels{}.schedule,
 })
 
 var _ = register(class{
-	name:        "KDPM2DiscreteScheduler",
+	name:        dpm2Class,
 	defaults:    trainedSD + curves + between + linspaced,
 	predictions: epsOrV,
 	levels:      sigmaLevels{karrasOfWholeTimes: true}.schedule,
 })
 
 var _ = register(class{
-	name:        "KDPM2AncestralDiscreteScheduler",
+	name:        dpm2AncestralClass,
 	defaults:    trainedSD + curves + between + linspaced,
 	predictions: epsOrV,
 	levels:      sigmaLevels{karrasOfWholeTimes: true}.schedule,
 })
 
 var _ = register(class{
-	name:        "DPMSolverSDEScheduler",
+	name:        dpmSDEClass,
 	defaults:    trainedSD + curves + between + `, "noise_sampler_seed": null` + linspaced,
 	predictions: epsOrV,
 	levels:      sigmaLevels{karrasOfSpacing: true}.schedule,

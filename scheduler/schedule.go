@@ -46,6 +46,7 @@ type Schedule struct {
 
 	steps      int // as asked for, before Tail
 	table      *table
+	unit       bool                  // the class keeps latents of unit variance
 	continuous bool                  // the model's time is log(σ)/4
 	hops       func(*Schedule) error // sets Solver.From and To of a tail anew, or nil
 	train      float64               // number of training timesteps
@@ -111,6 +112,7 @@ func (c *Config) finish(s *Schedule, t *table, steps int) {
 	s.steps, s.table, s.train = steps, t, float64(c.NumTrainTimesteps)
 	s.continuous = c.TimestepType == "continuous" && c.PredictionType == vPrediction
 	form := c.class().form
+	s.unit = form == variancePreserving
 	switch form {
 	case preconditioned:
 		s.SigmaData, s.continuous = c.SigmaData, true
@@ -184,8 +186,8 @@ func (s *Schedule) Tail(strength float64) (*Schedule, error) {
 	if !(strength > 0 && strength <= 1) {
 		return nil, fmt.Errorf("scheduler: strength: have %g, want more than 0 and at most 1", strength)
 	}
-	if len(s.Timesteps) == 0 || len(s.Sigmas) != len(s.Timesteps)+1 {
-		return nil, fmt.Errorf("scheduler: schedule: have %d timesteps and %d sigmas, want one of the first or more and one more of the second", len(s.Timesteps), len(s.Sigmas))
+	if err := s.joined(); err != nil {
+		return nil, err
 	}
 	keep := min(int(float64(s.steps)*strength), s.steps)
 	if s.Solver.PRK && keep < s.steps {
@@ -195,29 +197,7 @@ func (s *Schedule) Tail(strength float64) (*Schedule, error) {
 	if skip >= len(s.Timesteps) { // a clipped schedule is shorter than asked for
 		return nil, fmt.Errorf("scheduler: strength: have %g of %d steps with %d levels, which leaves no step to run", strength, s.steps, len(s.Timesteps))
 	}
-	tail := *s
-	tail.Timesteps = slices.Clone(s.Timesteps[skip:])
-	tail.Sigmas = slices.Clone(s.Sigmas[skip:])
-	tail.Solver.Timesteps = tail.Timesteps
-	tail.Solver.Start += skip
-	if s.Solver.From != nil {
-		tail.Solver.From = slices.Clone(s.Solver.From[skip:])
-		tail.Solver.To = slices.Clone(s.Solver.To[skip:])
-	}
-	if skip > 0 && s.Flow {
-		tail.InitNoiseSigma = 1 + tail.Sigmas[0]
-	} else if skip > 0 {
-		tail.InitNoiseSigma = math.Sqrt(1 + tail.Sigmas[0]*tail.Sigmas[0])
-	}
-	tail.steps = keep
-	if s.hops != nil {
-		if err := s.hops(&tail); err != nil {
-			return nil, err
-		}
-		last := tail.Sigmas[len(tail.Sigmas)-1] // may have changed
-		tail.FinalScale = 1 / math.Sqrt(1+last*last)
-	}
-	return &tail, nil
+	return s.from(skip, keep)
 }
 
 // DiscardPenultimate returns the schedule without the level before its last.

@@ -13,6 +13,7 @@ type Config struct {
 	OutChannels      int      `json:"out_channels"`
 	SampleSize       any      `json:"sample_size"` // of the latents in training; see Cells
 	DiffusersVersion any      `json:"_diffusers_version"`
+	NameOrPath       any      `json:"_name_or_path"` // where the model came from
 	BlockOutChannels []int    `json:"block_out_channels"`
 	DownBlockTypes   []string `json:"down_block_types"`
 	MidBlockType     *string  `json:"mid_block_type"`

@@ -81,4 +81,9 @@ func LoadFrom(ctx context.Context, src checkpoint.Source, o *LoadOptions) (*UNet
 
 func init() {
 	model.Inside(func(u *UNet) *model.Model { return u.model })
+	model.Adapts(func(u *UNet, m *model.Model) *UNet {
+		adapted := *u
+		adapted.model = m
+		return &adapted
+	})
 }

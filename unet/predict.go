@@ -49,7 +49,7 @@ func (u *UNet) key(s shape) planKey { return planKey{shape: s, merging: u.mergin
 // build makes the graph for a shape.
 func (u *UNet) build(s shape) model.Build {
 	return func() (inputs, outputs []*G.Node, err error) {
-		g := nn.NewGraph(G.NewGraph())
+		g := u.model.Graph()
 		in := u.nodes(g, s)
 		out := u.forward(g, in)
 		return append(u.conditions(in), in.images()...), []*G.Node{out}, g.Err()

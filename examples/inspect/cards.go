@@ -35,7 +35,8 @@ func cardNames(name string) (cards []string, err error) {
 
 // cards writes how a model would make a picture on graphics processors, as a model on
 // paper has it: of its parts each kind of layers, or each layer.
-func cards(ctx context.Context, fsys fs.FS, names []string, load diffusion.LoadOptions, o *diffusion.Options, layers bool, stdout io.Writer) error {
+func (c *command) cards(ctx context.Context, fsys fs.FS, names []string, stdout io.Writer) error {
+	load := c.load
 	var plans []*diffusion.Plan
 	for _, name := range names {
 		load.Device = diffusion.OnPaper(name)
@@ -43,7 +44,7 @@ func cards(ctx context.Context, fsys fs.FS, names []string, load diffusion.LoadO
 		if err != nil {
 			return err
 		}
-		plan, err := pipe.Plan(o)
+		plan, err := pipe.Plan(&c.options)
 		pipe.Close()
 		if err != nil {
 			return err
@@ -53,7 +54,7 @@ func cards(ctx context.Context, fsys fs.FS, names []string, load diffusion.LoadO
 	var b strings.Builder
 	for i, part := range plans[0].Parts {
 		rows := rowsOf(plans, i)
-		if !layers {
+		if !c.layers {
 			rows = byKind(rows)
 		}
 		fmt.Fprintf(&b, "%s: weights %s, values %s, %d operations; ms on paper, and the roof by arithmetic and memory\n",

@@ -1,4 +1,10 @@
-// Command inspect prints how a model would make a picture: what its parts take of
+// Command inspect prints what a model's files are and hold, and what loading does with it
+// all:
+//
+//	inspect FILE
+//
+// With -all it lists every tensor, and with -json it writes for programs. With -model, or
+// without a file, it prints how a model would make a picture: what its parts take of
 // memory and time on this machine, and which layers take the most; with -layers the
 // algorithm, the weights and the memory of each layer. With -device cuda it does so for
 // graphics processors, on paper.
@@ -19,55 +25,54 @@ import (
 
 func main() { cli.Program("inspect", run) }
 
+// command is what the flags say.
+type command struct {
+	load              diffusion.LoadOptions
+	options           diffusion.Options
+	model, device     string
+	layers, all, json bool
+}
+
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	f := flag.NewFlagSet("inspect", flag.ContinueOnError)
-	var load diffusion.LoadOptions
-	var o diffusion.Options
-	model := f.String("model", "tinyscenes", models.Help)
-	f.StringVar(&load.Variant, "variant", "", "`name` of the weight files, fp16 for model.fp16.safetensors (default the plain ones)")
-	cli.WeightsFlag(f, &load.Weights)
-	f.StringVar(&load.Precision, "precision", "", "float32, float16, bfloat16 or int8 (default float32)")
-	cli.MemoryFlag(f, &load.MaxMemory, "")
-	f.IntVar(&load.Threads, "threads", 0, "goroutines that compute (default one for each processor)")
-	f.IntVar(&o.Width, "width", 0, "width in pixels (default the model's)")
-	f.IntVar(&o.Height, "height", 0, "height in pixels (default the model's)")
-	f.Float64Var(&o.Guidance, "guidance", 0, "guidance scale; 1 turns it off and halves the work (default 7.5)")
-	device := f.String("device", "cpu", "where to compute: cpu, cuda for each of some cards, or one of them: rtx3090, rtx4090, a100, h100; their times are a model's, and none needs to be there")
-	layers := f.Bool("layers", false, "list every layer of every part (default totals, and the slowest layers)")
-	if err := cli.NoArguments(f, args); err != nil {
+	var c command
+	f := c.flags()
+	words, err := cli.ParseFlags(f, args)
+	if err != nil {
 		if errors.Is(err, flag.ErrHelp) {
-			cli.Help(stdout, f, "prints how a model would make a picture", "[flags]")
+			cli.Help(stdout, f, "prints what a model's files hold, or how the model would make a picture", "[flags] [file or folder]")
 		}
 		return err
 	}
-	if _, err := weights.ParsePrecision(load.Precision); err != nil {
+	if _, err := weights.ParsePrecision(c.load.Precision); err != nil {
 		return cli.Misuse(fmt.Errorf("-%w", err))
 	}
+	switch len(words) {
+	case 0:
+		return c.plan(ctx, stdout, stderr)
+	case 1:
+		if c.layers {
+			return cli.Misuse(errors.New("-layers: have it beside a file, want it with -model"))
+		}
+		return c.report(ctx, words[0], stdout)
+	}
+	return cli.Misuse(fmt.Errorf("have %d files, want one", len(words)))
+}
 
-	onCards, err := cardNames(*device)
-	if err != nil {
-		return err
-	}
-	fsys, err := models.Open(*model)
-	if err != nil {
-		return err
-	}
-	if onCards != nil {
-		return cards(ctx, fsys, onCards, load, &o, *layers, stdout)
-	}
-	pipe, err := diffusion.LoadFSContext(ctx, fsys, &load)
-	if err != nil {
-		return err
-	}
-	defer pipe.Close()
-	cli.PrintWarnings(stderr, "inspect", pipe)
-	plan, err := pipe.Plan(&o)
-	if err != nil {
-		return err
-	}
-	if *layers {
-		_, err = plan.WriteTo(stdout)
-		return err
-	}
-	return summary(stdout, plan)
+func (c *command) flags() *flag.FlagSet {
+	f := flag.NewFlagSet("inspect", flag.ContinueOnError)
+	f.StringVar(&c.model, "model", "tinyscenes", models.Help)
+	f.StringVar(&c.load.Variant, "variant", "", "`name` of the weight files, fp16 for model.fp16.safetensors (default the plain ones)")
+	cli.PartFlags(f, &c.load)
+	cli.WeightsFlag(f, &c.load.Weights)
+	f.StringVar(&c.load.Precision, "precision", "", "float32, float16, bfloat16 or int8 (default float32)")
+	cli.MemoryFlag(f, &c.load.MaxMemory, "")
+	f.IntVar(&c.load.Threads, "threads", 0, "goroutines that compute (default one for each processor)")
+	f.IntVar(&c.options.Width, "width", 0, "width in pixels (default the model's)")
+	f.IntVar(&c.options.Height, "height", 0, "height in pixels (default the model's)")
+	f.Float64Var(&c.options.Guidance, "guidance", 0, "guidance scale; 1 turns it off and halves the work (default 7.5)")
+	f.StringVar(&c.device, "device", "cpu", "where to compute: cpu, cuda for each of some cards, or one of them: rtx3090, rtx4090, a100, h100; their times are a model's, and none needs to be there")
+	f.BoolVar(&c.layers, "layers", false, "list every layer of every part (default totals, and the slowest layers)")
+	f.BoolVar(&c.all, "all", false, "list every tensor of the file (default a screenful)")
+	f.BoolVar(&c.json, "json", false, "write JSON, with every tensor of the file")
+	return f
 }

@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"flag"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -11,8 +14,10 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"sdgo/diffusion"
 	"sdgo/examples/internal/cli"
 	"sdgo/examples/internal/clitest"
+	"sdgo/internal/golden"
 )
 
 // The size of a terminal that nobody made larger.
@@ -40,26 +45,12 @@ func TestInspect(t *testing.T) {
 
 	out.Reset()
 	require.ErrorIs(t, run(t.Context(), []string{"-help"}, &out, &out), flag.ErrHelp)
-	assert.Contains(t, out.String(), "Usage: inspect [flags]\n")
+	assert.Contains(t, out.String(), "Usage: inspect [flags] [file or folder]\n")
 	assert.Contains(t, out.String(), "-max-memory")
 }
 
-// With -device it plans for cards that are not there: for all, or for one.
-func TestCards(t *testing.T) {
-	var out strings.Builder
-	require.NoError(t, run(t.Context(), []string{"-device", "cuda"}, &out, &out))
-	assert.Regexp(t, `(?m)^unet: weights .*, values .*, \d+ operations; ms on paper`, out.String())
-	assert.Equal(t, 3, strings.Count(out.String(), "rtx3090  "), "a table for each part")
-	assert.Regexp(t, `(?m)^ +conv 3×3 +\d+ .*MiB +[0-9.]+( +[0-9.]+ \([0-9.]+\)){4}$`, out.String())
-
-	out.Reset()
-	require.NoError(t, run(t.Context(), []string{"-device", "h100", "-precision", "float32", "-layers"}, &out, &out))
-	assert.Regexp(t, `(?m)^down_blocks\.0\.resnets\.0\.conv1 +conv 3×3/1 .* 1 +[0-9.]+ (bytes|MiB) +[0-9.]+ +[0-9.]+ \([0-9.]+\)$`, out.String())
-	assert.NotContains(t, out.String(), "a100")
-}
-
-// command is the command as clitest runs it.
-func command(ctx context.Context, _ *cli.Command, args []string) error {
+// misused is the command as clitest runs it.
+func misused(ctx context.Context, _ *cli.Command, args []string) error {
 	return run(ctx, args, io.Discard, io.Discard)
 }
 
@@ -70,12 +61,49 @@ func TestBadFlags(t *testing.T) {
 		{"-guidance NaN", "guidance: have NaN, want 0 to 1000"},
 		{"-precision int3", `have "int3", want float32, float16, bfloat16 or int8`},
 		{"-width 100", "size: have 100"},
-		{"extra", `have argument "extra"`},
+		{"a b", "have 2 files, want one"},
 		{"-device gtx", `-device: have "gtx", want cpu, cuda for all cards, or one of rtx3090, rtx4090, a100, h100`},
+		{"-layers a", "-layers: have it beside a file, want it with -model"},
 		{"-layer", "not defined: -layer; want one of -layers, "},
 	} {
-		t.Run(tt.args, func(t *testing.T) { clitest.Misused(t, command, tt.want, strings.Fields(tt.args)...) })
+		t.Run(tt.args, func(t *testing.T) { clitest.Misused(t, misused, tt.want, strings.Fields(tt.args)...) })
 	}
-	clitest.Fails(t, command, "want sd15, sd21, sdxl, tinyscenes or a folder", "-model", "nosuch")
-	clitest.Fails(t, command, "more than the limit of", "-max-memory", "1MB")
+	clitest.Fails(t, misused, "want sd15, sd21, sdxl, tinyscenes or a folder", "-model", "nosuch")
+	clitest.Fails(t, misused, "more than the limit of", "-max-memory", "1MB")
+}
+
+// A report fits on a screen; -all has every tensor, and -json what programs read.
+func TestReport(t *testing.T) {
+	files := golden.SingleFile(t, "tiny-sd15")
+	golden.Tokenizer(t, files, "tiny-sd15")
+	dir := t.TempDir()
+	require.NoError(t, os.CopyFS(dir, files))
+	path := filepath.Join(dir, "tiny-sd15.safetensors")
+	var out strings.Builder
+	require.NoError(t, run(t.Context(), []string{path}, &out, &out))
+	assert.Contains(t, out.String(), path+": Stable Diffusion 1\nfamily sd1, safetensors, ")
+	assert.Contains(t, out.String(), "predicts epsilon, by what published models of Stable Diffusion 1 predict\n")
+	assert.Regexp(t, `(?m)^part +tensors +numbers +bytes +types +file$`, out.String())
+	assert.Regexp(t, `(?m)^unet +\d+ +[0-9.]+M +\d+ bytes +F16 \d+ *$`, out.String())
+	assert.Contains(t, out.String(), "Load takes it.\n")
+	assert.Less(t, strings.Count(out.String(), "\n"), lines)
+
+	out.Reset()
+	require.NoError(t, run(t.Context(), []string{"-json", path}, &out, &out))
+	var r diffusion.Report
+	require.NoError(t, json.Unmarshal([]byte(out.String()), &r))
+	assert.Equal(t, "sd1", r.Family)
+	tensors := len(r.Tensors)
+	assert.Greater(t, tensors, 100)
+
+	out.Reset()
+	require.NoError(t, run(t.Context(), []string{"-all", path}, &out, &out))
+	assert.Greater(t, strings.Count(out.String(), "\n"), tensors)
+	assert.Regexp(t, `(?m)^model\.diffusion_model\.out\.2\.bias +F16 +\[4\] +used +unet: conv_out\.bias$`, out.String())
+
+	out.Reset()
+	require.NoError(t, run(t.Context(), []string{"-vae", golden.ModelDir(t, "tiny-sdxl"), path}, &out, &out))
+	assert.Contains(t, out.String(), "problems:\n  diffusion: load: vae: ")
+	assert.NotContains(t, out.String(), "Load takes it.")
+	assert.Error(t, run(t.Context(), []string{"-json", filepath.Join(dir, "nosuch")}, &out, &out))
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"slices"
@@ -9,8 +10,40 @@ import (
 	"time"
 
 	"sdgo/diffusion"
+	"sdgo/examples/internal/cli"
+	"sdgo/examples/internal/models"
 	"sdgo/internal/engine"
 )
+
+// plan prints how the model would make a picture.
+func (c *command) plan(ctx context.Context, stdout, stderr io.Writer) error {
+	onCards, err := cardNames(c.device)
+	if err != nil {
+		return err
+	}
+	fsys, err := models.Open(c.model)
+	if err != nil {
+		return err
+	}
+	if onCards != nil {
+		return c.cards(ctx, fsys, onCards, stdout)
+	}
+	pipe, err := diffusion.LoadFSContext(ctx, fsys, &c.load)
+	if err != nil {
+		return err
+	}
+	defer pipe.Close()
+	cli.PrintWarnings(stderr, "inspect", pipe)
+	plan, err := pipe.Plan(&c.options)
+	if err != nil {
+		return err
+	}
+	if c.layers {
+		_, err = plan.WriteTo(stdout)
+		return err
+	}
+	return summary(stdout, plan)
+}
 
 // slowest is how many layers a summary lists: with the totals they fit on a screen of
 // 24 lines, though 80 columns are too few for most of them.

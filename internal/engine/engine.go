@@ -26,6 +26,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"runtime"
@@ -45,6 +46,8 @@ type Options struct {
 	// MaxMemory limits the bytes of weights and of what calls hold. Zero means the
 	// memory of the machine or its container.
 	MaxMemory int64
+	// Idle is how many bytes machines may keep between runs. Zero means 256 MB.
+	Idle int64
 	// Device is where plans run, and their values and weights lie. Nil means the
 	// processor. The engine closes it.
 	Device device.Device
@@ -71,6 +74,7 @@ type Engine struct {
 	taken, scratch int64   // bytes that they take, and of the kernels' scratch beside
 
 	idle                  []*Machine // the longest unused first
+	idleLimit             int64
 	idleBytes, idleArenas int64
 }
 
@@ -85,7 +89,7 @@ func New(o *Options) (*Engine, error) {
 	if o.MaxMemory < 0 {
 		return nil, fmt.Errorf("engine: have a memory limit of %d bytes, want 0 (the machine's memory) or more", o.MaxMemory)
 	}
-	e := &Engine{threads: o.Threads, device: o.Device, trace: o.Trace}
+	e := &Engine{threads: o.Threads, device: o.Device, idleLimit: cmp.Or(o.Idle, idleLimit), trace: o.Trace}
 	e.Memory.limit, e.Memory.chosen = o.MaxMemory, o.MaxMemory > 0
 	if !e.Memory.chosen {
 		e.Memory.limit = machineMemory()
@@ -122,15 +126,16 @@ func (e *Engine) Close() {
 }
 
 // Run computes the plan's outputs from inputs given in order and copies them to
-// outputs: in the turn that ctx carries, or in one of its own, for which it waits.
+// outputs: in the turn that ctx carries, or in one of its own, for which it waits. Slots are
+// what the plan's slots hold, which must not change.
 // When ctx is done it returns ctx's error within the time of a task, see [Machine.Run].
-func (e *Engine) Run(ctx context.Context, p *Plan, inputs, outputs [][]float32) error {
+func (e *Engine) Run(ctx context.Context, p *Plan, inputs, outputs [][]float32, slots ...op.Arg) error {
 	ctx, end, err := e.Begin(ctx, Need{What: arenaUse, Turn: p.Bytes(), Short: true}, p)
 	if err != nil {
 		return err
 	}
 	defer end()
-	return turnOf(ctx).run(ctx, p, inputs, outputs)
+	return turnOf(ctx).run(ctx, p, inputs, outputs, slots)
 }
 
 // Tensor returns a float32 tensor over data.

@@ -10,11 +10,11 @@ const (
 
 // keep makes a machine idle, or gives its memory back.
 func (e *Engine) keep(m *Machine) {
-	if m.plan.dropped.Load() || m.bytes() > 4*idleLimit {
+	if m.plan.dropped.Load() || m.bytes() > 4*e.idleLimit {
 		m.Close()
 		return
 	}
-	for len(e.idle) > 0 && (e.idleBytes+m.bytes() > idleLimit || len(e.idle) >= idleMachines) {
+	for len(e.idle) > 0 && (e.idleBytes+m.bytes() > e.idleLimit || len(e.idle) >= idleMachines) {
 		e.drop(0)
 	}
 	e.idle = append(e.idle, m)

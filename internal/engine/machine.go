@@ -20,7 +20,8 @@ type Machine struct {
 	plan    *Plan
 	arena   *Block
 	device  *onDevice // nil on the processor
-	jobs    [][]*job  // by action
+	jobs    [][]*job  // by action; nil while it is bound to no slots
+	slots   []op.Arg  // what the plan's slots hold
 	scratch int       // float32s that a member of the team needs
 	members [][]float32
 	threads int
@@ -42,12 +43,12 @@ func (p *Plan) NewMachine(memory *Memory, threads int) (*Machine, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p.bind(arena, threads)
+	return p.bind(arena, threads, nil)
 }
 
-// bind binds the plan to an arena, which it takes over.
-func (p *Plan) bind(arena *Block, threads int) (_ *Machine, err error) {
-	m := &Machine{plan: p, arena: arena, threads: threads}
+// bind binds the plan to an arena, which it takes over, and to what its slots hold.
+func (p *Plan) bind(arena *Block, threads int, slots []op.Arg) (_ *Machine, err error) {
+	m := &Machine{plan: p, arena: arena, threads: threads, slots: slots}
 	for _, s := range p.actions {
 		in := make([]op.Arg, len(s.inputs))
 		for i, n := range s.inputs {
@@ -92,6 +93,12 @@ func (m *Machine) data(n *G.Node) []float32 { return m.at(m.plan.places[n]) }
 func (m *Machine) arg(n *G.Node) (op.Arg, error) {
 	if p, ok := m.plan.places[n]; ok {
 		return op.Arg{Data: m.at(p)}, nil
+	}
+	if s, ok := n.Value().(*op.Slot); ok {
+		if s.Number() >= len(m.slots) {
+			return op.Arg{}, fmt.Errorf("engine: node %q: have %d weights for the slots, want one of number %d", n.Name(), len(m.slots), s.Number())
+		}
+		return m.slots[s.Number()], nil
 	}
 	arg, err := leaf(n)
 	if err == nil && arg.Device != 0 {

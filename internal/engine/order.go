@@ -49,7 +49,8 @@ func (p *Plan) order() error {
 	return nil
 }
 
-// leaf returns the value of a node that nothing computes: a weight, or a constant.
+// leaf returns the value of a node that nothing computes: a weight, or a constant. That of
+// a slot comes with each run.
 func leaf(n *G.Node) (op.Arg, error) {
 	v := n.Value()
 	if constant, ok := n.Op().(interface{ Value() G.Value }); ok {
@@ -57,6 +58,9 @@ func leaf(n *G.Node) (op.Arg, error) {
 	}
 	if v == nil {
 		return op.Arg{}, fmt.Errorf("engine: node %q has no value and is no input", n.Name())
+	}
+	if _, ok := v.(*op.Slot); ok {
+		return op.Arg{}, nil
 	}
 	arg, err := argOf(v)
 	if err != nil {
@@ -82,7 +86,9 @@ func (p *Plan) operationOf(n *G.Node, inputs []*G.Node) (o op.Operation, err err
 		return nil, fmt.Errorf("engine: %w", err)
 	}
 	if u, ok := o.(op.Unpacker); ok {
-		if _, packed := inputs[1].Value().(*op.Weight); !packed {
+		switch inputs[1].Value().(type) {
+		case *op.Weight, *op.Slot:
+		default:
 			o = u.Unpacked()
 		}
 	}

@@ -102,6 +102,9 @@ func (p *Plan) Actions() []ActionInfo {
 	for _, s := range p.actions {
 		info := ActionInfo{Operation: s.operation, Output: int64(p.bytes(s.node))}
 		for _, n := range s.inputs {
+			if _, slot := n.Value().(*op.Slot); slot && info.Weight == nil {
+				info.Name = n.Name()
+			}
 			w, ok := n.Value().(*op.Weight)
 			if packed := ok && w.Arg().Packed.Data != nil; packed || ok && info.Weight == nil {
 				info.Weight, info.Name = w, n.Name()

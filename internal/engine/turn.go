@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+
+	"sdgo/internal/op"
 )
 
 // Turn is the time in which a call may use memory beside what it holds: for a run of a
@@ -54,8 +56,9 @@ func (c *Claim) Turn(ctx context.Context, p *Plan, extra int64) (*Turn, error) {
 }
 
 // begin lets the turn begin. An idle machine of its plan is its own then; where the
-// memory is short, so is the arena of another that is large enough: plans that run in
-// turn would else wait for fresh pages each time.
+// memory is short, or idle machines would take too much beside it, so is the arena of
+// another that is large enough: plans that run in turn would else wait for fresh pages
+// each time.
 func (e *Engine) begin(t *Turn, room int64) {
 	t.granted = true
 	t.scratch = t.plan.scratchBytes(e.Threads())
@@ -68,16 +71,19 @@ func (e *Engine) begin(t *Turn, room int64) {
 	close(t.begun)
 }
 
-// reuse takes an idle machine for the turn, if there is one.
+// reuse takes an idle machine for the turn, if there is one. If there is none, idle
+// machines give way as far as they and the turn take more than the limit of what is idle.
 func (e *Engine) reuse(t *Turn, room int64) {
-	short := e.idleBytes+t.bytes > idleLimit || e.taken+e.scratch+e.idleBytes+t.bytes > room
+	many := e.idleBytes+t.bytes > e.idleLimit
+	short := e.taken+e.scratch+e.idleBytes+t.bytes > room
 	found, most := -1, int64(0)
 	for i, m := range e.idle {
 		more := m.arenaBytes() - t.plan.Bytes() // as an arena that was another's may have
-		if more < 0 || more > t.plan.Bytes() || more > 0 && e.taken+e.scratch+t.bytes+t.scratch+more > room {
+		much := more > t.plan.Bytes() && (short || !many || e.device != nil)
+		if more < 0 || much || more > 0 && e.taken+e.scratch+t.bytes+t.scratch+more > room {
 			continue
 		}
-		if m.plan == t.plan || short && found < 0 {
+		if m.plan == t.plan || (short || many) && found < 0 {
 			found, most = i, more
 		}
 		if m.plan == t.plan {
@@ -88,13 +94,18 @@ func (e *Engine) reuse(t *Turn, room int64) {
 		t.machine = e.idle[found]
 		t.bytes += most
 		e.forget(found)
+		return
+	}
+	for len(e.idle) > 0 && e.idleBytes+t.bytes > e.idleLimit {
+		e.drop(0)
 	}
 }
 
-// bind returns the turn's machine for a plan, which is the turn's or needs no more.
-func (t *Turn) bind(p *Plan) (*Machine, error) {
+// bind returns the turn's machine for a plan, which is the turn's or needs no more, and
+// for what its slots hold.
+func (t *Turn) bind(p *Plan, slots []op.Arg) (*Machine, error) {
 	m := t.machine
-	if m != nil && m.plan == p {
+	if m != nil && m.plan == p && m.holds(slots) {
 		return m, nil
 	}
 	t.machine = nil
@@ -118,7 +129,7 @@ func (t *Turn) bind(p *Plan) (*Machine, error) {
 			return nil, err
 		}
 	}
-	m, err := p.bind(arena, t.c.e.threads)
+	m, err := p.bind(arena, t.c.e.threads, slots)
 	if err != nil {
 		return nil, err
 	}
@@ -139,6 +150,7 @@ func (t *Turn) End() {
 		e.taken -= t.bytes
 		e.scratch -= t.scratch
 		if t.machine != nil {
+			t.machine.empty()
 			e.keep(t.machine)
 			t.machine = nil
 		}
@@ -150,8 +162,8 @@ func (t *Turn) End() {
 
 // run computes the plan's outputs from inputs given in order and copies them to
 // outputs.
-func (t *Turn) run(ctx context.Context, p *Plan, inputs, outputs [][]float32) error {
-	m, err := t.bind(p)
+func (t *Turn) run(ctx context.Context, p *Plan, inputs, outputs [][]float32, slots []op.Arg) error {
+	m, err := t.bind(p, slots)
 	if err != nil {
 		return err
 	}

@@ -74,6 +74,21 @@ func TestRunsOfACall(t *testing.T) {
 	assert.Zero(t, e.Memory.InUse())
 }
 
+// Plans that run in turn have one arena, once it is large enough for all, where together
+// they would take more than what may be idle.
+func TestOneArena(t *testing.T) {
+	small, large := chain(t, 3, 8, 32), chain(t, 3, 16, 32)
+	e, err := engine.New(&engine.Options{Threads: 2, Idle: large.Bytes()})
+	require.NoError(t, err)
+	defer e.Close()
+	for range 2 {
+		require.NoError(t, e.Run(t.Context(), small, [][]float32{make([]float32, 8*8*32)}, nil))
+		require.NoError(t, e.Run(t.Context(), large, [][]float32{make([]float32, 16*16*32)}, nil))
+		assert.Equal(t, large.Bytes(), e.Memory.Peak())
+		assert.Equal(t, large.Bytes(), e.Memory.InUse())
+	}
+}
+
 // Calls of all sizes, many of them cancelled while they wait: all others end, the limit
 // is kept, and nothing is left.
 func TestClaimsAtRandom(t *testing.T) {

@@ -8,7 +8,7 @@ import "math"
 func decodeQ2_K(dst []float32, src []byte) {
 	scales, d, m := (*[16]byte)(src), halfAt(src[80:]), halfAt(src[82:])
 	for g, s := range scales {
-		dl, ml := d*float32(s&15), m*float32(s>>4)
+		dl, ml := d*float32(s&15), float32(m*float32(s>>4))
 		q := (*[16]byte)(src[16+g/8*32+g%2*16:])
 		shift := uint(g / 2 % 4 * 2)
 		out := (*[16]float32)(dst[16*g:])
@@ -49,7 +49,7 @@ func decodeQ4_K(dst []float32, src []byte) {
 	d, m := halfAt(src), halfAt(src[2:])
 	scales, offsets := scalesQ4_K(src[4:])
 	for g, s := range scales {
-		dl, ml := d*float32(s), m*float32(offsets[g])
+		dl, ml := d*float32(s), float32(m*float32(offsets[g]))
 		q := (*[32]byte)(src[16+g/2*32:])
 		shift := uint(g % 2 * 4)
 		out := (*[32]float32)(dst[32*g:])
@@ -78,7 +78,7 @@ func decodeQ5_K(dst []float32, src []byte) {
 	scales, offsets := scalesQ4_K(src[4:])
 	high := (*[32]byte)(src[16:])
 	for g, s := range scales {
-		dl, ml := d*float32(s), m*float32(offsets[g])
+		dl, ml := d*float32(s), float32(m*float32(offsets[g]))
 		q := (*[32]byte)(src[48+g/2*32:])
 		shift := uint(g % 2 * 4)
 		out := (*[32]float32)(dst[32*g:])

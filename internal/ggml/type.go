@@ -10,8 +10,8 @@
 //	Q8_K               x = d·q               256 numbers
 //
 // [Type.Dequantize] gives the numbers that ggml's own reference gives, bit for bit: each
-// product and sum is rounded to float32 by itself. [Type.Quantize] rounds as it does for the
-// blocks of 32; for those of 256 it searches for scales itself.
+// product and sum is rounded to float32 by itself. [Type.Quantize] makes the blocks of 32 that
+// it makes; for those of 256 it searches for scales in its own way, with less error.
 //
 // https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 package ggml
@@ -93,11 +93,11 @@ var formats = [len(names)]format{
 	Q5_0: {small, 2 + small/8 + small/2, decodeQ5_0, encodeQ5_0},
 	Q5_1: {small, 4 + small/8 + small/2, decodeQ5_1, encodeQ5_1},
 	Q8_0: {small, 2 + small, decodeQ8_0, encodeQ8_0},
-	Q2_K: {super, super/16 + super/4 + 4, decodeQ2_K, nil},
-	Q3_K: {super, super/8 + super/4 + 12 + 2, decodeQ3_K, nil},
-	Q4_K: {super, 4 + 12 + super/2, decodeQ4_K, nil},
-	Q5_K: {super, 4 + 12 + super/8 + super/2, decodeQ5_K, nil},
-	Q6_K: {super, super/2 + super/4 + super/16 + 2, decodeQ6_K, nil},
+	Q2_K: {super, super/16 + super/4 + 4, decodeQ2_K, encodeQ2_K},
+	Q3_K: {super, super/8 + super/4 + 12 + 2, decodeQ3_K, encodeQ3_K},
+	Q4_K: {super, 4 + 12 + super/2, decodeQ4_K, encodeQ4_K},
+	Q5_K: {super, 4 + 12 + super/8 + super/2, decodeQ5_K, encodeQ5_K},
+	Q6_K: {super, super/2 + super/4 + super/16 + 2, decodeQ6_K, encodeQ6_K},
 	Q8_K: {super, 4 + super + super/16*2, decodeQ8_K, nil},
 }
 

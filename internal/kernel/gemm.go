@@ -117,11 +117,7 @@ func (p *product) stored() bool { return p.w.Stored != ggml.F32 }
 // wide is the number of float32s for a band's weights in one chunk, unless they
 // are used where they are.
 func (p *product) wide(panels int) int {
-	n := panels * p.halves * p.widened() * panel
-	if p.stored() {
-		n += p.widened() * panel // for storedPanel to work in
-	}
-	return n
+	return panels*p.halves*p.widened()*panel + p.w.storedLen(p.k)
 }
 
 // widened is how many rows of a panel are widened at once: those of a chunk, but all of
@@ -221,7 +217,7 @@ func (p *product) widen(wide []float32, left, right int, c chunk) {
 	if len(wide) == 0 || p.stored() && p.taps > 1 && c.tap > 0 {
 		return
 	}
-	n := p.widened() * panel
+	n, temp := p.widened()*panel, wide[len(wide)-p.w.storedLen(p.k):]
 	for half := range p.halves {
 		for col := left; col < right; col++ {
 			dst, number := wide[(half*(right-left)+col-left)*n:][:n], col+half*p.panels
@@ -230,9 +226,9 @@ func (p *product) widen(wide []float32, left, right int, c chunk) {
 				dst = dst[:c.taps*c.k*panel]
 				widenHalves(dst, halves(p.w.Data)[p.row(number, c)*panel:])
 			case p.taps > 1:
-				p.w.storedPanel(dst, wide[len(wide)-n:], number, 0, p.k)
+				p.w.storedPanel(dst, temp, number, 0, p.k)
 			default:
-				p.w.storedPanel(dst, wide[len(wide)-n:], number, c.first, c.k)
+				p.w.storedPanel(dst, temp, number, c.first, c.k)
 			}
 		}
 	}

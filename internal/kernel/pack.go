@@ -1,6 +1,10 @@
 package kernel
 
-import "sdgo/internal/ggml"
+import (
+	"slices"
+
+	"sdgo/internal/ggml"
+)
 
 // panel is the number of columns of a weight matrix that lie together.
 const panel = 32
@@ -56,6 +60,18 @@ func PackLinear(dst, w []float32, n, k int, format Format) Packed {
 // channels, which are innermost. It must be a multiple of
 // [PerWord].
 func PackConv(dst, w []float32, out, in, kh, kw int, format Format) Packed {
+	return new(Packer).Conv(dst, w, out, in, kh, kw, format)
+}
+
+// Packer packs weights one after the other, and keeps the memory that it works in. The
+// zero value is ready.
+type Packer struct {
+	turned []float32 // what turnPanel works in
+	wide   []float32 // one panel, before it is rounded
+}
+
+// Conv is [PackConv].
+func (s *Packer) Conv(dst, w []float32, out, in, kh, kw int, format Format) Packed {
 	taps := kh * kw
 	k := taps * in
 	if len(w) < out*k {
@@ -67,42 +83,66 @@ func PackConv(dst, w []float32, out, in, kh, kw int, format Format) Packed {
 		panic("kernel: pack: K is no multiple of the weights of a word")
 	}
 	p.Data = dst[:PackedLen(k, out, format)]
-	var transposed []float32 // one panel [in taps 32]
-	if taps > 1 {
-		transposed = make([]float32, k*panel)
-	}
-	var wide []float32 // one panel, before it is rounded
-	if format != Float32 {
-		wide = make([]float32, k*panel)
+	s.turned = slices.Grow(s.turned[:0], turnedLen(in, taps))[:turnedLen(in, taps)]
+	if format == BFloat16 || format == Int8 {
+		s.wide = slices.Grow(s.wide[:0], k*panel)[:k*panel]
 	}
 	for first := 0; first < out; first += panel {
-		block := wide
-		if format == Float32 {
-			block = dst[first*k:][:k*panel]
-		}
-		packPanel(block, transposed, w[first*k:], in, taps, min(panel, out-first))
+		filters, cols := w[first*k:], min(panel, out-first)
 		switch format {
+		case Float32:
+			packPanel(p.panel(first/panel), s.turned, filters, in, taps, cols)
 		case Float16:
-			narrowHalves(halves(p.panel(first/panel)), block)
+			half := halves(p.panel(first / panel))
+			turnPanel(s.turned, filters, in, taps, cols, func(row int, x []float32) {
+				narrowHalves(half[row*panel:][:len(x)], x)
+			})
 		case BFloat16, Int8:
-			packWords(&p, first/panel, block)
+			packPanel(s.wide, s.turned, filters, in, taps, cols)
+			packWords(&p, first/panel, s.wide)
 		}
 	}
 	return p
 }
 
-// packPanel writes cols rows of a weight [Out In taps] as a panel [taps In 32]. It
-// works in transposed, of that size, if there are several taps.
-func packPanel(block, transposed, w []float32, in, taps, cols int) {
-	k := taps * in
+// packPanel writes cols rows of a weight [Out In taps] as a panel [taps In 32]. It works
+// in turned, of turnedLen, if there are several taps.
+func packPanel(block, turned, w []float32, in, taps, cols int) {
 	if taps == 1 {
-		transposePanel(block, w, k, cols, k)
+		transposePanel(block, w, in, cols, in)
 		return
 	}
-	transposePanel(transposed, w, k, cols, k)
-	for i := range in {
+	turnPanel(turned, w, in, taps, cols, func(row int, x []float32) {
+		copy(block[row*panel:][:panel], x)
+	})
+}
+
+// turnInputs is how many inputs of a panel are transposed together, so that what is
+// between the two stays in the cache.
+const turnInputs = 128
+
+// turnedLen is the float32s that turnPanel works in.
+func turnedLen(in, taps int) int { return min(in, turnInputs) * taps * panel }
+
+// turnPanel calls put for rows of the panel [taps In 32] of cols rows of a weight
+// [Out In taps]: for each row, or with one tap for several at a time.
+func turnPanel(turned, w []float32, in, taps, cols int, put func(row int, x []float32)) {
+	for first := 0; first < in; first += turnInputs {
+		n := min(turnInputs, in-first)
+		transposePanel(turned, w[first*taps:], in*taps, cols, n*taps)
+		spreadTaps(turned, first, n, in, taps, put)
+	}
+}
+
+// spreadTaps calls put for what is transposed of n inputs from the first on, [n taps 32].
+func spreadTaps(turned []float32, first, n, in, taps int, put func(row int, x []float32)) {
+	if taps == 1 {
+		put(first, turned[:n*panel])
+		return
+	}
+	for i := range n {
 		for tap := range taps {
-			copy(block[(tap*in+i)*panel:][:panel], transposed[(i*taps+tap)*panel:])
+			put(tap*in+first+i, turned[(i*taps+tap)*panel:][:panel])
 		}
 	}
 }
@@ -117,7 +157,7 @@ func PackWhile(dst, w []float32, out, in, kh, kw int) (Packed, Phase) {
 	p.check("pack")
 	scratch := 0
 	if taps > 1 {
-		scratch = k * panel
+		scratch = turnedLen(in, taps)
 	}
 	return p, Phase{Tasks: ceilDiv(out, panel), Scratch: scratch, Run: func(task int, scratch []float32) {
 		first := task * panel

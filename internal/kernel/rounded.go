@@ -89,7 +89,7 @@ func newRounded(out, a []float32, m int, w Packed, ep Epilogue) Phase {
 func (p *rounded) scratch(tiles int) int {
 	n := tiles*tileRows*(p.words+1) + p.halves*tileRows*panel + tileRows
 	if !p.native || p.stored() {
-		n += (p.halves+1)*p.w.K*panel + tileRows*panel
+		n += p.halves*p.w.K*panel + p.w.storedLen(p.w.K) + tileRows*panel
 	}
 	return n
 }
@@ -107,9 +107,10 @@ func (p *rounded) run(task int, scratch []float32) {
 	for r := range offsets {
 		offsets[r] = int32(r * p.words)
 	}
-	var wide, part []float32
+	var wide, part, temp []float32
 	if !p.native || p.stored() {
-		wide, part = take(&scratch, (p.halves+1)*p.w.K*panel), take(&scratch, tileRows*panel)
+		wide, part = take(&scratch, p.halves*p.w.K*panel), take(&scratch, tileRows*panel)
+		temp = take(&scratch, p.w.storedLen(p.w.K))
 	}
 
 	t := tile{offsets: offsets, taps: 1, k: p.words, ldc: panel, fetch: ceilDiv(4*panel, last-first)}
@@ -117,7 +118,7 @@ func (p *rounded) run(task int, scratch []float32) {
 		cols := min(panel, p.n-col*panel)
 		t.narrow = cols <= panel/2
 		for half := 0; half < p.halves && wide != nil; half++ {
-			p.widen(wide[half*p.w.K*panel:], wide[p.halves*p.w.K*panel:], col+half*p.panels)
+			p.widen(wide[half*p.w.K*panel:], temp, col+half*p.panels)
 		}
 		for i := first; i < last; i++ {
 			row, next := p.m*i/p.tiles, p.m*(i+1)/p.tiles

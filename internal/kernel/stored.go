@@ -66,16 +66,29 @@ func widenBFloat16sGeneric(dst []float32, src []uint16) {
 func widenQ8Generic(dst []float32, src []byte) { ggml.Q8_0.Dequantize(dst, src) }
 
 // storedPanel writes a panel's weights of some inputs of each tap, as float32s
-// [taps][inputs][32]. It works in temp, of the same size.
+// [taps][inputs][32]. It works in temp, of storedLen.
 func (w *Packed) storedPanel(dst, temp []float32, col, first, inputs int) {
 	taps, cols := max(w.Taps, 1), min(panel, w.N-col*panel)
-	n := inputs * taps
-	rows := temp // [cols][inputs][taps]
-	if taps > 1 {
-		rows = dst
+	rows, turned := temp[:len(temp)/2], temp[len(temp)/2:] // [cols][n][taps], and transposed
+	for from := 0; from < inputs; from += turnInputs {
+		n := min(turnInputs, inputs-from)
+		for j := range cols {
+			at := (col*panel+j)*w.K + (first+from)*taps
+			widenStored(rows[j*n*taps:][:n*taps], bytes(w.Data), at, w.Stored)
+		}
+		if taps == 1 {
+			transposePanel(dst[from*panel:], rows, n, cols, n)
+			continue
+		}
+		transposePanel(turned, rows, n*taps, cols, n*taps)
+		spreadTaps(turned, from, n, inputs, taps, func(row int, x []float32) { copy(dst[row*panel:][:panel], x) })
 	}
-	for j := range cols {
-		widenStored(rows[j*n:][:n], bytes(w.Data), (col*panel+j)*w.K+first*taps, w.Stored)
+}
+
+// storedLen is the float32s that storedPanel works in for so many inputs, at most.
+func (w *Packed) storedLen(inputs int) int {
+	if w.Stored == ggml.F32 {
+		return 0
 	}
-	packPanel(dst, temp, rows, inputs, taps, cols)
+	return 2 * turnedLen(inputs, max(w.Taps, 1))
 }

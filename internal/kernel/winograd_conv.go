@@ -69,7 +69,7 @@ func Winograd(out, x []float32, s ConvShape, w Packed, ep Epilogue, work []float
 			Phase{
 				Tasks: blocks * ceilDiv(s.OutC, panel),
 				Scratch: winPoints*(ceilDiv(n, blocks)*panel+16) + winPoints*a.weightStride() +
-					winRun*16*panel + winPoints*16 + tileRows + 2*a.storedLen(),
+					winRun*16*panel + winPoints*16 + tileRows + a.storedLen() + a.w.storedLen(winChunk),
 				Run: func(task int, scratch []float32) {
 					p, block := task/blocks, task%blocks
 					a.multiply(first, n*block/blocks, n*(block+1)/blocks, p, scratch)
@@ -172,7 +172,7 @@ func (a *winograd) multiply(first, from, to, p int, scratch []float32) {
 	pixels := take(&scratch, winRun*16*panel)
 	temp := take(&scratch, winPoints*16)
 	offsets := int32s(take(&scratch, tileRows))
-	taps, temp9 := take(&scratch, a.storedLen()), take(&scratch, a.storedLen())
+	taps, widened := take(&scratch, a.storedLen()), take(&scratch, a.w.storedLen(winChunk))
 
 	rowTiles := ceilDiv(to-from, tileRows)
 	t := tile{zero: a.zero, offsets: offsets, taps: 1, ldc: panel, narrow: a.OutC-p*panel <= panel/2}
@@ -180,7 +180,7 @@ func (a *winograd) multiply(first, from, to, p int, scratch []float32) {
 	for i, channels := range a.chunks {
 		filters := weights{dst: u, stride: uStride, channels: channels}
 		if a.stored() {
-			a.w.storedPanel(taps, temp9, p, channel, channels)
+			a.w.storedPanel(taps, widened, p, channel, channels)
 			filters.src, filters.tap = unsafe.Pointer(&taps[0]), channels*panel
 		} else {
 			filters.src, filters.tap = a.w.at(p*a.w.K+channel), a.InC*panel

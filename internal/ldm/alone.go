@@ -10,11 +10,11 @@ type Incomplete struct {
 	Family  Family   // "" if the U-Net, which tells, is not there
 	Have    []string // parts, by the names of their folders
 	Missing []string
-	what    string
+	What    string // that is, in words
 }
 
 func (e *Incomplete) Error() string {
-	return fmt.Sprintf("ldm: this is %s, and nothing else: %s", e.what, wholeModel)
+	return fmt.Sprintf("ldm: this is %s, and nothing else: %s", e.What, wholeModel)
 }
 
 // alone says which parts of a model there are.

@@ -1,7 +1,6 @@
 package ldm
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -26,7 +25,7 @@ func (f *file) family(o Options) (Family, error) {
 	have, what := f.alone()
 	switch {
 	case len(have) > 0:
-		e := &Incomplete{Family: family, Have: have, what: what}
+		e := &Incomplete{Family: family, Have: have, What: what}
 		for _, part := range f.wanted(family) {
 			if missing(part) {
 				e.Missing = append(e.Missing, part)
@@ -48,15 +47,15 @@ func (f *file) diffusionModel() (Family, error) {
 	width := f.textWidth()
 	switch {
 	case f.has(unetPrefix + "label_emb.weight"):
-		return "", errors.New("ldm: this is an upscaler, whose U-Net reads a small picture (label_emb.weight): it is not supported")
+		return "", &Unsupported{"upscaler", "an upscaler, whose U-Net reads a small picture (label_emb.weight)"}
 	case f.has("edm_mean") || f.has("edm_vpred.sigma_max"):
-		return "", errors.New("ldm: this is Playground 2.5, CosXL or another model with the noise levels of EDM (edm_mean, edm_vpred), which is not supported")
+		return "", &Unsupported{"edm", "Playground 2.5, CosXL or another model with the noise levels of EDM (edm_mean, edm_vpred)"}
 	case f.under(secondSGM):
 		return SDXL, nil
 	case f.under(refinerSGM):
 		return SDXLRefiner, nil
 	case label > 0 && (f.under(openPrefix) || width == widthSD2):
-		return "", errors.New("ldm: this is unCLIP of Stable Diffusion 2, whose U-Net reads the embedding of an image (label_emb): it is not supported")
+		return "", &Unsupported{"unclip", "unCLIP of Stable Diffusion 2, whose U-Net reads the embedding of an image (label_emb)"}
 	case f.under(openPrefix):
 		return SD2, nil
 	case label > 0 && width == widthRefiner:

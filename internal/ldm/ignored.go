@@ -28,10 +28,10 @@ var (
 )
 
 // ignored says whether a tensor says nothing of a model that runs.
-func ignored(name string) bool { return why(name) != "" }
+func ignored(name string) bool { return Why(name) != "" }
 
-// why says why a tensor says nothing of a model that runs, or is "".
-func why(name string) string {
+// Why says why a tensor says nothing of a model that runs, or is "".
+func Why(name string) string {
 	for _, t := range trained {
 		if strings.HasPrefix(name, t.begin) {
 			return t.why
@@ -84,7 +84,7 @@ func (f *file) fates(parts map[string]*Part) []Fate {
 		case found[name] != nil:
 			fate = *found[name]
 		case fate.Left == "":
-			fate.Left = why(name)
+			fate.Left = Why(name)
 		}
 		if fate.Left == averages && f.view != nil && f.view.ema {
 			fate.Left = "replaced by its average over training"

@@ -68,7 +68,8 @@ const (
 
 // Model is what a file holds.
 type Model struct {
-	Family Family
+	Tensors // of the file
+	Family  Family
 	// Parts are checkpoints by the names of their folders in diffusers' layout.
 	Parts map[string]*Part
 	// Channels are those that go into the U-Net: 4, or with what is concatenated 5
@@ -87,7 +88,8 @@ func Open(tensors Tensors) (*Model, error) { return OpenWith(tensors, Options{})
 
 // OpenWith finds the parts of a model and their configurations. Nothing is read but names
 // and shapes. The error says what the tensors are instead, as far as it is known; it is an
-// [*Incomplete] if parts are missing.
+// [*Incomplete] if parts are missing. With an error there is a Model, too, if what it is
+// could be told.
 func OpenWith(tensors Tensors, o Options) (*Model, error) {
 	v := newView(tensors)
 	if o.EMA {
@@ -101,9 +103,9 @@ func OpenWith(tensors Tensors, o Options) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Model{Family: family, Parts: make(map[string]*Part), V: f.has("v_pred"), file: f}
+	m := &Model{Tensors: tensors, Family: family, Parts: make(map[string]*Part), V: f.has("v_pred"), file: f}
 	if err := m.open(o); err != nil {
-		return nil, err
+		return m, err
 	}
 	m.Unused = f.unused()
 	return m, nil
@@ -123,12 +125,18 @@ func (m *Model) open(o Options) error {
 	pooled := 0
 	for name, encoder := range f.locate(m.Family) {
 		if o.given(name) {
+			f.leaveUnder(encoder.prefix)
 			continue
 		}
 		part, err := f.textEncoder(encoder)
 		add(name, part, err)
 		if err == nil && encoder.project {
 			pooled = part.config["projection_dim"].(int)
+		}
+	}
+	for part, prefix := range map[string]string{UNet: unetPrefix, VAE: vaePrefix} {
+		if o.given(part) {
+			f.leaveUnder(prefix)
 		}
 	}
 	if !o.given(UNet) {
@@ -196,6 +204,15 @@ func newFile(t Tensors) *file {
 
 // leave leaves a tensor out.
 func (f *file) leave(name, why string) { f.used[name], f.left[name] = true, why }
+
+// leaveUnder leaves the tensors of a part out that comes from elsewhere.
+func (f *file) leaveUnder(prefix string) {
+	for _, name := range f.names {
+		if strings.HasPrefix(name, prefix) {
+			f.leave(name, "another such part was given")
+		}
+	}
+}
 
 // original is what a tensor is called in the file itself.
 func (f *file) original(name string) string {

@@ -5,6 +5,11 @@ import (
 	"strings"
 )
 
+// Unsupported is the error for a model of a U-Net that is not run.
+type Unsupported struct{ ID, What string }
+
+func (u *Unsupported) Error() string { return "ldm: this is " + u.What + ": it is not supported" }
+
 const (
 	unsupported = ", which is not supported"
 	transformer = ", a diffusion transformer" + unsupported

@@ -61,7 +61,7 @@ func newModel(ctx context.Context, name string, src checkpoint.Source, o LoadOpt
 		return nil, nil, fmt.Errorf("%s: %w", name, err)
 	}
 	s := sessionOf(ctx)
-	m := &Model{name: name, src: src, fixed: o.Precision != "" || o.Weights != "", owns: s == nil, params: nn.NewParams(name, src, format)}
+	m := &Model{base: &base{name: name, src: src, fixed: o.Precision != "" || o.Weights != "", owns: s == nil, params: nn.NewParams(name, src, format)}}
 	m.params.Store(storage)
 	if s == nil {
 		eng, err := engine.New(&engine.Options{Threads: o.Threads, MaxMemory: o.MaxMemory})
@@ -83,7 +83,8 @@ func newModel(ctx context.Context, name string, src checkpoint.Source, o LoadOpt
 
 // define asks for the weights, and wants the checkpoint to have them.
 func (m *Model) define(define Define) error {
-	err := define(m.src.Config(), m.params)
+	m.config = m.src.Config()
+	err := define(m.config, m.params)
 	if err == nil {
 		err = m.params.Check(m.name)
 	}

@@ -15,12 +15,19 @@ import (
 // Model is what every model is made of: its weights, its plans by input shape
 // and the engine that runs them. It is safe for concurrent use.
 type Model struct {
+	*base
+	adapted *nn.Adapted // nil: as it was loaded
+}
+
+// base is what a model has in common with those that [With] made of it.
+type base struct {
 	name    string
 	eng     *engine.Engine
 	owns    bool // the engine is this model's alone
 	params  *nn.Params
 	fixed   bool // the caller has chosen how weights are kept
 	src     checkpoint.Source
+	config  []byte           // of the checkpoint
 	weights *weights.Weights // nil until they are loaded
 	plans   engine.Plans
 	calls   Gate
@@ -49,11 +56,11 @@ func (m *Model) Close() error {
 }
 
 // insideKey marks a ctx whose runs belong to a call that has entered the model.
-type insideKey struct{ m *Model }
+type insideKey struct{ m *base }
 
 // enter begins a call, or a run of one.
 func (m *Model) enter(ctx context.Context) (leave func(), err error) {
-	if ctx.Value(insideKey{m}) != nil {
+	if ctx.Value(insideKey{m.base}) != nil {
 		return func() {}, nil
 	}
 	if leave, err = m.calls.Enter(""); err != nil {

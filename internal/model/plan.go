@@ -35,8 +35,8 @@ func (m *Model) Plan(key any, build Build) (*plan.Part, error) {
 	for i, s := range compiled.Actions() {
 		cost, format := s.Operation.Cost(), kernel.Float32
 		operation := plan.Operation{Operation: s.Operation.String(), Kind: cost.Kind, Output: s.Output, FLOPs: cost.FLOPs}
+		operation.Layer = layerOf(s.Name)
 		if w := s.Weight; w != nil {
-			operation.Layer = layerOf(s.Name)
 			operation.Weights = int64(w.MemSize())
 			if onDevice {
 				operation.Weights, operation.Format = onDeviceWeight(w, target.Type)

@@ -15,6 +15,7 @@ import (
 type Build = func() (inputs, outputs []*G.Node, err error)
 
 func (m *Model) plan(key any, build Build) (*engine.Plan, error) {
+	key, build = m.whole(key, build)
 	plan, err := m.plans.Get(key, build)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", m.name, err)
@@ -39,7 +40,7 @@ func (m *Model) Begin(ctx context.Context, need engine.Need, key any, build Buil
 		return nil, nil, err
 	}
 	need.Turn += plan.Bytes()
-	inner, endTurn, err := m.eng.Begin(context.WithValue(ctx, insideKey{m}, true), need, plan)
+	inner, endTurn, err := m.eng.Begin(context.WithValue(ctx, insideKey{m.base}, true), need, plan)
 	if err != nil {
 		leave()
 		return nil, nil, fmt.Errorf("%s: %w", m.name, err)
@@ -68,17 +69,24 @@ func (m *Model) Run(ctx context.Context, key any, build Build, inputs Inputs, ou
 	}
 	names := plan.Inputs()
 	ordered := make([][]float32, len(names))
+	vectors, slots := m.vectors()
+	given := 0
 	for i, name := range names {
-		x, ok := inputs[name]
+		x, ok := vectors[name]
+		if !ok {
+			x, ok = inputs[name]
+		} else {
+			given++
+		}
 		if !ok {
 			return fmt.Errorf("%s: input %q: have none, want one", m.name, name)
 		}
 		ordered[i] = x
 	}
-	if len(inputs) != len(names) {
+	if len(inputs) != len(names)-given {
 		return fmt.Errorf("%s: have inputs %q, want %q", m.name, slices.Sorted(maps.Keys(inputs)), names)
 	}
-	if err := m.eng.Run(ctx, plan, ordered, outputs); err != nil {
+	if err := m.eng.Run(ctx, plan, ordered, outputs, slots...); err != nil {
 		return fmt.Errorf("%s: %w", m.name, err)
 	}
 	return nil

@@ -20,6 +20,9 @@ type Graph struct {
 	err   error
 	nodes map[*weights.Param]*G.Node
 	marks map[string]*G.Node // nil: not wanted
+
+	adapted *Adapted           // nil: the layers are as the checkpoint has them
+	inputs  map[string]*G.Node // of those, by their names
 }
 
 // NewGraph returns a Graph that adds to g.
@@ -52,6 +55,11 @@ func (g *Graph) Input(name string, shape ...int) *G.Node {
 func (g *Graph) param(p *weights.Param) *G.Node {
 	if p == nil || g.err != nil {
 		return nil
+	}
+	if g.adapted != nil {
+		if i, ok := g.adapted.In[p.Key]; ok {
+			return g.vector(i)
+		}
 	}
 	n, ok := g.nodes[p]
 	if !ok {

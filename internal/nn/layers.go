@@ -28,8 +28,7 @@ func (p *Params) LinearNoBias(name string, in, out int) *Linear {
 
 // Forward maps x [... in] to [... out].
 func (l *Linear) Forward(g *Graph, x *G.Node) *G.Node {
-	w, b := g.param(l.weight), g.param(l.bias)
-	return g.Mark(l.path, g.try(func() (*G.Node, error) { return op.Linear(x, w, b) }))
+	return g.Mark(l.path, g.layer(l.weight, l.bias, x, op.Linear, op.Linear))
 }
 
 // Conv2D is a convolution with a square filter.
@@ -69,8 +68,12 @@ func (c *Conv2D) Size(h, w int) (int, int) {
 
 // Forward maps x [N H W in] to [N H' W' out].
 func (c *Conv2D) Forward(g *Graph, x *G.Node) *G.Node {
-	w, b := g.param(c.weight), g.param(c.bias)
-	return g.Mark(c.path, g.try(func() (*G.Node, error) { return op.Conv2D(x, w, b, c.stride, c.pad) }))
+	return g.Mark(c.path, g.layer(c.weight, c.bias, x, convolution(c.stride, c.pad), convolution(1, op.Padding{})))
+}
+
+// convolution is the product of a convolution.
+func convolution(stride int, pad op.Padding) product {
+	return func(x, w, b *G.Node) (*G.Node, error) { return op.Conv2D(x, w, b, stride, pad) }
 }
 
 // GroupNorm is group normalisation.

@@ -55,6 +55,9 @@ func (p *Params) Precise() *Params {
 // the U-Net, whose work is worth it.
 func (p *Params) Limit(format kernel.Format) { p.limit = format }
 
+// Format is the format of the model's matrices.
+func (p *Params) Format() kernel.Format { return p.format }
+
 // Store sets the type in which weights are kept in memory.
 func (p *Params) Store(s weights.Storage) { p.storage = s }
 
@@ -108,11 +111,11 @@ func (p *Params) tensor(name string, shape tensor.Shape, others ...tensor.Shape)
 	have, dtype, ok := p.src.Tensor(key)
 	if !ok {
 		p.missing = cmp.Or(p.missing, key)
-		p.problems.Add("%s: missing, want %v", key, []int(shape))
+		p.problems.Lack(report.Missing{Key: key, Want: shape})
 		return &weights.Param{Key: key, Shape: shape, Value: op.NewWeight(shape)}
 	}
 	if !shape.Eq(tensor.Shape(have)) && !slices.ContainsFunc(others, func(s tensor.Shape) bool { return s.Eq(tensor.Shape(have)) }) {
-		p.problems.Add("%s: have shape %v, want %v", key, have, []int(shape))
+		p.problems.Lack(report.Missing{Key: key, Want: shape, Have: slices.Concat([]int{}, have)})
 	}
 	w := &weights.Param{Model: p.model, Key: key, Shape: shape, DType: dtype, Value: op.NewWeight(shape)}
 	p.params = append(p.params, w)

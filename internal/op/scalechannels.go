@@ -8,20 +8,40 @@ import (
 	"sdgo/internal/kernel"
 )
 
-// scaleChannels multiplies each channel by a number of its own.
-type scaleChannels struct{ pixels, c int }
+// scaleChannels multiplies each channel by a number of its own, and adds another.
+type scaleChannels struct {
+	pixels, c int
+	shifted   bool
+}
 
 // ScaleChannels multiplies every pixel of x [... C] by scale [C].
-func ScaleChannels(x, scale *G.Node) (*G.Node, error) {
+func ScaleChannels(x, scale *G.Node) (*G.Node, error) { return ScaleShift(x, scale, nil) }
+
+// ScaleShift multiplies every pixel of x [... C] by scale [C] and adds shift [C] (or nil).
+func ScaleShift(x, scale, shift *G.Node) (*G.Node, error) {
 	s := x.Shape()
 	c := s[len(s)-1]
+	k := scaleChannels{s.TotalSize() / c, c, shift != nil}
 	if err := checkShape("scaleChannels", "scale", scale, c); err != nil {
 		return nil, err
 	}
-	return apply(scaleChannels{s.TotalSize() / c, c}, s.Clone(), x, scale)
+	children := []*G.Node{x, scale}
+	if shift != nil {
+		if err := checkShape("scaleChannels", "shift", shift, c); err != nil {
+			return nil, err
+		}
+		children = append(children, shift)
+	}
+	return apply(k, s.Clone(), children...)
 }
 
-func (k scaleChannels) String() string     { return fmt.Sprintf("scaleChannels %d×%d", k.pixels, k.c) }
+func (k scaleChannels) String() string {
+	shift := ""
+	if k.shifted {
+		shift = "+shift"
+	}
+	return fmt.Sprintf("scaleChannels %d×%d%s", k.pixels, k.c, shift)
+}
 func (k scaleChannels) Work() int          { return 0 }
 func (k scaleChannels) Cost() Cost         { return elementwise }
 func (k scaleChannels) InPlace(i int) bool { return i == 0 }
@@ -29,9 +49,17 @@ func (k scaleChannels) InPlace(i int) bool { return i == 0 }
 func (k scaleChannels) Derive(in []*G.Node, d *G.Node) ([]*G.Node, error) {
 	var g grad
 	dx := g.do(func() (*G.Node, error) { return ScaleChannels(d, in[1]) })
-	return []*G.Node{dx, g.SumRows(g.Multiply(d, in[0]))}, g.err
+	out := []*G.Node{dx, g.SumRows(g.Multiply(d, in[0]))}
+	if k.shifted {
+		out = append(out, g.SumRows(d))
+	}
+	return out, g.err
 }
 
 func (k scaleChannels) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {
-	return []kernel.Phase{kernel.ScaleChannels(out, in[0].Data, in[1].Data, k.pixels, k.c)}
+	var shift []float32
+	if k.shifted {
+		shift = in[2].Data
+	}
+	return []kernel.Phase{kernel.ScaleChannels(out, in[0].Data, in[1].Data, shift, k.pixels, k.c)}
 }

@@ -16,6 +16,24 @@ const maxProblems = 20
 type Problems struct {
 	first []string
 	total int
+	lacks []Missing
+}
+
+// Missing is a tensor that a checkpoint lacks, or has in another shape.
+type Missing struct {
+	Key  string
+	Want []int
+	Have []int // nil if it is not there
+}
+
+// Lack adds a tensor that is missing or of another shape.
+func (p *Problems) Lack(m Missing) {
+	p.lacks = append(p.lacks, m)
+	if m.Have == nil {
+		p.Add("%s: missing, want %v", m.Key, m.Want)
+		return
+	}
+	p.Add("%s: have shape %v, want %v", m.Key, m.Have, m.Want)
 }
 
 // Add adds a problem.
@@ -30,7 +48,7 @@ func (p *Problems) Err(model string) error {
 	if p.total == 0 {
 		return nil
 	}
-	return &WeightsError{model, p.first, p.total}
+	return &WeightsError{model, p.first, p.total, p.lacks}
 }
 
 // WeightsError lists what is wrong with a checkpoint's tensors, in the checkpoint's
@@ -39,6 +57,7 @@ type WeightsError struct {
 	Model    string
 	Problems []string // the first 20
 	Total    int      // of all problems
+	Lacks    []Missing
 }
 
 func (e *WeightsError) Error() string {

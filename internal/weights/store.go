@@ -26,6 +26,7 @@ type paramLoad struct {
 	ctx context.Context
 	src checkpoint.Source
 	buf []float32
+	kernel.Packer
 }
 
 // errRange says that a number is too large for float16.
@@ -132,7 +133,7 @@ func (l *paramLoad) store(dst, x []float32, from int) {
 			k = 1
 		}
 		at := kernel.PackedLen(row, from/row, l.Format)
-		kernel.PackConv(dst[at:], x, len(x)/row, l.In, k, k, l.Format)
+		l.Conv(dst[at:], x, len(x)/row, l.In, k, k, l.Format)
 	case l.Format != kernel.Float32:
 		kernel.StoreTable(dst[kernel.TableLen(from, l.Format):], x, l.Format)
 	default:

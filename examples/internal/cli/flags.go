@@ -50,8 +50,8 @@ func New(name, about string, stdout, stderr io.Writer) *Command {
 	c.StringVar(&o.NegativePrompt, "negative", "", "`text` that guidance leads away from")
 	c.StringVar(&o.Prompt2, "prompt2", "", "`text` for the second text encoder of Stable Diffusion XL (default the prompt)")
 	c.StringVar(&o.NegativePrompt2, "negative2", "", "`text` for it that guidance leads away from (default that of -negative)")
-	c.IntVar(&o.Steps, "steps", 0, fmt.Sprintf("sampling steps, 1 to 1000 (default %d for the demo model, otherwise 50)", tinyscenes.Steps))
-	c.Float64Var(&o.Guidance, "guidance", 0, fmt.Sprintf("guidance scale; 1 and less turns it off (default %g for the demo model, 5 for Stable Diffusion XL, otherwise 7.5)", tinyscenes.Guidance))
+	c.IntVar(&o.Steps, "steps", 0, fmt.Sprintf("sampling steps, 1 to 1000 (default %d for the demo model, 50 for others, or the few that the model was trained for)", tinyscenes.Steps))
+	c.Float64Var(&o.Guidance, "guidance", 0, fmt.Sprintf("guidance scale; 1 and less turns it off (default %g for the demo model, 5 for Stable Diffusion XL, 7.5 for others, or what a model for few steps was trained for)", tinyscenes.Guidance))
 	c.Float64Var(&o.GuidanceRescale, "guidance-rescale", 0, "bring the contrast of the guided prediction back, 0 to 1 (default 0)")
 	o.Seed = 1
 	c.Var(seedFlag{&o.Seed, &c.random}, "seed", "`seed` of the noise, or -1 for a random one; the pictures of -n have this and the following ones")
@@ -104,12 +104,18 @@ func (c *Command) Load(ctx context.Context) (pipe *diffusion.Pipeline, err error
 		return nil, err
 	}
 	PrintWarnings(c.stderr, c.Name(), pipe)
+	c.noteDefaults(pipe)
 	return pipe, nil
 }
 
 // PrintWarnings prints a pipeline's warnings, one a line.
 func PrintWarnings(w io.Writer, command string, pipe *diffusion.Pipeline) {
 	for _, warning := range pipe.Warnings {
-		fmt.Fprintf(w, "%s: warning: %s\n", command, oneLine(warning))
+		PrintWarning(w, command, warning)
 	}
+}
+
+// PrintWarning prints a warning as one line.
+func PrintWarning(w io.Writer, command, warning string) {
+	fmt.Fprintf(w, "%s: warning: %s\n", command, OneLine(warning))
 }

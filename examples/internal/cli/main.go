@@ -81,6 +81,6 @@ func report(ctx context.Context, name string, err error, args []string, stderr i
 	case errors.As(err, &misuse), errors.Is(err, diffusion.ErrOptions):
 		status = misused
 	}
-	fmt.Fprintf(stderr, "%s: %s\n", name, oneLine(shorten(err.Error(), args)))
+	fmt.Fprintf(stderr, "%s: %s\n", name, OneLine(shorten(err.Error(), args)))
 	return status
 }

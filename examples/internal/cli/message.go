@@ -14,9 +14,9 @@ func (c *Command) note(format string, args ...any) {
 	fmt.Fprintf(c.stderr, "%s: note: %s\n", c.Name(), fmt.Sprintf(format, args...))
 }
 
-// oneLine joins the lines of a message, such as the list of a model's missing
+// OneLine joins the lines of a message, such as the list of a model's missing
 // weights, and spells out what else would move a terminal's cursor.
-func oneLine(s string) string {
+func OneLine(s string) string {
 	lines := strings.FieldsFunc(s, func(r rune) bool { return r == '\n' || r == '\r' })
 	for i := range lines {
 		lines[i] = visible(strings.TrimSpace(lines[i]))

@@ -58,19 +58,24 @@ func (p *progress) step(s diffusion.Step) error {
 	case p.columns == nil:
 		fmt.Fprintf(p.w, "step %d/%d\n", s.Step, s.Steps)
 	default:
-		columns := p.columns()
-		if columns != p.drawnFor { // the terminal may have wrapped the line, or unwrapped one
-			p.shown, p.drawnFor = columns, columns
-		}
-		line := bar(s.Step, s.Steps, p.left(s.Step, s.Steps, time.Now()), columns)
-		blank := max(0, min(p.shown, columns-1)-len(line))
-		fmt.Fprintf(p.w, "\r%s%*s", line, blank, "")
-		if blank > 0 { // the cursor stands at the end of the line
-			fmt.Fprintf(p.w, "\r%s", line)
-		}
-		p.shown = len(line)
+		p.draw(s.Step, s.Steps)
 	}
 	return nil
+}
+
+// draw draws the bar on a terminal.
+func (p *progress) draw(step, steps int) {
+	columns := p.columns()
+	if columns != p.drawnFor { // the terminal may have wrapped the line, or unwrapped one
+		p.shown, p.drawnFor = columns, columns
+	}
+	line := bar(step, steps, p.left(step, steps, time.Now()), columns)
+	blank := max(0, min(p.shown, columns-1)-len(line))
+	fmt.Fprintf(p.w, "\r%s%*s", line, blank, "")
+	if blank > 0 { // the cursor stands at the end of the line
+		fmt.Fprintf(p.w, "\r%s", line)
+	}
+	p.shown = len(line)
 }
 
 // left tells the time that the steps to come will take, if they take as long as

@@ -106,6 +106,15 @@ func Cases() []Case {
 				}
 				return out
 			}},
+		{"scale and shift channels", [][]int{{2, 3, tail}, {tail}, {tail}}, nil,
+			func(in []*G.Node) (*G.Node, error) { return op.ScaleShift(in[0], in[1], in[2]) },
+			func(in [][]float64) []float64 {
+				out := make([]float64, len(in[0]))
+				for i, v := range in[0] {
+					out[i] = v*in[1][i%tail] + in[2][i%tail]
+				}
+				return out
+			}},
 	}
 	// The adjoints of linear operations are linear, too, and have derivatives of their
 	// own. Input 0 is the derivative d by the output here.

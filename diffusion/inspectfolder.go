@@ -1,0 +1,107 @@
+package diffusion
+
+import (
+	"context"
+	"encoding/json"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"sdgo/internal/config"
+	"sdgo/internal/ldm"
+	"sdgo/internal/loader"
+)
+
+// readOtherFolder reports on a folder that is no pipeline's, or not a whole one: refusal
+// says why.
+func (r *Report) readOtherFolder(ctx context.Context, g origin, refusal error, o *LoadOptions) error {
+	ctx, x, done, err := r.examine(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer done()
+	class, dirs := looksLike(ctx, g.fsys)
+	if class == "" && len(dirs) == 0 {
+		return refusal
+	}
+	r.problem(refusal)
+	x.failed = true
+	f := &modelFiles{}
+	for _, part := range []string{ldm.TextEncoder, ldm.TextEncoder2, ldm.UNet, ldm.VAE} {
+		dir, ok := dirs[part]
+		if !ok {
+			continue
+		}
+		have, _ := loader.Variants(g.fsys, dir, kinds[part].Base)
+		variant := o.Variant
+		if !slices.Contains(have, variant) {
+			variant = ""
+		}
+		src, err := loader.Open(ctx, kinds[part], g.fsys, dir, variant)
+		if err != nil {
+			r.problem(err)
+			continue
+		}
+		if part == ldm.UNet {
+			f.family = familyOf(src.Config())
+		}
+		file := r.Path
+		if s, ok := src.(interface{ Path() string }); ok {
+			file = s.Path()
+		}
+		x.part(ctx, part, src, file, false)
+	}
+	x.finish(f)
+	if r.Family == "" {
+		r.Family, r.Name = familyOfClass(class), config.Describe(class)
+	}
+	return nil
+}
+
+// looksLike says what class a folder's index or configuration names, and where parts of a
+// model are in it.
+func looksLike(ctx context.Context, fsys fs.FS) (class string, dirs map[string]string) {
+	dirs = make(map[string]string)
+	for part := range kinds {
+		if isDir(fsys, part) {
+			dirs[part] = part
+		}
+	}
+	var keys struct {
+		Class         json.RawMessage `json:"_class_name"`
+		Architectures []string        `json:"architectures"`
+	}
+	if loader.ReadJSON(ctx, fsys, indexFile, &keys) == nil {
+		class, _ = config.ClassName(keys.Class)
+		return class, dirs
+	}
+	if loader.ReadJSON(ctx, fsys, "config.json", &keys) != nil {
+		return "", dirs
+	}
+	if class, _ = config.ClassName(keys.Class); class == "" && len(keys.Architectures) > 0 {
+		class = keys.Architectures[0]
+	}
+	for part, classes := range ours {
+		if _, hasWeights := kinds[part]; hasWeights && slices.Contains(classes, class) {
+			dirs[part] = "."
+		}
+	}
+	return class, dirs
+}
+
+// familyOfClass is the word for a class of diffusers.
+func familyOfClass(class string) string {
+	for _, c := range []struct{ word, family string }{
+		{"StableDiffusion3", "sd3"}, {"SD3", "sd3"}, {"Flux2", "flux2"}, {"Flux", "flux"}, {"PixArt", "pixart"}, {"Wan", "wan"},
+		{"Lumina", "lumina"}, {"AuraFlow", "auraflow"}, {"HunyuanDiT", "hunyuan-dit"}, {"HunyuanVideo", "hunyuan-video"},
+		{"Sana", "sana"}, {"QwenImage", "qwen-image"}, {"Cosmos", "cosmos"}, {"LTX", "ltx"}, {"Mochi", "mochi"},
+		{"CogVideo", "cogvideo"}, {"HiDream", "hidream"}, {"Chroma", "chroma"}, {"Kandinsky", "kandinsky"},
+		{"StableCascade", "cascade"}, {"Wuerstchen", "cascade"}, {"StableVideo", "svd"}, {"ControlNet", "controlnet"},
+		{"T2IAdapter", "t2i-adapter"}, {"Motion", "motion"}, {"Autoencoder", "vae"}, {"VQModel", "vae"}, {"CLIPText", "text-encoder"},
+	} {
+		if strings.Contains(class, c.word) {
+			return c.family
+		}
+	}
+	return ""
+}

@@ -1,0 +1,93 @@
+package ldm
+
+import (
+	"fmt"
+	"strings"
+)
+
+// unet returns what adds a tensor of a U-Net: the reverse of [file.unet].
+func (c *Composed) unet(part Tensors) func(string) bool {
+	f := newFile(part)
+	places := make(map[string]place) // by what the names of diffusers begin with
+	for prefix, p := range unetPlaces {
+		places[p.to] = place{to: prefix, residual: p.residual}
+	}
+	if f.has("time_embedding.cond_proj.weight") {
+		places["time_embedding.cond_proj."] = place{to: unetPrefix + "time_embedding.cond_proj."}
+	}
+	delete(places, "time_embedding.") // with which longer ones begin
+	f.placeDown(places)
+	f.placeUp(places)
+	return func(tensor string) bool {
+		for end := len(tensor); end > 0; end = strings.LastIndexByte(tensor[:end-1], '.') + 1 {
+			p, ok := places[tensor[:end]]
+			if !ok {
+				continue
+			}
+			rest, ok := p.original(tensor[end:])
+			return ok && c.add(p.to+rest, part, tensor)
+		}
+		return false
+	}
+}
+
+// original is what the original code calls a tensor of a place, of which rest is what
+// comes after in the names of diffusers.
+func (p place) original(rest string) (string, bool) {
+	if !p.residual {
+		return rest, true
+	}
+	for _, r := range residualNames {
+		if after, ok := strings.CutPrefix(rest, r.to); ok {
+			return r.from + after, true
+		}
+	}
+	return "", false
+}
+
+// placeDown numbers the blocks on the way down: those of a level, and the one that halves
+// the sides.
+func (f *file) placeDown(places map[string]place) {
+	n := 1 // after conv_in
+	for i := 0; ; i++ {
+		down := fmt.Sprintf("down_blocks.%d.", i)
+		layers := f.count(down + "resnets.%d.conv1.weight")
+		if layers == 0 {
+			return
+		}
+		for j := range layers {
+			to := fmt.Sprintf("%s%d.", inputBlock, n)
+			places[fmt.Sprintf("%sresnets.%d.", down, j)] = place{to: to + "0.", residual: true}
+			places[fmt.Sprintf("%sattentions.%d.", down, j)] = place{to: to + "1."}
+			n++
+		}
+		if sampler := down + "downsamplers.0.conv."; f.has(sampler + "weight") {
+			places[sampler] = place{to: fmt.Sprintf("%s%d.0.op.", inputBlock, n)}
+			n++
+		}
+	}
+}
+
+// placeUp numbers the blocks on the way up. What doubles the sides stands behind the
+// attention of the last block of a level, if it has any.
+func (f *file) placeUp(places map[string]place) {
+	n := 0
+	for i := 0; ; i++ {
+		up := fmt.Sprintf("up_blocks.%d.", i)
+		layers := f.count(up + "resnets.%d.conv1.weight")
+		if layers == 0 {
+			return
+		}
+		for j := range layers {
+			to := fmt.Sprintf("%s%d.", outputBlock, n)
+			places[fmt.Sprintf("%sresnets.%d.", up, j)] = place{to: to + "0.", residual: true}
+			places[fmt.Sprintf("%sattentions.%d.", up, j)] = place{to: to + "1."}
+			n++
+		}
+		after := 1
+		if f.has(fmt.Sprintf("%sattentions.%d.norm.weight", up, layers-1)) {
+			after = 2
+		}
+		places[up+"upsamplers.0.conv."] = place{to: fmt.Sprintf("%s%d.%d.conv.", outputBlock, n-1, after)}
+	}
+}
