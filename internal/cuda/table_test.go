@@ -17,8 +17,8 @@ import (
 var weighted = regexp.MustCompile("^(linear|conv2d|group norm|layer norm|embed)")
 
 // lacking are the operations of the table that have no form for devices: what only
-// gradients need. Graphs with them are refused.
-var lacking = []string{"permute", "reverse", "slice", "pad", "dilate", "sum pixels", "unpack", "multiply", "scale channels"}
+// gradients and adapters need. Graphs with them are refused.
+var lacking = []string{"permute", "reverse", "slice", "pad", "dilate", "sum pixels", "unpack", "multiply", "scale channels", "scale and shift channels"}
 
 // The table of all targets holds on a device, too: an operation gives what its reference
 // in float64 gives, or its name in an error when the plan is made.

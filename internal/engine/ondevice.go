@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -30,7 +31,11 @@ func (e *Engine) AllocDevice(bytes int64, what string) (*Block, error) {
 	if err := e.Memory.reserve(bytes, what); err != nil {
 		return nil, err
 	}
-	block, err := newDeviceBlock(e.device, bytes, func() { e.Memory.release(bytes) })
+	release := func() { e.Memory.release(bytes) }
+	block, err := newDeviceBlock(e.device, bytes, release)
+	if errors.Is(err, device.ErrMemory) && e.dropIdle() {
+		block, err = newDeviceBlock(e.device, bytes, release)
+	}
 	if err != nil {
 		e.Memory.release(bytes)
 		return nil, fmt.Errorf("engine: %s: %w", what, err)
