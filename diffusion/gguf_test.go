@@ -42,14 +42,34 @@ func entries(t *testing.T, path string) (all []entry) {
 	return all
 }
 
+// choice is the type of a tensor in a file of a type.
+type choice func(t ggml.Type, name string, shape []int) ggml.Type
+
+// chosen is what stable-diffusion.cpp chooses, of a file of float16: also norms and tables
+// of positions are in blocks.
+//
+// https://github.com/leejet/stable-diffusion.cpp/blob/master/src/model_loader.cpp
+func chosen(t ggml.Type, name string, shape []int) ggml.Type {
+	n, _ := t.Block()
+	if len(shape) == 0 || shape[len(shape)-1]%n != 0 || strings.HasSuffix(name, ".bias") {
+		return ggml.F16
+	}
+	for _, part := range []string{"time_embed.", "label_emb.", "embedding"} {
+		if strings.Contains(name, part) {
+			return ggml.F16
+		}
+	}
+	return t
+}
+
 // writeGGUF writes tensors with the types that a file of a type has, and returns them with
 // the numbers that these stand for.
-func writeGGUF(t *testing.T, path string, typ ggml.Type, all []entry, rename func(string) string) (rounded []entry) {
+func writeGGUF(t *testing.T, path string, typ ggml.Type, all []entry, choose choice, rename func(string) string) (rounded []entry) {
 	t.Helper()
 	var tensors []gguf.Tensor
 	types := make(map[ggml.Type]int)
 	for _, e := range all {
-		typ := gguf.Choose(typ, e.name, e.shape)
+		typ := choose(typ, e.name, e.shape)
 		types[typ]++
 		tensors = append(tensors, gguf.Tensor{Name: rename(e.name), Shape: e.shape, Type: typ, Float32s: func(from int, dst []float32) error {
 			copy(dst, e.numbers[from:])
@@ -95,20 +115,34 @@ func TestGGUF(t *testing.T) {
 	for _, tt := range []struct {
 		model  string
 		typ    ggml.Type
+		choose choice
 		rename func(string) string
 	}{
-		{"tiny-sd15", ggml.F16, same},
-		{"tiny-sd15", ggml.Q8_0, same},
-		{"tiny-sd15", ggml.Q6_K, same}, // that is, Q8_0: its rows are narrower than 256
-		{"tiny-sd21-v", ggml.Q5_0, converted},
-		{"tiny-sdxl", ggml.Q4_1, converted},
+		{"tiny-sd15", ggml.F16, gguf.Choose, same},
+		{"tiny-sd15", ggml.Q8_0, gguf.Choose, same},
+		{"tiny-sd15", ggml.Q4_0, chosen, same},
+		{"tiny-sd15", ggml.Q6_K, gguf.Choose, same}, // that is, Q8_0: its rows are narrower than 256
+		{"tiny-sd21-v", ggml.Q5_0, chosen, converted},
+		{"tiny-sdxl", ggml.Q4_1, chosen, converted},
 	} {
 		t.Run(tt.model+" "+tt.typ.String(), func(t *testing.T) {
 			path := wholeFile(t, tt.model)
 			numbered := strings.TrimSuffix(path, ".safetensors") + ".gguf"
-			rounded := writeGGUF(t, numbered, tt.typ, entries(t, path), tt.rename)
+			rounded := writeGGUF(t, numbered, tt.typ, entries(t, path), tt.choose, tt.rename)
 			writeSafetensors(t, path, rounded)
 			assert.True(t, bytes.Equal(pictureOf(t, path, nil), pictureOf(t, numbered, nil)))
+			report, err := Inspect(numbered)
+			require.NoError(t, err)
+			assert.Equal(t, "GGUF", report.Container)
+			assert.Empty(t, report.Problems)
+			file, err := gguf.Open(t.Context(), os.DirFS(filepath.Dir(numbered)), filepath.Base(numbered))
+			require.NoError(t, err)
+			defer file.Close()
+			for _, x := range report.Tensors {
+				typ, data, _ := file.Blocks(x.Name)
+				assert.Equal(t, typ.String(), x.DType, x.Name)
+				assert.Equal(t, int64(len(data)), x.Bytes, x.Name)
+			}
 		})
 	}
 }

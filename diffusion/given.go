@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 
 	"path/filepath"
@@ -112,14 +113,20 @@ func (g givenPart) open(ctx context.Context, family ldm.Family, variant string) 
 	return loader.Open(ctx, kind, fsys, dir, variant)
 }
 
-// openFile opens the part of a file.
+// openFile opens the part of a file: with the configuration beside it, if it has the name
+// that diffusers gives the weights of such a part, and else by names and shapes.
 func (g givenPart) openFile(ctx context.Context, family ldm.Family) (checkpoint.Source, error) {
-	file, err := loader.OpenFile(ctx, os.DirFS(filepath.Dir(g.path)), filepath.Base(g.path))
+	fsys, name := os.DirFS(filepath.Dir(g.path)), filepath.Base(g.path)
+	src, err := loader.OpenBeside(ctx, kinds[g.part], fsys, name)
+	if err == nil || !errors.Is(err, fs.ErrNotExist) {
+		return src, err
+	}
+	file, err := loader.OpenFile(ctx, fsys, name)
 	if err != nil {
 		return nil, err
 	}
 	if g.part == ldm.VAE && taesd.Is(file) {
-		return taesd.Open(ctx, os.DirFS(filepath.Dir(g.path)), filepath.Base(g.path), file)
+		return taesd.Open(ctx, fsys, name, file)
 	}
 	p, _, _, err := ldm.OpenPart(file, g.part, family)
 	if err != nil {

@@ -2,6 +2,7 @@ package diffusion
 
 import (
 	"bytes"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -35,6 +36,16 @@ func renamed(t *testing.T, files fstest.MapFS, name string, rename func(string) 
 	require.NoError(t, safetensors.Write(&b, tensors, nil))
 	path := filepath.Join(t.TempDir(), "renamed.safetensors")
 	require.NoError(t, os.WriteFile(path, b.Bytes(), 0o600))
+	return path
+}
+
+// copied returns the path of a copy of a weight file of a model's folder, alone.
+func copied(t *testing.T, model, file string) string {
+	t.Helper()
+	data, err := fs.ReadFile(golden.Model(t, model), file+".safetensors")
+	require.NoError(t, err)
+	path := filepath.Join(t.TempDir(), "copied.safetensors")
+	require.NoError(t, os.WriteFile(path, data, 0o600))
 	return path
 }
 
@@ -101,7 +112,19 @@ func TestNamesOfTools(t *testing.T) {
 	got := picture(folder, LoadOptions{VAE: vae, TextEncoder: textEncoder, UNet: renamed(t, files, "tiny-sd15", only(u, ""))})
 	assert.True(t, bytes.Equal(picture(folder, LoadOptions{}), got), "all parts of a folder replaced")
 
-	_, err := Load(renamed(t, files, "tiny-sd15", only(u, "")), nil)
+	for model, file := range map[string]string{"tiny-sd15": "vae/", "tiny-sd15-vae-oldkeys": ""} { // in the names of diffusers
+		unet, vae := copied(t, "tiny-sd15", "unet/diffusion_pytorch_model"), copied(t, model, file+"diffusion_pytorch_model")
+		textEncoder := copied(t, "tiny-sd15", "text_encoder/model")
+		got = picture(unet, LoadOptions{VAE: vae, TextEncoder: textEncoder})
+		assert.True(t, bytes.Equal(want, got), model)
+	}
+	vae = filepath.Join(folder, "vae", "diffusion_pytorch_model.safetensors") // with its config.json
+	got = picture(onDisk(t, files, "tiny-sd15"), LoadOptions{VAE: vae})
+	assert.True(t, bytes.Equal(want, got), "a file of a folder")
+	_, err := Load(folder, &LoadOptions{VAE: filepath.Join(golden.ModelDir(t, "tiny-sdxl"), "vae", "diffusion_pytorch_model.safetensors")})
+	assert.ErrorContains(t, err, "this is the VAE of Stable Diffusion XL (scaling_factor 0.13025)")
+
+	_, err = Load(renamed(t, files, "tiny-sd15", only(u, "")), nil)
 	assert.ErrorContains(t, err, "this is a U-Net of Stable Diffusion 1, and nothing else: want a whole model")
 	assert.ErrorContains(t, err, "or a VAE in LoadOptions.VAE (-vae) and a text encoder in LoadOptions.TextEncoder (-text-encoder)")
 	_, err = Load(vae, nil)

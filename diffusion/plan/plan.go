@@ -30,6 +30,9 @@ type Part struct {
 	Values  int64       // bytes of the memory for intermediate values
 	Weights int64       // bytes that the weights of all operations take
 	Steps   []Operation // in the order in which they run
+
+	// Adapters tells in a line how adapters are computed. It is empty if there are none.
+	Adapters string
 }
 
 // Operation is one operation of a model, with those that were joined with it: an action
@@ -82,12 +85,15 @@ func (p *Part) Total() string {
 		return "no plan"
 	}
 	launches, unit := p.launches(), time.Millisecond
-	launched := ""
+	launched, adapters := "", ""
 	if launches > 0 {
 		launched, unit = fmt.Sprintf(" in %d launches", launches), 10*time.Microsecond
 	}
-	return fmt.Sprintf("%s: weights %s, values %s, %d operations%s, about %v", p.Model,
-		engine.Bytes(p.Weights), engine.Bytes(p.Values), len(p.Steps), launched, p.Time().Round(unit))
+	if p.Adapters != "" {
+		adapters = "; " + p.Adapters
+	}
+	return fmt.Sprintf("%s: weights %s, values %s, %d operations%s, about %v%s", p.Model,
+		engine.Bytes(p.Weights), engine.Bytes(p.Values), len(p.Steps), launched, p.Time().Round(unit), adapters)
 }
 
 // launches are those of all operations.

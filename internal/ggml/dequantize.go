@@ -30,7 +30,12 @@ func decodeF32(dst []float32, src []byte) {
 
 func decodeF16(dst []float32, src []byte) {
 	for i := range dst {
-		dst[i] = halfAt(src[2*i:])
+		h := le.Uint16(src[2*i:])
+		if e := h & 0x7c00; e == 0 || e == 0x7c00 {
+			dst[i] = half(h)
+			continue
+		}
+		dst[i] = math.Float32frombits(uint32(h&0x8000)<<16 | uint32(h&0x7fff)<<13 + (127-15)<<23)
 	}
 }
 

@@ -16,11 +16,10 @@ import (
 // sdgo/safetensors/checkpoint but Config and Warnings. Any number of goroutines may read;
 // Close must come after the last of them.
 type File struct {
-	content  *mapped.File
-	tensors  []entry // in the order of their numbers
-	byName   map[string]int
-	fields   map[string]rawField
-	metadata map[string]string
+	content *mapped.File
+	tensors []entry // in the order of their numbers
+	byName  map[string]int
+	fields  map[string]rawField
 }
 
 // Open opens a file and checks all of it but the numbers: every tensor has the bytes that
@@ -35,7 +34,7 @@ func Open(ctx context.Context, fsys fs.FS, name string) (*File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("gguf: %w", err)
 	}
-	f := &File{content: content, byName: make(map[string]int), fields: make(map[string]rawField), metadata: make(map[string]string)}
+	f := &File{content: content, byName: make(map[string]int)}
 	if err := mapped.Guard(func() error { return f.parse(ctx) }); err != nil {
 		content.Close()
 		return nil, f.wrap(err)
@@ -58,12 +57,7 @@ func (f *File) parse(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, field := range h.fields {
-		f.fields[field.key] = field
-		if text, ok := field.text(data); ok {
-			f.metadata[field.key] = text
-		}
-	}
+	f.fields = h.fields
 	in, err := f.layout(uint64(h.end))
 	if err != nil {
 		return err
@@ -137,9 +131,26 @@ func (f *File) Tensor(name string) (shape []int, dtype string, ok bool) {
 	return slices.Clone(e.shape), e.typ.String(), true
 }
 
-// Metadata returns the fields that are one number, bool or text of at most 64 KiB, as texts.
-// The caller must not change it.
-func (f *File) Metadata() map[string]string { return f.metadata }
+// Metadata returns the fields that are one number, bool or text of at most 64 KiB, as texts,
+// or nil if the file is closed, or cannot be read any more.
+func (f *File) Metadata() map[string]string {
+	data, all := f.content.Bytes(), make(map[string]string)
+	if data == nil {
+		return nil
+	}
+	err := mapped.Guard(func() error {
+		for key, field := range f.fields {
+			if text, ok := field.text(data); ok {
+				all[key] = text
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil
+	}
+	return all
+}
 
 // Value returns the value of a field as [Field] has it, one of arrays as a []any, and
 // whether there is one and it can be read.

@@ -77,6 +77,7 @@ func TestRead(t *testing.T) {
 	assert.False(t, ok)
 	_, ok = f.Value("a.bool")
 	assert.False(t, ok)
+	assert.Empty(t, f.Metadata())
 }
 
 // What is written is read, in the order it was written, with every type.
@@ -109,10 +110,10 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
-// A file of another alignment, with a tensor that was reshaped, arrays in arrays, tensors in
+// A file of version 2 and another alignment, with a tensor that was reshaped, arrays in arrays, tensors in
 // another order than their numbers, and bytes between and after them.
 func TestLayout(t *testing.T) {
-	h := builder{}.magic(3, 2, 3)
+	h := builder{}.magic(2, 2, 3)
 	h = h.field("general.alignment", kindUint32).u32(64)
 	h = h.field("comfy.gguf.orig_shape.conv", kindArray).u32(uint32(kindInt32)).u64(4).u32(64).u32(1).u32(2).u32(4)
 	h = h.field("deep", kindArray).u32(uint32(kindArray)).u64(2).

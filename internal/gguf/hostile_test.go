@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -145,4 +146,27 @@ func FuzzOpen(f *testing.F) {
 	f.Add([]byte(builder{}.magic(2, 1, 1).field(alignmentKey, kindUint32).u32(64).tensor("x", ggml.Q4_K, 0, 256).pad(64).raw(make([]byte, 144)...)))
 	f.Add([]byte(builder{}.magic(3, 0, 1).field("a", kindArray).u32(uint32(kindArray)).u64(1).u32(uint32(kindString)).u64(1).str("b")))
 	f.Fuzz(func(t *testing.T, data []byte) { read(t, data) })
+}
+
+// A header costs memory in proportion to its bytes, whatever it says.
+func TestCost(t *testing.T) {
+	const n, most = 20_000, 20 // bytes for each of the file's, with the lists that grow
+	tensors, fields := builder{}.magic(3, n, 0), builder{}.magic(3, 0, n)
+	for i := range n {
+		name := fmt.Sprint(i)
+		tensors = tensors.tensor(name, ggml.F32, 0, 0)
+		fields = fields.field(name, kindBool).raw(1)
+	}
+	strings := builder{}.magic(3, 0, 1).field("a", kindArray).u32(uint32(kindString)).u64(10 * n).raw(make([]byte, 80*n)...)
+	arrays := builder{}.magic(3, 0, 1).field("a", kindArray).u32(uint32(kindArray)).u64(10 * n).raw(make([]byte, 120*n)...)
+	for name, data := range map[string]builder{"tensors": tensors.pad(32), "fields": fields, "strings": strings, "arrays": arrays} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		f, err := openBytes(t, data)
+		require.NoError(t, err, name)
+		_, ok := f.Value("a")
+		assert.Equal(t, name == "strings" || name == "arrays", ok)
+		runtime.ReadMemStats(&after)
+		assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(most*len(data)), name)
+	}
 }

@@ -94,7 +94,7 @@ func (p *parser) counts() (tensors, fields int) {
 
 // header is what comes before the numbers.
 type header struct {
-	fields  []rawField
+	fields  map[string]rawField
 	tensors []entry
 	end     int
 }
@@ -104,20 +104,18 @@ func parseHeader(ctx context.Context, data []byte) (*header, error) {
 	if err := beginning(data); err != nil {
 		return nil, err
 	}
-	p, h := &parser{data: data, pos: len(magic) + 4}, new(header)
+	p, h := &parser{data: data, pos: len(magic) + 4}, &header{fields: make(map[string]rawField)}
 	tensors, fields := p.counts()
-	keys := make(map[string]bool)
 	for range fields {
 		at := p.pos
 		f := p.field()
-		if keys[f.key] {
+		if _, ok := h.fields[f.key]; ok {
 			p.fail(at, "field %.200q comes twice", f.key)
 		}
 		if err := cmp.Or(p.err, ctx.Err()); err != nil {
 			return nil, err
 		}
-		keys[f.key] = true
-		h.fields = append(h.fields, f)
+		h.fields[f.key] = f
 	}
 	for range tensors {
 		e := p.entry()

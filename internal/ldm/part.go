@@ -27,6 +27,14 @@ func (p *Part) guess(key string, value any, known bool) {
 	}
 }
 
+// Set changes the configuration by the keys of a JSON object.
+func (p *Part) Set(config map[string]json.RawMessage) {
+	for key, value := range config {
+		p.config[key] = value
+		p.guessed = slices.DeleteFunc(p.guessed, func(guess string) bool { return guess == key })
+	}
+}
+
 // piece is a tensor in a file, or a part of one.
 type piece struct {
 	name       string

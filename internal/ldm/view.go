@@ -54,6 +54,12 @@ func newView(t Tensors) *view {
 	}
 	v.move(unetPrefixes, unetPrefix, unetSign)
 	v.move(vaePrefixes, vaePrefix, vaeSign)
+	if v.from[convInWeight] == "" {
+		v.translate(unetPrefixes, unetSignDiffusers, (*Composed).unet)
+	}
+	if v.from[vaePrefix+vaeSign] == "" {
+		v.translate(vaePrefixes, vaeSignDiffusers, (*Composed).vae)
+	}
 	return v
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"sdgo/safetensors"
+	"sdgo/safetensors/checkpoint"
 )
 
 // OpenFile opens one file, whatever its tensors are: one of PyTorch if it is called .ckpt,
@@ -30,6 +31,26 @@ func OpenFile(ctx context.Context, fsys fs.FS, name string) (*Folder, error) {
 		return nil, fmt.Errorf("loader: %w", err)
 	}
 	return &Folder{path: name, file: file}, nil
+}
+
+// OpenBeside opens a weight file of a component by the configuration beside it, config.json.
+// It is an error with fs.ErrNotExist in it if there is none, or the file has another name
+// than diffusers gives one.
+func OpenBeside(ctx context.Context, kind Kind, fsys fs.FS, name string) (checkpoint.Source, error) {
+	_, plain := variantOf(name, kind.Base, safetensorsExt)
+	_, pickle := variantOf(name, pickleBase(kind.Base), pickleExt)
+	if !plain && !pickle {
+		return nil, fmt.Errorf("loader: %s: %w", name, fs.ErrNotExist)
+	}
+	text, err := readConfig(ctx, kind, fsys, ".")
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", kind.Name, err)
+	}
+	file, err := openFile(ctx, fsys, name)
+	if err != nil {
+		return nil, fmt.Errorf("%s: loader: %w", kind.Name, err)
+	}
+	return &Folder{config: text, path: name, file: file}, nil
 }
 
 // Metadata are what the file says beside its tensors.
