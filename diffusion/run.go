@@ -109,6 +109,11 @@ func (r *run) choose(o *Options) (err error) {
 	if err := r.checkWording(r.prompt); err != nil {
 		return err
 	}
+	embedded, err := r.Pipeline.embedded(r.Embeddings)
+	if err != nil {
+		return err
+	}
+	r.Pipeline = embedded
 	if err := r.checkXL(&r.Options); err != nil {
 		return err
 	}
@@ -132,6 +137,11 @@ func (r *run) choose(o *Options) (err error) {
 		return err
 	}
 	r.Pipeline, r.adapters = adapted, adapters
+	return r.startNoise()
+}
+
+// startNoise starts the stream of each image.
+func (r *run) startNoise() error {
 	for i := range r.Images {
 		seed := r.Seed + uint64(i)
 		r.result.Seeds = append(r.result.Seeds, seed)

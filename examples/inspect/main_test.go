@@ -82,6 +82,7 @@ func TestReport(t *testing.T) {
 	require.NoError(t, run(t.Context(), []string{path}, &out, &out))
 	assert.Contains(t, out.String(), path+": Stable Diffusion 1\nfamily sd1, safetensors, ")
 	assert.Contains(t, out.String(), "predicts epsilon, by what published models of Stable Diffusion 1 predict\n")
+	assert.Contains(t, out.String(), "50 steps and guidance 7.5 by default\n")
 	assert.Regexp(t, `(?m)^part +tensors +numbers +bytes +types +file$`, out.String())
 	assert.Regexp(t, `(?m)^unet +\d+ +[0-9.]+M +\d+ bytes +F16 \d+ *$`, out.String())
 	assert.Contains(t, out.String(), "Load takes it.\n")

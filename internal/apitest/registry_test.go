@@ -256,6 +256,7 @@ var types = map[string]reflect.Type{
 	"vae.Options":                reflect.TypeFor[vae.Options](),
 	"vae.Work":                   reflect.TypeFor[vae.Work](),
 	"vae.Config":                 reflect.TypeFor[vae.Config](),
+	"diffusion.Embedding":        reflect.TypeFor[diffusion.Embedding](),
 	"vae.TinyConfig":             reflect.TypeFor[vae.TinyConfig](),
 	"vae.LoadOptions":            reflect.TypeFor[vae.LoadOptions](),
 	"vae.Posterior":              reflect.TypeFor[vae.Posterior](),
