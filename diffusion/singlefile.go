@@ -58,7 +58,7 @@ func newSingleFile(ctx context.Context, fsys fs.FS, name string, file *loader.Fo
 	for _, w := range m.Warnings() {
 		f.warnings = append(f.warnings, name+": "+w)
 	}
-	if f.schedule, err = beside.schedule(scheduleOf(m.Family, fewOf(m, f.names)), prediction.kind); err != nil {
+	if f.schedule, err = beside.schedule(singleSchedule(m, f.names), prediction.kind); err != nil {
 		return nil, fmt.Errorf("%s: %w", beside.name, err)
 	}
 	f.warnings = append(f.warnings, beside.warnings...)
