@@ -30,6 +30,9 @@ type Part struct {
 	Values  int64       // bytes of the memory for intermediate values
 	Weights int64       // bytes that the weights of all operations take
 	Steps   []Operation // in the order in which they run
+
+	// Adapters tells in a line how adapters are computed. It is empty if there are none.
+	Adapters string
 }
 
 // Operation is one operation of a model, with those that were joined with it: an action
@@ -72,8 +75,12 @@ func (p *Part) Total() string {
 	if p == nil {
 		return "no plan"
 	}
-	return fmt.Sprintf("%s: weights %s, values %s, %d operations, about %v", p.Model,
-		engine.Bytes(p.Weights), engine.Bytes(p.Values), len(p.Steps), p.Time().Round(time.Millisecond))
+	adapters := ""
+	if p.Adapters != "" {
+		adapters = "; " + p.Adapters
+	}
+	return fmt.Sprintf("%s: weights %s, values %s, %d operations, about %v%s", p.Model,
+		engine.Bytes(p.Weights), engine.Bytes(p.Values), len(p.Steps), p.Time().Round(time.Millisecond), adapters)
 }
 
 // WriteTo writes the plan as a table.

@@ -28,6 +28,7 @@ func main() { cli.Program("inspect", run) }
 type command struct {
 	load              diffusion.LoadOptions
 	options           diffusion.Options
+	adapters          cli.Adapters
 	model             string
 	layers, all, json bool
 }
@@ -62,6 +63,7 @@ func (c *command) flags() *flag.FlagSet {
 	f.StringVar(&c.model, "model", "tinyscenes", models.Help)
 	f.StringVar(&c.load.Variant, "variant", "", "`name` of the weight files, fp16 for model.fp16.safetensors (default the plain ones)")
 	cli.PartFlags(f, &c.load)
+	c.adapters.Flag(f)
 	cli.WeightsFlag(f, &c.load.Weights)
 	f.StringVar(&c.load.Precision, "precision", "", "float32, float16, bfloat16 or int8 (default float32)")
 	cli.MemoryFlag(f, &c.load.MaxMemory, "")

@@ -27,6 +27,9 @@ func (c *command) plan(ctx context.Context, stdout, stderr io.Writer) error {
 	}
 	defer pipe.Close()
 	cli.PrintWarnings(stderr, "inspect", pipe)
+	if c.options.Adapters, err = c.adapters.Load(ctx, pipe, "inspect", stderr); err != nil {
+		return err
+	}
 	plan, err := pipe.Plan(&c.options)
 	if err != nil {
 		return err
