@@ -132,11 +132,9 @@ func (r *run) choose(o *Options) (err error) {
 	if err := r.wantInput(about.inputs...); err != nil {
 		return err
 	}
-	adapted, adapters, err := r.Pipeline.adapted(r.Adapters, len(r.schedule.Sigmas)-1)
-	if err != nil {
+	if err := r.adapt(); err != nil {
 		return err
 	}
-	r.Pipeline, r.adapters = adapted, adapters
 	return r.startNoise()
 }
 

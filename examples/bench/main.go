@@ -38,6 +38,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	})
 	f.IntVar(&o.threads, "threads", 0, "goroutines that compute (default one for each processor)")
+	o.adapters.Flag(f)
 	table := tableFlags(f)
 	cli.MemoryFlag(f, &o.maxMemory, ", with -picture")
 	wantPicture := f.Bool("picture", false, "make a picture with all parts, from the text to a PNG in -steps steps, and report its time and the process's memory")
@@ -51,8 +52,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err := o.check(); err != nil {
 		return cli.Misuse(err)
 	}
+	if len(o.adapters) > 0 && !*wantPicture {
+		return cli.Misuse(errors.New("-lora: have an adapter, want -picture beside it"))
+	}
 	if *wantPicture {
-		return picture(ctx, &o, *asJSON, stdout)
+		return picture(ctx, &o, *asJSON, stdout, stderr)
 	}
 	if table.wanted() {
 		return table.run(ctx, &o, *asJSON, stdout)

@@ -28,6 +28,7 @@ type options struct {
 	model, precision     string
 	weights              string // how they are kept
 	variant              string
+	adapters             cli.Adapters // of a picture
 	device               string
 	size, steps, threads int
 	branch               int // of a step that reuses a feature; 0: none

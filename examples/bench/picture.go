@@ -28,7 +28,7 @@ type pictureReport struct {
 }
 
 // picture loads a pipeline and makes one picture.
-func picture(ctx context.Context, o *options, asJSON bool, w io.Writer) error {
+func picture(ctx context.Context, o *options, asJSON bool, w, stderr io.Writer) error {
 	fsys, err := o.open()
 	if err != nil {
 		return err
@@ -44,7 +44,11 @@ func picture(ctx context.Context, o *options, asJSON bool, w io.Writer) error {
 	}
 	defer pipe.Close()
 	r := &pictureReport{Model: o.model, Precision: o.precision, Steps: o.steps, Load: time.Since(begin).Seconds()}
-	result, err := pipe.TextToImage(ctx, "a lighthouse at dusk", &diffusion.Options{Width: o.size, Height: o.size, Steps: o.steps, Guidance: o.guidance, Seed: 1})
+	adapters, err := o.adapters.Load(ctx, pipe, "bench", stderr)
+	if err != nil {
+		return err
+	}
+	result, err := pipe.TextToImage(ctx, "a lighthouse at dusk", &diffusion.Options{Width: o.size, Height: o.size, Steps: o.steps, Guidance: o.guidance, Seed: 1, Adapters: adapters})
 	if err != nil {
 		return err
 	}

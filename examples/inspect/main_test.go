@@ -43,6 +43,13 @@ func TestInspect(t *testing.T) {
 	assert.Regexp(t, `down_blocks\.0\.resnets\.0\.conv1 +conv 3×3/1 .* float16 `, out.String())
 	assert.Regexp(t, `ff\.net\.2 +linear .* bfloat16 `, out.String())
 
+	// Adapters are told in a line.
+	out.Reset()
+	lora := filepath.Join(t.TempDir(), "a.safetensors")
+	require.NoError(t, os.WriteFile(lora, golden.File(t, "models/lora/tiny-sd15-kohya.safetensors"), 0o666))
+	require.NoError(t, run(t.Context(), []string{"-model", golden.ModelDir(t, "tiny-sd15"), "-lora", lora + ":0.5"}, &out, &out))
+	assert.Regexp(t, `(?m)^unet: .*; adapters beside the weights: \d+ layers by low rank, 0 by whole matrices, 0 biases and norms, `, out.String())
+
 	out.Reset()
 	require.ErrorIs(t, run(t.Context(), []string{"-help"}, &out, &out), flag.ErrHelp)
 	assert.Contains(t, out.String(), "Usage: inspect [flags] [file or folder]\n")
@@ -62,6 +69,7 @@ func TestBadFlags(t *testing.T) {
 		{"-precision int3", `have "int3", want float32, float16, bfloat16 or int8`},
 		{"-width 100", "size: have 100"},
 		{"a b", "have 2 files, want one"},
+		{"-device gtx", `-device: have "gtx", want cpu, cuda for all cards, or one of rtx3090, rtx4090, a100, h100`},
 		{"-layers a", "-layers: have it beside a file, want it with -model"},
 		{"-layer", "not defined: -layer; want one of -layers, "},
 	} {

@@ -28,6 +28,7 @@ type Command struct {
 	random         bool     // the seed
 	required       []string // flags
 	load           diffusion.LoadOptions
+	adapters       Adapters
 	embeddings     []embedding
 	about          string
 	stdout, stderr io.Writer
@@ -72,6 +73,7 @@ func New(name, about string, stdout, stderr io.Writer) *Command {
 	c.StringVar(&c.load.Variant, "variant", "", "`name` of the weight files, fp16 for model.fp16.safetensors; a part without such a file has its plain one (default the plain ones)")
 	c.StringVar(&c.load.Tokenizer, "tokenizer", "", "`folder` of a tokenizer in place of the model's (default the model's; of a model in one file the folder tokenizer beside it, or OpenAI's vocabulary)")
 	PartFlags(c.FlagSet, &c.load)
+	c.adapters.Flag(c.FlagSet)
 	embeddingFlag(c.FlagSet, &c.embeddings)
 	c.StringVar(&c.load.Prediction, "prediction", "", "what the model predicts, `kind` epsilon or v_prediction (default what its files say)")
 	c.StringVar(&c.load.Precision, "precision", "", "float32, float16, bfloat16 or int8: how weights are kept and linear layers computed (default float32)")
@@ -108,6 +110,10 @@ func (c *Command) Load(ctx context.Context) (pipe *diffusion.Pipeline, err error
 	}
 	PrintWarnings(c.stderr, c.Name(), pipe)
 	if err := c.loadEmbeddings(ctx, pipe); err != nil {
+		pipe.Close()
+		return nil, err
+	}
+	if c.Options.Adapters, err = c.adapters.Load(ctx, pipe, c.Name(), c.stderr); err != nil {
 		pipe.Close()
 		return nil, err
 	}
