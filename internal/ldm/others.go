@@ -3,6 +3,8 @@ package ldm
 import (
 	"slices"
 	"strings"
+
+	"sdgo/internal/taesd"
 )
 
 // Unsupported is the error for a model of a U-Net that is not run.
@@ -81,11 +83,15 @@ func (f *file) other() string {
 	return o.What
 }
 
+// otherKind is that of others, a small autoencoder, or a textual inversion.
 func (f *file) otherKind() (Other, bool) {
 	for _, o := range others {
 		if slices.ContainsFunc(f.names, func(name string) bool { return strings.Contains(name, o.word) }) {
 			return o, true
 		}
+	}
+	if taesd.Is(f) {
+		return Other{ID: "taesd", What: "the small autoencoder TAESD, which LoadOptions.VAE takes (-vae)" + noModel}, true
 	}
 	if f.inversion() {
 		return Other{ID: "textual-inversion", What: "a textual inversion" + inversion}, true
