@@ -63,6 +63,16 @@ func (p *Pipeline) adapted(list []Adapter, steps int) (_ *Pipeline, a *adapters,
 	return &q, a, nil
 }
 
+// adapt puts the run's adapters in its pipeline.
+func (r *run) adapt() error {
+	p, adapters, err := r.Pipeline.adapted(r.Adapters, len(r.schedule.Sigmas)-1)
+	if err != nil {
+		return err
+	}
+	r.Pipeline, r.adapters = p, adapters
+	return nil
+}
+
 // wanted are the adapters with their weights of a part.
 func (a *adapters) wanted(part string) []adapter.Wanted {
 	wanted := make([]adapter.Wanted, len(a.list))
@@ -110,6 +120,29 @@ func (a *adapters) at(sigma float64, sigmas []float64) {
 		step++
 	}
 	a.sets[adapter.UNet].At(a.factors[step])
+}
+
+// adapters are those that options may have.
+func (o *Options) adapters() []Adapter {
+	if o == nil {
+		return nil
+	}
+	return o.Adapters
+}
+
+// partOf is the name of the part that a text encoder is.
+func (p *Pipeline) partOf(s textStage) string {
+	if p.xl() && s.tokenizer == p.Tokenizer2 {
+		return adapter.TextEncoder2
+	}
+	return adapter.TextEncoder
+}
+
+// tell adds to the plan of a part how its adapters are computed.
+func (a *adapters) tell(part string, x *PartPlan) {
+	if set := a.sets[part]; set != nil && x != nil {
+		x.Adapters = set.Summary()
+	}
 }
 
 // identity tells the adapters of a run from others.

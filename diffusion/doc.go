@@ -31,6 +31,7 @@
 //   - Options.Guider combines what the U-Net predicts with each [Condition].
 //   - Options.Cond and Options.NegativeCond are embeddings in place of text, and
 //     Options.Framing is what Stable Diffusion XL is told of a picture's size.
+//   - Options.Embeddings are textual inversions, which [Pipeline.LoadEmbedding] reads.
 //   - Options.NewNoise and Options.Latents are the noise.
 //   - Options.Wrap is around the whole denoiser.
 //   - Options.OnStep gets a [Step]: the latents, the estimate of the clean ones, a

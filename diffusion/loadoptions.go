@@ -99,10 +99,23 @@ type LoadOptions struct {
 	// Prediction is what the model predicts: "epsilon", the noise, or "v_prediction"
 	// (Salimans and Ho 2022). Empty means what the model's scheduler config says. One file
 	// has none: then a file beside it decides (model.yaml of the original code, or
-	// model.json), a tensor called v_pred, the file's metadata (modelspec.*, global_step), or else what
-	// the published models have: the noise, and for Stable Diffusion 2 without a mask or
-	// depth v, with a warning.
+	// model.json), a tensor called v_pred, the file's metadata (modelspec.*, global_step), or
+	// else what the published models have, the noise. Those of Stable Diffusion 2 differ: one
+	// without a mask or depth is asked, by a call of its U-Net after it was loaded, and a
+	// warning says so. See also Pipeline.Identity.
 	Prediction string
+
+	// Cache is the path of a folder in which weights are kept as they are in memory, so
+	// that the next load need not convert and pack them: it reads one file for each part.
+	// Load makes the folder if there is none. Weights are found there by the content of the
+	// files that they came from (SHA-256, which on Linux is remembered as long as a file is
+	// not changed in any way), by Precision and Weights, and by what this machine's kernels
+	// make of them; what is read is checked, and made again if it is damaged. Models of
+	// PyTorch's files, parts that Overlay changes, and those on a Device are not kept. Nothing
+	// is ever removed: the files take as much room as the weights take memory, and may be
+	// deleted at any time, also while processes share the folder. A file that cannot be
+	// written is a warning. Empty means no cache.
+	Cache string
 
 	// Overlay, if not nil, gets the checkpoint of each part, "text_encoder",
 	// "text_encoder_2" where there is one, "unet" and "vae", before anything of it is

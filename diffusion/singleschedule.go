@@ -49,6 +49,16 @@ func distilledSchedule(class string) map[string]any {
 // noise are the levels that all of them were trained with.
 var noise = map[string]any{"num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
 
+// singleSchedule is the scheduler of a model in one file.
+func singleSchedule(m *ldm.Model, names []named) map[string]any {
+	config := scheduleOf(m.Family, fewOf(m, names))
+	if m.ZeroSNR {
+		config = maps.Clone(config)
+		config["rescale_betas_zero_snr"] = true
+	}
+	return config
+}
+
 // scheduleOf is the scheduler of a family, or of its models for few steps.
 func scheduleOf(family ldm.Family, few string) map[string]any {
 	own, ok := fewSchedules[few]

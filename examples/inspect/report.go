@@ -59,6 +59,13 @@ func print(w io.Writer, r *diffusion.Report, all bool) error {
 	case r.DecidedBy != "":
 		fmt.Fprintf(&b, "what it predicts is decided by %s\n", r.DecidedBy)
 	}
+	if d := r.Defaults; d.Steps > 0 {
+		fmt.Fprintf(&b, "%d steps and guidance %g by default", d.Steps, d.Guidance)
+		if d.Few != "" {
+			fmt.Fprintf(&b, ": %s, for %s", d.Few, d.Told)
+		}
+		b.WriteByte('\n')
+	}
 	parts(&b, r)
 	fates(&b, r)
 	missing := make([]string, len(r.Missing))

@@ -77,6 +77,8 @@ type Model struct {
 	Channels int
 	// V says that the file itself says that the model predicts v, by a tensor.
 	V bool
+	// ZeroSNR says that the file itself says that its noise levels end without any signal.
+	ZeroSNR bool
 	// Unused are the tensors that no part has, and that are not known to be of no use.
 	Unused []string
 
@@ -103,7 +105,7 @@ func OpenWith(tensors Tensors, o Options) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Model{Tensors: tensors, Family: family, Parts: make(map[string]*Part), V: f.has("v_pred"), file: f}
+	m := &Model{Tensors: tensors, Family: family, Parts: make(map[string]*Part), V: f.has("v_pred"), ZeroSNR: f.has("ztsnr"), file: f}
 	if err := m.open(o); err != nil {
 		return m, err
 	}
