@@ -16,7 +16,7 @@ func (f *file) family(o Options) (Family, error) {
 		}
 	}
 	missing := func(part string) bool { return !o.given(part) && !f.holds(part, family) }
-	if family != "" && !slices.ContainsFunc(f.wanted(family), missing) {
+	if family != "" && !slices.ContainsFunc(Parts(family), missing) {
 		return family, nil
 	}
 	if what := f.other(); what != "" && !f.has(convInWeight) {
@@ -26,7 +26,7 @@ func (f *file) family(o Options) (Family, error) {
 	switch {
 	case len(have) > 0:
 		e := &Incomplete{Family: family, Have: have, What: what}
-		for _, part := range f.wanted(family) {
+		for _, part := range Parts(family) {
 			if missing(part) {
 				e.Missing = append(e.Missing, part)
 			}
