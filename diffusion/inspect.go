@@ -109,6 +109,7 @@ func (r *Report) readFolder(ctx context.Context, g origin, o *LoadOptions) error
 		return r.readOtherFolder(ctx, g, err, o)
 	}
 	defer f.close()
+	r.problem(f.noTokenizer)
 	return r.readParts(ctx, f, o)
 }
 
@@ -137,5 +138,6 @@ func (r *Report) readFile(ctx context.Context, g origin, o *LoadOptions) error {
 		r.readRefused(file, m, err)
 		return nil
 	}
+	r.problem(f.noTokenizer)
 	return r.readParts(ctx, f, o)
 }

@@ -64,6 +64,8 @@ func (c *command) flags() *flag.FlagSet {
 	f.StringVar(&c.model, "model", "tinyscenes", models.Help)
 	f.StringVar(&c.load.Variant, "variant", "", "`name` of the weight files, fp16 for model.fp16.safetensors (default the plain ones)")
 	cli.PartFlags(f, &c.load)
+	f.StringVar(&c.load.Tokenizer, "tokenizer", "", "`folder` of a tokenizer in place of the model's")
+	f.StringVar(&c.load.Prediction, "prediction", "", "what the model predicts, `kind` epsilon or v_prediction")
 	c.adapters.Flag(f)
 	cli.WeightsFlag(f, &c.load.Weights)
 	f.StringVar(&c.load.Precision, "precision", "", "float32, float16, bfloat16 or int8 (default float32)")
