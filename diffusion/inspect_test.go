@@ -170,9 +170,22 @@ func TestInspectOthers(t *testing.T) {
 		assert.Equal(t, len(r.Tensors), r.Count(Used)+r.Count(Ignored), tt.name)
 	}
 
+	cat, err := safetensors.NewFloat32("<cat>", []int{2, 768}, make([]float32, 2*768))
+	require.NoError(t, err)
 	dir := t.TempDir()
+	require.NoError(t, safetensors.WriteFile(filepath.Join(dir, "cat.safetensors"), []safetensors.Tensor{cat}, nil))
+	r, err := Inspect(filepath.Join(dir, "cat.safetensors"))
+	require.NoError(t, err)
+	assert.Equal(t, "textual-inversion", r.Family)
+
+	r, err = Inspect(onDisk(t, single, "tiny-sd15")) // without its tokenizer
+	require.NoError(t, err)
+	require.Len(t, r.Problems, 1)
+	assert.Contains(t, r.Problems[0], "no tokenizer: want a folder with vocab.json and merges.txt")
+	assert.Equal(t, 440, r.Count(Used))
+
 	require.NoError(t, os.WriteFile(filepath.Join(dir, indexFile), []byte(`{"_class_name": "FluxPipeline", "transformer": ["diffusers", "FluxTransformer2DModel"]}`), 0o600))
-	r, err := Inspect(dir)
+	r, err = Inspect(dir)
 	require.NoError(t, err)
 	assert.Equal(t, "flux", r.Family)
 	assert.Contains(t, strings.Join(r.Problems, "\n"), "FluxPipeline")
@@ -240,4 +253,27 @@ func TestInspectLinks(t *testing.T) {
 	p, err := Load(filepath.Join(root, "snapshots", "x"), &LoadOptions{VAE: filepath.Join(root, "snapshots", "x", "vae")})
 	require.NoError(t, err)
 	require.NoError(t, p.Close())
+}
+
+// A TAESD in its author's files is a part; its encoder alone is none.
+func TestInspectTAESD(t *testing.T) {
+	dir := t.TempDir()
+	decoder, encoder := filepath.Join(dir, "taesd_decoder.safetensors"), filepath.Join(dir, "taesd_encoder.safetensors")
+	golden.WriteTAESD(t, encoder, "encoder")
+	r, err := Inspect(encoder)
+	require.NoError(t, err)
+	assert.Equal(t, "vae", r.Family)
+	assert.Equal(t, len(r.Tensors), r.Count(Refused))
+	assert.Contains(t, r.Problems[1], "have an encoder alone")
+	golden.WriteTAESD(t, decoder, "decoder")
+	r, err = Inspect(decoder)
+	require.NoError(t, err)
+	assert.Equal(t, "vae", r.Family)
+	assert.Contains(t, r.Problems[0], "this is the small autoencoder TAESD")
+	assert.Len(t, r.Parts, 1)
+	assert.Equal(t, len(r.Tensors), r.Count(Used))
+	r, err = InspectContext(t.Context(), golden.ModelDir(t, "tiny-sd15"), &LoadOptions{VAE: decoder})
+	require.NoError(t, err)
+	assert.Empty(t, r.Problems)
+	assert.Equal(t, decoder, r.Parts[2].File)
 }

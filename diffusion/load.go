@@ -31,8 +31,8 @@ import (
 // XL in the layout of the original code: model.diffusion_model.*, first_stage_model.* and
 // cond_stage_model.* or, of XL, conditioner.embedders.*. Tools put other words before the
 // names (state_dict, module, unet, vae, te, clip_l and such), or use those of diffusers; they
-// are read as well. A file that has not all parts is completed by LoadOptions.UNet, VAE,
-// TextEncoder and TextEncoder2. What the model is, and the structure of its parts, are told
+// are read as well. A file that has not all parts, or the folder of a U-Net alone, is
+// completed by LoadOptions.UNet, VAE, TextEncoder and TextEncoder2. What the model is, and the structure of its parts, are told
 // from the names and shapes of its tensors; see also LoadOptions.Tokenizer and Prediction.
 // What these do not tell, such as the number of heads of a model that is narrower than the
 // published ones, stands in a file beside it, model.json for model.safetensors: an object

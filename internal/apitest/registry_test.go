@@ -47,6 +47,7 @@ var functions = map[string]any{
 	"diffusion.LoadFS":               diffusion.LoadFS,
 	"diffusion.LoadFSContext":        diffusion.LoadFSContext,
 	"diffusion.New":                  diffusion.New,
+	"diffusion.OnPaper":              diffusion.OnPaper,
 	"diffusion.NewXL":                diffusion.NewXL,
 	"diffusion.ParseDevice":          diffusion.ParseDevice,
 	"diffusion.NewMachine":           diffusion.NewMachine,
