@@ -18,7 +18,8 @@
 // A Pipeline has a method for each task: [Pipeline.TextToImage],
 // [Pipeline.ImageToImage], [Pipeline.Inpaint] and [Pipeline.DepthToImage]. It serves
 // any number of goroutines. [Options] say what the picture is to be like; nil and their
-// zero value are the defaults of diffusers. A [Result] has the images, their seeds and
+// zero value are the defaults of diffusers, or of a model for few steps what it was
+// trained for, see [Pipeline.Defaults]. A [Result] has the images, their seeds and
 // the time that each part took. [DecodeImage] reads photos as cameras store them,
 // [ImageToTensor] and [TensorToImage] lead to the tensors of packages vae and unet.
 //
@@ -32,6 +33,8 @@
 //   - Options.Cond and Options.NegativeCond are embeddings in place of text, and
 //     Options.Framing is what Stable Diffusion XL is told of a picture's size.
 //   - Options.Embeddings are textual inversions, which [Pipeline.LoadEmbedding] reads.
+//   - Options.DenoisingEnd and Options.DenoisingStart are the part of a run, where
+//     another model makes the rest; Options.Output leaves its latents.
 //   - Options.NewNoise and Options.Latents are the noise.
 //   - Options.Wrap is around the whole denoiser.
 //   - Options.OnStep gets a [Step]: the latents, the estimate of the clean ones, a

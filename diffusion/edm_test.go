@@ -3,13 +3,16 @@ package diffusion
 import (
 	"bytes"
 	"encoding/binary"
+	"math"
 	"os"
 	"testing"
+	"testing/fstest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"sdgo/internal/golden"
+	"sdgo/safetensors"
 	"sdgo/safetensors/checkpoint"
 	"sdgo/sampler"
 	"sdgo/scheduler"
@@ -82,4 +85,56 @@ func TestEDMSampler(t *testing.T) {
 	own := draw(nil)
 	assert.Equal(t, own, draw(sampler.Euler{}))
 	assert.NotEqual(t, own, draw(sampler.Heun{}))
+}
+
+// One file says so by its tensors.
+func TestEDMSingleFile(t *testing.T) {
+	numbers := func(name string, shape []int, x ...float32) safetensors.Tensor {
+		tt, err := safetensors.NewFloat32(name, shape, x)
+		require.NoError(t, err)
+		return tt
+	}
+	channels := []int{1, 4, 1, 1}
+	for name, tt := range map[string]struct {
+		added []safetensors.Tensor
+		want  string
+	}{
+		"playground": {added: []safetensors.Tensor{numbers("edm_mean", channels, -1.6574, 1.886, -1.383, 2.5155), numbers("edm_std", channels, 8.4927, 5.9022, 6.5498, 5.2299)}},
+		"cosxl":      {added: []safetensors.Tensor{numbers("edm_vpred.sigma_max", []int{}, 120), numbers("edm_vpred.sigma_min", []int{}, 0.002)}},
+		"none":       {[]safetensors.Tensor{numbers("edm_mean", []int{4}, 1, 1, 1, 1)}, "edm_std: have shape [], want 4 numbers"},
+		"few":        {[]safetensors.Tensor{numbers("edm_mean", []int{3}, 1, 1, 1)}, "edm_mean: have shape [3], want 4 numbers"},
+		"infinite":   {[]safetensors.Tensor{numbers("edm_vpred.sigma_max", []int{1}, float32(math.Inf(1)))}, "edm_vpred.sigma_max: have +Inf, want finite numbers"},
+		"negative":   {[]safetensors.Tensor{numbers("edm_vpred.sigma_max", []int{1}, -1)}, "sigma_max"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			files := golden.SingleFile(t, "tiny-sdxl")
+			f, err := safetensors.OpenFS(files, "tiny-sdxl.safetensors")
+			require.NoError(t, err)
+			defer f.Close()
+			for _, n := range f.Names() {
+				x, _ := f.Tensor(n)
+				tt.added = append(tt.added, x)
+			}
+			var b bytes.Buffer
+			require.NoError(t, safetensors.Write(&b, tt.added, nil))
+			files["tiny-sdxl.safetensors"] = &fstest.MapFile{Data: b.Bytes(), Mode: 0o644}
+			golden.Tokenizer(t, files, "tiny-sd15")
+			addXL(t, files)
+			p, err := Load(onDisk(t, files, "tiny-sdxl"), nil)
+			if tt.want != "" {
+				require.ErrorContains(t, err, tt.want)
+				return
+			}
+			require.NoError(t, err)
+			defer p.Close()
+			result, err := p.TextToImage(t.Context(), cat, &Options{Width: 64, Height: 64, Steps: 5, Seed: 4242, Guidance: 3, Output: OutputLatent})
+			require.NoError(t, err)
+			data, err := os.ReadFile("testdata/edm/" + name + ".f32")
+			require.NoError(t, err)
+			want := make([]float32, 256)
+			_, err = binary.Decode(data, binary.LittleEndian, want)
+			require.NoError(t, err)
+			golden.Close(t, want, result.Latents.Float32s(), tolerance, name)
+		})
+	}
 }

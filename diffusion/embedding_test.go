@@ -199,6 +199,10 @@ func TestEmbeddingErrors(t *testing.T) {
 	}
 	_, err := p.LoadEmbeddingFS(inversions, "gen.py")
 	assert.ErrorContains(t, err, "diffusion: load embedding: ")
+	folder := filepath.Join(t.TempDir(), "folder")
+	require.NoError(t, os.CopyFS(folder, inversions))
+	_, err = p.LoadEmbedding(folder + string(filepath.Separator))
+	require.NoError(t, err)
 	wide, err := safetensors.NewFloat32("<a>", []int{2, 1024}, make([]float32, 2048))
 	require.NoError(t, err)
 	path := filepath.Join(t.TempDir(), "sd2.safetensors")
@@ -232,4 +236,23 @@ func TestEmbeddingResume(t *testing.T) {
 	o.Embeddings = []Embedding{other}
 	_, err = p.TextToImage(t.Context(), "a house", o)
 	assert.ErrorContains(t, err, "embeddings")
+}
+
+// An adapter changes the text encoder that reads the vectors, as that of a pipeline that
+// was saved with the tokens.
+func TestEmbeddingWithAdapter(t *testing.T) {
+	saved, err := LoadFS(golden.Folder(t, "ti-multivector"), nil)
+	require.NoError(t, err)
+	defer saved.Close()
+	plain := load(t, "tiny-sd15", nil)
+	o := &Options{Steps: 2, Width: 64, Height: 64, Seed: 1}
+	picture := func(p *Pipeline, o Options) []float32 {
+		o.Adapters = []Adapter{{lora(t, p, "tiny-sd15-peft"), 1}}
+		r, err := p.TextToImage(t.Context(), "a photo of <cat-toy> on a hill", &o)
+		require.NoError(t, err)
+		return r.Latents.Float32s()
+	}
+	want := picture(saved, *o)
+	o.Embeddings = []Embedding{{Token: "<cat-toy>", First: savedVectors(t, saved, "<cat-toy>", "<cat-toy>_1", "<cat-toy>_2")}}
+	assert.Equal(t, want, picture(plain, *o))
 }

@@ -254,3 +254,26 @@ func TestInspectLinks(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, p.Close())
 }
+
+// A TAESD in its author's files is a part; its encoder alone is none.
+func TestInspectTAESD(t *testing.T) {
+	dir := t.TempDir()
+	decoder, encoder := filepath.Join(dir, "taesd_decoder.safetensors"), filepath.Join(dir, "taesd_encoder.safetensors")
+	golden.WriteTAESD(t, encoder, "encoder")
+	r, err := Inspect(encoder)
+	require.NoError(t, err)
+	assert.Equal(t, "vae", r.Family)
+	assert.Equal(t, len(r.Tensors), r.Count(Refused))
+	assert.Contains(t, r.Problems[1], "have an encoder alone")
+	golden.WriteTAESD(t, decoder, "decoder")
+	r, err = Inspect(decoder)
+	require.NoError(t, err)
+	assert.Equal(t, "vae", r.Family)
+	assert.Contains(t, r.Problems[0], "this is the small autoencoder TAESD")
+	assert.Len(t, r.Parts, 1)
+	assert.Equal(t, len(r.Tensors), r.Count(Used))
+	r, err = InspectContext(t.Context(), golden.ModelDir(t, "tiny-sd15"), &LoadOptions{VAE: decoder})
+	require.NoError(t, err)
+	assert.Empty(t, r.Problems)
+	assert.Equal(t, decoder, r.Parts[2].File)
+}

@@ -81,7 +81,8 @@ type LoadOptions struct {
 
 	// UNet, VAE, TextEncoder and TextEncoder2 are the paths of parts to be taken in place
 	// of the model's own, or of those that it lacks: the folder of one (config.json and
-	// weights), that of a pipeline which has it, or a file that holds it. TextEncoder2 is
+	// weights), that of a pipeline which has it, or a file that holds it. The VAE may be an
+	// AutoencoderTiny, from its author's files, too (see Preview). TextEncoder2 is
 	// for Stable Diffusion XL. Variant holds for them where they have such files. Empty
 	// means the model's own.
 	UNet, VAE, TextEncoder, TextEncoder2 string

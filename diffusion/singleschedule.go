@@ -51,10 +51,24 @@ var noise = map[string]any{"num_train_timesteps": 1000, "beta_start": 0.00085, "
 
 // singleSchedule is the scheduler of a model in one file.
 func singleSchedule(m *ldm.Model, names []named) map[string]any {
+	if m.EDM != nil {
+		return scheduleEDM(m.EDM)
+	}
 	config := scheduleOf(m.Family, fewOf(m, names))
 	if m.ZeroSNR {
 		config = maps.Clone(config)
 		config["rescale_betas_zero_snr"] = true
+	}
+	return config
+}
+
+// scheduleEDM is that of Playground 2.5, or of CosXL, which predicts v.
+func scheduleEDM(e *ldm.EDM) map[string]any {
+	config := map[string]any{
+		"_class_name": "EDMDPMSolverMultistepScheduler", "sigma_min": e.SigmaMin, "sigma_max": e.SigmaMax, "sigma_data": e.SigmaData,
+	}
+	if e.V {
+		config["_class_name"], config["sigma_schedule"] = "EDMEulerScheduler", "exponential"
 	}
 	return config
 }

@@ -47,7 +47,7 @@ type File struct {
 // models has 1280 numbers for each.
 const (
 	MaxVectors = 1 << 10
-	MaxWidth   = 1 << 14
+	MaxWidth   = 1 << 12
 	maxName    = 1 << 10 // bytes
 )
 

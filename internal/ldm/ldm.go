@@ -79,6 +79,9 @@ type Model struct {
 	V bool
 	// ZeroSNR says that the file itself says that its noise levels end without any signal.
 	ZeroSNR bool
+	// EDM says that the file itself says that it was trained on other noise levels; nil of
+	// most.
+	EDM *EDM
 	// Unused are the tensors that no part has, and that are not known to be of no use.
 	Unused []string
 
@@ -124,6 +127,10 @@ func (m *Model) open(o Options) error {
 		}
 		m.Parts[name] = part
 	}
+	var err error
+	if m.EDM, err = f.edm(); err != nil {
+		problems = append(problems, err.Error())
+	}
 	pooled := 0
 	for name, encoder := range f.locate(m.Family) {
 		if o.given(name) {
@@ -148,6 +155,7 @@ func (m *Model) open(o Options) error {
 	}
 	if !o.given(VAE) {
 		part, err := f.vae(m.Family)
+		m.EDM.scale(part)
 		add(VAE, part, err)
 	}
 	for _, name := range f.missing {
