@@ -13,7 +13,8 @@
 // [Load] reads a model from a folder in diffusers' layout, [LoadFS] from any file system,
 // and [LoadOptions] say how its weights are kept, how much memory calls may take, and
 // what an operator allows. [New] and [NewXL] make a [Pipeline] of parts that were loaded
-// alone.
+// alone. [Save] writes a pipeline as a folder or one file, and [Convert] a model that is
+// not loaded.
 //
 // A Pipeline has a method for each task: [Pipeline.TextToImage],
 // [Pipeline.ImageToImage], [Pipeline.Inpaint] and [Pipeline.DepthToImage]. It serves
