@@ -33,6 +33,8 @@
 //   - Options.Cond and Options.NegativeCond are embeddings in place of text, and
 //     Options.Framing is what Stable Diffusion XL is told of a picture's size.
 //   - Options.Embeddings are textual inversions, which [Pipeline.LoadEmbedding] reads.
+//   - Options.Adapters change the model for a call: LoRA and its kin, which
+//     [Pipeline.LoadAdapter] reads.
 //   - Options.DenoisingEnd and Options.DenoisingStart are the part of a run, where
 //     another model makes the rest; Options.Output leaves its latents.
 //   - Options.NewNoise and Options.Latents are the noise.
