@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -36,6 +37,9 @@ func cardNames(name string) (cards []string, err error) {
 // cards writes how a model would make a picture on graphics processors, as a model on
 // paper has it: of its parts each kind of layers, or each layer.
 func (c *command) cards(ctx context.Context, fsys fs.FS, names []string, stdout io.Writer) error {
+	if len(c.adapters) > 0 {
+		return cli.Misuse(errors.New("-lora: have it beside -device, want one of them: graphics processors have no adapters"))
+	}
 	load := c.load
 	var plans []*diffusion.Plan
 	for _, name := range names {

@@ -69,6 +69,7 @@ func TestBadFlags(t *testing.T) {
 		{"-precision int3", `have "int3", want float32, float16, bfloat16 or int8`},
 		{"-width 100", "size: have 100"},
 		{"a b", "have 2 files, want one"},
+		{"-device a100 -lora a.safetensors", "-lora: have it beside -device, want one of them"},
 		{"-device gtx", `-device: have "gtx", want cpu, cuda for all cards, or one of rtx3090, rtx4090, a100, h100`},
 		{"-layers a", "-layers: have it beside a file, want it with -model"},
 		{"-layer", "not defined: -layer; want one of -layers, "},

@@ -9,7 +9,7 @@ type Cost struct {
 
 	tensor bool    // the arithmetic is tensor cores'
 	share  float64 // of their or the others' rate that it comes to
-	tiles  float64 // or the µs that the tiles of a product take on an H100
+	tiles  float64 // or the µs that the tiles of a product take
 }
 
 // The shares of a card's rate that arithmetic comes to: what an H100 did in SD 1.5.
@@ -88,15 +88,39 @@ func (l Launch) Roof(t Target) time.Duration {
 	return seconds(max(l.Cost.Bytes/t.memory(), l.Cost.FLOPs/t.rate(l.Cost.tensor)))
 }
 
-// Time predicts how long the launch takes on the card that it was made for. Tiles are as
-// fast as on an H100, by the rate of a multiprocessor.
+// slower is how many times as long as an H100's a multiprocessor's tensor cores take. The
+// clock that an H100 reports is above the one that it had in the timings.
+func (t Target) slower() float64 {
+	h100 := Cards[len(Cards)-1]
+	if t.Arch == h100.Arch {
+		return 1
+	}
+	per, ok := perClock[t.Arch]
+	if !ok {
+		per = perClock[86]
+	}
+	x := perClock[h100.Arch].tensor / per.tensor
+	if t.Clock > 0 {
+		x *= h100.Clock / t.Clock
+	}
+	return x
+}
+
+// slowerMemory is how many times as long as an H100's the card's memory takes.
+func (t Target) slowerMemory() float64 {
+	if t.Bandwidth <= 0 {
+		return 1
+	}
+	return Cards[len(Cards)-1].Bandwidth / t.Bandwidth
+}
+
+// Time predicts how long the launch takes on the card that it was made for.
 func (l Launch) Time(t Target) time.Duration {
 	c := l.Cost
 	arithmetic := 0.0
 	switch {
 	case c.tiles > 0:
-		h100 := Cards[len(Cards)-1].target(t.Type)
-		arithmetic = 1e-6 * c.tiles * h100.rate(true) / float64(h100.SMs) / (t.rate(true) / float64(t.SMs))
+		arithmetic = 1e-6 * c.tiles
 	case c.FLOPs > 0:
 		arithmetic = c.FLOPs / (c.share * t.rate(c.tensor))
 	}
