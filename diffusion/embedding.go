@@ -51,6 +51,7 @@ func (p *Pipeline) LoadEmbedding(path string) (Embedding, error) {
 // LoadEmbeddingContext is [Pipeline.LoadEmbedding] that returns ctx's error soon after ctx
 // is done.
 func (p *Pipeline) LoadEmbeddingContext(ctx context.Context, path string) (Embedding, error) {
+	path = filepath.Clean(path) // a folder may end in a slash
 	dir := filepath.Dir(path)
 	e, err := p.LoadEmbeddingFSContext(ctx, os.DirFS(dir), filepath.Base(path))
 	if err != nil && dir != "." {

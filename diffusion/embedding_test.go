@@ -199,6 +199,10 @@ func TestEmbeddingErrors(t *testing.T) {
 	}
 	_, err := p.LoadEmbeddingFS(inversions, "gen.py")
 	assert.ErrorContains(t, err, "diffusion: load embedding: ")
+	folder := filepath.Join(t.TempDir(), "folder")
+	require.NoError(t, os.CopyFS(folder, inversions))
+	_, err = p.LoadEmbedding(folder + string(filepath.Separator))
+	require.NoError(t, err)
 	wide, err := safetensors.NewFloat32("<a>", []int{2, 1024}, make([]float32, 2048))
 	require.NoError(t, err)
 	path := filepath.Join(t.TempDir(), "sd2.safetensors")
