@@ -75,6 +75,15 @@ func TestKeep(t *testing.T) {
 	p.Keep(Storage{}, func() bool { return false })
 	assert.Equal(t, ggml.F32, p.Stored, "the checkpoint has no blocks to give")
 
+}
+
+func TestParseStorage(t *testing.T) {
+	_, err := ParseStorage("int3")
+	assert.EqualError(t, err, `weights: have "int3", want float32, float16, bfloat16 or blocks such as q8_0 and q4_k, or none for what the files have`)
+}
+
+// Of what is put into blocks on request only linear layers are.
+func TestKeepInBlocks(t *testing.T) {
 	q4, err := ParseStorage("Q4_K")
 	require.NoError(t, err)
 	for _, tt := range []struct {
@@ -93,9 +102,6 @@ func TestKeep(t *testing.T) {
 		assert.Equal(t, tt.want, tt.p.Stored, "%+v", tt.p)
 		assert.Equal(t, tt.wantFormat, tt.p.Format, "%+v", tt.p)
 	}
-
-	_, err = ParseStorage("int3")
-	assert.EqualError(t, err, `weights: have "int3", want float32, float16, bfloat16 or blocks such as q8_0 and q4_k, or none for what the files have`)
 }
 
 // blocks is a checkpoint with one tensor of a type, w, also by bytes.
