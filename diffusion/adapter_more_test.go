@@ -233,9 +233,18 @@ func TestAdapterErrors(t *testing.T) {
 		assert.Equal(t, "Adapters", option.Option)
 		assert.ErrorContains(t, err, "diffusion: adapters: "+want)
 	}
+	_, err := p.TextToImage(t.Context(), "a cat", adapting(make([]Adapter, 65)...))
+	assert.ErrorContains(t, err, "diffusion: adapters: have 65, want at most 64")
+	assert.Panics(t, func() {
+		p.TextToImage(t.Context(), "a cat", adapting(Adapter{a.Steps(func(int, int) float64 { panic("no factor") }), 1}))
+	})
+	in := p.engine.Memory.InUse()
+	a.Close()
+	assert.Less(t, p.engine.Memory.InUse(), in, "the call that panicked holds the adapter")
+
 	assert.Nil(t, (*LoadedAdapter)(nil).UNet(1))
 	(*LoadedAdapter)(nil).Close()
-	_, err := p.LoadAdapter(filepath.Join(t.TempDir(), "none.safetensors"))
+	_, err = p.LoadAdapter(filepath.Join(t.TempDir(), "none.safetensors"))
 	assert.ErrorContains(t, err, "diffusion: load adapter: adapter: ")
 	dir := filepath.Join(t.TempDir(), "style")
 	require.NoError(t, os.CopyFS(dir, loraFile(t, "tiny-sd15-kohya")))
