@@ -37,10 +37,11 @@ type addedTokens struct {
 	ids             map[string]int
 	raw, normalized *matcher
 	several         map[int]string // the tokens <t>, as they are found, beside which there is a <t>_1
+	vectors         map[int][]int  // all ids of those that stand for several by themselves
 }
 
-func newAddedTokens(byID map[int]addedToken, ids map[string]int) *addedTokens {
-	a := &addedTokens{byID: byID, ids: ids, several: map[int]string{}}
+func newAddedTokens(byID map[int]addedToken, ids map[string]int, vectors map[int][]int) *addedTokens {
+	a := &addedTokens{byID: byID, ids: ids, several: map[int]string{}, vectors: vectors}
 	var raw, normalized []pattern
 	for id, t := range byID {
 		text := a.pattern(t)
@@ -50,7 +51,8 @@ func newAddedTokens(byID map[int]addedToken, ids map[string]int) *addedTokens {
 			raw = append(raw, pattern{text: text, token: t})
 		}
 		_, known := ids[text] // not with upper case: it is found in lower case
-		if _, ok := ids[vector(text, 1)]; known && ok {
+		_, whole := vectors[id]
+		if _, ok := ids[vector(text, 1)]; known && ok && !whole {
 			a.several[id] = text
 		}
 	}

@@ -16,7 +16,8 @@ func (e *TextEncoder) Build(g *G.ExprGraph, ids *G.Node, clipSkip int) (*G.Node,
 		return nil, err
 	}
 	b := nn.NewGraph(g)
-	out, _ := e.hidden(b, ids, clipSkip)
+	x, _ := e.embed(b, ids, false)
+	out, _ := e.hidden(b, x, clipSkip)
 	if err := b.Err(); err != nil {
 		return nil, fmt.Errorf("clip: %w", err)
 	}
@@ -33,7 +34,8 @@ func (e *TextEncoder) BuildPooled(g *G.ExprGraph, ids, ends *G.Node, clipSkip in
 		return nil, nil, err
 	}
 	b := nn.NewGraph(g)
-	tokens, last := e.hidden(b, ids, clipSkip)
+	x, _ := e.embed(b, ids, false)
+	tokens, last := e.hidden(b, x, clipSkip)
 	pooled = e.pooled(b, last, ends)
 	if err := b.Err(); err != nil {
 		return nil, nil, fmt.Errorf("clip: %w", err)
@@ -65,10 +67,9 @@ func (e *TextEncoder) WeightNodes(g *G.ExprGraph) map[string]*G.Node {
 	return e.model.WeightNodes(g)
 }
 
-// hidden maps ids [N T] to the tokens [N T D] after all layers but the last skip, as
-// finish gives them, and to the normalised ones after all layers.
-func (e *TextEncoder) hidden(g *nn.Graph, ids *G.Node, skip int) (tokens, last *G.Node) {
-	x := g.Mark("embeddings", e.tokens.Forward(g, ids, e.positions))
+// hidden maps embeddings [N T D] to the tokens [N T D] after all layers but the last skip,
+// as finish gives them, and to the normalised ones after all layers.
+func (e *TextEncoder) hidden(g *nn.Graph, x *G.Node, skip int) (tokens, last *G.Node) {
 	split := len(e.blocks) - skip
 	for _, b := range e.blocks[:split] {
 		x = b.forward(g, x)
@@ -106,7 +107,8 @@ func (e *TextEncoder) build(s shape) model.Build {
 	return func() (inputs, outputs []*G.Node, err error) {
 		g := e.model.Graph()
 		ids, rows := g.Input("ids", s.n, s.tokens), g.Input("rows", s.n)
-		tokens, last := e.hidden(g, ids, s.skip)
-		return []*G.Node{ids, rows}, []*G.Node{tokens, e.pooled(g, last, rows)}, g.Err()
+		x, more := e.embed(g, ids, s.newTokens)
+		tokens, last := e.hidden(g, x, s.skip)
+		return append([]*G.Node{ids, rows}, more...), []*G.Node{tokens, e.pooled(g, last, rows)}, g.Err()
 	}
 }

@@ -14,8 +14,8 @@
 // [LoadTokenizer] reads the tokenizer's folder of a model. [Tokenizer.Encode] gives an
 // [Encoding]: as many ids as the model takes, padded or cut, and what was cut.
 // [Tokenizer.Tokens] gives those of a text of any length and [Tokenizer.Decode] leads
-// back. [Tokenizer.WithTokens] and [Tokenizer.Expand] are for the new words of textual
-// inversion.
+// back. [Tokenizer.WithTokens], [Tokenizer.WithVectors] and [Tokenizer.Expand] are for the
+// new words of textual inversion, and [TextEncoder.WithTokens] for their vectors.
 //
 // # Ids to embeddings
 //

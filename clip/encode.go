@@ -37,6 +37,7 @@ type Embeddings struct {
 type shape struct {
 	n, tokens, skip int
 	raw             bool
+	newTokens       bool // some have vectors of their own
 }
 
 // Encode maps the token ids of N texts, of the same length T each, to embeddings.
@@ -46,16 +47,15 @@ func (e *TextEncoder) Encode(ctx context.Context, ids [][]int, clipSkip int) (*E
 	if err := e.checkInput(ctx, ids, clipSkip); err != nil {
 		return nil, err
 	}
-	s := shape{len(ids), len(ids[0]), clipSkip, e.raw}
-	input := make([]float32, 0, s.n*s.tokens)
+	s := shape{len(ids), len(ids[0]), clipSkip, e.raw, e.anyNew(ids...)}
 	rows := make([]float32, s.n)
 	for i, text := range ids {
-		input = append(input, numbers(text)...)
 		rows[i] = float32(e.End(text))
 	}
+	in := model.Inputs{"rows": rows}
+	e.inputs(in, s.newTokens, ids...)
 	out := e.embeddings(s.n, s.tokens)
-	err := e.model.Run(ctx, s, e.build(s), model.Inputs{"ids": input, "rows": rows}, [][]float32{out.Tokens.Float32s(), out.Pooled.Float32s()})
-	if err != nil {
+	if err := e.model.Run(ctx, s, e.build(s), in, [][]float32{out.Tokens.Float32s(), out.Pooled.Float32s()}); err != nil {
 		return nil, err
 	}
 	return out, nil
@@ -81,8 +81,12 @@ func (e *TextEncoder) checkInput(ctx context.Context, ids [][]int, clipSkip int)
 			return fmt.Errorf("clip: have %d tokens in text %d, want %d as in text 0", len(text), i, tokens)
 		}
 		for _, id := range text {
-			if id < 0 || id >= e.Config.VocabSize {
-				return fmt.Errorf("clip: have token %d in text %d, want 0 to %d", id, i, e.Config.VocabSize-1)
+			switch {
+			case e.knows(id):
+			case e.vectors != nil:
+				return fmt.Errorf("clip: have token %d in text %d, want 0 to %d or one of WithTokens", id, i, e.rows-1)
+			default:
+				return fmt.Errorf("clip: have token %d in text %d, want 0 to %d", id, i, e.rows-1)
 			}
 		}
 	}
@@ -108,7 +112,7 @@ func (e *TextEncoder) Plan(n, tokens int) (*plan.Part, error) {
 	if err := e.checkSize(n, tokens); err != nil {
 		return nil, err
 	}
-	s := shape{n, tokens, 0, e.raw}
+	s := shape{n, tokens, 0, e.raw, e.vectors != nil}
 	return e.model.Plan(s, e.build(s))
 }
 
@@ -132,7 +136,7 @@ func (e *TextEncoder) Values(n, tokens, clipSkip int) (int64, error) {
 	if err := e.checkSkip(clipSkip); err != nil {
 		return 0, err
 	}
-	s := shape{n, tokens, clipSkip, e.raw}
+	s := shape{n, tokens, clipSkip, e.raw, e.vectors != nil}
 	return e.model.Values(s, e.build(s))
 }
 

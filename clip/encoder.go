@@ -27,10 +27,12 @@ type TextEncoder struct {
 	tokens, positions *nn.Embedding
 	blocks            []*block
 	norm              *nn.LayerNorm
-	projection        *nn.Linear // nil without one
-	alone             bool       // not a part of a pipeline, which mostly needs no projection
-	projected         bool       // there must be one
-	raw               bool       // the tokens are not normalised
+	projection        *nn.Linear        // nil without one
+	alone             bool              // not a part of a pipeline, which mostly needs no projection
+	projected         bool              // there must be one
+	raw               bool              // the tokens are not normalised
+	rows              int               // of the table of tokens
+	vectors           map[int][]float32 // of tokens beside it; nil: none
 }
 
 // define decodes the config and asks for the weights. Transformers 5 writes them
@@ -45,6 +47,7 @@ func (e *TextEncoder) define(config []byte, p *nn.Params) (err error) {
 	if p.Has("text_model.embeddings.token_embedding.weight") || !p.Has("embeddings.token_embedding.weight") {
 		at = p.At("text_model")
 	}
+	e.rows = c.VocabSize
 	e.tokens = at.Embedding("embeddings.token_embedding", c.VocabSize, c.HiddenSize)
 	e.positions = at.Embedding("embeddings.position_embedding", c.MaxPositions, c.HiddenSize)
 	for i := range c.NumHiddenLayers {

@@ -62,16 +62,22 @@ type padded struct {
 	tokens, seen, skip int
 	inPadding          bool // the end of the text is looked for there
 	raw                bool
+	newTokens          bool // some of the text have vectors of their own
 }
 
 // encodePadded writes the embeddings of one text.
 func (e *TextEncoder) encodePadded(ctx context.Context, ids []int, seen, skip int, tokens, pooled []float32) error {
 	end := e.End(ids)
 	if seen == len(ids) {
-		s := shape{1, len(ids), skip, e.raw}
-		return e.model.Run(ctx, s, e.build(s), model.Inputs{"ids": numbers(ids), "rows": {float32(end)}}, [][]float32{tokens, pooled})
+		s := shape{1, len(ids), skip, e.raw, e.anyNew(ids)}
+		in := model.Inputs{"rows": {float32(end)}}
+		e.inputs(in, s.newTokens, ids)
+		return e.model.Run(ctx, s, e.build(s), in, [][]float32{tokens, pooled})
 	}
-	k := padded{len(ids), seen, skip, end >= seen, e.raw}
+	if e.anyNew(ids[seen:]) {
+		return fmt.Errorf("clip: have a token that is not of the table in the padding, want it in the text alone")
+	}
+	k := padded{len(ids), seen, skip, end >= seen, e.raw, e.anyNew(ids[:seen])}
 	if k.inPadding {
 		end -= seen
 	}
@@ -80,8 +86,9 @@ func (e *TextEncoder) encodePadded(ctx context.Context, ids []int, seen, skip in
 		positions[i] = float32(seen + i)
 	}
 	split := seen * e.Config.HiddenSize
-	return e.model.Run(ctx, k, e.buildPadded(k),
-		model.Inputs{"ids": numbers(ids[:seen]), "padding": numbers(ids[seen:]), "positions": positions, "rows": {float32(end)}},
+	in := model.Inputs{"padding": numbers(ids[seen:]), "positions": positions, "rows": {float32(end)}}
+	e.inputs(in, k.newTokens, ids[:seen])
+	return e.model.Run(ctx, k, e.buildPadded(k), in,
 		[][]float32{tokens[:split], tokens[split:], pooled})
 }
 
@@ -92,7 +99,7 @@ func (e *TextEncoder) buildPadded(k padded) model.Build {
 		ids, padIDs := g.Input("ids", 1, k.seen), g.Input("padding", 1, k.tokens-k.seen)
 		positions, row := g.Input("positions", 1, k.tokens-k.seen), g.Input("rows", 1)
 
-		x := e.tokens.Forward(g, ids, e.positions)
+		x, more := e.embed(g, ids, k.newTokens)
 		pad := g.Add(e.tokens.Forward(g, padIDs, nil), e.positions.Forward(g, positions, nil))
 		split := len(e.blocks) - k.skip
 		for _, b := range e.blocks[:split] {
@@ -107,7 +114,7 @@ func (e *TextEncoder) buildPadded(k padded) model.Build {
 			last = pad
 		}
 		outputs = append(outputs, e.pooled(g, e.norm.Forward(g, last), row))
-		return []*G.Node{ids, padIDs, positions, row}, outputs, g.Err()
+		return append([]*G.Node{ids, padIDs, positions, row}, more...), outputs, g.Err()
 	}
 }
 

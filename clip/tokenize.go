@@ -33,7 +33,13 @@ func (t *Tokenizer) Tokens(text string) []int {
 func (t *Tokenizer) tokens(p *poll, text string) []int {
 	var ids []int
 	t.added.split(p, decodeUTF8(p, text),
-		func(id int) { ids = append(ids, id) },
+		func(id int) {
+			if all, ok := t.added.vectors[id]; ok {
+				ids = append(ids, all...)
+				return
+			}
+			ids = append(ids, id)
+		},
 		func(piece string) {
 			splitWords(p, piece, func(word string) { ids = t.bpe.appendWord(p, ids, word) })
 		})

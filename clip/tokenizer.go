@@ -125,9 +125,9 @@ func (t *Tokenizer) addFileTokens(f *tokenizerFiles) error {
 
 // add adds tokens: with their id in the vocabulary, or the next free one.
 func (t *Tokenizer) add(tokens []addedToken) {
-	byID, ids := map[int]addedToken{}, map[string]int{}
+	byID, ids, vectors := map[int]addedToken{}, map[string]int{}, map[int][]int(nil)
 	if t.added != nil {
-		byID, ids = maps.Clone(t.added.byID), maps.Clone(t.added.ids)
+		byID, ids, vectors = maps.Clone(t.added.byID), maps.Clone(t.added.ids), t.added.vectors
 	}
 	next := len(t.bpe.ids)
 	for id := range byID {
@@ -148,7 +148,7 @@ func (t *Tokenizer) add(tokens []addedToken) {
 		token.id = id
 		byID[id], ids[token.Content] = token, id
 	}
-	t.added = newAddedTokens(byID, ids)
+	t.added = newAddedTokens(byID, ids, vectors)
 
 	t.size = next
 	for id := range t.bpe.tokens {

@@ -3,6 +3,7 @@ package clip
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 )
 
@@ -12,6 +13,72 @@ const maxExpanded = 64 << 20
 // vector is the token of vector i of a textual inversion called token; that of vector
 // 0 is the token itself.
 func vector(token string, i int) string { return fmt.Sprintf("%s_%d", token, i) }
+
+// maxVectors is the most vectors of a textual inversion: a text encoder reads 75 tokens.
+const maxVectors = 1 << 10
+
+// WithVectors returns a tokenizer that also knows a textual inversion of n vectors, 1 to
+// 1024, and their ids: the next ones, in order. Its token in a prompt becomes all of them,
+// in upper case or lower case, and the longest token first where there are several. The
+// vectors have tokens of their own, too, "<t>" and then "<t>_1" to "<t>_n-1", of which the
+// others stand for one vector each. It is an error if there is such a token, an added one
+// or one of the vocabulary, in its own or in lower case. The receiver stays as it is, and
+// Expand leaves the token alone.
+//
+// For names in lower case the ids are those of diffusers with maybe_convert_prompt. Where
+// the name or the prompt has upper case transformers 5 leaves all vectors but the first
+// out.
+func (t *Tokenizer) WithVectors(token string, n int) (*Tokenizer, []int, error) {
+	if err := t.ready(); err != nil {
+		return nil, nil, err
+	}
+	if n < 1 || n > maxVectors {
+		return nil, nil, fmt.Errorf("clip: new token %.80q: have %d vectors, want 1 to %d", token, n, maxVectors)
+	}
+	found := normalize(nil, token)
+	names := make([]string, n)
+	for i := range names {
+		if names[i] = token; i > 0 {
+			names[i] = vector(token, i)
+		}
+		if err := t.free(names[i]); err != nil {
+			return nil, nil, err
+		}
+	}
+	if strings.TrimSpace(found) == "" {
+		return nil, nil, fmt.Errorf("clip: new token %.80q: want a text that is not empty", token)
+	}
+	c, ids, err := t.WithTokens(names...)
+	if err != nil {
+		return nil, nil, err
+	}
+	vectors := maps.Clone(c.added.vectors)
+	if vectors == nil {
+		vectors = make(map[int][]int)
+	}
+	vectors[ids[0]] = ids
+	c.added = newAddedTokens(c.added.byID, c.added.ids, vectors)
+	return c, ids, nil
+}
+
+// free wants a name that is found in prompts where no token is that there is already.
+func (t *Tokenizer) free(name string) error {
+	found := normalize(nil, name)
+	for _, text := range []string{name, found} {
+		if _, ok := t.added.ids[text]; ok {
+			return fmt.Errorf("clip: new token %.80q: there is one already, want another name", name)
+		}
+		if _, ok := t.bpe.ids[text]; ok {
+			return fmt.Errorf("clip: new token %.80q: %.80q is a token of the vocabulary, want another name", name, text)
+		}
+	}
+	for _, a := range t.added.byID {
+		if t.added.pattern(a) == found {
+			return fmt.Errorf("clip: new token %.80q: there is %.80q already, which is the same in lower case, want another name", name, a.Content)
+		}
+	}
+	return nil
+}
 
 // Expand puts the tokens of all vectors of a textual inversion in the place of the
 // first: it changes every "<t>" in the prompt to "<t> <t>_1 <t>_2", if <t>, <t>_1 and

@@ -10,6 +10,9 @@ import (
 	"sdgo/internal/model"
 )
 
+// maxAdapters is how many a call may have.
+const maxAdapters = 64
+
 // adapters are those of a call.
 type adapters struct {
 	list    []Adapter
@@ -19,15 +22,18 @@ type adapters struct {
 }
 
 // adapted returns the pipeline with adapters in it, and those. Steps is their number, or 0
-// if there are none, when weights that change from step to step are what they are at most.
-// Close the adapters.
-func (p *Pipeline) adapted(list []Adapter, steps int) (_ *Pipeline, a *adapters, err error) {
-	a = &adapters{list: list, sets: make(map[string]*adapter.Set)}
+// for a plan, where the factors of all steps are 1. Close the adapters.
+func (p *Pipeline) adapted(list []Adapter, steps int) (*Pipeline, *adapters, error) {
+	a := &adapters{list: list, sets: make(map[string]*adapter.Set)}
 	if len(list) == 0 {
 		return p, a, nil
 	}
+	if len(list) > maxAdapters {
+		return nil, nil, badOption("Adapters", "have %d, want at most %d", len(list), maxAdapters)
+	}
+	done := false // else there was an error, or a panic of a function for steps
 	defer func() {
-		if err != nil {
+		if !done {
 			a.close()
 		}
 	}()
@@ -60,7 +66,18 @@ func (p *Pipeline) adapted(list []Adapter, steps int) (_ *Pipeline, a *adapters,
 			q.TextEncoder2 = model.With(p.TextEncoder2, set.Adapted)
 		}
 	}
+	done = true
 	return &q, a, nil
+}
+
+// adapt puts the run's adapters in its pipeline.
+func (r *run) adapt() error {
+	p, adapters, err := r.Pipeline.adapted(r.Adapters, len(r.schedule.Sigmas)-1)
+	if err != nil {
+		return err
+	}
+	r.Pipeline, r.adapters = p, adapters
+	return nil
 }
 
 // wanted are the adapters with their weights of a part.
@@ -110,6 +127,29 @@ func (a *adapters) at(sigma float64, sigmas []float64) {
 		step++
 	}
 	a.sets[adapter.UNet].At(a.factors[step])
+}
+
+// adapters are those that options may have.
+func (o *Options) adapters() []Adapter {
+	if o == nil {
+		return nil
+	}
+	return o.Adapters
+}
+
+// partOf is the name of the part that a text encoder is.
+func (p *Pipeline) partOf(s textStage) string {
+	if p.xl() && s.tokenizer == p.Tokenizer2 {
+		return adapter.TextEncoder2
+	}
+	return adapter.TextEncoder
+}
+
+// tell adds to the plan of a part how its adapters are computed.
+func (a *adapters) tell(part string, x *PartPlan) {
+	if set := a.sets[part]; set != nil && x != nil {
+		x.Adapters = set.Summary()
+	}
 }
 
 // identity tells the adapters of a run from others.

@@ -58,6 +58,7 @@ func (p *Pipeline) LoadAdapter(path string) (*LoadedAdapter, error) {
 // LoadAdapterContext is [Pipeline.LoadAdapter] that returns ctx's error soon after ctx is
 // done.
 func (p *Pipeline) LoadAdapterContext(ctx context.Context, path string) (*LoadedAdapter, error) {
+	path = filepath.Clean(path) // a folder may end in a slash
 	return p.LoadAdapterFSContext(ctx, os.DirFS(filepath.Dir(path)), filepath.Base(path))
 }
 
@@ -164,8 +165,7 @@ func (a *LoadedAdapter) scale(factor float64, parts ...string) {
 // Blocks returns an adapter with a factor for each of some blocks of the model, such as
 // "mid_block", "up_blocks.1", "down_blocks.2.attentions.0" or "text_model.encoder.layers.3":
 // modules whose names in diffusers begin so. Of several the longest counts, and other
-// modules keep their weight. A block of which the adapter has no module is an error of
-// the call.
+// modules keep their weight. A block that the model does not have is an error of the call.
 func (a *LoadedAdapter) Blocks(factors map[string]float64) *LoadedAdapter {
 	return a.derived(func(d *LoadedAdapter) { d.blocks = maps.Clone(factors) })
 }
@@ -245,8 +245,8 @@ func (a *LoadedAdapter) checkFactors(i int) error {
 		if err := checkFactor(i, block, factor); err != nil {
 			return err
 		}
-		if !a.loaded.Has(func(module string) bool { return inBlock(module, block) }) {
-			return badOption("Adapters", "number %d: have a factor for the block %.80q, of which the adapter has no module", i, block)
+		if !a.loaded.ForAny(func(key string) bool { return inBlock(key, block) }) {
+			return badOption("Adapters", "number %d: have a factor for the block %.80q, which the model does not have", i, block)
 		}
 	}
 	return nil

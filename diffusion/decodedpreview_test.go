@@ -71,6 +71,8 @@ func TestPreviewFiles(t *testing.T) {
 	want, err := whole.ImageToImage(t.Context(), "a red house", picture(t, "input.png"), o)
 	require.NoError(t, err)
 	assert.Equal(t, want.Images, have.Images)
+	_, err = Load(file, nil)
+	assert.ErrorContains(t, err, "this is the small autoencoder TAESD, which LoadOptions.VAE takes (-vae), not a whole model")
 }
 
 func TestPreviewErrors(t *testing.T) {

@@ -65,7 +65,7 @@ func (g *guide) denoise(ctx context.Context, x []float32, sigma float64) (sample
 		from, to := i*g.size, (i+1)*g.size
 		p := &Predictions{
 			X: x[from:to:to], C: g.VAE.Config.LatentChannels, H: g.h, W: g.w, Sigma: sigma,
-			kind: g.schedule.Prediction, names: conditions, buffers: g.buffers, known: map[Condition][]float32{},
+			kind: g.schedule.Prediction, data: g.schedule.SigmaData, names: conditions, buffers: g.buffers, known: map[Condition][]float32{},
 			keep: func() []float32 { return g.state(i) },
 		}
 		if p.outputs, err = net.predict(ctx, i, p.X, sigma); err != nil {

@@ -3,21 +3,29 @@ package diffusion
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"sdgo/internal/cuda"
 	"sdgo/internal/device"
+	"sdgo/internal/quote"
 )
 
 // Device is where a pipeline's models compute. The zero value is the processor.
 type Device struct {
 	cuda  bool
 	index int
+	card  string // on paper
 }
 
 // CUDA is an NVIDIA graphics processor by its index, counted from 0 as the driver does,
 // of compute capability 7.5 or later. It takes a program that was built with -tags gpu,
 // and a driver of CUDA 12.1 or later.
 func CUDA(index int) Device { return Device{cuda: true, index: index} }
+
+// OnPaper is a graphics processor that need not be there: "rtx3090", "rtx4090", "a100" or
+// "h100". A pipeline that is loaded for it can be planned, see [Pipeline.Plan], in any
+// program; its pictures are an error.
+func OnPaper(card string) Device { return Device{card: card} }
 
 // ParseDevice reads a device as String writes it: "cpu", "cuda" for the first graphics
 // processor, or "cuda:1".
@@ -32,8 +40,11 @@ func ParseDevice(name string) (Device, error) {
 	return CUDA(index), nil
 }
 
-// String is "cpu", or "cuda:" and the index.
+// String is "cpu", or "cuda:" and the index, or the name of a card on paper.
 func (d Device) String() string {
+	if d.card != "" {
+		return d.card + " on paper"
+	}
 	if d.cuda {
 		return fmt.Sprintf("cuda:%d", d.index)
 	}
@@ -58,6 +69,13 @@ var (
 
 // open opens the device; nil is the processor.
 func (d Device) open() (device.Device, error) {
+	if d.card != "" {
+		i := slices.IndexFunc(device.Cards, func(c device.Card) bool { return c.Name == d.card })
+		if i < 0 {
+			return nil, fmt.Errorf("diffusion: OnPaper: have a card %q, want rtx3090, rtx4090, a100 or h100", quote.Cut(d.card))
+		}
+		return device.OnPaper(device.Cards[i]), nil
+	}
 	if !d.cuda {
 		return nil, nil
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sdgo/diffusion"
+	"sdgo/examples/tinyscenes"
 )
 
 func TestParseDevice(t *testing.T) {
@@ -20,5 +21,29 @@ func TestParseDevice(t *testing.T) {
 		assert.ErrorContains(t, err, name)
 	}
 	assert.Equal(t, "cuda:2", diffusion.CUDA(2).String())
+	assert.Equal(t, "a100 on paper", diffusion.OnPaper("a100").String())
 	assert.Equal(t, "cpu", diffusion.Device{}.String())
+}
+
+// A pipeline for a card on paper can be planned, and its pictures are an error.
+func TestOnPaper(t *testing.T) {
+	pipe, err := diffusion.LoadFS(tinyscenes.FS, &diffusion.LoadOptions{Device: diffusion.OnPaper("rtx4090")})
+	require.NoError(t, err)
+	defer pipe.Close()
+	plan, err := pipe.Plan(nil)
+	require.NoError(t, err)
+	require.Len(t, plan.Parts, 3)
+	for _, part := range plan.Parts {
+		for _, s := range part.Steps {
+			assert.Equal(t, s.Launches > 0, s.Moved > 0, s.Operation)
+			assert.GreaterOrEqual(t, s.Predicted, s.Roof, s.Operation)
+		}
+		assert.Positive(t, part.Time())
+	}
+	_, err = pipe.TextToImage(t.Context(), "a house", nil)
+	assert.ErrorContains(t, err, "one on paper")
+
+	_, err = diffusion.LoadFS(tinyscenes.FS, &diffusion.LoadOptions{Device: diffusion.OnPaper("gtx")})
+	assert.ErrorContains(t, err, `OnPaper: have a card "gtx", want rtx3090, rtx4090, a100 or h100`)
+	assert.ErrorIs(t, err, diffusion.ErrOptions)
 }

@@ -14,15 +14,15 @@ import (
 
 // Defaults are what a call takes where its options are zero.
 type Defaults struct {
-	Steps    int
-	Guidance float64
+	Steps    int     `json:"steps"`
+	Guidance float64 `json:"guidance"`
 
 	// Few is how the model was trained to need few steps: "LCM", "TCD", "Turbo",
 	// "Lightning", "Hyper" or "SDXS". It is empty for others, and where nothing tells.
-	Few string
+	Few string `json:"few,omitempty"`
 
 	// Told says what tells it, a key of a file or a name, with its value.
-	Told string
+	Told string `json:"told,omitempty"`
 }
 
 // few are the ways in which models are trained to need few steps: with how many, and

@@ -105,6 +105,11 @@ func TestFullSize(t *testing.T) {
 			assert.Empty(t, r.Problems)
 			assert.Empty(t, r.Missing)
 			assert.Empty(t, r.Warnings)
+			if tt.want.Variant == "lcm" {
+				assert.Equal(t, 4, r.Defaults.Steps)
+			} else {
+				assert.Equal(t, 50, r.Defaults.Steps)
+			}
 			assert.Zero(t, r.Count(Unused))
 			assert.Zero(t, r.Count(Refused))
 			for _, p := range r.Parts {

@@ -69,3 +69,36 @@ func TestGivenPartsThatDoNotFit(t *testing.T) {
 		}
 	}
 }
+
+// The error for the folder of a U-Net says what to give beside it.
+func TestUNetFolder(t *testing.T) {
+	for model, want := range map[string]string{
+		"tiny-sd15": "have the folder of a U-Net of Stable Diffusion 1 alone, want that of a pipeline (file does not exist), or a VAE in LoadOptions.VAE (-vae) and a text encoder in LoadOptions.TextEncoder (-text-encoder)",
+		"tiny-sdxl": "(-text-encoder) and a second text encoder, that of Stable Diffusion XL in LoadOptions.TextEncoder2 (-text-encoder-2)",
+	} {
+		_, err := Load(filepath.Join(golden.ModelDir(t, model), "unet"), nil)
+		assert.ErrorContains(t, err, want)
+	}
+	// with the scheduler of published models, as one file has it
+	sd, single := golden.ModelDir(t, "tiny-sd15"), golden.SingleFile(t, "tiny-sd15")
+	golden.Tokenizer(t, single, "tiny-sd15")
+	var pictures [][]byte
+	for path, o := range map[string]LoadOptions{onDisk(t, single, "tiny-sd15"): {}, filepath.Join(sd, "unet"): {VAE: sd, TextEncoder: sd}} {
+		p, err := Load(path, &o)
+		require.NoError(t, err)
+		got, err := p.TextToImage(t.Context(), prompt, quick(2))
+		require.NoError(t, err)
+		pictures = append(pictures, got.Images[0].Pix)
+		require.NoError(t, p.Close())
+	}
+	assert.True(t, bytes.Equal(pictures[0], pictures[1]))
+	sd2 := golden.ModelDir(t, "tiny-sd21-v")
+	p, err := Load(filepath.Join(sd2, "unet"), &LoadOptions{VAE: sd2, TextEncoder: filepath.Join(sd2, "text_encoder")})
+	require.NoError(t, err)
+	defer p.Close()
+	assert.Contains(t, p.Identity.DecidedBy, "a probe of the U-Net")
+	r, err := InspectContext(t.Context(), filepath.Join(sd2, "unet"), &LoadOptions{VAE: sd2, TextEncoder: sd2})
+	require.NoError(t, err)
+	assert.Empty(t, r.Problems)
+	assert.Len(t, r.Parts, 3)
+}

@@ -11,6 +11,7 @@ import (
 
 	"sdgo/internal/ldm"
 	"sdgo/internal/loader"
+	"sdgo/internal/taesd"
 )
 
 // Inspect says what the model at a path is, a folder or a file as [Load] takes them, and
@@ -120,12 +121,22 @@ func (r *Report) readFile(ctx context.Context, g origin, o *LoadOptions) error {
 	}
 	defer file.Close()
 	m, err := openLDM(ctx, file, o)
+	if errors.Is(err, ldm.ErrNoAverages) {
+		r.problem(err)
+		without := *o
+		without.EMA = false
+		m, err = openLDM(ctx, file, &without)
+	}
 	var incomplete *ldm.Incomplete
-	if errors.As(err, &incomplete) { // what there is can be told all the same
+	switch {
+	case err == nil:
+	case taesd.Is(file):
+		r.problem(err)
+		return r.readTAESD(ctx, g, file, o)
+	case errors.As(err, &incomplete): // what there is can be told all the same
 		r.problem(err)
 		return r.readIncomplete(ctx, file, incomplete, o)
-	}
-	if err != nil {
+	default:
 		r.readRefused(file, m, architecture(file, err))
 		return nil
 	}
@@ -137,5 +148,24 @@ func (r *Report) readFile(ctx context.Context, g origin, o *LoadOptions) error {
 		r.readRefused(file, m, err)
 		return nil
 	}
+	r.problem(f.noTokenizer)
 	return r.readParts(ctx, f, o)
+}
+
+// readTAESD reports on the files of a TAESD, of which this is one.
+func (r *Report) readTAESD(ctx context.Context, g origin, file *loader.Folder, o *LoadOptions) error {
+	r.Family, r.Name = "vae", "TAESD, a small VAE (LoadOptions.VAE, -vae)"
+	ctx, x, done, err := r.examine(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer done()
+	src, err := taesd.Open(ctx, g.fsys, g.file, file)
+	if err != nil {
+		r.readRefused(file, nil, err)
+		r.Family, r.Name = "vae", "half of TAESD, a small VAE"
+		return nil
+	}
+	x.part(ctx, ldm.VAE, src, r.Path, false)
+	return nil
 }

@@ -3,6 +3,7 @@ package diffusion
 import (
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -169,9 +170,22 @@ func TestInspectOthers(t *testing.T) {
 		assert.Equal(t, len(r.Tensors), r.Count(Used)+r.Count(Ignored), tt.name)
 	}
 
+	cat, err := safetensors.NewFloat32("<cat>", []int{2, 768}, make([]float32, 2*768))
+	require.NoError(t, err)
 	dir := t.TempDir()
+	require.NoError(t, safetensors.WriteFile(filepath.Join(dir, "cat.safetensors"), []safetensors.Tensor{cat}, nil))
+	r, err := Inspect(filepath.Join(dir, "cat.safetensors"))
+	require.NoError(t, err)
+	assert.Equal(t, "textual-inversion", r.Family)
+
+	r, err = Inspect(onDisk(t, single, "tiny-sd15")) // without its tokenizer
+	require.NoError(t, err)
+	require.Len(t, r.Problems, 1)
+	assert.Contains(t, r.Problems[0], "no tokenizer: want a folder with vocab.json and merges.txt")
+	assert.Equal(t, 440, r.Count(Used))
+
 	require.NoError(t, os.WriteFile(filepath.Join(dir, indexFile), []byte(`{"_class_name": "FluxPipeline", "transformer": ["diffusers", "FluxTransformer2DModel"]}`), 0o600))
-	r, err := Inspect(dir)
+	r, err = Inspect(dir)
 	require.NoError(t, err)
 	assert.Equal(t, "flux", r.Family)
 	assert.Contains(t, strings.Join(r.Problems, "\n"), "FluxPipeline")
@@ -183,4 +197,83 @@ func TestInspectOthers(t *testing.T) {
 	assert.ErrorContains(t, err, "diffusion: inspect: have an empty folder")
 	_, err = InspectFSContext(t.Context(), nil, ".", nil)
 	assert.Error(t, err)
+}
+
+// The refiner of Stable Diffusion XL is one in a file, too.
+func TestSingleRefiner(t *testing.T) {
+	refiner := loadRefiner(t)
+	path := filepath.Join(t.TempDir(), "refiner.safetensors")
+	require.NoError(t, Save(t.Context(), path, refiner, nil))
+	r, err := Inspect(path)
+	require.NoError(t, err)
+	assert.Empty(t, r.Problems)
+	assert.Equal(t, "sdxl-refiner", r.Family)
+	p, err := Load(path, nil)
+	require.NoError(t, err)
+	defer p.Close()
+	assert.True(t, p.refiner())
+	assert.False(t, p.zeroEmpty)
+	o := quick(2)
+	want, err := refiner.TextToImage(t.Context(), prompt, o)
+	require.NoError(t, err)
+	got, err := p.TextToImage(t.Context(), prompt, o)
+	require.NoError(t, err)
+	assert.Equal(t, want.Images[0].Pix, got.Images[0].Pix)
+}
+
+// A cache of the hub's, in which all files are links, is a folder like others.
+func TestInspectLinks(t *testing.T) {
+	root, model := t.TempDir(), golden.ModelDir(t, "tiny-sd15")
+	n := 0
+	require.NoError(t, filepath.WalkDir(model, func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		inside, err := filepath.Rel(model, path)
+		require.NoError(t, err)
+		data, err := os.ReadFile(path)
+		require.NoError(t, err)
+		n++
+		blob := filepath.Join(root, "blobs", strconv.Itoa(n))
+		link := filepath.Join(root, "snapshots", "x", inside)
+		require.NoError(t, os.MkdirAll(filepath.Dir(blob), 0o700))
+		require.NoError(t, os.MkdirAll(filepath.Dir(link), 0o700))
+		require.NoError(t, os.WriteFile(blob, data, 0o600))
+		target, err := filepath.Rel(filepath.Dir(link), blob)
+		require.NoError(t, err)
+		return os.Symlink(target, link)
+	}))
+	r, err := Inspect(filepath.Join(root, "snapshots", "x"))
+	require.NoError(t, err)
+	assert.Empty(t, r.Problems)
+	want, err := Inspect(model)
+	require.NoError(t, err)
+	want.Path = r.Path
+	assert.Equal(t, want, r)
+	p, err := Load(filepath.Join(root, "snapshots", "x"), &LoadOptions{VAE: filepath.Join(root, "snapshots", "x", "vae")})
+	require.NoError(t, err)
+	require.NoError(t, p.Close())
+}
+
+// A TAESD in its author's files is a part; its encoder alone is none.
+func TestInspectTAESD(t *testing.T) {
+	dir := t.TempDir()
+	decoder, encoder := filepath.Join(dir, "taesd_decoder.safetensors"), filepath.Join(dir, "taesd_encoder.safetensors")
+	golden.WriteTAESD(t, encoder, "encoder")
+	r, err := Inspect(encoder)
+	require.NoError(t, err)
+	assert.Equal(t, "vae", r.Family)
+	assert.Equal(t, len(r.Tensors), r.Count(Refused))
+	assert.Contains(t, r.Problems[1], "have an encoder alone")
+	golden.WriteTAESD(t, decoder, "decoder")
+	r, err = Inspect(decoder)
+	require.NoError(t, err)
+	assert.Equal(t, "vae", r.Family)
+	assert.Contains(t, r.Problems[0], "this is the small autoencoder TAESD")
+	assert.Len(t, r.Parts, 1)
+	assert.Equal(t, len(r.Tensors), r.Count(Used))
+	r, err = InspectContext(t.Context(), golden.ModelDir(t, "tiny-sd15"), &LoadOptions{VAE: decoder})
+	require.NoError(t, err)
+	assert.Empty(t, r.Problems)
+	assert.Equal(t, decoder, r.Parts[2].File)
 }

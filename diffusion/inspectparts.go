@@ -79,6 +79,10 @@ func (x *examination) finish(f *modelFiles) {
 		latents = p.VAE.Config.LatentChannels
 	}
 	r.Identity = f.identity.with(f.family, u, latents)
+	p.Scheduler, p.names = f.schedule, f.names
+	if !x.failed {
+		r.Defaults = p.Defaults()
+	}
 	if !x.failed {
 		p.zeroEmpty = f.zeroEmpty
 		err := p.checkGiven(x.options)

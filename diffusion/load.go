@@ -29,13 +29,19 @@ import (
 // One file, in safetensors, of PyTorch (.ckpt, .pt, .pth) or in GGUF (.gguf, with float32,
 // F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1 and Q2_K to Q6_K), holds Stable Diffusion 1, 2 or
 // XL in the layout of the original code: model.diffusion_model.*, first_stage_model.* and
-// cond_stage_model.* or, of XL, conditioner.embedders.*. What it is, and the structure of
-// its parts, are told from the names and shapes of its tensors; see also
-// LoadOptions.Tokenizer and Prediction. What these do not tell, such as the number of heads of a model that is narrower than the
+// cond_stage_model.* or, of XL, conditioner.embedders.*. Tools put other words before the
+// names (state_dict, module, unet, vae, te, clip_l and such), or use those of diffusers; they
+// are read as well. A file that has not all parts, or the folder of a U-Net alone, is
+// completed by LoadOptions.UNet, VAE, TextEncoder and TextEncoder2. What the model is, and the structure of its parts, are told
+// from the names and shapes of its tensors; see also LoadOptions.Tokenizer and Prediction.
+// What these do not tell, such as the number of heads of a model that is narrower than the
 // published ones, stands in a file beside it, model.json for model.safetensors: an object
 // of "unet", "vae", "text_encoder", "text_encoder_2" and "scheduler", each with keys of
 // diffusers' configuration. Without them it has what the published models of its family
 // have, the scheduler too.
+//
+// The error for a model that is refused has a [*LoadError] in it, with what [Inspect] says
+// of its files.
 //
 // Weight files are mapped while they are loaded, and copied: when Load returns no file
 // is open or mapped, and what happens to the files later has no effect. A weight file
@@ -126,6 +132,10 @@ func loadFrom(ctx context.Context, from origin, o *LoadOptions) (_ *Pipeline, er
 // load loads the parts together, so that their weights are fitted to one memory.
 func (p *Pipeline) load(ctx context.Context, from origin, o *LoadOptions) error {
 	session := model.NewSession(p.engine)
+	cache, err := o.openCache()
+	if err != nil {
+		return err
+	}
 	files, err := p.hold(ctx, session, from, o)
 	if err != nil {
 		return err
@@ -135,9 +145,10 @@ func (p *Pipeline) load(ctx context.Context, from origin, o *LoadOptions) error 
 	if err != nil {
 		return fmt.Errorf("diffusion: load: %w", err)
 	}
-	if err := session.Load(ctx, most, least); err != nil {
+	if err := session.Load(cache.In(ctx), most, least); err != nil {
 		return fmt.Errorf("diffusion: load: %w", err)
 	}
+	p.warn("", cache.Warnings())
 	if files.probe != nil {
 		return p.probePrediction(ctx, files.probe)
 	}

@@ -16,13 +16,18 @@ type LoadOptions struct {
 	// layers as integers.
 	Precision string
 
-	// Weights is the type in which weights are kept in memory, which says nothing of the
+	// Weights is the type in which weights are kept in memory. It says nothing of the
 	// arithmetic: they are widened while they are multiplied. Empty means that of the files
-	// where it is F16, BF16 or one of GGUF's blocks (Q8_0, Q4_K, …): it takes the least
-	// memory, and pictures have the bytes that they have if all is widened first, which
-	// Float32 does, for more memory and a little less time. Float16 and BFloat16 round to
-	// the type what the files have in more bits. Biases, norms and small tables are float32
-	// always. Int8 as Precision has its own integers. It is an error to set it with a Device.
+	// where it is F16, BF16 or blocks of GGUF (Q8_0, Q4_K, …), which takes the least memory;
+	// with Precision Float32 pictures have the bytes that they have if all is widened first,
+	// as Float32 does, for more memory and a little less time. Float16, BFloat16 and blocks
+	// ("q8_0", "q4_0", "q4_1", "q5_0", "q5_1", "q2_k" to "q6_k") round what the files have in
+	// more bits: to blocks the linear layers, as a GGUF file of that type has them, and the
+	// rest to Float16. Biases, norms and small tables are float32 always.
+	//
+	// Precision Float16 does not round blocks further, Int8 has its own integers.
+	// Derivatives are those of the rounded weights. Files do not stay mapped. It is an error
+	// to set this with a Device, where weights have the type of Precision.
 	Weights string
 
 	// Device is where the models compute. The zero value is the processor; see [CUDA].
@@ -76,7 +81,8 @@ type LoadOptions struct {
 
 	// UNet, VAE, TextEncoder and TextEncoder2 are the paths of parts to be taken in place
 	// of the model's own, or of those that it lacks: the folder of one (config.json and
-	// weights), that of a pipeline which has it, or a file that holds it. TextEncoder2 is
+	// weights), that of a pipeline which has it, or a file that holds it. The VAE may be an
+	// AutoencoderTiny, from its author's files, too (see Preview). TextEncoder2 is
 	// for Stable Diffusion XL. Variant holds for them where they have such files. Empty
 	// means the model's own.
 	UNet, VAE, TextEncoder, TextEncoder2 string
@@ -94,10 +100,23 @@ type LoadOptions struct {
 	// Prediction is what the model predicts: "epsilon", the noise, or "v_prediction"
 	// (Salimans and Ho 2022). Empty means what the model's scheduler config says. One file
 	// has none: then a file beside it decides (model.yaml of the original code, or
-	// model.json), a tensor called v_pred, the file's metadata (modelspec.*, global_step), or else what
-	// the published models have: the noise, and for Stable Diffusion 2 without a mask or
-	// depth v, with a warning.
+	// model.json), a tensor called v_pred, the file's metadata (modelspec.*, global_step), or
+	// else what the published models have, the noise. Those of Stable Diffusion 2 differ: one
+	// without a mask or depth is asked, by a call of its U-Net after it was loaded, and a
+	// warning says so. See also Pipeline.Identity.
 	Prediction string
+
+	// Cache is the path of a folder in which weights are kept as they are in memory, so
+	// that the next load need not convert and pack them: it reads one file for each part.
+	// Load makes the folder if there is none. Weights are found there by the content of the
+	// files that they came from (SHA-256, which on Linux is remembered as long as a file is
+	// not changed in any way), by Precision and Weights, and by what this machine's kernels
+	// make of them; what is read is checked, and made again if it is damaged. Models of
+	// PyTorch's files, parts that Overlay changes, and those on a Device are not kept. Nothing
+	// is ever removed: the files take as much room as the weights take memory, and may be
+	// deleted at any time, also while processes share the folder. A file that cannot be
+	// written is a warning. Empty means no cache.
+	Cache string
 
 	// Overlay, if not nil, gets the checkpoint of each part, "text_encoder",
 	// "text_encoder_2" where there is one, "unet" and "vae", before anything of it is

@@ -41,10 +41,11 @@ type modelFiles struct {
 	single   *ldm.Model // nil of a folder
 	probe    *probe     // nil if what is predicted is known
 
-	schedule   *scheduler.Config
-	tokenizers [2]tokenizerFiles // the first is nil of the refiner of Stable Diffusion XL, the second of other models
-	xl         bool              // Stable Diffusion XL
-	zeroEmpty  bool              // force_zeros_for_empty_prompt
+	schedule    *scheduler.Config
+	tokenizers  [2]tokenizerFiles // the first is nil of the refiner of Stable Diffusion XL, the second of other models
+	noTokenizer error             // why one of them is nowhere
+	xl          bool              // Stable Diffusion XL
+	zeroEmpty   bool              // force_zeros_for_empty_prompt
 
 	names []named // that its files have for it
 
@@ -83,6 +84,9 @@ func (g origin) open(ctx context.Context, o *LoadOptions) (*modelFiles, error) {
 // openFolder opens a folder in diffusers' layout.
 func openFolder(ctx context.Context, fsys fs.FS, o *LoadOptions) (*modelFiles, error) {
 	x, err := readIndex(ctx, fsys, o)
+	if errors.Is(err, fs.ErrNotExist) && hasUNetAlone(ctx, fsys) {
+		return openUNetFolder(ctx, fsys, o)
+	}
 	if err != nil {
 		if what := describeFolder(ctx, fsys); what != "" && errors.Is(err, fs.ErrNotExist) {
 			err = fmt.Errorf("have %s, want that of a pipeline: %w", what, err)

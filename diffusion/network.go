@@ -91,6 +91,9 @@ func (n *network) predict(ctx context.Context, i int, x []float32, sigma float64
 // text.
 func (n *network) fill(part *reading, i int, x []float32, sigma float64) {
 	scale := float32(1 / math.Sqrt(sigma*sigma+1))
+	if d := n.schedule.SigmaData; d != 0 {
+		scale = float32(1 / math.Sqrt(sigma*sigma+d*d))
+	}
 	data := part.input.Float32s()
 	for j, v := range x {
 		data[j] = v * scale

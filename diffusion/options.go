@@ -152,6 +152,10 @@ type Options struct {
 	// give; several DoRA each start from those, too. Nil means none.
 	Adapters []Adapter
 
+	// Embeddings are textual inversions, whose words the prompts may have: see
+	// [Pipeline.LoadEmbedding]. Nil means none.
+	Embeddings []Embedding
+
 	// ClipSkip is the number of last layers of the text encoder that the prompt
 	// leaves out, of Stable Diffusion XL beside the one that it always does; as in
 	// diffusers, the negative prompt goes through all.

@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"sdgo/diffusion/plan"
+	"sdgo/internal/adapter"
 	"sdgo/vae"
 )
 
@@ -37,18 +38,24 @@ func (p *Pipeline) Plan(o *Options) (*Plan, error) {
 	if err := p.limits.checkSize(size.width, size.height); err != nil {
 		return nil, err
 	}
+	p, adapters, err := p.adapted(o.adapters(), 0)
+	if err != nil {
+		return nil, err
+	}
+	defer adapters.close()
 	plan := &Plan{}
-	add := func(x *PartPlan, e error) {
+	add := func(x *PartPlan, e error) *PartPlan {
 		plan.Parts = append(plan.Parts, x)
 		err = cmp.Or(err, e)
+		return x
 	}
 	for _, text := range p.textStages() {
 		if size.texts > 0 {
-			add(text.encoder.Plan(size.texts, text.tokenizer.MaxLength))
+			adapters.tell(p.partOf(text), add(text.encoder.Plan(size.texts, text.tokenizer.MaxLength)))
 		}
 	}
 	for _, b := range size.batches {
-		add(p.UNet.Plan(b.texts, size.h, size.w, b.tokens))
+		adapters.tell(adapter.UNet, add(p.UNet.Plan(b.texts, size.h, size.w, b.tokens)))
 	}
 	if o == nil || o.Output == OutputImage {
 		add(p.VAE.Plan(vae.Work{Height: size.height, Width: size.width}))

@@ -39,6 +39,10 @@ func choosePrediction(m *ldm.Model, o *LoadOptions, b *beside, metadata map[stri
 		return prediction{b.prediction, cmp.Or(b.by, b.name)}
 	case m.V:
 		return prediction{vPrediction, "the tensor v_pred"}
+	case m.EDM != nil && m.EDM.V:
+		return prediction{vPrediction, "the tensor " + m.EDM.By}
+	case m.EDM != nil:
+		return prediction{epsilon, "the tensor " + m.EDM.By}
 	}
 	if found := fromMetadata(metadata); found.kind != "" {
 		return found

@@ -15,7 +15,8 @@ type Predictions struct {
 	C, H, W int       // size of the latents
 	Sigma   float64   // noise level
 
-	kind    string // of the model's output
+	kind    string  // of the model's output
+	data    float64 // SigmaData of the schedule
 	names   []Condition
 	outputs []float32               // [K C H W] of names
 	buffers map[string][]float32    // [C H W] each, of a run
@@ -42,7 +43,7 @@ func (p *Predictions) Denoised(c Condition) []float32 {
 		return x
 	}
 	x := p.buffer("denoised " + string(c))
-	clean(x, p.kind, p.X, y, p.Sigma)
+	p.clean(x, y)
 	p.known[c] = x
 	return x
 }
@@ -79,7 +80,7 @@ func (p *Predictions) FromOutput(output []float32) []float32 {
 		return nil
 	}
 	x := make([]float32, len(p.X))
-	clean(x, p.kind, p.X, output, p.Sigma)
+	p.clean(x, output)
 	return x
 }
 
@@ -117,7 +118,7 @@ func (p *Predictions) have(conditions ...Condition) error {
 // estimate is FromOutput for this package's own guidance: the next one overwrites it.
 func (p *Predictions) estimate(output []float32) []float32 {
 	x := p.buffer("estimate")
-	clean(x, p.kind, p.X, output, p.Sigma)
+	p.clean(x, output)
 	return x
 }
 
@@ -132,6 +133,24 @@ func (p *Predictions) buffer(name string) []float32 {
 		p.buffers[name] = x
 	}
 	return x
+}
+
+// clean writes the clean latents that output y means.
+func (p *Predictions) clean(out, y []float32) {
+	if p.data == 0 {
+		clean(out, p.kind, p.X, y, p.Sigma)
+		return
+	}
+	// The preconditioning of Karras et al. (2022), table 1; of a model that predicts v the
+	// sign of the output is another.
+	d, total := p.data, p.Sigma*p.Sigma+p.data*p.data
+	skip, scale := float32(d*d/total), float32(p.Sigma*d/math.Sqrt(total))
+	if p.kind == vPrediction {
+		scale = -scale
+	}
+	for i, v := range y {
+		out[i] = float32(p.X[i]*skip) + float32(scale*v)
+	}
 }
 
 // clean writes the clean latents that prediction y of a kind means for x.

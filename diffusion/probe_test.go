@@ -83,3 +83,23 @@ func biased(t *testing.T, bias float32) func(string, checkpoint.Source) (checkpo
 		return over, over.Set(key, engine.Tensor(x, shape...))
 	}
 }
+
+// Tensors that later models of Stable Diffusion XL have say what they predict, and that
+// the noise levels end without any signal.
+func TestMarks(t *testing.T) {
+	files := changedFile(t, golden.SingleFile(t, "tiny-sdxl"), "tiny-sdxl", all, nil, "v_pred", "ztsnr")
+	golden.Tokenizer(t, files, "tiny-sd15")
+	addXL(t, files)
+	path := onDisk(t, files, "tiny-sdxl")
+	p, err := Load(path, nil)
+	require.NoError(t, err)
+	defer p.Close()
+	assert.Equal(t, vPrediction, p.Scheduler.PredictionType)
+	assert.Equal(t, "the tensor v_pred", p.Identity.DecidedBy)
+	assert.True(t, p.Scheduler.RescaleBetasZeroSNR)
+	_, err = p.TextToImage(t.Context(), prompt, &Options{Steps: 2, Width: 64, Height: 64})
+	assert.NoError(t, err)
+	r, err := Inspect(path)
+	require.NoError(t, err)
+	assert.Zero(t, r.Count(Unused))
+}

@@ -144,6 +144,10 @@ func TestEMA(t *testing.T) {
 	require.ErrorAs(t, err, &wrong)
 	assert.Equal(t, "EMA", wrong.Option)
 	assert.ErrorContains(t, err, "have no averages over training (model_ema.*)")
+	r, err := InspectContext(t.Context(), path, &LoadOptions{Tokenizer: tokenizer, EMA: true})
+	require.NoError(t, err)
+	assert.Equal(t, "sd1", r.Family)
+	assert.Len(t, r.Problems, 1)
 	_, err = LoadFS(golden.Model(t, "tiny-sd15"), &LoadOptions{EMA: true})
 	assert.ErrorIs(t, err, ErrOptions)
 

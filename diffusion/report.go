@@ -6,6 +6,8 @@ type Report struct {
 	Path      string `json:"path"`
 	Container string `json:"container"` // "safetensors", "PyTorch", "GGUF" or "folder"
 	Identity
+	// Defaults are those of the pipeline; none if Load would refuse the files.
+	Defaults Defaults `json:"defaults"`
 
 	// Parts are those of the model that have weights, where they are.
 	Parts []PartReport `json:"parts"`

@@ -109,16 +109,18 @@ func (r *run) choose(o *Options) (err error) {
 	if err := r.checkWording(r.prompt); err != nil {
 		return err
 	}
+	embedded, err := r.Pipeline.embedded(r.Embeddings)
+	if err != nil {
+		return err
+	}
+	r.Pipeline = embedded
 	if err := r.checkXL(&r.Options); err != nil {
 		return err
 	}
 	if err := r.checkTask(about); err != nil {
 		return err
 	}
-	if err := r.checkOutput(); err != nil {
-		return err
-	}
-	if err := r.checkHandover(); err != nil {
+	if err := cmp.Or(r.checkOutput(), r.checkHandover()); err != nil {
 		return err
 	}
 	if err := checkSampler(r.Sampler); err != nil {
@@ -130,11 +132,14 @@ func (r *run) choose(o *Options) (err error) {
 	if err := r.wantInput(about.inputs...); err != nil {
 		return err
 	}
-	adapted, adapters, err := r.Pipeline.adapted(r.Adapters, len(r.schedule.Sigmas)-1)
-	if err != nil {
+	if err := r.adapt(); err != nil {
 		return err
 	}
-	r.Pipeline, r.adapters = adapted, adapters
+	return r.startNoise()
+}
+
+// startNoise starts the stream of each image.
+func (r *run) startNoise() error {
 	for i := range r.Images {
 		seed := r.Seed + uint64(i)
 		r.result.Seeds = append(r.result.Seeds, seed)

@@ -24,6 +24,9 @@ func openSingleFile(ctx context.Context, fsys fs.FS, name string, o *LoadOptions
 	if err == nil {
 		var f *modelFiles
 		if f, err = newSingleFile(ctx, fsys, name, file, m, o); err == nil {
+			err = f.noTokenizer
+		}
+		if err == nil {
 			return f, nil
 		}
 	} else {
@@ -58,13 +61,16 @@ func newSingleFile(ctx context.Context, fsys fs.FS, name string, file *loader.Fo
 	for _, w := range m.Warnings() {
 		f.warnings = append(f.warnings, name+": "+w)
 	}
-	if f.schedule, err = beside.schedule(scheduleOf(m.Family, fewOf(m, f.names)), prediction.kind); err != nil {
+	if f.schedule, err = beside.schedule(singleSchedule(m, f.names), prediction.kind); err != nil {
 		return nil, fmt.Errorf("%s: %w", beside.name, err)
 	}
 	f.warnings = append(f.warnings, beside.warnings...)
 	f.open = func(_ context.Context, part string) (checkpoint.Source, error) { return m.Parts[part], nil }
 	if err := f.singleTokenizers(ctx, besideFile(fsys, metadata), o); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if f.noTokenizer != nil {
+		f.noTokenizer = fmt.Errorf("%s: %w", name, f.noTokenizer)
 	}
 	return f, nil
 }

@@ -49,6 +49,30 @@ func distilledSchedule(class string) map[string]any {
 // noise are the levels that all of them were trained with.
 var noise = map[string]any{"num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
 
+// singleSchedule is the scheduler of a model in one file.
+func singleSchedule(m *ldm.Model, names []named) map[string]any {
+	if m.EDM != nil {
+		return scheduleEDM(m.EDM)
+	}
+	config := scheduleOf(m.Family, fewOf(m, names))
+	if m.ZeroSNR {
+		config = maps.Clone(config)
+		config["rescale_betas_zero_snr"] = true
+	}
+	return config
+}
+
+// scheduleEDM is that of Playground 2.5, or of CosXL, which predicts v.
+func scheduleEDM(e *ldm.EDM) map[string]any {
+	config := map[string]any{
+		"_class_name": "EDMDPMSolverMultistepScheduler", "sigma_min": e.SigmaMin, "sigma_max": e.SigmaMax, "sigma_data": e.SigmaData,
+	}
+	if e.V {
+		config["_class_name"], config["sigma_schedule"] = "EDMEulerScheduler", "exponential"
+	}
+	return config
+}
+
 // scheduleOf is the scheduler of a family, or of its models for few steps.
 func scheduleOf(family ldm.Family, few string) map[string]any {
 	own, ok := fewSchedules[few]

@@ -1,6 +1,7 @@
 package diffusion
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,7 +20,8 @@ const openAITokens = 49408
 // openCLIPPad is what OpenCLIP fills texts with, the token of number 0.
 const openCLIPPad = "!"
 
-// singleTokenizers finds the tokenizers of a model in one file, with f.open set.
+// singleTokenizers finds the tokenizers of a model in one file, with f.open set. One that
+// is not there is f.noTokenizer, and no error.
 func (f *modelFiles) singleTokenizers(ctx context.Context, fsys fs.FS, o *LoadOptions) (err error) {
 	refiner := f.family == ldm.SDXLRefiner
 	switch {
@@ -33,14 +35,32 @@ func (f *modelFiles) singleTokenizers(ctx context.Context, fsys fs.FS, o *LoadOp
 		if f.family == ldm.SD2 {
 			pad = openCLIPPad
 		}
-		f.tokenizers[0], err = f.singleTokenizer(ctx, fsys, "tokenizer", o.part(ldm.TextEncoder), pad)
+		err = f.findTokenizer(ctx, fsys, 0, o.part(ldm.TextEncoder), pad)
 	}
 	if err == nil && (refiner || f.family == ldm.SDXL) {
 		f.xl, f.zeroEmpty = true, !refiner
-		f.tokenizers[1], err = f.singleTokenizer(ctx, fsys, "tokenizer_2", o.part(ldm.TextEncoder2), openCLIPPad)
+		err = f.findTokenizer(ctx, fsys, 1, o.part(ldm.TextEncoder2), openCLIPPad)
 	}
 	return err
 }
+
+// tokenizerFolders are the folders of the tokenizers.
+var tokenizerFolders = [2]string{"tokenizer", "tokenizer_2"}
+
+// findTokenizer finds the first or second tokenizer.
+func (f *modelFiles) findTokenizer(ctx context.Context, fsys fs.FS, i int, text givenPart, pad string) error {
+	found, err := f.singleTokenizer(ctx, fsys, tokenizerFolders[i], text, pad)
+	if errors.Is(err, errNoTokenizer) {
+		f.noTokenizer = cmp.Or(f.noTokenizer, err)
+		found = func(context.Context) (*clip.Tokenizer, error) { return nil, err }
+		err = nil
+	}
+	f.tokenizers[i] = found
+	return err
+}
+
+// errNoTokenizer is in the error for a tokenizer that is nowhere.
+var errNoTokenizer = errors.New("no tokenizer")
 
 // singleTokenizer is a tokenizer of a model in one file: that in a folder beside the file,
 // or in or beside the folder of the text encoder that the caller names, or else OpenAI's,
@@ -72,7 +92,7 @@ func (f *modelFiles) singleTokenizer(ctx context.Context, fsys fs.FS, folder str
 	case len(shape) != 2:
 		return nil, errors.New("have no embeddings of tokens in the text encoder")
 	case shape[0] < openAITokens:
-		return nil, fmt.Errorf("have embeddings of %d tokens, not the %d of OpenAI's CLIP, and no tokenizer: want a folder with vocab.json and merges.txt, as %s beside the file or in LoadOptions.Tokenizer", shape[0], openAITokens, folder)
+		return nil, fmt.Errorf("have embeddings of %d tokens, not the %d of OpenAI's CLIP, and %w: want a folder with vocab.json and merges.txt, as %s beside the file or in LoadOptions.Tokenizer", shape[0], openAITokens, errNoTokenizer, folder)
 	}
 	return func(context.Context) (*clip.Tokenizer, error) { return clip.OpenAITokenizer(pad) }, nil
 }

@@ -3,6 +3,7 @@ package diffusion
 import (
 	"cmp"
 	"fmt"
+	"strings"
 
 	"sdgo/sampler"
 	"sdgo/scheduler"
@@ -44,7 +45,7 @@ func (p *Pipeline) levels(config *scheduler.Config, o *Options, asSaved bool) (*
 	if err != nil {
 		return nil, wrong(o.levelsOption(config), fmt.Errorf("diffusion: %w", err))
 	}
-	if s.SigmaData != 0 || s.Flow {
+	if s.Flow {
 		return nil, fmt.Errorf("diffusion: scheduler: have %s, which Stable Diffusion 1, 2 and XL do not use", config.Class)
 	}
 	return s, nil
@@ -67,6 +68,9 @@ func (p *Pipeline) under(config *scheduler.Config, s sampler.Sampler, asSaved bo
 	info, _ := sampler.Describe(s)
 	if info.Inverse() {
 		return nil, errInverse
+	}
+	if strings.HasPrefix(config.Class, "EDM") { // the model was trained on other levels than all other classes have
+		return config, nil
 	}
 	own, err := config.As(cmp.Or(sampler.SchedulerClass(s), customClass))
 	if err != nil {

@@ -15,6 +15,9 @@ func (r *run) encodeText(ctx context.Context) error {
 	begin := time.Now()
 	r.prompts, r.pooled = map[Condition]*tensor.Dense{}, map[Condition][]float32{}
 	cut := map[Condition][2]string{}
+	if len(r.Embeddings) > 0 {
+		r.note("embeddings", r.embeddingBytes())
+	}
 	for _, c := range r.conditions {
 		w := r.wording(c, r.prompt)
 		e, err := r.embed(ctx, w, r.zeros(c, w))

@@ -22,14 +22,16 @@ type Config struct {
 	NormNumGroups    int      `json:"norm_num_groups"`
 	SampleSize       any      `json:"sample_size"` // size of the images in training; informative
 	// ScalingFactor makes the latents' variance one; ShiftFactor their mean zero.
-	ScalingFactor    float64  `json:"scaling_factor"`
-	ShiftFactor      *float64 `json:"shift_factor"`
-	LatentsMean      any      `json:"latents_mean"`
-	LatentsStd       any      `json:"latents_std"`
-	ForceUpcast      any      `json:"force_upcast"` // all is float32 here
-	UseQuantConv     bool     `json:"use_quant_conv"`
-	UsePostQuantConv bool     `json:"use_post_quant_conv"`
-	MidAttention     bool     `json:"mid_block_add_attention"`
+	ScalingFactor float64  `json:"scaling_factor"`
+	ShiftFactor   *float64 `json:"shift_factor"`
+	// LatentsMean and LatentsStd are those of each channel, which are taken away before
+	// scaling, as of Playground 2.5. Both are nil of most models.
+	LatentsMean      []float64 `json:"latents_mean"`
+	LatentsStd       []float64 `json:"latents_std"`
+	ForceUpcast      any       `json:"force_upcast"` // all is float32 here
+	UseQuantConv     bool      `json:"use_quant_conv"`
+	UsePostQuantConv bool      `json:"use_post_quant_conv"`
+	MidAttention     bool      `json:"mid_block_add_attention"`
 
 	// Tiny is the structure of an AutoencoderTiny; nil of an AutoencoderKL. Of the other
 	// fields those then tell which it has too, and BlockOutChannels is the decoder's.
@@ -93,9 +95,18 @@ func (c *Config) validate() error {
 		config.Want("act_fn", c.ActFn, c.ActFn == "silu" || c.ActFn == "swish", "silu"),
 		config.Want("scaling_factor", c.ScalingFactor, c.ScalingFactor >= 1/maxScale && c.ScalingFactor <= maxScale, "a positive number, 1e-6 to 1e6"),
 		config.Want("shift_factor", c.shift(), math.Abs(c.shift()) <= maxScale, "-1e6 to 1e6"),
-		config.Want("latents_mean", c.LatentsMean, c.LatentsMean == nil, "null"),
-		config.Want("latents_std", c.LatentsStd, c.LatentsStd == nil, "null"),
+		config.Want("latents_mean", c.LatentsMean, c.perChannel(c.LatentsMean, -maxScale), fmt.Sprintf("null, or %d numbers of -1e6 to 1e6 with latents_std", c.LatentChannels)),
+		config.Want("latents_std", c.LatentsStd, c.perChannel(c.LatentsStd, 1/maxScale), fmt.Sprintf("null, or %d positive numbers to 1e6 with latents_mean", c.LatentChannels)),
 	)
+}
+
+// perChannel says whether there is a number of least and more for each channel, or none
+// where there is neither a mean nor a standard deviation.
+func (c *Config) perChannel(list []float64, least float64) bool {
+	if c.LatentsMean == nil && c.LatentsStd == nil {
+		return true
+	}
+	return len(list) == c.LatentChannels && !slices.ContainsFunc(list, func(v float64) bool { return !(v >= least && v <= maxScale) })
 }
 
 // maxLevels bounds what a config may ask for; published models have four.

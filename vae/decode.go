@@ -52,13 +52,11 @@ func (v *VAE) decodeAll(ctx context.Context, w call, x, y []float32, n int) erro
 		return err
 	}
 	defer end()
-	c := &v.Config
+	scaled := v.Config.scaling()
 	size, outSize := len(x)/n, len(y)/n
 	z := make([]float32, size)
 	for i := range n {
-		for j, v := range x[i*size : (i+1)*size] {
-			z[j] = v/float32(c.ScalingFactor) + float32(c.shift())
-		}
+		scaled.from(z, x[i*size:(i+1)*size])
 		if err := v.image(ctx, w, z, y[i*outSize:(i+1)*outSize]); err != nil {
 			return err
 		}

@@ -17,6 +17,7 @@ type Posterior struct {
 	LogVar *tensor.Dense // [N 4 H W], logarithm of the variance, in [-30, 20]; nil of an AutoencoderTiny: it has none
 
 	scale, shift float32
+	channels     scaling // of the same, and of each channel
 }
 
 // Sample returns latents [N 4 H W], scaled to unit variance, for standard normal
@@ -48,5 +49,6 @@ func (p *Posterior) Sample(noise []float32) (*tensor.Dense, error) {
 		}
 		x[i] = float32(m-p.shift) * p.scale
 	}
+	p.channels.to(x, p.Mean.Shape()[0])
 	return out, nil
 }

@@ -34,6 +34,15 @@ layer    operation  weights    in   output    GFLOP  ms
 conv_in  conv       100 bytes  f32  50 bytes  2.00   1.50
          add                        50 bytes         0.50
 `, b.String())
+	p.Steps[0].Launches, p.Steps[0].Moved, p.Steps[0].Roof = 2, 3<<20, 12*time.Microsecond
+	b.Reset()
+	_, err = p.WriteTo(&b)
+	require.NoError(t, err)
+	assert.Equal(t, `net: weights 100 bytes, values 2.0 MiB, 2 operations in 2 launches, about 2ms
+layer    operation  weights    in   output    GFLOP  launches  moved    roof ms  ms
+conv_in  conv       100 bytes  f32  50 bytes  2.00   2         3.0 MiB  0.0120   1.5000
+         add                        50 bytes         0         0 bytes  0.0000   0.5000
+`, b.String())
 	_, err = p.WriteTo(full{})
 	assert.EqualError(t, err, "no room")
 	_, err = (*plan.Part)(nil).WriteTo(&b)

@@ -30,15 +30,18 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	f.IntVar(&o.steps, "steps", 3, "`runs` of each part")
 	f.IntVar(&o.branch, "branch", 0, "also time a U-Net step that reuses the deep feature at this skip `branch`, 3 say (default none)")
 	f.Float64Var(&o.merge, "merge", 0, "`share` of tokens to merge before self-attention at full resolution, 0 to 0.75")
+	f.Float64Var(&o.guidance, "guidance", 0, "guidance `scale`; 1 turns it off, which halves a step (default the model's)")
+	f.BoolVar(&o.taesd, "taesd", false, "decode with the small autoencoder (AutoencoderTiny), of a model with random weights")
 	f.Func("device", "where to compute: cpu, cuda or cuda:`N`", func(s string) error {
 		o.device = s
 		_, err := cuda.Parse(s)
 		return err
 	})
 	f.IntVar(&o.threads, "threads", 0, "goroutines that compute (default one for each processor)")
+	o.adapters.Flag(f)
 	table := tableFlags(f)
 	cli.MemoryFlag(f, &o.maxMemory, ", with -picture")
-	wantPicture := f.Bool("picture", false, "make a picture with all parts, in -steps steps, and report its time and the process's memory")
+	wantPicture := f.Bool("picture", false, "make a picture with all parts, from the text to a PNG in -steps steps, and report its time and the process's memory")
 	asJSON := f.Bool("json", false, "write JSON")
 	if err := cli.NoArguments(f, args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -49,8 +52,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err := o.check(); err != nil {
 		return cli.Misuse(err)
 	}
+	if len(o.adapters) > 0 && !*wantPicture {
+		return cli.Misuse(errors.New("-lora: have an adapter, want -picture beside it"))
+	}
 	if *wantPicture {
-		return picture(ctx, &o, *asJSON, stdout)
+		return picture(ctx, &o, *asJSON, stdout, stderr)
 	}
 	if table.wanted() {
 		return table.run(ctx, &o, *asJSON, stdout)

@@ -38,6 +38,37 @@ func TestBench(t *testing.T) {
 	assert.Contains(t, out.String(), "4×4 latents, 0.5 of the tokens merged, deep part reused at branch 2: median")
 }
 
+// Of Stable Diffusion XL both text encoders are measured, and the U-Net with what it
+// reads beside them; one that reads the guidance scale, or without guidance, takes one
+// sample.
+func TestParts(t *testing.T) {
+	parts := func(args ...string) (names []string) {
+		var out strings.Builder
+		require.NoError(t, run(t.Context(), append(args, "-size", "64", "-steps", "1", "-branch", "1", "-json"), &out, io.Discard))
+		var r report
+		require.NoError(t, json.Unmarshal([]byte(out.String()), &r))
+		for _, p := range r.Parts {
+			names = append(names, p.Name)
+		}
+		return names
+	}
+	const texts, decode = "text encoder, two prompts", "VAE decode to 64×64"
+	step := func(kind string) []string {
+		return []string{kind + ", 8×8 latents", kind + ", 8×8 latents, deep part reused at branch 1"}
+	}
+	xl := golden.ModelDir(t, "tiny-sdxl")
+	want := append([]string{texts, "text encoder 2, two prompts"}, append(step("guided U-Net step"), decode)...)
+	assert.Equal(t, want, parts("-model", xl))
+	lcm := t.TempDir()
+	require.NoError(t, os.CopyFS(lcm, golden.Folder(t, "lcm-time-cond")))
+	want = append([]string{texts}, append(step("U-Net step without guidance"), decode)...)
+	assert.Equal(t, want, parts("-model", lcm))
+	assert.Equal(t, want, parts("-model", golden.ModelDir(t, "tiny-sd15"), "-guidance", "1"))
+	var out strings.Builder
+	require.NoError(t, run(t.Context(), []string{"-model", xl, "-sizes", "64", "-steps", "1"}, &out, io.Discard))
+	assert.Regexp(t, "U-Net +64×64 +1 +[0-9.]+ ", out.String())
+}
+
 func TestTable(t *testing.T) {
 	var out strings.Builder
 	require.NoError(t, run(t.Context(), []string{"-model", "tinyscenes", "-sizes", "64,72x88", "-batches", "1,2", "-steps", "1", "-json"}, &out, io.Discard))
@@ -68,6 +99,8 @@ func TestPicture(t *testing.T) {
 	out.Reset()
 	require.NoError(t, run(t.Context(), []string{"-model", "tinyscenes", "-picture", "-size", "32", "-steps", "1", "-max-memory", "100MB"}, &out, io.Discard))
 	assert.Contains(t, out.String(), "tinyscenes, float32, 32×32, 1 steps: load")
+	assert.Regexp(t, `PNG [0-9.]+ s: a picture in [0-9.]+ s; peak`, out.String())
+	assert.GreaterOrEqual(t, r.Picture, r.Text+r.Sampling+r.Decode+r.PNG)
 	assert.ErrorContains(t, run(t.Context(), []string{"-model", "tinyscenes", "-picture", "-max-memory", "1MB"}, &out, io.Discard), "more than the limit of")
 }
 
@@ -89,6 +122,8 @@ func TestBadFlags(t *testing.T) {
 		{"-size 100", "-size: have 100"},
 		{"-steps 0", "-steps: have 0"},
 		{"-max-memory lots", `have "lots", want bytes such as 3GB`},
+		{"-guidance -1", "-guidance: have -1, want 0 to 1000"},
+		{"-taesd -model tinyscenes", `-taesd: have "tinyscenes", want a model with random weights`},
 		{"-threads -1", "-threads: have -1"},
 		{"-precision int3", `-precision: have "int3", want float32, float16, bfloat16 or int8`},
 		{"-model tinyscenes -branch 6", "have skip branch 6, want 1 to 5"},
@@ -103,7 +138,7 @@ func TestBadFlags(t *testing.T) {
 	} {
 		t.Run(tt.args, func(t *testing.T) { clitest.Misused(t, command, tt.want, strings.Fields(tt.args)...) })
 	}
-	clitest.Fails(t, command, `-model: have "nosuch", want sd15, sd21, sdxl, tinyscenes or a folder`, "-model", "nosuch")
+	clitest.Fails(t, command, `-model: have "nosuch", want sd15, sd21, sdxl, ssd-1b, lcm, turbo, sdxl-turbo, tinyscenes or a folder`, "-model", "nosuch")
 }
 
 // Parts without the variant are measured with their plain files.

@@ -14,7 +14,6 @@ import (
 
 	"sdgo/clip"
 	"sdgo/examples/internal/cli"
-	"sdgo/examples/internal/models"
 	"sdgo/internal/cuda"
 	"sdgo/internal/engine"
 	"sdgo/internal/kernel"
@@ -29,10 +28,13 @@ type options struct {
 	model, precision     string
 	weights              string // how they are kept
 	variant              string
+	adapters             cli.Adapters // of a picture
 	device               string
 	size, steps, threads int
 	branch               int // of a step that reuses a feature; 0: none
 	merge                float64
+	guidance             float64 // 1 turns it off
+	taesd                bool    // the small autoencoder in place of the model's
 	maxMemory            int64
 }
 
@@ -45,6 +47,8 @@ func (o *options) check() error {
 		return fmt.Errorf("-size: have %d, want a multiple of 8 to %d", o.size, 1<<14)
 	case o.steps < 1 || o.steps > 1000:
 		return fmt.Errorf("-steps: have %d, want 1 to 1000", o.steps)
+	case !(o.guidance >= 0 && o.guidance <= 1000):
+		return fmt.Errorf("-guidance: have %v, want 0 to 1000", o.guidance)
 	case o.threads < 0 || o.threads > 1024:
 		return fmt.Errorf("-threads: have %d, want 0 to 1024", o.threads)
 	}
@@ -85,7 +89,7 @@ type loader func(ctx context.Context, fsys fs.FS, l *clip.LoadOptions, o *option
 
 // measure loads the parts one after the other and runs each.
 func measure(ctx context.Context, o options) (*report, error) {
-	fsys, err := models.Open(o.model)
+	fsys, err := o.open()
 	if err != nil {
 		return nil, err
 	}
@@ -94,10 +98,14 @@ func measure(ctx context.Context, o options) (*report, error) {
 		threads = runtime.GOMAXPROCS(0)
 	}
 	r := &report{Model: o.model, Precision: o.precision, ISA: kernel.ISA(), Threads: threads, Peak: peak(threads)}
-	loaders := []loader{loadText, loadUNet, loadVAE}
-	if o.branch != 0 {
-		loaders = []loader{loadText, loadUNet, loadShallow, loadVAE}
+	loaders := []loader{loadText("text_encoder", "text encoder"), loadUNet}
+	if _, err := fs.Stat(fsys, "text_encoder_2"); err == nil {
+		loaders = slices.Insert(loaders, 1, loadText("text_encoder_2", "text encoder 2"))
 	}
+	if o.branch != 0 {
+		loaders = append(loaders, loadShallow)
+	}
+	loaders = append(loaders, loadVAE)
 	for _, load := range loaders {
 		p, err := measurePart(ctx, fsys, &o, load)
 		if err != nil {
@@ -158,17 +166,20 @@ func measurePart(ctx context.Context, fsys fs.FS, o *options, load loader) (part
 	return p, nil
 }
 
-func loadText(ctx context.Context, fsys fs.FS, l *clip.LoadOptions, o *options) (string, func(context.Context) error, io.Closer, error) {
-	l.Variant = o.variantOf(fsys, "text_encoder", "model")
-	e, err := clip.LoadTextEncoderFSContext(ctx, fsys, "text_encoder", l)
-	if err != nil {
-		return "", nil, nil, err
+// loadText loads the text encoder in a folder.
+func loadText(dir, name string) loader {
+	return func(ctx context.Context, fsys fs.FS, l *clip.LoadOptions, o *options) (string, func(context.Context) error, io.Closer, error) {
+		l.Variant = o.variantOf(fsys, dir, "model")
+		e, err := clip.LoadTextEncoderFSContext(ctx, fsys, dir, l)
+		if err != nil {
+			return "", nil, nil, err
+		}
+		ids := [][]int{make([]int, e.Config.MaxPositions), make([]int, e.Config.MaxPositions)}
+		return name + ", two prompts", func(ctx context.Context) error {
+			_, err := e.Encode(ctx, ids, 0)
+			return err
+		}, e, nil
 	}
-	ids := [][]int{make([]int, e.Config.MaxPositions), make([]int, e.Config.MaxPositions)}
-	return "text encoder, two prompts", func(ctx context.Context) error {
-		_, err := e.Encode(ctx, ids, 0)
-		return err
-	}, e, nil
 }
 
 // openUNet loads the U-Net and makes the input of a guided step.
@@ -191,11 +202,12 @@ func openUNet(ctx context.Context, fsys fs.FS, l *clip.LoadOptions, o *options) 
 		o.size = 8 * cells
 	}
 	side := o.size / 8
+	n, step := o.samples(u)
 	in = unet.Input{
-		Latents: noise(2, u.Config.InChannels, side, side), Timesteps: []float64{500},
-		Cond: unet.Text(noise(2, 77, u.Config.CrossAttentionDim.At(0))),
+		Latents: noise(n, u.Config.InChannels, side, side), Timesteps: []float64{500},
+		Cond: conditions(u, n),
 	}
-	name = fmt.Sprintf("guided U-Net step, %d×%d latents", side, side)
+	name = fmt.Sprintf("%s, %d×%d latents", step, side, side)
 	if o.merge > 0 {
 		name += fmt.Sprintf(", %g of the tokens merged", o.merge)
 	}
@@ -219,7 +231,7 @@ func loadShallow(ctx context.Context, fsys fs.FS, l *clip.LoadOptions, o *option
 	if err != nil {
 		return "", nil, nil, err
 	}
-	s, err := u.Split(o.branch, 2, o.size/8, o.size/8, 77)
+	s, err := u.Split(o.branch, in.Latents.Shape()[0], o.size/8, o.size/8, 77)
 	if err != nil {
 		u.Close()
 		return "", nil, nil, err

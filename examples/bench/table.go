@@ -15,7 +15,6 @@ import (
 
 	"sdgo/clip"
 	"sdgo/examples/internal/cli"
-	"sdgo/examples/internal/models"
 	"sdgo/internal/engine"
 	"sdgo/internal/model"
 	"sdgo/unet"
@@ -112,7 +111,7 @@ func tableCalls(ctx context.Context, u *unet.UNet, v *vae.VAE) []call {
 		{"U-Net", func(n, h, w int) error {
 			_, err := u.Predict(ctx, unet.Input{
 				Latents: noise(n, u.Config.InChannels, h/factor, w/factor), Timesteps: []float64{500},
-				Cond: unet.Text(noise(n, 77, u.Config.CrossAttentionDim.At(0))),
+				Cond: conditions(u, n),
 			})
 			return err
 		}},
@@ -134,7 +133,7 @@ func tableCalls(ctx context.Context, u *unet.UNet, v *vae.VAE) []call {
 // measureTable measures a call of the U-Net, and the VAE both ways, decoding by
 // tiles too.
 func measureTable(ctx context.Context, o *options, sizes [][2]int, batches []int) ([]row, error) {
-	fsys, err := models.Open(o.model)
+	fsys, err := o.open()
 	if err != nil {
 		return nil, err
 	}

@@ -6,7 +6,8 @@
 // With -all it lists every tensor, and with -json it writes for programs. With -model, or
 // without a file, it prints how a model would make a picture: what its parts take of
 // memory and time on this machine, and which layers take the most; with -layers the
-// algorithm, the weights and the memory of each layer.
+// algorithm, the weights and the memory of each layer. With -device cuda it does so for
+// graphics processors, on paper.
 package main
 
 import (
@@ -28,7 +29,8 @@ func main() { cli.Program("inspect", run) }
 type command struct {
 	load              diffusion.LoadOptions
 	options           diffusion.Options
-	model             string
+	adapters          cli.Adapters
+	model, device     string
 	layers, all, json bool
 }
 
@@ -62,6 +64,9 @@ func (c *command) flags() *flag.FlagSet {
 	f.StringVar(&c.model, "model", "tinyscenes", models.Help)
 	f.StringVar(&c.load.Variant, "variant", "", "`name` of the weight files, fp16 for model.fp16.safetensors (default the plain ones)")
 	cli.PartFlags(f, &c.load)
+	f.StringVar(&c.load.Tokenizer, "tokenizer", "", "`folder` of a tokenizer in place of the model's")
+	f.StringVar(&c.load.Prediction, "prediction", "", "what the model predicts, `kind` epsilon or v_prediction")
+	c.adapters.Flag(f)
 	cli.WeightsFlag(f, &c.load.Weights)
 	f.StringVar(&c.load.Precision, "precision", "", "float32, float16, bfloat16 or int8 (default float32)")
 	cli.MemoryFlag(f, &c.load.MaxMemory, "")
@@ -69,6 +74,7 @@ func (c *command) flags() *flag.FlagSet {
 	f.IntVar(&c.options.Width, "width", 0, "width in pixels (default the model's)")
 	f.IntVar(&c.options.Height, "height", 0, "height in pixels (default the model's)")
 	f.Float64Var(&c.options.Guidance, "guidance", 0, "guidance scale; 1 turns it off and halves the work (default 7.5)")
+	f.StringVar(&c.device, "device", "cpu", "where to compute: cpu, cuda for each of some cards, or one of them: rtx3090, rtx4090, a100, h100; their times are a model's, and none needs to be there")
 	f.BoolVar(&c.layers, "layers", false, "list every layer of every part (default totals, and the slowest layers)")
 	f.BoolVar(&c.all, "all", false, "list every tensor of the file (default a screenful)")
 	f.BoolVar(&c.json, "json", false, "write JSON, with every tensor of the file")

@@ -43,6 +43,13 @@ func TestInspect(t *testing.T) {
 	assert.Regexp(t, `down_blocks\.0\.resnets\.0\.conv1 +conv 3×3/1 .* float16 `, out.String())
 	assert.Regexp(t, `ff\.net\.2 +linear .* bfloat16 `, out.String())
 
+	// Adapters are told in a line.
+	out.Reset()
+	lora := filepath.Join(t.TempDir(), "a.safetensors")
+	require.NoError(t, os.WriteFile(lora, golden.File(t, "models/lora/tiny-sd15-kohya.safetensors"), 0o666))
+	require.NoError(t, run(t.Context(), []string{"-model", golden.ModelDir(t, "tiny-sd15"), "-lora", lora + ":0.5"}, &out, &out))
+	assert.Regexp(t, `(?m)^unet: .*; adapters beside the weights: \d+ layers by low rank, 0 by whole matrices, 0 biases and norms, `, out.String())
+
 	out.Reset()
 	require.ErrorIs(t, run(t.Context(), []string{"-help"}, &out, &out), flag.ErrHelp)
 	assert.Contains(t, out.String(), "Usage: inspect [flags] [file or folder]\n")
@@ -62,12 +69,14 @@ func TestBadFlags(t *testing.T) {
 		{"-precision int3", `have "int3", want float32, float16, bfloat16 or int8`},
 		{"-width 100", "size: have 100"},
 		{"a b", "have 2 files, want one"},
+		{"-device a100 -lora a.safetensors", "-lora: have it beside -device, want one of them"},
+		{"-device gtx", `-device: have "gtx", want cpu, cuda for all cards, or one of rtx3090, rtx4090, a100, h100`},
 		{"-layers a", "-layers: have it beside a file, want it with -model"},
 		{"-layer", "not defined: -layer; want one of -layers, "},
 	} {
 		t.Run(tt.args, func(t *testing.T) { clitest.Misused(t, misused, tt.want, strings.Fields(tt.args)...) })
 	}
-	clitest.Fails(t, misused, "want sd15, sd21, sdxl, tinyscenes or a folder", "-model", "nosuch")
+	clitest.Fails(t, misused, "want sd15, sd21, sdxl, ssd-1b, lcm, turbo, sdxl-turbo, tinyscenes or a folder", "-model", "nosuch")
 	clitest.Fails(t, misused, "more than the limit of", "-max-memory", "1MB")
 }
 
@@ -82,8 +91,9 @@ func TestReport(t *testing.T) {
 	require.NoError(t, run(t.Context(), []string{path}, &out, &out))
 	assert.Contains(t, out.String(), path+": Stable Diffusion 1\nfamily sd1, safetensors, ")
 	assert.Contains(t, out.String(), "predicts epsilon, by what published models of Stable Diffusion 1 predict\n")
+	assert.Contains(t, out.String(), "50 steps and guidance 7.5 by default\n")
 	assert.Regexp(t, `(?m)^part +tensors +numbers +bytes +types +file$`, out.String())
-	assert.Regexp(t, `(?m)^unet +\d+ +[0-9.]+M +\d+ bytes +F16 \d+ *$`, out.String())
+	assert.Regexp(t, `(?m)^unet +\d+ +[0-9.]+[kM] +\d+ bytes +F16 \d+ *$`, out.String())
 	assert.Contains(t, out.String(), "Load takes it.\n")
 	assert.Less(t, strings.Count(out.String(), "\n"), lines)
 

@@ -17,9 +17,16 @@ import (
 
 // plan prints how the model would make a picture.
 func (c *command) plan(ctx context.Context, stdout, stderr io.Writer) error {
+	onCards, err := cardNames(c.device)
+	if err != nil {
+		return err
+	}
 	fsys, err := models.Open(c.model)
 	if err != nil {
 		return err
+	}
+	if onCards != nil {
+		return c.cards(ctx, fsys, onCards, stdout)
 	}
 	pipe, err := diffusion.LoadFSContext(ctx, fsys, &c.load)
 	if err != nil {
@@ -27,6 +34,9 @@ func (c *command) plan(ctx context.Context, stdout, stderr io.Writer) error {
 	}
 	defer pipe.Close()
 	cli.PrintWarnings(stderr, "inspect", pipe)
+	if c.options.Adapters, err = c.adapters.Load(ctx, pipe, "inspect", stderr); err != nil {
+		return err
+	}
 	plan, err := pipe.Plan(&c.options)
 	if err != nil {
 		return err

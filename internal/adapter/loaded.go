@@ -8,6 +8,7 @@ import (
 	"sdgo/internal/engine"
 	"sdgo/internal/model"
 	"sdgo/internal/op"
+	"sdgo/internal/weights"
 )
 
 // Loaded is an adapter in the memory of a model, in the form that kernels read. It is safe
@@ -114,7 +115,13 @@ func (l *Loaded) free() {
 	l.blocks = nil
 }
 
-// Has says whether the adapter has a module of which is says so.
-func (l *Loaded) Has(is func(module string) bool) bool {
-	return slices.ContainsFunc(l.layers, func(r *resident) bool { return is(r.Module) })
+// ForAny says whether the adapter was loaded for a model with a parameter of which is says
+// so.
+func (l *Loaded) ForAny(is func(key string) bool) bool {
+	for _, m := range l.models {
+		if slices.ContainsFunc(m.Params(), func(p *weights.Param) bool { return is(p.Key) }) {
+			return true
+		}
+	}
+	return false
 }

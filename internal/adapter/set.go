@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"sdgo/internal/engine"
 	"sdgo/internal/kernel"
 	"sdgo/internal/nn"
 	"sdgo/internal/op"
@@ -207,25 +208,17 @@ func (s *Set) branches(u use) []nn.Branch {
 	return []nn.Branch{b}
 }
 
-// Summary tells how the set is computed.
-type Summary struct {
-	LowRank, Whole, Numbers int   // modules: on the fly by low rank, or whole; of which bias or norm alone change
-	Bytes                   int64 // of their weights
-}
-
-// Summary counts the modules of the set.
-func (s *Set) Summary() (sum Summary) {
+// Summary tells in a line how the set is computed.
+func (s *Set) Summary() string {
+	whole, bytes := 0, int64(0)
 	for _, l := range s.Adapted.Layers {
-		whole := slices.ContainsFunc(l.Branches, func(b nn.Branch) bool { return b.Up != nil && b.Down == nil })
-		if whole {
-			sum.Whole++
-		} else {
-			sum.LowRank++
+		if slices.ContainsFunc(l.Branches, func(b nn.Branch) bool { return b.Up != nil && b.Down == nil }) {
+			whole++
 		}
 	}
-	sum.Numbers = len(s.Adapted.In)
 	for _, w := range s.Adapted.Slots {
-		sum.Bytes += 4 * int64(kernel.PackedLen(w.Packed.K, w.Packed.N, w.Packed.Format))
+		bytes += 4 * int64(kernel.PackedLen(w.Packed.K, w.Packed.N, w.Packed.Format))
 	}
-	return sum
+	return fmt.Sprintf("adapters beside the weights: %d layers by low rank, %d by whole matrices, %d biases and norms, %s",
+		len(s.Adapted.Layers)-whole, whole, len(s.Adapted.In), engine.Bytes(bytes))
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"time"
 	"unsafe"
 
 	"gorgonia.org/cu"
@@ -26,6 +27,8 @@ type Device struct {
 	memory int64
 	shared int // bytes of shared memory that a block may have
 
+	clock, memoryClock, busWidth int // kHz and bits, for predictions
+
 	work chan func()   // nil ends the thread
 	done chan struct{} // closed when the thread has ended
 	stop sync.Once
@@ -37,6 +40,9 @@ type Device struct {
 	functions map[string]*function
 	staging   []byte // pinned
 	lost      error
+
+	segmentTime time.Duration // the most that a segment should take
+	pace        float64       // how much longer launches take than on paper
 }
 
 var _ device.Device = (*Device)(nil)
@@ -59,7 +65,7 @@ func Open(index int) (device.Device, error) {
 	if index < 0 || index >= n {
 		return nil, fmt.Errorf("cuda: have device %d, want one of the %d there are, counted from 0", index, n)
 	}
-	d := &Device{work: make(chan func()), done: make(chan struct{}),
+	d := &Device{work: make(chan func()), done: make(chan struct{}), segmentTime: segmentTime, pace: paceAtFirst,
 		modules: make(map[string]cu.Module), functions: make(map[string]*function)}
 	opened := make(chan error)
 	go d.serve(index, opened)
@@ -131,6 +137,7 @@ func (d *Device) open(dev cu.Device) (err error) {
 	}{
 		{cu.ComputeCapabilityMajor, &major}, {cu.ComputeCapabilityMinor, &minor},
 		{cu.MultiprocessorCount, &d.sms}, {sharedOptIn, &d.shared},
+		{cu.ClockRate, &d.clock}, {cu.MemoryClockRate, &d.memoryClock}, {cu.GlobalMemoryBusWidth, &d.busWidth},
 	} {
 		if *a.to, err = dev.Attribute(a.attribute); err != nil {
 			return driver.Wrap("cuDeviceGetAttribute", err)
@@ -178,7 +185,9 @@ func (d *Device) String() string { return d.name }
 
 // Target implements device.Device.
 func (d *Device) Target(t device.Type) device.Target {
-	return device.Target{Type: t, Arch: d.arch, SMs: d.sms}
+	const transfers = 2 // at a tick of the memory's clock
+	return device.Target{Type: t, Arch: d.arch, SMs: d.sms, Clock: float64(d.clock) / 1e6,
+		Bandwidth: transfers * float64(d.memoryClock) * float64(d.busWidth) / 8 / 1e6}
 }
 
 // Memory implements device.Device.

@@ -149,6 +149,7 @@ const cancels = 1000
 func TestCancelAtRandom(t *testing.T) {
 	software(t)
 	d := open(t)
+	cuda.SetSegmentTime(d, time.Microsecond) // each launch is a segment
 	p, err := d.Alloc(1 << 10)
 	require.NoError(t, err)
 	const doublings = 100

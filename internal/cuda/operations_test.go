@@ -75,6 +75,19 @@ func deviceCases() []deviceCase {
 			}
 			return op.Add(y, y)
 		}},
+		{"conv, relu", [][]int{{1, 4, 5, 16}, {24, 16, 3, 3}, {24}}, 1, nil, func(in []*G.Node) (*G.Node, error) {
+			y, err := op.Conv2D(in[0], in[1], in[2], 1, op.Same(1))
+			if err != nil {
+				return nil, err
+			}
+			return op.Activate(y, kernel.ReLU)
+		}},
+		{"relu", [][]int{{3, 70}}, 9, nil, one(func(x *G.Node) (*G.Node, error) { return op.Activate(x, kernel.ReLU) })},
+		{"affine", [][]int{{3, 70}}, 9, nil, one(func(x *G.Node) (*G.Node, error) { return op.Affine(x, 0.5, -1.25) })},
+		{"soft clamp", [][]int{{3, 70}}, 9, nil, one(func(x *G.Node) (*G.Node, error) { return op.SoftClamp(x, 0.75) })},
+		{"masked attention", [][]int{{2, 35, 80}, {2, 5, 80}, {2, 5, 80}, {2, 5}}, 9, map[int][]float32{3: {0, 1, 0, 1, 1, 1, 0, 0, 0, 0}}, func(in []*G.Node) (*G.Node, error) {
+			return op.MaskedAttention(in[0], in[1], in[2], in[3], 2, false)
+		}},
 		{"upsample, conv", [][]int{{1, 5, 4, 16}, {8, 16, 3, 3}, {8}}, 1, nil, func(in []*G.Node) (*G.Node, error) {
 			up, err := op.Upsample(in[0], 10, 8)
 			if err != nil {
@@ -208,40 +221,6 @@ func (c deviceCase) run(t *testing.T, eng *engine.Engine, target op.Target, valu
 	y := make([]float32, size)
 	require.NoError(t, eng.Run(t.Context(), plan, inputs, [][]float32{y}), fault())
 	return y
-}
-
-// Every tile of products and convolutions, which a card with one multiprocessor is given
-// for these sizes, computes what the processor does. Package device's tests say which.
-func TestTiles(t *testing.T) {
-	d := open(t)
-	eng, err := engine.New(&engine.Options{Threads: 1})
-	require.NoError(t, err)
-	for _, typ := range []device.Type{device.F16, device.BF16} {
-		target := op.Device{Target: d.Target(typ)}
-		target.SMs = 1
-		if target.Arch < 80 && typ == device.BF16 {
-			continue
-		}
-		for _, size := range []struct{ h, w, n int }{{6, 10, 60}, {10, 25, 60}, {10, 25, 124}, {10, 25, 156}} {
-			rng := rand.New(rand.NewPCG(1, 2))
-			shapes := [][]int{{1, size.h, size.w, 16}, {size.n, 16, 3, 3}, {size.n}}
-			conv := deviceCase{"", shapes, 1, nil, func(in []*G.Node) (*G.Node, error) { return op.Conv2D(in[0], in[1], in[2], 1, op.Same(1)) }}
-			shapes = [][]int{{1, size.h * size.w, 144}, {size.n, 144}, {size.n}}
-			linear := deviceCase{"", shapes, 1, nil, func(in []*G.Node) (*G.Node, error) { return op.Linear(in[0], in[1], in[2]) }}
-			for _, c := range []deviceCase{conv, linear} {
-				values := make([][]float32, len(c.shapes))
-				for i, s := range c.shapes {
-					values[i] = make([]float32, tensor.Shape(s).TotalSize())
-					for j := range values[i] {
-						values[i][j] = float32(rng.NormFloat64())
-					}
-					round(values[i], typ)
-				}
-				want := c.run(t, eng, op.CPU{}, values, nil)
-				compare(t, want, c.run(t, engineOn(t, d), target, values, d), tolerances[typ])
-			}
-		}
-	}
 }
 
 // weight is a weight's value on the processor, or on a device: filters have their

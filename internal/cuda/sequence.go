@@ -14,24 +14,18 @@ import (
 	"sdgo/internal/device"
 )
 
-// segment is how many launches are replayed at once. Two segments are on their way at a
-// time, so that the device does not wait for the host, and a run that is cancelled ends
-// soon.
-const segment = 16
-
 // sequence implements [device.Sequence].
 type sequence struct {
 	d               *Device
 	inputs, outputs []device.Span
 	in, out         [][]float32 // pinned
 	pinned          [][]byte
-	graphs          []*driver.Graph
-	passed          [2]cu.Event // at the ends of segments, by turns
+	segments        segments
 }
 
 // Prepare implements device.Device.
 func (d *Device) Prepare(inputs, outputs []device.Span, launches []device.Launch) (device.Sequence, error) {
-	s := &sequence{d: d, inputs: inputs, outputs: outputs}
+	s := &sequence{d: d, inputs: inputs, outputs: outputs, segments: segments{d: d, launches: launches}}
 	err := d.do(func() error { return s.prepare(launches) })
 	if err != nil {
 		s.Close()
@@ -47,33 +41,12 @@ func (s *sequence) prepare(launches []device.Launch) (err error) {
 	if s.out, err = s.pin(s.outputs); err != nil {
 		return err
 	}
-	for i := range s.passed {
-		if s.passed[i], err = cu.MakeEvent(cu.DisableTiming); err != nil {
-			return driver.Wrap("cuEventCreate", err)
-		}
-	}
 	for _, l := range launches { // loading a module is no part of a graph
 		if _, err := s.d.function(l); err != nil {
 			return err
 		}
 	}
-	for len(launches) > 0 {
-		part := launches[:min(segment, len(launches))]
-		launches = launches[len(part):]
-		g, err := driver.Capture(s.d.stream, func() error {
-			for _, l := range part {
-				if err := s.d.launch(l); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		s.graphs = append(s.graphs, g)
-	}
-	return nil
+	return s.segments.prepare()
 }
 
 // pin allocates host memory for parts of the device's.
@@ -154,33 +127,22 @@ func (s *sequence) Run(ctx context.Context) error {
 		if wait := driver.Wrap("cuStreamSynchronize", s.d.stream.Synchronize()); err == nil {
 			err = wait
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return s.segments.ended()
 	})
 }
 
-// queue queues the copies and segments, but no more than two at a time.
+// queue queues the copies and segments.
 func (s *sequence) queue(ctx context.Context) error {
 	for i, span := range s.inputs {
 		if err := cu.MemcpyHtoDAsync(cu.DevicePtr(span.Ptr), unsafe.Pointer(unsafe.SliceData(s.in[i])), int64(4*span.N), s.d.stream); err != nil {
 			return driver.Wrap("cuMemcpyHtoDAsync", err)
 		}
 	}
-	for i, g := range s.graphs {
-		passed := s.passed[i%len(s.passed)]
-		if i >= len(s.passed) {
-			if err := passed.Synchronize(); err != nil {
-				return driver.Wrap("cuEventSynchronize", err)
-			}
-		}
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if err := g.Launch(s.d.stream); err != nil {
-			return err
-		}
-		if err := passed.Record(s.d.stream); err != nil {
-			return driver.Wrap("cuEventRecord", err)
-		}
+	if err := s.segments.run(ctx); err != nil {
+		return err
 	}
 	for i, span := range s.outputs {
 		if err := cu.MemcpyDtoHAsync(unsafe.Pointer(unsafe.SliceData(s.out[i])), cu.DevicePtr(span.Ptr), int64(4*span.N), s.d.stream); err != nil {
@@ -193,18 +155,11 @@ func (s *sequence) queue(ctx context.Context) error {
 // Close implements device.Sequence.
 func (s *sequence) Close() error {
 	return s.d.do(func() error {
-		for _, g := range s.graphs {
-			g.Destroy()
-		}
-		for _, e := range s.passed {
-			if (e != cu.Event{}) {
-				cu.DestroyEvent(&e)
-			}
-		}
+		s.segments.close()
 		for _, b := range s.pinned {
 			driver.FreePinned(b)
 		}
-		s.graphs, s.pinned = nil, nil
+		s.segments, s.pinned = segments{}, nil
 		return nil
 	})
 }

@@ -1,6 +1,12 @@
 package device
 
-import "context"
+import (
+	"context"
+	"errors"
+)
+
+// ErrMemory is in the errors of a device that has no memory left.
+var ErrMemory = errors.New("device: out of memory")
 
 // Device is one that runs launches. It is safe for concurrent use.
 type Device interface {

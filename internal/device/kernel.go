@@ -47,6 +47,7 @@ type Launch struct {
 	Grid   [3]int // blocks
 	Shared int    // bytes of shared memory beside what it declares
 	Args   []uint64
+	Cost   Cost
 }
 
 // Find returns a kernel for numbers of a type, or nil.
@@ -73,6 +74,10 @@ type Target struct {
 	Type Type // of intermediate values and weights
 	Arch int  // compute capability: 75, 80, 86, 90, …
 	SMs  int  // multiprocessors
+
+	// For predictions alone; a card's boost clock, and that of its memory.
+	Clock     float64 // GHz
+	Bandwidth float64 // GB/s
 }
 
 func (t Target) String() string { return fmt.Sprintf("CUDA, sm_%d, %v", t.Arch, t.Type) }

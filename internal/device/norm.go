@@ -20,6 +20,18 @@ type normArgs struct {
 // hundred chunks, or of eight pixels.
 func (g GroupNorm) chunk() int { return max(ceil(g.Pixels, 100), 8) }
 
+// slices are the parts of the channels that blocks apply the norm to: a block reads the
+// statistics of its groups alone. A part of a pixel is whole memory transactions, of 32
+// bytes or more.
+func (g GroupNorm) slices() int {
+	for _, n := range []int{4, 2} {
+		if g.Groups%n == 0 && g.C/n%16 == 0 {
+			return n
+		}
+	}
+	return 1
+}
+
 // Work is the bytes of scratch of the launches.
 func (g GroupNorm) Work() int { return 8 * g.N * g.Groups * ceil(g.Pixels, g.chunk()) }
 
@@ -37,12 +49,14 @@ func (g GroupNorm) Launches(t Target, work Ptr) []Launch {
 	}
 	const threads = 256
 	lanes := max(1, threads/(g.C/v))
-	// A block sets up C numbers: it should apply some pixels with them.
-	rows := max(ceil(g.N*g.Pixels, 4*t.SMs), 8)
+	// A block sets up the numbers of its channels: it should apply some pixels with them.
+	slices := g.slices()
+	rows := max(ceil(g.N*g.Pixels*slices, 4*t.SMs), 8)
 	args.rows = int32(rows)
+	bytes := g.N * g.Pixels * g.C * t.Type.Size()
 	return []Launch{
-		launch("group_stats"+wide, t.Type, [3]int{int(args.chunks), g.N, 1}, 8*lanes*g.C, args),
-		launch("group_apply"+wide, t.Type, [3]int{ceil(g.Pixels, rows), g.N, 1}, 12*g.C, args),
+		launch("group_stats"+wide, t.Type, [3]int{int(args.chunks), g.N, 1}, 8*lanes*g.C+4*g.Groups, args).moves(bytes),
+		launch("group_apply"+wide, t.Type, [3]int{ceil(g.Pixels, rows), g.N, slices}, 12*g.C/slices, args).moves(2 * bytes),
 	}
 }
 
@@ -53,5 +67,5 @@ func LayerNorm(t Target, out, x, gamma, beta Ptr, rows, c int, eps float64) []La
 	if c%4 == 0 {
 		name = "layer_norm4"
 	}
-	return []Launch{launch(name, t.Type, [3]int{ceil(rows, 8), 1, 1}, 0, args)}
+	return []Launch{launch(name, t.Type, [3]int{ceil(rows, 8), 1, 1}, 0, args).moves(2 * rows * c * t.Type.Size())}
 }

@@ -25,6 +25,7 @@ const (
 	SiLU
 	GELU
 	QuickGELU
+	ReLU
 )
 
 // productArgs is ProductArgs of product.cuh.
@@ -75,6 +76,8 @@ func (p Product) Launches(t Target, work Ptr) []Launch {
 		args.slope = 1
 	case QuickGELU:
 		args.slope = 1.702
+	case ReLU:
+		args.slope = -1
 	}
 	kind := "gemm"
 	if i := p.Image; i != nil {
@@ -84,17 +87,35 @@ func (p Product) Launches(t Target, work Ptr) []Launch {
 		args.srcH, args.srcW = int32(i.SrcH), int32(i.SrcW)
 	}
 	if !p.tensorCores(t) {
-		return []Launch{launch("plain_"+kind, t.Type, [3]int{ceil(p.N, 64), ceil(p.M, 64), 1}, 0, args)}
+		return []Launch{launch("plain_"+kind, t.Type, [3]int{ceil(p.N, 64), ceil(p.M, 64), 1}, 0, args).moves(p.bytes(t)).computesPlain(p.flops())}
 	}
 	c, splits, steps := p.choose(t)
 	args.steps = int32(steps)
 	if splits > 1 {
 		args.part = work
 	}
-	list := []Launch{launch(kind+"_"+c.name, t.Type, [3]int{ceil(p.N, c.bn), ceil(p.M, c.bm), splits}, c.shared(t.Arch), args)}
+	list := []Launch{launch(kind+"_"+c.name, t.Type, [3]int{ceil(p.N, c.bn), ceil(p.M, c.bm), splits}, c.shared(t.Arch), args).moves(p.bytes(t)).computesTiles(p.flops(), c.time(t, p.M, p.N, p.K, splits))}
 	if splits > 1 {
 		args.steps = int32(splits)
-		list = append(list, launch("reduce", t.Type, [3]int{min(ceil(p.M*p.N, 512), 8*t.SMs), 1, 1}, 0, args))
+		sums := 4 * splits * p.M * p.N
+		list[0] = list[0].moves(p.bytes(t) + sums)
+		list = append(list, launch("reduce", t.Type, [3]int{min(ceil(p.M*p.N, 512), 8*t.SMs), 1, 1}, 0, args).moves(sums+p.M*p.N*t.Type.Size()))
 	}
 	return list
+}
+
+// flops is the arithmetic of the product.
+func (p Product) flops() float64 { return 2 * float64(p.M) * float64(p.N) * float64(p.K) }
+
+// bytes are those of the operands, the output and what is added to it.
+func (p Product) bytes(t Target) int {
+	a := p.M * p.K
+	if i := p.Image; i != nil {
+		a = p.M / max(p.Rows, 1) * i.SrcH * i.SrcW * i.C
+	}
+	out := p.M * p.N
+	if p.Residual != 0 {
+		out *= 2
+	}
+	return (a + p.N*p.K + out) * t.Type.Size()
 }

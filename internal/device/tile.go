@@ -3,7 +3,8 @@ package device
 // tile is a kernel of gemm.cu. Alone and each are the time that it takes for 64 of K,
 // where a block has its multiprocessor to itself and for each of those that fill it: in
 // µs, fitted to timings of the products of SD 1.5 and SDXL on an H100 with each tile and
-// split. On other cards their proportions are taken to be the same.
+// split. On other cards the latter are longer as their multiprocessors are slower, and the
+// sums of splits as their memory is.
 type tile struct {
 	name          string
 	bm, bn, bk    int
@@ -69,13 +70,14 @@ func (c tile) time(t Target, m, n, k, splits int) float64 {
 	most := c.resident(t.Arch)
 	per := float64(ceil(ceil(k, splitUnit), splits))
 	blocks := ceil(m, c.bm) * ceil(n, c.bn) * splits
-	wave := func(blocks int) float64 { return max(c.alone, float64(blocks)*c.each)*per + blockTime }
+	each := c.each * t.slower()
+	wave := func(blocks int) float64 { return max(c.alone, float64(blocks)*each)*per + blockTime }
 	time := float64(blocks/(t.SMs*most)) * wave(most)
 	if rest := blocks % (t.SMs * most); rest > 0 {
 		time += wave(ceil(rest, t.SMs))
 	}
 	if splits > 1 {
-		time += reduceTime + reduceMTime*1e-6*float64(m*n)*float64(splits+1)
+		time += reduceTime + reduceMTime*1e-6*float64(m*n)*float64(splits+1)*t.slowerMemory()
 	}
 	return time
 }

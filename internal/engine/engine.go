@@ -76,6 +76,9 @@ type Engine struct {
 	idle                  []*Machine // the longest unused first
 	idleLimit             int64
 	idleBytes, idleArenas int64
+
+	bound   bound      // turns that hold memory of the device
+	binding sync.Mutex // held while one takes some
 }
 
 // New returns an engine. Options may be nil.

@@ -165,6 +165,16 @@ func (m *Memory) Alloc(n int, what string) (*Block, error) {
 	return block, err
 }
 
+// Adopt counts memory that is there already, which free gives back, or returns a
+// *MemoryError.
+func (m *Memory) Adopt(data []float32, free func(), what string) (*Block, error) {
+	size := 4 * int64(len(data))
+	if err := m.reserve(size, what); err != nil {
+		return nil, err
+	}
+	return blockOf(data, free, func() { m.release(size) }), nil
+}
+
 func (m *Memory) release(n int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -181,6 +191,12 @@ func newBlock(n int, what string, release func()) (*Block, error) {
 	if err != nil {
 		return nil, fmt.Errorf("engine: %s: allocate %s: %w", what, Bytes(4*int64(n)), err)
 	}
+	return blockOf(data, unmap, release), nil
+}
+
+// blockOf is a block of memory that unmap gives back, and after it release, if not nil, is
+// called.
+func blockOf(data []float32, unmap, release func()) *Block {
 	var once sync.Once
 	free := func() {
 		once.Do(func() {
@@ -192,7 +208,7 @@ func newBlock(n int, what string, release func()) (*Block, error) {
 	}
 	b := &Block{Data: data, free: free}
 	b.cleanup = runtime.AddCleanup(b, func(free func()) { free() }, free)
-	return b, nil
+	return b
 }
 
 // bytes is what the block takes.

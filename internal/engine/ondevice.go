@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -30,7 +31,11 @@ func (e *Engine) AllocDevice(bytes int64, what string) (*Block, error) {
 	if err := e.Memory.reserve(bytes, what); err != nil {
 		return nil, err
 	}
-	block, err := newDeviceBlock(e.device, bytes, func() { e.Memory.release(bytes) })
+	release := func() { e.Memory.release(bytes) }
+	block, err := newDeviceBlock(e.device, bytes, release)
+	if errors.Is(err, device.ErrMemory) && e.dropIdle() {
+		block, err = newDeviceBlock(e.device, bytes, release)
+	}
 	if err != nil {
 		e.Memory.release(bytes)
 		return nil, fmt.Errorf("engine: %s: %w", what, err)
@@ -91,8 +96,7 @@ func (p *Plan) bindDevice(d device.Device) (_ *Machine, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("engine: %s: %w", arenaUse, err)
 	}
-	b := &binder{plan: p, target: p.target.(op.Device).Target, base: arena.Ptr,
-		next: arena.Ptr + device.Ptr(p.arena), float: make(map[*G.Node]device.Ptr), input: make(map[*G.Node]int)}
+	b := p.binder(arena.Ptr)
 	if err := b.bind(); err != nil {
 		arena.Free()
 		return nil, err
@@ -132,6 +136,29 @@ type binder struct {
 	inputs, outputs []device.Span
 	launches        []device.Launch
 	host            []hostWork
+}
+
+// binder returns a binder of the plan to memory from base on.
+func (p *Plan) binder(base device.Ptr) *binder {
+	return &binder{plan: p, target: p.target.(op.Device).Target, base: base,
+		next: base + device.Ptr(p.arena), float: make(map[*G.Node]device.Ptr), input: make(map[*G.Node]int)}
+}
+
+// Launches returns the launches of each action, in the order of Actions, with addresses
+// of no memory. The plan's is a device's, and its weights are loaded.
+func (p *Plan) Launches() (list [][]device.Launch, err error) {
+	b := p.binder(1 << 62)
+	for _, n := range p.inputs {
+		b.upload(n)
+	}
+	for _, s := range p.actions {
+		b.launches = nil
+		if err := b.action(s); err != nil {
+			return nil, fmt.Errorf("engine: %v: %w", s.operation, err)
+		}
+		list = append(list, b.launches)
+	}
+	return list, nil
 }
 
 // hostWork is an action that the processor does, whose output is a further input.

@@ -92,6 +92,7 @@ func (e *Engine) reuse(t *Turn, room int64) {
 	}
 	if found >= 0 {
 		t.machine = e.idle[found]
+		e.bound.add(t)
 		t.bytes += most
 		e.forget(found)
 		return
@@ -103,17 +104,17 @@ func (e *Engine) reuse(t *Turn, room int64) {
 
 // bind returns the turn's machine for a plan, which is the turn's or needs no more, and
 // for what its slots hold.
-func (t *Turn) bind(p *Plan, slots []op.Arg) (*Machine, error) {
+func (t *Turn) bind(ctx context.Context, p *Plan, slots []op.Arg) (*Machine, error) {
 	m := t.machine
 	if m != nil && m.plan == p && m.holds(slots) {
 		return m, nil
 	}
 	t.machine = nil
-	if d := t.c.e.device; d != nil {
+	if t.c.e.device != nil {
 		if m != nil {
 			m.Close()
 		}
-		m, err := p.bindDevice(d)
+		m, err := t.bindDevice(ctx, p)
 		t.machine = m
 		return m, err
 	}
@@ -149,6 +150,7 @@ func (t *Turn) End() {
 		e.turns--
 		e.taken -= t.bytes
 		e.scratch -= t.scratch
+		e.bound.remove(t)
 		if t.machine != nil {
 			t.machine.empty()
 			e.keep(t.machine)
@@ -163,7 +165,7 @@ func (t *Turn) End() {
 // run computes the plan's outputs from inputs given in order and copies them to
 // outputs.
 func (t *Turn) run(ctx context.Context, p *Plan, inputs, outputs [][]float32, slots []op.Arg) error {
-	m, err := t.bind(p, slots)
+	m, err := t.bind(ctx, p, slots)
 	if err != nil {
 		return err
 	}

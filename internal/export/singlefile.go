@@ -11,6 +11,7 @@ import (
 	"sdgo/internal/ggml"
 	"sdgo/internal/gguf"
 	"sdgo/internal/ldm"
+	"sdgo/internal/pyjson"
 )
 
 // Keys of a file's metadata that say what no tensor tells.
@@ -23,13 +24,34 @@ const (
 	TokenizerKey = "sdgo."
 )
 
+// The marks of models that differ from the published ones of Stable Diffusion XL in what
+// they predict, and in their noise levels, as other tools read and write them.
+const (
+	markV     = "v_pred"
+	markZeros = "ztsnr" // the last level is noise alone
+)
+
 // composed lays the parts of a model out in one file.
 func (m *Model) composed() (*ldm.Composed, error) {
 	parts := make(map[string]ldm.Tensors)
 	for name, part := range m.Parts {
 		parts[name] = part
 	}
-	return ldm.Compose(m.Family, parts)
+	c, err := ldm.Compose(m.Family, parts)
+	if err != nil || m.Family != ldm.SDXL || !m.V {
+		return c, err
+	}
+	c.Mark(markV)
+	var scheduler struct {
+		Zeros bool `json:"rescale_betas_zero_snr"`
+	}
+	if err := pyjson.Unmarshal(m.Scheduler, &scheduler); err != nil {
+		return nil, fmt.Errorf("scheduler: %w", err)
+	}
+	if scheduler.Zeros {
+		c.Mark(markZeros)
+	}
+	return c, nil
 }
 
 // safetensors writes a model in the layout of the original code.

@@ -46,17 +46,28 @@ func scalesQ3_K(b []byte) (scales [16]int8) {
 // decodeQ4_K reads the factors d and m; 8 scales and offsets; and numbers of 4 bits. Each 32
 // bytes hold 64: number i in the lower half of byte i, number 32+i in its upper.
 func decodeQ4_K(dst []float32, src []byte) {
-	d, m := halfAt(src), halfAt(src[2:])
-	scales, offsets := scalesQ4_K(src[4:])
-	for g, s := range scales {
-		dl, ml := d*float32(s), float32(m*float32(offsets[g]))
+	factors := FactorsQ4K(src)
+	for g, s := range factors.Scales {
 		q := (*[32]byte)(src[16+g/2*32:])
 		shift := uint(g % 2 * 4)
 		out := (*[32]float32)(dst[32*g:])
 		for i, b := range q {
-			out[i] = float32(dl*float32(b>>(shift&7)&15)) - ml
+			out[i] = float32(s*float32(b>>(shift&7)&15)) - factors.Offsets[g]
 		}
 	}
+}
+
+// Factors are those of the 8 parts of a block: x = scale·q − offset.
+type Factors struct{ Scales, Offsets [8]float32 }
+
+// FactorsQ4K returns the factors of a block of Q4_K.
+func FactorsQ4K(block []byte) (f Factors) {
+	d, m := halfAt(block), halfAt(block[2:])
+	scales, offsets := scalesQ4_K(block[4:])
+	for i, s := range scales {
+		f.Scales[i], f.Offsets[i] = d*float32(s), m*float32(offsets[i])
+	}
+	return f
 }
 
 // scalesQ4_K reads 8 scales and 8 offsets of 6 bits from 12 bytes: the first four of each are

@@ -64,7 +64,7 @@ func TestCases(t *testing.T) {
 	for _, group := range golden.Cases(t, "pipelines") {
 		dirs = append(dirs, golden.Cases(t, group)...)
 	}
-	assert.Len(t, dirs, 43+12+1+1+4+1+2+2+4+3+1+3+4)
+	assert.Len(t, dirs, 43+12+1+1+4+1+2+2+4+3+1+3+4+2)
 	for _, dir := range dirs {
 		c := golden.Open(t, dir)
 		var info struct{ Tensors map[string][]int }

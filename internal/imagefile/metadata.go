@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"io"
+	"slices"
 	"strings"
 
 	"golang.org/x/image/riff"
@@ -45,28 +46,40 @@ func jpegMetadata(data []byte) (m metadata) {
 	return m
 }
 
-// pngMetadata walks all chunks: EXIF may follow the pixels. ImageMagick writes it
-// as text, in hexadecimal digits.
-func pngMetadata(data []byte) (m metadata) {
-	var profile []byte
+// pngChunks calls chunk for each chunk, all of them: EXIF may follow the pixels.
+func pngChunks(data []byte, chunk func(kind string, body []byte)) {
 	for at := 8; at+12 <= len(data); {
 		length := int(binary.BigEndian.Uint32(data[at:]))
 		if length > len(data)-at-12 {
 			break
 		}
-		kind, body := string(data[at+4:at+8]), data[at+8:at+8+length]
+		chunk(string(data[at+4:at+8]), data[at+8:at+8+length])
 		at += 12 + length
+	}
+}
+
+// The keys of texts that are metadata of pictures. ImageMagick writes EXIF as text, in
+// hexadecimal digits.
+const (
+	exifKey = "Raw profile type exif"
+	xmpKey  = "XML:com.adobe.xmp"
+)
+
+// pngMetadata finds EXIF and XMP.
+func pngMetadata(data []byte) (m metadata) {
+	var profile []byte
+	pngChunks(data, func(kind string, body []byte) {
 		if kind == "eXIf" {
 			m.exif = body
-			continue
+			return
 		}
-		switch key, text := pngText(kind, body); key {
-		case "Raw profile type exif":
+		switch key, text := pngText(kind, body, exifKey, xmpKey); key {
+		case exifKey:
 			profile = text
-		case "XML:com.adobe.xmp":
+		case xmpKey:
 			m.xmp = text
 		}
-	}
+	})
 	if m.exif == nil && profile != nil {
 		if lines := strings.Split(string(profile), "\n"); len(lines) > 3 {
 			m.exif, _ = hex.DecodeString(strings.Join(lines[3:], ""))
@@ -75,14 +88,25 @@ func pngMetadata(data []byte) (m metadata) {
 	return m
 }
 
-// pngText returns the key of a chunk of text, and the text if the key is of use.
-func pngText(kind string, body []byte) (key string, text []byte) {
+// PNGText returns the text that a PNG file has under a key, nil if there is none. Of a
+// text that is compressed it is at most a megabyte.
+func PNGText(data []byte, key string) (text []byte) {
+	pngChunks(data, func(kind string, body []byte) {
+		if have, found := pngText(kind, body, key); have != "" && text == nil {
+			text = found
+		}
+	})
+	return text
+}
+
+// pngText returns the key of a chunk of text and the text, if the key is one of some.
+func pngText(kind string, body []byte, keys ...string) (key string, text []byte) {
 	if kind != "tEXt" && kind != "zTXt" && kind != "iTXt" {
 		return "", nil
 	}
 	name, text, ok := bytes.Cut(body, []byte{0})
 	key = string(name)
-	if !ok || key != "Raw profile type exif" && key != "XML:com.adobe.xmp" {
+	if !ok || !slices.Contains(keys, key) {
 		return "", nil
 	}
 	compressed := kind == "zTXt"

@@ -52,6 +52,8 @@ func widenBlocks(dst []float32, src []byte, t ggml.Type) {
 		widenBFloat16s(dst, unsafe.Slice((*uint16)(unsafe.Pointer(unsafe.SliceData(src))), len(dst)))
 	case ggml.Q8_0:
 		widenQ8(dst, src)
+	case ggml.Q4_K:
+		widenQ4K(dst, src)
 	default:
 		t.Dequantize(dst, src)
 	}
@@ -65,13 +67,16 @@ func widenBFloat16sGeneric(dst []float32, src []uint16) {
 
 func widenQ8Generic(dst []float32, src []byte) { ggml.Q8_0.Dequantize(dst, src) }
 
+func widenQ4KGeneric(dst []float32, src []byte) { ggml.Q4_K.Dequantize(dst, src) }
+
 // storedPanel writes a panel's weights of some inputs of each tap, as float32s
 // [taps][inputs][32]. It works in temp, of storedLen.
 func (w *Packed) storedPanel(dst, temp []float32, col, first, inputs int) {
 	taps, cols := max(w.Taps, 1), min(panel, w.N-col*panel)
-	rows, turned := temp[:len(temp)/2], temp[len(temp)/2:] // [cols][n][taps], and transposed
-	for from := 0; from < inputs; from += turnInputs {
-		n := min(turnInputs, inputs-from)
+	step := w.storedInputs()
+	for from := 0; from < inputs; from += step {
+		n := min(step, inputs-from)
+		rows := temp[:panel*n*taps] // [cols][n][taps]
 		for j := range cols {
 			at := (col*panel+j)*w.K + (first+from)*taps
 			widenStored(rows[j*n*taps:][:n*taps], bytes(w.Data), at, w.Stored)
@@ -80,15 +85,29 @@ func (w *Packed) storedPanel(dst, temp []float32, col, first, inputs int) {
 			transposePanel(dst[from*panel:], rows, n, cols, n)
 			continue
 		}
+		turned := temp[len(rows):]
 		transposePanel(turned, rows, n*taps, cols, n*taps)
 		spreadTaps(turned, from, n, inputs, taps, func(row int, x []float32) { copy(dst[row*panel:][:panel], x) })
 	}
 }
 
+// storedInputs is of how many inputs a panel's weights are widened and transposed
+// together: whole blocks, where rows are such.
+func (w *Packed) storedInputs() int {
+	if w.Taps > 1 {
+		return turnInputs
+	}
+	return ggml.MaxBlock
+}
+
 // storedLen is the float32s that storedPanel works in for so many inputs, at most.
 func (w *Packed) storedLen(inputs int) int {
-	if w.Stored == ggml.F32 {
+	n := min(inputs, w.storedInputs()) * panel
+	switch {
+	case w.Stored == ggml.F32:
 		return 0
+	case w.Taps > 1:
+		return 2 * n * w.Taps
 	}
-	return 2 * turnedLen(inputs, max(w.Taps, 1))
+	return n
 }

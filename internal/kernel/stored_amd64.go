@@ -4,32 +4,36 @@ package kernel
 
 import "sdgo/internal/ggml"
 
-// widenBFloat16s converts from bfloat16.
-func widenBFloat16s(dst []float32, src []uint16) {
-	src = src[:len(dst)]
-	n := assembled(len(dst))
-	switch {
-	case n == 0:
-	case isa == isaAVX512:
-		widenBFloat16sAVX512(&dst[0], &src[0], n)
-	default:
-		widenBFloat16sAVX2(&dst[0], &src[0], n)
+func widenBFloat16sWhole(dst *float32, src *uint16, n int) {
+	if isa == isaAVX512 {
+		widenBFloat16sAVX512(dst, src, n)
+	} else {
+		widenBFloat16sAVX2(dst, src, n)
 	}
-	widenBFloat16sGeneric(dst[n:], src[n:])
 }
 
-// widenQ8 converts whole blocks of Q8_0.
-func widenQ8(dst []float32, src []byte) {
-	numbers, size := ggml.Q8_0.Block()
-	n := len(dst) / numbers
-	if isa == isaGeneric || n == 0 {
-		widenQ8Generic(dst, src)
+func widenQ8Blocks(dst *float32, src *uint8, blocks int) {
+	if isa == isaAVX512 {
+		widenQ8AVX512(dst, src, blocks)
+	} else {
+		widenQ8AVX2(dst, src, blocks)
+	}
+}
+
+// widenQ4K converts whole blocks of Q4_K.
+func widenQ4K(dst []float32, src []byte) {
+	if isa == isaGeneric {
+		widenQ4KGeneric(dst, src)
 		return
 	}
-	_ = src[n*size-1]
-	if isa == isaAVX512 {
-		widenQ8AVX512(&dst[0], &src[0], n)
-	} else {
-		widenQ8AVX2(&dst[0], &src[0], n)
+	numbers, size := ggml.Q4_K.Block()
+	for len(dst) > 0 {
+		factors := ggml.FactorsQ4K(src[:size])
+		if isa == isaAVX512 {
+			widenQ4KAVX512(&dst[:numbers][0], &src[size-numbers/2], &factors.Scales[0])
+		} else {
+			widenQ4KAVX2(&dst[:numbers][0], &src[size-numbers/2], &factors.Scales[0])
+		}
+		dst, src = dst[numbers:], src[size:]
 	}
 }

@@ -1845,6 +1845,72 @@ elements:
 	CBNZ R2, elements
 	RET
 
+// func widenBFloat16sNEON(dst *float32, src *uint16, n int)
+TEXT ·widenBFloat16sNEON(SB), NOSPLIT, $0-24
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD n+16(FP), R2
+
+elements:
+	FLDPQ.P 32(R1), (F4, F5)
+	WORD $0x2e613880 // shll #16, v0.4s, v4.4h
+	WORD $0x6e613881 // shll2 #16, v1.4s, v4.8h
+	WORD $0x2e6138a2 // shll #16, v2.4s, v5.4h
+	WORD $0x6e6138a3 // shll2 #16, v3.4s, v5.8h
+	FSTPQ.P (F0, F1), 32(R0)
+	FSTPQ.P (F2, F3), 32(R0)
+	SUB $16, R2
+	CBNZ R2, elements
+	RET
+
+// func widenQ8NEON(dst *float32, src *uint8, blocks int)
+TEXT ·widenQ8NEON(SB), NOSPLIT, $0-24
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD blocks+16(FP), R2
+
+elements:
+	MOVHU.P 2(R1), R3
+	FMOVS R3, F16
+	WORD $0x0e217a10 // fcvtl v16.4s, v16.4h
+	VDUP V16.S[0], V16.S4
+	FLDPQ.P 32(R1), (F4, F5)
+	WORD $0x0f08a486 // sxtl v6.8h, v4.8b
+	WORD $0x4f08a487 // sxtl2 v7.8h, v4.16b
+	WORD $0x0f10a4c0 // sxtl v0.4s, v6.4h
+	WORD $0x4f10a4c1 // sxtl2 v1.4s, v6.8h
+	WORD $0x0f10a4e2 // sxtl v2.4s, v7.4h
+	WORD $0x4f10a4e3 // sxtl2 v3.4s, v7.8h
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x6e30dc00 // fmul v0.4s, v0.4s, v16.4s
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x6e30dc21 // fmul v1.4s, v1.4s, v16.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e30dc42 // fmul v2.4s, v2.4s, v16.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e30dc63 // fmul v3.4s, v3.4s, v16.4s
+	FSTPQ.P (F0, F1), 32(R0)
+	FSTPQ.P (F2, F3), 32(R0)
+	WORD $0x0f08a4a6 // sxtl v6.8h, v5.8b
+	WORD $0x4f08a4a7 // sxtl2 v7.8h, v5.16b
+	WORD $0x0f10a4c0 // sxtl v0.4s, v6.4h
+	WORD $0x4f10a4c1 // sxtl2 v1.4s, v6.8h
+	WORD $0x0f10a4e2 // sxtl v2.4s, v7.4h
+	WORD $0x4f10a4e3 // sxtl2 v3.4s, v7.8h
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x6e30dc00 // fmul v0.4s, v0.4s, v16.4s
+	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
+	WORD $0x6e30dc21 // fmul v1.4s, v1.4s, v16.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e30dc42 // fmul v2.4s, v2.4s, v16.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e30dc63 // fmul v3.4s, v3.4s, v16.4s
+	FSTPQ.P (F0, F1), 32(R0)
+	FSTPQ.P (F2, F3), 32(R0)
+	SUB $1, R2
+	CBNZ R2, elements
+	RET
+
 // func largestNEON(x *float32, n int) (max float32)
 TEXT ·largestNEON(SB), NOSPLIT, $0-20
 	MOVD x+0(FP), R0

@@ -59,6 +59,9 @@ func widenBFloat16sAVX2(dst *float32, src *uint16, n int)
 func widenQ8AVX2(dst *float32, src *uint8, blocks int)
 
 //go:noescape
+func widenQ4KAVX2(dst *float32, numbers *uint8, factors *float32)
+
+//go:noescape
 func siluAVX512(dst *float32, x *float32, n int)
 
 //go:noescape
@@ -117,6 +120,9 @@ func widenBFloat16sAVX512(dst *float32, src *uint16, n int)
 
 //go:noescape
 func widenQ8AVX512(dst *float32, src *uint8, blocks int)
+
+//go:noescape
+func widenQ4KAVX512(dst *float32, numbers *uint8, factors *float32)
 
 //go:noescape
 func roundBFloat16sAVX512(dst *uint16, src *float32, n int)

@@ -53,4 +53,10 @@ func widenHalvesNEON(dst *float32, src *uint16, n int)
 func narrowHalvesNEON(dst *uint16, src *float32, n int)
 
 //go:noescape
+func widenBFloat16sNEON(dst *float32, src *uint16, n int)
+
+//go:noescape
+func widenQ8NEON(dst *float32, src *uint8, blocks int)
+
+//go:noescape
 func largestNEON(x *float32, n int) (max float32)

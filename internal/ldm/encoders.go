@@ -59,11 +59,11 @@ func (f *file) locate(family Family) map[string]encoder {
 	return encoders
 }
 
-// wanted are the parts of a family, the U-Net first.
-func (f *file) wanted(family Family) []string {
+// Parts are those of a model of a family, the U-Net first.
+func Parts(family Family) []string {
 	parts := []string{UNet, VAE}
 	for _, name := range []string{TextEncoder, TextEncoder2} {
-		if _, ok := f.encoders(family)[name]; ok {
+		if _, ok := (&file{}).encoders(family)[name]; ok {
 			parts = append(parts, name)
 		}
 	}

@@ -16,7 +16,7 @@ func (f *file) family(o Options) (Family, error) {
 		}
 	}
 	missing := func(part string) bool { return !o.given(part) && !f.holds(part, family) }
-	if family != "" && !slices.ContainsFunc(f.wanted(family), missing) {
+	if family != "" && !slices.ContainsFunc(Parts(family), missing) {
 		return family, nil
 	}
 	if what := f.other(); what != "" && !f.has(convInWeight) {
@@ -26,7 +26,7 @@ func (f *file) family(o Options) (Family, error) {
 	switch {
 	case len(have) > 0:
 		e := &Incomplete{Family: family, Have: have, What: what}
-		for _, part := range f.wanted(family) {
+		for _, part := range Parts(family) {
 			if missing(part) {
 				e.Missing = append(e.Missing, part)
 			}
@@ -48,8 +48,8 @@ func (f *file) diffusionModel() (Family, error) {
 	switch {
 	case f.has(unetPrefix + "label_emb.weight"):
 		return "", &Unsupported{"upscaler", "an upscaler, whose U-Net reads a small picture (label_emb.weight)"}
-	case f.has("edm_mean") || f.has("edm_vpred.sigma_max"):
-		return "", &Unsupported{"edm", "Playground 2.5, CosXL or another model with the noise levels of EDM (edm_mean, edm_vpred)"}
+	case f.marksEDM() && label == 0:
+		return "", &Unsupported{"edm", "Playground 2.5, CosXL or another model with the noise levels of EDM (edm_mean, edm_vpred), but no U-Net of Stable Diffusion XL"}
 	case f.under(secondSGM):
 		return SDXL, nil
 	case f.under(refinerSGM):

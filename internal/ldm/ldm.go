@@ -77,6 +77,11 @@ type Model struct {
 	Channels int
 	// V says that the file itself says that the model predicts v, by a tensor.
 	V bool
+	// ZeroSNR says that the file itself says that its noise levels end without any signal.
+	ZeroSNR bool
+	// EDM says that the file itself says that it was trained on other noise levels; nil of
+	// most.
+	EDM *EDM
 	// Unused are the tensors that no part has, and that are not known to be of no use.
 	Unused []string
 
@@ -103,7 +108,7 @@ func OpenWith(tensors Tensors, o Options) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Model{Tensors: tensors, Family: family, Parts: make(map[string]*Part), V: f.has("v_pred"), file: f}
+	m := &Model{Tensors: tensors, Family: family, Parts: make(map[string]*Part), V: f.has("v_pred"), ZeroSNR: f.has("ztsnr"), file: f}
 	if err := m.open(o); err != nil {
 		return m, err
 	}
@@ -121,6 +126,10 @@ func (m *Model) open(o Options) error {
 			return
 		}
 		m.Parts[name] = part
+	}
+	var err error
+	if m.EDM, err = f.edm(); err != nil {
+		problems = append(problems, err.Error())
 	}
 	pooled := 0
 	for name, encoder := range f.locate(m.Family) {
@@ -146,6 +155,7 @@ func (m *Model) open(o Options) error {
 	}
 	if !o.given(VAE) {
 		part, err := f.vae(m.Family)
+		m.EDM.scale(part)
 		add(VAE, part, err)
 	}
 	for _, name := range f.missing {

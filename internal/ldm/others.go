@@ -3,6 +3,8 @@ package ldm
 import (
 	"slices"
 	"strings"
+
+	"sdgo/internal/taesd"
 )
 
 // Unsupported is the error for a model of a U-Net that is not run.
@@ -14,6 +16,8 @@ const (
 	unsupported = ", which is not supported"
 	transformer = ", a diffusion transformer" + unsupported
 	noModel     = ", not a whole model"
+	adapter     = ", which changes a model (Pipeline.LoadAdapter, -lora)"
+	inversion   = ", which gives a model new words (Pipeline.LoadEmbedding, -embedding)"
 )
 
 // Other is a model or file of another kind.
@@ -28,13 +32,13 @@ type Other struct {
 //
 // The names are those by which diffusers and ComfyUI tell the models.
 var others = []Other{
-	{"lora", "a LoRA" + noModel, "lora_"},
-	{"lora", "a LoRA" + noModel, ".lora."},
-	{"loha", "a LoHa adapter" + noModel, ".hada_w1"},
-	{"lokr", "a LoKr adapter" + noModel, ".lokr_w"},
-	{"oft", "an OFT adapter" + noModel, ".oft_"},
-	{"textual-inversion", "a textual inversion" + noModel, "string_to_param"},
-	{"textual-inversion", "a textual inversion" + noModel, "emb_params"},
+	{"lora", "a LoRA" + adapter, "lora_"},
+	{"lora", "a LoRA" + adapter, ".lora."},
+	{"loha", "a LoHa adapter" + adapter, ".hada_w1"},
+	{"lokr", "a LoKr adapter" + adapter, ".lokr_w"},
+	{"oft", "an OFT adapter" + adapter, ".oft_"},
+	{"textual-inversion", "a textual inversion" + inversion, "string_to_param"},
+	{"textual-inversion", "a textual inversion" + inversion, "emb_params"},
 	{"controlnet", "a ControlNet" + noModel, "control_model."},
 	{"controlnet", "a ControlNet" + noModel, "controlnet_cond_embedding."},
 	{"controlnet", "a ControlNet" + noModel, "input_hint_block."},
@@ -79,14 +83,18 @@ func (f *file) other() string {
 	return o.What
 }
 
+// otherKind is that of others, a small autoencoder, or a textual inversion.
 func (f *file) otherKind() (Other, bool) {
 	for _, o := range others {
 		if slices.ContainsFunc(f.names, func(name string) bool { return strings.Contains(name, o.word) }) {
 			return o, true
 		}
 	}
+	if taesd.Is(f) {
+		return Other{ID: "taesd", What: "the small autoencoder TAESD, which LoadOptions.VAE takes (-vae)" + noModel}, true
+	}
 	if f.inversion() {
-		return Other{ID: "textual-inversion", What: "a textual inversion" + noModel}, true
+		return Other{ID: "textual-inversion", What: "a textual inversion" + inversion}, true
 	}
 	return Other{}, false
 }
@@ -94,21 +102,21 @@ func (f *file) otherKind() (Other, bool) {
 // OtherKind says what else than a model or its parts a file holds.
 func OtherKind(tensors Tensors) (Other, bool) { return newFile(tensors).otherKind() }
 
-// maxInversion is how many tensors a textual inversion has at most.
-const maxInversion = 9
+// What a textual inversion without a sign has: a few embeddings of tokens, of no less than
+// so many numbers, whose names are tokens.
+const (
+	maxInversion   = 9
+	leastInversion = 16
+)
 
-// inversion says whether the file has the form of a textual inversion: a few embeddings of
-// tokens and nothing else.
+// inversion says whether the file has the form of a textual inversion.
 func (f *file) inversion() bool {
 	if len(f.names) == 0 || len(f.names) > maxInversion {
 		return false
 	}
 	return !slices.ContainsFunc(f.names, func(name string) bool {
 		shape, _, _ := f.Tensor(name)
-		width := 0
-		if len(shape) == 1 || len(shape) == 2 {
-			width = shape[len(shape)-1]
-		}
-		return width != widthSD1 && width != widthSD2 && width != widthG
+		n := len(shape)
+		return n < 1 || n > 2 || shape[n-1] < leastInversion || strings.Contains(name, ".")
 	})
 }

@@ -207,6 +207,20 @@ func (f *Folder) Float32s(name string, from int, dst []float32) error {
 	return nil
 }
 
+// Stored implements [checkpoint.Storer], for files of GGUF.
+func (f *Folder) Stored(name string, from int64, dst []byte) error {
+	file, ok := f.file.(interface {
+		Stored(name string, from int64, dst []byte) error
+	})
+	if !ok {
+		return fmt.Errorf("loader: %s: %.200q: have no tensor as it is stored", f.path, name)
+	}
+	if err := file.Stored(name, from, dst); err != nil {
+		return fmt.Errorf("loader: %w", err)
+	}
+	return nil
+}
+
 // Changed returns an error if a file is no longer what it was when it was opened, so
 // that what was read may be a mixture of two.
 func (f *Folder) Changed() error {

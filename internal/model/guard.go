@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"sdgo/internal/loader"
+	"sdgo/internal/mapped"
 	"sdgo/safetensors/checkpoint"
 )
 
@@ -97,4 +98,10 @@ func (g *guard) Warnings() []string {
 func (g *guard) Close() (err error) {
 	defer g.recover(&err)
 	return g.src.Close()
+}
+
+// Identity implements [mapped.Identified].
+func (g *guard) Identity() (id mapped.Identity, ok bool) {
+	defer g.recover(nil)
+	return mapped.IdentityOf(g.src)
 }

@@ -2,9 +2,11 @@ package model
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"sdgo/diffusion/plan"
+	"sdgo/internal/device"
 	"sdgo/internal/ggml"
 	"sdgo/internal/kernel"
 	"sdgo/internal/op"
@@ -22,13 +24,23 @@ func (m *Model) Plan(key any, build Build) (*plan.Part, error) {
 		return nil, err
 	}
 	p := &plan.Part{Model: m.name, Values: compiled.Bytes()}
+	target, onDevice := m.plans.Target.(op.Device)
+	var launches [][]device.Launch
+	if onDevice {
+		if launches, err = compiled.Launches(); err != nil {
+			return nil, fmt.Errorf("%s: %w", m.name, err)
+		}
+	}
 	counted := make(map[*op.Weight]bool)
-	for _, s := range compiled.Actions() {
+	for i, s := range compiled.Actions() {
 		cost, format := s.Operation.Cost(), kernel.Float32
-		operation := plan.Operation{Operation: s.Operation.String(), Output: s.Output, FLOPs: cost.FLOPs}
+		operation := plan.Operation{Operation: s.Operation.String(), Kind: cost.Kind, Output: s.Output, FLOPs: cost.FLOPs}
 		operation.Layer = layerOf(s.Name)
 		if w := s.Weight; w != nil {
 			operation.Weights = int64(w.MemSize())
+			if onDevice {
+				operation.Weights, operation.Format = onDeviceWeight(w, target.Type)
+			}
 			if packed := w.Arg().Packed; packed.Data != nil {
 				format, operation.Format = packed.Format, packed.Format.String()
 				if packed.Stored != ggml.F32 {
@@ -41,9 +53,31 @@ func (m *Model) Plan(key any, build Build) (*plan.Part, error) {
 			}
 		}
 		operation.Predicted = cost.Time(format, m.eng.Threads(), s.Output)
+		if onDevice {
+			launched(&operation, launches[i], target.Target)
+		}
 		p.Steps = append(p.Steps, operation)
 	}
 	return p, nil
+}
+
+// onDeviceWeight returns the bytes of a weight on a device, and the name of its type.
+func onDeviceWeight(w *op.Weight, t device.Type) (bytes int64, format string) {
+	if w.Shape().Dims() < 2 {
+		t = device.F32
+	}
+	name := map[device.Type]kernel.Format{device.F32: kernel.Float32, device.F16: kernel.Float16, device.BF16: kernel.BFloat16}[t].String()
+	return int64(w.Size()) * int64(t.Size()), name
+}
+
+// launched adds what an operation is on a device.
+func launched(o *plan.Operation, launches []device.Launch, t device.Target) {
+	o.Launches, o.Predicted = len(launches), 0
+	for _, l := range launches {
+		o.Moved += int64(l.Cost.Bytes)
+		o.Roof += l.Roof(t)
+		o.Predicted += l.Time(t)
+	}
 }
 
 // layerOf returns the module of a parameter's node.

@@ -3,6 +3,7 @@ package model
 import (
 	"context"
 	"math"
+	"runtime/debug"
 
 	"sdgo/internal/engine"
 	"sdgo/internal/weights"
@@ -71,5 +72,13 @@ func (s *Session) Load(ctx context.Context, reserve ...int64) error {
 			return err
 		}
 	}
+	if s.Engine.Memory.InUse() >= large {
+		debug.FreeOSMemory()
+	}
 	return nil
 }
+
+// large is from how many bytes of weights on the garbage that loading left is collected at
+// once: some ten megabytes, which would come on top of the most that a picture takes, for
+// a hundredth of the time that loading took.
+const large = 1 << 30

@@ -31,9 +31,6 @@ func (k activation) Derive(in []*G.Node, d *G.Node) ([]*G.Node, error) {
 	return []*G.Node{dx}, err
 }
 
-// OnDevice implements Chooser: devices have no kernel of ReLU.
-func (k activation) OnDevice(device.Target) bool { return k.act != kernel.ReLU }
-
 // Launches implements Launcher.
 func (k activation) Launches(t device.Target, out device.Ptr, in []device.Ptr, _ device.Ptr) []device.Launch {
 	return device.Activate(t, out, in[0], k.n, device.Activation(k.act))

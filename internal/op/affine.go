@@ -5,6 +5,7 @@ import (
 
 	G "gorgonia.org/gorgonia"
 
+	"sdgo/internal/device"
 	"sdgo/internal/kernel"
 )
 
@@ -28,6 +29,11 @@ func (k affine) InPlace(i int) bool { return true }
 func (k affine) Derive(_ []*G.Node, d *G.Node) ([]*G.Node, error) {
 	dx, err := Affine(d, k.scale, 0)
 	return []*G.Node{dx}, err
+}
+
+// Launches implements Launcher.
+func (k affine) Launches(t device.Target, out device.Ptr, in []device.Ptr, _ device.Ptr) []device.Launch {
+	return device.Affine(t, out, in[0], k.n, k.scale, k.shift)
 }
 
 func (k affine) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {

@@ -91,12 +91,16 @@ func (k attention) split(all *G.Node) ([]*G.Node, error) {
 
 // Launches implements Launcher.
 func (k attention) Launches(t device.Target, out device.Ptr, in []device.Ptr, _ device.Ptr) []device.Launch {
-	a := device.Attention{
+	return k.device(out, in).Launches(t)
+}
+
+// device is the attention of in, queries, keys and values, on a device.
+func (k attention) device(out device.Ptr, in []device.Ptr) device.Attention {
+	return device.Attention{
 		Q: in[0], K: in[1], V: in[2], Out: out,
 		Batch: k.s.Batch, Heads: k.s.Heads, HeadDim: k.s.HeadDim, Queries: k.s.Queries, Keys: k.s.Keys,
 		QStride: k.s.QStride, KVStride: k.s.KStride, OutStride: k.s.OutStride, Causal: k.s.Causal,
 	}
-	return a.Launches(t)
 }
 
 // OnDevice implements Chooser.

@@ -6,6 +6,7 @@ import (
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
+	"sdgo/internal/device"
 	"sdgo/internal/kernel"
 )
 
@@ -40,6 +41,16 @@ func (k maskedAttention) Derive(in []*G.Node, d *G.Node) ([]*G.Node, error) {
 	parts, err := attention(k).split(all)
 	return append(parts, nil), err
 }
+
+// Launches implements Launcher.
+func (k maskedAttention) Launches(t device.Target, out device.Ptr, in []device.Ptr, _ device.Ptr) []device.Launch {
+	a := attention(k).device(out, in)
+	a.Mask = in[3]
+	return a.Launches(t)
+}
+
+// OnDevice implements Chooser.
+func (k maskedAttention) OnDevice(t device.Target) bool { return attention(k).OnDevice(t) }
 
 func (k maskedAttention) Phases(out []float32, in []Arg, work []float32) []kernel.Phase {
 	return kernel.MaskedAttention(out, in[0].Data, in[1].Data, in[2].Data, in[3].Data, k.s, work)

@@ -5,6 +5,7 @@ import (
 
 	G "gorgonia.org/gorgonia"
 
+	"sdgo/internal/device"
 	"sdgo/internal/kernel"
 )
 
@@ -31,6 +32,11 @@ func (k softClamp) InPlace(i int) bool { return true }
 func (k softClamp) Derive(in []*G.Node, d *G.Node) ([]*G.Node, error) {
 	dx, err := apply(softClampDerivative(k), in[0].Shape().Clone(), in[0], d)
 	return []*G.Node{dx}, err
+}
+
+// Launches implements Launcher.
+func (k softClamp) Launches(t device.Target, out device.Ptr, in []device.Ptr, _ device.Ptr) []device.Launch {
+	return device.SoftClamp(t, out, in[0], k.n, k.limit)
 }
 
 func (k softClamp) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {

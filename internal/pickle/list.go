@@ -27,8 +27,8 @@ func (f *File) list(root any) error {
 		if inner, ok := top.get(wrapper).(*dict); ok {
 			root = inner
 		}
-	} else if _, ok := root.(*list); !ok {
-		return fmt.Errorf("have %s, want a dict of tensors", kind(root))
+	} else if !holds(root) {
+		return fmt.Errorf("have %s, want a dict of tensors, or a tensor", kind(root))
 	}
 	l := &lister{tensors: f.tensors}
 	if err := l.walk("", root, 0); err != nil {
@@ -45,6 +45,16 @@ func (f *File) list(root any) error {
 		return cmp.Or(cmp.Compare(s.store.at, t.store.at), cmp.Compare(s.offset, t.offset), cmp.Compare(a, b))
 	})
 	return nil
+}
+
+// holds says whether a value that is no dict may be a file's: a list, or a tensor, whose
+// name is empty.
+func holds(root any) bool {
+	switch root.(type) {
+	case *list, *tensor:
+		return true
+	}
+	return false
 }
 
 // metadata returns the numbers and texts of a dict.

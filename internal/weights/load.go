@@ -19,12 +19,32 @@ func Load(ctx context.Context, name string, src checkpoint.Source, params []*Par
 	if d, ok := target.(op.Device); ok {
 		return loadOnDevice(ctx, name, src, params, eng, d.Type)
 	}
-	total := 0
-	offsets := make([]int, len(params))
+	e := cacheOf(ctx).entry(ctx, name, src, params)
+	if e != nil {
+		if ws := e.load(ctx, name, params, eng); ws != nil {
+			return ws, nil
+		}
+	}
+	ws, err := pack(ctx, name, src, params, eng)
+	if err == nil && e != nil {
+		e.store(ctx, params, eng.Threads())
+	}
+	return ws, err
+}
+
+// place lays parameters out in one piece of memory of so many float32s.
+func place(params []*Param) (offsets []int, total int) {
+	offsets = make([]int, len(params))
 	for i, w := range params {
 		offsets[i] = total
 		total += (w.Size() + 15) / 16 * 16
 	}
+	return offsets, total
+}
+
+// pack is Load without a cache.
+func pack(ctx context.Context, name string, src checkpoint.Source, params []*Param, eng *engine.Engine) (*Weights, error) {
+	offsets, total := place(params)
 	block, err := eng.Memory.Alloc(total, "memory for the weights of the "+name)
 	if err != nil {
 		return nil, err

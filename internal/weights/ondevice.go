@@ -40,6 +40,12 @@ func loadOnDevice(ctx context.Context, name string, src checkpoint.Source, param
 		return nil, err
 	}
 	ws := &Weights{memory: &eng.Memory, blocks: []*engine.Block{block}}
+	if device.Paper(eng.Device()) {
+		for i, w := range params {
+			w.Value.Set(op.Arg{Device: block.Ptr + device.Ptr(offsets[i])}, ws)
+		}
+		return ws, nil
+	}
 
 	running, stop := context.WithCancelCause(ctx) // an error of the device, which is none of the file, stops all
 	defer stop(nil)

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"sdgo/internal/ggml"
+	"sdgo/internal/gguf"
 	"sdgo/internal/kernel"
 )
 
@@ -15,8 +16,8 @@ type Storage struct {
 	kind   ggml.Type
 }
 
-// ParseStorage returns the storage of a name: float32, or empty for that of the
-// checkpoint.
+// ParseStorage returns the storage of a name: float32, float16, bfloat16, or blocks by
+// their name in GGUF. Empty means that of the checkpoint.
 func ParseStorage(name string) (Storage, error) {
 	switch strings.ToLower(name) {
 	case "":
@@ -28,7 +29,10 @@ func ParseStorage(name string) (Storage, error) {
 	case "bfloat16", "bf16":
 		return Storage{true, ggml.BF16}, nil
 	}
-	return Storage{}, fmt.Errorf("weights: have %.80q, want float32, float16 or bfloat16, or none for what the files have", name)
+	if t, ok := ggml.Parse(name); ok && t.Quantised() && t.Writable() {
+		return Storage{true, t}, nil
+	}
+	return Storage{}, fmt.Errorf("weights: have %.80q, want float32, float16, bfloat16 or blocks such as q8_0 and q4_k, or none for what the files have", name)
 }
 
 // of returns the type for weights that a checkpoint has in type have: the one that was
@@ -67,10 +71,13 @@ func typeOf(dtype string) ggml.Type {
 func (p *Param) Keep(s Storage, stored func() bool) {
 	have := typeOf(p.DType)
 	want := s.of(have)
+	if want != have && want.Quantised() {
+		want = p.inBlocks(want)
+	}
 	switch {
 	case p.Taps == 0 && p.Lowest == kernel.Float32, p.Format == kernel.Int8:
 	case want.Quantised():
-		if stored() {
+		if want != have || stored() {
 			p.Stored, p.Format = want, p.factors()
 		}
 	case p.Format != kernel.Float32:
@@ -79,6 +86,15 @@ func (p *Param) Keep(s Storage, stored func() bool) {
 	case want == ggml.BF16:
 		p.Stored, p.exact = want, have == want
 	}
+}
+
+// inBlocks is the type for a weight that is to be put into blocks, as a file of that type
+// has it: only matrices are, but those of layers that are to be precise.
+func (p *Param) inBlocks(t ggml.Type) ggml.Type {
+	if p.Taps != 1 || p.Lowest <= kernel.Float16 {
+		return ggml.F16
+	}
+	return gguf.Choose(t, "", []int{p.Out, p.In})
 }
 
 // factors is the format of the weight's arithmetic.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -44,12 +45,21 @@ func TestKeep(t *testing.T) {
 		{"BF16", "float16", f32, f32, ggml.BF16, true}, // as many bits
 		{"Q8_0", "float16", f32, f32, ggml.Q8_0, false},
 		{"F32", "BF16", f32, f32, ggml.BF16, false},
+		{"F32", "q8_0", f32, f32, ggml.Q8_0, false},
+		{"F16", "q4_k", f16, f32, ggml.Q4_K, false},
+		{"F16", "q4_k", bf16, bf16, ggml.Q4_K, false},
+		{"F16", "q4_k", i8, i8, ggml.F32, false},
+		{"Q4_K", "q8_0", f32, f32, ggml.Q4_K, false},
+		{"Q8_0", "q5_0", f32, f32, ggml.Q5_0, false},
 	}
 	for _, tt := range tests {
 		t.Run(fmt.Sprintf("%s %s %v", tt.dtype, tt.storage, tt.format), func(t *testing.T) {
 			s, err := ParseStorage(tt.storage)
 			require.NoError(t, err)
 			for _, taps := range []int{0, 1, 9} {
+				if taps != 1 && strings.HasPrefix(tt.storage, "q") {
+					continue
+				}
 				p := Param{Taps: taps, Shape: []int{256, 512}, Format: tt.format, Lowest: i8, DType: tt.dtype}
 				p.Keep(s, func() bool { return true })
 				assert.Equal(t, tt.wantFormat, p.Format)
@@ -65,8 +75,33 @@ func TestKeep(t *testing.T) {
 	p.Keep(Storage{}, func() bool { return false })
 	assert.Equal(t, ggml.F32, p.Stored, "the checkpoint has no blocks to give")
 
+}
+
+func TestParseStorage(t *testing.T) {
 	_, err := ParseStorage("int3")
-	assert.EqualError(t, err, `weights: have "int3", want float32, float16 or bfloat16, or none for what the files have`)
+	assert.EqualError(t, err, `weights: have "int3", want float32, float16, bfloat16 or blocks such as q8_0 and q4_k, or none for what the files have`)
+}
+
+// Of what is put into blocks on request only linear layers are.
+func TestKeepInBlocks(t *testing.T) {
+	q4, err := ParseStorage("Q4_K")
+	require.NoError(t, err)
+	for _, tt := range []struct {
+		p          Param
+		want       ggml.Type
+		wantFormat kernel.Format
+	}{
+		{Param{Taps: 1, Out: 8, In: 512, Lowest: kernel.Int8}, ggml.Q4_K, kernel.Float32},
+		{Param{Taps: 1, Out: 8, In: 320, Lowest: kernel.Int8}, ggml.Q5_0, kernel.Float32},   // rows are no whole blocks of 256
+		{Param{Taps: 1, Out: 8, In: 48, Lowest: kernel.Int8}, ggml.F32, kernel.Float16},     // nor of 32
+		{Param{Taps: 1, Out: 8, In: 512, Lowest: kernel.Float16}, ggml.F32, kernel.Float16}, // precise
+		{Param{Taps: 9, Out: 8, In: 512, Lowest: kernel.Float16}, ggml.F32, kernel.Float16},
+		{Param{Taps: 0, Lowest: kernel.Float16}, ggml.F32, kernel.Float16},
+	} {
+		tt.p.Keep(q4, func() bool { return true })
+		assert.Equal(t, tt.want, tt.p.Stored, "%+v", tt.p)
+		assert.Equal(t, tt.wantFormat, tt.p.Format, "%+v", tt.p)
+	}
 }
 
 // blocks is a checkpoint with one tensor of a type, w, also by bytes.
@@ -156,6 +191,45 @@ func TestLoadInexact(t *testing.T) {
 			assert.Equal(t, odd, x)
 		}
 	}
+}
+
+// Numbers that are put into blocks are those of the blocks; what these cannot hold stays
+// float32.
+func TestQuantise(t *testing.T) {
+	const rows, in = 640, 1280
+	src := &formula{shape: []int{rows, in}, taps: 1, at: wave}
+	load := func() *Param {
+		p := &Param{Key: "w", Shape: src.shape, DType: "F32", Taps: 1, Out: rows, In: in, Lowest: kernel.Int8, Value: op.NewWeight(src.shape)}
+		s, err := ParseStorage("q8_0")
+		require.NoError(t, err)
+		p.Keep(s, func() bool { return false })
+		eng, err := engine.New(&engine.Options{Threads: 1})
+		require.NoError(t, err)
+		_, err = Load(t.Context(), "net", src, []*Param{p}, eng, nil)
+		require.NoError(t, err)
+		return p
+	}
+	p := load()
+	assert.Equal(t, ggml.Q8_0, p.Stored)
+	assert.Equal(t, ggml.Q8_0.Bytes(rows*in), int(p.Value.MemSize()))
+	data, want := make([]byte, 34), make([]float32, 32)
+	for _, i := range []int{0, 32 * 9000, rows*in - 32} {
+		for j := range want {
+			want[j] = wave(i + j)
+		}
+		require.NoError(t, ggml.Q8_0.Quantize(data, want))
+		ggml.Q8_0.Dequantize(want, data)
+		for j := range want {
+			x, _ := p.number(i + j)
+			assert.Equal(t, want[j], x)
+		}
+	}
+
+	src.at = func(i int) float32 { return 1e9 } // the scale is beyond float16
+	p = load()
+	assert.Equal(t, ggml.F32, p.Stored)
+	x, _ := p.number(7)
+	assert.EqualValues(t, 1e9, x)
 }
 
 // BFloat16 that is asked for rounds to the nearest, of two to the even.

@@ -51,15 +51,29 @@ func (l *paramLoad) load(ws *Weights, dst []float32) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", l.Key, err)
 	}
-	arg := op.Arg{Data: dst, Format: l.Format, Stored: l.Stored}
-	if l.Taps > 0 {
-		arg = op.Arg{Packed: kernel.Packed{K: l.Taps * l.In, N: l.Out, Format: l.Format, Data: dst}}
-		if l.Stored != ggml.F32 {
-			arg.Packed.Stored, arg.Packed.Taps = l.Stored, l.Taps
+	l.set(dst, ws)
+	return nil
+}
+
+// set gives the weight its numbers, packed, which owner keeps alive.
+func (p *Param) set(data []float32, owner *Weights) {
+	arg := op.Arg{Data: data, Format: p.Format, Stored: p.Stored}
+	if p.Taps > 0 {
+		arg = op.Arg{Packed: kernel.Packed{K: p.Taps * p.In, N: p.Out, Format: p.Format, Data: data}}
+		if p.Stored != ggml.F32 {
+			arg.Packed.Stored, arg.Packed.Taps = p.Stored, p.Taps
 		}
 	}
-	l.Value.Set(arg, ws)
-	return nil
+	p.Value.Set(arg, owner)
+}
+
+// data returns the numbers as they are in memory.
+func (p *Param) data() []float32 {
+	arg := p.Value.Arg()
+	if arg.Packed.Data != nil {
+		return arg.Packed.Data
+	}
+	return arg.Data
 }
 
 // fill reads, checks and stores the numbers, a chunk of whole panels at a time.
@@ -67,8 +81,11 @@ func (l *paramLoad) fill(dst []float32) error {
 	switch {
 	case l.Stored == ggml.BF16:
 		return l.read(1, func(from int, _ float32) error { return l.storeBFloat16s(dst, from) })
-	case l.Stored != ggml.F32:
+	case l.Stored == typeOf(l.DType) && l.Stored != ggml.F32:
 		return l.copyStored(dst)
+	case l.Stored != ggml.F32:
+		numbers, _ := l.Stored.Block()
+		return l.read(numbers, func(from int, _ float32) error { return l.quantise(dst, from) })
 	}
 	panel := 1
 	if l.Taps > 0 {

@@ -2,6 +2,7 @@ package weights
 
 import (
 	"encoding/binary"
+	"errors"
 	"math"
 	"slices"
 
@@ -32,6 +33,17 @@ func (l *paramLoad) copyStored(dst []float32) error {
 		}
 	}
 	return nil
+}
+
+// quantise puts the numbers in buf, which are those from number from on, into blocks.
+func (l *paramLoad) quantise(dst []float32, from int) error {
+	numbers, size := l.Stored.Block()
+	data := kernel.Stored(dst, l.Shape.TotalSize(), l.Stored)[from/numbers*size:]
+	err := l.Stored.Quantize(data[:l.Stored.Bytes(len(l.buf))], l.buf)
+	if _, ok := errors.AsType[*ggml.RangeError](err); ok { // of the blocks' scales
+		return errRange
+	}
+	return err
 }
 
 // storeBFloat16s stores the numbers in buf, which are those from number from on.

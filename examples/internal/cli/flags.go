@@ -28,6 +28,8 @@ type Command struct {
 	random         bool     // the seed
 	required       []string // flags
 	load           diffusion.LoadOptions
+	adapters       Adapters
+	embeddings     []embedding
 	about          string
 	stdout, stderr io.Writer
 	progress       *progress
@@ -71,9 +73,12 @@ func New(name, about string, stdout, stderr io.Writer) *Command {
 	c.StringVar(&c.load.Variant, "variant", "", "`name` of the weight files, fp16 for model.fp16.safetensors; a part without such a file has its plain one (default the plain ones)")
 	c.StringVar(&c.load.Tokenizer, "tokenizer", "", "`folder` of a tokenizer in place of the model's (default the model's; of a model in one file the folder tokenizer beside it, or OpenAI's vocabulary)")
 	PartFlags(c.FlagSet, &c.load)
+	c.adapters.Flag(c.FlagSet)
+	embeddingFlag(c.FlagSet, &c.embeddings)
 	c.StringVar(&c.load.Prediction, "prediction", "", "what the model predicts, `kind` epsilon or v_prediction (default what its files say)")
 	c.StringVar(&c.load.Precision, "precision", "", "float32, float16, bfloat16 or int8: how weights are kept and linear layers computed (default float32)")
 	WeightsFlag(c.FlagSet, &c.load.Weights)
+	c.StringVar(&c.load.Cache, "cache", "", "`folder` for weights as they are in memory, so that the model is loaded sooner the next time (default none)")
 	DeviceFlag(c.FlagSet, &c.load.Device)
 	MemoryFlag(c.FlagSet, &c.load.MaxMemory, ": what does not fit is kept in fewer bits")
 	c.IntVar(&c.load.Threads, "threads", 0, "goroutines that compute (default one for each processor)")
@@ -104,6 +109,14 @@ func (c *Command) Load(ctx context.Context) (pipe *diffusion.Pipeline, err error
 		return nil, err
 	}
 	PrintWarnings(c.stderr, c.Name(), pipe)
+	if err := c.loadEmbeddings(ctx, pipe); err != nil {
+		pipe.Close()
+		return nil, err
+	}
+	if c.Options.Adapters, err = c.adapters.Load(ctx, pipe, c.Name(), c.stderr); err != nil {
+		pipe.Close()
+		return nil, err
+	}
 	c.noteDefaults(pipe)
 	return pipe, nil
 }

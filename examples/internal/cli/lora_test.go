@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"flag"
+	"io"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -17,8 +19,12 @@ func TestWeighted(t *testing.T) {
 		assert.NoError(t, err, s)
 		assert.Equal(t, want, have, s)
 	}
-	for _, s := range []string{"", ":1", "a:0"} {
+	for _, s := range []string{"", ":1", "a:NaN"} {
 		_, err := weighted(s)
-		assert.ErrorContains(t, err, "want a file, and a weight that is not 0", s)
+		assert.ErrorContains(t, err, "want a file and a weight", s)
 	}
+	f := flag.NewFlagSet("", flag.ContinueOnError)
+	f.SetOutput(io.Discard)
+	MergeFlag(f, new([]diffusion.MergedAdapter))
+	assert.ErrorContains(t, f.Parse([]string{"-lora", "a:0"}), "want a weight that is not 0")
 }

@@ -14,6 +14,8 @@ import (
 	"unsafe"
 
 	"gorgonia.org/cu"
+
+	"sdgo/internal/device"
 )
 
 // Error is an error of the driver.
@@ -24,6 +26,12 @@ type Error struct {
 }
 
 func (e *Error) Error() string { return fmt.Sprintf("cuda: %s: error %d: %s", e.Call, e.Code, e.Text) }
+
+// outOfMemory is CUDA_ERROR_OUT_OF_MEMORY.
+const outOfMemory = 2
+
+// Is says whether the error is [device.ErrMemory].
+func (e *Error) Is(target error) bool { return target == device.ErrMemory && e.Code == outOfMemory }
 
 // Sticky says that every later call of the process fails, too, those of new contexts as well.
 func (e *Error) Sticky() bool { return slices.Contains(sticky, e.Code) }

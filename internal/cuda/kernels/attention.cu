@@ -1,14 +1,29 @@
 // Attention on tensor cores by tiles of keys with a running softmax: flash attention.
 #include "attention.cuh"
 
+// The tiles lie in shared memory as rows of CH chunks of 16 bytes, eight of which fill the
+// banks. Within each GROUP of them, the largest power of two that divides the row, they
+// change places from row to row, so that neither eight in a row nor the same one of eight
+// rows lie in the same banks. Where eights are whole rows, a ROW, in bytes, is longer by a
+// chunk instead.
+template <int CH> struct Chunks {
+	static constexpr int GROUP = CH % 8 == 0 ? 1 : CH % 4 == 0 ? 4 : CH % 2 == 0 ? 2 : 1;
+	static constexpr int ROW = 16 * (CH % 8 == 0 ? CH + 1 : CH);
+};
+// turn says how a row's change places, and swizzled is where a chunk lies in it, in bytes.
+template <int CH> DEV int turn(int row) { return row / (8 / Chunks<CH>::GROUP) % Chunks<CH>::GROUP; }
+template <int CH> DEV u32 swizzled(int turn, int chunk) {
+	constexpr int GROUP = Chunks<CH>::GROUP;
+	return (u32)(chunk / GROUP * GROUP * 16 + (chunk % GROUP ^ turn) * 16);
+}
+
 // A block does 16·WARPS queries of one head; each warp 16 of them. BN keys at a time.
 template <class T, int D, int WARPS, int BN>
 DEV void attention(const AttentionArgs& p) {
 	constexpr int DK = (D + 15) / 16 * 16, KT = DK / 16, DT = D / 8, BM = 16 * WARPS, THREADS = 32 * WARPS;
-	constexpr int CH = DK / 8, LD = (CH | 1) * 8; // an odd number of 16-byte chunks a row: no bank conflicts
-	constexpr int NT = BN / 8;
+	constexpr int CH = DK / 8, ROW = Chunks<CH>::ROW, NT = BN / 8;
 	extern __shared__ __align__(128) unsigned char smem[];
-	const u32 qs = smemAddr(smem), ks = qs + BM * LD * 2, vs = ks + 2 * BN * LD * 2;
+	const u32 qs = smemAddr(smem), ks = qs + BM * ROW, vs = ks + 2 * BN * ROW;
 	const int tid = threadIdx.x, lane = tid & 31, warp = tid >> 5;
 	const int q0 = blockIdx.x * BM, head = blockIdx.y, n = blockIdx.z;
 	const u16* q = (const u16*)p.q + (size_t)n * p.queries * p.qStride + head * D;
@@ -17,9 +32,9 @@ DEV void attention(const AttentionArgs& p) {
 
 	auto tile = [&](u32 dst, const u16* src, int first, int rows, int limit, int stride) {
 		for (int j = tid; j < rows * CH; j += THREADS) {
-			int row = j / CH, chunk = j % CH;
+			int row = j / CH, chunk = j - row * CH;
 			bool valid = first + row < limit && chunk * 8 < D;
-			copy16(dst + (row * LD + chunk * 8) * 2, src + (valid ? (size_t)(first + row) * stride + chunk * 8 : 0), valid);
+			copy16(dst + row * ROW + swizzled<CH>(turn<CH>(row), chunk), src + (valid ? (size_t)(first + row) * stride + chunk * 8 : 0), valid);
 		}
 	};
 	tile(qs, q, q0, BM, p.queries, p.qStride);
@@ -29,9 +44,10 @@ DEV void attention(const AttentionArgs& p) {
 	copyWait<0>();
 	__syncthreads();
 
+	const int turned = turn<CH>(lane & 7); // of all rows that this lane reads
 	u32 qf[KT][4];
 #pragma unroll
-	for (int i = 0; i < KT; i++) ldmatrix4(qf[i], qs + ((warp * 16 + (lane & 15)) * LD + i * 16 + (lane >> 4) * 8) * 2);
+	for (int i = 0; i < KT; i++) ldmatrix4(qf[i], qs + (warp * 16 + (lane & 15)) * ROW + swizzled<CH>(turned, i * 2 + (lane >> 4)));
 
 	float o[DT][4] = {}, most[2] = {-1e30f, -1e30f}, sum[2] = {};
 	const int row = q0 + warp * 16 + (lane >> 2);
@@ -39,14 +55,14 @@ DEV void attention(const AttentionArgs& p) {
 	if (p.causal) end = min(end, q0 + BM);
 	const int tiles = (end + BN - 1) / BN;
 	for (int t = 0; t < tiles; t++) {
-		const u32 kt = ks + (t & 1) * BN * LD * 2, vt = vs + (t & 1) * BN * LD * 2;
+		const u32 kt = ks + (t & 1) * BN * ROW, vt = vs + (t & 1) * BN * ROW;
 		if (t > 0) {
 			copyWait<0>();
 			__syncthreads();
 		}
 		if (t + 1 < tiles) {
-			tile(ks + (t + 1 & 1) * BN * LD * 2, k, (t + 1) * BN, BN, p.keys, p.kvStride);
-			tile(vs + (t + 1 & 1) * BN * LD * 2, v, (t + 1) * BN, BN, p.keys, p.kvStride);
+			tile(ks + (t + 1 & 1) * BN * ROW, k, (t + 1) * BN, BN, p.keys, p.kvStride);
+			tile(vs + (t + 1 & 1) * BN * ROW, v, (t + 1) * BN, BN, p.keys, p.kvStride);
 		}
 		copyCommit();
 
@@ -56,7 +72,7 @@ DEV void attention(const AttentionArgs& p) {
 #pragma unroll
 			for (int j = 0; j < NT; j += 2) {
 				u32 r[4], b0[2], b1[2];
-				ldmatrix4(r, kt + ((j * 8 + (lane & 7) + (lane >> 4) * 8) * LD + i * 16 + (lane >> 3 & 1) * 8) * 2);
+				ldmatrix4(r, kt + (j * 8 + (lane & 7) + (lane >> 4) * 8) * ROW + swizzled<CH>(turned, i * 2 + (lane >> 3 & 1)));
 				b0[0] = r[0], b0[1] = r[1], b1[0] = r[2], b1[1] = r[3];
 				T::mma(s[j], qf[i], b0);
 				T::mma(s[j + 1], qf[i], b1);
@@ -100,7 +116,7 @@ DEV void attention(const AttentionArgs& p) {
 #pragma unroll
 			for (int d = 0; d < DT; d++) {
 				u32 b[2];
-				ldmatrix2t(b, vt + ((i * 16 + (lane & 15)) * LD + d * 8) * 2);
+				ldmatrix2t(b, vt + (i * 16 + (lane & 15)) * ROW + swizzled<CH>(turned, d));
 				T::mma(o[d], a, b);
 			}
 		}

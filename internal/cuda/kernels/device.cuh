@@ -114,14 +114,19 @@ DEV float gelu(float x) {
 	return 0.5f * x * (1 + (x < 0 ? -e : e));
 }
 
-// swish is x·sigmoid(x·slope): SiLU, or the quick form of GELU; itself if slope is 0.
-DEV float swish(float slope, float x) { return slope == 0 ? x : x * sigmoid(slope * x); }
+// relu is max(x, 0), and not a number if x is none.
+DEV float relu(float x) { return x <= 0 ? 0.f : x; }
+
+// swish is x·sigmoid(x·slope): SiLU, or the quick form of GELU; itself if slope is 0, and
+// relu if it is less.
+DEV float swish(float slope, float x) { return slope == 0 ? x : slope < 0 ? relu(x) : x * sigmoid(slope * x); }
 
 // activate applies an activation by its number in package device.
 DEV float activate(int act, float x) {
 	if (act == 1) return x * sigmoid(x);
 	if (act == 2) return gelu(x);
 	if (act == 3) return x * sigmoid(1.702f * x);
+	if (act == 4) return relu(x);
 	return x;
 }
 

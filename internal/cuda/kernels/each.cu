@@ -15,6 +15,12 @@ struct EachArgs {
 template <class T, int V> DEV void eachActivate(const EachArgs& p) SAME(for (int j = 0; j < V; j++) a[j] = activate(p.act, a[j]);)
 template <class T, int V> DEV void eachAdd(const EachArgs& p) SAME(float b[V]; read<T, V>(b, p.b, at); for (int j = 0; j < V; j++) a[j] += b[j];)
 
+// eachAffine is x·a + y, and eachSoftClamp x·tanh(a/x). x, y: bits of float32s.
+template <class T, int V> DEV void eachAffine(const EachArgs& p) SAME(for (int j = 0; j < V; j++) a[j] = fmaf(__uint_as_float(p.x), a[j], __uint_as_float(p.y));)
+template <class T, int V> DEV void eachSoftClamp(const EachArgs& p) SAME(
+	const float limit = __uint_as_float(p.x); const float slope = 2 * 1.4426950408889634f / limit;
+	for (int j = 0; j < V; j++) a[j] = limit * (1 - 2 * rcpFast(exp2Fast(slope * a[j]) + 1));)
+
 // eachAddChannel adds b [N C] to a [N pixels C]. x: C/V, y: pixels.
 template <class T, int V> DEV void eachAddChannel(const EachArgs& p) SAME(
 	float b[V]; u32 pixel = i / p.x; u32 c = i - pixel * p.x;
@@ -75,7 +81,8 @@ template <class T, int V> DEV void moveGather(const EachArgs& p) {
 	KERNEL(name##_##t, 256, EachArgs) { f<T, 1>(p); } \
 	KERNEL(name##V##_##t, 256, EachArgs) { f<T, V>(p); }
 #define WORK(T, t, V) \
-	EACH(activate, eachActivate, T, t, V) EACH(add, eachAdd, T, t, V) EACH(add_channel, eachAddChannel, T, t, V) \
+	EACH(activate, eachActivate, T, t, V) EACH(affine, eachAffine, T, t, V) EACH(soft_clamp, eachSoftClamp, T, t, V) \
+	EACH(add, eachAdd, T, t, V) EACH(add_channel, eachAddChannel, T, t, V) \
 	EACH(geglu, eachGEGLU, T, t, V) EACH(concat, moveConcat, T, t, V) EACH(upsample, moveUpsample, T, t, V) \
 	EACH(embed, moveEmbed, T, t, V) EACH(gather, moveGather, T, t, V)
 #define WORKS(T, t) WORK(T, t, 4)
@@ -91,7 +98,7 @@ EACH_TYPE(CONVERT)
 // memory. grid: (y/32, x/32, N), 32×8 threads.
 template <class T> DEV void transpose(const EachArgs& p) {
 	typedef typename T::Bits Bits;
-	__shared__ Bits tile[32][33];
+	__shared__ Bits tile[32][32 + 4 / sizeof(Bits)]; // an odd number of words a row: its columns lie in different banks
 	const u32 tx = threadIdx.x & 31, ty = threadIdx.x >> 5, x0 = blockIdx.y * 32, y0 = blockIdx.x * 32;
 	const Bits* a = (const Bits*)p.a + (size_t)blockIdx.z * p.x * p.y;
 	Bits* out = (Bits*)p.out + (size_t)blockIdx.z * p.x * p.y;

@@ -203,13 +203,14 @@ EACH_HALF(TILES)
 template <class T> DEV void reduce(const ProductArgs& p, int splits) {
 	size_t all = (size_t)p.m * p.n;
 	for (size_t i = ((size_t)blockIdx.x * blockDim.x + threadIdx.x) * 2; i < all; i += (size_t)gridDim.x * blockDim.x * 2) {
-		float2 s = *(const float2*)(p.part + i);
+		float s[2], v[2];
+		read<F32, 2>(s, p.part, i);
 		for (int j = 1; j < splits; j++) {
-			float2 v = *(const float2*)(p.part + j * all + i);
-			s.x += v.x, s.y += v.y;
+			read<F32, 2>(v, p.part, j * all + i);
+			s[0] += v[0], s[1] += v[1];
 		}
-		int row = (int)(i / p.n), col = (int)(i - (size_t)row * p.n);
-		*(u32*)((u16*)p.out + i) = T::pack(epilogue<T>(p, s.x, row, col), epilogue<T>(p, s.y, row, col + 1));
+		int row = (int)(i / p.n);
+		epilogue<T>(p, s, row, (int)(i - (size_t)row * p.n));
 	}
 }
 #define REDUCE(T, t) KERNEL(reduce_##t, 256, ProductArgs) { reduce<T>(p, p.steps); }

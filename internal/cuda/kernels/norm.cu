@@ -5,7 +5,7 @@
 struct NormArgs {
 	const void* x;             // [N P C]
 	const float *gamma, *beta; // [C]
-	float* part;               // [N chunks groups 2]: mean, and sum of squares about it
+	float* part;               // [N groups chunks 2]: mean, and sum of squares about it
 	void* out;                 // [N P C]
 	int pixels, c, groups;
 	int chunk, chunks; // of the statistics: pixels of one, and how many
@@ -21,13 +21,15 @@ template <class T, int V> DEV void groupStats(const NormArgs& p) {
 	extern __shared__ __align__(128) unsigned char smem[];
 	const int first = blockIdx.x * p.chunk, pixels = min(p.chunk, p.pixels - first);
 	const int per = p.c / p.groups, cols = p.c / V, lanes = max(1, (int)blockDim.x / cols);
-	float *sums = (float*)smem, *squares = sums + lanes * p.c; // [lanes C]
+	float *sums = (float*)smem, *squares = sums + lanes * p.c, *shifts = squares + lanes * p.c; // [lanes C], and [groups]
 	const Bits* x = (const Bits*)p.x + ((size_t)blockIdx.y * p.pixels + first) * p.c;
+	for (int g = threadIdx.x; g < p.groups; g += blockDim.x) shifts[g] = T::load(x[g * per]);
+	__syncthreads();
 	for (int i = threadIdx.x; i < lanes * cols; i += blockDim.x) {
 		int r = i / cols, c = (i - r * cols) * V;
 		float shift[V], s[V] = {}, q[V] = {};
 #pragma unroll
-		for (int j = 0; j < V; j++) shift[j] = T::load(x[(c + j) / per * per]);
+		for (int j = 0; j < V; j++) shift[j] = shifts[(c + j) / per];
 		for (int y = r; y < pixels; y += lanes) {
 			float v[V];
 			read<T, V>(v, x, (size_t)y * p.c + c);
@@ -38,23 +40,23 @@ template <class T, int V> DEV void groupStats(const NormArgs& p) {
 				q[j] = fmaf(d, d, q[j]);
 			}
 		}
-#pragma unroll
-		for (int j = 0; j < V; j++) sums[r * p.c + c + j] = s[j], squares[r * p.c + c + j] = q[j];
+		write<F32, V>(sums, r * p.c + c, s);
+		write<F32, V>(squares, r * p.c + c, q);
 	}
 	__syncthreads();
 	const int lane = threadIdx.x & 31;
 	for (int g = threadIdx.x >> 5; g < p.groups; g += blockDim.x >> 5) {
 		float s = 0, q = 0;
-		for (int i = lane; i < lanes * per; i += 32) {
-			int r = i / per, at = r * p.c + g * per + i - r * per;
-			s += sums[at], q += squares[at];
-		}
+		for (int r = 0; r < lanes; r++)
+			for (int i = lane; i < per; i += 32) {
+				int at = r * p.c + g * per + i;
+				s += sums[at], q += squares[at];
+			}
 		s = warpSum(s), q = warpSum(q);
 		if (lane == 0) {
 			float n = (float)(pixels * per), mean = s / n;
-			float* o = p.part + ((size_t)(blockIdx.y * gridDim.x + blockIdx.x) * p.groups + g) * 2;
-			o[0] = T::load(x[g * per]) + mean;
-			o[1] = fmaxf(fmaf(-s, mean, q), 0.f);
+			float* o = p.part + (((size_t)blockIdx.y * p.groups + g) * gridDim.x + blockIdx.x) * 2;
+			*(float2*)o = make_float2(shifts[g] + mean, fmaxf(fmaf(-s, mean, q), 0.f));
 		}
 	}
 }
@@ -67,15 +69,17 @@ DEV void join(float& n, float& mean, float& m2, float k, float kMean, float kM2)
 	n += k;
 }
 
-// groupApply normalises rows pixels of one sample. grid: (blocks, N).
+// groupApply normalises rows pixels of one sample, and of those the groups of a slice.
+// grid: (blocks, N, slices).
 template <class T, int V> DEV void groupApply(const NormArgs& p) {
 	extern __shared__ __align__(128) unsigned char smem[];
-	float *means = (float*)smem, *scales = means + p.c, *shifts = scales + p.c; // [C]
+	const int groups = p.groups / gridDim.z, wide = p.c / gridDim.z, g0 = blockIdx.z * groups, c0 = blockIdx.z * wide;
+	float *means = (float*)smem, *scales = means + wide, *shifts = scales + wide; // [wide]
 	const int lane = threadIdx.x & 31, per = p.c / p.groups;
-	for (int g = threadIdx.x >> 5; g < p.groups; g += blockDim.x >> 5) {
+	for (int g = threadIdx.x >> 5; g < groups; g += blockDim.x >> 5) {
 		float n = 0, mean = 0, m2 = 0;
 		for (int c = lane; c < p.chunks; c += 32) {
-			const float2 o = *(const float2*)(p.part + ((size_t)(blockIdx.y * p.chunks + c) * p.groups + g) * 2);
+			const float2 o = *(const float2*)(p.part + (((size_t)blockIdx.y * p.groups + g0 + g) * p.chunks + c) * 2);
 			join(n, mean, m2, (float)(min(p.chunk, p.pixels - c * p.chunk) * per), o.x, o.y);
 		}
 #pragma unroll
@@ -85,19 +89,22 @@ template <class T, int V> DEV void groupApply(const NormArgs& p) {
 		}
 		n = __shfl_sync(0xffffffffu, n, 0), mean = __shfl_sync(0xffffffffu, mean, 0), m2 = __shfl_sync(0xffffffffu, m2, 0);
 		float inv = 1 / sqrtf(m2 / n + p.eps);
-		for (int c = g * per + lane; c < (g + 1) * per; c += 32)
-			means[c] = mean, scales[c] = inv * p.gamma[c], shifts[c] = p.beta[c];
+		for (int c = g * per + lane; c < (g + 1) * per; c += 32) means[c] = mean, scales[c] = inv;
 	}
 	__syncthreads();
-	const int first = blockIdx.x * p.rows, rows = min(p.rows, p.pixels - first), cols = p.c / V;
-	const size_t at = ((size_t)blockIdx.y * p.pixels + first) * p.c;
+	for (int c = threadIdx.x; c < wide; c += blockDim.x) scales[c] *= p.gamma[c0 + c], shifts[c] = p.beta[c0 + c];
+	__syncthreads();
+	const int first = blockIdx.x * p.rows, rows = min(p.rows, p.pixels - first), cols = wide / V;
+	const size_t origin = ((size_t)blockIdx.y * p.pixels + first) * p.c + c0;
 	for (int i = threadIdx.x; i < rows * cols; i += blockDim.x) {
-		int c = i % cols * V;
-		float v[V];
-		read<T, V>(v, p.x, at + (size_t)i * V);
+		int row = i / cols, c = (i - row * cols) * V;
+		size_t at = origin + (size_t)row * p.c + c;
+		float v[V], mean[V], scale[V], shift[V];
+		read<T, V>(v, p.x, at);
+		read<F32, V>(mean, means, c), read<F32, V>(scale, scales, c), read<F32, V>(shift, shifts, c);
 #pragma unroll
-		for (int j = 0; j < V; j++) v[j] = activate(p.act, fmaf(v[j] - means[c + j], scales[c + j], shifts[c + j]));
-		write<T, V>(p.out, at + (size_t)i * V, v);
+		for (int j = 0; j < V; j++) v[j] = activate(p.act, fmaf(v[j] - mean[j], scale[j], shift[j]));
+		write<T, V>(p.out, at, v);
 	}
 }
 
@@ -120,9 +127,10 @@ template <class T, int V> DEV void layerNorm(const NormArgs& p) {
 	}
 	const float inv = 1 / sqrtf(warpSum(q) / (float)p.c + p.eps);
 	for (int c = lane * V; c < p.c; c += 32 * V) {
-		read<T, V>(v, p.x, at + c);
+		float gamma[V], beta[V];
+		read<T, V>(v, p.x, at + c), read<F32, V>(gamma, p.gamma, c), read<F32, V>(beta, p.beta, c);
 #pragma unroll
-		for (int j = 0; j < V; j++) v[j] = fmaf((v[j] - mean) * inv, p.gamma[c + j], p.beta[c + j]);
+		for (int j = 0; j < V; j++) v[j] = fmaf((v[j] - mean) * inv, gamma[j], beta[j]);
 		write<T, V>(p.out, at + c, v);
 	}
 }

@@ -1,5 +1,5 @@
 // Attention without tensor cores: for float32, and for head widths that those do not
-// take. The arithmetic is float32's.
+// take, and with masks. The arithmetic is float32's.
 #include "attention.cuh"
 
 // A block does 16 queries of one head, each of its four warps four of them, by tiles of
@@ -21,6 +21,7 @@ template <class T, int PARTS> DEV void plainAttention(const AttentionArgs& p) {
 		int row = i / (64 * PARTS), d = i - row * (64 * PARTS);
 		qs[i] = q0 + row < p.queries && d < p.d ? T::load(q[(size_t)(q0 + row) * p.qStride + d]) * p.scale : 0.f;
 	}
+	const Bits* mask = (const Bits*)p.mask + (size_t)n * p.keys;
 	// fill reads a part of the keys' or values' columns into the tile.
 	auto fill = [&](const Bits* x, int first, int part) {
 		__syncthreads();
@@ -52,7 +53,7 @@ template <class T, int PARTS> DEV void plainAttention(const AttentionArgs& p) {
 #pragma unroll
 		for (int i = 0; i < PER; i++) {
 			int key = first + lane;
-			if (key >= p.keys || (p.causal && key > q0 + warp * PER + i)) s[i] = -1e30f;
+			if (key >= p.keys || (p.causal && key > q0 + warp * PER + i) || (p.mask && T::load(mask[key]) == 0)) s[i] = -1e30f;
 			float now = fmaxf(most[i], warpMax(s[i])), f = exp2Fast(most[i] - now);
 			most[i] = now;
 			s[i] = exp2Fast(s[i] - now);
@@ -81,6 +82,7 @@ template <class T, int PARTS> DEV void plainAttention(const AttentionArgs& p) {
 		int row = q0 + warp * PER + i;
 		if (row >= p.queries) continue;
 		Bits* out = (Bits*)p.out + ((size_t)n * p.queries + row) * p.outStride + head * p.d;
+		if (most[i] < -9e29f) sum[i] = __int_as_float(0x7fffffff); // no key is seen: no number
 #pragma unroll
 		for (int c = 0; c < 2 * PARTS; c++) {
 			int d = c * 32 + lane;

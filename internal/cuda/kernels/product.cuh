@@ -19,14 +19,21 @@ struct ProductArgs {
 	int reserved;
 };
 
-// epilogue is swish(x + bias + perSample) + residual for the number at [row col].
-template <class T> DEV float epilogue(const ProductArgs& p, float x, int row, int col) {
-	typedef typename T::Bits Bits;
-	if (p.bias) x += p.bias[col];
-	if (p.perSample) x += T::load(((const Bits*)p.perSample)[(size_t)(row / p.rows) * p.n + col]);
-	x = swish(p.slope, x);
-	if (p.residual) x += T::load(((const Bits*)p.residual)[(size_t)row * p.n + col]);
-	return x;
+// epilogue writes swish(x + bias + perSample) + residual for V numbers from [row col] on.
+// N is a multiple of V.
+template <class T, int V> DEV void epilogue(const ProductArgs& p, float (&x)[V], int row, int col) {
+	const size_t at = (size_t)row * p.n + col;
+	float b[V];
+	auto add = [&]() {
+#pragma unroll
+		for (int j = 0; j < V; j++) x[j] += b[j];
+	};
+	if (p.bias) read<F32, V>(b, p.bias, col), add();
+	if (p.perSample) read<T, V>(b, p.perSample, (size_t)(row / p.rows) * p.n + col), add();
+#pragma unroll
+	for (int j = 0; j < V; j++) x[j] = swish(p.slope, x[j]);
+	if (p.residual) read<T, V>(b, p.residual, at), add();
+	write<T, V>(p.out, at, x);
 }
 
 // Pixel is a row of the left operand of a convolution: the pixel of the output.

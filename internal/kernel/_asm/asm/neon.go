@@ -75,6 +75,19 @@ func (f *File) Fcvtl4s2(n, d V) { f.two("fcvtl2", "4s", "8h", 0x4e217800, n, d) 
 func (f *File) Fcvtn4h(n, d V)  { f.two("fcvtn", "4h", "4s", 0x0e216800, n, d) }
 func (f *File) Fcvtn8h2(n, d V) { f.two("fcvtn2", "8h", "4s", 0x4e216800, n, d) }
 
+// Shll16 widens the lower four words of 16 bits and shifts them up by 16, and Shll162 the
+// upper four.
+func (f *File) Shll16(n, d V)  { f.two("shll #16,", "4s", "4h", 0x2e613800, n, d) }
+func (f *File) Shll162(n, d V) { f.two("shll2 #16,", "4s", "8h", 0x6e613800, n, d) }
+
+// Sxtl8h widens the lower eight signed bytes to 16 bits, and Sxtl8h2 the upper eight;
+// Sxtl4s and Sxtl4s2 do so for words of 16 bits. Scvtf makes float32s of words.
+func (f *File) Sxtl8h(n, d V)  { f.two("sxtl", "8h", "8b", 0x0f08a400, n, d) }
+func (f *File) Sxtl8h2(n, d V) { f.two("sxtl2", "8h", "16b", 0x4f08a400, n, d) }
+func (f *File) Sxtl4s(n, d V)  { f.two("sxtl", "4s", "4h", 0x0f10a400, n, d) }
+func (f *File) Sxtl4s2(n, d V) { f.two("sxtl2", "4s", "8h", 0x4f10a400, n, d) }
+func (f *File) Scvtf(n, d V)   { f.two("scvtf", "4s", "4s", 0x4e21d800, n, d) }
+
 // Sshr shifts four signed words to the right.
 func (f *File) Sshr(by int, n, d V) {
 	f.word(uint32(0x4f000400|(64-by)<<16|int(n)<<5|int(d)), "sshr v%d.4s, v%d.4s, #%d", d, n, by)

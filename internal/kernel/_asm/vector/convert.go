@@ -20,37 +20,6 @@ func (t *target) conversions() {
 	t.end()
 }
 
-// stored writes what widens blocks of numbers as checkpoints have them.
-func (t *target) stored() {
-	x := t.reg(0)
-	t.begin("widenBFloat16s", nil, pointer("dst", "DI"), halves("src", "SI"), number("n", "CX"))
-	t.elements(func() {
-		t.I("VPMOVZXWD", "(SI)(DX*2)", x)
-		t.I("VPSLLD", asm.Imm(16), x, x)
-		t.I("VMOVUPS", x, "(DI)(DX*4)")
-	})
-	t.end()
-
-	const half, block = 2, 2 + 32 // bytes of the scale, and with the integers
-	t.begin("widenQ8", nil, pointer("dst", "DI"), param{"src", "*uint8", "SI"}, number("blocks", "CX"))
-	t.Label("block")
-	t.I("MOVWLZX", "(SI)", "AX")
-	t.I("VMOVD", "AX", "X1")
-	t.I("VCVTPH2PS", "X1", "X1")
-	t.I("VBROADCASTSS", "X1", t.reg(1))
-	for i := 0; i < 32; i += t.width {
-		t.I("VPMOVSXBD", asm.Mem("SI", half+i), x)
-		t.I("VCVTDQ2PS", x, x)
-		t.I("VMULPS", t.reg(1), x, x)
-		t.I("VMOVUPS", x, asm.Mem("DI", 4*i))
-	}
-	t.I("ADDQ", asm.Imm(block), "SI")
-	t.I("ADDQ", asm.Imm(4*32), "DI")
-	t.I("DECQ", "CX")
-	t.I("JNZ", "block")
-	t.end()
-}
-
 func halves(name, reg string) param { return param{name, "*uint16", reg} }
 
 // rounded writes what the products with factors of less than float32 need, for

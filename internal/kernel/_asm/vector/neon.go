@@ -38,6 +38,7 @@ func writeNEON(dir string) error {
 	t.scaleColumns()
 	t.norms()
 	t.conversions()
+	t.stored()
 	t.largest()
 	t.constantTable()
 	if err := t.Write(filepath.Join(dir, "vec_neon_arm64.s")); err != nil {

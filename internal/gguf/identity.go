@@ -1,0 +1,7 @@
+package gguf
+
+import "sdgo/internal/mapped"
+
+func init() {
+	mapped.Inside(func(f *File) mapped.Identity { return mapped.Identity{Files: []*mapped.File{f.content}} })
+}

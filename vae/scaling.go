@@ -1,0 +1,43 @@
+package vae
+
+// scaling turns what the encoder writes into latents of unit variance, and back, as the
+// pipelines of diffusers do.
+type scaling struct {
+	scale, shift float32
+	mean, std    []float32 // of each channel, or nil
+}
+
+func (c *Config) scaling() scaling {
+	s := scaling{scale: float32(c.ScalingFactor), shift: float32(c.shift())}
+	for i := range c.LatentsMean {
+		s.mean, s.std = append(s.mean, float32(c.LatentsMean[i])), append(s.std, float32(c.LatentsStd[i]))
+	}
+	return s
+}
+
+// to takes the means and standard deviations from x [N C H W], which is scaled, in place.
+func (s *scaling) to(x []float32, n int) {
+	if s.mean == nil {
+		return
+	}
+	cells := len(x) / n / len(s.mean)
+	for i, v := range x {
+		c := i / cells % len(s.mean)
+		x[i] = (v - float32(s.mean[c]*s.scale)) / s.std[c]
+	}
+}
+
+// from writes to z what x [C H W] is before scaling.
+func (s *scaling) from(z, x []float32) {
+	if s.mean == nil {
+		for i, v := range x {
+			z[i] = v/s.scale + s.shift
+		}
+		return
+	}
+	cells := len(x) / len(s.mean)
+	for i, v := range x {
+		c := i / cells
+		z[i] = float32(v*s.std[c])/s.scale + s.mean[c] + s.shift
+	}
+}
