@@ -10,6 +10,9 @@ import (
 	"sdgo/internal/model"
 )
 
+// maxAdapters is how many a call may have.
+const maxAdapters = 64
+
 // adapters are those of a call.
 type adapters struct {
 	list    []Adapter
@@ -19,15 +22,18 @@ type adapters struct {
 }
 
 // adapted returns the pipeline with adapters in it, and those. Steps is their number, or 0
-// if there are none, when weights that change from step to step are what they are at most.
-// Close the adapters.
-func (p *Pipeline) adapted(list []Adapter, steps int) (_ *Pipeline, a *adapters, err error) {
-	a = &adapters{list: list, sets: make(map[string]*adapter.Set)}
+// for a plan, where the factors of all steps are 1. Close the adapters.
+func (p *Pipeline) adapted(list []Adapter, steps int) (*Pipeline, *adapters, error) {
+	a := &adapters{list: list, sets: make(map[string]*adapter.Set)}
 	if len(list) == 0 {
 		return p, a, nil
 	}
+	if len(list) > maxAdapters {
+		return nil, nil, badOption("Adapters", "have %d, want at most %d", len(list), maxAdapters)
+	}
+	done := false // else there was an error, or a panic of a function for steps
 	defer func() {
-		if err != nil {
+		if !done {
 			a.close()
 		}
 	}()
@@ -60,6 +66,7 @@ func (p *Pipeline) adapted(list []Adapter, steps int) (_ *Pipeline, a *adapters,
 			q.TextEncoder2 = model.With(p.TextEncoder2, set.Adapted)
 		}
 	}
+	done = true
 	return &q, a, nil
 }
 

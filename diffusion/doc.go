@@ -10,10 +10,12 @@
 //
 // # From a folder to a picture
 //
-// [Load] reads a model from a folder in diffusers' layout, [LoadFS] from any file system,
-// and [LoadOptions] say how its weights are kept, how much memory calls may take, and
-// what an operator allows. [New] and [NewXL] make a [Pipeline] of parts that were loaded
-// alone.
+// [Load] reads a model from a folder in diffusers' layout or from one file, [LoadFS] from
+// any file system, and [LoadOptions] say which parts come from elsewhere, how weights are
+// kept, how much memory calls may take, and what an operator allows. [Inspect] says what
+// files are and hold, and what Load would do with them. [New] and [NewXL] make a [Pipeline]
+// of parts that were loaded alone. [Save] writes a pipeline as a folder or one file, and
+// [Convert] a model that is not loaded.
 //
 // A Pipeline has a method for each task: [Pipeline.TextToImage],
 // [Pipeline.ImageToImage], [Pipeline.Inpaint] and [Pipeline.DepthToImage]. It serves
@@ -33,6 +35,8 @@
 //   - Options.Cond and Options.NegativeCond are embeddings in place of text, and
 //     Options.Framing is what Stable Diffusion XL is told of a picture's size.
 //   - Options.Embeddings are textual inversions, which [Pipeline.LoadEmbedding] reads.
+//   - Options.Adapters change the model for a call: LoRA and its kin, which
+//     [Pipeline.LoadAdapter] reads.
 //   - Options.DenoisingEnd and Options.DenoisingStart are the part of a run, where
 //     another model makes the rest; Options.Output leaves its latents.
 //   - Options.NewNoise and Options.Latents are the noise.
@@ -48,6 +52,7 @@
 //
 // They say what was found, what was wanted and where. What a program tells apart has a
 // name: an [OptionError] has the option that is wrong, a [LimitError] the operator's limit
-// that was passed, [ErrTooLarge] never fits into the memory and [ErrNoRoom] not now. A
-// call whose context is done returns the context's error within 100 ms.
+// that was passed, a [LoadError] a report of the files that were refused; [ErrTooLarge]
+// never fits into the memory and [ErrNoRoom] not now. A call whose context is done returns
+// the context's error within 100 ms.
 package diffusion

@@ -47,3 +47,23 @@ func ExampleOptionError() {
 	// Output:
 	// Width is wrong: diffusion: size: have 100×128 pixels, want multiples of 8 to 65536
 }
+
+// What a model is, and what loading does with its tensors, is told without loading it.
+func ExampleInspectFSContext() {
+	report, err := diffusion.InspectFSContext(context.Background(), tinyscenes.FS, ".", nil)
+	// or diffusion.Inspect("v1-5-pruned.safetensors")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(report.Name, "predicts", report.Prediction)
+	for _, part := range report.Parts {
+		fmt.Println(part.Name, part.Tensors, part.DTypes)
+	}
+	fmt.Println(report.Count(diffusion.Unused), "unused,", len(report.Missing), "missing")
+	// Output:
+	// Stable Diffusion 1 predicts epsilon
+	// text_encoder 36 map[F16:36]
+	// unet 326 map[F16:326]
+	// vae 184 map[F16:184]
+	// 0 unused, 0 missing
+}
