@@ -58,6 +58,7 @@ func (p *Pipeline) LoadAdapter(path string) (*LoadedAdapter, error) {
 // LoadAdapterContext is [Pipeline.LoadAdapter] that returns ctx's error soon after ctx is
 // done.
 func (p *Pipeline) LoadAdapterContext(ctx context.Context, path string) (*LoadedAdapter, error) {
+	path = filepath.Clean(path) // a folder may end in a slash
 	return p.LoadAdapterFSContext(ctx, os.DirFS(filepath.Dir(path)), filepath.Base(path))
 }
 

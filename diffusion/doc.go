@@ -13,8 +13,9 @@
 // [Load] reads a model from a folder in diffusers' layout or from one file, [LoadFS] from
 // any file system, and [LoadOptions] say which parts come from elsewhere, how weights are
 // kept, how much memory calls may take, and what an operator allows. [Inspect] says what
-// files are and hold, and what Load would do with them. [New] and [NewXL] make a [Pipeline] of parts that were loaded
-// alone.
+// files are and hold, and what Load would do with them. [New] and [NewXL] make a [Pipeline]
+// of parts that were loaded alone. [Save] writes a pipeline as a folder or one file, and
+// [Convert] a model that is not loaded.
 //
 // A Pipeline has a method for each task: [Pipeline.TextToImage],
 // [Pipeline.ImageToImage], [Pipeline.Inpaint] and [Pipeline.DepthToImage]. It serves

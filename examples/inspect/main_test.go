@@ -93,7 +93,7 @@ func TestReport(t *testing.T) {
 	assert.Contains(t, out.String(), "predicts epsilon, by what published models of Stable Diffusion 1 predict\n")
 	assert.Contains(t, out.String(), "50 steps and guidance 7.5 by default\n")
 	assert.Regexp(t, `(?m)^part +tensors +numbers +bytes +types +file$`, out.String())
-	assert.Regexp(t, `(?m)^unet +\d+ +[0-9.]+M +\d+ bytes +F16 \d+ *$`, out.String())
+	assert.Regexp(t, `(?m)^unet +\d+ +[0-9.]+[kM] +\d+ bytes +F16 \d+ *$`, out.String())
 	assert.Contains(t, out.String(), "Load takes it.\n")
 	assert.Less(t, strings.Count(out.String(), "\n"), lines)
 

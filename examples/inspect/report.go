@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 
@@ -102,9 +103,27 @@ func parts(b *strings.Builder, r *diffusion.Report) {
 		if p.File == r.Path { // which stands above
 			p.File = ""
 		}
-		fmt.Fprintf(t, "%s\t%d\t%.1fM\t%s\t%s\t%s\n", p.Name, p.Tensors, float64(p.Parameters)/1e6, engine.Bytes(p.Bytes), strings.Join(types, ", "), p.File)
+		fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%s\t%s\n", p.Name, p.Tensors, numbers(p.Parameters), engine.Bytes(p.Bytes), strings.Join(types, ", "), p.File)
 	}
 	t.Flush()
+}
+
+// numbers writes how many numbers there are, to three digits.
+func numbers(n int64) string {
+	for _, unit := range []struct {
+		of   float64
+		name string
+	}{{1e9, "G"}, {1e6, "M"}, {1e3, "k"}} {
+		switch x := float64(n) / unit.of; {
+		case x >= 99.95:
+			return fmt.Sprintf("%.0f%s", x, unit.name)
+		case x >= 9.995:
+			return fmt.Sprintf("%.1f%s", x, unit.name)
+		case x >= 0.9995:
+			return fmt.Sprintf("%.2f%s", x, unit.name)
+		}
+	}
+	return strconv.FormatInt(n, 10)
 }
 
 // fates prints how many tensors have each fate, and the rules by which some are ignored.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"sdgo/internal/quote"
 )
@@ -88,7 +89,7 @@ func (f *File) warnings(ms matches) (warnings []string) {
 		{ms.twice, "modules that the file has under another name, too"}, {f.left, "tensors that are none of an adapter's"},
 	} {
 		if n := len(left.names); n > 0 {
-			warnings = append(warnings, fmt.Sprintf("%s: %d %s were left out: %s", f.name, n, left.why, quote.Lines(cut(left.names), ", ")))
+			warnings = append(warnings, fmt.Sprintf("%s: %d %s were left out: %s", f.name, n, left.why, firstOf(left.names, ", ")))
 		}
 	}
 	return warnings
@@ -107,13 +108,18 @@ func (m *module) change(k *kind, t *Target) (*Change, error) {
 	return k.make(m, t)
 }
 
-// cut shortens names, which may be of any length.
-func cut(names []string) []string {
-	out := make([]string, len(names))
-	for i, name := range names {
-		out[i] = quote.Cut(name)
+// firstOf joins the first few of names, which may be of any length, and says how many
+// follow.
+func firstOf(names []string, separator string) string {
+	const most = 5
+	shown := make([]string, min(len(names), most))
+	for i := range shown {
+		shown[i] = quote.Cut(names[i])
 	}
-	return out
+	if n := len(names) - most; n > 0 {
+		shown = append(shown, fmt.Sprintf("and %d more", n))
+	}
+	return strings.Join(shown, separator)
 }
 
 // MismatchError says that a file is not for the model.
@@ -126,13 +132,13 @@ type MismatchError struct {
 func (e *MismatchError) Error() string {
 	s := fmt.Sprintf("adapter: %s: this is for another model: ", e.Name)
 	if len(e.Misfits) > 0 {
-		s += fmt.Sprintf("%d modules do not fit: %s; ", len(e.Misfits), quote.Lines(cut(e.Misfits), "; "))
+		s += fmt.Sprintf("%d modules do not fit: %s; ", len(e.Misfits), firstOf(e.Misfits, "; "))
 	}
 	list := func(what string, names []string) string {
 		if len(names) == 0 {
 			return "no module " + what
 		}
-		return fmt.Sprintf("%d modules %s: %s", len(names), what, quote.Lines(cut(names), ", "))
+		return fmt.Sprintf("%d modules %s: %s", len(names), what, firstOf(names, ", "))
 	}
 	if len(e.Unmatched) > 0 || len(e.Misfits) == 0 {
 		s += list("that the model does not have", e.Unmatched) + "; "

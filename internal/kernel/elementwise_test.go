@@ -16,6 +16,15 @@ func TestAdd(t *testing.T) {
 	assert.PanicsWithValue(t, "kernel: add: short b", func() { Add(out, a, b[:2]) })
 }
 
+// Plans name the functions.
+func TestActivationNames(t *testing.T) {
+	for a, want := range map[Activation]string{None: "none", SiLU: "SiLU", GELU: "GELU", QuickGELU: "QuickGELU", ReLU: "ReLU", 5: "Activation(5)", -1: "Activation(-1)"} {
+		if have := a.String(); have != want {
+			t.Errorf("have %q, want %q", have, want)
+		}
+	}
+}
+
 func TestAddPerChannel(t *testing.T) {
 	x := []float32{1, 2, 3, 4, 5, 6, 7, 8}
 	Serial(AddPerChannel(x, x, []float32{10, 20, 30, 40}, 2, 2, 2))

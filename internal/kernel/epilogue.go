@@ -1,5 +1,7 @@
 package kernel
 
+import "fmt"
+
 // Activation is an elementwise function after a linear layer.
 type Activation int
 
@@ -10,6 +12,17 @@ const (
 	QuickGELU            // x·sigmoid(1.702x), of CLIP
 	ReLU                 // max(x, 0)
 )
+
+// activations are the names of the functions.
+var activations = [...]string{"none", "SiLU", "GELU", "QuickGELU", "ReLU"}
+
+// String is the function's name.
+func (a Activation) String() string {
+	if a < 0 || int(a) >= len(activations) {
+		return fmt.Sprintf("Activation(%d)", int(a))
+	}
+	return activations[a]
+}
 
 // Epilogue is what happens to a product before it is stored:
 //

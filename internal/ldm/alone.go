@@ -34,7 +34,7 @@ func (f *file) alone() (parts []string, what string) {
 	if f.has(vaePrefix + vaeSign) {
 		add(VAE, "a VAE")
 	}
-	if f.has("decoder.layers.3.conv.0.weight") {
+	if f.has(smallDecoder) {
 		add(VAE, "the decoder of a TAESD")
 	}
 	for _, name := range []string{TextEncoder, TextEncoder2} {

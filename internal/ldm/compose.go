@@ -45,11 +45,7 @@ func Compose(family Family, parts map[string]Tensors) (*Composed, error) {
 			problems = append(problems, fmt.Sprintf("%s has no place in it", name))
 			continue
 		}
-		for _, tensor := range useful(parts[name]) {
-			if !add(tensor) {
-				problems = append(problems, fmt.Sprintf("%s: %.200s has no place in it", name, tensor))
-			}
-		}
+		problems = append(problems, homeless(name, useful(parts[name]), add)...)
 	}
 	if len(problems) == 0 {
 		problems = c.compare(family, parts)
@@ -59,6 +55,29 @@ func Compose(family Family, parts map[string]Tensors) (*Composed, error) {
 	}
 	return c, nil
 }
+
+// maxHomeless is how many tensors of a part without a place are named; more are one
+// problem.
+const maxHomeless = 5
+
+// homeless adds tensors of a part, and says which of them have no place.
+func homeless(part string, names []string, add func(tensor string) bool) (problems []string) {
+	for _, tensor := range names {
+		if !add(tensor) {
+			problems = append(problems, fmt.Sprintf("%s: %.200s has no place in it", part, tensor))
+		}
+	}
+	switch n := len(problems); {
+	case n > maxHomeless && part == VAE && slices.Contains(names, smallDecoder):
+		return []string{"the VAE is an AutoencoderTiny, which has no place in it: want an AutoencoderKL, or a folder to write"}
+	case n > maxHomeless:
+		return []string{fmt.Sprintf("%s, as have %d of the part's %d tensors", problems[0], n, len(names))}
+	}
+	return problems
+}
+
+// smallDecoder is a tensor of a TAESD alone.
+const smallDecoder = "decoder.layers.3.conv.0.weight"
 
 // useful are the names of a part's tensors without those that say nothing of a model that
 // runs.

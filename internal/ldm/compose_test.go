@@ -1,6 +1,7 @@
 package ldm_test
 
 import (
+	"fmt"
 	"io/fs"
 	"maps"
 	"slices"
@@ -173,6 +174,17 @@ func TestComposeNoPlace(t *testing.T) {
 	assert.ErrorContains(t, err, "ldm: the layout of Stable Diffusion XL in one file: ")
 	_, err = ldm.Compose(ldm.SD1, map[string]ldm.Tensors{ldm.TextEncoder2: parts[ldm.TextEncoder]})
 	assert.ErrorContains(t, err, "text_encoder_2 has no place in it")
+
+	small, swapped := checkpoint.NewOverlay(parts[ldm.VAE].(checkpoint.Source)), maps.Clone(parts)
+	for i := range 8 {
+		require.NoError(t, small.Set(fmt.Sprintf("decoder.layers.%d.conv.0.weight", i), tensorOf(t)))
+	}
+	swapped[ldm.VAE] = small
+	_, err = ldm.Compose(ldm.SD1, swapped)
+	assert.EqualError(t, err, "ldm: the layout of Stable Diffusion 1 in one file: the VAE is an AutoencoderTiny, which has no place in it: want an AutoencoderKL, or a folder to write")
+	swapped[ldm.VAE] = parts[ldm.TextEncoder]
+	_, err = ldm.Compose(ldm.SD1, swapped)
+	assert.Regexp(t, `: vae: text_model\.\S+ has no place in it, as have \d+ of the part's \d+ tensors$`, err.Error())
 }
 
 func tensorOf(t *testing.T) *tensor.Dense {
