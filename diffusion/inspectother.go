@@ -89,7 +89,7 @@ func (r *Report) tellAdapter(about *adapter.About, names []string) {
 	case about.Encoder > 0:
 		r.Name += fmt.Sprintf(" for a text encoder of %d numbers%s", about.Encoder, madeFor(about.Encoder))
 	}
-	if foreign != "" {
+	if foreign != "" || len(about.Tensors) == 0 {
 		r.Name += unsupported
 		return
 	}
