@@ -28,6 +28,20 @@ func loraPath(t *testing.T) string {
 	return path
 }
 
+// A model in one file has a plan, too.
+func TestPlanOfFile(t *testing.T) {
+	dir := t.TempDir()
+	files := golden.SingleFile(t, "tiny-sd15")
+	golden.Tokenizer(t, files, "tiny-sd15")
+	require.NoError(t, os.CopyFS(dir, files))
+	path := filepath.Join(dir, "tiny-sd15.safetensors")
+	var out, errs strings.Builder
+	require.NoError(t, run(t.Context(), []string{"-model", path}, &out, &errs))
+	assert.Contains(t, out.String(), "total: weights ")
+	assert.Contains(t, errs.String(), "were guessed")
+	require.Error(t, run(t.Context(), []string{"-model", filepath.Join(dir, "nosuch")}, &out, &errs))
+}
+
 // Numbers have three digits, whatever the size of the model.
 func TestNumbers(t *testing.T) {
 	for n, want := range map[int64]string{
