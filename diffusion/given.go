@@ -129,17 +129,42 @@ func (g givenPart) openFile(ctx context.Context, family ldm.Family) (checkpoint.
 		return taesd.Open(ctx, fsys, name, file)
 	}
 	p, _, _, err := ldm.OpenPart(file, g.part, family)
+	if err == nil {
+		err = g.configure(ctx, fsys, name, p, file)
+	}
 	if err != nil {
 		file.Close()
 		return nil, err
 	}
-	return partOfFile{p, file}, nil
+	return partOfFile{p, file, g.part, name}, nil
+}
+
+// configure changes the configuration of the part by what the file or one beside it says.
+func (g givenPart) configure(ctx context.Context, fsys fs.FS, name string, p *ldm.Part, file *loader.Folder) error {
+	beside, err := readBeside(ctx, fsys, name)
+	if err != nil {
+		return err
+	}
+	if err := beside.readMetadata(name, file.Metadata()); err != nil {
+		return err
+	}
+	p.Set(beside.keys[g.part])
+	return nil
 }
 
 // partOfFile is a part whose file is open for it alone.
 type partOfFile struct {
 	*ldm.Part
-	file *loader.Folder
+	file       *loader.Folder
+	part, name string
+}
+
+// Warnings say what was guessed.
+func (p partOfFile) Warnings() []string {
+	if guesses := p.Guesses(p.part); guesses != "" {
+		return []string{p.name + ": " + guesses}
+	}
+	return nil
 }
 
 // Close closes the file.

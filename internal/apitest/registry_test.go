@@ -134,6 +134,8 @@ var types = map[string]reflect.Type{
 	"clip.Tokenizer":             reflect.TypeFor[clip.Tokenizer](),
 	"diffusion.Defaults":         reflect.TypeFor[diffusion.Defaults](),
 	"diffusion.Adapter":          reflect.TypeFor[diffusion.Adapter](),
+	"diffusion.AdapterError":     reflect.TypeFor[diffusion.AdapterError](),
+	"diffusion.AdapterReport":    reflect.TypeFor[diffusion.AdapterReport](),
 	"diffusion.LoadedAdapter":    reflect.TypeFor[diffusion.LoadedAdapter](),
 	"diffusion.Device":           reflect.TypeFor[diffusion.Device](),
 	"diffusion.ClassifierFree":   reflect.TypeFor[diffusion.ClassifierFree](),
