@@ -46,8 +46,8 @@ type LoadedAdapter struct {
 // code's spelling, in the U-Net and the text encoders.
 //
 // Modules of which the model has few are left out, with a warning; a file that is mostly
-// for another model, or has other shapes, is an error that lists which of its modules
-// matched. The adapter lies in the pipeline's memory, which LoadOptions.MaxMemory limits,
+// for another model, or has other shapes, is an [*AdapterError], which lists those of its
+// modules that matched. The adapter lies in the pipeline's memory, which LoadOptions.MaxMemory limits,
 // until Close. A low rank stays one: layers compute it beside their own weight. Other
 // kinds are unfolded to a whole matrix for each layer, in half precision unless the
 // pipeline's is Float32.
@@ -89,7 +89,7 @@ func (p *Pipeline) LoadAdapterFSContext(ctx context.Context, fsys fs.FS, name st
 	}
 	loaded, err := adapter.Load(ctx, fsys, name, models)
 	if err != nil {
-		return nil, fmt.Errorf("diffusion: load adapter: %w", err)
+		return nil, adapterError(fmt.Errorf("diffusion: load adapter: %w", err))
 	}
 	return &LoadedAdapter{Warnings: loaded.Warnings, loaded: loaded}, nil
 }

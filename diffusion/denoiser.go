@@ -66,7 +66,7 @@ func (g *guide) denoise(ctx context.Context, x []float32, sigma float64) (sample
 		p := &Predictions{
 			X: x[from:to:to], C: g.VAE.Config.LatentChannels, H: g.h, W: g.w, Sigma: sigma,
 			kind: g.schedule.Prediction, data: g.schedule.SigmaData, names: conditions, buffers: g.buffers, known: map[Condition][]float32{},
-			keep: func() []float32 { return g.state(i) },
+			keep: func() []float32 { return g.state(i) }, levels: g.schedule.Sigmas,
 		}
 		if p.outputs, err = net.predict(ctx, i, p.X, sigma); err != nil {
 			return sampler.Estimate{}, err

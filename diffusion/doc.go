@@ -31,7 +31,8 @@
 //
 //   - Options.Sampler steps between noise levels; see package sampler.
 //   - Options.Schedule and Options.Sigmas are these levels; see package scheduler.
-//   - Options.Guider combines what the U-Net predicts with each [Condition].
+//   - Options.Guider combines what the U-Net predicts with each [Condition]. Those of this
+//     package go into each other: Thresholded{Guider: Scheduled{Projected{}, LinearScale{1, 9}}}.
 //   - Options.Cond and Options.NegativeCond are embeddings in place of text, and
 //     Options.Framing is what Stable Diffusion XL is told of a picture's size.
 //   - Options.Embeddings are textual inversions, which [Pipeline.LoadEmbedding] reads.

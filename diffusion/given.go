@@ -72,6 +72,9 @@ func (f *modelFiles) takeGiven(o *LoadOptions) error {
 		if err != nil {
 			return nil, wrong(g.option, fmt.Errorf("%s: %s: %w", words(g.option), g.path, err))
 		}
+		if p, ok := src.(partOfFile); ok {
+			f.warnGuesses(g, p)
+		}
 		return src, nil
 	}
 	return nil
@@ -129,6 +132,9 @@ func (g givenPart) openFile(ctx context.Context, family ldm.Family) (checkpoint.
 		return taesd.Open(ctx, fsys, name, file)
 	}
 	p, _, _, err := ldm.OpenPart(file, g.part, family)
+	if err == nil {
+		err = g.configure(ctx, fsys, name, p, file)
+	}
 	if err != nil {
 		file.Close()
 		return nil, err
@@ -136,10 +142,31 @@ func (g givenPart) openFile(ctx context.Context, family ldm.Family) (checkpoint.
 	return partOfFile{p, file}, nil
 }
 
+// configure changes the configuration of the part by what the file or one beside it says.
+func (g givenPart) configure(ctx context.Context, fsys fs.FS, name string, p *ldm.Part, file *loader.Folder) error {
+	beside, err := readBeside(ctx, fsys, name)
+	if err != nil {
+		return err
+	}
+	if err := beside.readMetadata(name, file.Metadata()); err != nil {
+		return err
+	}
+	p.Set(beside.keys[g.part])
+	return nil
+}
+
 // partOfFile is a part whose file is open for it alone.
 type partOfFile struct {
 	*ldm.Part
 	file *loader.Folder
+}
+
+// warnGuesses warns once of what was guessed of a part, which may be opened again.
+func (f *modelFiles) warnGuesses(g givenPart, p partOfFile) {
+	guesses := p.Guesses(g.part)
+	if w := g.path + ": " + guesses; guesses != "" && !slices.Contains(f.warnings, w) {
+		f.warnings = append(f.warnings, w)
+	}
 }
 
 // Close closes the file.

@@ -45,6 +45,29 @@ func TestGivenParts(t *testing.T) {
 	}
 }
 
+// A part of a file has the configuration that the file says, and of one that does not say
+// it a warning tells what was guessed.
+func TestGivenConfiguration(t *testing.T) {
+	model, path := golden.ModelDir(t, "tiny-sd15"), filepath.Join(t.TempDir(), "saved.safetensors")
+	p := load(t, "tiny-sd15", nil)
+	want, err := p.TextToImage(t.Context(), prompt, quick(2))
+	require.NoError(t, err)
+	require.NoError(t, Save(t.Context(), path, p, nil))
+	given, err := Load(model, &LoadOptions{UNet: path, VAE: path, TextEncoder: path})
+	require.NoError(t, err)
+	defer given.Close()
+	assert.Empty(t, given.Warnings)
+	got, err := given.TextToImage(t.Context(), prompt, quick(2))
+	require.NoError(t, err)
+	assert.Equal(t, want.Images[0].Pix, got.Images[0].Pix)
+
+	guessed, err := Load(model, &LoadOptions{UNet: onDisk(t, golden.SingleFile(t, "tiny-sd15"), "tiny-sd15")})
+	require.NoError(t, err)
+	defer guessed.Close()
+	require.Len(t, guessed.Warnings, 1)
+	assert.Contains(t, guessed.Warnings[0], "tiny-sd15.safetensors: the unet is narrower than published ones: norm_num_groups and attention_head_dim, which no tensor tells, were guessed")
+}
+
 // A part that does not fit is an error of its option, which says what would fit.
 func TestGivenPartsThatDoNotFit(t *testing.T) {
 	sd, xl := golden.ModelDir(t, "tiny-sd15"), golden.ModelDir(t, "tiny-sdxl")

@@ -20,8 +20,9 @@ const (
 
 // Guider is guidance as a value: it combines the predictions that the U-Net makes of an
 // image with the conditions of a call. Options.Guidance, GuidanceRescale and
-// GuidanceInterval choose those of this package, [ClassifierFree], [Rescaled] and
-// [LimitedInterval]; Options.Guider takes one of the caller's own.
+// GuidanceInterval choose among [ClassifierFree], [Rescaled] and [LimitedInterval];
+// Options.Guider takes these, [Projected], [ZeroStar], [Scheduled] and [Thresholded], or one
+// of the caller's own.
 //
 // Its methods run within calls of the Denoiser; a panic passes through to the caller. One
 // value may serve several calls at once, so it keeps nothing but in [Predictions.State],
@@ -85,6 +86,9 @@ func (r *run) chooseGuidance() error {
 	if r.Guider == nil {
 		return nil
 	}
+	if err := checkFields(r.Guider, len(r.schedule.Sigmas)-1); err != nil {
+		return err
+	}
 	for _, sigma := range r.schedule.Sigmas[:len(r.schedule.Sigmas)-1] {
 		if _, err := r.needs(sigma); err != nil {
 			return wrong("Guider", fmt.Errorf("diffusion: %w", err))
@@ -134,7 +138,7 @@ func (o *Options) checkGuider(distilled bool) error {
 	if o.GuidanceRescale != 0 {
 		return badOption("GuidanceRescale", "have %v beside a Guider, want 0", o.GuidanceRescale)
 	}
-	return nil
+	return checkFields(o.Guider, 0)
 }
 
 // unguided is guidance that is off: the prompt alone.

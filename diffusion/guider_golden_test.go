@@ -39,6 +39,11 @@ func TestGuiderGolden(t *testing.T) {
 		require.NoError(t, err)
 		golden.Close(t, run.Latents, result.Latents.Float32s(), tolerance, run.Model)
 
+		o.Guider = diffusion.Projected{Scale: want.Settings.Scale, Momentum: want.Settings.Momentum, Norm: want.Settings.Norm, Parallel: want.Settings.Parallel}
+		ours, err := pipe.TextToImage(t.Context(), "a red house", &o)
+		require.NoError(t, err)
+		golden.Close(t, run.Latents, ours.Latents.Float32s(), tolerance, run.Model)
+
 		o.Guider = diffusion.ClassifierFree{Scale: want.Settings.Scale}
 		other, err := pipe.TextToImage(t.Context(), "a red house", &o)
 		require.NoError(t, err)

@@ -154,7 +154,7 @@ func (r *Report) readFile(ctx context.Context, g origin, o *LoadOptions) error {
 
 // readTAESD reports on the files of a TAESD, of which this is one.
 func (r *Report) readTAESD(ctx context.Context, g origin, file *loader.Folder, o *LoadOptions) error {
-	r.Family, r.Name = "vae", "TAESD, a small VAE (LoadOptions.VAE, -vae)"
+	r.Family, r.Name = "vae", "TAESD, a small VAE"
 	ctx, x, done, err := r.examine(ctx, o)
 	if err != nil {
 		return err
@@ -167,5 +167,6 @@ func (r *Report) readTAESD(ctx context.Context, g origin, file *loader.Folder, o
 		return nil
 	}
 	x.part(ctx, ldm.VAE, src, r.Path, false)
+	r.useParts(ldm.VAE)
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"sdgo/internal/config"
 	"sdgo/internal/ldm"
 	"sdgo/internal/loader"
+	"sdgo/internal/regular"
 )
 
 // readOtherFolder reports on a folder that is no pipeline's, or not a whole one: refusal
@@ -21,6 +22,11 @@ func (r *Report) readOtherFolder(ctx context.Context, g origin, refusal error, o
 	}
 	defer done()
 	class, dirs := looksLike(ctx, g.fsys)
+	if len(dirs) == 0 {
+		if found, err := r.readFileIn(ctx, g.fsys, refusal); found || err != nil {
+			return err
+		}
+	}
 	if class == "" && len(dirs) == 0 {
 		return refusal
 	}
@@ -53,9 +59,37 @@ func (r *Report) readOtherFolder(ctx context.Context, g origin, refusal error, o
 	}
 	x.finish(f)
 	if r.Family == "" {
-		r.Family, r.Name = familyOfClass(class), config.Describe(class)
+		r.Family, r.Name = familyOfClass(class), config.Describe(class)+fits(x.p.TextEncoder)+fits(x.p.TextEncoder2)
+	}
+	if len(r.Parts) == 1 && len(r.Missing) == 0 {
+		r.useParts(r.Parts[0].Name)
 	}
 	return nil
+}
+
+// others are the files of folders that are no part of a model: of adapters, of textual
+// inversions, and of networks such as a ControlNet.
+var others = []string{
+	"pytorch_lora_weights.safetensors", "adapter_model.safetensors", "pytorch_lora_weights.bin", "adapter_model.bin",
+	"learned_embeds.safetensors", "learned_embeds.bin", "diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin",
+}
+
+// readFileIn reports on the first of others in a folder, if there is one.
+func (r *Report) readFileIn(ctx context.Context, fsys fs.FS, refusal error) (found bool, err error) {
+	for _, name := range others {
+		if _, err := regular.Mode(fsys, name); err != nil {
+			continue
+		}
+		file, err := loader.OpenFile(ctx, fsys, name)
+		if err != nil {
+			return true, err
+		}
+		defer file.Close()
+		r.problem(refusal)
+		r.readOther(file, nil)
+		return true, nil
+	}
+	return false, nil
 }
 
 // looksLike says what class a folder's index or configuration names, and where parts of a
@@ -80,6 +114,9 @@ func looksLike(ctx context.Context, fsys fs.FS) (class string, dirs map[string]s
 	}
 	if class, _ = config.ClassName(keys.Class); class == "" && len(keys.Architectures) > 0 {
 		class = keys.Architectures[0]
+	}
+	if class == oursXL[ldm.TextEncoder2][0] { // the first encoder of no published model
+		return class, map[string]string{ldm.TextEncoder2: "."}
 	}
 	for part, classes := range ours {
 		if _, hasWeights := kinds[part]; hasWeights && slices.Contains(classes, class) {

@@ -7,7 +7,6 @@ import (
 
 	"sdgo/internal/engine"
 	"sdgo/internal/ldm"
-	"sdgo/internal/loader"
 	"sdgo/internal/model"
 	"sdgo/internal/report"
 	"sdgo/safetensors/checkpoint"
@@ -194,35 +193,6 @@ func (r *Report) listPart(part string, src checkpoint.Source) {
 	}
 }
 
-// readRefused reports on the tensors of a file that is no model. M is what was found of
-// one, or nil.
-func (r *Report) readRefused(file *loader.Folder, m *ldm.Model, err error) {
-	r.problem(err)
-	var other *ldm.Unsupported
-	switch {
-	case m != nil:
-		r.Identity = Identity{}.with(m.Family, nil, 0)
-		r.list(file, m.Fates())
-		for i := range r.Tensors {
-			if r.Tensors[i].Fate == Used {
-				r.Tensors[i].Fate = Refused
-			}
-		}
-		return
-	case errors.As(err, &other):
-		r.Family, r.Name = other.ID, other.What
-	default:
-		kind, ok := ldm.OtherKind(file)
-		if r.Family, r.Name = kind.ID, kind.What; !ok { // a file of GGUF may say it
-			r.Family = file.Metadata()["general.architecture"]
-		}
-	}
-	for _, name := range file.Names() {
-		shape, dtype, _ := file.Tensor(name)
-		r.Tensors = append(r.Tensors, TensorReport{Name: name, Shape: shape, DType: dtype, Bytes: sizeOf(dtype, shape), Fate: Refused})
-	}
-}
-
 // readIncomplete reports on a file with some parts of a model.
 func (r *Report) readIncomplete(ctx context.Context, file ldm.Tensors, e *ldm.Incomplete, o *LoadOptions) error {
 	ctx, x, done, err := r.examine(ctx, o)
@@ -249,7 +219,8 @@ func (r *Report) readIncomplete(ctx context.Context, file ldm.Tensors, e *ldm.In
 	}
 	x.failed = true
 	x.finish(&modelFiles{family: e.Family})
-	r.Name = e.What
+	r.Name = e.What + fits(x.p.TextEncoder) + fits(x.p.TextEncoder2)
+	r.useParts(e.Have...)
 	if r.Family == "" && len(e.Have) > 0 {
 		r.Family = map[string]string{ldm.VAE: "vae", ldm.TextEncoder: "text-encoder", ldm.TextEncoder2: "text-encoder"}[e.Have[0]]
 	}

@@ -32,6 +32,11 @@ func (g LimitedInterval) Needs(sigma float64) []Condition {
 	return g.Guider.Needs(sigma)
 }
 
+// check implements checked.
+func (g LimitedInterval) check(steps int) error {
+	return checkInner("limited interval", g.Guider, steps)
+}
+
 // Guide implements [Guider].
 func (g LimitedInterval) Guide(ctx context.Context, p *Predictions) (sampler.Estimate, error) {
 	switch {

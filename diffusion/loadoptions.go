@@ -44,7 +44,7 @@ type LoadOptions struct {
 	// values, the pictures that are read and made, and what is kept from step to step.
 	// Zero means the memory of the machine or, in a container, what its limit (cgroup
 	// v1 or v2) leaves beside 128 MB. The process takes up to 128 MB more: Go's runtime
-	// and the garbage that was not collected yet, plans, loading, a megabyte for each
+	// and the garbage that was not collected yet, plans, loading, a megabyte or two for each
 	// thread that computes, and 16 MB of what calls keep in small pieces, which are not
 	// counted. The caller's own pictures, and results once a call has returned, come on
 	// top.

@@ -22,6 +22,7 @@ type Predictions struct {
 	buffers map[string][]float32    // [C H W] each, of a run
 	known   map[Condition][]float32 // clean latents so far
 	keep    func() []float32
+	levels  []float64 // of the run, the last of which no call has
 
 	mu   sync.Mutex // held by the methods
 	over bool
@@ -129,6 +130,9 @@ func (p *Predictions) scratch() []float32 { return p.buffer("output") }
 func (p *Predictions) buffer(name string) []float32 {
 	x := p.buffers[name]
 	if x == nil {
+		if p.buffers == nil { // of predictions that are the caller's
+			p.buffers = map[string][]float32{}
+		}
 		x = make([]float32, len(p.X))
 		p.buffers[name] = x
 	}

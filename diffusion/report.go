@@ -6,6 +6,11 @@ type Report struct {
 	Path      string `json:"path"`
 	Container string `json:"container"` // "safetensors", "PyTorch", "GGUF" or "folder"
 	Identity
+	// Use is how to use what is no whole model, beside one; empty of a model, and of what
+	// has no use here.
+	Use string `json:"use,omitempty"`
+	// Adapter says more of an adapter's file; nil of others.
+	Adapter *AdapterReport `json:"adapter,omitempty"`
 	// Defaults are those of the pipeline; none if Load would refuse the files.
 	Defaults Defaults `json:"defaults"`
 
@@ -20,6 +25,14 @@ type Report struct {
 	Problems []string `json:"problems,omitempty"`
 	// Warnings are those that the pipeline would have, see [Pipeline].
 	Warnings []string `json:"warnings,omitempty"`
+}
+
+// AdapterReport is what the names and shapes of an adapter's file tell.
+type AdapterReport struct {
+	Kinds map[string]int `json:"kinds"`           // modules of each: "LoRA", "LoHa with DoRA"
+	Ranks []int          `json:"ranks,omitempty"` // of those of low rank, each once, the lowest first
+	// For is the family of models that it was made for, in words; empty if it does not tell.
+	For string `json:"for,omitempty"`
 }
 
 // PartReport is a part of a model.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -36,7 +35,7 @@ func cardNames(name string) (cards []string, err error) {
 
 // cards writes how a model would make a picture on graphics processors, as a model on
 // paper has it: of its parts each kind of layers, or each layer.
-func (c *command) cards(ctx context.Context, fsys fs.FS, names []string, stdout io.Writer) error {
+func (c *command) cards(ctx context.Context, names []string, stdout io.Writer) error {
 	if len(c.adapters) > 0 {
 		return cli.Misuse(errors.New("-lora: have it beside -device, want one of them: graphics processors have no adapters"))
 	}
@@ -44,7 +43,7 @@ func (c *command) cards(ctx context.Context, fsys fs.FS, names []string, stdout 
 	var plans []*diffusion.Plan
 	for _, name := range names {
 		load.Device = diffusion.OnPaper(name)
-		pipe, err := diffusion.LoadFSContext(ctx, fsys, &load)
+		pipe, err := c.open(ctx, &load)
 		if err != nil {
 			return err
 		}

@@ -61,7 +61,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 
 func (c *command) flags() *flag.FlagSet {
 	f := flag.NewFlagSet("inspect", flag.ContinueOnError)
-	f.StringVar(&c.model, "model", "tinyscenes", models.Help)
+	f.StringVar(&c.model, "model", "tinyscenes", models.Help+", or one file")
 	f.StringVar(&c.load.Variant, "variant", "", "`name` of the weight files, fp16 for model.fp16.safetensors (default the plain ones)")
 	cli.PartFlags(f, &c.load)
 	f.StringVar(&c.load.Tokenizer, "tokenizer", "", "`folder` of a tokenizer in place of the model's")

@@ -77,7 +77,12 @@ func print(w io.Writer, r *diffusion.Report, all bool) error {
 	}
 	list(&b, "missing", missing, all)
 	list(&b, "warnings", r.Warnings, all)
-	list(&b, "problems", r.Problems, all)
+	if r.Use != "" {
+		fmt.Fprintf(&b, "use it beside a model: %s\n", r.Use)
+		list(&b, "problems as a whole model", r.Problems, all)
+	} else {
+		list(&b, "problems", r.Problems, all)
+	}
 	if len(r.Problems) == 0 {
 		b.WriteString("Load takes it.\n")
 	}

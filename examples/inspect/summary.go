@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -21,14 +22,10 @@ func (c *command) plan(ctx context.Context, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	fsys, err := models.Open(c.model)
-	if err != nil {
-		return err
-	}
 	if onCards != nil {
-		return c.cards(ctx, fsys, onCards, stdout)
+		return c.cards(ctx, onCards, stdout)
 	}
-	pipe, err := diffusion.LoadFSContext(ctx, fsys, &c.load)
+	pipe, err := c.open(ctx, &c.load)
 	if err != nil {
 		return err
 	}
@@ -46,6 +43,18 @@ func (c *command) plan(ctx context.Context, stdout, stderr io.Writer) error {
 		return err
 	}
 	return summary(stdout, plan)
+}
+
+// open loads the model: one of [models.Open], or a file.
+func (c *command) open(ctx context.Context, o *diffusion.LoadOptions) (*diffusion.Pipeline, error) {
+	fsys, err := models.Open(c.model)
+	if err == nil {
+		return diffusion.LoadFSContext(ctx, fsys, o)
+	}
+	if info, failed := os.Stat(c.model); failed == nil && !info.IsDir() {
+		return diffusion.LoadContext(ctx, c.model, o)
+	}
+	return nil, err
 }
 
 // slowest is how many layers a summary lists: with the totals they fit on a screen of

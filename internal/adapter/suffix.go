@@ -90,7 +90,7 @@ var kinds = []kind{
 	{"IA³", onInput, newIA3}, {"IA³", ia3PEFT, newIA3},
 	{"norm", normDiff, newNorm}, {"norm", bNorm, newNorm},
 	{"bias", diffBias, newBias},
-	{"GLoRA", gloraA1, newGLoRA},
+	{gLoRA, gloraA1, newGLoRA},
 }
 
 // kind returns that of the module, or nil if its tensors are none.

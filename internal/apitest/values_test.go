@@ -80,7 +80,10 @@ func (v *values) models(t *testing.T, open *diffusion.Pipeline) {
 	require.NoError(t, err)
 	add(v, plan)
 	add(v, diffusion.Cond, diffusion.Uncond)
-	add[diffusion.Guider](v, diffusion.ClassifierFree{}, diffusion.LimitedInterval{Guider: diffusion.Rescaled{}})
+	add[diffusion.Guider](v, diffusion.ClassifierFree{}, diffusion.LimitedInterval{Guider: diffusion.Rescaled{}}, diffusion.ZeroStar{ZeroSteps: 1},
+		diffusion.Thresholded{Guider: diffusion.Scheduled{Guider: diffusion.Projected{Momentum: -0.5}, Scale: diffusion.ScaleList{2, 3}}})
+	add[diffusion.ScaledGuider](v, diffusion.Projected{})
+	add[diffusion.ScaleSchedule](v, diffusion.LinearScale{First: 1, Last: 2}, diffusion.CosineScale{}, diffusion.ScaleList{})
 	var kept keeping
 	_, err = open.TextToImage(t.Context(), "", &diffusion.Options{Steps: 1, Width: 64, Height: 64, Sampler: sampler.Euler{}, Guider: &kept})
 	require.NoError(t, err)

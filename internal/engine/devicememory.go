@@ -66,8 +66,9 @@ func (e *Engine) dropIdle() (dropped bool) {
 	return dropped
 }
 
-// others returns how often turns took memory of the device or gave it back, and what is
-// closed when one does so next: nil if none holds any. It is for a turn that holds none.
+// others returns how often turns took memory of the device or gave it back, or an idle
+// machine did, and what is closed when that is next: nil if no turn holds any. It is for a
+// turn that holds none.
 func (e *Engine) others() (changes int, changed <-chan struct{}) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -80,10 +81,10 @@ func (e *Engine) others() (changes int, changed <-chan struct{}) {
 	return e.bound.changes, e.bound.changed
 }
 
-// bound are turns that hold memory. Its methods want the engine's lock held.
+// bound are turns that hold memory of the device. Its methods want the engine's lock held.
 type bound struct {
 	turns   map[*Turn]bool
-	changes int           // so far
+	changes int           // so far, and of what is idle
 	changed chan struct{} // closed at the next; nil if nobody waits
 }
 

@@ -34,6 +34,7 @@ func (e *Engine) drop(i int) {
 	m := e.idle[i]
 	e.forget(i)
 	m.Close()
+	e.bound.change()
 }
 
 // trim drops idle machines whose plans are no longer cached, and, the longest unused

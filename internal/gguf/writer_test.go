@@ -112,7 +112,7 @@ func TestWriteErrors(t *testing.T) {
 		{Field{"b", true}, Tensor{"x", []int{33}, ggml.Q8_0, steps}, `gguf: tensor "x": have rows of 33 numbers (shape [33]), want a multiple of 32 for Q8_0`},
 		{Field{"b", true}, Tensor{"x", []int{1, 1, 1, 1, 1}, ggml.F16, steps}, "have 5 dimensions, want at most 4"},
 		{Field{"b", true}, Tensor{"x", []int{-1}, ggml.F16, steps}, "negative size in shape [-1]"},
-		{Field{"b", true}, Tensor{"x", []int{1 << 40, 1 << 40}, ggml.F16, steps}, "is too large"},
+		{Field{"b", true}, Tensor{"x", []int{1 << 30, 1 << 30, 1 << 30}, ggml.F16, steps}, "is too large"},
 		{Field{"b", true}, Tensor{"x", []int{1}, ggml.I8, steps}, "have I8, want a type that can be written"},
 		{Field{"b", true}, Tensor{"x", []int{1}, ggml.F16, nil}, "have no numbers"},
 		{Field{"b", true}, Tensor{strings.Repeat("x", 128), []int{1}, ggml.F16, steps}, "have a name of 128 bytes, want 1 to 127"},

@@ -129,6 +129,9 @@ func read(ctx context.Context, fsys fs.FS, name string) (*File, error) {
 	return f, nil
 }
 
+// Tensors are the tensors of a file that the text encoders get, by the names of these.
+func Tensors(file *loader.Folder) (map[string]string, error) { return new(File).find(file) }
+
 // param is where the authors' files have the vectors.
 const param = "string_to_param"
 

@@ -184,8 +184,8 @@ const maxNamed = 5
 // Warnings say what was guessed and what was left out, one sentence each.
 func (m *Model) Warnings() (warnings []string) {
 	for _, name := range slices.Sorted(maps.Keys(m.Parts)) {
-		if p := m.Parts[name]; len(p.guessed) > 0 {
-			warnings = append(warnings, fmt.Sprintf("the %s is narrower than published ones: %s, which no tensor tells, were guessed", name, strings.Join(p.guessed, " and ")))
+		if guesses := m.Parts[name].Guesses(name); guesses != "" {
+			warnings = append(warnings, guesses)
 		}
 	}
 	if n := len(m.Unused); n > 0 {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"gorgonia.org/tensor"
 )
@@ -25,6 +26,15 @@ func (p *Part) guess(key string, value any, known bool) {
 	if !known {
 		p.guessed = append(p.guessed, key)
 	}
+}
+
+// Guesses says what was guessed of the configuration of the part, which is called name, or
+// is "".
+func (p *Part) Guesses(name string) string {
+	if len(p.guessed) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("the %s is narrower than published ones: %s, which no tensor tells, were guessed", name, strings.Join(p.guessed, " and "))
 }
 
 // Set changes the configuration by the keys of a JSON object.
