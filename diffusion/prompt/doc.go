@@ -46,6 +46,9 @@
 // MaxDepth brackets that are open at a time are an error. Time is linear in the
 // length of a prompt.
 //
-// Nothing here knows a model: tokens, and what weights do to embeddings, are left to the
-// caller. All is plain data, and any number of goroutines may read it.
+// # Tokens
+//
+// A Chunker makes chunks of token ids with weights of a condition's pieces, as WebUI does. (ComfyUI
+// tokenizes word by word and cuts between words; that is not here.) Nothing here knows a
+// model: what weights do to embeddings is left to the caller. All is plain data, and any number of goroutines may read it.
 package prompt

@@ -190,6 +190,8 @@ var types = map[string]reflect.Type{
 	"noise.Torch":                reflect.TypeFor[noise.Torch](),
 	"plan.Operation":             reflect.TypeFor[plan.Operation](),
 	"prompt.Alternation":         reflect.TypeFor[prompt.Alternation](),
+	"prompt.Chunk":               reflect.TypeFor[prompt.Chunk](),
+	"prompt.Chunker":             reflect.TypeFor[prompt.Chunker](),
 	"prompt.Condition":           reflect.TypeFor[prompt.Condition](),
 	"prompt.Dialect":             reflect.TypeFor[prompt.Dialect](),
 	"prompt.Edit":                reflect.TypeFor[prompt.Edit](),
