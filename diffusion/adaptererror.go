@@ -6,7 +6,7 @@ import (
 	"sdgo/internal/adapter"
 )
 
-// AdapterError is the error of an adapter that is for another model than the pipeline's.
+// AdapterError is the error of an adapter that does not fit the pipeline's model.
 // Its message is that of Err, with the first modules of each list.
 type AdapterError struct {
 	Err error
@@ -27,7 +27,7 @@ func adapterError(err error) error {
 // Error is what Err says.
 func (e *AdapterError) Error() string {
 	if e.Unwrap() == nil {
-		return "diffusion: load adapter: for another model"
+		return "diffusion: load adapter: does not fit the model"
 	}
 	return e.Err.Error()
 }

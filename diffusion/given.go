@@ -72,6 +72,9 @@ func (f *modelFiles) takeGiven(o *LoadOptions) error {
 		if err != nil {
 			return nil, wrong(g.option, fmt.Errorf("%s: %s: %w", words(g.option), g.path, err))
 		}
+		if p, ok := src.(partOfFile); ok {
+			f.warnGuesses(g, p)
+		}
 		return src, nil
 	}
 	return nil
@@ -136,7 +139,7 @@ func (g givenPart) openFile(ctx context.Context, family ldm.Family) (checkpoint.
 		file.Close()
 		return nil, err
 	}
-	return partOfFile{p, file, g.part, name}, nil
+	return partOfFile{p, file}, nil
 }
 
 // configure changes the configuration of the part by what the file or one beside it says.
@@ -155,16 +158,15 @@ func (g givenPart) configure(ctx context.Context, fsys fs.FS, name string, p *ld
 // partOfFile is a part whose file is open for it alone.
 type partOfFile struct {
 	*ldm.Part
-	file       *loader.Folder
-	part, name string
+	file *loader.Folder
 }
 
-// Warnings say what was guessed.
-func (p partOfFile) Warnings() []string {
-	if guesses := p.Guesses(p.part); guesses != "" {
-		return []string{p.name + ": " + guesses}
+// warnGuesses warns once of what was guessed of a part, which may be opened again.
+func (f *modelFiles) warnGuesses(g givenPart, p partOfFile) {
+	guesses := p.Guesses(g.part)
+	if w := g.path + ": " + guesses; guesses != "" && !slices.Contains(f.warnings, w) {
+		f.warnings = append(f.warnings, w)
 	}
-	return nil
 }
 
 // Close closes the file.

@@ -110,7 +110,7 @@ func TestAdapterError(t *testing.T) {
 	assert.NotEmpty(t, e.Matched)
 	assert.ErrorContains(t, err, "diffusion: load adapter: adapter: lora.safetensors: this is for another model: ")
 	assert.Less(t, len(err.Error()), 1500)
-	assert.EqualError(t, new(AdapterError), "diffusion: load adapter: for another model")
+	assert.EqualError(t, new(AdapterError), "diffusion: load adapter: does not fit the model")
 	_, err = p.LoadAdapterFS(loraFile(t, "tiny-sd15-kohya"), "none")
 	assert.NotErrorAs(t, err, &e)
 }

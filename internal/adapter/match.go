@@ -122,7 +122,7 @@ func firstOf(names []string, separator string) string {
 	return strings.Join(shown, separator)
 }
 
-// MismatchError says that a file is not for the model.
+// MismatchError says that a file is not for the model, or has modules that do not fit it.
 type MismatchError struct {
 	Name               string
 	Matched, Unmatched []string // modules, as the file names them
@@ -130,7 +130,10 @@ type MismatchError struct {
 }
 
 func (e *MismatchError) Error() string {
-	s := fmt.Sprintf("adapter: %s: this is for another model: ", e.Name)
+	s := fmt.Sprintf("adapter: %s: ", e.Name)
+	if len(e.Matched) <= len(e.Unmatched)+len(e.Misfits) {
+		s += "this is for another model: "
+	}
 	if len(e.Misfits) > 0 {
 		s += fmt.Sprintf("%d modules do not fit: %s; ", len(e.Misfits), firstOf(e.Misfits, "; "))
 	}

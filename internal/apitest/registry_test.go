@@ -8,6 +8,7 @@ import (
 	"sdgo/clip"
 	"sdgo/diffusion"
 	"sdgo/diffusion/plan"
+	"sdgo/diffusion/prompt"
 	"sdgo/safetensors"
 	"sdgo/safetensors/checkpoint"
 	"sdgo/sampler"
@@ -55,6 +56,8 @@ var functions = map[string]any{
 	"diffusion.ImageToTensor":        diffusion.ImageToTensor,
 	"diffusion.TensorToImage":        diffusion.TensorToImage,
 	"diffusion.Trainable":            diffusion.Trainable,
+	"prompt.Parse":                   prompt.Parse,
+	"prompt.Weigh":                   prompt.Weigh,
 	"noise.NewBrownian":              noise.NewBrownian,
 	"noise.NewCounter":               noise.NewCounter,
 	"noise.NewPhilox":                noise.NewPhilox,
@@ -186,6 +189,17 @@ var types = map[string]reflect.Type{
 	"noise.Philox":               reflect.TypeFor[noise.Philox](),
 	"noise.Torch":                reflect.TypeFor[noise.Torch](),
 	"plan.Operation":             reflect.TypeFor[plan.Operation](),
+	"prompt.Alternation":         reflect.TypeFor[prompt.Alternation](),
+	"prompt.Condition":           reflect.TypeFor[prompt.Condition](),
+	"prompt.Dialect":             reflect.TypeFor[prompt.Dialect](),
+	"prompt.Edit":                reflect.TypeFor[prompt.Edit](),
+	"prompt.Emphasis":            reflect.TypeFor[prompt.Emphasis](),
+	"prompt.Node":                reflect.TypeFor[prompt.Node](),
+	"prompt.Part":                reflect.TypeFor[prompt.Part](),
+	"prompt.Piece":               reflect.TypeFor[prompt.Piece](),
+	"prompt.Prompt":              reflect.TypeFor[prompt.Prompt](),
+	"prompt.Text":                reflect.TypeFor[prompt.Text](),
+	"prompt.When":                reflect.TypeFor[prompt.When](),
 	"plan.Part":                  reflect.TypeFor[plan.Part](),
 	"safetensors.DType":          reflect.TypeFor[safetensors.DType](),
 	"safetensors.Entry":          reflect.TypeFor[safetensors.Entry](),
