@@ -28,6 +28,10 @@ type guiders struct {
 		Guider ZeroStar
 		Want   [][]float32
 	} `json:"zero_star"`
+	Rescaled []struct { // of ZeroStar
+		Scale, Share float64
+		Want         [][]float32
+	}
 	Wide        []float32
 	Thresholded []struct {
 		Guider Thresholded
@@ -88,6 +92,30 @@ func TestZeroStarGolden(t *testing.T) {
 			}
 		}
 	}
+}
+
+// What another Guider estimates is rescaled as the reference does it on the model's output.
+func TestRescaledGolden(t *testing.T) {
+	g := readGuiders(t)
+	require.Len(t, g.Rescaled, 3)
+	for _, kind := range []string{"epsilon", "v_prediction", "sample"} {
+		for _, data := range []float64{0, 0.5} {
+			for _, tt := range g.Rescaled {
+				for i, p := range g.predictions(kind) {
+					p.data = data
+					want := p.FromOutput(tt.Want[i])
+					inner := ZeroStar{Scale: tt.Scale}
+					est, err := Rescaled{Share: tt.Share, Guider: inner}.Guide(t.Context(), p)
+					require.NoError(t, err)
+					golden.Close(t, want, est.Denoised, guidersTolerance, kind)
+					again, err := Rescaled{Share: tt.Share, Guider: ZeroStar{}}.WithScale(tt.Scale).Guide(t.Context(), p)
+					require.NoError(t, err)
+					golden.Close(t, want, again.Denoised, guidersTolerance, kind)
+				}
+			}
+		}
+	}
+	assert.Equal(t, []Condition{Uncond, Cond}, Rescaled{Guider: given(g.Wide)}.Needs(1))
 }
 
 // given estimates what it is.

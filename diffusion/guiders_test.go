@@ -16,6 +16,7 @@ var composed = map[string]Guider{
 	"linear":      Scheduled{Scale: LinearScale{First: 1, Last: 9}},
 	"cosine":      &Scheduled{Guider: Rescaled{Share: 0.5}, Scale: CosineScale{First: 9}},
 	"list":        Scheduled{Guider: Projected{Norm: 2, Momentum: -0.5}, Scale: ScaleList{3, 0, 8, 2}},
+	"rescaled":    Scheduled{Guider: Rescaled{Share: 0.7, Guider: Projected{Momentum: -0.5}}, Scale: LinearScale{First: 9}},
 	"zero star":   ZeroStar{ZeroSteps: 1},
 	"thresholded": Thresholded{Guider: ClassifierFree{Scale: 20}},
 	"all": LimitedInterval{Interval: Interval{Low: 1}, Guider: Thresholded{
@@ -133,6 +134,9 @@ func TestScheduleOfOnesOwn(t *testing.T) {
 	_, err := p.TextToImage(t.Context(), prompt, o)
 	require.NoError(t, err)
 	assert.Equal(t, []float64{0, 0, 1, 1, 2, 2}, steps)
+	o.Guider = Scheduled{Guider: Rescaled{Guider: drift{}}, Scale: ScaleList{1, 2, 3}}
+	_, err = p.TextToImage(t.Context(), prompt, o)
+	assert.ErrorContains(t, err, "guider: image 0: rescaled: have a Scale of 1 for a diffusion.drift, want 0")
 	o.Guider = Scheduled{Scale: scaleFunc(func(float64, int, float64) float64 { return math.Inf(1) })}
 	_, err = p.TextToImage(t.Context(), prompt, o)
 	assert.ErrorContains(t, err, "guider: image 0: scheduled: have a scale of +Inf, want 0 to 1000, at step 0 of 3")
@@ -166,6 +170,9 @@ func TestGuiderFields(t *testing.T) {
 		{Projected{Scale: -3}, "projected: have a Scale of -3, want 0 to 1000", false},
 		{&ZeroStar{ZeroSteps: -1}, "zero star: have ZeroSteps -1, want 0 or more", false},
 		{ZeroStar{Scale: nan}, "zero star: have a Scale of NaN", false},
+		{Rescaled{Share: 1.5}, "rescaled: have Share 1.5, want 0 to 1", false},
+		{Rescaled{Scale: 3, Guider: ZeroStar{}}, "rescaled: have a Scale of 3 for a diffusion.ZeroStar, want 0", false},
+		{Rescaled{Guider: Projected{Norm: -1}}, "projected: have Norm -1", false},
 		{Thresholded{Percentile: 99.5}, "thresholded: have Percentile 99.5, want above 0, to 1", false},
 		{Thresholded{Bound: -1}, "thresholded: have Bound -1, want above 0", false},
 		{Thresholded{Bound: 1, Mimic: 2}, "thresholded: have a Bound and a scale to Mimic", false},

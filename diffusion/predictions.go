@@ -145,15 +145,37 @@ func (p *Predictions) clean(out, y []float32) {
 		clean(out, p.kind, p.X, y, p.Sigma)
 		return
 	}
-	// The preconditioning of Karras et al. (2022), table 1; of a model that predicts v the
-	// sign of the output is another.
+	skip, scale := p.preconditioning()
+	for i, v := range y {
+		out[i] = float32(p.X[i]*skip) + float32(scale*v)
+	}
+}
+
+// preconditioning is that of Karras et al. (2022), table 1; of a model that predicts v the
+// sign of the output is another.
+func (p *Predictions) preconditioning() (skip, scale float32) {
 	d, total := p.data, p.Sigma*p.Sigma+p.data*p.data
-	skip, scale := float32(d*d/total), float32(p.Sigma*d/math.Sqrt(total))
+	skip, scale = float32(d*d/total), float32(p.Sigma*d/math.Sqrt(total))
 	if p.kind == vPrediction {
 		scale = -scale
 	}
-	for i, v := range y {
-		out[i] = float32(p.X[i]*skip) + float32(scale*v)
+	return skip, scale
+}
+
+// unclean writes the output that means clean latents, for a Sigma above 0. It may write
+// over these.
+func (p *Predictions) unclean(out, denoised []float32) {
+	skip, scale := float32(1), float32(-p.Sigma)
+	switch s := p.Sigma; {
+	case p.data != 0:
+		skip, scale = p.preconditioning()
+	case p.kind == "v_prediction":
+		skip, scale = float32(1/(s*s+1)), float32(-s/math.Sqrt(s*s+1))
+	case p.kind != "epsilon":
+		skip, scale = 0, 1
+	}
+	for i, d := range denoised {
+		out[i] = (d - float32(p.X[i]*skip)) / scale
 	}
 }
 

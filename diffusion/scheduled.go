@@ -94,12 +94,6 @@ func (g ClassifierFree) WithScale(scale float64) Guider {
 	return g
 }
 
-// WithScale implements [ScaledGuider].
-func (g Rescaled) WithScale(scale float64) Guider {
-	g.Scale = exactScale(scale)
-	return g
-}
-
 // checkScale wants a scale in its range. What names the field.
 func checkScale(guider, what string, scale float64) error {
 	if !(scale >= 0 && scale <= maxGuidance) {

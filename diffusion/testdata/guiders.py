@@ -31,6 +31,7 @@ def projected(scale, eta, norm, momentum):
 
 settings = [(6.0, 0.0, 2.5, -0.5), (6.0, 0.25, 2.5, 0.0), (3.0, 0.5, 0.0, -0.75), (7.5, 1.0, 0.0, 0.0)]
 stars = [(6.0, 0), (3.0, 1), (1.5, 2)]
+shares = [(6.0, 0.7), (2.0, 1.0), (9.0, 0.0)]
 thresholds = [(0.995, 1.0), (0.9, 1.5), (0.5, 0.25), (1.0, 9.0)]
 
 
@@ -46,6 +47,7 @@ result = dict(
     calls=[dict(cond=c.flatten().tolist(), uncond=u.flatten().tolist()) for c, u in calls],
     projected=[dict(guider=dict(Scale=s, Parallel=e, Norm=n, Momentum=m), want=projected(s, e, n, m)) for s, e, n, m in settings],
     zero_star=[dict(guider=dict(Scale=s, ZeroSteps=z), want=run(ClassifierFreeZeroStarGuidance(s, z))) for s, z in stars],
+    rescaled=[dict(scale=s, share=r, want=run(ClassifierFreeZeroStarGuidance(s, 0, r))) for s, r in shares],
     wide=wide.flatten().tolist(),
     thresholded=[dict(guider=dict(Percentile=q, Bound=b), want=threshold(wide, q, b)) for q, b in thresholds],
 )
