@@ -33,7 +33,7 @@ func TestTile(t *testing.T) {
 	tiles := must(p, 128, 192)
 	assert.NotEqual(t, whole, tiles)
 
-	limited, err := LoadFS(golden.Model(t, "tiny-sd15-4blk"), &LoadOptions{Precision: Float32, MaxMemory: 18 << 20})
+	limited, err := LoadFS(golden.Model(t, "tiny-sd15-4blk"), &LoadOptions{Precision: Float32, Weights: Float32, MaxMemory: 18 << 20})
 	require.NoError(t, err)
 	defer limited.Close()
 	limited.VAE.Config.SampleSize = 128.0
