@@ -15,6 +15,14 @@ const metadataKey = "lora_adapter_metadata"
 type settings struct {
 	whole map[string]any
 	parts map[string]any // "unet.lora_alpha"
+
+	alphas map[string][]alphaOf // by parts, once they were asked for
+}
+
+// alphaOf is the alpha of modules that a pattern is for.
+type alphaOf struct {
+	pattern string
+	alpha   float64
 }
 
 // get is one of the settings of a part.
@@ -31,11 +39,9 @@ func (s *settings) scale(part, module string, rank int) float64 {
 	if !ok {
 		return 1
 	}
-	patterns, _ := s.get(part, "alpha_pattern").(map[string]any)
-	for _, pattern := range slices.Sorted(maps.Keys(patterns)) {
-		own, isNumber := patterns[pattern].(float64)
-		if isNumber && fits(pattern, module) {
-			alpha = own
+	for _, a := range s.patterns(part) {
+		if fits(a.pattern, module) {
+			alpha = a.alpha
 			break
 		}
 	}
@@ -45,11 +51,34 @@ func (s *settings) scale(part, module string, rank int) float64 {
 	return alpha / float64(rank)
 }
 
+// patterns are the patterns of a part that have a number, sorted: once, as there may be one
+// for each module.
+func (s *settings) patterns(part string) []alphaOf {
+	if all, ok := s.alphas[part]; ok {
+		return all
+	}
+	patterns, _ := s.get(part, "alpha_pattern").(map[string]any)
+	var all []alphaOf
+	for _, pattern := range slices.Sorted(maps.Keys(patterns)) {
+		if alpha, ok := patterns[pattern].(float64); ok {
+			all = append(all, alphaOf{pattern, alpha})
+		}
+	}
+	if s.alphas == nil {
+		s.alphas = make(map[string][]alphaOf)
+	}
+	s.alphas[part] = all
+	return all
+}
+
 // fits says whether a pattern is for a module, as PEFT has it: a regular expression for
 // the end of its name, from a dot on.
 func fits(pattern, module string) bool {
 	if pattern == module || strings.HasSuffix(module, "."+pattern) {
 		return true
+	}
+	if strings.Trim(pattern, plain) == "" { // mostly the name of another module
+		return endsAs(pattern, module)
 	}
 	const most = 1000 // bytes of what a file says
 	if len(pattern) > most {
@@ -57,4 +86,22 @@ func fits(pattern, module string) bool {
 	}
 	re, err := regexp.Compile(`^(?:.*\.)?(?:` + pattern + `)$`)
 	return err == nil && re.MatchString(module)
+}
+
+// plain are the characters of names. In a regular expression all but the dot stand for
+// themselves.
+const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_."
+
+// endsAs says whether a plain pattern is for a module: its dots stand for any character.
+func endsAs(pattern, module string) bool {
+	before := len(module) - len(pattern)
+	if before < 0 || before > 0 && module[before-1] != '.' {
+		return false
+	}
+	for i := range len(pattern) {
+		if pattern[i] != '.' && pattern[i] != module[before+i] {
+			return false
+		}
+	}
+	return true
 }
