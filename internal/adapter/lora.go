@@ -73,6 +73,9 @@ func (c *Change) decompose(m *module) (*Change, error) {
 	if !m.has(r) {
 		return c.check()
 	}
+	if len(c.Weight) < 2 {
+		return nil, fmt.Errorf("%s: have one for a weight %v", r, c.Weight)
+	}
 	d, err := m.read(r)
 	if err != nil {
 		return nil, err
