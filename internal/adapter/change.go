@@ -86,14 +86,19 @@ func (c *Change) lowRank() []float32 {
 func tucker(core *Tensor, up, down []float32, out, in int) []float32 {
 	a, b := core.Shape[0], core.Shape[1]
 	taps := len(core.Data) / a / b
-	left := product(up, core.Data, out, a, b*taps) // [out b taps]
 	d := make([]float32, out*in*taps)
-	one := make([]float32, out*b)
+	one := make([]float32, a*b) // the core of a tap
 	for tap := range taps {
 		for i := range one {
-			one[i] = left[i*taps+tap]
+			one[i] = core.Data[i*taps+tap]
 		}
-		for i, v := range product(one, down, out, b, in) {
+		var x []float32
+		if out*b <= a*in { // the smaller one is no larger than up or down
+			x = product(product(up, one, out, a, b), down, out, b, in)
+		} else {
+			x = product(up, product(one, down, a, b, in), out, a, in)
+		}
+		for i, v := range x {
 			d[i*taps+tap] = v
 		}
 	}

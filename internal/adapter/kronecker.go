@@ -13,11 +13,11 @@ import (
 // https://arxiv.org/abs/2309.14859
 func newLoKr(m *module, t *Target) (*Change, error) {
 	rank := 0 // of the factors that there are; the second's counts
-	w1, err := m.kronFactor(lokr1, lokr1a, lokr1b, "", nil, &rank)
+	w1, err := m.kronFactor(t, lokr1, lokr1a, lokr1b, "", nil, &rank)
 	if err != nil {
 		return nil, err
 	}
-	w2, err := m.kronFactor(lokr2, lokr2a, lokr2b, lokrT2, t.Weight[2:], &rank)
+	w2, err := m.kronFactor(t, lokr2, lokr2a, lokr2b, lokrT2, t.Weight[2:], &rank)
 	if err != nil {
 		return nil, err
 	}
@@ -46,8 +46,9 @@ func newLoKr(m *module, t *Target) (*Change, error) {
 }
 
 // kronFactor is one of the two: [rows columns filter…], or a product of a [rows r] and b
-// [r columns·taps], or with a core [r r filter…] of a [r rows] and b [r columns].
-func (m *module) kronFactor(whole, a, b, core role, filter []int, rank *int) (*Tensor, error) {
+// [r columns·taps], or with a core [r r filter…] of a [r rows] and b [r columns]. A
+// product that is larger than the weight is not made.
+func (m *module) kronFactor(t *Target, whole, a, b, core role, filter []int, rank *int) (*Tensor, error) {
 	if m.has(whole) {
 		all, err := m.readAll(whole)
 		if err != nil {
@@ -70,14 +71,14 @@ func (m *module) kronFactor(whole, a, b, core role, filter []int, rank *int) (*T
 		if err != nil {
 			return nil, err
 		}
-		if len(c.Shape) < 3 || c.Shape[0] != wa.rows() || c.Shape[1] != *rank || len(c.Data) != c.Shape[0]*c.Shape[1]*taps {
+		if len(c.Shape) < 3 || c.Shape[0] != wa.rows() || c.Shape[1] != *rank || len(c.Data) != c.Shape[0]*c.Shape[1]*taps || wa.width() > t.size()/taps/wb.width() {
 			return nil, fmt.Errorf("%s: have shape %v beside %v and %v", core, c.Shape, wa.Shape, wb.Shape)
 		}
 		d := tucker(c, transposed(wa), wb.Data, wa.width(), wb.width())
 		return &Tensor{Shape: append([]int{wa.width(), wb.width()}, filter...), Data: d}, nil
 	}
-	if wa.width() != *rank || wb.width()%taps != 0 {
-		return nil, fmt.Errorf("%s and %s: have %v and %v, want [rows r] and [r columns]", a, b, wa.Shape, wb.Shape)
+	if wa.width() != *rank || wb.width()%taps != 0 || wa.rows() > t.size()/wb.width() {
+		return nil, fmt.Errorf("%s and %s: have %v and %v, want [rows r] and [r columns] for a weight %v", a, b, wa.Shape, wb.Shape, t.Weight)
 	}
 	d := product(wa.Data, wb.Data, wa.rows(), *rank, wb.width())
 	return &Tensor{Shape: slices.Concat([]int{wa.rows(), wb.width() / taps}, filter), Data: d}, nil
