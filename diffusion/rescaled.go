@@ -27,7 +27,11 @@ func (g Rescaled) Needs(sigma float64) []Condition {
 	if g.Guider == nil {
 		return ClassifierFree{}.Needs(sigma)
 	}
-	asked := g.Guider.Needs(sigma)
+	return andCond(g.Guider.Needs(sigma))
+}
+
+// andCond adds the prompt to what a Guider needs, unless that is nothing, which is wrong.
+func andCond(asked []Condition) []Condition {
 	if len(asked) == 0 || slices.Contains(asked, Cond) {
 		return asked
 	}

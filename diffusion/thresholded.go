@@ -42,10 +42,10 @@ func (g Thresholded) inner() Guider {
 // Needs implements [Guider].
 func (g Thresholded) Needs(sigma float64) []Condition {
 	asked := g.inner().Needs(sigma)
-	if g.Bound > 0 || len(asked) == 0 || slices.Contains(asked, Cond) {
+	if g.Bound > 0 {
 		return asked
 	}
-	return append(slices.Clone(asked), Cond)
+	return andCond(asked)
 }
 
 // Guide implements [Guider].
