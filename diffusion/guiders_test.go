@@ -148,6 +148,17 @@ func (f scaleFunc) ScaleAt(step float64, steps int, sigma float64) float64 {
 	return f(step, steps, sigma)
 }
 
+// A bound that nothing reaches changes nothing, also of the estimate of a Thresholded.
+func TestThresholdedTwice(t *testing.T) {
+	for _, inner := range []Thresholded{{Bound: 0.5}, {Guider: ClassifierFree{Scale: 20}, Mimic: 2}} {
+		alone, err := inner.Guide(t.Context(), readGuiders(t).predictions("epsilon")[0])
+		require.NoError(t, err)
+		twice, err := Thresholded{Guider: inner, Bound: 1e6}.Guide(t.Context(), readGuiders(t).predictions("epsilon")[0])
+		require.NoError(t, err)
+		assert.Equal(t, alone.Denoised, twice.Denoised)
+	}
+}
+
 // Wrong fields are found before anything is computed, however deep they are.
 func TestGuiderFields(t *testing.T) {
 	p := load(t, "tiny-sd15", nil)

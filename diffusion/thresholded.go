@@ -60,20 +60,21 @@ func (g Thresholded) Guide(ctx context.Context, p *Predictions) (sampler.Estimat
 	if err := checkFinite("clean latents", est.Denoised); err != nil {
 		return est, err
 	}
-	x := p.buffer("thresholded")
+	sorted := p.buffer("sorted")
 	bound := g.Bound
 	if bound == 0 {
-		if err := g.mimic(x, p); err != nil {
+		if err := g.mimic(sorted, p); err != nil {
 			return sampler.Estimate{}, err
 		}
-		bound = g.percentile(x)
+		bound = g.percentile(sorted)
 	}
-	copy(x, est.Denoised)
-	s := max(g.percentile(x), bound)
+	copy(sorted, est.Denoised)
+	s := max(g.percentile(sorted), bound)
 	limit, share := float32(s), float32(1)
 	if s > 0 {
 		share = float32(bound / s)
 	}
+	x := p.buffer("thresholded") // a Thresholded inside has its estimate there
 	for i, v := range est.Denoised {
 		x[i] = share * min(max(v, -limit), limit)
 	}
