@@ -1,6 +1,7 @@
 package clip
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 
@@ -109,4 +110,15 @@ func TestWithTokens(t *testing.T) {
 	assert.ErrorContains(t, err, "clip: new token: have the id -1")
 	_, err = e.WithTokens(map[int][]float32{1: row[1:]})
 	assert.ErrorContains(t, err, "clip: new token 1: have a vector of 31 numbers, want 32")
+}
+
+func BenchmarkWithVectors(b *testing.B) {
+	for b.Loop() {
+		tok := load(b, "tiny")
+		for i := range 50 {
+			var err error
+			tok, _, err = tok.WithVectors(fmt.Sprintf("<word-%d>", i), 16)
+			require.NoError(b, err)
+		}
+	}
 }

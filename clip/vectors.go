@@ -35,17 +35,20 @@ func (t *Tokenizer) WithVectors(token string, n int) (*Tokenizer, []int, error) 
 	if n < 1 || n > maxVectors {
 		return nil, nil, fmt.Errorf("clip: new token %.80q: have %d vectors, want 1 to %d", token, n, maxVectors)
 	}
-	found := normalize(nil, token)
+	known := make(map[string]string) // tokens, by what they are in prompts
+	for _, a := range t.added.byID {
+		known[t.added.pattern(a)] = a.Content
+	}
 	names := make([]string, n)
 	for i := range names {
 		if names[i] = token; i > 0 {
 			names[i] = vector(token, i)
 		}
-		if err := t.free(names[i]); err != nil {
+		if err := t.free(names[i], known); err != nil {
 			return nil, nil, err
 		}
 	}
-	if strings.TrimSpace(found) == "" {
+	if strings.TrimSpace(normalize(nil, token)) == "" {
 		return nil, nil, fmt.Errorf("clip: new token %.80q: want a text that is not empty", token)
 	}
 	c, ids, err := t.WithTokens(names...)
@@ -57,12 +60,14 @@ func (t *Tokenizer) WithVectors(token string, n int) (*Tokenizer, []int, error) 
 		vectors = make(map[int][]int)
 	}
 	vectors[ids[0]] = ids
-	c.added = newAddedTokens(c.added.byID, c.added.ids, vectors)
+	c.added.vectors = vectors // WithTokens has made c.added
+	delete(c.added.several, ids[0])
 	return c, ids, nil
 }
 
-// free wants a name that is found in prompts where no token is that there is already.
-func (t *Tokenizer) free(name string) error {
+// free wants a name that is found in prompts where no token is that there is already, of
+// which known are the added ones.
+func (t *Tokenizer) free(name string, known map[string]string) error {
 	found := normalize(nil, name)
 	for _, text := range []string{name, found} {
 		if _, ok := t.added.ids[text]; ok {
@@ -72,10 +77,8 @@ func (t *Tokenizer) free(name string) error {
 			return fmt.Errorf("clip: new token %.80q: %.80q is a token of the vocabulary, want another name", name, text)
 		}
 	}
-	for _, a := range t.added.byID {
-		if t.added.pattern(a) == found {
-			return fmt.Errorf("clip: new token %.80q: there is %.80q already, which is the same in lower case, want another name", name, a.Content)
-		}
+	if other, ok := known[found]; ok {
+		return fmt.Errorf("clip: new token %.80q: there is %.80q already, which is the same in lower case, want another name", name, other)
 	}
 	return nil
 }
