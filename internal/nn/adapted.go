@@ -54,7 +54,7 @@ type Branch struct {
 // must be one for graphs without a derivative. With nil it is NewGraph.
 func NewAdaptedGraph(g *G.ExprGraph, a *Adapted) *Graph {
 	b := NewGraph(g)
-	b.adapted = a
+	b.adapted, b.inputs = a, make(map[string]*G.Node)
 	return b
 }
 
@@ -84,9 +84,6 @@ func (a *Adapted) VectorInputs(g *G.ExprGraph) []*G.Node {
 func (g *Graph) vector(i int) *G.Node {
 	name := VectorName(i)
 	if g.inputs[name] == nil {
-		if g.inputs == nil {
-			g.inputs = make(map[string]*G.Node)
-		}
 		g.inputs[name] = g.Input(name, len(g.adapted.Vectors[i]))
 	}
 	return g.inputs[name]
@@ -96,9 +93,6 @@ func (g *Graph) vector(i int) *G.Node {
 func (g *Graph) slot(s *op.Slot, weight *weights.Param, branch int, what string) *G.Node {
 	name := fmt.Sprintf("%s.adapter%d.%s.weight", strings.TrimSuffix(weight.Name(), ".weight"), branch, what)
 	if g.inputs[name] == nil {
-		if g.inputs == nil {
-			g.inputs = make(map[string]*G.Node)
-		}
 		g.inputs[name] = G.NewTensor(g.expr, G.Float32, s.Shape().Dims(), G.WithShape(s.Shape()...), G.WithName(name), G.WithValue(s))
 	}
 	return g.inputs[name]
