@@ -2,7 +2,6 @@ package cli
 
 import (
 	"flag"
-	"fmt"
 
 	"sdgo/internal/weights"
 )
@@ -10,10 +9,10 @@ import (
 // WeightsFlag adds the flag -weights.
 func WeightsFlag(f *flag.FlagSet, name *string) {
 	f.Func("weights", "`type` in which weights are kept in memory: float32, float16, bfloat16, or blocks such as q8_0 and q4_k (default what the files have)", func(value string) error {
-		if _, err := weights.ParseStorage(value); err != nil {
-			return fmt.Errorf("%w", err)
+		_, err := weights.ParseStorage(value)
+		if err == nil {
+			*name = value
 		}
-		*name = value
-		return nil
+		return err
 	})
 }
