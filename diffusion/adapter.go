@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"sdgo/internal/adapter"
 	"sdgo/internal/model"
@@ -45,12 +46,12 @@ type LoadedAdapter struct {
 // names that these tools give those of the pipeline's model, in diffusers' or the original
 // code's spelling, in the U-Net and the text encoders.
 //
-// Modules of which the model has few are left out, with a warning; a file that is mostly
+// Modules that the model does not have are left out, with a warning; a file that is mostly
 // for another model, or has other shapes, is an [*AdapterError], which lists those of its
-// modules that matched. The adapter lies in the pipeline's memory, which LoadOptions.MaxMemory limits,
-// until Close. A low rank stays one: layers compute it beside their own weight. Other
-// kinds are unfolded to a whole matrix for each layer, in half precision unless the
-// pipeline's is Float32.
+// modules that matched. The adapter lies in the pipeline's memory, which
+// LoadOptions.MaxMemory limits, until Close. A low rank stays one: layers compute it beside
+// their own weight. Other kinds are unfolded to a whole matrix for each layer, in half
+// precision unless the pipeline's is Float32.
 func (p *Pipeline) LoadAdapter(path string) (*LoadedAdapter, error) {
 	return p.LoadAdapterContext(context.Background(), path)
 }
@@ -202,8 +203,8 @@ func (a *LoadedAdapter) block(module string) (longest string) {
 
 // inBlock says whether a module is a block or in it.
 func inBlock(module, block string) bool {
-	n := len(block)
-	return n > 0 && len(module) >= n && module[:n] == block && (len(module) == n || module[n] == '.')
+	rest, ok := strings.CutPrefix(module, block)
+	return ok && block != "" && (rest == "" || rest[0] == '.')
 }
 
 // check wants an adapter that was loaded for the pipeline, and finite weights.

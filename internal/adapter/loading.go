@@ -9,8 +9,6 @@ import (
 	"io/fs"
 	"unsafe"
 
-	"gorgonia.org/tensor"
-
 	"sdgo/internal/kernel"
 	"sdgo/internal/model"
 	"sdgo/internal/op"
@@ -214,12 +212,12 @@ func (l *loading) hash(c *Change) {
 		fmt.Fprintln(l.digest, len(x))
 		l.digest.Write(bytesOf(x))
 	}
-	if c.Of != nil { // what it makes of ones
-		ones := make([]float32, tensor.Shape(c.Weight).TotalSize())
-		for i := range ones {
-			ones[i] = float32(i%7) + 1
+	if c.Of != nil { // what it makes of some weight, whichever the model's is
+		w := make([]float32, c.size())
+		for i := range w {
+			w[i] = float32(i%7) + 1
 		}
-		l.digest.Write(bytesOf(c.Of(ones)))
+		l.digest.Write(bytesOf(c.Of(w)))
 	}
 }
 
