@@ -1,8 +1,6 @@
 package clip
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -52,39 +50,17 @@ func (t *Tokenizer) Files() (map[string][]byte, error) {
 		contents["added_tokens.json"] = added
 	}
 	for name, content := range contents {
-		text, err := object(content)
+		text, err := pyjson.Object(content)
 		if err != nil {
 			return nil, fmt.Errorf("clip: %s: %w", name, err)
 		}
 		files[name] = text
 	}
 	var err error
-	if files["vocab.json"], err = plainJSON(t.bpe.ids); err != nil {
+	if files["vocab.json"], err = pyjson.Marshal(t.bpe.ids); err != nil {
 		return nil, fmt.Errorf("clip: vocab.json: %w", err)
 	}
 	return files, nil
-}
-
-// object is a JSON object as transformers writes it.
-func object(v any) ([]byte, error) {
-	text, err := plainJSON(v)
-	if err != nil {
-		return nil, err
-	}
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(text, &fields); err != nil {
-		return nil, err
-	}
-	return pyjson.Indent(fields)
-}
-
-// plainJSON is JSON with < and > as they are, of which tokens have many.
-func plainJSON(v any) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	err := e.Encode(v)
-	return b.Bytes(), err
 }
 
 // mergesFile is merges.txt: a line for each merge, in the order of their ranks.

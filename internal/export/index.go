@@ -89,13 +89,5 @@ func (m *Model) index() ([]byte, error) {
 	for part := range m.Tokenizers {
 		all[part] = classes[part]
 	}
-	text, err := json.Marshal(all)
-	if err != nil {
-		return nil, err
-	}
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(text, &fields); err != nil {
-		return nil, err
-	}
-	return pyjson.Indent(fields)
+	return pyjson.Object(all)
 }
