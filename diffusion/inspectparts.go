@@ -200,14 +200,14 @@ func (r *Report) readIncomplete(ctx context.Context, file ldm.Tensors, e *ldm.In
 		return err
 	}
 	defer done()
-	for i, part := range e.Have {
+	for _, part := range e.Have {
 		p, family, fates, err := ldm.OpenPart(file, part, e.Family)
 		if err != nil {
 			r.problem(err)
 			continue
 		}
 		e.Family = family
-		if i == 0 {
+		if r.Tensors == nil {
 			r.list(file, fates)
 		}
 		for j, f := range fates { // in the same order
