@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-
 	"path/filepath"
 	"slices"
 	"strings"
@@ -110,10 +109,7 @@ func (g givenPart) open(ctx context.Context, family ldm.Family, variant string) 
 		dir = g.part
 	}
 	kind := kinds[g.part]
-	if have, _ := loader.Variants(fsys, dir, kind.Base); variant != "" && !slices.Contains(have, variant) {
-		variant = ""
-	}
-	return loader.Open(ctx, kind, fsys, dir, variant)
+	return loader.Open(ctx, kind, fsys, dir, variantIn(fsys, dir, kind, variant))
 }
 
 // openFile opens the part of a file: with the configuration beside it, if it has the name

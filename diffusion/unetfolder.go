@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
-	"slices"
 
 	"sdgo/internal/ldm"
 	"sdgo/internal/loader"
@@ -15,10 +14,7 @@ import (
 // openUNetFolder opens the folder of a U-Net alone, beside which the caller names the other
 // parts. The scheduler is that of the published models of its family.
 func openUNetFolder(ctx context.Context, fsys fs.FS, o *LoadOptions) (*modelFiles, error) {
-	variant := o.Variant
-	if have, _ := loader.Variants(fsys, ".", loader.UNet.Base); !slices.Contains(have, variant) {
-		variant = ""
-	}
+	variant := variantIn(fsys, ".", loader.UNet, o.Variant)
 	open := func(ctx context.Context, _ string) (checkpoint.Source, error) {
 		return loader.Open(ctx, loader.UNet, fsys, ".", variant)
 	}
