@@ -79,20 +79,19 @@ func (x *examination) finish(f *modelFiles) {
 	}
 	r.Identity = f.identity.with(f.family, u, latents)
 	p.Scheduler, p.names = f.schedule, f.names
-	if !x.failed {
-		r.Defaults = p.Defaults()
+	if x.failed {
+		return
 	}
-	if !x.failed {
-		p.zeroEmpty = f.zeroEmpty
-		err := p.checkGiven(x.options)
-		if err == nil {
-			err = p.checkShapes()
-		}
-		r.problem(err)
-		p.Warnings = f.warnings
-		p.warnAll()
-		r.Warnings = p.Warnings
+	r.Defaults = p.Defaults()
+	p.zeroEmpty = f.zeroEmpty
+	err := p.checkGiven(x.options)
+	if err == nil {
+		err = p.checkShapes()
 	}
+	r.problem(err)
+	p.Warnings = f.warnings
+	p.warnAll()
+	r.Warnings = p.Warnings
 }
 
 // latentChannels are those of the latents of all models that are read.
