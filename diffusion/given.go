@@ -222,14 +222,13 @@ func howToGive(e *ldm.Incomplete) string {
 	}
 	var ways []string
 	for _, part := range missing {
-		for _, g := range []struct{ part, how string }{
-			{ldm.UNet, "LoadOptions.UNet (-unet)"}, {ldm.VAE, "LoadOptions.VAE (-vae)"},
-			{ldm.TextEncoder, "LoadOptions.TextEncoder (-text-encoder)"}, {ldm.TextEncoder2, "LoadOptions.TextEncoder2 (-text-encoder-2)"},
-		} {
-			if g.part == part {
-				ways = append(ways, fmt.Sprintf("a %s in %s", ldm.Title(part), g.how))
-			}
-		}
+		ways = append(ways, fmt.Sprintf("a %s in %s", ldm.Title(part), waysToGive[part]))
 	}
 	return strings.Join(ways, " and ")
+}
+
+// waysToGive are how the caller names parts.
+var waysToGive = map[string]string{
+	ldm.UNet: "LoadOptions.UNet (-unet)", ldm.VAE: "LoadOptions.VAE (-vae)",
+	ldm.TextEncoder: "LoadOptions.TextEncoder (-text-encoder)", ldm.TextEncoder2: "LoadOptions.TextEncoder2 (-text-encoder-2)",
 }
