@@ -27,7 +27,7 @@
 // Images have values in [-1, 1] inside the models and 8-bit sRGB outside.
 // Sigma is the noise level of x = x₀ + σ·ε (Karras et al. 2022); samplers work
 // in that space. Latents and activations are float32; weights, and the factors
-// of products, are what diffusion.LoadOptions.Precision says; the sums of
+// of products, are what diffusion.LoadOptions.Precision and Weights say; the sums of
 // normalisations, schedules and sampler coefficients are float64. The same seed
 // and options give the same bytes, whatever the number of threads, the batch
 // size or the position in the batch.

@@ -19,7 +19,7 @@ func (p *Pipeline) loadPreview(ctx context.Context, files *modelFiles, o *LoadOp
 	}
 	src, err := files.openGiven(ctx, givenPart{ldm.VAE, "Preview", o.Preview}, o)
 	if err == nil {
-		p.Preview, err = vae.LoadFrom(ctx, src, &vae.LoadOptions{Precision: o.Precision})
+		p.Preview, err = vae.LoadFrom(ctx, src, &vae.LoadOptions{Precision: o.Precision, Weights: o.Weights})
 	}
 	if err != nil {
 		return wrong("Preview", fmt.Errorf("preview: %s: %w", o.Preview, err))
@@ -77,16 +77,10 @@ func (r *run) previewNeed() (small, turn int64, err error) {
 // where LoadOptions.MaxMemory has no room for the whole. It is an error if there is none,
 // if there is no room for it, if the sampler has not called the model yet, and once OnStep
 // has returned.
-func (s Step) DecodedPreview() (images []*image.NRGBA, err error) {
-	err = s.moment.estimates(func(r *run, latents []float32) error {
-		img, err := r.decodedPreview(s.moment.ctx, latents)
-		images = append(images, img)
-		return err
+func (s Step) DecodedPreview() ([]*image.NRGBA, error) {
+	return s.moment.estimates(func(r *run, latents []float32) (*image.NRGBA, error) {
+		return r.decodedPreview(s.moment.ctx, latents)
 	})
-	if err != nil {
-		return nil, err
-	}
-	return images, nil
 }
 
 // decodedPreview decodes latents [4 h w].

@@ -53,6 +53,20 @@ func TestDecodedPreview(t *testing.T) {
 	assert.ErrorIs(t, err, errOver)
 }
 
+// The weights of the VAE for previews are kept in the type that the others have.
+func TestPreviewWeights(t *testing.T) {
+	memory := func(o LoadOptions) int64 {
+		p, err := LoadFS(golden.Model(t, "tiny-sd15"), &o)
+		require.NoError(t, err)
+		defer p.Close()
+		return p.engine.Memory.InUse()
+	}
+	takes := func(weights string) int64 {
+		return memory(LoadOptions{Weights: weights, Preview: taesdDir(t)}) - memory(LoadOptions{Weights: weights})
+	}
+	assert.Greater(t, takes(Float32), 3*takes("")/2, "its file has float16")
+}
+
 // The author's files are read, for previews and in place of the VAE.
 func TestPreviewFiles(t *testing.T) {
 	dir := t.TempDir()

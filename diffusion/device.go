@@ -27,8 +27,8 @@ func CUDA(index int) Device { return Device{cuda: true, index: index} }
 // program; its pictures are an error.
 func OnPaper(card string) Device { return Device{card: card} }
 
-// ParseDevice reads a device as String writes it: "cpu", "cuda" for the first graphics
-// processor, or "cuda:1".
+// ParseDevice reads a device, but none on paper, as String writes it: "cpu", "cuda" for the
+// first graphics processor, or "cuda:1".
 func ParseDevice(name string) (Device, error) {
 	index, err := cuda.Parse(name)
 	if err != nil {

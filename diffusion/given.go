@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-
 	"path/filepath"
 	"slices"
 	"strings"
@@ -110,10 +109,7 @@ func (g givenPart) open(ctx context.Context, family ldm.Family, variant string) 
 		dir = g.part
 	}
 	kind := kinds[g.part]
-	if have, _ := loader.Variants(fsys, dir, kind.Base); variant != "" && !slices.Contains(have, variant) {
-		variant = ""
-	}
-	return loader.Open(ctx, kind, fsys, dir, variant)
+	return loader.Open(ctx, kind, fsys, dir, variantIn(fsys, dir, kind, variant))
 }
 
 // openFile opens the part of a file: with the configuration beside it, if it has the name
@@ -226,14 +222,13 @@ func howToGive(e *ldm.Incomplete) string {
 	}
 	var ways []string
 	for _, part := range missing {
-		for _, g := range []struct{ part, how string }{
-			{ldm.UNet, "LoadOptions.UNet (-unet)"}, {ldm.VAE, "LoadOptions.VAE (-vae)"},
-			{ldm.TextEncoder, "LoadOptions.TextEncoder (-text-encoder)"}, {ldm.TextEncoder2, "LoadOptions.TextEncoder2 (-text-encoder-2)"},
-		} {
-			if g.part == part {
-				ways = append(ways, fmt.Sprintf("a %s in %s", ldm.Title(part), g.how))
-			}
-		}
+		ways = append(ways, fmt.Sprintf("a %s in %s", ldm.Title(part), waysToGive[part]))
 	}
 	return strings.Join(ways, " and ")
+}
+
+// waysToGive are how the caller names parts.
+var waysToGive = map[string]string{
+	ldm.UNet: "LoadOptions.UNet (-unet)", ldm.VAE: "LoadOptions.VAE (-vae)",
+	ldm.TextEncoder: "LoadOptions.TextEncoder (-text-encoder)", ldm.TextEncoder2: "LoadOptions.TextEncoder2 (-text-encoder-2)",
 }

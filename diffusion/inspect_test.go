@@ -278,3 +278,19 @@ func TestInspectTAESD(t *testing.T) {
 	assert.Empty(t, r.Problems)
 	assert.Equal(t, decoder, r.Parts[2].File)
 }
+
+// Of a file with several parts of which the first is broken the others are told.
+func TestInspectBrokenPart(t *testing.T) {
+	files := golden.SingleFile(t, "tiny-sd15")
+	changed := changedFile(t, files, "tiny-sd15", func(name string) bool {
+		return name == u+"input_blocks.0.0.weight" || strings.HasPrefix(name, text)
+	}, nil)
+	r, err := Inspect(onDisk(t, changed, "tiny-sd15"))
+	require.NoError(t, err)
+	assert.Equal(t, "a U-Net of Stable Diffusion 1 and a text encoder", r.Name)
+	require.Len(t, r.Problems, 2)
+	assert.Contains(t, r.Problems[1], "have blocks that go down and up to different levels, or none")
+	require.Len(t, r.Parts, 1)
+	assert.Equal(t, r.Parts[0].Tensors, r.Count(Used))
+	assert.Equal(t, 1, r.Count(Unused))
+}

@@ -38,12 +38,7 @@ func (r *Report) readOtherFolder(ctx context.Context, g origin, refusal error, o
 		if !ok {
 			continue
 		}
-		have, _ := loader.Variants(g.fsys, dir, kinds[part].Base)
-		variant := o.Variant
-		if !slices.Contains(have, variant) {
-			variant = ""
-		}
-		src, err := loader.Open(ctx, kinds[part], g.fsys, dir, variant)
+		src, err := loader.Open(ctx, kinds[part], g.fsys, dir, variantIn(g.fsys, dir, kinds[part], o.Variant))
 		if err != nil {
 			r.problem(err)
 			continue

@@ -79,20 +79,19 @@ func (x *examination) finish(f *modelFiles) {
 	}
 	r.Identity = f.identity.with(f.family, u, latents)
 	p.Scheduler, p.names = f.schedule, f.names
-	if !x.failed {
-		r.Defaults = p.Defaults()
+	if x.failed {
+		return
 	}
-	if !x.failed {
-		p.zeroEmpty = f.zeroEmpty
-		err := p.checkGiven(x.options)
-		if err == nil {
-			err = p.checkShapes()
-		}
-		r.problem(err)
-		p.Warnings = f.warnings
-		p.warnAll()
-		r.Warnings = p.Warnings
+	r.Defaults = p.Defaults()
+	p.zeroEmpty = f.zeroEmpty
+	err := p.checkGiven(x.options)
+	if err == nil {
+		err = p.checkShapes()
 	}
+	r.problem(err)
+	p.Warnings = f.warnings
+	p.warnAll()
+	r.Warnings = p.Warnings
 }
 
 // latentChannels are those of the latents of all models that are read.
@@ -200,14 +199,14 @@ func (r *Report) readIncomplete(ctx context.Context, file ldm.Tensors, e *ldm.In
 		return err
 	}
 	defer done()
-	for i, part := range e.Have {
+	for _, part := range e.Have {
 		p, family, fates, err := ldm.OpenPart(file, part, e.Family)
 		if err != nil {
 			r.problem(err)
 			continue
 		}
 		e.Family = family
-		if i == 0 {
+		if r.Tensors == nil {
 			r.list(file, fates)
 		}
 		for j, f := range fates { // in the same order

@@ -114,7 +114,8 @@ type LoadOptions struct {
 	// make of them; what is read is checked, and made again if it is damaged. Models of
 	// PyTorch's files, parts that Overlay changes, and those on a Device are not kept. Nothing
 	// is ever removed: the files take as much room as the weights take memory, and may be
-	// deleted at any time, also while processes share the folder. A file that cannot be
+	// deleted at any time, also while processes share the folder. Of a file that is cut
+	// while a pipeline has it, calls of the pipeline return errors. A file that cannot be
 	// written is a warning. Empty means no cache.
 	Cache string
 

@@ -42,7 +42,7 @@ func (b *beside) readMetadata(name string, metadata map[string]string) error {
 // metadata where there are none beside it.
 func besideFile(fsys fs.FS, metadata map[string]string) fs.FS {
 	w := textFS{FS: fsys, files: make(map[string]string)}
-	for _, folder := range []string{"tokenizer", "tokenizer_2"} {
+	for _, folder := range tokenizerFolders {
 		var files map[string]string
 		text := metadata[export.TokenizerKey+folder]
 		if isDir(fsys, folder) || json.Unmarshal([]byte(text), &files) != nil {
@@ -82,7 +82,7 @@ func (t textFS) Stat(name string) (fs.FileInfo, error) {
 	return fs.Stat(t.FS, name)
 }
 
-// textFile is a file that is open, and what is known of it.
+// textFile is a file that is open, and what is known of it. Size is the reader's.
 type textFile struct {
 	*strings.Reader
 	name string
@@ -96,6 +96,3 @@ func (t *textFile) Mode() fs.FileMode          { return t.mode | 0o444 }
 func (t *textFile) ModTime() time.Time         { return time.Time{} }
 func (t *textFile) IsDir() bool                { return t.mode.IsDir() }
 func (t *textFile) Sys() any                   { return nil }
-
-// Size implements [fs.FileInfo]: the reader's own is the same.
-func (t *textFile) Size() int64 { return t.Reader.Size() }

@@ -131,10 +131,10 @@ func (f *modelFiles) folderTokenizers(fsys fs.FS, x *index, o *LoadOptions) erro
 	case o.Tokenizer != "":
 		f.tokenizers[0] = tokenizerIn(os.DirFS(o.Tokenizer), ".")
 	default:
-		f.tokenizers[0] = tokenizerIn(fsys, "tokenizer")
+		f.tokenizers[0] = tokenizerIn(fsys, tokenizerFolders[0])
 	}
 	if x.xl {
-		f.tokenizers[1] = tokenizerIn(fsys, "tokenizer_2")
+		f.tokenizers[1] = tokenizerIn(fsys, tokenizerFolders[1])
 	}
 	return nil
 }

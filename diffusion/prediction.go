@@ -53,6 +53,17 @@ func choosePrediction(m *ldm.Model, o *LoadOptions, b *beside, metadata map[stri
 	return prediction{epsilon, "what published models of " + string(m.Family) + " predict"}
 }
 
+// decide keeps what the model predicts and what says so, and returns what is taken for it
+// until the U-Net is asked, where only a probe can tell.
+func (f *modelFiles) decide(p prediction, how probe) string {
+	f.identity.Prediction, f.identity.DecidedBy = p.kind, p.by
+	if p.kind != "" {
+		return p.kind
+	}
+	f.probe, f.identity.DecidedBy = &how, probeLater
+	return vPrediction // whose pictures are the larger ones
+}
+
 // fromMetadata is what the metadata of a file say, such as those of the model
 // specification.
 //

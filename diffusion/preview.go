@@ -75,29 +75,29 @@ func (l *latentColors) image(latents []float32, h, w, scale int) (*image.NRGBA, 
 // another for XL. See DecodedPreview for a better one. It is an error if the latents have
 // other than 4 channels, if the sampler has not called the model yet, and once OnStep has
 // returned.
-func (s Step) Preview() (images []*image.NRGBA, err error) {
-	err = s.moment.estimates(func(r *run, latents []float32) error {
-		img, err := r.latentColors().image(latents, r.h, r.w, 1)
-		images = append(images, img)
-		return err
+func (s Step) Preview() ([]*image.NRGBA, error) {
+	return s.moment.estimates(func(r *run, latents []float32) (*image.NRGBA, error) {
+		return r.latentColors().image(latents, r.h, r.w, 1)
+	})
+}
+
+// estimates shows the estimate [4 h w] of each image's clean latents.
+func (m *moment) estimates(show func(r *run, latents []float32) (*image.NRGBA, error)) (images []*image.NRGBA, err error) {
+	err = m.during(func() error {
+		if len(m.denoised) == 0 {
+			return errors.New("diffusion: preview: have no estimate: the sampler has not called the model")
+		}
+		for latents := range slices.Chunk(m.denoised, len(m.denoised)/m.run.Images) {
+			img, err := show(m.run, latents)
+			if err != nil {
+				return err
+			}
+			images = append(images, img)
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
 	return images, nil
-}
-
-// estimates calls show with the estimate [4 h w] of each image's clean latents.
-func (m *moment) estimates(show func(r *run, latents []float32) error) error {
-	return m.during(func() error {
-		if len(m.denoised) == 0 {
-			return errors.New("diffusion: preview: have no estimate: the sampler has not called the model")
-		}
-		for latents := range slices.Chunk(m.denoised, len(m.denoised)/m.run.Images) {
-			if err := show(m.run, latents); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
 }

@@ -67,17 +67,9 @@ func TestConvertKinds(t *testing.T) {
 			require.NoError(t, Convert(t.Context(), dir, a, nil, nil))
 			require.NoError(t, Convert(t.Context(), a, b, nil, nil))
 			require.NoError(t, Convert(t.Context(), dir, c, nil, nil))
-			draw := func(path string) []float32 {
-				p, err := Load(path, nil)
-				require.NoError(t, err)
-				defer p.Close()
-				r, err := p.TextToImage(t.Context(), "a photo of a cat", &Options{Width: 64, Height: 64, Steps: 2, Seed: 5})
-				require.NoError(t, err)
-				return r.Latents.Float32s()
-			}
-			want := draw(dir)
+			want := latentsOf(t, dir)
 			for _, path := range []string{a, b, c} {
-				assert.Equal(t, want, draw(path), path)
+				assert.Equal(t, want, latentsOf(t, path), path)
 			}
 			f, err := safetensors.Open(filepath.Join(b, "vae", "diffusion_pytorch_model.safetensors"))
 			require.NoError(t, err)
@@ -91,21 +83,24 @@ func TestConvertKinds(t *testing.T) {
 	}
 }
 
+// latentsOf is what the model at a path draws, before it is decoded.
+func latentsOf(t *testing.T, path string) []float32 {
+	t.Helper()
+	p, err := Load(path, nil)
+	require.NoError(t, err)
+	defer p.Close()
+	r, err := p.TextToImage(t.Context(), "a photo of a cat", &Options{Width: 64, Height: 64, Steps: 2, Seed: 5})
+	require.NoError(t, err)
+	return r.Latents.Float32s()
+}
+
 // In blocks a model draws nearly what it draws: the types of the tensors are those that
 // stable-diffusion.cpp chooses.
 func TestConvertBlocks(t *testing.T) {
 	const near = 0.15 // of the largest value, of a tiny model with weights in 8 bits
 	dir, path := golden.ModelDir(t, "tiny-sd15"), filepath.Join(t.TempDir(), "a.gguf")
 	require.NoError(t, Convert(t.Context(), dir, path, nil, &SaveOptions{DType: "Q8_0"}))
-	draw := func(path string) []float32 {
-		p, err := Load(path, nil)
-		require.NoError(t, err)
-		defer p.Close()
-		r, err := p.TextToImage(t.Context(), "a photo of a cat", &Options{Width: 64, Height: 64, Steps: 2, Seed: 5})
-		require.NoError(t, err)
-		return r.Latents.Float32s()
-	}
-	want, have := draw(dir), draw(path)
+	want, have := latentsOf(t, dir), latentsOf(t, path)
 	assert.NotEqual(t, want, have)
 	golden.Close(t, want, have, near, "latents")
 }

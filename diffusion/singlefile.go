@@ -47,21 +47,15 @@ func newSingleFile(ctx context.Context, fsys fs.FS, name string, file *loader.Fo
 		return nil, err
 	}
 	f := &modelFiles{family: m.Family, single: m, close: file.Close, names: namesOf(name, metadata)}
-	prediction := choosePrediction(m, o, beside, metadata)
-	f.identity.Prediction, f.identity.DecidedBy = prediction.kind, prediction.by
-	if prediction.kind == "" {
-		_, sized := beside.keys[ldm.UNet]["sample_size"]
-		f.probe = &probe{file: name, sized: sized}
-		f.identity.DecidedBy = probeLater
-		prediction.kind = vPrediction // whose pictures are the larger ones
-	}
-	if err := beside.apply(m, prediction.kind, o); err != nil {
+	_, sized := beside.keys[ldm.UNet]["sample_size"]
+	kind := f.decide(choosePrediction(m, o, beside, metadata), probe{file: name, sized: sized})
+	if err := beside.apply(m, kind, o); err != nil {
 		return nil, fmt.Errorf("%s: %w", beside.name, err)
 	}
 	for _, w := range m.Warnings() {
 		f.warnings = append(f.warnings, name+": "+w)
 	}
-	if f.schedule, err = beside.schedule(singleSchedule(m, f.names), prediction.kind); err != nil {
+	if f.schedule, err = beside.schedule(singleSchedule(m, f.names), kind); err != nil {
 		return nil, fmt.Errorf("%s: %w", beside.name, err)
 	}
 	f.warnings = append(f.warnings, beside.warnings...)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
-	"slices"
 
 	"sdgo/internal/ldm"
 	"sdgo/internal/loader"
@@ -15,10 +14,7 @@ import (
 // openUNetFolder opens the folder of a U-Net alone, beside which the caller names the other
 // parts. The scheduler is that of the published models of its family.
 func openUNetFolder(ctx context.Context, fsys fs.FS, o *LoadOptions) (*modelFiles, error) {
-	variant := o.Variant
-	if have, _ := loader.Variants(fsys, ".", loader.UNet.Base); !slices.Contains(have, variant) {
-		variant = ""
-	}
+	variant := variantIn(fsys, ".", loader.UNet, o.Variant)
 	open := func(ctx context.Context, _ string) (checkpoint.Source, error) {
 		return loader.Open(ctx, loader.UNet, fsys, ".", variant)
 	}
@@ -45,13 +41,9 @@ func openUNetFolder(ctx context.Context, fsys fs.FS, o *LoadOptions) (*modelFile
 		return nil, fmt.Errorf("have the folder of a U-Net of %s alone, want that of a pipeline (%w), or %s", family, fs.ErrNotExist, howToGive(lacks))
 	}
 	about := &ldm.Model{Family: family, Channels: c.InChannels}
-	prediction := choosePrediction(about, o, &beside{}, nil)
-	f.identity.Prediction, f.identity.DecidedBy = prediction.kind, prediction.by
-	if prediction.kind == "" {
-		f.probe = &probe{file: "unet", sized: true}
-		f.identity.DecidedBy, prediction.kind = probeLater, vPrediction
-	}
-	if f.schedule, err = (&beside{}).schedule(singleSchedule(about, nil), prediction.kind); err != nil {
+	none := &beside{}
+	kind := f.decide(choosePrediction(about, o, none, nil), probe{file: "unet", sized: true})
+	if f.schedule, err = none.schedule(singleSchedule(about, nil), kind); err != nil {
 		return nil, err
 	}
 	if err := f.singleTokenizers(ctx, fsys, o); err != nil {

@@ -45,3 +45,13 @@ func chooseVariants(fsys fs.FS, variant string) (map[string]string, error) {
 	}
 	return nil, fmt.Errorf("variant: have %.80q, which no part has: there are %.200s", variant, known)
 }
+
+// variantIn is the variant of the weights of one part, in a folder: the one that is asked
+// for if the folder has it, else the plain files.
+func variantIn(fsys fs.FS, dir string, kind loader.Kind, variant string) string {
+	have, _ := loader.Variants(fsys, dir, kind.Base) // loading the part says what is wrong
+	if slices.Contains(have, variant) {
+		return variant
+	}
+	return ""
+}

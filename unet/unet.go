@@ -71,7 +71,8 @@ func (u *UNet) Close() error {
 }
 
 // Fingerprint is a short text that tells U-Nets apart by their weights and precision,
-// of which it reads a sample. It is empty for one that is closed.
+// of which it reads a sample. It is empty for one that is closed, or whose weights cannot
+// be read any more.
 func (u *UNet) Fingerprint() string {
 	if u.loaded() != nil {
 		return ""

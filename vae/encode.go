@@ -36,8 +36,8 @@ func (v *VAE) Encode(ctx context.Context, images *tensor.Dense, o ...Options) (*
 		return nil, err
 	}
 	p := &Posterior{
-		Mean:  nn.Tensor(s[0], c.LatentChannels, c.cells(s[2]), c.cells(s[3])),
-		scale: float32(c.ScalingFactor), shift: float32(c.shift()), channels: c.scaling(),
+		Mean:    nn.Tensor(s[0], c.LatentChannels, c.cells(s[2]), c.cells(s[3])),
+		scaling: c.scaling(),
 	}
 	if c.Tiny == nil {
 		p.LogVar = nn.Tensor(p.Mean.Shape()...)

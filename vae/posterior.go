@@ -16,15 +16,14 @@ type Posterior struct {
 	Mean   *tensor.Dense // [N 4 H W], before scaling
 	LogVar *tensor.Dense // [N 4 H W], logarithm of the variance, in [-30, 20]; nil of an AutoencoderTiny: it has none
 
-	scale, shift float32
-	channels     scaling // of the same, and of each channel
+	scaling scaling
 }
 
 // Sample returns latents [N 4 H W], scaled to unit variance, for standard normal
 // noise of that many elements; noise nil gives the mean, as any does of an
 // AutoencoderTiny.
 func (p *Posterior) Sample(noise []float32) (*tensor.Dense, error) {
-	if p == nil || p.Mean == nil || p.scale == 0 {
+	if p == nil || p.Mean == nil || p.scaling.scale == 0 {
 		return nil, errors.New("vae: posterior: have an empty one, want one from Encode")
 	}
 	mean, err := nn.Floats("vae: posterior: mean", p.Mean, -1, -1, -1, -1)
@@ -47,8 +46,8 @@ func (p *Posterior) Sample(noise []float32) (*tensor.Dense, error) {
 			std := float32(math.Exp(0.5 * float64(logVar[i])))
 			m += float32(std * noise[i])
 		}
-		x[i] = float32(m-p.shift) * p.scale
+		x[i] = float32(m-p.scaling.shift) * p.scaling.scale
 	}
-	p.channels.to(x, p.Mean.Shape()[0])
+	p.scaling.to(x, p.Mean.Shape()[2]*p.Mean.Shape()[3])
 	return out, nil
 }

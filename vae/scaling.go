@@ -16,11 +16,11 @@ func (c *Config) scaling() scaling {
 }
 
 // to takes the means and standard deviations from x [N C H W], which is scaled, in place.
-func (s *scaling) to(x []float32, n int) {
+// A channel has so many cells.
+func (s *scaling) to(x []float32, cells int) {
 	if s.mean == nil {
 		return
 	}
-	cells := len(x) / n / len(s.mean)
 	for i, v := range x {
 		c := i / cells % len(s.mean)
 		x[i] = (v - float32(s.mean[c]*s.scale)) / s.std[c]

@@ -118,7 +118,7 @@ func TestBlocks(t *testing.T) {
 const expTolerance = 1e-6
 
 func TestPosterior(t *testing.T) {
-	p := &Posterior{Mean: nn.Tensor(1, 1, 1, 2), LogVar: nn.Tensor(1, 1, 1, 2), scale: 0.5, shift: 1}
+	p := &Posterior{Mean: nn.Tensor(1, 1, 1, 2), LogVar: nn.Tensor(1, 1, 1, 2), scaling: scaling{scale: 0.5, shift: 1}}
 	copy(p.Mean.Float32s(), []float32{3, -1})
 	copy(p.LogVar.Float32s(), []float32{0, float32(2 * math.Log(3))})
 	mean, err := p.Sample(nil)

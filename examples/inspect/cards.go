@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -113,7 +114,7 @@ func byKind(rows []row) (list []row) {
 		sum.add(r)
 	}
 	last := len(sum.time) - 1
-	slices.SortStableFunc(list, func(a, b row) int { return int(b.time[last] - a.time[last]) })
+	slices.SortStableFunc(list, func(a, b row) int { return cmp.Compare(b.time[last], a.time[last]) })
 	return append(list, sum)
 }
 

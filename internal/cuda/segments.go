@@ -32,13 +32,18 @@ const slowRuns = 2
 type segments struct {
 	d        *Device
 	launches []device.Launch
-	graphs   []*driver.Graph
-	paper    []time.Duration // what each takes on paper
-	many     []bool          // each has several launches
-	pace     float64         // they were cut for
-	needed   float64         // the pace that segments were seen to need that took too long
-	slow     int             // runs in a row with such ones
-	passed   [3]cu.Event     // at the begin of a run and the ends of segments, by turns
+	list     []segment
+	pace     float64     // they were cut for
+	needed   float64     // the pace that segments were seen to need that took too long
+	slow     int         // runs in a row with such ones
+	passed   [3]cu.Event // at the begin of a run and the ends of segments, by turns
+}
+
+// segment is one of them.
+type segment struct {
+	graph *driver.Graph
+	paper time.Duration // what it takes on paper
+	many  bool          // it has several launches
 }
 
 // prepare captures the launches.
@@ -53,7 +58,7 @@ func (s *segments) prepare() (err error) {
 
 // capture cuts and captures the launches for a pace.
 func (s *segments) capture(pace float64) error {
-	made := segments{pace: pace}
+	var made segments
 	target := s.d.Target(device.F16)
 	for _, part := range device.Segments(s.launches, target, pace, s.d.segmentTime, segmentLaunches) {
 		g, err := driver.Capture(s.d.stream, func() error {
@@ -68,11 +73,10 @@ func (s *segments) capture(pace float64) error {
 			made.destroy()
 			return err
 		}
-		made.graphs = append(made.graphs, g)
-		made.paper, made.many = append(made.paper, device.Time(part, target)), append(made.many, len(part) > 1)
+		made.list = append(made.list, segment{g, device.Time(part, target), len(part) > 1})
 	}
 	s.destroy()
-	s.graphs, s.paper, s.many, s.pace = made.graphs, made.paper, made.many, pace
+	s.list, s.pace = made.list, pace
 	return nil
 }
 
@@ -88,7 +92,7 @@ func (s *segments) run(ctx context.Context) error {
 	if err := s.mark(0); err != nil {
 		return err
 	}
-	for i, g := range s.graphs {
+	for i, part := range s.list {
 		if i >= 2 {
 			if err := s.passed[(i-1)%len(s.passed)].Synchronize(); err != nil {
 				return driver.Wrap("cuEventSynchronize", err)
@@ -100,7 +104,7 @@ func (s *segments) run(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := g.Launch(s.d.stream); err != nil {
+		if err := part.graph.Launch(s.d.stream); err != nil {
 			return err
 		}
 		if err := s.mark(i + 1); err != nil {
@@ -121,15 +125,15 @@ func (s *segments) measure(i int) error {
 	if err != nil {
 		return driver.Wrap("cuEventElapsedTime", err)
 	}
-	if took := time.Duration(ms * 1e6); took > s.d.segmentTime && s.many[i] {
-		s.needed = max(s.needed, float64(took)/float64(s.paper[i]))
+	if took := time.Duration(ms * 1e6); took > s.d.segmentTime && s.list[i].many {
+		s.needed = max(s.needed, float64(took)/float64(s.list[i].paper))
 	}
 	return nil
 }
 
 // ended takes note of a run that is complete.
 func (s *segments) ended() error {
-	for i := max(0, len(s.graphs)-2); i < len(s.graphs); i++ {
+	for i := max(0, len(s.list)-2); i < len(s.list); i++ {
 		if err := s.measure(i); err != nil {
 			return err
 		}
@@ -146,10 +150,10 @@ func (s *segments) ended() error {
 
 // destroy gives the graphs back.
 func (s *segments) destroy() {
-	for _, g := range s.graphs {
-		g.Destroy()
+	for _, part := range s.list {
+		part.graph.Destroy()
 	}
-	s.graphs = nil
+	s.list = nil
 }
 
 // close gives all back.

@@ -26,7 +26,7 @@ type sequence struct {
 // Prepare implements device.Device.
 func (d *Device) Prepare(inputs, outputs []device.Span, launches []device.Launch) (device.Sequence, error) {
 	s := &sequence{d: d, inputs: inputs, outputs: outputs, segments: segments{d: d, launches: launches}}
-	err := d.do(func() error { return s.prepare(launches) })
+	err := d.do(func() error { return s.prepare() })
 	if err != nil {
 		s.Close()
 		return nil, err
@@ -34,14 +34,14 @@ func (d *Device) Prepare(inputs, outputs []device.Span, launches []device.Launch
 	return s, nil
 }
 
-func (s *sequence) prepare(launches []device.Launch) (err error) {
+func (s *sequence) prepare() (err error) {
 	if s.in, err = s.pin(s.inputs); err != nil {
 		return err
 	}
 	if s.out, err = s.pin(s.outputs); err != nil {
 		return err
 	}
-	for _, l := range launches { // loading a module is no part of a graph
+	for _, l := range s.segments.launches { // loading a module is no part of a graph
 		if _, err := s.d.function(l); err != nil {
 			return err
 		}

@@ -45,20 +45,28 @@ func (l Launch) computesTiles(flops, tiles float64) Launch {
 	return l
 }
 
-// perClock is what a multiprocessor multiplies and adds at each clock: numbers of 16 bits
-// with sums of 32 on tensor cores, by mma.sync, which comes to five eighths of an H100's
-// rate; and float32s on the other units. Cards of one architecture for computing centres
-// have twice the former.
-var perClock = map[int]struct{ tensor, plain float64 }{
+// multiplier is what a multiprocessor multiplies and adds at each clock: numbers of 16
+// bits with sums of 32 on tensor cores, by mma.sync, which comes to five eighths of an
+// H100's rate; and float32s on the other units.
+type multiplier struct{ tensor, plain float64 }
+
+// perClock is by architecture. Cards of one for computing centres have twice as much on
+// tensor cores.
+var perClock = map[int]multiplier{
 	75: {256, 64}, 80: {1024, 64}, 86: {256, 128}, 87: {512, 128}, 89: {256, 128}, 90: {1284, 128}, 100: {1284, 128}, 120: {256, 128},
+}
+
+// perClock is the architecture's, or something modest where it is not known.
+func (t Target) perClock() multiplier {
+	if per, ok := perClock[t.Arch]; ok {
+		return per
+	}
+	return perClock[86]
 }
 
 // rate is the card's floating-point operations a second.
 func (t Target) rate(tensor bool) float64 {
-	per, ok := perClock[t.Arch]
-	if !ok {
-		per = perClock[86]
-	}
+	per := t.perClock()
 	n := per.plain
 	if tensor {
 		n = per.tensor
@@ -95,11 +103,7 @@ func (t Target) slower() float64 {
 	if t.Arch == h100.Arch {
 		return 1
 	}
-	per, ok := perClock[t.Arch]
-	if !ok {
-		per = perClock[86]
-	}
-	x := perClock[h100.Arch].tensor / per.tensor
+	x := perClock[h100.Arch].tensor / t.perClock().tensor
 	if t.Clock > 0 {
 		x *= h100.Clock / t.Clock
 	}

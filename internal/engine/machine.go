@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -141,6 +142,7 @@ func (m *Machine) Run(ctx context.Context) error {
 	for len(m.members) < threads {
 		m.members = append(m.members, make([]float32, m.scratch))
 	}
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true)) // see team
 	t := startTeam(threads, m.members)
 	defer t.stop()
 	defer context.AfterFunc(ctx, func() { t.cancel.Store(true) })()

@@ -3,11 +3,13 @@ package engine
 import (
 	"fmt"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"sdgo/internal/kernel"
+	"sdgo/internal/mapped"
 	"sdgo/internal/op"
 )
 
@@ -24,7 +26,7 @@ type job struct {
 
 // team is a few goroutines that share the tasks of one phase after the other.
 // It lives as long as one run, so that nothing is left behind; the goroutine
-// that calls run is its first member.
+// that calls run is its first member. All of them panic on a fault of memory.
 type team struct {
 	members  int
 	scratch  [][]float32 // one for each member
@@ -72,12 +74,20 @@ func (t *team) run(j *job) error {
 		t.wait(j)
 	}
 	if f := t.fault.Load(); f != nil {
-		if failure, ok := f.value.(*op.Failure); ok {
-			return failure
-		}
-		return fmt.Errorf("engine: internal error: %v", f.value)
+		return f.err()
 	}
 	return nil
+}
+
+// err is the error for a panic.
+func (f *fault) err() error {
+	if failure, ok := f.value.(*op.Failure); ok {
+		return failure
+	}
+	if cut := mapped.FaultOf(f.value); cut != nil {
+		return fmt.Errorf("engine: %w", cut)
+	}
+	return fmt.Errorf("engine: internal error: %v", f.value)
 }
 
 // wait returns when all tasks are done.
@@ -99,6 +109,7 @@ func (t *team) wait(j *job) {
 // serve works on every job that comes until the team is closed.
 func (t *team) serve(scratch []float32) {
 	defer t.workers.Done()
+	debug.SetPanicOnFault(true) // for as long as the goroutine lives
 	var last *job
 	begin := time.Now()
 	for !t.closed.Load() {
@@ -151,8 +162,9 @@ func (t *team) work(j *job, scratch []float32) {
 	}
 }
 
-// do runs one task. A panic is a bug of ours, or the [op.Failure] of an operation that
-// is the caller's; it must not take the caller's process down.
+// do runs one task. A panic is a bug of ours, the [op.Failure] of an operation that is the
+// caller's, or a fault on reading weights in a file that another program cut; it must not
+// take the caller's process down.
 func (t *team) do(j *job, i int, scratch []float32) {
 	defer func() {
 		if r := recover(); r != nil {

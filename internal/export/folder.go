@@ -11,7 +11,6 @@ import (
 	"sdgo/internal/ggml"
 	"sdgo/internal/ldm"
 	"sdgo/safetensors"
-	"sdgo/safetensors/checkpoint"
 )
 
 // weightFiles are the names that diffusers and transformers give to weights.
@@ -124,7 +123,7 @@ func (w *writing) numbers(to io.Writer, src ldm.Tensors, name string, t ggml.Typ
 		}
 		b = b[:t.Bytes(len(x))]
 		if err := t.Quantize(b, x); err != nil {
-			return at(err, from)
+			return ggml.After(from, err)
 		}
 		if _, err := to.Write(b); err != nil {
 			return err
@@ -144,7 +143,7 @@ func total(shape []int) int {
 }
 
 // size is the bytes of the tensors of a checkpoint of types that stand alone.
-func size(src checkpoint.Source, of func(stored string) ggml.Type) (bytes int64) {
+func size(src ldm.Tensors, of func(stored string) ggml.Type) (bytes int64) {
 	for _, name := range src.Names() {
 		shape, stored, _ := src.Tensor(name)
 		bytes += int64(of(stored).Bytes(total(shape)))

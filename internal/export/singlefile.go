@@ -2,13 +2,11 @@ package export
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
 
-	"sdgo/internal/ggml"
 	"sdgo/internal/gguf"
 	"sdgo/internal/ldm"
 	"sdgo/internal/pyjson"
@@ -65,10 +63,7 @@ func (w *writing) safetensors(to io.Writer, m *Model) error {
 		return err
 	}
 	maps.Copy(metadata, pytorch)
-	for _, name := range c.Names() {
-		shape, stored, _ := c.Tensor(name)
-		w.total += int64(w.dtype.of(stored).Bytes(total(shape)))
-	}
+	w.total = size(c, w.dtype.of)
 	return w.tensors(to, c, metadata)
 }
 
@@ -162,12 +157,4 @@ func (m *Model) metadata() (map[string]string, error) {
 		metadata[TokenizerKey+name] = string(text)
 	}
 	return metadata, nil
-}
-
-// at counts the place of a number that cannot be written from the tensor's beginning.
-func at(err error, from int) error {
-	if r := (*ggml.RangeError)(nil); errors.As(err, &r) {
-		r.At += from
-	}
-	return err
 }

@@ -60,7 +60,7 @@ func decodeQ4_K(dst []float32, src []byte) {
 // Factors are those of the 8 parts of a block: x = scale·q − offset.
 type Factors struct{ Scales, Offsets [8]float32 }
 
-// FactorsQ4K returns the factors of a block of Q4_K.
+// FactorsQ4K returns the factors of a block of Q4_K, or of Q5_K, which begins likewise.
 func FactorsQ4K(block []byte) (f Factors) {
 	d, m := halfAt(block), halfAt(block[2:])
 	scales, offsets := scalesQ4_K(block[4:])
@@ -85,16 +85,13 @@ func scalesQ4_K(b []byte) (scales, offsets [8]uint8) {
 // decodeQ5_K reads what Q4_K has, with 32 bytes of fifth bits before the numbers: bit j of
 // byte i is of number 32·j+i.
 func decodeQ5_K(dst []float32, src []byte) {
-	d, m := halfAt(src), halfAt(src[2:])
-	scales, offsets := scalesQ4_K(src[4:])
-	high := (*[32]byte)(src[16:])
-	for g, s := range scales {
-		dl, ml := d*float32(s), float32(m*float32(offsets[g]))
+	factors, high := FactorsQ4K(src), (*[32]byte)(src[16:])
+	for g, s := range factors.Scales {
 		q := (*[32]byte)(src[48+g/2*32:])
 		shift := uint(g % 2 * 4)
 		out := (*[32]float32)(dst[32*g:])
 		for i, b := range q {
-			out[i] = float32(dl*float32(b>>(shift&7)&15|high[i]>>(uint(g)&7)&1<<4)) - ml
+			out[i] = float32(s*float32(b>>(shift&7)&15|high[i]>>(uint(g)&7)&1<<4)) - factors.Offsets[g]
 		}
 	}
 }

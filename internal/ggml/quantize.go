@@ -1,6 +1,7 @@
 package ggml
 
 import (
+	"errors"
 	"fmt"
 	"math"
 )
@@ -18,6 +19,15 @@ func (e *RangeError) Error() string {
 		return fmt.Sprintf("number %d is %v, want finite numbers", e.At, e.Value)
 	}
 	return fmt.Sprintf("number %d is %v, which is beyond the range of %v", e.At, e.Value, e.Type)
+}
+
+// After counts the place of an error's number from that of a whole of which what was
+// quantised is a part, from number from on. Errors of other kinds stay as they are.
+func After(from int, err error) error {
+	if r := (*RangeError)(nil); errors.As(err, &r) {
+		r.At += from
+	}
+	return err
 }
 
 // Writable tells whether [Type.Quantize] makes numbers of the type.

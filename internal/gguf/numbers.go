@@ -12,30 +12,36 @@ import (
 // the file is closed. Reading a part that another program has cut off ends the process, but
 // within mapped.Guard. Rows are whole blocks, unless the tensor was reshaped.
 func (f *File) Blocks(name string) (t ggml.Type, data []byte, ok bool) {
+	e, data, err := f.stored(name)
+	return e.typ, data, err == nil
+}
+
+// stored returns a tensor and its bytes, or says why there are none.
+func (f *File) stored(name string) (e entry, data []byte, err error) {
 	i, ok := f.byName[name]
-	if !ok || f.content.Bytes() == nil {
-		return 0, nil, false
+	if !ok {
+		return entry{}, nil, f.wrap(fmt.Errorf("no tensor %.200q", name))
 	}
-	e := f.tensors[i]
-	return e.typ, f.content.Bytes()[e.begin:e.end():e.end()], true
+	content := f.content.Bytes()
+	if content == nil {
+		return entry{}, nil, f.wrap(fmt.Errorf("tensor %.200q: the file is closed: %w", name, os.ErrClosed))
+	}
+	e = f.tensors[i]
+	return e, content[e.begin:e.end():e.end()], nil
 }
 
 // Float32s widens a part of a tensor to float32, in row-major order: as many numbers as dst
 // has room for, from number from on.
 func (f *File) Float32s(name string, from int, dst []float32) error {
-	i, ok := f.byName[name]
-	if !ok {
-		return f.wrap(fmt.Errorf("no tensor %.200q", name))
+	e, data, err := f.stored(name)
+	if err != nil {
+		return err
 	}
-	e := f.tensors[i]
 	if n := count(e.shape); from < 0 || from > n || len(dst) > n-from {
 		return f.wrap(fmt.Errorf("tensor %.200q: have %d numbers (shape %v), want %d from %d on", name, n, e.shape, len(dst), from))
 	}
-	if f.content.Bytes() == nil {
-		return f.wrap(fmt.Errorf("tensor %.200q: the file is closed: %w", name, os.ErrClosed))
-	}
-	err := mapped.Guard(func() error {
-		part(dst, e.typ, f.content.Bytes()[e.begin:e.end()], from)
+	err = mapped.Guard(func() error {
+		part(dst, e.typ, data, from)
 		return nil
 	})
 	if err != nil {

@@ -152,10 +152,7 @@ func newQuantizer() *quantizer {
 
 // write writes the numbers of a tensor, padded.
 func (q *quantizer) write(ctx context.Context, w io.Writer, t Tensor) error {
-	total := 1
-	for _, n := range t.Shape {
-		total *= n
-	}
+	total := count(t.Shape)
 	for from := 0; from < total; from += len(q.numbers) {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -166,10 +163,7 @@ func (q *quantizer) write(ctx context.Context, w io.Writer, t Tensor) error {
 		}
 		b := q.bytes[:t.Type.Bytes(len(x))]
 		if err := q.round(b, x, t.Type); err != nil {
-			if r := (*ggml.RangeError)(nil); errors.As(err, &r) {
-				r.At += from
-			}
-			return err
+			return ggml.After(from, err)
 		}
 		if _, err := w.Write(b); err != nil {
 			return err
@@ -189,10 +183,7 @@ func (q *quantizer) round(dst []byte, x []float32, t ggml.Type) error {
 			break
 		}
 		wait.Go(func() {
-			q.errs[i] = t.Quantize(dst[t.Bytes(from):t.Bytes(to)], x[from:to])
-			if r := (*ggml.RangeError)(nil); errors.As(q.errs[i], &r) {
-				r.At += from
-			}
+			q.errs[i] = ggml.After(from, t.Quantize(dst[t.Bytes(from):t.Bytes(to)], x[from:to]))
 		})
 	}
 	wait.Wait()

@@ -3,8 +3,6 @@ package kernel
 import (
 	"math"
 	"unsafe"
-
-	"sdgo/internal/ggml"
 )
 
 // Gemm is out = a × w: a is [m K] row-major, out [m N].
@@ -82,7 +80,7 @@ func newProduct(p product) Phase {
 	if p.w.K == 0 {
 		panic("kernel: product: K is 0")
 	}
-	if p.stored() && p.taps != max(p.w.Taps, 1) {
+	if p.w.stored() && p.taps != max(p.w.Taps, 1) {
 		panic("kernel: product: stored weights of other taps")
 	}
 	p.k = p.w.K / p.taps
@@ -91,7 +89,7 @@ func newProduct(p product) Phase {
 	p.panels, p.tiles = ceilDiv(p.n, panel), ceilDiv(p.m, tileRows)
 
 	perBand := max(1, bandFloats*len(p.chunks)/(p.w.K*panel*p.halves))
-	if p.stored() && p.taps > 1 { // all chunks are widened at once
+	if p.w.stored() && p.taps > 1 { // all chunks are widened at once
 		perBand = 1
 	}
 	p.bands = ceilDiv(p.panels, perBand)
@@ -111,9 +109,6 @@ func newProduct(p product) Phase {
 	}
 }
 
-// stored says whether the weights are as a checkpoint has them.
-func (p *product) stored() bool { return p.w.Stored != ggml.F32 }
-
 // wide is the number of float32s for a band's weights in one chunk, unless they
 // are used where they are.
 func (p *product) wide(panels int) int {
@@ -124,9 +119,9 @@ func (p *product) wide(panels int) int {
 // them of stored weights with several taps, whose rows have each input's side by side.
 func (p *product) widened() int {
 	switch {
-	case p.stored() && p.taps > 1:
+	case p.w.stored() && p.taps > 1:
 		return p.w.K
-	case !p.stored() && p.w.Format == Float32:
+	case !p.w.stored() && p.w.Format == Float32:
 		return 0
 	}
 	most := 0
@@ -214,7 +209,7 @@ func (p *product) run(task int, scratch []float32) {
 // widen converts the weights of the panels [left, right) in a chunk of K, if they
 // are not float32: those of the first half, then those of the second.
 func (p *product) widen(wide []float32, left, right int, c chunk) {
-	if len(wide) == 0 || p.stored() && p.taps > 1 && c.tap > 0 {
+	if len(wide) == 0 || p.w.stored() && p.taps > 1 && c.tap > 0 {
 		return
 	}
 	n, temp := p.widened()*panel, wide[len(wide)-p.w.storedLen(p.k):]
@@ -222,7 +217,7 @@ func (p *product) widen(wide []float32, left, right int, c chunk) {
 		for col := left; col < right; col++ {
 			dst, number := wide[(half*(right-left)+col-left)*n:][:n], col+half*p.panels
 			switch {
-			case !p.stored():
+			case !p.w.stored():
 				dst = dst[:c.taps*c.k*panel]
 				widenHalves(dst, halves(p.w.Data)[p.row(number, c)*panel:])
 			case p.taps > 1:
@@ -241,7 +236,7 @@ func (p *product) weights(wide []float32, left, right, col, half int, c chunk) [
 		return p.w.Data[p.row(col+half*p.panels, c)*panel:][:n]
 	}
 	at := (half*(right-left) + col - left) * p.widened() * panel
-	if p.stored() {
+	if p.w.stored() {
 		at += c.tap * p.k * panel
 	}
 	return wide[at:][:n]
@@ -253,7 +248,7 @@ func (p *product) row(col int, c chunk) int { return col*p.w.K + c.tap*p.k + c.f
 // nextWeights makes tile i of n fetch its share of the panel's next chunk.
 // Without this the first tile of a chunk would wait for memory.
 func (p *product) nextWeights(t *tile, col int, c chunk, i, n int) {
-	if p.stored() {
+	if p.w.stored() {
 		t.next, t.fetch = nil, 0
 		return
 	}

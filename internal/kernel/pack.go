@@ -38,11 +38,9 @@ func PackedLen(k, n int, format Format) int {
 }
 
 func (w *Packed) check(what string) {
-	n := 0
-	if w.Stored != ggml.F32 {
+	n := PackedLen(w.K, w.N, w.Format)
+	if w.stored() {
 		n = StoredLen(w.K*w.N, w.Stored)
-	} else {
-		n = PackedLen(w.K, w.N, w.Format)
 	}
 	if len(w.Data) < n {
 		panic("kernel: " + what + ": short weights")

@@ -3,8 +3,6 @@ package kernel
 import (
 	"math"
 	"unsafe"
-
-	"sdgo/internal/ggml"
 )
 
 // rounded is a matrix product whose factors are rounded, so that a word
@@ -54,7 +52,7 @@ func newRounded(out, a []float32, m int, w Packed, ep Epilogue) Phase {
 	if w.K%PerWord(w.Format) != 0 {
 		panic("kernel: product: K is no multiple of the weights of a word")
 	}
-	if w.Stored != ggml.F32 && w.Format != BFloat16 {
+	if w.stored() && w.Format != BFloat16 {
 		panic("kernel: product: stored weights for integers")
 	}
 	if m == 0 || w.N == 0 {
@@ -88,7 +86,7 @@ func newRounded(out, a []float32, m int, w Packed, ep Epilogue) Phase {
 // of sums, offsets and, for processors without the instruction, a panel of weights.
 func (p *rounded) scratch(tiles int) int {
 	n := tiles*tileRows*(p.words+1) + p.halves*tileRows*panel + tileRows
-	if !p.native || p.stored() {
+	if !p.native || p.w.stored() {
 		n += p.halves*p.w.K*panel + p.w.storedLen(p.w.K) + tileRows*panel
 	}
 	return n
@@ -108,7 +106,7 @@ func (p *rounded) run(task int, scratch []float32) {
 		offsets[r] = int32(r * p.words)
 	}
 	var wide, part, temp []float32
-	if !p.native || p.stored() {
+	if !p.native || p.w.stored() {
 		wide, part = take(&scratch, p.halves*p.w.K*panel), take(&scratch, tileRows*panel)
 		temp = take(&scratch, p.w.storedLen(p.w.K))
 	}
@@ -141,13 +139,10 @@ func (p *rounded) run(task int, scratch []float32) {
 	}
 }
 
-// stored says whether the weights are as a checkpoint has them.
-func (p *rounded) stored() bool { return p.w.Stored != ggml.F32 }
-
 // widen writes a panel as the products want it, for weights or processors for which it is
 // not so in memory. It works in temp.
 func (p *rounded) widen(dst, temp []float32, number int) {
-	if !p.stored() {
+	if !p.w.stored() {
 		p.w.widen(dst, number)
 		return
 	}

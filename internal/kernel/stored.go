@@ -69,6 +69,9 @@ func widenQ8Generic(dst []float32, src []byte) { ggml.Q8_0.Dequantize(dst, src) 
 
 func widenQ4KGeneric(dst []float32, src []byte) { ggml.Q4_K.Dequantize(dst, src) }
 
+// stored says whether the weights are as a checkpoint has them.
+func (w *Packed) stored() bool { return w.Stored != ggml.F32 }
+
 // storedPanel writes a panel's weights of some inputs of each tap, as float32s
 // [taps][inputs][32]. It works in temp, of storedLen.
 func (w *Packed) storedPanel(dst, temp []float32, col, first, inputs int) {
@@ -104,7 +107,7 @@ func (w *Packed) storedInputs() int {
 func (w *Packed) storedLen(inputs int) int {
 	n := min(inputs, w.storedInputs()) * panel
 	switch {
-	case w.Stored == ggml.F32:
+	case !w.stored():
 		return 0
 	case w.Taps > 1:
 		return 2 * n * w.Taps

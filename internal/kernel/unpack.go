@@ -1,7 +1,5 @@
 package kernel
 
-import "sdgo/internal/ggml"
-
 // Unpack is the inverse of [PackConv]: it writes a packed weight as [Out In taps].
 // Weights that were rounded stay so.
 func Unpack(dst []float32, w Packed, out, in, taps int) Phase {
@@ -11,7 +9,7 @@ func Unpack(dst []float32, w Packed, out, in, taps int) Phase {
 	if w.K != k || w.N != out {
 		panic("kernel: unpack: weights of another shape")
 	}
-	if w.Stored != ggml.F32 { // in that order
+	if w.stored() { // in that order
 		return splitRows(out, k, func(from, to int) {
 			LoadStored(dst[from*k:to*k], w.Data, from*k, w.Stored)
 		})
@@ -45,7 +43,7 @@ func (w *Packed) weight(col, k, j int) float32 {
 
 // Number returns one number of a weight [Out In taps], in that order.
 func (w *Packed) Number(i, taps int) float32 {
-	if w.Stored != ggml.F32 {
+	if w.stored() {
 		var one [1]float32
 		LoadStored(one[:], w.Data, i, w.Stored)
 		return one[0]

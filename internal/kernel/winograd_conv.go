@@ -4,8 +4,6 @@ import (
 	"math"
 	"slices"
 	"unsafe"
-
-	"sdgo/internal/ggml"
 )
 
 // Winograd says whether [Winograd] can do the convolution: 3×3 with stride 1
@@ -35,7 +33,7 @@ func Winograd(out, x []float32, s ConvShape, w Packed, ep Epilogue, work []float
 	switch {
 	case !s.Winograd():
 		panic("kernel: winograd: not 3×3 with stride 1 and a multiple of 16 channels")
-	case w.K != 9*s.InC || w.N != s.OutC || w.Stored != ggml.F32 && w.Taps != 9:
+	case w.K != 9*s.InC || w.N != s.OutC || w.stored() && w.Taps != 9:
 		panic("kernel: winograd: weights of another shape")
 	case len(x) < s.N*s.H*s.W*s.InC:
 		panic("kernel: winograd: short input")
@@ -120,12 +118,9 @@ func (a *winograd) matrices(chunk, channel int) (v []float32, stride int) {
 // weightStride is the distance from point to point of a chunk's transformed weights.
 func (a *winograd) weightStride() int { return slices.Max(a.chunks)*panel + 16 }
 
-// stored says whether the weights are as a checkpoint has them.
-func (a *winograd) stored() bool { return a.w.Stored != ggml.F32 }
-
 // storedLen is the float32s that a panel of a chunk takes when it is widened.
 func (a *winograd) storedLen() int {
-	if !a.stored() {
+	if !a.w.stored() {
 		return 0
 	}
 	return 9 * slices.Max(a.chunks) * panel
@@ -179,7 +174,7 @@ func (a *winograd) multiply(first, from, to, p int, scratch []float32) {
 	channel := 0
 	for i, channels := range a.chunks {
 		filters := weights{dst: u, stride: uStride, channels: channels}
-		if a.stored() {
+		if a.w.stored() {
 			a.w.storedPanel(taps, widened, p, channel, channels)
 			filters.src, filters.tap = unsafe.Pointer(&taps[0]), channels*panel
 		} else {
@@ -241,7 +236,7 @@ func (a *winograd) store(sums []float32, sumStride, begin, tiles, p int, pixels,
 // from a channel of panel p on: with few tiles, they come from memory. Four points
 // share a tap.
 func (a *winograd) nextWeights(t *tile, p, channel, point int) {
-	if a.stored() {
+	if a.w.stored() {
 		t.next, t.fetch = nil, 0
 		return
 	}

@@ -86,8 +86,7 @@ func useful(part Tensors) []string { return slices.DeleteFunc(part.Names(), igno
 // writer returns what adds a tensor of a part to the file, and says whether there is a
 // place for it; nil if there is none for the part.
 func (c *Composed) writer(family Family, name string, part Tensors) func(tensor string) bool {
-	encoders := (&file{}).encoders(family)
-	switch encoder, ok := encoders[name]; {
+	switch encoder, ok := encoders(family)[name]; {
 	case ok && encoder.open:
 		return c.openCLIP(part, encoder)
 	case ok:

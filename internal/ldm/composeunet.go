@@ -51,21 +51,28 @@ func (f *file) placeDown(places map[string]place) {
 	n := 1 // after conv_in
 	for i := 0; ; i++ {
 		down := fmt.Sprintf("down_blocks.%d.", i)
-		layers := f.count(down + "resnets.%d.conv1.weight")
+		layers := f.placeLayers(places, down, inputBlock, n)
 		if layers == 0 {
 			return
 		}
-		for j := range layers {
-			to := fmt.Sprintf("%s%d.", inputBlock, n)
-			places[fmt.Sprintf("%sresnets.%d.", down, j)] = place{to: to + "0.", residual: true}
-			places[fmt.Sprintf("%sattentions.%d.", down, j)] = place{to: to + "1."}
-			n++
-		}
+		n += layers
 		if sampler := down + "downsamplers.0.conv."; f.has(sampler + "weight") {
 			places[sampler] = place{to: fmt.Sprintf("%s%d.0.op.", inputBlock, n)}
 			n++
 		}
 	}
+}
+
+// placeLayers numbers the layers of a level, each of a residual block and perhaps
+// attention, from n on, and returns how many there are.
+func (f *file) placeLayers(places map[string]place, level, block string, n int) int {
+	layers := f.count(level + "resnets.%d.conv1.weight")
+	for i := range layers {
+		to := fmt.Sprintf("%s%d.", block, n+i)
+		places[fmt.Sprintf("%sresnets.%d.", level, i)] = place{to: to + "0.", residual: true}
+		places[fmt.Sprintf("%sattentions.%d.", level, i)] = place{to: to + "1."}
+	}
+	return layers
 }
 
 // placeUp numbers the blocks on the way up. What doubles the sides stands behind the
@@ -74,16 +81,11 @@ func (f *file) placeUp(places map[string]place) {
 	n := 0
 	for i := 0; ; i++ {
 		up := fmt.Sprintf("up_blocks.%d.", i)
-		layers := f.count(up + "resnets.%d.conv1.weight")
+		layers := f.placeLayers(places, up, outputBlock, n)
 		if layers == 0 {
 			return
 		}
-		for j := range layers {
-			to := fmt.Sprintf("%s%d.", outputBlock, n)
-			places[fmt.Sprintf("%sresnets.%d.", up, j)] = place{to: to + "0.", residual: true}
-			places[fmt.Sprintf("%sattentions.%d.", up, j)] = place{to: to + "1."}
-			n++
-		}
+		n += layers
 		after := 1
 		if f.has(fmt.Sprintf("%sattentions.%d.norm.weight", up, layers-1)) {
 			after = 2

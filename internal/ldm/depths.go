@@ -27,9 +27,8 @@ func newDepths(down, up tower, mid int) depths {
 			d.down[i] = max(1, m)
 		}
 		d.up[last-i] = level(above)
-		_, uneven := d.down[i].([]int)
-		same := slices.Max(above) == 0 || d.down[i] == d.up[last-i]
-		alike = alike && !uneven && same
+		_, uneven := d.down[i].([]int) // which is like no other, and cannot be compared
+		alike = alike && !uneven && (slices.Max(above) == 0 || d.down[i] == d.up[last-i])
 	}
 	if alike {
 		d.up = nil

@@ -52,7 +52,8 @@ func (f *file) edm() (*EDM, error) {
 		}
 		return e, err
 	case f.has(edmMax):
-		return &EDM{By: edmMax, V: true, SigmaMin: number(edmMin, 0.002), SigmaMax: number(edmMax, 0), SigmaData: 1}, err
+		e := &EDM{By: edmMax, V: true, SigmaMin: number(edmMin, 0.002), SigmaMax: number(edmMax, 0), SigmaData: 1}
+		return e, err // after both were read
 	}
 	return nil, nil
 }

@@ -48,22 +48,22 @@ func (f *file) hasEncoder(name string) bool {
 // locate returns the text encoders of a family where the file has them. One that is not
 // found has the place of the original code.
 func (f *file) locate(family Family) map[string]encoder {
-	encoders := f.encoders(family)
-	for name, e := range encoders {
+	located := encoders(family)
+	for name, e := range located {
 		prefix, open, ok := f.found(textPlaces[name])
 		if ok {
 			e.prefix, e.open = prefix, open
-			encoders[name] = e
+			located[name] = e
 		}
 	}
-	return encoders
+	return located
 }
 
 // Parts are those of a model of a family, the U-Net first.
 func Parts(family Family) []string {
 	parts := []string{UNet, VAE}
 	for _, name := range []string{TextEncoder, TextEncoder2} {
-		if _, ok := (&file{}).encoders(family)[name]; ok {
+		if _, ok := encoders(family)[name]; ok {
 			parts = append(parts, name)
 		}
 	}
@@ -78,7 +78,7 @@ func (f *file) holds(part string, family Family) bool {
 	case VAE:
 		return f.under(vaePrefix+"decoder.") || f.under(vaePrefix+"encoder.")
 	}
-	return f.hasEncoder(part) || f.under(f.encoders(family)[part].prefix)
+	return f.hasEncoder(part) || f.under(encoders(family)[part].prefix)
 }
 
 // given says whether a part comes from elsewhere.

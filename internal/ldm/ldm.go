@@ -8,7 +8,7 @@
 //
 // What the model is, and the configuration of each part, come from the names and shapes
 // of the tensors. Each part then is a checkpoint in the names of diffusers, whose tensors
-// are those of the file: no number is read before it is asked for.
+// are those of the file: no number of theirs is read before it is asked for.
 package ldm
 
 import (
@@ -92,7 +92,7 @@ type Model struct {
 func Open(tensors Tensors) (*Model, error) { return OpenWith(tensors, Options{}) }
 
 // OpenWith finds the parts of a model and their configurations. Nothing is read but names
-// and shapes. The error says what the tensors are instead, as far as it is known; it is an
+// and shapes, and the few numbers of an [EDM]. The error says what the tensors are instead, as far as it is known; it is an
 // [*Incomplete] if parts are missing. With an error there is a Model, too, if what it is
 // could be told.
 func OpenWith(tensors Tensors, o Options) (*Model, error) {

@@ -73,9 +73,9 @@ func Title(part string) string { return titles[part] }
 
 // oneText finds a text encoder, which may be alone in the file; nil if there is none.
 func (f *file) oneText(part string, family Family) (*Part, error) {
-	e, ok := f.encoders(family)[part]
+	e, ok := encoders(family)[part]
 	if !ok {
-		e = f.encoders(familyWith[part])[part]
+		e = encoders(familyWith[part])[part]
 	}
 	prefix, open, ok := f.found(slices.Concat(textPlaces[part], barePlaces))
 	if !ok {

@@ -18,7 +18,7 @@ type encoder struct {
 
 // encoders are the text encoders of a family. Stable Diffusion 2 reads the last layer
 // but one, and diffusers leaves the last one out for it.
-func (f *file) encoders(family Family) map[string]encoder {
+func encoders(family Family) map[string]encoder {
 	switch family {
 	case SD1:
 		return map[string]encoder{TextEncoder: {prefix: clipPrefix}}

@@ -107,7 +107,6 @@ func (v *view) average() error {
 	if len(averages) < leastAverages {
 		return ErrNoAverages
 	}
-	taken := make(map[string]bool)
 	var missing []string
 	for _, name := range v.names {
 		if !strings.HasPrefix(name, unetPrefix) {
@@ -120,7 +119,6 @@ func (v *view) average() error {
 			continue
 		}
 		v.from[name], v.from[average] = v.from[average], v.from[name]
-		taken[average] = true
 	}
 	if len(missing) > 0 {
 		return fmt.Errorf("ldm: have no averages over training (model_ema.*) of %d tensors, such as %.200s", len(missing), missing[0])

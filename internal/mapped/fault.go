@@ -26,7 +26,7 @@ func Guard(f func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if r := recover(); r != nil {
-			fault := faultOf(r)
+			fault := FaultOf(r)
 			if fault == nil {
 				panic(r)
 			}
@@ -67,8 +67,9 @@ func unregister(data []byte) {
 	delete(mapped.names, spanOf(data))
 }
 
-// faultOf returns the error for a panic that came of reading a mapping, else nil.
-func faultOf(panicked any) *Fault {
+// FaultOf returns the error for a panic that came of reading a mapping, else nil. Such reads
+// panic only on goroutines of [debug.SetPanicOnFault], as within [Guard].
+func FaultOf(panicked any) *Fault {
 	// A fault's error tells the address; see debug.SetPanicOnFault.
 	fault, ok := panicked.(interface {
 		runtime.Error

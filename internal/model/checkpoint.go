@@ -22,7 +22,8 @@ func (m *Model) Checkpoint() checkpoint.Source {
 	return c
 }
 
-// current is a model as it is now. It is for one goroutine at a time.
+// current is a model as it is now. Goroutines that read numbers of a loaded one wait for
+// each other.
 type current struct {
 	m      *Model
 	params map[string]*weights.Param

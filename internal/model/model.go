@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"sdgo/internal/engine"
+	"sdgo/internal/mapped"
 	"sdgo/internal/nn"
 	"sdgo/internal/weights"
 	"sdgo/safetensors/checkpoint"
@@ -70,12 +71,19 @@ func (m *Model) enter(ctx context.Context) (leave func(), err error) {
 }
 
 // Fingerprint is a short text that tells models apart by their weights, of which it
-// reads a sample, and by how these are kept. It is empty for a closed model.
-func (m *Model) Fingerprint() string {
+// reads a sample, and by the type of their factors. It is empty for a closed model, and
+// for one whose weights cannot be read any more.
+func (m *Model) Fingerprint() (text string) {
 	leave, err := m.calls.Enter("")
 	if err != nil {
 		return ""
 	}
 	defer leave()
-	return weights.Fingerprint(m.params.All())
+	if mapped.Guard(func() error {
+		text = weights.Fingerprint(m.params.All())
+		return nil
+	}) != nil {
+		return ""
+	}
+	return text
 }

@@ -7,6 +7,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"sdgo/internal/kernel"
+	"sdgo/internal/mapped"
 )
 
 // unpack gives the numbers of a weight in the checkpoint's order.
@@ -50,5 +51,13 @@ func (w *Weight) Dense() (*tensor.Dense, error) {
 		return nil, fmt.Errorf("op: weight %v: %w", []int(w.shape), err)
 	}
 	defer release()
-	return w.arg.value(w.shape).(*tensor.Dense), nil
+	var x *tensor.Dense
+	err = mapped.Guard(func() error {
+		x = w.arg.value(w.shape).(*tensor.Dense)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("op: weight %v: %w", []int(w.shape), err)
+	}
+	return x, nil
 }

@@ -90,31 +90,13 @@ func Cases() []Case {
 		{"unpack", [][]int{{5, 4}}, nil, one(op.Unpack), refPick(20, func(i int) int { return i })},
 		{"multiply", [][]int{{3, tail}, {3, tail}}, nil,
 			func(in []*G.Node) (*G.Node, error) { return op.Multiply(in[0], in[1]) },
-			func(in [][]float64) []float64 {
-				out := make([]float64, len(in[0]))
-				for i, v := range in[0] {
-					out[i] = v * in[1][i]
-				}
-				return out
-			}},
+			refEach(func(in [][]float64, i int) float64 { return in[0][i] * in[1][i] })},
 		{"scale channels", [][]int{{2, 3, tail}, {tail}}, nil,
 			func(in []*G.Node) (*G.Node, error) { return op.ScaleChannels(in[0], in[1]) },
-			func(in [][]float64) []float64 {
-				out := make([]float64, len(in[0]))
-				for i, v := range in[0] {
-					out[i] = v * in[1][i%tail]
-				}
-				return out
-			}},
+			refEach(func(in [][]float64, i int) float64 { return in[0][i] * in[1][i%tail] })},
 		{"scale and shift channels", [][]int{{2, 3, tail}, {tail}, {tail}}, nil,
 			func(in []*G.Node) (*G.Node, error) { return op.ScaleShift(in[0], in[1], in[2]) },
-			func(in [][]float64) []float64 {
-				out := make([]float64, len(in[0]))
-				for i, v := range in[0] {
-					out[i] = v*in[1][i%tail] + in[2][i%tail]
-				}
-				return out
-			}},
+			refEach(func(in [][]float64, i int) float64 { return in[0][i]*in[1][i%tail] + in[2][i%tail] })},
 	}
 	// The adjoints of linear operations are linear, too, and have derivatives of their
 	// own. Input 0 is the derivative d by the output here.
@@ -147,13 +129,7 @@ func Cases() []Case {
 	} {
 		cases = append(cases, Case{fmt.Sprint("activation ", act), [][]int{{3, tail}}, nil,
 			one(func(x *G.Node) (*G.Node, error) { return op.Activate(x, act) }),
-			func(in [][]float64) []float64 {
-				out := make([]float64, len(in[0]))
-				for i, v := range in[0] {
-					out[i] = f(v)
-				}
-				return out
-			}})
+			refEach(func(in [][]float64, i int) float64 { return f(in[0][i]) })})
 	}
 	for _, c := range []struct {
 		h, w, in, out, k, stride int
