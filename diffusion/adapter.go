@@ -16,7 +16,7 @@ import (
 )
 
 // Adapter is an adapter that was loaded and how much of it a call wants: 1 as it was
-// trained, 0 nothing, and any finite number else.
+// trained, 0 nothing; any number from −1000 to 1000 is taken.
 type Adapter struct {
 	Loaded *LoadedAdapter
 	Weight float64
