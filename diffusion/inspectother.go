@@ -56,8 +56,8 @@ func (r *Report) readOther(file *loader.Folder, err error) {
 		}
 	case "textual-inversion":
 		r.tellInversion(file)
-	case "controlnet":
-		r.Name = "a ControlNet" + forText(textWidth(file)) + unsupported
+	case "controlnet", "t2i-adapter":
+		r.tellControl(file)
 	}
 	if !ok { // a file of GGUF may say it
 		r.Family = file.Metadata()["general.architecture"]

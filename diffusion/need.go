@@ -65,7 +65,8 @@ func (r *run) need(images []*source) (n engine.Need, err error) {
 			n.Small += collected * 2 * 4 * int64(pooled.DataSize())
 		}
 	}
-	n.Held = r.keeper.held()
+	n.Small += r.controls.small()
+	n.Held = r.keeper.held() + r.controls.held()
 	if n.Turn, err = r.largestTurn(len(images) > 0); err != nil {
 		return n, err
 	}
@@ -98,9 +99,10 @@ func (r *run) largestTurn(encode bool) (most int64, err error) {
 		add(r.keeper.values())
 	} else {
 		for _, b := range r.batches(r.conditions) {
-			add(b.on(r.net).Values(b.texts, r.h, r.w, b.tokens))
+			add(r.controls.on(b.on(r.net)).Values(b.texts, r.h, r.w, b.tokens))
 		}
 	}
+	add(r.controls.turn())
 	memory := model.Of(r.UNet).Memory()
 	for _, text := range r.textStages() {
 		if r.worded() && model.Of(text.encoder).Memory() == memory {

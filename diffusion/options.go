@@ -152,6 +152,13 @@ type Options struct {
 	// give; several DoRA each start from those, too. Nil means none.
 	Adapters []Adapter
 
+	// Controls steer the picture by others, with ControlNets and T2I-Adapters: see
+	// [Pipeline.LoadControl] and [Control]. They are for all tasks but those of other
+	// networks. Without Width and Height, TextToImage makes a picture of the size of the
+	// first one's. With Reuse a ControlNet is computed in every call all the same. Nil means
+	// none.
+	Controls []Control
+
 	// Embeddings are textual inversions, whose words the prompts may have: see
 	// [Pipeline.LoadEmbedding]. Nil means none.
 	Embeddings []Embedding

@@ -85,6 +85,9 @@ func (p *Pipeline) do(ctx context.Context, t task, prompt string, o *Options) (*
 	if err := t.read(ctx, r); err != nil {
 		return nil, err
 	}
+	if err := r.controls.read(ctx); err != nil {
+		return nil, err
+	}
 	if err := r.encodeText(ctx); err != nil {
 		return nil, err
 	}

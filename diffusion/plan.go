@@ -15,7 +15,7 @@ import (
 type Plan struct {
 	// Parts are the text encoder with both texts, or each of two, a call of the U-Net for
 	// both, and the decoder of the VAE. Without a text there is no text encoder, and for embeddings
-	// of different lengths there is a U-Net for each.
+	// of different lengths there is a U-Net for each. ControlNets follow the U-Net.
 	Parts []*PartPlan
 }
 
@@ -56,6 +56,9 @@ func (p *Pipeline) Plan(o *Options) (*Plan, error) {
 	}
 	for _, b := range size.batches {
 		adapters.tell(adapter.UNet, add(p.UNet.Plan(b.texts, size.h, size.w, b.tokens)))
+	}
+	if o != nil {
+		err = cmp.Or(err, p.planControls(o.Controls, size, add))
 	}
 	if o == nil || o.Output == OutputImage {
 		add(p.VAE.Plan(vae.Work{Height: size.height, Width: size.width}))

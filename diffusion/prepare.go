@@ -38,6 +38,9 @@ func (r *run) prepare(width, height int) error {
 	if err := r.prepareUNet(); err != nil {
 		return fmt.Errorf("diffusion: %w", err)
 	}
+	if err := r.controls.prepare(); err != nil {
+		return err
+	}
 	r.preparePreview()
 	if r.Output == OutputImage {
 		r.decodeTile, err = r.tile(false)
@@ -72,7 +75,7 @@ func (r *run) prepareUNet() error {
 	}
 	if !r.Reuse.on() {
 		for _, b := range r.batches(r.conditions) {
-			if err := b.on(r.net).Check(b.texts, r.h, r.w, b.tokens); err != nil {
+			if err := r.controls.on(b.on(r.net)).Check(b.texts, r.h, r.w, b.tokens); err != nil {
 				return err
 			}
 		}

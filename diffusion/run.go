@@ -37,6 +37,7 @@ type run struct {
 	around []func(predictor) predictor // layers around the U-Net, the inner ones first
 
 	adapters   *adapters
+	controls   *controls // nil without any
 	guider     Guider
 	conditions []Condition // that the guider may need, in the order of the network
 	others     []another   // of the conditions
@@ -75,6 +76,7 @@ func (p *Pipeline) newRun(ctx context.Context, t task, prompt string, o *Options
 	defer func() {
 		if !chosen {
 			r.adapters.close()
+			r.controls.close()
 			leave()
 		}
 	}()
@@ -136,6 +138,9 @@ func (r *run) choose(o *Options) (err error) {
 	if err := r.adapt(); err != nil {
 		return err
 	}
+	if err := r.takeControls(); err != nil {
+		return err
+	}
 	return r.startNoise()
 }
 
@@ -165,5 +170,6 @@ func (r *run) close() {
 		r.claim.Close()
 	}
 	r.adapters.close()
+	r.controls.close()
 	r.leave()
 }

@@ -30,6 +30,7 @@ type Command struct {
 	load           diffusion.LoadOptions
 	adapters       Adapters
 	embeddings     []embedding
+	controls       controls
 	about          string
 	stdout, stderr io.Writer
 	progress       *progress
@@ -75,6 +76,7 @@ func New(name, about string, stdout, stderr io.Writer) *Command {
 	PartFlags(c.FlagSet, &c.load)
 	c.adapters.Flag(c.FlagSet)
 	embeddingFlag(c.FlagSet, &c.embeddings)
+	c.controls.flags(c.FlagSet)
 	c.StringVar(&c.load.Prediction, "prediction", "", "what the model predicts, `kind` epsilon or v_prediction (default what its files say)")
 	c.StringVar(&c.load.Precision, "precision", "", "float32, float16, bfloat16 or int8: how weights are kept and linear layers computed (default float32)")
 	WeightsFlag(c.FlagSet, &c.load.Weights)
@@ -114,6 +116,10 @@ func (c *Command) Load(ctx context.Context) (pipe *diffusion.Pipeline, err error
 		return nil, err
 	}
 	if c.Options.Adapters, err = c.adapters.Load(ctx, pipe, c.Name(), c.stderr); err != nil {
+		pipe.Close()
+		return nil, err
+	}
+	if c.Options.Controls, err = c.controls.load(ctx, pipe, c.Name(), c.stderr); err != nil {
 		pipe.Close()
 		return nil, err
 	}
