@@ -3,6 +3,7 @@ package diffusion
 import (
 	"gorgonia.org/tensor"
 
+	"sdgo/diffusion/watermark"
 	"sdgo/sampler"
 	"sdgo/unet"
 )
@@ -218,6 +219,10 @@ type Options struct {
 	// LoadOptions.MaxMemory has no room for that, the largest of sample_size, its
 	// half and its quarter that fits. WholePicture means never by tiles.
 	Tile int
+
+	// Watermark is hidden in the pictures, of 65,536 pixels and more, last of all, see package
+	// watermark: that of the original scripts is watermark.StableDiffusionV1. Empty means none.
+	Watermark watermark.Mark
 
 	// OnStep is called after every step, on the goroutine of the call. An error
 	// from it ends the run and is returned. For Step.Save the run keeps what the model
