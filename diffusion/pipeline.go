@@ -102,7 +102,11 @@ func (p *Pipeline) do(ctx context.Context, t task, prompt string, o *Options) (*
 		if err := t.finish(ctx, r, &r.result); err != nil {
 			return nil, err
 		}
+		if err := r.mark(ctx); err != nil {
+			return nil, err
+		}
 	}
+	r.describe()
 	r.result.Timings.Total = time.Since(r.begin)
 	return &r.result, nil
 }

@@ -36,6 +36,8 @@ type run struct {
 	cutoff   float64                     // the run ends at the first call below this timestep
 	final    float64                     // turns the x that sampling ended with into latents
 
+	edited bool // a Step has changed the latents
+
 	adapters   *adapters
 	guider     Guider
 	conditions []Condition // that the guider may need, in the order of the network
