@@ -117,14 +117,10 @@ func (a *adapters) chooseFactors(steps int) error {
 	return nil
 }
 
-// at makes the adapters' weights those of a noise level of a run.
-func (a *adapters) at(sigma float64, sigmas []float64) {
+// at makes the adapters' weights those of a step.
+func (a *adapters) at(step int) {
 	if a == nil || a.factors == nil || a.sets[adapter.UNet] == nil {
 		return
-	}
-	step := 0
-	for step < len(a.factors)-1 && sigma <= sigmas[step+1] {
-		step++
 	}
 	a.sets[adapter.UNet].At(a.factors[step])
 }

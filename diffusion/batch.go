@@ -1,29 +1,31 @@
 package diffusion
 
-// batch is a number of texts, of as many tokens each, which the U-Net reads side by side.
-type batch struct{ texts, tokens int }
+// batch is a number of texts of one form, which the U-Net reads side by side.
+type batch struct {
+	texts int
+	form
+}
 
-// inBatches divides texts of the given numbers of tokens: neighbours of the same length
-// are read side by side, others one after the other. (Diffusers wants the same length of
-// all.)
-func inBatches(lengths []int) (batches []batch) {
-	for i, n := range lengths {
-		if i > 0 && lengths[i-1] == n {
+// inBatches divides texts of the given forms: neighbours of the same form are read side
+// by side, others one after the other. (Diffusers wants the same form of all.)
+func inBatches(forms []form) (batches []batch) {
+	for i, f := range forms {
+		if i > 0 && forms[i-1] == f {
 			batches[len(batches)-1].texts++
 			continue
 		}
-		batches = append(batches, batch{1, n})
+		batches = append(batches, batch{1, f})
 	}
 	return batches
 }
 
 // batches are those of conditions of the run.
 func (r *run) batches(conditions []Condition) []batch {
-	var lengths []int
+	var forms []form
 	for _, c := range conditions {
-		lengths = append(lengths, r.lengths[c])
+		forms = append(forms, r.forms[c]...)
 	}
-	return inBatches(lengths)
+	return inBatches(forms)
 }
 
 // choices are the conditions that a call of the model may be made with: all of the run's,

@@ -29,8 +29,9 @@ func (r *run) denoiser(extra [][]float32) (sampler.Denoiser, error) {
 type guide struct {
 	*run
 	extra    [][]float32
-	size     int                  // of an image's latents
-	networks map[string]*network  // by their conditions
+	size     int // of an image's latents
+	networks []*network
+	predict  predictor            // of an image
 	buffers  map[string][]float32 // of Predictions
 	states   [][]float32          // of each image, nil until the Guider asks
 
@@ -40,7 +41,11 @@ type guide struct {
 func newGuide(r *run, extra [][]float32) *guide {
 	g := &guide{
 		run: r, extra: extra, size: r.VAE.Config.LatentChannels * r.h * r.w,
-		networks: map[string]*network{}, buffers: map[string][]float32{}, states: make([][]float32, r.Images),
+		buffers: map[string][]float32{}, states: make([][]float32, r.Images),
+	}
+	g.predict = g.ask
+	for _, around := range r.around {
+		g.predict = around(g.predict)
 	}
 	g.out = make([]float32, r.Images*g.size)
 	if sampler.NeedsUncond(r.sampler) {
@@ -55,8 +60,7 @@ func (g *guide) denoise(ctx context.Context, x []float32, sigma float64) (sample
 	if err != nil {
 		return sampler.Estimate{}, err
 	}
-	net := g.network(conditions)
-	g.adapters.at(sigma, g.schedule.Sigmas)
+	g.adapters.at(g.step(sigma))
 	g.keeper.begin()
 	for i := range g.Images {
 		if err := ctx.Err(); err != nil {
@@ -68,10 +72,10 @@ func (g *guide) denoise(ctx context.Context, x []float32, sigma float64) (sample
 			kind: g.schedule.Prediction, data: g.schedule.SigmaData, names: conditions, buffers: g.buffers, known: map[Condition][]float32{},
 			keep: func() []float32 { return g.state(i) }, levels: g.schedule.Sigmas,
 		}
-		if p.outputs, err = net.predict(ctx, i, p.X, sigma); err != nil {
+		if p.outputs, err = g.predictions(ctx, i, p.X, sigma, conditions); err != nil {
 			return sampler.Estimate{}, err
 		}
-		est, err := g.ask(ctx, p)
+		est, err := g.guided(ctx, p)
 		if err == nil {
 			err = g.take(from, to, est)
 		}
@@ -82,8 +86,8 @@ func (g *guide) denoise(ctx context.Context, x []float32, sigma float64) (sample
 	return sampler.Estimate{Denoised: g.out, Uncond: g.uncond}, nil
 }
 
-// ask asks the Guider, who gives the predictions back.
-func (g *guide) ask(ctx context.Context, p *Predictions) (sampler.Estimate, error) {
+// guided asks the Guider, who gives the predictions back.
+func (g *guide) guided(ctx context.Context, p *Predictions) (sampler.Estimate, error) {
 	defer p.end()
 	return g.guider.Guide(ctx, p)
 }

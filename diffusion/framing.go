@@ -3,10 +3,6 @@ package diffusion
 import (
 	"cmp"
 	"image"
-
-	"gorgonia.org/tensor"
-
-	"sdgo/internal/engine"
 )
 
 // Framing tells Stable Diffusion XL from what size of picture, and by which cut, one like
@@ -91,16 +87,4 @@ func (p *Pipeline) checkScores(o *Options) error {
 		return badOption("Prompt2", "have a second prompt, want none: the refiner of Stable Diffusion XL has one text encoder")
 	}
 	return nil
-}
-
-// added returns what the U-Net reads beside the tokens for conditions side by side:
-// pooled texts [K D] and ids [K 6], or [K 5] of the refiner.
-func (r *run) added(conditions []Condition) (pooled, ids *tensor.Dense) {
-	var texts, numbers []float32
-	for _, c := range conditions {
-		texts = append(texts, r.pooled[c]...)
-		numbers = append(numbers, r.timeIDs(c)...)
-	}
-	n := len(conditions)
-	return engine.Tensor(texts, n, len(texts)/n), engine.Tensor(numbers, n, len(numbers)/n)
 }

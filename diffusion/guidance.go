@@ -83,6 +83,9 @@ func (r *run) chooseGuidance() error {
 	}
 	r.guider = r.guiderFor(&r.Options, r.sampler)
 	r.conditions = r.conditionsOf(r.guider)
+	if err := r.chooseOthers(); err != nil {
+		return err
+	}
 	if r.Guider == nil {
 		return nil
 	}

@@ -57,7 +57,7 @@ func (r *run) need(images []*source) (n engine.Need, err error) {
 	if r.Guider != nil { // what it keeps
 		n.Small += collected * r.latentBytes()
 	}
-	for _, c := range r.conditions {
+	for _, c := range r.textConditions() {
 		if given := r.wording(c, "").given; given != nil { // copied, and once more side by side
 			n.Small += collected * 2 * 4 * int64(given.DataSize())
 		}
@@ -98,9 +98,14 @@ func (r *run) largestTurn(encode bool) (most int64, err error) {
 		add(r.keeper.values())
 	} else {
 		for _, b := range r.batches(r.conditions) {
-			add(r.net.Values(b.texts, r.h, r.w, b.tokens))
+			add(b.on(r.net).Values(b.texts, r.h, r.w, b.tokens))
 		}
 	}
+	add(r.shown.turn())
+	if r.ImageEncoder != nil && model.Of(r.ImageEncoder).Memory() == model.Of(r.UNet).Memory() {
+		add(r.ImageEncoder.Values(1, 0))
+	}
+	add(r.Safety.turn(model.Of(r.UNet)))
 	memory := model.Of(r.UNet).Memory()
 	for _, text := range r.textStages() {
 		if r.worded() && model.Of(text.encoder).Memory() == memory {

@@ -12,108 +12,122 @@ import (
 	"sdgo/unet"
 )
 
-// network is the U-Net with some of a run's conditions.
+// network is the U-Net for questions of one kind.
 type network struct {
 	*guide
-	names string    // of the conditions
-	parts []reading // one after the other
+	names string // of the conditions
+	h, w  int    // of the window
+	forms []form
+	parts []side // one after the other
 }
 
-// reading is what the U-Net reads side by side.
-type reading struct {
+// side is what the U-Net reads side by side.
+type side struct {
 	batch
+	of    []*reads
 	cond  unet.Conditioning[*tensor.Dense]
 	input *tensor.Dense // [K C h w]
 }
 
-// network returns that with the conditions, which are in the order of the run's.
-func (g *guide) network(conditions []Condition) *network {
-	names := make([]string, len(conditions))
-	for k, c := range conditions {
-		names[k] = string(c)
-	}
-	key := strings.Join(names, " ")
-	if n := g.networks[key]; n != nil {
-		return n
-	}
-	n := &network{guide: g, names: key}
-	rest := conditions
-	for _, b := range g.batches(conditions) {
-		n.parts = append(n.parts, g.reading(b, rest[:b.texts]))
-		rest = rest[b.texts:]
-	}
-	g.networks[key] = n
-	return n
-}
-
-// reading returns that of conditions whose embeddings have the same shape.
-func (g *guide) reading(b batch, conditions []Condition) reading {
-	tokens := g.prompts[conditions[0]]
-	if b.texts > 1 {
-		var all []float32
-		for _, c := range conditions {
-			all = append(all, g.prompts[c].Float32s()...)
-		}
-		tokens = engine.Tensor(all, b.texts, b.tokens, tokens.Shape()[2])
-	}
-	cond := unet.Conditioning[*tensor.Dense]{Tokens: tokens, TimeCond: g.guidanceCond()}
-	if g.xl() {
-		cond.PooledText, cond.TimeIDs = g.added(conditions)
-	}
-	in := g.UNet.Config.InChannels
-	return reading{b, cond, engine.Tensor(make([]float32, b.texts*in*g.h*g.w), b.texts, in, g.h, g.w)}
-}
-
-// predict returns the output [K C h w] of the U-Net for image i, whose latents are x. It
-// is valid until the next call.
-func (n *network) predict(ctx context.Context, i int, x []float32, sigma float64) ([]float32, error) {
-	low, high := n.schedule.TimestepRange()
+// ask is the [predictor] that asks the U-Net.
+func (g *guide) ask(ctx context.Context, q *question) ([]float32, error) {
+	n := g.network(q)
+	low, high := g.schedule.TimestepRange()
 	inputs := make([]unet.Input, len(n.parts))
+	rest := q.of
 	for k := range n.parts {
 		part := &n.parts[k]
-		n.fill(part, i, x, sigma)
+		of := rest[:part.texts]
+		rest = rest[part.texts:]
+		if !slices.Equal(part.of, of) {
+			part.of, part.cond = of, g.conditioning(of)
+		}
+		n.fill(part, q)
 		inputs[k] = unet.Input{
-			Latents: part.input, Timesteps: []float64{n.schedule.Timestep(sigma)}, TimestepRange: [2]float64{low, high},
+			Latents: part.input, Timesteps: []float64{g.schedule.Timestep(q.sigma)}, TimestepRange: [2]float64{low, high},
 			Cond: part.cond,
 		}
+		for _, steer := range g.steers {
+			if err := steer(ctx, q, of, &inputs[k]); err != nil {
+				return nil, err
+			}
+		}
 	}
-	outputs, err := n.outputs(n.in(ctx), i, inputs)
+	outputs, err := n.outputs(g.in(ctx), q.image, inputs)
 	if err != nil {
 		return nil, err
 	}
 	if len(outputs) > 1 {
 		outputs[0] = slices.Concat(outputs...)
 	}
-	return outputs[0], checkFinite("unet", outputs[0])
+	return outputs[0], nil
 }
 
-// fill writes the latents, at unit variance, and the further channels of image i for each
+// network returns that for a question.
+func (g *guide) network(q *question) *network {
+	names := make([]string, len(q.of))
+	forms := make([]form, len(q.of))
+	for k, r := range q.of {
+		names[k], forms[k] = string(r.condition), r.form()
+	}
+	joined := strings.Join(names, " ")
+	for _, n := range g.networks {
+		if n.names == joined && n.h == q.window.h && n.w == q.window.w && slices.Equal(n.forms, forms) {
+			return n
+		}
+	}
+	n := &network{guide: g, names: joined, h: q.window.h, w: q.window.w, forms: forms}
+	in := g.UNet.Config.InChannels
+	for _, b := range inBatches(forms) {
+		n.parts = append(n.parts, side{batch: b, input: engine.Tensor(make([]float32, b.texts*in*n.h*n.w), b.texts, in, n.h, n.w)})
+	}
+	g.networks = append(g.networks, n)
+	return n
+}
+
+// conditioning is what the U-Net reads side by side, beside the further channels.
+func (g *guide) conditioning(of []*reads) unet.Conditioning[*tensor.Dense] {
+	return unet.Conditioning[*tensor.Dense]{
+		Tokens:      joined(of, func(r *reads) *tensor.Dense { return r.tokens }),
+		ImageTokens: joined(of, func(r *reads) *tensor.Dense { return r.images }),
+		PooledText:  vectors(of, false, func(r *reads) []float32 { return r.pooled }),
+		TimeIDs:     vectors(of, false, func(r *reads) []float32 { return r.ids }),
+		ClassLabels: vectors(of, true, func(r *reads) []float32 { return r.classes }),
+		TimeCond:    g.guidanceCond(),
+	}
+}
+
+// fill writes the latents, at unit variance, and the further channels of an image for each
 // text.
-func (n *network) fill(part *reading, i int, x []float32, sigma float64) {
-	scale := float32(1 / math.Sqrt(sigma*sigma+1))
+func (n *network) fill(part *side, q *question) {
+	scale := float32(1 / math.Sqrt(q.sigma*q.sigma+1))
 	if d := n.schedule.SigmaData; d != 0 {
-		scale = float32(1 / math.Sqrt(sigma*sigma+d*d))
+		scale = float32(1 / math.Sqrt(q.sigma*q.sigma+d*d))
 	}
 	data := part.input.Float32s()
-	for j, v := range x {
-		data[j] = v * scale
-	}
-	if n.extra != nil {
-		copy(data[n.size:], n.extra[i])
-	}
 	one := len(data) / part.texts
-	for k := 1; k < part.texts; k++ {
-		copy(data[k*one:], data[:one])
+	for k, r := range part.of {
+		to := data[k*one : (k+1)*one]
+		for j, v := range q.x {
+			to[j] = v * scale
+		}
+		extra := r.extra
+		if extra == nil {
+			extra = n.extra
+		}
+		if extra != nil {
+			q.window.crop(to[len(q.x):], extra[q.image], n.run.h, n.run.w)
+		}
 	}
 }
 
 // outputs runs the U-Net for image i, once for each input.
 func (n *network) outputs(ctx context.Context, i int, inputs []unet.Input) (outputs [][]float32, err error) {
 	if n.keeper != nil {
-		return n.keeper.predict(ctx, i, n.names, inputs)
+		return n.keeper.predict(ctx, i, n.names, inBatches(n.forms), inputs)
 	}
-	for _, in := range inputs {
-		y, err := n.net.Predict(ctx, in)
+	for k, in := range inputs {
+		y, err := n.parts[k].on(n.net).Predict(ctx, in)
 		if err != nil {
 			return nil, err
 		}

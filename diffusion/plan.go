@@ -89,7 +89,7 @@ func (p *Pipeline) sizeOf(o *Options) (size, error) {
 	if err := p.checkXL(&sized); err != nil {
 		return size{}, err
 	}
-	var lengths []int
+	var forms []form
 	texts := 0
 	for _, c := range p.conditionsOf(p.guiderFor(&sized, sized.Sampler)) {
 		w := sized.wording(c, "")
@@ -97,7 +97,7 @@ func (p *Pipeline) sizeOf(o *Options) (size, error) {
 		if err != nil {
 			return size{}, err
 		}
-		if lengths = append(lengths, n); w.given == nil && !p.zeros(c, w) {
+		if forms = append(forms, form{tokens: n}); w.given == nil && !p.zeros(c, w) {
 			texts++
 		}
 	}
@@ -106,7 +106,7 @@ func (p *Pipeline) sizeOf(o *Options) (size, error) {
 	if err := sized.size(width, height, factor); err != nil {
 		return size{}, err
 	}
-	return size{texts, inBatches(lengths), sized.Width, sized.Height, sized.Height / factor, sized.Width / factor}, nil
+	return size{texts, inBatches(forms), sized.Width, sized.Height, sized.Height / factor, sized.Width / factor}, nil
 }
 
 // WriteTo writes the plan as tables.

@@ -30,8 +30,14 @@ func (r *run) prepare(width, height int) error {
 	if err := r.chooseGuidance(); err != nil {
 		return err
 	}
-	if r.lengths, err = r.lengthsOf(&r.Options, r.conditions); err != nil {
+	if err := r.prepareImagePrompts(); err != nil {
 		return err
+	}
+	if r.forms, err = r.formsOf(&r.Options, r.conditions); err != nil {
+		return err
+	}
+	for _, o := range r.others {
+		r.forms[o.name] = o.forms(r.forms[o.words])
 	}
 	if err := r.prepareUNet(); err != nil {
 		return fmt.Errorf("diffusion: %w", err)
@@ -68,9 +74,12 @@ func (r *run) prepareUNet() error {
 	if r.net, err = r.UNet.WithTokenMerging(r.TokenMerging); err != nil {
 		return wrong("TokenMerging", err)
 	}
+	if r.net, err = r.net.WithImages(r.shown.forms()); err != nil {
+		return err
+	}
 	if !r.Reuse.on() {
 		for _, b := range r.batches(r.conditions) {
-			if err := r.net.Check(b.texts, r.h, r.w, b.tokens); err != nil {
+			if err := b.on(r.net).Check(b.texts, r.h, r.w, b.tokens); err != nil {
 				return err
 			}
 		}

@@ -54,7 +54,7 @@ func (r *run) facts() map[string]string {
 		"images":       fmt.Sprint(r.Images),
 		"seed":         fmt.Sprint(r.Seed),
 		"clip skip":    fmt.Sprint(r.ClipSkip),
-		"text encoder": digest(r.prompts[Cond].Float32s()),
+		"text encoder": digest(r.said[Cond][0].tokens.Float32s()),
 		"U-Net":        r.UNet.Fingerprint(),
 		"schedule":     digest([]byte(fmt.Sprint(s.Prediction, s.InitNoiseSigma, s.FinalScale, s.Timesteps))),
 		"guidance":     "off",
@@ -71,7 +71,7 @@ func (r *run) facts() map[string]string {
 	}
 	if r.xl() {
 		for _, c := range r.conditions {
-			f["pooled text of "+string(c)] = digest(r.pooled[c])
+			f["pooled text of "+string(c)] = digest(r.said[c][0].pooled)
 			f["framing of "+string(c)] = fmt.Sprint(r.timeIDs(c))
 		}
 	}

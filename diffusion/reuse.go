@@ -104,7 +104,7 @@ func (r *run) newKeeper() (*keeper, error) {
 			if k.splits[b] != nil {
 				continue
 			}
-			if s, err = r.net.Split(k.Branch, b.texts, r.h, r.w, b.tokens); err != nil {
+			if s, err = b.on(r.net).Split(k.Branch, b.texts, r.h, r.w, b.tokens); err != nil {
 				return nil, fmt.Errorf("reuse: %w", err)
 			}
 			k.splits[b] = s
@@ -197,14 +197,13 @@ func (k *keeper) reused() []int {
 }
 
 // predict runs the U-Net with conditions of these names for image i, once for each
-// input, without its deep part if it may.
-func (k *keeper) predict(ctx context.Context, i int, conditions string, inputs []unet.Input) (outputs [][]float32, err error) {
+// input, of a batch, without its deep part if it may.
+func (k *keeper) predict(ctx context.Context, i int, conditions string, batches []batch, inputs []unet.Input) (outputs [][]float32, err error) {
 	image := &k.images[i]
 	var firsts [][]float32 // what the heads gave
 	splits := make([]*unet.Split, len(inputs))
 	for j, in := range inputs {
-		shape := in.Cond.Tokens.Shape()
-		s := k.splits[batch{shape[0], shape[1]}]
+		s := k.splits[batches[j]]
 		if err := s.Head(ctx, in); err != nil {
 			return nil, err
 		}

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"time"
 
-	"gorgonia.org/tensor"
-
 	"sdgo/internal/engine"
 	"sdgo/sampler"
 	"sdgo/scheduler"
@@ -29,18 +27,21 @@ type run struct {
 	keeper   *keeper    // nil without reuse
 	noise    []*stream  // of each image
 	prompt   string
-	lengths  map[Condition]int           // in tokens
-	prompts  map[Condition]*tensor.Dense // [1 T D] each
-	pooled   map[Condition][]float32     // [D] each, of Stable Diffusion XL
-	h, w     int                         // size of the latents
-	cutoff   float64                     // the run ends at the first call below this timestep
-	final    float64                     // turns the x that sampling ended with into latents
+	forms    map[Condition][]form   // of what the U-Net reads, known before that is
+	said     map[Condition][]*reads // nil before encodeText
+	h, w     int                    // size of the latents
+	cutoff   float64                // the run ends at the first call below this timestep
+	final    float64                // turns the x that sampling ended with into latents
 
-	edited bool // a Step has changed the latents
+	steers []steer                     // of the U-Net's inputs, in their order
+	around []func(predictor) predictor // layers around the U-Net, the inner ones first
 
+	shown      *shown // nil without image prompts
+	edited     bool   // a Step has changed the latents
 	adapters   *adapters
 	guider     Guider
 	conditions []Condition // that the guider may need, in the order of the network
+	others     []another   // of the conditions
 	guide      *guide      // nil before denoiser
 
 	encodeTile, decodeTile int // sides in pixels, or 0: whole
@@ -108,7 +109,13 @@ func (r *run) choose(o *Options) (err error) {
 	if err := o.checkGuider(r.distilled()); err != nil {
 		return err
 	}
+	if err := r.checkChecker(); err != nil {
+		return err
+	}
 	if err := r.checkWording(r.prompt); err != nil {
+		return err
+	}
+	if err := r.checkWordless(about); err != nil {
 		return err
 	}
 	embedded, err := r.Pipeline.embedded(r.Embeddings)

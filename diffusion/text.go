@@ -10,21 +10,28 @@ import (
 	"sdgo/internal/engine"
 )
 
-// encodeText fills prompts and pooled.
+// encodeText fills said.
 func (r *run) encodeText(ctx context.Context) error {
 	begin := time.Now()
-	r.prompts, r.pooled = map[Condition]*tensor.Dense{}, map[Condition][]float32{}
+	r.said = map[Condition][]*reads{}
 	cut := map[Condition][2]string{}
 	if len(r.Embeddings) > 0 {
 		r.note("embeddings", r.embeddingBytes())
 	}
-	for _, c := range r.conditions {
+	for _, c := range r.textConditions() {
 		w := r.wording(c, r.prompt)
 		e, err := r.embed(ctx, w, r.zeros(c, w))
 		if err != nil {
 			return err
 		}
-		r.prompts[c], r.pooled[c], cut[c] = e.tokens, e.pooled, e.cut
+		said := &reads{condition: c, tokens: e.tokens}
+		if r.xl() {
+			said.pooled, said.ids = e.pooled, r.timeIDs(c)
+		}
+		r.said[c], cut[c] = []*reads{said}, e.cut
+	}
+	for _, o := range r.others {
+		r.said[o.name] = o.of(r.said[o.words])
 	}
 	r.result.Truncated, r.result.TruncatedNegative = cut[Cond][0], cut[Uncond][0]
 	r.result.Truncated2, r.result.TruncatedNegative2 = cut[Cond][1], cut[Uncond][1]
@@ -47,7 +54,9 @@ func (r *run) embed(ctx context.Context, w wording, zeros bool) (e textEmbedding
 	case zeros:
 		tokens := r.textLength()
 		e.tokens = engine.Tensor(make([]float32, tokens*r.textWidth()), 1, tokens, r.textWidth())
-		e.pooled = make([]float32, r.pooledWidth())
+		if r.xl() {
+			e.pooled = make([]float32, r.pooledWidth())
+		}
 		return e, nil
 	}
 	var parts []*tensor.Dense

@@ -73,17 +73,20 @@ func (p *Pipeline) lengthOf(w wording) (int, error) {
 	return w.given.Shape()[1], nil
 }
 
-// lengthsOf is how many tokens the U-Net reads for each condition.
-func (p *Pipeline) lengthsOf(o *Options, conditions []Condition) (map[Condition]int, error) {
-	lengths := map[Condition]int{}
+// formsOf is the form of what the U-Net reads for each condition.
+func (p *Pipeline) formsOf(o *Options, conditions []Condition) (map[Condition][]form, error) {
+	forms := map[Condition][]form{}
 	for _, c := range conditions {
+		if c != Cond && c != Uncond {
+			continue
+		}
 		n, err := p.lengthOf(o.wording(c, ""))
 		if err != nil {
 			return nil, err
 		}
-		lengths[c] = n
+		forms[c] = []form{{tokens: n}}
 	}
-	return lengths, nil
+	return forms, nil
 }
 
 // worded says whether any condition is said in words.

@@ -37,15 +37,15 @@ func TestXLConditions(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, r.claimMemory(t.Context()))
 		require.NoError(t, r.encodeText(t.Context()))
-		pooled, ids := r.added(r.conditions)
-		golden.Close(t, g.Float32s("unet_text_embeds"), pooled.Float32s(), embeddingTolerance, name)
-		assert.Equal(t, g.Float32s("unet_time_ids"), ids.Float32s(), name)
+		var tokens, pooled, ids []float32
+		for _, c := range r.conditions {
+			said := r.said[c][0]
+			tokens, pooled, ids = append(tokens, said.tokens.Float32s()...), append(pooled, said.pooled...), append(ids, said.ids...)
+		}
+		golden.Close(t, g.Float32s("unet_text_embeds"), pooled, embeddingTolerance, name)
+		assert.Equal(t, g.Float32s("unet_time_ids"), ids, name)
 		if !g.Has("unet_encoder_hidden_states") {
 			continue
-		}
-		var tokens []float32
-		for _, c := range r.conditions {
-			tokens = append(tokens, r.prompts[c].Float32s()...)
 		}
 		golden.Close(t, g.Float32s("unet_encoder_hidden_states"), tokens, embeddingTolerance, name)
 	}

@@ -1,0 +1,66 @@
+package diffusion
+
+import (
+	"slices"
+
+	"sdgo/unet"
+)
+
+// another is a condition beside the prompt and the negative prompt. It reads what one of
+// these reads, with another network or, once [task.denoiser] says so, other channels.
+type another struct {
+	name  Condition
+	words Condition  // Cond or Uncond
+	net   *unet.UNet // a variant of the run's, or nil: that itself
+}
+
+// conditioner is a Guider that needs such conditions.
+type conditioner interface {
+	others(r *run) ([]another, error)
+}
+
+// chooseOthers puts the conditions of the task and the Guider between the negative prompt
+// and the prompt. Those for which there are no words are left out.
+func (r *run) chooseOthers() error {
+	r.others = nil
+	all := slices.Clone(r.task.about().others)
+	if g, ok := r.guider.(conditioner); ok {
+		more, err := g.others(r)
+		if err != nil {
+			return err
+		}
+		all = append(all, more...)
+	}
+	at := len(r.conditions) - 1
+	for _, o := range all {
+		if slices.Contains(r.conditions, o.words) {
+			r.others = append(r.others, o)
+			r.conditions = slices.Insert(r.conditions, at, o.name)
+			at++
+		}
+	}
+	return nil
+}
+
+// textConditions are the conditions of the run that have words of their own.
+func (r *run) textConditions() []Condition {
+	return slices.DeleteFunc(slices.Clone(r.conditions), func(c Condition) bool { return c != Cond && c != Uncond })
+}
+
+// of is what the condition reads, in the network's other form.
+func (o *another) of(words []*reads) (said []*reads) {
+	for _, w := range words {
+		one := *w
+		one.condition, one.net = o.name, o.net
+		said = append(said, &one)
+	}
+	return said
+}
+
+func (o *another) forms(words []form) (forms []form) {
+	for _, f := range words {
+		f.net = o.net
+		forms = append(forms, f)
+	}
+	return forms
+}

@@ -1,0 +1,58 @@
+package diffusion
+
+import (
+	"gorgonia.org/tensor"
+
+	"sdgo/unet"
+)
+
+// reads is what the U-Net reads with a condition, beside the latents and their time. Once
+// it is made it stays as it is, and what is the same is the same pointer.
+type reads struct {
+	condition Condition
+	tokens    *tensor.Dense // [1 T D]
+	images    *tensor.Dense // image tokens [1 T D], or nil
+	pooled    []float32     // [D], of Stable Diffusion XL
+	ids       []float32     // numbers beside pooled, or nil
+	classes   []float32     // label or vector of a class, or nil
+	extra     [][]float32   // further channels [C h w] of each image, or nil: those of the task
+	net       *unet.UNet    // a variant of the run's, or nil: that itself
+}
+
+// form is what must be the same for reads that the U-Net reads side by side. It is known
+// before there are any.
+type form struct {
+	tokens, images int
+	net            *unet.UNet // a variant of the run's, or nil: that itself
+}
+
+func (r *reads) form() form {
+	f := form{tokens: r.tokens.Shape()[1], net: r.net}
+	if r.images != nil {
+		f.images = r.images.Shape()[1]
+	}
+	return f
+}
+
+// on returns the U-Net for the form.
+func (f form) on(own *unet.UNet) *unet.UNet {
+	if f.net != nil {
+		return f.net
+	}
+	return own
+}
+
+// reading returns what the U-Net reads with a condition in a call at noise level sigma: one
+// after the other, whose predictions then make that of the condition.
+func (r *run) reading(c Condition, _ float64) []*reads { return r.said[c] }
+
+// step is the number, from 0, of the step that a call at a noise level belongs to.
+func (r *run) step(sigma float64) int { return stepAt(sigma, r.schedule.Sigmas) }
+
+func stepAt(sigma float64, sigmas []float64) int {
+	step := 0
+	for step < len(sigmas)-2 && sigma <= sigmas[step+1] {
+		step++
+	}
+	return step
+}
