@@ -38,6 +38,9 @@ func (r *run) prepare(width, height int) error {
 	if err := r.chooseGuidance(); err != nil {
 		return err
 	}
+	if err := r.prepareImagePrompts(); err != nil {
+		return err
+	}
 	if r.forms, err = r.formsOf(&r.Options, r.conditions); err != nil {
 		return err
 	}
@@ -84,6 +87,9 @@ func (r *run) prepareUNet() error {
 	var err error
 	if r.net, err = r.UNet.WithTokenMerging(r.TokenMerging); err != nil {
 		return wrong("TokenMerging", err)
+	}
+	if r.net, err = r.net.WithImages(r.shown.forms()); err != nil {
+		return err
 	}
 	if !r.Reuse.on() {
 		for _, s := range r.shapes() {
