@@ -32,7 +32,7 @@ func (v *VAE) buildBand(k band) model.Build {
 		for i := range s.links[:k.links] {
 			l := &s.links[i]
 			if s.block != nil && k.links == len(s.links) && i == k.links-2 {
-				before = g.Slice(x, 1, k.rows.from-have.from, k.rows.n())
+				before = someRows(g, x, k.rows.from-have.from, k.rows.n())
 			}
 			h, w := s.size(i, k.h), s.size(i, k.w)
 			if l.norm != nil {
@@ -49,7 +49,7 @@ func (v *VAE) buildBand(k band) model.Build {
 			if i+1 < k.links {
 				have = r.reads[i+1]
 			}
-			x = g.Slice(x, 1, have.from-made.from, have.n())
+			x = someRows(g, x, have.from-made.from, have.n())
 		}
 		if before != nil {
 			if s.block.shortcut != nil {
@@ -62,6 +62,14 @@ func (v *VAE) buildBand(k band) model.Build {
 		}
 		return inputs, []*G.Node{x}, g.Err()
 	}
+}
+
+// someRows returns n rows of x [1 H W C], from first on.
+func someRows(g *nn.Graph, x *G.Node, first, n int) *G.Node {
+	if first == 0 && n == g.Shape(x)[1] {
+		return x
+	}
+	return g.Slice(x, 1, first, n)
 }
 
 // statisticsName is the name of the statistics of what link i reads.

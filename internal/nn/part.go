@@ -7,16 +7,6 @@ import (
 	"sdgo/internal/op"
 )
 
-// Slice returns n places of a dimension of x, from first on: x itself if these are all.
-func (g *Graph) Slice(x *G.Node, axis, first, n int) *G.Node {
-	return g.try(func() (*G.Node, error) {
-		if first == 0 && n == x.Shape()[axis] {
-			return x, nil
-		}
-		return op.Slice(x, axis, first, n)
-	})
-}
-
 // In and Out are the numbers of channels that the convolution reads and makes.
 func (c *Conv2D) In() int  { return c.weight.Shape[1] }
 func (c *Conv2D) Out() int { return c.weight.Shape[0] }
