@@ -39,32 +39,21 @@ func (a *arena) residuals(net *unet.ControlNet, n int, w window) *unet.Residuals
 	return &unet.Residuals[*tensor.Dense]{Down: list[:last], Mid: list[last]}
 }
 
-// mostReads is the most texts that the U-Net reads side by side, and how many it reads in
-// all for one image.
-func (r *run) mostReads() (beside, all int) {
-	for _, conditions := range r.choices() {
-		for _, b := range r.batches(conditions) {
-			beside = max(beside, b.texts)
-		}
-	}
-	for _, b := range r.batches(r.conditions) {
-		all += b.texts
-	}
-	return beside, all
-}
-
-// numbers is how many the sums have, and the work.
+// numbers is how many the sums have at most for one question, and the work.
 func (c *controls) numbers() (sums, work int) {
 	net := c.first()
 	if net == nil {
 		return 0, 0
 	}
-	r, one := c.run, 0
-	for _, shape := range net.ResidualShapes(1, r.h, r.w) {
-		one += tensor.Shape(shape).TotalSize()
+	for _, s := range c.run.shapes() {
+		one := 0
+		for _, shape := range net.ResidualShapes(s.texts, s.h, s.w) {
+			one += tensor.Shape(shape).TotalSize()
+		}
+		sums += one
+		work = max(work, one+s.texts*net.Config.BlockOutChannels[0]*s.h*s.w)
 	}
-	beside, all := r.mostReads()
-	return all * one, beside * (one + net.Config.BlockOutChannels[0]*r.h*r.w)
+	return sums, work
 }
 
 // held is the bytes that the controls hold from the beginning of a call to its end.
@@ -93,7 +82,10 @@ func (c *controls) small() (n int64) {
 		return 0
 	}
 	r := c.run
-	beside, _ := r.mostReads()
+	beside := 0
+	for _, s := range r.shapes() {
+		beside = max(beside, s.texts)
+	}
 	pixels, cells := int64(r.Width)*int64(r.Height), int64(r.h)*int64(r.w)
 	for _, s := range c.list {
 		channels := int64(s.Loaded.channels())
@@ -126,8 +118,13 @@ func (c *controls) turn() (most int64, err error) {
 			most = max(most, n)
 			continue
 		}
-		for _, b := range r.batches(r.conditions) {
-			n, err := s.Loaded.net.Values(b.texts, r.h, r.w, b.tokens)
+		embed, err := s.Loaded.net.EmbedValues(r.h, r.w)
+		if err != nil {
+			return 0, err
+		}
+		most = max(most, embed)
+		for _, of := range r.shapes() {
+			n, err := s.Loaded.net.Values(of.texts, of.h, of.w, of.tokens)
 			if err != nil {
 				return 0, err
 			}

@@ -133,7 +133,10 @@ func (l *LoadedControl) values(p *Pipeline) (int64, error) {
 		f := l.adapter.Config.DownscaleFactor
 		return l.adapter.Values(1, (size.height+f-1)/f*f, (size.width+f-1)/f*f)
 	}
-	most := int64(0)
+	most, err := l.net.EmbedValues(size.h, size.w)
+	if err != nil {
+		return 0, err
+	}
 	for _, b := range size.batches {
 		n, err := l.net.Values(b.texts, size.h, size.w, b.tokens)
 		if err != nil {

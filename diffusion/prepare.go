@@ -1,6 +1,7 @@
 package diffusion
 
 import (
+	"cmp"
 	"fmt"
 
 	"sdgo/vae"
@@ -15,11 +16,20 @@ func (r *run) prepare(width, height int) error {
 	if err := r.limits.checkSize(r.Width, r.Height); err != nil {
 		return err
 	}
-	if err := r.checkModelOptions(); err != nil {
+	if err := cmp.Or(r.checkModelOptions(), r.checkWatermark()); err != nil {
 		return err
 	}
 	r.h, r.w = r.Height/factor, r.Width/factor
 	if err := r.divide(); err != nil {
+		return err
+	}
+	if err := r.Windows.check(factor, r.Reuse.on()); err != nil {
+		return err
+	}
+	if r.Windows.on() {
+		r.around = append(r.around, r.throughWindows)
+	}
+	if err := r.placed(); err != nil {
 		return err
 	}
 	var err error
@@ -29,7 +39,13 @@ func (r *run) prepare(width, height int) error {
 	if err := r.chooseGuidance(); err != nil {
 		return err
 	}
+	if err := r.prepareImagePrompts(); err != nil {
+		return err
+	}
 	if r.forms, err = r.formsOf(&r.Options, r.conditions); err != nil {
+		return err
+	}
+	if err := r.formsOfRegions(); err != nil {
 		return err
 	}
 	for _, o := range r.others {
@@ -51,7 +67,10 @@ func (r *run) prepare(width, height int) error {
 // tile chooses between the whole and tiles for the VAE to encode or decode the picture,
 // and wants the memory for it.
 func (r *run) tile(encode bool) (tile int, err error) {
-	work := vae.Work{Encode: encode, Height: r.Height, Width: r.Width}
+	work := vae.Work{Encode: encode, Height: r.Height, Width: r.Width, Exact: r.TileExact}
+	if !encode {
+		work.Width = r.decodedWidth()
+	}
 	switch r.Tile {
 	case WholePicture:
 		err = r.VAE.Check(work)
@@ -73,9 +92,12 @@ func (r *run) prepareUNet() error {
 	if r.net, err = r.UNet.WithTokenMerging(r.TokenMerging); err != nil {
 		return wrong("TokenMerging", err)
 	}
+	if r.net, err = r.net.WithImages(r.shown.forms()); err != nil {
+		return err
+	}
 	if !r.Reuse.on() {
-		for _, b := range r.batches(r.conditions) {
-			if err := r.controls.on(b.on(r.net)).Check(b.texts, r.h, r.w, b.tokens); err != nil {
+		for _, s := range r.shapes() {
+			if err := r.controls.on(s.on(r.net)).Check(s.texts, s.h, s.w, s.tokens); err != nil {
 				return err
 			}
 		}

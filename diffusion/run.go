@@ -36,11 +36,14 @@ type run struct {
 	steers []steer                     // of the U-Net's inputs, in their order
 	around []func(predictor) predictor // layers around the U-Net, the inner ones first
 
+	shown      *shown // nil without image prompts
+	edited     bool   // a Step has changed the latents
 	adapters   *adapters
 	controls   *controls // nil without any
 	guider     Guider
 	conditions []Condition // that the guider may need, in the order of the network
 	others     []another   // of the conditions
+	places     []*place    // of the regions
 	guide      *guide      // nil before denoiser
 
 	encodeTile, decodeTile int // sides in pixels, or 0: whole
@@ -109,7 +112,13 @@ func (r *run) choose(o *Options) (err error) {
 	if err := o.checkGuider(r.distilled()); err != nil {
 		return err
 	}
+	if err := r.checkChecker(); err != nil {
+		return err
+	}
 	if err := r.checkWording(r.prompt); err != nil {
+		return err
+	}
+	if err := r.checkWordless(about); err != nil {
 		return err
 	}
 	embedded, err := r.Pipeline.embedded(r.Embeddings)
@@ -136,9 +145,6 @@ func (r *run) choose(o *Options) (err error) {
 		return err
 	}
 	if err := r.adapt(); err != nil {
-		return err
-	}
-	if err := r.takeControls(); err != nil {
 		return err
 	}
 	return r.startNoise()

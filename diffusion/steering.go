@@ -90,16 +90,6 @@ func (s *steering) chosen(r *run, of []*reads) (chosen []int) {
 	return chosen
 }
 
-// negative says whether a condition reads the negative prompt.
-func (r *run) negative(c Condition) bool {
-	for _, o := range r.others {
-		if o.name == c {
-			return o.words == Uncond
-		}
-	}
-	return c == Uncond
-}
-
 // predict returns the residuals of a ControlNet for the chosen samples of an input.
 func (s *steering) predict(ctx context.Context, c *controls, q *question, of []*reads, chosen []int, in *unet.Input) (*unet.Residuals[*tensor.Dense], error) {
 	net, n, w := s.Loaded.net, len(chosen), q.window

@@ -173,20 +173,26 @@ func (c *ControlNet) Check(n, h, w, tokens int) error {
 }
 
 // Values returns the bytes of intermediate values of a prediction for n samples of h×w
-// latents and the given number of tokens, or of the embedding of one picture for it,
-// whichever is more.
+// latents and the given number of tokens.
 func (c *ControlNet) Values(n, h, w, tokens int) (int64, error) {
 	s, err := c.shape(n, h, w, tokens)
 	if err != nil {
 		return 0, err
 	}
-	values, err := c.model.Values(controlKey{s}, c.build(s))
-	if err != nil {
+	return c.model.Values(controlKey{s}, c.build(s))
+}
+
+// EmbedValues returns the bytes of intermediate values of Embed for one image, for h×w
+// latents.
+func (c *ControlNet) EmbedValues(h, w int) (int64, error) {
+	if _, err := c.shape(1, h, w, 1); err != nil {
 		return 0, err
 	}
 	k := hintKey{1, h * c.Config.Factor(), w * c.Config.Factor()}
-	embedding, err := c.model.Values(k, c.buildHint(k))
-	return max(values, embedding), err
+	if err := nn.CheckSize("unet: controlnet: image", 1, c.Config.ConditioningChannels, k.h, k.w); err != nil {
+		return 0, err
+	}
+	return c.model.Values(k, c.buildHint(k))
 }
 
 // Plan tells how a prediction for n samples of h×w latents and the given number of tokens

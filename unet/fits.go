@@ -55,7 +55,7 @@ func (u *UNet) FitsT2I(t *T2IAdapter, factor int) error {
 		return err
 	}
 	cells := t.Config.DownscaleFactor * maxDownscale // a size that all levels halve
-	have := t.shapes(imageKey{1, factor * cells, factor * cells})
+	have := t.shapes(pictureKey{1, factor * cells, factor * cells})
 	f := Features[dims]{Levels: make([]dims, min(len(have), len(u.Config.BlockOutChannels)))}
 	count := featureCount{len(f.Levels), len(have) > len(f.Levels)}
 	fields, err := featureFields(u, &f, count, dims{1, 1, cells, cells})

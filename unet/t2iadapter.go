@@ -134,11 +134,11 @@ func (t *T2IAdapter) loaded() error {
 	return nil
 }
 
-// imageKey names the plan for n images of h×w pixels.
-type imageKey struct{ n, h, w int }
+// pictureKey names the plan for n images of h×w pixels.
+type pictureKey struct{ n, h, w int }
 
 // build makes the graph for images.
-func (t *T2IAdapter) build(k imageKey) model.Build {
+func (t *T2IAdapter) build(k pictureKey) model.Build {
 	return func() (inputs, outputs []*G.Node, err error) {
 		g := t.model.Graph()
 		image := g.Input(imageInput, k.n, t.Config.InChannels, k.h, k.w)
@@ -147,7 +147,7 @@ func (t *T2IAdapter) build(k imageKey) model.Build {
 }
 
 // shapes are those of the features, [N C h w].
-func (t *T2IAdapter) shapes(k imageKey) (shapes [][]int) {
+func (t *T2IAdapter) shapes(k pictureKey) (shapes [][]int) {
 	h, w := k.h/t.Config.DownscaleFactor, k.w/t.Config.DownscaleFactor
 	for _, b := range t.levels {
 		if b.halves {
@@ -159,11 +159,11 @@ func (t *T2IAdapter) shapes(k imageKey) (shapes [][]int) {
 }
 
 // key wants images whose sides are multiples of the squares'.
-func (t *T2IAdapter) key(n, h, w int) (imageKey, error) {
+func (t *T2IAdapter) key(n, h, w int) (pictureKey, error) {
 	if f := t.Config.DownscaleFactor; h%f != 0 || w%f != 0 {
-		return imageKey{}, fmt.Errorf("unet: t2i adapter: image: have %d×%d pixels, want multiples of %d", w, h, f)
+		return pictureKey{}, fmt.Errorf("unet: t2i adapter: image: have %d×%d pixels, want multiples of %d", w, h, f)
 	}
-	return imageKey{n, h, w}, nil
+	return pictureKey{n, h, w}, nil
 }
 
 // Predict returns the features of images [N C H W], with values from 0 to 1, C being
@@ -223,7 +223,7 @@ func (t *T2IAdapter) FeatureNumbers(h, w int) (n int64) {
 	if t.loaded() != nil {
 		return 0
 	}
-	for _, s := range t.shapes(imageKey{1, max(h, 0), max(w, 0)}) {
+	for _, s := range t.shapes(pictureKey{1, max(h, 0), max(w, 0)}) {
 		n += int64(s[1]) * int64(s[2]) * int64(s[3])
 	}
 	return n
