@@ -57,6 +57,7 @@ type Pipeline struct {
 	// Identity is what [Load] found the model to be; empty of one from New or NewXL.
 	Identity Identity
 
+	texts     *textCache
 	names     []named // that its files have for it
 	zeroEmpty bool    // an empty negative prompt is zeros (force_zeros_for_empty_prompt)
 

@@ -29,7 +29,7 @@ func (r *run) prepare(width, height int) error {
 	if err := r.chooseGuidance(); err != nil {
 		return err
 	}
-	if r.forms, err = r.formsOf(&r.Options, r.conditions); err != nil {
+	if r.forms, err = r.formsOf(&r.Options, r.conditions, r.scripts); err != nil {
 		return err
 	}
 	for _, o := range r.others {
