@@ -29,6 +29,9 @@ func (r *run) prepare(width, height int) error {
 	if err := r.chooseGuidance(); err != nil {
 		return err
 	}
+	if err := r.prepareImagePrompts(); err != nil {
+		return err
+	}
 	if r.forms, err = r.formsOf(&r.Options, r.conditions, r.scripts); err != nil {
 		return err
 	}
@@ -69,6 +72,9 @@ func (r *run) prepareUNet() error {
 	var err error
 	if r.net, err = r.UNet.WithTokenMerging(r.TokenMerging); err != nil {
 		return wrong("TokenMerging", err)
+	}
+	if r.net, err = r.net.WithImages(r.shown.forms()); err != nil {
+		return err
 	}
 	if !r.Reuse.on() {
 		for _, b := range r.batches(r.conditions) {
