@@ -9,8 +9,7 @@ import (
 // of it over a run.
 type phrase struct {
 	timeline
-	weight float64  // of its prediction among those of the others; 1 of an only one
-	texts  []*reads // of one form
+	texts []*reads // of one form, weight and place
 }
 
 // timeline says which of several texts counts in which part of a run. The zero value has the
@@ -30,25 +29,44 @@ func (t timeline) at(position int) int {
 	return t.which[min(i, len(t.which)-1)]
 }
 
-// say returns what the U-Net reads of the words of a condition, and what of these was cut.
-func (r *run) say(ctx context.Context, c Condition, w wording) (phrases []phrase, cut [2]string, err error) {
-	if s := r.scripts[c]; s != nil {
+// spot is what says something: a condition of the call's, or of a region by its number from 1.
+type spot struct {
+	region    int
+	condition Condition
+}
+
+// say returns what the U-Net reads of the words of a condition, for a region or nil, and what
+// of the words was cut.
+func (r *run) say(ctx context.Context, c Condition, w wording, p *place) (phrases []phrase, cut [2]string, err error) {
+	at := spot{0, c}
+	if p != nil {
+		at.region = p.number
+	}
+	if s := r.scripts[at]; s != nil {
 		r.note("syntax", []byte(s.syntax.String()))
 		r.note(w.name, s.numbers())
 		phrases, err = r.encodeScript(ctx, c, s, w)
-		return phrases, cut, err
+	} else {
+		var e textEmbedding
+		if e, err = r.embed(ctx, w, p == nil && r.zeros(c, w)); err == nil {
+			phrases, cut = []phrase{{texts: r.readsOf(c, 1, e)}}, e.cut
+		}
 	}
-	e, err := r.embed(ctx, w, r.zeros(c, w))
-	if err != nil {
-		return nil, cut, err
+	for _, phrase := range phrases {
+		for _, text := range phrase.texts {
+			text.place = p
+		}
 	}
-	return []phrase{{weight: 1, texts: r.readsOf(c, e)}}, e.cut, nil
+	return phrases, cut, err
 }
 
-// readsOf is what the U-Net reads of embeddings.
-func (r *run) readsOf(c Condition, embeddings ...textEmbedding) (texts []*reads) {
+// readsOf is what the U-Net reads of embeddings, with a weight among what AND joins.
+func (r *run) readsOf(c Condition, weight float64, embeddings ...textEmbedding) (texts []*reads) {
 	for i, e := range embeddings {
 		said := &reads{condition: c, text: i, tokens: e.tokens}
+		if weight != 1 {
+			said.weight = &weight
+		}
 		if r.xl() {
 			said.pooled, said.ids = e.pooled, r.timeIDs(c)
 		}

@@ -103,7 +103,11 @@ func (p *Pipeline) sizeOf(prompt string, o *Options) (size, error) {
 	if err := sized.size(width, height, factor); err != nil {
 		return size{}, err
 	}
-	return size{texts, inBatches(forms), sized.Width, sized.Height, sized.Height / factor, sized.Width / factor}, nil
+	if err := sized.Windows.check(factor, false); err != nil {
+		return size{}, err
+	}
+	h, w := sized.windowSize(sized.Height/factor, sized.Width/factor, factor)
+	return size{texts, inBatches(forms), sized.Width, sized.Height, h, w}, nil
 }
 
 // textsOf returns the forms of what the U-Net reads for a prompt and options, and how many texts
@@ -114,7 +118,7 @@ func (p *Pipeline) textsOf(prompt string, o *Options) (forms []form, texts int, 
 		return nil, 0, err
 	}
 	conditions := p.conditionsOf(p.guiderFor(o, o.Sampler))
-	scripts, err := embedded.readScripts(context.Background(), o, prompt, conditions, positions(o.Sampler, o.Steps))
+	scripts, err := embedded.readScripts(context.Background(), o, prompt, conditions, positionsOf(o.Sampler, o.Steps))
 	if err != nil {
 		return nil, 0, err
 	}
@@ -125,8 +129,8 @@ func (p *Pipeline) textsOf(prompt string, o *Options) (forms []form, texts int, 
 	for _, c := range conditions {
 		forms = append(forms, of[c]...)
 		switch w := o.wording(c, ""); {
-		case scripts[c] != nil:
-			texts += scripts[c].encoded()
+		case scripts[spot{0, c}] != nil:
+			texts += scripts[spot{0, c}].encoded()
 		case w.given == nil && !p.zeros(c, w):
 			texts++
 		}

@@ -17,8 +17,8 @@ var (
 	byCalls = map[string]bool{"plms": true, "dpm_fast": true, "dpm_adaptive": true}
 )
 
-// positions is how many positions a run of so many steps has for the prompts.
-func positions(s sampler.Sampler, steps int) int {
+// positionsOf is how many positions a run of so many steps has for the prompts.
+func positionsOf(s sampler.Sampler, steps int) int {
 	if info, _ := sampler.Describe(s); twoCalls[info.Name] {
 		return 2 * steps
 	}
@@ -42,7 +42,7 @@ func (r *run) readPrompts(ctx context.Context) error {
 		return wrong("Sampler", err)
 	}
 	conditions := r.conditionsOf(r.guiderFor(&r.Options, s))
-	r.scripts, err = r.readScripts(ctx, &r.Options, r.prompt, conditions, positions(s, r.Steps))
+	r.scripts, err = r.readScripts(ctx, &r.Options, r.prompt, conditions, positionsOf(s, r.Steps))
 	return err
 }
 

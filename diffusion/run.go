@@ -28,7 +28,7 @@ type run struct {
 	noise    []*stream  // of each image
 	prompt   string
 	forms    map[Condition][]form   // of what the U-Net reads, known before that is
-	scripts  map[Condition]*script  // of prompts with weights
+	scripts  map[spot]*script       // of prompts with weights
 	said     map[Condition][]phrase // nil before encodeText
 	progress progress
 	h, w     int     // size of the latents
@@ -43,6 +43,7 @@ type run struct {
 	guider     Guider
 	conditions []Condition // that the guider may need, in the order of the network
 	others     []another   // of the conditions
+	places     []*place    // of the regions
 	guide      *guide      // nil before denoiser
 
 	encodeTile, decodeTile int // sides in pixels, or 0: whole

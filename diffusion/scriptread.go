@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"iter"
 	"slices"
 
 	prompts "sdgo/diffusion/prompt"
@@ -16,17 +17,16 @@ const maxChunks = 4096
 
 // readScripts reads the prompts of a call's conditions in the options' syntax, for a number of
 // positions. Conditions that are said in plain words or by embeddings have no script.
-func (p *Pipeline) readScripts(ctx context.Context, o *Options, text string, conditions []Condition, positions int) (map[Condition]*script, error) {
+func (p *Pipeline) readScripts(ctx context.Context, o *Options, text string, conditions []Condition, positions int) (map[spot]*script, error) {
 	if err := o.Syntax.check(); err != nil || o.Syntax == SyntaxPlain {
 		return nil, err
 	}
-	scripts, most := map[Condition]*script{}, 0
-	for _, c := range conditions {
-		w := o.wording(c, text)
+	scripts, most := map[spot]*script{}, 0
+	for at, w := range o.wordings(text, conditions) {
 		if w.given != nil {
 			continue
 		}
-		s, err := p.readScript(ctx, o.Syntax, c, w, positions)
+		s, err := p.readScript(ctx, o.Syntax, at, w, positions)
 		if err != nil {
 			if ctx.Err() != nil {
 				return nil, ctx.Err()
@@ -34,7 +34,7 @@ func (p *Pipeline) readScripts(ctx context.Context, o *Options, text string, con
 			return nil, fmt.Errorf("diffusion: %s: %w", w.name, err)
 		}
 		s.own = s.longest()
-		scripts[c], s.chunks, most = s, s.own, max(most, s.own)
+		scripts[at], s.chunks, most = s, s.own, max(most, s.own)
 	}
 	if o.Syntax == SyntaxWebUI {
 		for _, s := range scripts {
@@ -44,11 +44,27 @@ func (p *Pipeline) readScripts(ctx context.Context, o *Options, text string, con
 	return scripts, nil
 }
 
+// wordings are those of a call's prompts, and of its regions.
+func (o *Options) wordings(text string, conditions []Condition) iter.Seq2[spot, wording] {
+	return func(yield func(spot, wording) bool) {
+		for _, c := range conditions {
+			if !yield(spot{0, c}, o.wording(c, text)) {
+				return
+			}
+			for i, region := range o.Regions[:min(len(o.Regions), maxRegions)] {
+				if w, ok := newPlace(i+1, region).wording(c, o); ok && !yield(spot{i + 1, c}, w) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // readScript reads one prompt.
-func (p *Pipeline) readScript(ctx context.Context, syntax Syntax, c Condition, w wording, positions int) (*script, error) {
-	s := &script{syntax: syntax, zeros: syntax == SyntaxWebUI && p.xl() && c == Uncond && w.words+w.other == ""}
+func (p *Pipeline) readScript(ctx context.Context, syntax Syntax, at spot, w wording, positions int) (*script, error) {
+	s := &script{syntax: syntax, zeros: syntax == SyntaxWebUI && p.xl() && at.condition == Uncond && w.words+w.other == ""}
 	parse := prompts.Parse
-	if c == Uncond {
+	if at.condition == Uncond {
 		parse = prompts.ParseWhole
 	}
 	main, err := parse(w.words, syntax.dialect())

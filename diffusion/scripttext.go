@@ -25,7 +25,7 @@ func (r *run) encodeScript(ctx context.Context, c Condition, s *script, w wordin
 		for i := range texts {
 			r.lengthen(&texts[i], s, empty)
 		}
-		phrases = append(phrases, phrase{part.timeline, part.weight, r.readsOf(c, texts...)})
+		phrases = append(phrases, phrase{part.timeline, r.readsOf(c, part.weight, texts...)})
 	}
 	return phrases, nil
 }
@@ -43,7 +43,7 @@ func (r *run) encodeEmpty(ctx context.Context, syntax Syntax, skip int) ([]float
 		if err != nil {
 			return nil, err
 		}
-		offset += place(empty, e.tokens, width, offset, length)
+		offset += putTokens(empty, e.tokens, width, offset, length)
 	}
 	return empty, nil
 }
@@ -83,7 +83,7 @@ func (r *run) encodePart(ctx context.Context, s *script, part scriptPart, w word
 				return nil, fmt.Errorf("diffusion: %s: chunk %d: %w", w.name, c+1, err)
 			}
 			for i, tokens := range weighed {
-				wide = place(texts[i].tokens.Float32s()[c*length*width:], tokens, width, offset, length)
+				wide = putTokens(texts[i].tokens.Float32s()[c*length*width:], tokens, width, offset, length)
 				if c == 0 { // of the last stage in the end
 					texts[i].pooled = pooled[i]
 				}
@@ -137,8 +137,8 @@ func (r *run) lengthen(e *textEmbedding, s *script, empty []float32) {
 	}
 }
 
-// place writes tokens [length D] into dst [length width] at an offset in each row, and returns D.
-func place(dst, tokens []float32, width, offset, length int) int {
+// putTokens writes tokens [length D] into dst [length width] at an offset in each row, and returns D.
+func putTokens(dst, tokens []float32, width, offset, length int) int {
 	d := len(tokens) / length
 	for t := range length {
 		copy(dst[t*width+offset:t*width+offset+d], tokens[t*d:(t+1)*d])

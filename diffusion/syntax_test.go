@@ -46,7 +46,7 @@ func TestFilledPrompts(t *testing.T) {
 	width := r.textWidth()
 	require.Equal(t, map[Condition][]form{Cond: {{tokens: 154}, {tokens: 154}}, Uncond: {{tokens: 154}}}, r.forms)
 	require.Len(t, r.said[Cond], 2)
-	assert.Equal(t, []float64{1, 0.5}, []float64{r.said[Cond][0].weight, r.said[Cond][1].weight})
+	assert.Equal(t, []float64{1, 0.5}, []float64{r.said[Cond][0].texts[0].share(), r.said[Cond][1].texts[0].share()})
 	cat := r.said[Cond][1].texts[0].tokens.Float32s()
 	last := cat[76*width : 77*width]
 	for token := 77; token < 154; token++ {
@@ -99,7 +99,7 @@ func TestSyntaxXL(t *testing.T) {
 }
 
 // Positions are WebUI's: calls of the model, of which samplers of second order have twice as many.
-func TestPositions(t *testing.T) {
+func TestPromptPositions(t *testing.T) {
 	for name, want := range map[string][]int{ // with 4 steps: which of 4 items each call has
 		"euler": {1, 1, 2, 3}, "dpmpp_2m": {1, 1, 2, 3},
 		"heun": {1, 1, 2, 3, 4, 1, 2}, "dpm2": {1, 1, 2, 3, 4, 1, 2},

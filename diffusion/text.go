@@ -21,9 +21,12 @@ func (r *run) encodeText(ctx context.Context) error {
 	for _, c := range r.textConditions() {
 		w := r.wording(c, r.prompt)
 		var err error
-		if r.said[c], cut[c], err = r.say(ctx, c, w); err != nil {
+		if r.said[c], cut[c], err = r.say(ctx, c, w, nil); err != nil {
 			return err
 		}
+	}
+	if err := r.encodeRegions(ctx); err != nil {
+		return err
 	}
 	for _, o := range r.others {
 		r.said[o.name] = o.of(r.said[o.words])

@@ -35,13 +35,17 @@ func (w *wording) of(stage int) string {
 // alone: the negative prompt goes through all layers. In the other programs it is for both.
 func (o *Options) wording(c Condition, prompt string) wording {
 	if c == Uncond {
-		skip := 0
-		if o.Syntax != SyntaxPlain {
-			skip = o.ClipSkip
-		}
-		return wording{"negative prompt", o.NegativePrompt, o.NegativePrompt2, skip, o.NegativeCond, "NegativeCond", o.NegativePooledCond}
+		return wording{"negative prompt", o.NegativePrompt, o.NegativePrompt2, o.skip(c), o.NegativeCond, "NegativeCond", o.NegativePooledCond}
 	}
-	return wording{"prompt", prompt, o.Prompt2, o.ClipSkip, o.Cond, "Cond", o.PooledCond}
+	return wording{"prompt", prompt, o.Prompt2, o.skip(c), o.Cond, "Cond", o.PooledCond}
+}
+
+// skip is the clip skip of a condition's words.
+func (o *Options) skip(c Condition) int {
+	if c == Uncond && o.Syntax == SyntaxPlain {
+		return 0
+	}
+	return o.ClipSkip
 }
 
 // checkWording wants words or embeddings, and not both.
@@ -78,13 +82,13 @@ func (p *Pipeline) lengthOf(w wording) (int, error) {
 }
 
 // formsOf is the form of what the U-Net reads for each condition.
-func (p *Pipeline) formsOf(o *Options, conditions []Condition, scripts map[Condition]*script) (map[Condition][]form, error) {
+func (p *Pipeline) formsOf(o *Options, conditions []Condition, scripts map[spot]*script) (map[Condition][]form, error) {
 	forms := map[Condition][]form{}
 	for _, c := range conditions {
 		if c != Cond && c != Uncond {
 			continue
 		}
-		if s := scripts[c]; s != nil {
+		if s := scripts[spot{0, c}]; s != nil {
 			forms[c] = s.forms(p.textLength())
 			continue
 		}
@@ -97,9 +101,15 @@ func (p *Pipeline) formsOf(o *Options, conditions []Condition, scripts map[Condi
 	return forms, nil
 }
 
-// worded says whether any condition is said in words.
+// worded says whether any condition is said in words, if only in a region.
 func (r *run) worded() bool {
-	return slices.ContainsFunc(r.conditions, func(c Condition) bool { return r.wording(c, "").given == nil })
+	words := func(c Condition) bool {
+		return r.wording(c, "").given == nil || slices.ContainsFunc(r.places, func(p *place) bool {
+			w, ok := p.wording(c, &r.Options)
+			return ok && w.given == nil
+		})
+	}
+	return slices.ContainsFunc(r.conditions, words)
 }
 
 // embeddings returns a copy of the caller's.
