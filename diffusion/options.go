@@ -3,6 +3,7 @@ package diffusion
 import (
 	"gorgonia.org/tensor"
 
+	"sdgo/diffusion/watermark"
 	"sdgo/sampler"
 	"sdgo/unet"
 )
@@ -245,6 +246,10 @@ type Options struct {
 	// LoadOptions.MaxMemory has no room for that, the largest of sample_size, its
 	// half and its quarter that fits. WholePicture means never by tiles.
 	Tile int
+
+	// Watermark is hidden in the pictures, of 65,536 pixels and more, last of all, see package
+	// watermark: that of the original scripts is watermark.StableDiffusionV1. Empty means none.
+	Watermark watermark.Mark
 
 	// TileExact makes of tiles what gives the bytes of the whole: they are bands of the
 	// whole width, and every normalisation has the statistics of the whole picture, for

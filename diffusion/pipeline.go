@@ -119,7 +119,11 @@ func (p *Pipeline) do(ctx context.Context, t task, prompt string, o *Options) (*
 		if err := r.check(ctx); err != nil {
 			return nil, err
 		}
+		if err := r.mark(ctx); err != nil {
+			return nil, err
+		}
 	}
+	r.describe()
 	r.result.Timings.Total = time.Since(r.begin)
 	return &r.result, nil
 }

@@ -34,6 +34,8 @@ type Result struct {
 	Reused []int
 
 	Timings Timings
+
+	made *Parameters // of each image, but for its seed
 }
 
 // Timings are the wall-clock times of the parts of a call.

@@ -39,6 +39,7 @@ type run struct {
 	around []func(predictor) predictor // layers around the U-Net, the inner ones first
 
 	shown      *shown // nil without image prompts
+	edited     bool   // a Step has changed the latents
 	adapters   *adapters
 	guider     Guider
 	conditions []Condition // that the guider may need, in the order of the network

@@ -13,9 +13,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sdgo/examples/internal/clitest"
+	"sdgo/examples/internal/commands"
 	"sdgo/sampler"
 	"sdgo/scheduler"
 )
+
+var run = commands.TextToImage.Run
 
 func TestPicture(t *testing.T) {
 	t.Chdir(t.TempDir())
