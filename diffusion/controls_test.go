@@ -89,8 +89,6 @@ type controlled struct {
 	options      Options
 	nets         []string
 	controls     []Control
-	image, mask  bool // img2img, inpainting
-	unet         string
 	call         func(p *Pipeline, o *Options) (*Result, error)
 }
 

@@ -1,7 +1,10 @@
 package diffusion
 
 import (
+	"errors"
+
 	"sdgo/internal/control"
+	"sdgo/internal/ldm"
 	"sdgo/internal/loader"
 )
 
@@ -12,6 +15,9 @@ func (r *Report) tellControl(file *loader.Folder) {
 		r.Name = "a T2I-Adapter"
 	}
 	_, models, fates, err := control.Find(file, r.Path)
+	if errors.Is(err, ldm.ErrNoControlNet) {
+		return // as the name of the whole is a problem already
+	}
 	if err != nil {
 		r.problem(err)
 		return

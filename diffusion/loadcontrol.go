@@ -125,7 +125,7 @@ func (l *LoadedControl) release() {
 // values is the most bytes that the network takes while it runs for a picture of the
 // default size and two texts.
 func (l *LoadedControl) values(p *Pipeline) (int64, error) {
-	size, err := p.sizeOf(nil)
+	size, err := p.sizeOf("", nil)
 	if err != nil {
 		return 0, err
 	}

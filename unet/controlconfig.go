@@ -2,7 +2,6 @@ package unet
 
 import (
 	"fmt"
-	"math/bits"
 	"slices"
 
 	"sdgo/internal/config"
@@ -72,5 +71,16 @@ func (c *ControlNetConfig) validateControl() error {
 
 // Factor is by how much the picture's sides are longer than those of the latents.
 func (c *ControlNetConfig) Factor() int {
-	return 1 << min(max(len(c.EmbeddingChannels)-1, 0), bits.UintSize/4)
+	if c == nil {
+		return 1
+	}
+	return 1 << min(max(len(c.EmbeddingChannels)-1, 0), maxEmbedding)
+}
+
+// Cells is [Config.Cells].
+func (c *ControlNetConfig) Cells() (height, width int) {
+	if c == nil {
+		return (*Config)(nil).Cells()
+	}
+	return c.Config.Cells()
 }

@@ -54,6 +54,9 @@ func (u *UNet) FitsT2I(t *T2IAdapter, factor int) error {
 	if err := t.loaded(); err != nil {
 		return err
 	}
+	if factor < 1 || factor > maxDownscale {
+		return fmt.Errorf("unet: t2i adapter: have latents %d times smaller than pictures, want 1 to %d", factor, maxDownscale)
+	}
 	cells := t.Config.DownscaleFactor * maxDownscale // a size that all levels halve
 	have := t.shapes(pictureKey{1, factor * cells, factor * cells})
 	f := Features[dims]{Levels: make([]dims, min(len(have), len(u.Config.BlockOutChannels)))}

@@ -28,6 +28,9 @@ var controlPrefixes = []string{"control_model.", "", "controlnet.", "model.contr
 // controlPlaces are the blocks that a ControlNet has once.
 var controlPlaces = map[string]place{zeroMiddle: {to: "controlnet_mid_block."}}
 
+// ErrNoControlNet is the error for a file without the layers that read a picture.
+var ErrNoControlNet = errors.New("want a ControlNet")
+
 // OpenControlNet finds a ControlNet in a file, in the names of the original code or of
 // diffusers, and its configuration. The family is that of the models it is for. It is also
 // what becomes of each tensor.
@@ -37,7 +40,7 @@ func OpenControlNet(tensors Tensors) (*Part, Family, []Fate, error) {
 	}
 	v := newControlView(tensors)
 	if v == nil {
-		return nil, "", nil, fmt.Errorf("ldm: have %d tensors, and none of %s or %s: want a ControlNet", len(tensors.Names()), hintSign, hintSignDiffusers)
+		return nil, "", nil, fmt.Errorf("ldm: have %d tensors, and none of %s or %s: %w", len(tensors.Names()), hintSign, hintSignDiffusers, ErrNoControlNet)
 	}
 	f := newFile(v)
 	f.view = v

@@ -84,6 +84,7 @@ func New(name, about string, stdout, stderr io.Writer) *Command {
 	c.adapters.Flag(c.FlagSet)
 	embeddingFlag(c.FlagSet, &c.embeddings)
 	c.controls.flags(c.FlagSet)
+	syntaxFlag(c.FlagSet, &o.Syntax)
 	c.regionFlags()
 	c.StringVar(&c.load.Prediction, "prediction", "", "what the model predicts, `kind` epsilon or v_prediction (default what its files say)")
 	c.StringVar(&c.load.Precision, "precision", "", "float32, float16, bfloat16 or int8: how weights are kept and linear layers computed (default float32)")
