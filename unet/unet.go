@@ -32,7 +32,15 @@ type UNet struct {
 	ups     []*upLayer   // one for each skip, the last first
 	normOut *nn.GroupNorm
 	convOut *nn.Conv2D
-	merging TokenMerging
+	variant
+}
+
+// variant is how a U-Net works beside its weights. The zero value is as it was trained.
+type variant struct {
+	merging      TokenMerging
+	freeU        FreeU
+	seamless     Seamless
+	perturbation perturbation
 }
 
 // define decodes the config and asks for the weights.
@@ -104,9 +112,15 @@ func (u *UNet) steer(g *nn.Graph, in Nodes) steering {
 	return steering{
 		temb:  u.time.forward(g, in.Timesteps, &in.Cond),
 		text:  source{in.Cond.Tokens, in.Cond.TokenMask, in.Cond.ImageTokens},
-		times: in.Timesteps, merging: u.merging,
+		times: in.Timesteps, variant: u.variant,
 		residuals: in.Cond.Residuals,
 	}
+}
+
+// graph returns g for the U-Net's layers.
+func (u *UNet) graph(g *nn.Graph) *nn.Graph {
+	g.Wrap(u.seamless.wrap())
+	return g
 }
 
 // in joins the latents [N C H W] and the channels beside them to [N H W C].
