@@ -28,7 +28,7 @@ func (v *VAE) Decode(ctx context.Context, latents *tensor.Dense, o ...Options) (
 		return nil, err
 	}
 	s, f := latents.Shape(), c.Factor()
-	w, err := v.call(Work{Height: f * s[2], Width: f * s[3], Tile: how.Tile})
+	w, err := v.call(Work{Height: f * s[2], Width: f * s[3], Tile: how.Tile, Seamless: how.Seamless})
 	if err != nil {
 		return nil, err
 	}
@@ -71,6 +71,9 @@ type Options struct {
 	// by little more than the picture itself, but brightness and detail differ slightly,
 	// and more the smaller they are. What is no larger than a tile is done whole.
 	Tile int
+	// Seamless says where the picture goes on with its other side. The zero value is as
+	// the model was trained.
+	Seamless Seamless
 	// Into is where Decode writes the images, of their size, and what its tensor is made
 	// of. With nil, and for Encode, memory is allocated.
 	Into []float32

@@ -8,6 +8,7 @@ import (
 	"sdgo/internal/engine"
 	"sdgo/internal/model"
 	"sdgo/internal/nn"
+	"sdgo/internal/op"
 )
 
 // Work is what the VAE does with one picture: it decodes it, or encodes it.
@@ -15,6 +16,7 @@ type Work struct {
 	Encode        bool // or decode
 	Height, Width int  // of the picture in pixels
 	Tile          int  // side of the tiles in pixels, as in [Options]
+	Seamless      Seamless
 }
 
 // Check reports as an error that the work would not fit in the memory allowed, or
@@ -109,7 +111,7 @@ func (v *VAE) call(w Work) (call, error) {
 func (v *VAE) runs(w Work) call {
 	c := &v.Config
 	f := c.Factor()
-	t := call{decode: !w.Encode, largest: key{!w.Encode, 1, w.Height, w.Width}}
+	t := call{decode: !w.Encode, largest: key{decode: !w.Encode, n: 1, h: w.Height, w: w.Width}}
 	if t.decode {
 		t.largest.h, t.largest.w = w.Height/f, w.Width/f
 		t.tiling = tiling{in: w.Tile / f, out: w.Tile, inC: c.LatentChannels, outC: c.OutChannels, scale: func(n int) int { return n * f }}
@@ -123,6 +125,8 @@ func (v *VAE) runs(w Work) call {
 	if !t.whole {
 		t.largest.h, t.largest.w = min(t.h, t.in), min(t.w, t.in)
 	}
+	t.around = op.Wrap(w.Seamless)
+	t.largest.wrap = t.inRun(t.largest.h, t.largest.w)
 	return t
 }
 
@@ -161,7 +165,7 @@ func (v *VAE) begin(ctx context.Context, t call, small int64) (context.Context, 
 // image does the work on one image: from latents before scaling, or pixels, x to y.
 func (v *VAE) image(ctx context.Context, t call, x, y []float32) error {
 	run := func(x []float32, h, w int, y []float32) error {
-		k := key{t.decode, 1, h, w}
+		k := key{t.decode, 1, h, w, t.inRun(h, w)}
 		return v.model.Run(ctx, k, v.build(k), model.Inputs{"input": x}, [][]float32{y})
 	}
 	if t.whole {
