@@ -109,10 +109,10 @@ func (r *run) largestTurn(encode bool) (most int64, err error) {
 	}
 	if model.Of(r.VAE).Memory() == memory {
 		if r.Output == OutputImage {
-			add(r.VAE.Values(vae.Work{Height: r.Height, Width: r.Width, Tile: r.decodeTile}))
+			add(r.VAE.Values(vae.Work{Height: r.Height, Width: r.Width, Tile: r.decodeTile, Seamless: r.seams()}))
 		}
 		if encode {
-			add(r.VAE.Values(vae.Work{Encode: true, Height: r.Height, Width: r.Width, Tile: r.encodeTile}))
+			add(r.VAE.Values(vae.Work{Encode: true, Height: r.Height, Width: r.Width, Tile: r.encodeTile, Seamless: r.seams()}))
 		}
 	}
 	return most, err

@@ -98,6 +98,14 @@ type Options struct {
 	// not, and pictures are exact.
 	TokenMerging unet.TokenMerging
 
+	// FreeU weighs what the U-Net joins on its way up. The zero value does not.
+	FreeU unet.FreeU
+
+	// Seamless lets the picture go on with its other side, so that copies side by side
+	// have no seam: in the U-Net, the VAE, its tiles and that of previews. The zero value
+	// does not.
+	Seamless unet.Seamless
+
 	// Seed seeds the noise, as torch.Generator("cpu").manual_seed does. Image i of
 	// a call has the seed Seed+i, and is the picture that this seed gives alone.
 	Seed uint64

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"io"
+	"slices"
 
 	"sdgo/diffusion/plan"
 	"sdgo/internal/adapter"
@@ -15,7 +16,7 @@ import (
 type Plan struct {
 	// Parts are the text encoder with both texts, or each of two, a call of the U-Net for
 	// both, and the decoder of the VAE. Without a text there is no text encoder, and for embeddings
-	// of different lengths there is a U-Net for each.
+	// of different lengths there is a U-Net for each, as for each [Variant] of a Guider.
 	Parts []*PartPlan
 }
 
@@ -54,11 +55,15 @@ func (p *Pipeline) Plan(o *Options) (*Plan, error) {
 			adapters.tell(p.partOf(text), add(text.encoder.Plan(size.texts, text.tokenizer.MaxLength)))
 		}
 	}
-	for _, b := range size.batches {
-		adapters.tell(adapter.UNet, add(p.UNet.Plan(b.texts, size.h, size.w, b.tokens)))
+	batches, err := p.planned(size)
+	if err != nil {
+		return nil, err
+	}
+	for _, b := range batches {
+		adapters.tell(adapter.UNet, add(b.net.Plan(b.texts, size.h, size.w, b.tokens)))
 	}
 	if o == nil || o.Output == OutputImage {
-		add(p.VAE.Plan(vae.Work{Height: size.height, Width: size.width}))
+		add(p.VAE.Plan(vae.Work{Height: size.height, Width: size.width, Seamless: size.options.seams()}))
 	}
 	if err != nil {
 		return nil, err
@@ -69,9 +74,13 @@ func (p *Pipeline) Plan(o *Options) (*Plan, error) {
 // size is what the memory of a call for one picture depends on.
 type size struct {
 	texts         int // that are encoded
-	batches       []batch
-	width, height int // in pixels
-	h, w          int // of the latents
+	conditions    []Condition
+	forms         map[Condition][]form
+	batches       []batch // of the U-Net itself
+	width, height int     // in pixels
+	h, w          int     // of the latents
+	options       Options
+	guider        Guider
 }
 
 // sizeOf returns the size of what options ask for.
@@ -89,15 +98,17 @@ func (p *Pipeline) sizeOf(o *Options) (size, error) {
 	if err := p.checkXL(&sized); err != nil {
 		return size{}, err
 	}
-	var forms []form
+	guider := p.guiderFor(&sized, sized.Sampler)
+	conditions := p.conditionsOf(guider)
+	forms, err := p.formsOf(&sized, conditions)
+	if err != nil {
+		return size{}, err
+	}
 	texts := 0
-	for _, c := range p.conditionsOf(p.guiderFor(&sized, sized.Sampler)) {
-		w := sized.wording(c, "")
-		n, err := p.lengthOf(w)
-		if err != nil {
-			return size{}, err
-		}
-		if forms = append(forms, form{tokens: n}); w.given == nil && !p.zeros(c, w) {
+	var own []form
+	for _, c := range conditions {
+		own = append(own, forms[c]...)
+		if w := sized.wording(c, ""); w.given == nil && !p.zeros(c, w) {
 			texts++
 		}
 	}
@@ -106,7 +117,35 @@ func (p *Pipeline) sizeOf(o *Options) (size, error) {
 	if err := sized.size(width, height, factor); err != nil {
 		return size{}, err
 	}
-	return size{texts, inBatches(forms), sized.Width, sized.Height, sized.Height / factor, sized.Width / factor}, nil
+	return size{
+		texts: texts, conditions: conditions, forms: forms, batches: inBatches(own), width: sized.Width, height: sized.Height,
+		h: sized.Height / factor, w: sized.Width / factor, options: sized, guider: guider,
+	}, nil
+}
+
+// planned are the calls of the U-Net for a picture, each with its own.
+func (p *Pipeline) planned(s size) ([]batch, error) {
+	net, err := p.varied(&s.options)
+	if err != nil {
+		return nil, err
+	}
+	others, err := variants(s.guider, net)
+	if err != nil {
+		return nil, err
+	}
+	var forms []form
+	for i, c := range s.conditions {
+		for _, o := range others {
+			if i == len(s.conditions)-1 && slices.Contains(s.conditions, o.words) {
+				forms = append(forms, o.forms(s.forms[o.words])...)
+			}
+		}
+		forms = append(forms, s.forms[c]...)
+	}
+	for i := range forms {
+		forms[i].net = forms[i].on(net)
+	}
+	return inBatches(forms), nil
 }
 
 // WriteTo writes the plan as tables.

@@ -26,6 +26,9 @@ func (r *run) prepare(width, height int) error {
 	if r.sampler, err = solver(&r.Options, r.schedule); err != nil {
 		return wrong("Sampler", err)
 	}
+	if r.net, err = r.varied(&r.Options); err != nil {
+		return err
+	}
 	if err := r.chooseGuidance(); err != nil {
 		return err
 	}
@@ -48,7 +51,7 @@ func (r *run) prepare(width, height int) error {
 // tile chooses between the whole and tiles for the VAE to encode or decode the picture,
 // and wants the memory for it.
 func (r *run) tile(encode bool) (tile int, err error) {
-	work := vae.Work{Encode: encode, Height: r.Height, Width: r.Width}
+	work := vae.Work{Encode: encode, Height: r.Height, Width: r.Width, Seamless: r.seams()}
 	switch r.Tile {
 	case WholePicture:
 		err = r.VAE.Check(work)
@@ -66,10 +69,6 @@ func (r *run) tile(encode bool) (tile int, err error) {
 
 // prepareUNet wants the memory for the U-Net as the options change it.
 func (r *run) prepareUNet() error {
-	var err error
-	if r.net, err = r.UNet.WithTokenMerging(r.TokenMerging); err != nil {
-		return wrong("TokenMerging", err)
-	}
 	if !r.Reuse.on() {
 		for _, b := range r.batches(r.conditions) {
 			if err := b.on(r.net).Check(b.texts, r.h, r.w, b.tokens); err != nil {
@@ -78,6 +77,7 @@ func (r *run) prepareUNet() error {
 		}
 		return nil
 	}
+	var err error
 	r.keeper, err = r.newKeeper()
 	return err
 }
