@@ -37,8 +37,10 @@ func (c *Command) Parse(ctx context.Context, args []string) error {
 	if given["guidance"] && c.Options.Guidance == 0 {
 		c.Options.Guidance = 1 // off, as 0 is in diffusers
 	}
-	if c.model == "" {
+	if c.model == "" && c.Options.Guider == nil {
 		c.Options.Guidance = cmp.Or(c.Options.Guidance, tinyscenes.Guidance)
+	}
+	if c.model == "" {
 		c.Options.Steps = cmp.Or(c.Options.Steps, tinyscenes.Steps)
 	}
 	if err := c.checkOutput(); err != nil {
@@ -68,6 +70,8 @@ func (c *Command) listed() bool {
 			fmt.Fprintf(t, "%s\t%s\n", info.Name, info.Description)
 		}
 		t.Flush()
+	case c.guider == guiderHelp:
+		c.listGuiders()
 	default:
 		return false
 	}
@@ -105,6 +109,9 @@ func (c *Command) check(given map[string]bool) error {
 			return fmt.Errorf("-sampler: %w", err)
 		}
 		c.Options.Schedule = cmp.Or(c.Options.Schedule, schedule)
+	}
+	if err := c.chooseGuider(); err != nil {
+		return err
 	}
 	if name := c.Options.Schedule; given["schedule"] {
 		if _, err := scheduler.Lookup(name); err != nil {
