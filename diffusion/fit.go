@@ -12,7 +12,7 @@ import (
 // depth-to-image and Stable Diffusion XL both.
 func (p *Pipeline) corrected(c *scheduler.Config) *scheduler.Config {
 	fixed := *c
-	if p.reads(withDepth) || p.xl() {
+	if p.reads(withDepth) || p.xl() || p.varies() {
 		return &fixed
 	}
 	fixed.StepsOffset = 1

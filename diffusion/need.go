@@ -101,6 +101,11 @@ func (r *run) largestTurn(encode bool) (most int64, err error) {
 			add(b.on(r.net).Values(b.texts, r.h, r.w, b.tokens))
 		}
 	}
+	add(r.shown.turn())
+	if r.ImageEncoder != nil && model.Of(r.ImageEncoder).Memory() == model.Of(r.UNet).Memory() {
+		add(r.ImageEncoder.Values(1, 0))
+	}
+	add(r.Safety.turn(model.Of(r.UNet)))
 	memory := model.Of(r.UNet).Memory()
 	for _, text := range r.textStages() {
 		if r.worded() && model.Of(text.encoder).Memory() == memory {

@@ -160,6 +160,11 @@ type Options struct {
 	// give; several DoRA each start from those, too. Nil means none.
 	Adapters []Adapter
 
+	// ImagePrompts are pictures that the model is led by beside the prompt, each through an
+	// IP-Adapter, see [Pipeline.LoadIPAdapter]. With an empty prompt they lead alone. Nil
+	// means none.
+	ImagePrompts []ImagePrompt
+
 	// Embeddings are textual inversions, whose words the prompts may have: see
 	// [Pipeline.LoadEmbedding]. Nil means none.
 	Embeddings []Embedding
@@ -217,6 +222,11 @@ type Options struct {
 	// image of another size than the picture is resized first. It is an error in calls
 	// without a mask.
 	KeepOutside bool
+
+	// Checker looks at the finished pictures, and may flag or replace them, see
+	// Result.Flagged. It comes after that of LoadOptions.SafetyChecker. With OutputLatent
+	// there are none; what Result.Latents and OnStep show is not checked. Nil means none.
+	Checker ImageChecker
 
 	// Tile is the side in pixels of the overlapping tiles in which the VAE encodes
 	// and decodes a larger picture, a multiple of 32 (in general of four times the

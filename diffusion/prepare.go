@@ -32,6 +32,9 @@ func (r *run) prepare(width, height int) error {
 	if err := r.chooseGuidance(); err != nil {
 		return err
 	}
+	if err := r.prepareImagePrompts(); err != nil {
+		return err
+	}
 	if r.forms, err = r.formsOf(&r.Options, r.conditions); err != nil {
 		return err
 	}
@@ -69,6 +72,10 @@ func (r *run) tile(encode bool) (tile int, err error) {
 
 // prepareUNet wants the memory for the U-Net as the options change it.
 func (r *run) prepareUNet() error {
+	var err error
+	if r.net, err = r.net.WithImages(r.shown.forms()); err != nil {
+		return err
+	}
 	if !r.Reuse.on() {
 		for _, b := range r.batches(r.conditions) {
 			if err := b.on(r.net).Check(b.texts, r.h, r.w, b.tokens); err != nil {
@@ -77,7 +84,6 @@ func (r *run) prepareUNet() error {
 		}
 		return nil
 	}
-	var err error
 	r.keeper, err = r.newKeeper()
 	return err
 }

@@ -34,26 +34,29 @@ func (r rows) collect() (pixels, error) {
 	return p, nil
 }
 
-// resize returns an image in another size, itself if the size is the same. It is
-// the Lanczos resampling of Pillow 13, bit for bit: a windowed sinc of three
-// lobes, stretched when the image shrinks so that it covers three pixels of the
-// result, along the rows and along the columns, in fixed point. Clipping between
-// the two makes their order matter: columns go first if they lose more than
-// twice the pixels that the rows lose (Pillow before 13 always began with rows).
-//
-// Duchon (1979), Lanczos Filtering in One and Two Dimensions.
+// resize returns an image in another size, itself if the size is the same, by Lanczos'
+// filter.
 func resize(ctx context.Context, r rows, width, height int) rows {
-	if lost := r.height - height; lost > 0 && lost > 2*(r.width-width) {
-		return resizeRows(resizeColumns(ctx, r, height), width)
-	}
-	return resizeColumns(ctx, resizeRows(r, width), height)
+	return resample(ctx, r, width, height, lanczosFilter)
 }
 
-func resizeRows(r rows, width int) rows {
+// resample returns an image in another size, itself if the size is the same. It is the
+// resampling of Pillow 13, bit for bit: a filter, stretched when the image shrinks so that
+// it covers as many pixels of the result, along the rows and along the columns, in fixed
+// point. Clipping between the two makes their order matter: columns go first if they lose
+// more than twice the pixels that the rows lose (Pillow before 13 always began with rows).
+func resample(ctx context.Context, r rows, width, height int, f filter) rows {
+	if lost := r.height - height; lost > 0 && lost > 2*(r.width-width) {
+		return resizeRows(resizeColumns(ctx, r, height, f), width, f)
+	}
+	return resizeColumns(ctx, resizeRows(r, width, f), height, f)
+}
+
+func resizeRows(r rows, width int, f filter) rows {
 	if width == r.width {
 		return r
 	}
-	taps := lanczosTaps(r.width, width)
+	taps := f.taps(r.width, width)
 	row := make([]uint8, r.width*r.channels)
 	return rows{width, r.height, r.channels, func(dst []uint8) error {
 		if err := r.next(row); err != nil {
@@ -73,11 +76,11 @@ func resizeRows(r rows, width int) rows {
 }
 
 // resizeColumns keeps as many rows as make one of the result.
-func resizeColumns(ctx context.Context, r rows, height int) rows {
+func resizeColumns(ctx context.Context, r rows, height int, f filter) rows {
 	if height == r.height {
 		return r
 	}
-	taps := lanczosTaps(r.height, height)
+	taps := f.taps(r.height, height)
 	kept := 0
 	for _, t := range taps {
 		kept = max(kept, len(t.weights))
@@ -126,13 +129,13 @@ const (
 	tapRounding = 1 << (tapBits - 1)
 )
 
-// lanczosTaps returns the taps of each of out pixels that replace in pixels.
+// taps returns the taps of each of out pixels that replace in pixels.
 // The conversions to float64 keep compilers from fusing a product with a sum,
 // which would round otherwise than the reference.
-func lanczosTaps(in, out int) []taps {
+func (f filter) taps(in, out int) []taps {
 	scale := float64(in) / float64(out)
 	stretch := max(scale, 1)
-	support := 3 * stretch
+	support := f.support * stretch
 	all := make([]taps, out)
 	var weights []float64
 	for i := range all {
@@ -142,7 +145,7 @@ func lanczosTaps(in, out int) []taps {
 		weights = weights[:0]
 		total := 0.0
 		for x := first; x < last; x++ {
-			w := lanczos(float64((float64(x) - center + 0.5) * (1 / stretch)))
+			w := f.weight(float64((float64(x) - center + 0.5) * (1 / stretch)))
 			weights = append(weights, w)
 			total += w
 		}
@@ -156,21 +159,6 @@ func lanczosTaps(in, out int) []taps {
 		all[i] = taps{first, fixed}
 	}
 	return all
-}
-
-func lanczos(x float64) float64 {
-	if x < -3 || x >= 3 {
-		return 0
-	}
-	return float64(sinc(x) * sinc(x/3))
-}
-
-func sinc(x float64) float64 {
-	if x == 0 {
-		return 1
-	}
-	x *= math.Pi
-	return math.Sin(x) / x
 }
 
 // clip8 rounds a sum of taps to a pixel.

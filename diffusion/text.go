@@ -54,7 +54,9 @@ func (r *run) embed(ctx context.Context, w wording, zeros bool) (e textEmbedding
 	case zeros:
 		tokens := r.textLength()
 		e.tokens = engine.Tensor(make([]float32, tokens*r.textWidth()), 1, tokens, r.textWidth())
-		e.pooled = make([]float32, r.pooledWidth())
+		if r.xl() {
+			e.pooled = make([]float32, r.pooledWidth())
+		}
 		return e, nil
 	}
 	var parts []*tensor.Dense

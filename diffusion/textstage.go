@@ -22,6 +22,9 @@ type textStage struct {
 
 // textStages are those of the pipeline.
 func (p *Pipeline) textStages() []textStage {
+	if p.varies() {
+		return nil
+	}
 	if !p.xl() {
 		return []textStage{{p.Tokenizer, p.TextEncoder, 0}}
 	}
@@ -40,11 +43,19 @@ func withoutNorm(e *clip.TextEncoder) *clip.TextEncoder {
 	return e
 }
 
-// textLength is how many tokens a text has.
-func (p *Pipeline) textLength() int { return p.textStages()[0].tokenizer.MaxLength }
+// textLength is how many tokens a text has, or an image in its place.
+func (p *Pipeline) textLength() int {
+	if p.varies() {
+		return 1
+	}
+	return p.textStages()[0].tokenizer.MaxLength
+}
 
 // textWidth is how many numbers a token has for the U-Net.
 func (p *Pipeline) textWidth() (width int) {
+	if p.varies() {
+		return p.ImageEncoder.Config.ProjectionDim
+	}
 	for _, s := range p.textStages() {
 		width += s.encoder.Config.HiddenSize
 	}

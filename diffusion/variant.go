@@ -14,6 +14,7 @@ import (
 var kinds = map[string]loader.Kind{
 	"text_encoder":   loader.TextEncoder,
 	"text_encoder_2": loader.TextEncoder,
+	"image_encoder":  loader.ImageEncoder,
 	"unet":           loader.UNet,
 	"vae":            loader.VAE,
 }

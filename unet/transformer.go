@@ -111,7 +111,7 @@ func (b *transformerBlock) first(g *nn.Graph, x *G.Node, s steering, at grid) *G
 	merge := s.merging.tokens(at.level, at.h, at.w)
 	switch {
 	case b.onlyCross:
-		return b.attn1.forward(g, b.norm1.Forward(g, x), s.text)
+		return b.attn1.forward(g, b.norm1.Forward(g, x), source{tokens: s.text.tokens, mask: s.text.mask})
 	case s.perturbation.has(b.attn1):
 		return b.attn1.perturbed(g, b.norm1.Forward(g, x), at.h, at.w, s.perturbation.blur)
 	case merge > 0:

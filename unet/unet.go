@@ -32,6 +32,8 @@ type UNet struct {
 	ups     []*upLayer   // one for each skip, the last first
 	normOut *nn.GroupNorm
 	convOut *nn.Conv2D
+	cross   []*attention // to the text, as CrossAttentions lists them
+	images  string       // key of the pictures that are counted
 	variant
 }
 
@@ -63,6 +65,7 @@ func (u *UNet) define(config []byte, p *nn.Params) (err error) {
 		u.ups = append(u.ups, newUpBlock(p.At("up_blocks.%d", i), c, i)...)
 	}
 	u.normOut = p.GroupNorm("conv_norm_out", first, c.NormNumGroups, c.NormEps)
+	u.listCross()
 	u.convOut = p.Conv("conv_out", first, c.OutChannels, c.ConvOutKernel, 1, op.Same(c.ConvOutKernel/2))
 	return nil
 }
@@ -111,7 +114,7 @@ func (u *UNet) forward(g *nn.Graph, in Nodes) *G.Node {
 func (u *UNet) steer(g *nn.Graph, in Nodes) steering {
 	return steering{
 		temb:  u.time.forward(g, in.Timesteps, &in.Cond),
-		text:  source{in.Cond.Tokens, in.Cond.TokenMask, in.Cond.ImageTokens},
+		text:  source{in.Cond.Tokens, in.Cond.TokenMask, in.Cond.ImageTokens, in.Cond.Images},
 		times: in.Timesteps, variant: u.variant,
 		residuals: in.Cond.Residuals,
 	}

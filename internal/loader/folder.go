@@ -29,9 +29,10 @@ type Kind struct {
 
 // The kinds of components.
 var (
-	TextEncoder = Kind{Name: "clip", Base: transformers}
-	UNet        = Kind{Name: "unet", Base: diffusers, Classes: []string{"UNet2DConditionModel"}}
-	VAE         = Kind{Name: "vae", Base: diffusers, Classes: []string{"AutoencoderKL", "AutoencoderTiny"}}
+	TextEncoder  = Kind{Name: "clip", Base: transformers}
+	ImageEncoder = Kind{Name: "clip", Base: transformers}
+	UNet         = Kind{Name: "unet", Base: diffusers, Classes: []string{"UNet2DConditionModel"}}
+	VAE          = Kind{Name: "vae", Base: diffusers, Classes: []string{"AutoencoderKL", "AutoencoderTiny"}}
 )
 
 // The bases of the names of weight files: those of models of transformers, and of
