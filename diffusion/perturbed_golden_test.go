@@ -10,6 +10,7 @@ import (
 
 	"sdgo/internal/engine"
 	"sdgo/internal/golden"
+	"sdgo/internal/nn"
 	"sdgo/safetensors"
 	"sdgo/sampler"
 	"sdgo/unet"
@@ -85,4 +86,27 @@ func TestSeamlessGolden(t *testing.T) {
 		w := (float64(want[i%4*side*side+i/4])/2 + 0.5) * 255
 		require.InDelta(t, min(max(w, 0), 255), float64(v), 0.55, "byte %d", i) // one rounding step
 	}
+}
+
+// Windows of a seamless picture go over its edges, in both directions: moved latents give
+// the picture moved as far.
+func TestSeamlessWindows(t *testing.T) {
+	p := load(t, "tiny-sd15", nil)
+	o := quick(2)
+	o.Sampler, o.Width, o.Height, o.Windows.Width, o.Output = sampler.DDIM{}, 128, 96, 64, OutputLatent
+	o.Seamless, o.Latents = unet.Seamless{X: true, Y: true}, nn.Tensor(1, 4, 12, 16)
+	x := o.Latents.Float32s()
+	for i := range x {
+		x[i] = float32(math.Sin(float64(i * i)))
+	}
+	want, err := p.TextToImage(t.Context(), prompt, o)
+	require.NoError(t, err)
+	moved := window{top: 8, left: 12, h: 12, w: 16} // by two strides of four, and three
+	o.Latents = nn.Tensor(1, 4, 12, 16)
+	moved.crop(o.Latents.Float32s(), x, 12, 16)
+	got, err := p.TextToImage(t.Context(), prompt, o)
+	require.NoError(t, err)
+	there := make([]float32, len(x))
+	moved.crop(there, want.Latents.Float32s(), 12, 16)
+	golden.Close(t, there, got.Latents.Float32s(), runTolerance, "moved")
 }

@@ -117,9 +117,13 @@ func (p *Pipeline) sizeOf(o *Options) (size, error) {
 	if err := sized.size(width, height, factor); err != nil {
 		return size{}, err
 	}
+	if err := sized.Windows.check(factor, false); err != nil {
+		return size{}, err
+	}
+	h, w := sized.windowSize(sized.Height/factor, sized.Width/factor, factor)
 	return size{
 		texts: texts, conditions: conditions, forms: forms, batches: inBatches(own), width: sized.Width, height: sized.Height,
-		h: sized.Height / factor, w: sized.Width / factor, options: sized, guider: guider,
+		h: h, w: w, options: sized, guider: guider,
 	}, nil
 }
 

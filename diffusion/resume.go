@@ -88,6 +88,12 @@ func (r *run) facts() map[string]string {
 	if r.Seamless != (unet.Seamless{}) {
 		f["seamless"] = fmt.Sprint(r.Seamless)
 	}
+	if r.Windows.on() {
+		f["windows"] = fmt.Sprint(r.Windows)
+	}
+	if r.BaseWeight != 0 {
+		f["base weight"] = fmt.Sprint(r.BaseWeight)
+	}
 	if r.task.about().strength > 0 {
 		f["strength"] = fmt.Sprint(r.Strength)
 	}

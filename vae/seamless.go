@@ -7,7 +7,7 @@ import "sdgo/internal/op"
 // both. It is padding_mode "circular" of all of PyTorch's Conv2d layers, for each direction
 // by itself; what the encoder of an AutoencoderKL pads on one side alone where it halves
 // the size stays zero, as there. With tiles, those at an edge go on at the other side and
-// are blended with what is there.
+// are blended with what is there; exact ones cannot in Y.
 type Seamless struct {
 	X bool `json:"x"`
 	Y bool `json:"y"`

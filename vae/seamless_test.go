@@ -66,9 +66,9 @@ func TestTilesAroundCover(t *testing.T) {
 	}
 }
 
-// seam is how much the pixels on both sides of the border differ, as a share of how much
+// border is how much the pixels on both sides of the border differ, as a share of how much
 // neighbours inside do, for images [3 H W].
-func seam(x []float32, h, w int) (columns, rows float64) {
+func border(x []float32, h, w int) (columns, rows float64) {
 	diff := func(a, b int) float64 { return math.Abs(float64(x[a]) - float64(x[b])) }
 	var border, inside [2]float64
 	for p := range 3 * h * w {
@@ -111,10 +111,10 @@ func TestSeamlessTiles(t *testing.T) {
 	}
 	golden.Close(t, want, moved, tolerance, "moved")
 
-	columns, rows := seam(whole, 8*h, 8*w)
+	columns, rows := border(whole, 8*h, 8*w)
 	assert.Less(t, columns, 1.5)
 	assert.Less(t, rows, 1.5)
-	columns, rows = seam(decode(0, Options{Tile: tile}), 8*h, 8*w)
+	columns, rows = border(decode(0, Options{Tile: tile}), 8*h, 8*w)
 	t.Logf("without going around the border differs %.1f and %.1f times as much", columns, rows)
 	assert.Greater(t, columns, 2.0)
 	assert.Greater(t, rows, 2.0)
@@ -128,4 +128,27 @@ func TestSeamlessMemory(t *testing.T) {
 	around, err := v.Values(Work{Height: 256, Width: 256, Tile: 64, Seamless: Seamless{X: true, Y: true}})
 	require.NoError(t, err)
 	assert.InEpsilon(t, plain, around, 0.1)
+}
+
+// Exact tiles have the bytes of the whole, too, where the picture goes on to the left and
+// right; above and below they cannot.
+func TestSeamlessExact(t *testing.T) {
+	v := load(t, golden.Model(t, "tiny-sd15"), "vae")
+	x, image := normal(1, 4, 13, 9), normal(1, 3, 104, 72)
+	around := Options{Seamless: Seamless{X: true}}
+	bands := Options{Seamless: around.Seamless, Tile: 32, Exact: true}
+	want, err := v.Decode(t.Context(), x, around)
+	require.NoError(t, err)
+	got, err := v.Decode(t.Context(), x, bands)
+	require.NoError(t, err)
+	assert.Equal(t, want.Float32s(), got.Float32s())
+	mean, err := v.Encode(t.Context(), image, around)
+	require.NoError(t, err)
+	p, err := v.Encode(t.Context(), image, bands)
+	require.NoError(t, err)
+	assert.Equal(t, mean.Mean.Float32s(), p.Mean.Float32s())
+
+	bands.Seamless.Y = true
+	_, err = v.Decode(t.Context(), x, bands)
+	assert.ErrorContains(t, err, "vae: tiles: have exact ones of a picture that goes on above and below")
 }
