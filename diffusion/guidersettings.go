@@ -81,14 +81,14 @@ func fieldsOf(v reflect.Value) (list []textField) {
 		case reflect.TypeFor[ScaleSchedule]():
 			list = append(list, textField{[]string{"linear", "cosine", "list"}, at})
 		default:
-			list = append(list, textField{[]string{keyOf(f.Name)}, at})
+			list = append(list, textField{[]string{settingKey(f.Name)}, at})
 		}
 	}
 	return list
 }
 
-// keyOf is the key of a field: "zero-steps" of ZeroSteps.
-func keyOf(field string) string {
+// settingKey is the key of a field: "zero-steps" of ZeroSteps.
+func settingKey(field string) string {
 	var b strings.Builder
 	for i, r := range field {
 		if i > 0 && unicode.IsUpper(r) {

@@ -2,6 +2,7 @@ package diffusion
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"io"
 	"slices"
@@ -14,8 +15,8 @@ import (
 // Plan tells how a picture is computed: which algorithm and weights each layer has,
 // what memory it takes, and how long it should take on this machine.
 type Plan struct {
-	// Parts are the text encoder with both texts, or each of two, a call of the U-Net for
-	// both, and the decoder of the VAE. Without a text there is no text encoder, and for embeddings
+	// Parts are the text encoder with both texts, or with the chunks of all, or each of two, a
+	// call of the U-Net for both, and the decoder of the VAE. Without a text there is no text encoder, and for embeddings
 	// of different lengths there is a U-Net for each, as for each [Variant] of a Guider.
 	Parts []*PartPlan
 }
@@ -28,11 +29,15 @@ type (
 
 // Plan returns the plan for a picture of o's size and guidance. Options may be nil.
 // It computes and allocates nothing of that size.
-func (p *Pipeline) Plan(o *Options) (*Plan, error) {
+func (p *Pipeline) Plan(o *Options) (*Plan, error) { return p.PlanPrompt("", o) }
+
+// PlanPrompt is [Pipeline.Plan] for a picture of a prompt, of which Options.Syntax may make
+// more than one chunk of tokens, or several texts.
+func (p *Pipeline) PlanPrompt(prompt string, o *Options) (*Plan, error) {
 	if err := p.ready(); err != nil {
 		return nil, err
 	}
-	size, err := p.sizeOf(o)
+	size, err := p.sizeOf(prompt, o)
 	if err != nil {
 		return nil, err
 	}
@@ -83,8 +88,8 @@ type size struct {
 	guider        Guider
 }
 
-// sizeOf returns the size of what options ask for.
-func (p *Pipeline) sizeOf(o *Options) (size, error) {
+// sizeOf returns the size of what a prompt and options ask for.
+func (p *Pipeline) sizeOf(prompt string, o *Options) (size, error) {
 	sized, err := p.withDefaults(o)
 	if err != nil {
 		return size{}, err
@@ -100,17 +105,13 @@ func (p *Pipeline) sizeOf(o *Options) (size, error) {
 	}
 	guider := p.guiderFor(&sized, sized.Sampler)
 	conditions := p.conditionsOf(guider)
-	forms, err := p.formsOf(&sized, conditions)
+	forms, texts, err := p.textsOf(prompt, conditions, &sized)
 	if err != nil {
 		return size{}, err
 	}
-	texts := 0
 	var own []form
 	for _, c := range conditions {
 		own = append(own, forms[c]...)
-		if w := sized.wording(c, ""); w.given == nil && !p.zeros(c, w) {
-			texts++
-		}
 	}
 	factor := p.VAE.Config.Factor()
 	width, height := p.defaultSize()
@@ -150,6 +151,32 @@ func (p *Pipeline) planned(s size) ([]batch, error) {
 		forms[i].net = forms[i].on(net)
 	}
 	return inBatches(forms), nil
+}
+
+// textsOf returns the forms of what the U-Net reads for a prompt and options, and how many texts
+// or chunks are encoded.
+func (p *Pipeline) textsOf(prompt string, conditions []Condition, o *Options) (forms map[Condition][]form, texts int, err error) {
+	embedded, err := p.embedded(o.Embeddings)
+	if err != nil {
+		return nil, 0, err
+	}
+	scripts, err := embedded.readScripts(context.Background(), o, prompt, conditions, positionsOf(o.Sampler, o.Steps))
+	if err != nil {
+		return nil, 0, err
+	}
+	forms, err = p.formsOf(o, conditions, scripts)
+	if err != nil {
+		return nil, 0, err
+	}
+	for _, c := range conditions {
+		switch w := o.wording(c, ""); {
+		case scripts[spot{0, c}] != nil:
+			texts += scripts[spot{0, c}].encoded()
+		case w.given == nil && !p.zeros(c, w):
+			texts++
+		}
+	}
+	return forms, texts, nil
 }
 
 // WriteTo writes the plan as tables.
