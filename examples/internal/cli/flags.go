@@ -30,6 +30,7 @@ type Command struct {
 	required       []string // flags
 	more           more
 	settings       *diffusion.Parameters // of -from
+	varies         string                // a flag
 	load           diffusion.LoadOptions
 	adapters       Adapters
 	embeddings     []embedding
