@@ -81,6 +81,7 @@ func (c *Command) Save(r *diffusion.Result) error {
 			c.note("the %s is too long for the text encoder; left out: %q", cut.what, quote.Cut(cut.text))
 		}
 	}
+	c.noteFlagged(r)
 	names := c.names()
 	if err := c.write(names, r); err != nil {
 		return err
