@@ -41,6 +41,7 @@ type run struct {
 	guider     Guider
 	conditions []Condition // that the guider may need, in the order of the network
 	others     []another   // of the conditions
+	places     []*place    // of the regions
 	guide      *guide      // nil before denoiser
 
 	encodeTile, decodeTile int // sides in pixels, or 0: whole

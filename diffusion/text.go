@@ -30,6 +30,9 @@ func (r *run) encodeText(ctx context.Context) error {
 		}
 		r.said[c], cut[c] = []*reads{said}, e.cut
 	}
+	if err := r.encodeRegions(ctx); err != nil {
+		return err
+	}
 	for _, o := range r.others {
 		r.said[o.name] = o.of(r.said[o.words])
 	}

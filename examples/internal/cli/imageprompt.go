@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -114,17 +115,21 @@ func (c *Command) loadImagePrompts(ctx context.Context, pipe *diffusion.Pipeline
 // imageAdapter is an adapter's path and its encoder's.
 type imageAdapter struct{ adapter, encoder string }
 
-// loadIPAdapter loads an adapter. Those that name the same encoder share it.
+// loadIPAdapter loads an adapter. Those that name the same encoder, or lie in one folder,
+// share it.
 func (c *Command) loadIPAdapter(ctx context.Context, pipe *diffusion.Pipeline, which imageAdapter, encoders map[string]*clip.ImageEncoder) (*diffusion.IPAdapter, error) {
-	o := &diffusion.IPAdapterOptions{ImageEncoder: which.encoder}
-	if shared := encoders[which.encoder]; which.encoder != "" && shared != nil {
+	o, key := &diffusion.IPAdapterOptions{ImageEncoder: which.encoder}, which.encoder
+	if key == "" {
+		key = filepath.Join(filepath.Dir(which.adapter), "image_encoder")
+	}
+	if shared := encoders[key]; shared != nil {
 		o = &diffusion.IPAdapterOptions{Encoder: shared}
 	}
 	a, err := pipe.LoadIPAdapterContext(ctx, which.adapter, o)
 	if err != nil {
 		return nil, err
 	}
-	encoders[which.encoder] = a.ImageEncoder()
+	encoders[key] = a.ImageEncoder()
 	for _, warning := range a.Warnings {
 		PrintWarning(c.stderr, c.Name(), which.adapter+": "+warning)
 	}
