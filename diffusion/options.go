@@ -23,6 +23,10 @@ type Options struct {
 	// XL does (force_zeros_for_empty_prompt). They are an error for other models.
 	Prompt2, NegativePrompt2 string
 
+	// Syntax is how the prompts are written: whether they have weights and edits, and may be
+	// longer than the text encoder reads at once. Zero means plain words.
+	Syntax Syntax
+
 	// Cond and NegativeCond [1 T D] are embeddings in place of the prompt, which is then
 	// empty, and of NegativePrompt: float32, of any number T of tokens, D being the width
 	// that the U-Net reads (its cross_attention_dim). TextEncoder.Encode makes such. They
@@ -176,7 +180,8 @@ type Options struct {
 
 	// ClipSkip is the number of last layers of the text encoder that the prompt
 	// leaves out, of Stable Diffusion XL beside the one that it always does; as in
-	// diffusers, the negative prompt goes through all.
+	// diffusers, the negative prompt goes through all, but in another Syntax than the plain
+	// one it leaves them out, too.
 	ClipSkip int
 
 	// Latents is the noise to begin with [Images 4 H/8 W/8], of unit variance,

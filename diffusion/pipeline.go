@@ -65,6 +65,7 @@ type Pipeline struct {
 	// Identity is what [Load] found the model to be; empty of one from New or NewXL.
 	Identity Identity
 
+	texts          *textCache
 	imageProcessor ImageProcessor // for the ImageEncoder
 
 	names     []named // that its files have for it

@@ -42,7 +42,7 @@ func (r *run) prepare(width, height int) error {
 	if err := r.prepareImagePrompts(); err != nil {
 		return err
 	}
-	if r.forms, err = r.formsOf(&r.Options, r.conditions); err != nil {
+	if r.forms, err = r.formsOf(&r.Options, r.conditions, r.scripts); err != nil {
 		return err
 	}
 	if err := r.formsOfRegions(); err != nil {

@@ -121,6 +121,15 @@ func (r *Run) run(ctx context.Context, yield func(Step, error) bool) error {
 	return nil
 }
 
+// Done returns how many steps and model calls are made: of a run that was restored those that
+// it was saved with, and of one that forgets no calls.
+func (r *Run) Done() (steps, calls int) {
+	if r == nil {
+		return 0, 0
+	}
+	return r.step, len(r.calls)
+}
+
 // watch is the Denoiser that one Steps gives to the sampler.
 type watch struct {
 	*Run

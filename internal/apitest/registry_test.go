@@ -77,6 +77,7 @@ var functions = map[string]any{
 	"watermark.Embed":                      watermark.Embed,
 	"diffusion.Trainable":                  diffusion.Trainable,
 	"prompt.Parse":                         prompt.Parse,
+	"prompt.ParseWhole":                    prompt.ParseWhole,
 	"prompt.Weigh":                         prompt.Weigh,
 	"noise.NewBrownian":                    noise.NewBrownian,
 	"noise.NewCounter":                     noise.NewCounter,

@@ -78,6 +78,7 @@ var types = map[string]reflect.Type{
 	"diffusion.MaskMode":         reflect.TypeFor[diffusion.MaskMode](),
 	"diffusion.OptionError":      reflect.TypeFor[diffusion.OptionError](),
 	"diffusion.Output":           reflect.TypeFor[diffusion.Output](),
+	"diffusion.Syntax":           reflect.TypeFor[diffusion.Syntax](),
 	"diffusion.NamedValue":       reflect.TypeFor[diffusion.NamedValue](),
 	"diffusion.Parameters":       reflect.TypeFor[diffusion.Parameters](),
 	"watermark.Mark":             reflect.TypeFor[watermark.Mark](),

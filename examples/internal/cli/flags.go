@@ -34,6 +34,7 @@ type Command struct {
 	load           diffusion.LoadOptions
 	adapters       Adapters
 	embeddings     []embedding
+	imagePrompts   []imagePrompt
 	regions        []region
 	about          string
 	common         map[string]bool // flags that all examples have
@@ -83,6 +84,9 @@ func New(name, about string, stdout, stderr io.Writer) *Command {
 	PartFlags(c.FlagSet, &c.load)
 	c.adapters.Flag(c.FlagSet)
 	embeddingFlag(c.FlagSet, &c.embeddings)
+	imagePromptFlags(c.FlagSet, &c.imagePrompts)
+	safetyFlag(c.FlagSet, &c.load)
+	syntaxFlag(c.FlagSet, &o.Syntax)
 	c.regionFlags()
 	c.StringVar(&c.load.Prediction, "prediction", "", "what the model predicts, `kind` epsilon or v_prediction (default what its files say)")
 	c.StringVar(&c.load.Precision, "precision", "", "float32, float16, bfloat16 or int8: how weights are kept and linear layers computed (default float32)")
@@ -129,6 +133,10 @@ func (c *Command) Load(ctx context.Context) (pipe *diffusion.Pipeline, err error
 		return nil, err
 	}
 	if c.Options.Adapters, err = c.adapters.Load(ctx, pipe, c.Name(), c.stderr); err != nil {
+		pipe.Close()
+		return nil, err
+	}
+	if err := c.loadImagePrompts(ctx, pipe); err != nil {
 		pipe.Close()
 		return nil, err
 	}
