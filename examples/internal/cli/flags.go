@@ -31,9 +31,11 @@ type Command struct {
 	required       []string // flags
 	more           more
 	settings       *diffusion.Parameters // of -from
+	varies         string                // a flag
 	load           diffusion.LoadOptions
 	adapters       Adapters
 	embeddings     []embedding
+	imagePrompts   []imagePrompt
 	regions        []region
 	about          string
 	common         map[string]bool // flags that all examples have
@@ -84,6 +86,8 @@ func New(name, about string, stdout, stderr io.Writer) *Command {
 	PartFlags(c.FlagSet, &c.load)
 	c.adapters.Flag(c.FlagSet)
 	embeddingFlag(c.FlagSet, &c.embeddings)
+	imagePromptFlags(c.FlagSet, &c.imagePrompts)
+	safetyFlag(c.FlagSet, &c.load)
 	syntaxFlag(c.FlagSet, &o.Syntax)
 	c.regionFlags()
 	c.StringVar(&c.load.Prediction, "prediction", "", "what the model predicts, `kind` epsilon or v_prediction (default what its files say)")
@@ -131,6 +135,10 @@ func (c *Command) Load(ctx context.Context) (pipe *diffusion.Pipeline, err error
 		return nil, err
 	}
 	if c.Options.Adapters, err = c.adapters.Load(ctx, pipe, c.Name(), c.stderr); err != nil {
+		pipe.Close()
+		return nil, err
+	}
+	if err := c.loadImagePrompts(ctx, pipe); err != nil {
 		pipe.Close()
 		return nil, err
 	}
