@@ -117,7 +117,7 @@ func (p *Pipeline) textsOf(prompt string, o *Options) (forms []form, texts int, 
 	if err != nil {
 		return nil, 0, err
 	}
-	conditions := p.conditionsOf(p.guiderFor(o, o.Sampler))
+	conditions := p.conditionsFor(o, prompt, p.guiderFor(o, o.Sampler))
 	scripts, err := embedded.readScripts(context.Background(), o, prompt, conditions, positionsOf(o.Sampler, o.Steps))
 	if err != nil {
 		return nil, 0, err
