@@ -50,12 +50,9 @@ func TestAndElsewhere(t *testing.T) {
 	require.NoError(t, err)
 	assert.Len(t, result.Reused, 1)
 	for guidance, texts := range map[float64]int{1: 3, 5: 3} {
-		plan, err := p.PlanPrompt("a AND b", &Options{Syntax: SyntaxWebUI, Guidance: guidance})
+		planned, err := p.sizeOf("a AND b", &Options{Syntax: SyntaxWebUI, Guidance: guidance, Steps: 1})
 		require.NoError(t, err)
-		require.Len(t, plan.Parts, 3)
-		forms, encoded, err := p.textsOf("a AND b", &Options{Syntax: SyntaxWebUI, Guidance: guidance, Steps: 1})
-		require.NoError(t, err)
-		assert.Len(t, forms, texts)
-		assert.Equal(t, texts, encoded)
+		assert.Equal(t, []batch{{texts, form{tokens: 77}}}, planned.batches)
+		assert.Equal(t, texts, planned.texts)
 	}
 }
