@@ -58,6 +58,10 @@ func (r *Report) readOther(file *loader.Folder, err error) {
 		r.tellInversion(file)
 	case "controlnet", "t2i-adapter":
 		r.tellControl(file)
+	case "ip-adapter":
+		r.tellIPAdapter(file)
+	case "vision", "safety-checker":
+		r.tellVision(file)
 	}
 	if !ok { // a file of GGUF may say it
 		r.Family = file.Metadata()["general.architecture"]
@@ -220,7 +224,8 @@ func transformerOf(names []string) string {
 // usesOfParts are how to use parts of a model beside another one.
 var usesOfParts = map[string]string{
 	ldm.UNet: "LoadOptions.UNet, -unet PATH", ldm.VAE: "LoadOptions.VAE, -vae PATH",
-	ldm.TextEncoder: "LoadOptions.TextEncoder, -text-encoder PATH", ldm.TextEncoder2: "LoadOptions.TextEncoder2, -text-encoder-2 PATH",
+	imageEncoderFolder: encoderUse,
+	ldm.TextEncoder:    "LoadOptions.TextEncoder, -text-encoder PATH", ldm.TextEncoder2: "LoadOptions.TextEncoder2, -text-encoder-2 PATH",
 }
 
 // useParts says how to use parts of a model.
