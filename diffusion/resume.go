@@ -29,6 +29,7 @@ func (r *run) resume(steps *sampler.Run) error {
 	if err != nil {
 		return wrong("Resume", fmt.Errorf("diffusion: resume: %w", err))
 	}
+	r.progress.steps, r.progress.calls = steps.Done()
 	return nil
 }
 
@@ -54,7 +55,7 @@ func (r *run) facts() map[string]string {
 		"images":       fmt.Sprint(r.Images),
 		"seed":         fmt.Sprint(r.Seed),
 		"clip skip":    fmt.Sprint(r.ClipSkip),
-		"text encoder": digest(r.said[Cond][0].tokens.Float32s()),
+		"text encoder": digestOf(r.said[Cond], func(x *reads) []float32 { return x.tokens.Float32s() }),
 		"U-Net":        r.UNet.Fingerprint(),
 		"schedule":     digest([]byte(fmt.Sprint(s.Prediction, s.InitNoiseSigma, s.FinalScale, s.Timesteps))),
 		"guidance":     "off",
@@ -71,7 +72,7 @@ func (r *run) facts() map[string]string {
 	}
 	if r.xl() {
 		for _, c := range r.conditions {
-			f["pooled text of "+string(c)] = digest(r.said[c][0].pooled)
+			f["pooled text of "+string(c)] = digestOf(r.said[c], func(x *reads) []float32 { return x.pooled })
 			f["framing of "+string(c)] = fmt.Sprint(r.timeIDs(c))
 		}
 	}

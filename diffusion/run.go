@@ -28,15 +28,18 @@ type run struct {
 	noise    []*stream  // of each image
 	prompt   string
 	forms    map[Condition][]form   // of what the U-Net reads, known before that is
-	said     map[Condition][]*reads // nil before encodeText
-	h, w     int                    // size of the latents
-	cutoff   float64                // the run ends at the first call below this timestep
-	final    float64                // turns the x that sampling ended with into latents
+	scripts  map[spot]*script       // of prompts with weights
+	said     map[Condition][]phrase // nil before encodeText
+	progress progress
+	h, w     int     // size of the latents
+	cutoff   float64 // the run ends at the first call below this timestep
+	final    float64 // turns the x that sampling ended with into latents
 
 	steers []steer                     // of the U-Net's inputs, in their order
 	around []func(predictor) predictor // layers around the U-Net, the inner ones first
 
 	shown      *shown // nil without image prompts
+	edited     bool   // a Step has changed the latents
 	adapters   *adapters
 	guider     Guider
 	conditions []Condition // that the guider may need, in the order of the network
@@ -81,6 +84,9 @@ func (p *Pipeline) newRun(ctx context.Context, t task, prompt string, o *Options
 		}
 	}()
 	if err := r.choose(o); err != nil {
+		return nil, err
+	}
+	if err := r.readPrompts(ctx); err != nil {
 		return nil, err
 	}
 	chosen = true

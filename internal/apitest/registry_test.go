@@ -6,6 +6,7 @@ import (
 	"sdgo/clip"
 	"sdgo/diffusion"
 	"sdgo/diffusion/prompt"
+	"sdgo/diffusion/watermark"
 	"sdgo/safetensors"
 	"sdgo/safetensors/checkpoint"
 	"sdgo/sampler"
@@ -66,8 +67,17 @@ var functions = map[string]any{
 	"diffusion.OrientImage":                diffusion.OrientImage,
 	"diffusion.ImageToTensor":              diffusion.ImageToTensor,
 	"diffusion.TensorToImage":              diffusion.TensorToImage,
+	"diffusion.ParseParameters":            diffusion.ParseParameters,
+	"diffusion.PhiloxNoise":                diffusion.PhiloxNoise,
+	"diffusion.ReadParameters":             diffusion.ReadParameters,
+	"diffusion.TorchNoise":                 diffusion.TorchNoise,
+	"diffusion.WritePNG":                   diffusion.WritePNG,
+	"watermark.Bytes":                      watermark.Bytes,
+	"watermark.Decode":                     watermark.Decode,
+	"watermark.Embed":                      watermark.Embed,
 	"diffusion.Trainable":                  diffusion.Trainable,
 	"prompt.Parse":                         prompt.Parse,
+	"prompt.ParseWhole":                    prompt.ParseWhole,
 	"prompt.Weigh":                         prompt.Weigh,
 	"noise.NewBrownian":                    noise.NewBrownian,
 	"noise.NewCounter":                     noise.NewCounter,

@@ -19,19 +19,25 @@ const maxPictures = 1024
 // were set to. A command adds its own flags before it calls Parse.
 type Command struct {
 	*flag.FlagSet
-	Prompt  string
-	Options diffusion.Options
-	Stdin   io.Reader // where the prompt - is read
+	Prompt   string
+	Options  diffusion.Options
+	Stdin    io.Reader // where the prompt - is read
+	Examples []string  // what may stand behind the name, a line each
 
 	model, output  string
 	sampler        string   // help, or a name
 	random         bool     // the seed
 	required       []string // flags
+	more           more
+	settings       *diffusion.Parameters // of -from
 	load           diffusion.LoadOptions
 	adapters       Adapters
 	embeddings     []embedding
+	imagePrompts   []imagePrompt
 	regions        []region
 	about          string
+	common         map[string]bool // flags that all examples have
+	describe       func(*flag.FlagSet)
 	stdout, stderr io.Writer
 	progress       *progress
 	loading        time.Duration
@@ -77,6 +83,9 @@ func New(name, about string, stdout, stderr io.Writer) *Command {
 	PartFlags(c.FlagSet, &c.load)
 	c.adapters.Flag(c.FlagSet)
 	embeddingFlag(c.FlagSet, &c.embeddings)
+	imagePromptFlags(c.FlagSet, &c.imagePrompts)
+	safetyFlag(c.FlagSet, &c.load)
+	syntaxFlag(c.FlagSet, &o.Syntax)
 	c.regionFlags()
 	c.StringVar(&c.load.Prediction, "prediction", "", "what the model predicts, `kind` epsilon or v_prediction (default what its files say)")
 	c.StringVar(&c.load.Precision, "precision", "", "float32, float16, bfloat16 or int8: how weights are kept and linear layers computed (default float32)")
@@ -86,6 +95,9 @@ func New(name, about string, stdout, stderr io.Writer) *Command {
 	MemoryFlag(c.FlagSet, &c.load.MaxMemory, ": what does not fit is kept in fewer bits")
 	c.IntVar(&c.load.Threads, "threads", 0, "goroutines that compute (default one for each processor)")
 	c.BoolVar(&c.progress.quiet, "quiet", false, "show no progress and no summary; notes, warnings and errors remain")
+	c.moreFlags()
+	c.common = map[string]bool{}
+	c.VisitAll(func(f *flag.Flag) { c.common[f.Name] = true })
 	return c
 }
 
@@ -120,6 +132,10 @@ func (c *Command) Load(ctx context.Context) (pipe *diffusion.Pipeline, err error
 		return nil, err
 	}
 	if c.Options.Adapters, err = c.adapters.Load(ctx, pipe, c.Name(), c.stderr); err != nil {
+		pipe.Close()
+		return nil, err
+	}
+	if err := c.loadImagePrompts(ctx, pipe); err != nil {
 		pipe.Close()
 		return nil, err
 	}
