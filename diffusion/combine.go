@@ -13,9 +13,6 @@ func (g *guide) predictions(ctx context.Context, i int, x []float32, sigma float
 	q := &question{image: i, x: x, window: g.whole(), sigma: sigma}
 	asked, simple, balanced := g.asked(sigma, conditions)
 	if !balanced && !slices.Contains(conditions, Uncond) {
-		if !slices.Contains(g.conditions, Uncond) {
-			return nil, fmt.Errorf("have parts of a prompt whose weights are not 1 together, want a negative prompt, which this U-Net does not read")
-		}
 		first, _, _ := g.asked(sigma, []Condition{Uncond})
 		asked, simple = append(first, asked...), false
 	}
@@ -78,6 +75,25 @@ func (g *guide) asked(sigma float64, conditions []Condition) (list []said, simpl
 		simple = simple && len(of) == 1
 	}
 	return list, simple && balanced, balanced
+}
+
+// withNegative returns conditions with that of the negative prompt, if there are parts of a
+// prompt whose weights are not 1 together: their predictions are taken from that one.
+func (p *Pipeline) withNegative(conditions []Condition, scripts map[spot]*script) ([]Condition, error) {
+	for _, s := range scripts {
+		var sum float64
+		for _, part := range s.parts {
+			sum += part.weight
+		}
+		if math.Abs(sum-1) < tinyWeight || slices.Contains(conditions, Uncond) {
+			continue
+		}
+		if p.distilled() {
+			return nil, fmt.Errorf("diffusion: prompt: have %d parts (AND) whose weights are %v together, want 1: %s", len(s.parts), sum, whyDistilled)
+		}
+		return append([]Condition{Uncond}, conditions...), nil
+	}
+	return conditions, nil
 }
 
 // tinyWeight is rounding in a sum of weights.

@@ -82,7 +82,10 @@ func (r *run) chooseGuidance() error {
 		return err
 	}
 	r.guider = r.guiderFor(&r.Options, r.sampler)
-	r.conditions = r.conditionsOf(r.guider)
+	var err error
+	if r.conditions, err = r.withNegative(r.conditionsOf(r.guider), r.scripts); err != nil {
+		return err
+	}
 	if err := r.chooseOthers(); err != nil {
 		return err
 	}

@@ -122,6 +122,14 @@ func (p *Pipeline) textsOf(prompt string, o *Options) (forms []form, texts int, 
 	if err != nil {
 		return nil, 0, err
 	}
+	more, err := p.withNegative(conditions, scripts)
+	if err == nil && len(more) > len(conditions) {
+		conditions = more
+		scripts, err = embedded.readScripts(context.Background(), o, prompt, conditions, positionsOf(o.Sampler, o.Steps))
+	}
+	if err != nil {
+		return nil, 0, err
+	}
 	of, err := p.formsOf(o, conditions, scripts)
 	if err != nil {
 		return nil, 0, err

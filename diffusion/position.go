@@ -42,7 +42,14 @@ func (r *run) readPrompts(ctx context.Context) error {
 		return wrong("Sampler", err)
 	}
 	conditions := r.conditionsOf(r.guiderFor(&r.Options, s))
-	r.scripts, err = r.readScripts(ctx, &r.Options, r.prompt, conditions, positionsOf(s, r.Steps))
+	positions := positionsOf(s, r.Steps)
+	if r.scripts, err = r.readScripts(ctx, &r.Options, r.prompt, conditions, positions); err != nil {
+		return err
+	}
+	more, err := r.withNegative(conditions, r.scripts)
+	if err == nil && len(more) > len(conditions) {
+		r.scripts, err = r.readScripts(ctx, &r.Options, r.prompt, more, positions)
+	}
 	return err
 }
 
