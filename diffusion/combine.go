@@ -77,25 +77,6 @@ func (g *guide) asked(sigma float64, conditions []Condition) (list []said, simpl
 	return list, simple && balanced, balanced
 }
 
-// withNegative returns conditions with that of the negative prompt, if there are parts of a
-// prompt whose weights are not 1 together: their predictions are taken from that one.
-func (p *Pipeline) withNegative(conditions []Condition, scripts map[spot]*script) ([]Condition, error) {
-	for _, s := range scripts {
-		var sum float64
-		for _, part := range s.parts {
-			sum += part.weight
-		}
-		if math.Abs(sum-1) < tinyWeight || slices.Contains(conditions, Uncond) {
-			continue
-		}
-		if p.distilled() {
-			return nil, fmt.Errorf("diffusion: prompt: have %d parts (AND) whose weights are %v together, want 1: %s", len(s.parts), sum, whyDistilled)
-		}
-		return append([]Condition{Uncond}, conditions...), nil
-	}
-	return conditions, nil
-}
-
 // tinyWeight is rounding in a sum of weights.
 const tinyWeight = 1e-9
 

@@ -15,8 +15,8 @@ const leftOutKey = "left_out"
 
 // MarshalJSON writes the options that are not zero as a JSON object, their names in lower
 // case: {"clip_skip": 1, "sampler": "euler", "steps": 20}. A sampler goes by its name, with
-// the fields in which it differs from the sampler of that name; NewNoise by "torch" or
-// "philox", if it is [TorchNoise] or [PhiloxNoise]. What has no name, tensors, functions, adapters and samplers
+// the fields in which it differs from the sampler of that name; a Guider by the text of
+// [FormatGuider]; NewNoise by "torch" or "philox", if it is [TorchNoise] or [PhiloxNoise]. What has no name, tensors, functions, adapters and samplers
 // of the caller's own, is left out, and listed under "left_out"; see [Options.LeftOut].
 func (o Options) MarshalJSON() ([]byte, error) {
 	object, left := o.object()
@@ -132,7 +132,7 @@ func encodeStruct(v, base reflect.Value) (map[string]json.RawMessage, error) {
 	object := map[string]json.RawMessage{}
 	for i := range v.NumField() {
 		field := v.Type().Field(i)
-		if !field.IsExported() {
+		if !field.IsExported() || isOut(field) {
 			if !v.Field(i).IsZero() {
 				return nil, errNoForm
 			}
@@ -159,7 +159,7 @@ func decodeStruct(where string, data []byte, v reflect.Value, allowed ...string)
 	}
 	fields := map[string]int{}
 	for i := range v.NumField() {
-		if field := v.Type().Field(i); field.IsExported() && hasForm(field.Type) {
+		if field := v.Type().Field(i); field.IsExported() && !isOut(field) && hasForm(field.Type) {
 			fields[keyOf(field)] = i
 		}
 	}
@@ -231,7 +231,7 @@ func hasForm(t reflect.Type) bool {
 		return t.Elem().Kind() != reflect.Slice && hasForm(t.Elem())
 	case reflect.Struct:
 		for i := range t.NumField() {
-			if f := t.Field(i); !f.IsExported() || !hasForm(f.Type) {
+			if f := t.Field(i); !f.IsExported() || !isOut(f) && !hasForm(f.Type) {
 				return false
 			}
 		}
@@ -240,6 +240,9 @@ func hasForm(t reflect.Type) bool {
 	_, plain := plainKinds[t.Kind()]
 	return plain
 }
+
+// isOut says whether a field is never written: of a struct that is, it must be zero.
+func isOut(f reflect.StructField) bool { return f.Tag.Get("json") == "-" }
 
 // plainKinds are the kinds of plain values, in words.
 var plainKinds = map[reflect.Kind]string{

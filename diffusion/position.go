@@ -2,6 +2,7 @@ package diffusion
 
 import (
 	"context"
+	"errors"
 
 	"sdgo/sampler"
 )
@@ -41,15 +42,11 @@ func (r *run) readPrompts(ctx context.Context) error {
 	if err != nil {
 		return wrong("Sampler", err)
 	}
-	conditions := r.conditionsOf(r.guiderFor(&r.Options, s))
-	positions := positionsOf(s, r.Steps)
-	if r.scripts, err = r.readScripts(ctx, &r.Options, r.prompt, conditions, positions); err != nil {
-		return err
+	if r.distilled() && !r.balanced(r.prompt) {
+		return errors.New("diffusion: prompt: have weights of parts between AND that are not 1 together, want 1: the rest is for the negative prompt, which the U-Net does not read")
 	}
-	more, err := r.withNegative(conditions, r.scripts)
-	if err == nil && len(more) > len(conditions) {
-		r.scripts, err = r.readScripts(ctx, &r.Options, r.prompt, more, positions)
-	}
+	conditions := r.conditionsFor(&r.Options, r.prompt, r.guiderFor(&r.Options, s))
+	r.scripts, err = r.readScripts(ctx, &r.Options, r.prompt, conditions, positionsOf(s, r.Steps))
 	return err
 }
 

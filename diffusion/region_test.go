@@ -128,7 +128,7 @@ func TestJoinedGoldens(t *testing.T) {
 
 	distilled := loadFolder(t, golden.Folder(t, "lcm-time-cond"), nil)
 	_, err := distilled.TextToImage(t.Context(), "a cat AND a hill", &Options{Syntax: SyntaxWebUI, Steps: 1})
-	assert.ErrorContains(t, err, "diffusion: prompt: have 2 parts (AND) whose weights are 2 together, want 1")
+	assert.ErrorContains(t, err, "diffusion: prompt: have weights of parts between AND that are not 1 together, want 1")
 }
 
 // A region is the same in any batch, with embeddings in place of its words, and through a
