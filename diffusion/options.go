@@ -117,7 +117,7 @@ type Options struct {
 	TokenMerging unet.TokenMerging
 
 	// FreeU weighs what the U-Net joins on its way up. The zero value does not.
-	FreeU unet.FreeU
+	FreeU unet.FreeU `json:"freeu"`
 
 	// Seamless lets the picture go on with its other side, so that copies side by side
 	// have no seam: in the U-Net, the VAE, its tiles and that of previews. The zero value
