@@ -88,17 +88,21 @@ func (c *controls) small() (n int64) {
 	}
 	pixels, cells := int64(r.Width)*int64(r.Height), int64(r.h)*int64(r.w)
 	for _, s := range c.list {
+		times := int64(1)
+		if !r.alike(s) {
+			times = int64(r.pictures())
+		}
 		channels := int64(s.Loaded.channels())
-		n += collected * (channels + 4*channels) * pixels
+		n += collected * (3 + 4*channels*times) * pixels
 		if s.source != nil {
 			n += collected * s.source.resizing(r.Width, r.Height)
 		}
 		if s.Loaded.net != nil {
-			n += collected * 4 * int64(s.Loaded.net.Config.BlockOutChannels[0]) * cells
+			n += collected * 4 * times * int64(s.Loaded.net.Config.BlockOutChannels[0]) * cells
 			continue
 		}
 		features := 4 * s.Loaded.adapter.FeatureNumbers(r.Height, r.Width)
-		n += collected * features * int64(1+beside)
+		n += collected * features * (times + int64(beside))
 	}
 	return n
 }

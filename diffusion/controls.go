@@ -1,7 +1,6 @@
 package diffusion
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -29,12 +28,19 @@ type controls struct {
 // steering is a control of a call.
 type steering struct {
 	Control
-	source *source       // of the image; nil if there is none
-	pixels *tensor.Dense // [1 C H W], what the network reads
+	source *source // of the image; nil if there is none
+	read   []readControl
+}
 
+// readControl is what a network has read: once for all pictures of a call, or once for each.
+type readControl struct {
+	pixels   *tensor.Dense   // [1 C H W]
 	hint     []float32       // a ControlNet's embedding of that, [C h w]
 	features []*tensor.Dense // a T2I-Adapter's features, [1 C h w] each
 }
+
+// of is what the network has read for picture i.
+func (s *steering) of(i int) *readControl { return &s.read[min(i, len(s.read)-1)] }
 
 // takeControls holds the controls that the options name.
 func (r *run) takeControls() error {
@@ -97,7 +103,7 @@ func (c *controls) prepare() error {
 		return nil
 	}
 	r := c.run
-	_, inpaints := r.task.(masked)
+	inpaints := r.paintings() != nil
 	for i, s := range c.list {
 		switch {
 		case s.Tensor != nil:
@@ -120,89 +126,6 @@ func (c *controls) prepare() error {
 	}
 	c.index = newCallIndex(r)
 	return nil
-}
-
-// masked is a task with an image of which a part is repainted.
-type masked interface {
-	// hidden is the image [1 3 H W] with values from 0 to 1, and -1 where it is repainted.
-	hidden() []float32
-}
-
-// hidden implements masked.
-func (t *painting) hidden() []float32 {
-	out := make([]float32, len(t.pixels))
-	for i, v := range t.pixels {
-		plane := t.area.width * t.area.height
-		if out[i] = (v + 1) / 2; t.area.mask[i%plane] >= repaintFrom {
-			out[i] = -1
-		}
-	}
-	return out
-}
-
-// read has the networks read their pictures, once the task has read its own.
-func (c *controls) read(ctx context.Context) error {
-	if c == nil {
-		return nil
-	}
-	if err := c.alloc(); err != nil {
-		return err
-	}
-	for i, s := range c.list {
-		if err := s.read(ctx, c.run); err != nil {
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			return badOption("Controls", "number %d: %w", i, err)
-		}
-		c.run.note(fmt.Sprintf("control %d", i), s.pixels.Float32s())
-	}
-	return nil
-}
-
-// read makes what the network needs of its picture once for all calls.
-func (s *steering) read(ctx context.Context, r *run) error {
-	x, err := s.picture(ctx, r)
-	if err != nil {
-		return err
-	}
-	if err := checkFinite("control image", x); err != nil {
-		return err
-	}
-	s.pixels = engine.Tensor(x, 1, s.Loaded.channels(), r.Height, r.Width)
-	if s.Loaded.net == nil {
-		s.features, err = s.Loaded.adapter.Predict(r.in(ctx), s.pixels)
-		return err
-	}
-	hint, err := s.Loaded.net.Embed(r.in(ctx), s.pixels)
-	if err == nil {
-		s.hint = hint.Float32s()
-	}
-	return err
-}
-
-// picture returns what the network reads, [1 C H W].
-func (s *steering) picture(ctx context.Context, r *run) ([]float32, error) {
-	switch {
-	case s.Tensor != nil:
-		return s.Tensor.Float32s(), nil
-	case s.source == nil:
-		return r.task.(masked).hidden(), nil
-	case s.Loaded.channels() == 1:
-		p, err := readMask(ctx, s.source, MaskLuminance, r.Width, r.Height)
-		return unitPlanes(p, 1), err
-	}
-	p, err := resize(ctx, s.source.rgb(ctx), r.Width, r.Height).collect()
-	return unitPlanes(p.pix, 3), err
-}
-
-// unitPlanes returns pixels [H W C] as [C H W] with values from 0 to 1.
-func unitPlanes(pix []uint8, channels int) []float32 {
-	x, plane := make([]float32, len(pix)), len(pix)/channels
-	for i, v := range pix {
-		x[i%channels*plane+i/channels] = float32(v) / 255
-	}
-	return x
 }
 
 // identity tells the controls of a run from others.

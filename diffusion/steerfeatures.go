@@ -25,6 +25,7 @@ func (c *controls) levels() (n int) {
 // keptFeatures are the sums of the last input, for the next one like it.
 type keptFeatures struct {
 	window window
+	image  int // of the call, as far as their features differ
 	n      int
 	active uint // a bit for each control
 	sums   []*tensor.Dense
@@ -36,7 +37,11 @@ func (c *controls) addFeatures(ctx context.Context, q *question, n int, in *unet
 	if c.levels() == 0 {
 		return nil
 	}
-	k := keptFeatures{window: q.window, n: n}
+	image := q.image
+	if c.run.pictures() == 1 {
+		image = 0
+	}
+	k := keptFeatures{window: q.window, image: image, n: n}
 	for i, s := range c.list {
 		if s.Loaded.adapter != nil && c.index.before(s.end()) && c.index.within(s.Start, 1) {
 			k.active |= 1 << i
@@ -45,7 +50,7 @@ func (c *controls) addFeatures(ctx context.Context, q *question, n int, in *unet
 	if k.active == 0 && c.run.keeper == nil {
 		return nil
 	}
-	if last := &c.features; last.window == k.window && last.n == n && last.active == k.active && last.sums != nil {
+	if last := &c.features; last.window == k.window && last.image == k.image && last.n == n && last.active == k.active && last.sums != nil {
 		k.sums = last.sums
 	} else if err := c.sumFeatures(ctx, &k); err != nil {
 		return err
@@ -65,7 +70,7 @@ func (c *controls) sumFeatures(ctx context.Context, k *keptFeatures) error {
 		if s.Loaded.adapter == nil {
 			continue
 		}
-		features, err := s.window(ctx, c.run, k.window)
+		features, err := s.window(ctx, c.run, k.image, k.window)
 		if err != nil {
 			return err
 		}
@@ -102,16 +107,16 @@ func addFeatures(sums, features []*tensor.Dense, n int, scale float32) ([]*tenso
 
 // window returns the features of the part of the picture that a window shows: a part of
 // those of the whole, where the window lies on their cells, and else made anew.
-func (s *steering) window(ctx context.Context, r *run, w window) ([]*tensor.Dense, error) {
+func (s *steering) window(ctx context.Context, r *run, image int, w window) ([]*tensor.Dense, error) {
 	if w == r.whole() {
-		return s.features, nil
+		return s.of(image).features, nil
 	}
 	var parts []*tensor.Dense
-	for _, f := range s.features {
+	for _, f := range s.of(image).features {
 		shape := f.Shape()
 		v, ok := w.scaled(r.h, r.w, shape[2], shape[3])
 		if !ok {
-			return s.anew(ctx, r, w)
+			return s.anew(ctx, r, image, w)
 		}
 		part := engine.Tensor(make([]float32, shape[1]*v.h*v.w), 1, shape[1], v.h, v.w)
 		v.crop(part.Float32s(), f.Float32s(), shape[2], shape[3])
@@ -132,11 +137,11 @@ func (v window) scaled(height, width, h, w int) (window, bool) {
 }
 
 // anew makes the features of the pixels that a window shows.
-func (s *steering) anew(ctx context.Context, r *run, w window) ([]*tensor.Dense, error) {
+func (s *steering) anew(ctx context.Context, r *run, image int, w window) ([]*tensor.Dense, error) {
 	f := r.VAE.Config.Factor()
 	v := window{w.top * f, w.left * f, w.h * f, w.w * f}
 	channels := s.Loaded.channels()
 	x := engine.Tensor(make([]float32, channels*v.h*v.w), 1, channels, v.h, v.w)
-	v.crop(x.Float32s(), s.pixels.Float32s(), r.Height, r.Width)
+	v.crop(x.Float32s(), s.of(image).pixels.Float32s(), r.Height, r.Width)
 	return s.Loaded.adapter.Predict(r.in(ctx), x)
 }

@@ -97,7 +97,7 @@ func (s *steering) predict(ctx context.Context, c *controls, q *question, of []*
 	hint := c.work.tensor([]int{n, net.Config.BlockOutChannels[0], w.h, w.w})
 	x := hint.Float32s()
 	one := len(x) / n
-	w.crop(x[:one], s.hint, c.run.h, c.run.w)
+	w.crop(x[:one], s.of(q.image).hint, c.run.h, c.run.w)
 	for k := 1; k < n; k++ {
 		copy(x[k*one:], x[:one])
 	}

@@ -154,6 +154,9 @@ func (u *UNet) sized(n, h, w, tokens int) (shape, error) {
 			*f.at = dimsOf(f.shape)
 		}
 	}
+	if u.position != nil {
+		s.cond.Boxes, s.cond.BoxMask = dims{n, MaxBoxes, u.position.features()}, dims{n, MaxBoxes, u.position.known()}
+	}
 	s.cond.Tokens[1], s.cond.Tokens[2] = tokens, max(s.cond.Tokens[2], 1)
 	s.residuals, s.features = u.expects.residuals, u.expects.features
 	if t := u.time.text; t != nil {

@@ -38,6 +38,8 @@ type UNet struct {
 	anyText bool         // nothing attends to the tokens, which may have any width
 	expects expected
 	variant
+
+	position *positionNet // nil if it takes no boxes
 }
 
 // variant is how a U-Net works beside its weights. The zero value is as it was trained.
@@ -57,6 +59,7 @@ func (u *UNet) define(config []byte, p *nn.Params) (err error) {
 	c := &u.Config
 	first, levels := c.BlockOutChannels[0], len(c.BlockOutChannels)
 	u.defineDown(p)
+	u.position = newPositionNet(p.At("position_net"), c)
 	if c.MidBlockType != nil {
 		u.mid = newMidBlock(p.At("mid_block"), c)
 	}
@@ -122,12 +125,16 @@ func (u *UNet) forward(g *nn.Graph, in Nodes) *G.Node {
 
 // steer computes what the layers read beside the latents.
 func (u *UNet) steer(g *nn.Graph, in Nodes) steering {
-	return steering{
+	s := steering{
 		temb:  u.time.forward(g, in.Timesteps, &in.Cond),
-		text:  source{in.Cond.Tokens, in.Cond.TokenMask, in.Cond.ImageTokens, in.Cond.Images},
+		text:  source{tokens: in.Cond.Tokens, mask: in.Cond.TokenMask, images: in.Cond.ImageTokens, shown: in.Cond.Images},
 		times: in.Timesteps, variant: u.variant,
 		residuals: in.Cond.Residuals, features: in.Cond.Features,
 	}
+	if in.Cond.Boxes != nil {
+		s.text.boxes = u.position.forward(g, in.Cond.Boxes, in.Cond.BoxMask)
+	}
+	return s
 }
 
 // graph returns g for the U-Net's layers.
