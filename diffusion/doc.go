@@ -33,6 +33,8 @@
 //   - Options.Schedule and Options.Sigmas are these levels; see package scheduler.
 //   - Options.Guider combines what the U-Net predicts with each [Condition]. Those of this
 //     package go into each other: Thresholded{Guider: Scheduled{Projected{}, LinearScale{1, 9}}}.
+//   - Options.Syntax says how prompts are written: with weights and edits, of any length,
+//     see package prompt.
 //   - Options.Cond and Options.NegativeCond are embeddings in place of text, and
 //     Options.Framing is what Stable Diffusion XL is told of a picture's size.
 //   - Options.Embeddings are textual inversions, which [Pipeline.LoadEmbedding] reads.
