@@ -41,7 +41,7 @@ var few = map[string]Defaults{
 const guidanceOfLCM = 8.5
 
 // Defaults returns the number of steps and the guidance scale of a call whose Options have
-// none. These are 50 and 7.5, or 5 of Stable Diffusion XL, unless the model is known to
+// none. These are 50 and 7.5, or 5 of Stable Diffusion XL, or 20 and 10 of Stable unCLIP, unless the model is known to
 // have been trained for few steps. In this order that is told by a U-Net that reads the
 // guidance scale (time_cond_proj_dim); a name with "turbo", "lightning", "lcm", "tcd",
 // "hyper" or "sdxs" in it, as model_index.json, the U-Net's config.json or the metadata of
@@ -58,6 +58,8 @@ func (p *Pipeline) Defaults() Defaults {
 	d := fewSteps(&p.UNet.Config, p.Scheduler, p.names)
 	switch {
 	case d.Few != "":
+	case p.unclip != nil:
+		d.Steps, d.Guidance = 20, 10
 	case p.xl():
 		d.Steps, d.Guidance = defaultSteps, defaultGuidanceXL
 	default:

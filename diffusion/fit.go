@@ -51,6 +51,8 @@ func (p *Pipeline) checkShapes() error {
 		return err
 	}
 	switch c := p.UNet.Config; {
+	case p.unclip != nil:
+		return p.unclip.check(&c, p.ImageEncoder.Config.ProjectionDim)
 	case c.NumClassEmbeds != nil || c.ClassEmbedType != nil:
 		return fmt.Errorf("diffusion: the U-Net has class labels (num_class_embeds or class_embed_type), which this pipeline does not give it")
 	}

@@ -211,6 +211,10 @@ type Options struct {
 	// LatentConsistencyModelImg2ImgPipeline takes all steps from lower levels.
 	Strength float64
 
+	// ImageNoise, 0 to 999, is how much noise the embedding of the image gets in UnCLIP: the
+	// more, the freer are the pictures. Other than zero it is an error in other calls.
+	ImageNoise int
+
 	// Wrap, if not nil, gets the Denoiser of the run, which has prediction and
 	// guidance inside and inpainting outside of it, and returns the one to use
 	// instead: the place for a method of one's own.

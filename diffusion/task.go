@@ -45,6 +45,7 @@ type about struct {
 
 	others   []another
 	wordless bool    // there is no prompt
+	embeds   bool    // an image is read beside it
 	strength float64 // where Options.Strength is zero, or 0: there is no image to begin with
 	mask     bool    // there is a mask, for which some options are
 
@@ -77,6 +78,7 @@ func (o *Options) checkTask(a about) error {
 		{"Mask", a.mask, o.Mask != 0, o.Mask, "none", "mask"},
 		{"MaskCells", a.mask, o.MaskCells != 0, o.MaskCells, "none", "mask"},
 		{"KeepOutside", a.mask, o.KeepOutside, o.KeepOutside, "false", "mask"},
+		{"ImageNoise", a.embeds, o.ImageNoise != 0, o.ImageNoise, "0", "embedding of an image"},
 		{"Strength", image, o.Strength != 0, o.Strength, "0", "image to begin with"},
 	} {
 		if option.set && !option.taken {
