@@ -262,3 +262,20 @@ func TestLoadIPAdapterErrors(t *testing.T) {
 		assert.ErrorContains(t, err, tt.want)
 	}
 }
+
+// The plan of a call with image prompts has their attention, and no encoder.
+func TestPlanImagePrompts(t *testing.T) {
+	p := load(t, "tiny-sd15", nil)
+	a := loadIP(t, p, "plus-sd15.safetensors")
+	o := &Options{Width: 64, Height: 64}
+	plain, err := p.Plan(o)
+	require.NoError(t, err)
+	o.ImagePrompts = []ImagePrompt{{Adapter: a, Images: []image.Image{image.NewGray(image.Rect(0, 0, 9, 9))}, Blocks: map[string]float64{"mid_block": 1}}}
+	shown, err := p.Plan(o)
+	require.NoError(t, err)
+	require.Len(t, shown.Parts, len(plain.Parts))
+	assert.Equal(t, 1, len(shown.Parts[1].Steps)-len(plain.Parts[1].Steps)-1, "an attention, and its sum")
+	o.ImagePrompts[0].Images = nil
+	_, err = p.Plan(o)
+	assert.ErrorIs(t, err, ErrOptions)
+}
