@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"image"
+	"image/draw"
 	"io/fs"
 	"maps"
 	"os"
@@ -278,4 +279,40 @@ func TestPlanImagePrompts(t *testing.T) {
 	o.ImagePrompts[0].Images = nil
 	_, err = p.Plan(o)
 	assert.ErrorIs(t, err, ErrOptions)
+}
+
+// Image prompts go together with what else asks the U-Net: windows, each of which shows its
+// part of a mask; and perturbed attention, whose network sees the pictures, too.
+func TestImagePromptsBeside(t *testing.T) {
+	c := golden.Open(t, "pipelines/ip_adapter")
+	p := load(t, "tiny-sd15", nil)
+	a := loadIP(t, p, "plain-sd15.safetensors")
+	left := image.NewGray(image.Rect(0, 0, 96, 64))
+	draw.Draw(left, image.Rect(0, 0, 24, 64), image.White, image.Point{}, draw.Src)
+	run := func(change func(o *Options)) []float32 {
+		o := &Options{Steps: 3, Seed: 7, Width: 96, Height: 64, Output: OutputLatent,
+			ImagePrompts: []ImagePrompt{{Adapter: a, Images: []image.Image{rgbImage(c, "image.0")}, Mask: left}}}
+		change(o)
+		r, err := p.TextToImage(t.Context(), "a photo of a cat", o)
+		require.NoError(t, err)
+		return r.Latents.Float32s()
+	}
+	want := run(func(*Options) {})
+	assert.Equal(t, want, run(func(o *Options) { o.Windows = Windows{Width: 96, Height: 64} }), "one window")
+	windows := func(o *Options) { o.Windows = Windows{Width: 64, Height: 64, Overlap: 32} }
+	parts := run(windows)
+	assert.NotEqual(t, parts, run(func(o *Options) { windows(o); o.ImagePrompts[0].Mask = nil }))
+	// Where the mask is black in a whole window its picture is not seen there: the latents
+	// beyond what the other window reaches are those without it, at the first step.
+	black := func(o *Options) { windows(o); o.Steps = 1 }
+	with, without := run(black), run(func(o *Options) { black(o); o.ImagePrompts = nil })
+	for channel := range 4 {
+		for y := range 8 {
+			row := (channel*8 + y) * 12
+			assert.Equal(t, without[row+8:row+12], with[row+8:row+12], "right of the first window")
+			assert.NotEqual(t, without[row:row+4], with[row:row+4], "left")
+		}
+	}
+	guided := run(func(o *Options) { o.Guider = PerturbedAttention{} })
+	assert.NotEqual(t, guided, run(func(o *Options) { o.Guider, o.ImagePrompts = PerturbedAttention{}, nil }))
 }
