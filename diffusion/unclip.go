@@ -15,7 +15,7 @@ import (
 // CLIP's embedding of an image beside the text (Stable unCLIP, StableUnCLIPImg2ImgPipeline).
 // The image is brought to the size that the model's image encoder reads, and what is beyond
 // a square in its middle is not seen. It is read during the call, and must not change. Noise
-// is added to the embedding as Options.ImageNoise says, for each picture from its own seed.
+// is added to the embedding as Options.NoiseLevel says, for each picture from its own seed.
 // Where Options say nothing there are 20 steps, and a guidance scale of 10. Options may be
 // nil.
 //
@@ -37,7 +37,7 @@ type unCLIP struct {
 }
 
 func (*unCLIP) about() about {
-	return about{name: "unCLIP", inputs: []input{latentsAlone}, embeds: true}
+	return about{name: "unCLIP", inputs: []input{latentsAlone}, embeds: true, noiseLevel: true}
 }
 
 // maxImageNoise is the last level of noise of an embedding.
@@ -47,8 +47,8 @@ func (t *unCLIP) prepare(r *run) (_ []*source, err error) {
 	if r.unclip == nil {
 		return nil, errors.New("diffusion: unCLIP: the model reads no image beside the text, want one of Stable unCLIP, with an image encoder and an image_normalizer")
 	}
-	if most := min(maxImageNoise, len(r.unclip.alphaBar)-1); r.ImageNoise < 0 || r.ImageNoise > most {
-		return nil, badOption("ImageNoise", "have %d, want 0 to %d", r.ImageNoise, most)
+	if most := min(maxImageNoise, len(r.unclip.alphaBar)-1); r.NoiseLevel < NoNoise || r.NoiseLevel > most {
+		return nil, badOption("NoiseLevel", "have %d, want 0 to %d", r.NoiseLevel, most)
 	}
 	if t.original, err = newSource("image", t.img); err != nil {
 		return nil, err
@@ -73,7 +73,7 @@ func (t *unCLIP) start(ctx context.Context, r *run) ([]float32, error) {
 			return nil, err
 		}
 		stream.draw(noise)
-		t.labels = append(t.labels, r.unclip.label(t.embedding, noise, r.ImageNoise))
+		t.labels = append(t.labels, r.unclip.label(t.embedding, noise, max(r.NoiseLevel, 0)))
 	}
 	r.note("image embedding", t.labels[0])
 	return t.textToImage.start(ctx, r)

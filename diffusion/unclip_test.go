@@ -58,7 +58,7 @@ func TestUnCLIP(t *testing.T) {
 	p.Scheduler = info.config(t)
 	img := picture(t, "input.png")
 	for name, call := range info.Calls {
-		o := &Options{Steps: 4, Width: 64, Height: 64, Seed: info.Seed, Guidance: call.Guidance, ImageNoise: call.Noise, Output: OutputLatent}
+		o := &Options{Steps: 4, Width: 64, Height: 64, Seed: info.Seed, Guidance: call.Guidance, NoiseLevel: call.Noise, Output: OutputLatent}
 		r, err := p.UnCLIP(t.Context(), call.Prompt, img, o)
 		require.NoError(t, err)
 		want := r.Latents.Float32s()
@@ -78,12 +78,12 @@ func TestUnCLIPErrors(t *testing.T) {
 	img := picture(t, "input.png")
 	_, err = p.TextToImage(t.Context(), "a cat", nil)
 	assert.ErrorContains(t, err, "diffusion: text-to-image: the model reads an image beside the text, want a call that gives one (UnCLIP)")
-	_, err = p.UnCLIP(t.Context(), "a cat", img, &Options{ImageNoise: 1000})
-	assert.ErrorContains(t, err, "diffusion: image noise: have 1000, want 0 to 999")
+	_, err = p.UnCLIP(t.Context(), "a cat", img, &Options{NoiseLevel: 1000})
+	assert.ErrorContains(t, err, "diffusion: noise level: have 1000, want 0 to 999")
 	sd := load(t, "tiny-sd15", nil)
 	_, err = sd.UnCLIP(t.Context(), "a cat", img, nil)
 	assert.ErrorContains(t, err, "diffusion: unCLIP: the model reads no image beside the text")
-	_, err = sd.TextToImage(t.Context(), "a cat", &Options{ImageNoise: 1})
+	_, err = sd.TextToImage(t.Context(), "a cat", &Options{NoiseLevel: 1})
 	assert.ErrorIs(t, err, ErrOptions)
 
 	r, err := InspectFSContext(t.Context(), fsys, ".", nil)
