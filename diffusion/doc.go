@@ -18,8 +18,9 @@
 // [Convert] a model that is not loaded.
 //
 // A Pipeline has a method for each task: [Pipeline.TextToImage],
-// [Pipeline.ImageToImage], [Pipeline.Inpaint] and [Pipeline.DepthToImage]. It serves
-// any number of goroutines. [Options] say what the picture is to be like; nil and their
+// [Pipeline.ImageToImage], [Pipeline.Inpaint] and [Pipeline.DepthToImage]; and for models
+// without text [Pipeline.Unconditional], of classes too, [Pipeline.SuperResolution] and
+// [Pipeline.ChannelsToImage]. It serves any number of goroutines. [Options] say what the picture is to be like; nil and their
 // zero value are the defaults of diffusers, or of a model for few steps what it was
 // trained for, see [Pipeline.Defaults]. A [Result] has the images, their seeds and
 // the time that each part took. [DecodeImage] reads photos as cameras store them,

@@ -51,7 +51,7 @@ func (p *Pipeline) guiderFor(o *Options, s sampler.Sampler) Guider {
 	switch {
 	case o.Guider != nil:
 		g = o.Guider
-	case p.distilled() || o.Guidance <= 1 && !plus:
+	case p.alone(o) || o.Guidance <= 1 && !plus:
 		return unguided{}
 	case o.GuidanceRescale > 0:
 		g = Rescaled{Scale: o.Guidance, Share: o.GuidanceRescale}
@@ -69,8 +69,8 @@ func (p *Pipeline) guiderFor(o *Options, s sampler.Sampler) Guider {
 
 // conditionsOf returns those that a call with such guidance may need, in the order in which
 // the U-Net reads them side by side.
-func (p *Pipeline) conditionsOf(g Guider) []Condition {
-	if _, off := g.(unguided); off || p.distilled() {
+func (p *Pipeline) conditionsOf(g Guider, o *Options) []Condition {
+	if _, off := g.(unguided); off || p.alone(o) {
 		return []Condition{Cond}
 	}
 	return []Condition{Uncond, Cond}
@@ -82,7 +82,7 @@ func (r *run) chooseGuidance() error {
 		return err
 	}
 	r.guider = r.guiderFor(&r.Options, r.sampler)
-	r.conditions = r.conditionsOf(r.guider)
+	r.conditions = r.conditionsOf(r.guider, &r.Options)
 	if err := r.chooseOthers(); err != nil {
 		return err
 	}
@@ -113,7 +113,7 @@ func (r *run) needs(sigma float64) ([]Condition, error) {
 		switch {
 		case slices.Contains(r.conditions, c):
 		case c == Uncond:
-			return nil, fmt.Errorf("guider: needs %q at sigma %.4g, have %q alone: %s", c, sigma, r.conditions, whyDistilled)
+			return nil, fmt.Errorf("guider: needs %q at sigma %.4g, have %q alone: %s", c, sigma, r.conditions, r.whyAlone())
 		default:
 			return nil, fmt.Errorf("guider: needs %q at sigma %.4g, have %q", c, sigma, r.conditions)
 		}

@@ -58,6 +58,7 @@ type Pipeline struct {
 	Identity Identity
 
 	names     []named // that its files have for it
+	class     string  // diffusers' pipeline, of a model without text
 	zeroEmpty bool    // an empty negative prompt is zeros (force_zeros_for_empty_prompt)
 
 	modelScheduler *scheduler.Config // the Scheduler that is the model's own

@@ -91,7 +91,7 @@ func (p *Pipeline) sizeOf(o *Options) (size, error) {
 	}
 	var forms []form
 	texts := 0
-	for _, c := range p.conditionsOf(p.guiderFor(&sized, sized.Sampler)) {
+	for _, c := range p.conditionsOf(p.guiderFor(&sized, sized.Sampler), &sized) {
 		w := sized.wording(c, "")
 		n, err := p.lengthOf(w)
 		if err != nil {

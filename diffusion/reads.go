@@ -27,7 +27,10 @@ type form struct {
 }
 
 func (r *reads) form() form {
-	f := form{tokens: r.tokens.Shape()[1], net: r.net}
+	f := form{net: r.net}
+	if r.tokens != nil {
+		f.tokens = r.tokens.Shape()[1]
+	}
 	if r.images != nil {
 		f.images = r.images.Shape()[1]
 	}

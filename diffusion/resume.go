@@ -49,15 +49,17 @@ func (r *run) note(name string, data any) {
 func (r *run) facts() map[string]string {
 	s := r.schedule
 	f := map[string]string{
-		"task":         r.task.about().name,
-		"size":         fmt.Sprintf("%d×%d", r.Width, r.Height),
-		"images":       fmt.Sprint(r.Images),
-		"seed":         fmt.Sprint(r.Seed),
-		"clip skip":    fmt.Sprint(r.ClipSkip),
-		"text encoder": digest(r.said[Cond][0].tokens.Float32s()),
-		"U-Net":        r.UNet.Fingerprint(),
-		"schedule":     digest([]byte(fmt.Sprint(s.Prediction, s.InitNoiseSigma, s.FinalScale, s.Timesteps))),
-		"guidance":     "off",
+		"task":      r.task.about().name,
+		"size":      fmt.Sprintf("%d×%d", r.Width, r.Height),
+		"images":    fmt.Sprint(r.Images),
+		"seed":      fmt.Sprint(r.Seed),
+		"clip skip": fmt.Sprint(r.ClipSkip),
+		"U-Net":     r.UNet.Fingerprint(),
+		"schedule":  digest([]byte(fmt.Sprint(s.Prediction, s.InitNoiseSigma, s.FinalScale, s.Timesteps))),
+		"guidance":  "off",
+	}
+	if tokens := r.said[Cond][0].tokens; tokens != nil {
+		f["text encoder"] = digest(tokens.Float32s())
 	}
 	if r.guided() || r.distilled() {
 		f["guidance"] = fmt.Sprint(r.Guidance)

@@ -118,6 +118,9 @@ func (r *run) choose(o *Options) (err error) {
 	if err := r.checkXL(&r.Options); err != nil {
 		return err
 	}
+	if err := r.checkTextless(o, about.textless); err != nil {
+		return err
+	}
 	if err := r.checkTask(about); err != nil {
 		return err
 	}

@@ -176,6 +176,9 @@ func (p *Pipeline) save(ctx context.Context, path string, o *SaveOptions) (err e
 
 // exported is the pipeline as it is written.
 func (p *Pipeline) exported() (*export.Model, error) {
+	if p.textless() {
+		return nil, errors.New("have a model that reads no text, want Stable Diffusion 1, 2 or XL")
+	}
 	m := &export.Model{
 		Family: p.family(), Parts: map[string]checkpoint.Source{"unet": model.Of(p.UNet).Checkpoint(), "vae": model.Of(p.VAE).Checkpoint()},
 		V: p.Scheduler.PredictionType == vPrediction, Tokenizers: make(map[string]map[string][]byte), ZeroEmpty: p.zeroEmpty,

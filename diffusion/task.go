@@ -41,11 +41,12 @@ type task interface {
 // about is what is known of a task before it begins.
 type about struct {
 	name   string
-	inputs []input // the kinds of U-Net that can do it
+	inputs []input // the kinds of U-Net that can do it; none for any that reads more than latents
 
 	others   []another
-	strength float64 // where Options.Strength is zero, or 0: there is no image to begin with
-	mask     bool    // there is a mask, for which some options are
+	strength float64  // where Options.Strength is zero, or 0: there is no image to begin with
+	mask     bool     // there is a mask, for which some options are
+	textless textless // which models it is for
 
 	// asSaved takes clip_sample of the model's own scheduler as its file has it, and of
 	// PNDM the levels without Runge-Kutta steps, as diffusers does when it inpaints.

@@ -22,6 +22,9 @@ type textStage struct {
 
 // textStages are those of the pipeline.
 func (p *Pipeline) textStages() []textStage {
+	if p.textless() {
+		return nil
+	}
 	if !p.xl() {
 		return []textStage{{p.Tokenizer, p.TextEncoder, 0}}
 	}
@@ -41,7 +44,12 @@ func withoutNorm(e *clip.TextEncoder) *clip.TextEncoder {
 }
 
 // textLength is how many tokens a text has.
-func (p *Pipeline) textLength() int { return p.textStages()[0].tokenizer.MaxLength }
+func (p *Pipeline) textLength() int {
+	if p.textless() {
+		return 0
+	}
+	return p.textStages()[0].tokenizer.MaxLength
+}
 
 // textWidth is how many numbers a token has for the U-Net.
 func (p *Pipeline) textWidth() (width int) {

@@ -32,6 +32,10 @@ func (v *VAE) Decode(ctx context.Context, latents *tensor.Dense, o ...Options) (
 	if err != nil {
 		return nil, err
 	}
+	if how.Unquantized && v.unquantized == nil {
+		return nil, fmt.Errorf("vae: options: have unquantized latents: %w", errNoCodebook)
+	}
+	w.largest.raw = how.Unquantized
 	if err := v.fits(w); err != nil {
 		return nil, err
 	}
@@ -74,6 +78,9 @@ type Options struct {
 	// Into is where Decode writes the images, of their size, and what its tensor is made
 	// of. With nil, and for Encode, memory is allocated.
 	Into []float32
+	// Unquantized makes Decode take the latents as they are (force_not_quantize), where a
+	// VQModel takes the nearest vectors of its codebook. It is an error for others.
+	Unquantized bool
 }
 
 // only returns the options of a call, of which there is one at most.

@@ -109,7 +109,7 @@ func (v *VAE) call(w Work) (call, error) {
 func (v *VAE) runs(w Work) call {
 	c := &v.Config
 	f := c.Factor()
-	t := call{decode: !w.Encode, largest: key{!w.Encode, 1, w.Height, w.Width}}
+	t := call{decode: !w.Encode, largest: key{decode: !w.Encode, n: 1, h: w.Height, w: w.Width}}
 	if t.decode {
 		t.largest.h, t.largest.w = w.Height/f, w.Width/f
 		t.tiling = tiling{in: w.Tile / f, out: w.Tile, inC: c.LatentChannels, outC: c.OutChannels, scale: func(n int) int { return n * f }}
@@ -160,8 +160,12 @@ func (v *VAE) begin(ctx context.Context, t call, small int64) (context.Context, 
 
 // image does the work on one image: from latents before scaling, or pixels, x to y.
 func (v *VAE) image(ctx context.Context, t call, x, y []float32) error {
+	if v.Config.Pixels {
+		copy(y, x)
+		return ctx.Err()
+	}
 	run := func(x []float32, h, w int, y []float32) error {
-		k := key{t.decode, 1, h, w}
+		k := key{t.decode, 1, h, w, t.largest.raw}
 		return v.model.Run(ctx, k, v.build(k), model.Inputs{"input": x}, [][]float32{y})
 	}
 	if t.whole {

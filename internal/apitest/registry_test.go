@@ -48,6 +48,7 @@ var functions = map[string]any{
 	"diffusion.LoadFS":               diffusion.LoadFS,
 	"diffusion.LoadFSContext":        diffusion.LoadFSContext,
 	"diffusion.New":                  diffusion.New,
+	"diffusion.OneHotChannels":       diffusion.OneHotChannels,
 	"diffusion.OnPaper":              diffusion.OnPaper,
 	"diffusion.NewXL":                diffusion.NewXL,
 	"diffusion.ParseDevice":          diffusion.ParseDevice,
@@ -121,6 +122,7 @@ var functions = map[string]any{
 	"vae.Open":                       vae.Open,
 	"vae.OpenTiny":                   vae.OpenTiny,
 	"vae.ParseConfig":                vae.ParseConfig,
+	"vae.Pixels":                     vae.Pixels,
 }
 
 // types are the exported types. Their methods are found by reflection.
@@ -280,6 +282,7 @@ var types = map[string]reflect.Type{
 	"unet.Residuals":             reflect.TypeFor[unet.Residuals[*tensor.Dense]](),
 	"unet.Split":                 reflect.TypeFor[unet.Split](),
 	"unet.TokenMerging":          reflect.TypeFor[unet.TokenMerging](),
+	"unet.UnconditionalConfig":   reflect.TypeFor[unet.UnconditionalConfig](),
 	"unet.UNet":                  reflect.TypeFor[unet.UNet](),
 	"vae.Options":                reflect.TypeFor[vae.Options](),
 	"vae.Work":                   reflect.TypeFor[vae.Work](),
@@ -288,5 +291,6 @@ var types = map[string]reflect.Type{
 	"vae.TinyConfig":             reflect.TypeFor[vae.TinyConfig](),
 	"vae.LoadOptions":            reflect.TypeFor[vae.LoadOptions](),
 	"vae.Posterior":              reflect.TypeFor[vae.Posterior](),
+	"vae.VQConfig":               reflect.TypeFor[vae.VQConfig](),
 	"vae.VAE":                    reflect.TypeFor[vae.VAE](),
 }
