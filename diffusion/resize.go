@@ -2,7 +2,8 @@ package diffusion
 
 import (
 	"context"
-	"math"
+
+	"sdgo/internal/resample"
 )
 
 // pixels is an 8-bit image of one or more interleaved channels, [H W C].
@@ -53,7 +54,7 @@ func resizeRows(r rows, width int) rows {
 	if width == r.width {
 		return r
 	}
-	taps := lanczosTaps(r.width, width)
+	taps := resample.Lanczos.Of(r.width, width)
 	row := make([]uint8, r.width*r.channels)
 	return rows{width, r.height, r.channels, func(dst []uint8) error {
 		if err := r.next(row); err != nil {
@@ -61,11 +62,11 @@ func resizeRows(r rows, width int) rows {
 		}
 		for x, t := range taps {
 			for c := range r.channels {
-				sum := int32(tapRounding)
-				for i, w := range t.weights {
-					sum += w * int32(row[(t.first+i)*r.channels+c])
+				sum := int32(resample.Rounding)
+				for i, w := range t.Weights {
+					sum += w * int32(row[(t.First+i)*r.channels+c])
 				}
-				dst[x*r.channels+c] = clip8(sum)
+				dst[x*r.channels+c] = resample.Clip8(sum)
 			}
 		}
 		return nil
@@ -77,10 +78,10 @@ func resizeColumns(ctx context.Context, r rows, height int) rows {
 	if height == r.height {
 		return r
 	}
-	taps := lanczosTaps(r.height, height)
+	taps := resample.Lanczos.Of(r.height, height)
 	kept := 0
 	for _, t := range taps {
-		kept = max(kept, len(t.weights))
+		kept = max(kept, len(t.Weights))
 	}
 	stride := r.width * r.channels
 	ring := make([]uint8, kept*stride)
@@ -90,90 +91,25 @@ func resizeColumns(ctx context.Context, r rows, height int) rows {
 	return rows{r.width, height, r.channels, func(dst []uint8) error {
 		t := taps[y]
 		y++
-		for ; read < t.first+len(t.weights); read++ {
+		for ; read < t.First+len(t.Weights); read++ {
 			if err := r.next(row(read)); err != nil {
 				return err
 			}
 		}
 		for i := range sums {
-			sums[i] = tapRounding
+			sums[i] = resample.Rounding
 		}
-		for i, w := range t.weights {
+		for i, w := range t.Weights {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			for j, v := range row(t.first + i) {
+			for j, v := range row(t.First + i) {
 				sums[j] += w * int32(v)
 			}
 		}
 		for i, sum := range sums {
-			dst[i] = clip8(sum)
+			dst[i] = resample.Clip8(sum)
 		}
 		return nil
 	}}
-}
-
-// taps are the weights of the pixels from first on that make one pixel of the
-// result, in units of 2^-tapBits; they sum to one, nearly.
-type taps struct {
-	first   int
-	weights []int32
-}
-
-// tapBits leaves 8 bits of an int32 to the pixel and 2 to negative lobes.
-const (
-	tapBits     = 32 - 8 - 2
-	tapRounding = 1 << (tapBits - 1)
-)
-
-// lanczosTaps returns the taps of each of out pixels that replace in pixels.
-// The conversions to float64 keep compilers from fusing a product with a sum,
-// which would round otherwise than the reference.
-func lanczosTaps(in, out int) []taps {
-	scale := float64(in) / float64(out)
-	stretch := max(scale, 1)
-	support := 3 * stretch
-	all := make([]taps, out)
-	var weights []float64
-	for i := range all {
-		center := float64((float64(i) + 0.5) * scale)
-		first := max(0, int(center-support+0.5))
-		last := min(in, int(center+support+0.5))
-		weights = weights[:0]
-		total := 0.0
-		for x := first; x < last; x++ {
-			w := lanczos(float64((float64(x) - center + 0.5) * (1 / stretch)))
-			weights = append(weights, w)
-			total += w
-		}
-		fixed := make([]int32, len(weights))
-		for j, w := range weights {
-			if total != 0 {
-				w /= total
-			}
-			fixed[j] = int32(math.Copysign(0.5, w) + float64(w*(1<<tapBits)))
-		}
-		all[i] = taps{first, fixed}
-	}
-	return all
-}
-
-func lanczos(x float64) float64 {
-	if x < -3 || x >= 3 {
-		return 0
-	}
-	return float64(sinc(x) * sinc(x/3))
-}
-
-func sinc(x float64) float64 {
-	if x == 0 {
-		return 1
-	}
-	x *= math.Pi
-	return math.Sin(x) / x
-}
-
-// clip8 rounds a sum of taps to a pixel.
-func clip8(sum int32) uint8 {
-	return uint8(min(max(sum>>tapBits, 0), 255))
 }

@@ -8,6 +8,7 @@ import (
 	"sdgo/clip"
 	"sdgo/diffusion"
 	"sdgo/diffusion/plan"
+	"sdgo/diffusion/preprocess"
 	"sdgo/diffusion/prompt"
 	"sdgo/safetensors"
 	"sdgo/safetensors/checkpoint"
@@ -57,6 +58,12 @@ var functions = map[string]any{
 	"diffusion.ImageToTensor":        diffusion.ImageToTensor,
 	"diffusion.TensorToImage":        diffusion.TensorToImage,
 	"diffusion.Trainable":            diffusion.Trainable,
+	"preprocess.Blur":                preprocess.Blur,
+	"preprocess.Canny":               preprocess.Canny,
+	"preprocess.ColorGrid":           preprocess.ColorGrid,
+	"preprocess.Outline":             preprocess.Outline,
+	"preprocess.Scribble":            preprocess.Scribble,
+	"preprocess.Tile":                preprocess.Tile,
 	"prompt.Parse":                   prompt.Parse,
 	"prompt.Weigh":                   prompt.Weigh,
 	"noise.NewBrownian":              noise.NewBrownian,
@@ -191,6 +198,7 @@ var types = map[string]reflect.Type{
 	"noise.Philox":               reflect.TypeFor[noise.Philox](),
 	"noise.Torch":                reflect.TypeFor[noise.Torch](),
 	"plan.Operation":             reflect.TypeFor[plan.Operation](),
+	"preprocess.CannyOptions":    reflect.TypeFor[preprocess.CannyOptions](),
 	"prompt.Alternation":         reflect.TypeFor[prompt.Alternation](),
 	"prompt.Chunk":               reflect.TypeFor[prompt.Chunk](),
 	"prompt.Chunker":             reflect.TypeFor[prompt.Chunker](),
