@@ -37,10 +37,13 @@ func newBlock(p *nn.Params, c *Config) *block {
 	}
 }
 
-// forward maps x [N T D] to [N T D].
-func (b *block) forward(g *nn.Graph, x *G.Node) *G.Node {
+// forward maps x [N T D] to [N T D], each token by those up to itself.
+func (b *block) forward(g *nn.Graph, x *G.Node) *G.Node { return b.attend(g, x, b.causal) }
+
+// attend maps x [N T D] to [N T D] with an attention.
+func (b *block) attend(g *nn.Graph, x *G.Node, heads *nn.Attention) *G.Node {
 	h := b.norm1.Forward(g, x)
-	h = b.causal.Forward(g, b.q.Forward(g, h), b.k.Forward(g, h), b.v.Forward(g, h))
+	h = heads.Forward(g, b.q.Forward(g, h), b.k.Forward(g, h), b.v.Forward(g, h))
 	return b.finish(g, x, h)
 }
 

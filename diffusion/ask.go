@@ -2,7 +2,6 @@ package diffusion
 
 import (
 	"context"
-	"fmt"
 
 	"gorgonia.org/tensor"
 
@@ -45,23 +44,6 @@ type predictor func(ctx context.Context, q *question) ([]float32, error)
 
 // steer changes an input of the U-Net that is made for reads of a question before it runs.
 type steer func(ctx context.Context, q *question, of []*reads, in *unet.Input) error
-
-// predictions returns the predictions [K C h w] of image i, whose latents are x, with
-// conditions.
-func (g *guide) predictions(ctx context.Context, i int, x []float32, sigma float64, conditions []Condition) ([]float32, error) {
-	q := &question{image: i, x: x, window: g.whole(), sigma: sigma}
-	for _, c := range conditions {
-		q.of = append(q.of, g.reading(c, sigma)...)
-	}
-	outputs, err := g.predict(ctx, q)
-	if err != nil {
-		return nil, err
-	}
-	if have, want := len(outputs), len(q.of)*g.size; have != want {
-		return nil, fmt.Errorf("unet: have %d numbers, want %d", have, want)
-	}
-	return outputs, checkFinite("unet", outputs)
-}
 
 // joined are tensors [1 T D] of reads as one [K T D], or nil.
 func joined(of []*reads, part func(*reads) *tensor.Dense) *tensor.Dense {

@@ -28,6 +28,35 @@ func (r *run) batches(conditions []Condition) []batch {
 	return inBatches(forms)
 }
 
+// shape is what the U-Net reads side by side, and how much of the latents it sees.
+type shape struct {
+	batch
+	h, w int
+}
+
+// shapes are all that the U-Net of a run without reuse is called with, or larger.
+func (r *run) shapes() (shapes []shape) {
+	factor := r.VAE.Config.Factor()
+	h, w := r.windowSize(r.h, r.w, factor)
+	for _, b := range r.batches(r.conditions) {
+		shapes = append(shapes, shape{b, h, w})
+	}
+	for _, p := range r.places {
+		if !p.shown {
+			continue
+		}
+		var forms []form
+		for _, c := range r.conditions {
+			forms = append(forms, p.forms[c]...)
+		}
+		h, w := r.windowSize(p.window.h, p.window.w, factor)
+		for _, b := range inBatches(forms) {
+			shapes = append(shapes, shape{b, h, w})
+		}
+	}
+	return shapes
+}
+
 // choices are the conditions that a call of the model may be made with: all of the run's,
 // or some of them at levels where the guidance does without the others.
 func (r *run) choices() [][]Condition {

@@ -12,7 +12,7 @@ import (
 // depth-to-image, Stable Diffusion XL and models without text both.
 func (p *Pipeline) corrected(c *scheduler.Config) *scheduler.Config {
 	fixed := *c
-	if p.textless() || p.reads(withDepth) || p.xl() {
+	if p.textless() || p.reads(withDepth) || p.xl() || p.varies() {
 		return &fixed
 	}
 	fixed.StepsOffset = 1

@@ -147,12 +147,23 @@ func (x *index) refiner() bool {
 	return x.xl && listed && class == ""
 }
 
+// varies says whether this is a model that reads embeddings of images in place of a text.
+func (x *index) varies(fsys fs.FS) bool {
+	return x.parts[imageEncoderFolder] != "" && x.parts["text_encoder"] == "" && !isDir(fsys, "text_encoder") && !x.xl
+}
+
 // wanted are the parts that the model must have.
-func (x *index) wanted() map[string][]string {
+func (x *index) wanted(fsys fs.FS) map[string][]string {
 	if x.textless() {
 		return x.wantedTextless()
 	}
 	parts := maps.Clone(ours)
+	if x.varies(fsys) {
+		parts[imageEncoderFolder] = []string{"CLIPVisionModelWithProjection"}
+		delete(parts, "tokenizer")
+		delete(parts, "text_encoder")
+		return parts
+	}
 	if x.xl {
 		maps.Copy(parts, oursXL)
 	}
@@ -185,7 +196,7 @@ func (x *index) check(fsys fs.FS, o *LoadOptions) error {
 			problem("this is %s", t.what)
 		}
 	}
-	wanted := x.wanted()
+	wanted := x.wanted(fsys)
 	for _, part := range slices.Sorted(maps.Keys(wanted)) {
 		have, listed := x.parts[part]
 		want := wanted[part]

@@ -92,7 +92,7 @@ func (r *Report) readFileIn(ctx context.Context, fsys fs.FS, refusal error) (fou
 func looksLike(ctx context.Context, fsys fs.FS) (class string, dirs map[string]string) {
 	dirs = make(map[string]string)
 	for part := range kinds {
-		if isDir(fsys, part) {
+		if part != imageEncoderFolder && isDir(fsys, part) {
 			dirs[part] = part
 		}
 	}

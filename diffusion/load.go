@@ -126,6 +126,9 @@ func loadFrom(ctx context.Context, from origin, o *LoadOptions) (_ *Pipeline, er
 	if err := p.load(ctx, from, o); err != nil {
 		return nil, from.explain(ctx, o, err)
 	}
+	if err := p.loadSafety(ctx, o); err != nil {
+		return nil, err
+	}
 	loaded = true
 	return p, nil
 }
@@ -273,6 +276,10 @@ func (p *Pipeline) release() error {
 	}
 	if p.UNet != nil {
 		errs = append(errs, p.UNet.Close())
+	}
+	errs = append(errs, p.Safety.Close())
+	if p.ImageEncoder != nil {
+		errs = append(errs, p.ImageEncoder.Close())
 	}
 	for _, v := range []*vae.VAE{p.VAE, p.Preview} {
 		if v != nil {

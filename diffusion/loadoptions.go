@@ -93,6 +93,12 @@ type LoadOptions struct {
 	// the other parts do. Empty means none: Step.Preview needs none.
 	Preview string
 
+	// SafetyChecker is the path of a checker for the finished pictures of all calls, as
+	// LoadSafetyChecker takes it: that of Stable Diffusion 1, in the folder of a pipeline
+	// (mostly the model's own) or alone. Flagged pictures become black, see
+	// Pipeline.Safety. Empty means that no picture is checked.
+	SafetyChecker string
+
 	// EMA takes the averages over training (model_ema.*) for the U-Net that a model in one
 	// file may have beside its weights. It is an error if there are none.
 	EMA bool

@@ -49,6 +49,8 @@ type modelFiles struct {
 	pixels      bool              // there is no autoencoder
 	zeroEmpty   bool              // force_zeros_for_empty_prompt
 
+	imageEncoder fs.FS // where that of a model is that varies images; nil of others
+
 	names []named // that its files have for it
 
 	open     func(ctx context.Context, part string) (checkpoint.Source, error)
@@ -130,6 +132,10 @@ func openFolder(ctx context.Context, fsys fs.FS, o *LoadOptions) (*modelFiles, e
 // folderTokenizers finds the tokenizers of a folder.
 func (f *modelFiles) folderTokenizers(fsys fs.FS, x *index, o *LoadOptions) error {
 	switch {
+	case x.varies(fsys) && o.Tokenizer != "":
+		return badOption("Tokenizer", "have %.80q, want none: the model reads images, and no text", o.Tokenizer)
+	case x.varies(fsys):
+		f.imageEncoder = fsys
 	case x.refiner() && o.Tokenizer != "":
 		return badOption("Tokenizer", "have %.80q, want none: the refiner of Stable Diffusion XL has no first text encoder", o.Tokenizer)
 	case x.refiner():

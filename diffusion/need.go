@@ -43,12 +43,12 @@ func (r *run) need(images []*source) (n engine.Need, err error) {
 		n.What = fmt.Sprintf("%d pictures of %d×%d pixels", r.Images, r.Width, r.Height)
 	}
 	pixels := int64(r.Width) * int64(r.Height)
-	n.Small = latentArrays*r.latentBytes() + int64(len(r.Resume)) + collected*r.own
+	n.Small = latentArrays*r.latentBytes() + int64(len(r.Resume)) + collected*r.own + r.regionBytes()
 	if r.Output == OutputImage {
 		n.Small += int64(r.Images) * 4 * pixels
 	}
 	if r.Output == OutputImage && r.decodeTile == 0 { // by tiles it is part of the turn
-		n.Small += 4 * int64(r.VAE.Config.OutChannels) * pixels
+		n.Small += 4 * int64(r.VAE.Config.OutChannels) * int64(r.Height) * int64(r.decodedWidth())
 	}
 	for _, img := range images {
 		// 8-bit pixels, the tensor, and that of a masked image or a mask.
@@ -97,10 +97,15 @@ func (r *run) largestTurn(encode bool) (most int64, err error) {
 	if r.keeper != nil {
 		add(r.keeper.values())
 	} else {
-		for _, b := range r.batches(r.conditions) {
-			add(b.on(r.net).Values(b.texts, r.h, r.w, b.tokens))
+		for _, s := range r.shapes() {
+			add(s.on(r.net).Values(s.texts, s.h, s.w, s.tokens))
 		}
 	}
+	add(r.shown.turn())
+	if r.ImageEncoder != nil && model.Of(r.ImageEncoder).Memory() == model.Of(r.UNet).Memory() {
+		add(r.ImageEncoder.Values(1, 0))
+	}
+	add(r.Safety.turn(model.Of(r.UNet)))
 	memory := model.Of(r.UNet).Memory()
 	for _, text := range r.textStages() {
 		if r.worded() && model.Of(text.encoder).Memory() == memory {
@@ -109,10 +114,10 @@ func (r *run) largestTurn(encode bool) (most int64, err error) {
 	}
 	if model.Of(r.VAE).Memory() == memory {
 		if r.Output == OutputImage {
-			add(r.VAE.Values(vae.Work{Height: r.Height, Width: r.Width, Tile: r.decodeTile}))
+			add(r.VAE.Values(vae.Work{Height: r.Height, Width: r.decodedWidth(), Tile: r.decodeTile, Exact: r.TileExact}))
 		}
 		if encode {
-			add(r.VAE.Values(vae.Work{Encode: true, Height: r.Height, Width: r.Width, Tile: r.encodeTile}))
+			add(r.VAE.Values(vae.Work{Encode: true, Height: r.Height, Width: r.Width, Tile: r.encodeTile, Exact: r.TileExact}))
 		}
 	}
 	return most, err

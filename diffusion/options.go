@@ -105,6 +105,18 @@ type Options struct {
 	// not, and pictures are exact.
 	TokenMerging unet.TokenMerging
 
+	// Regions are parts of the picture with prompts of their own: see [Region]. Of regions
+	// that overlap each counts by its weight. Nil means none.
+	Regions []Region
+
+	// BaseWeight is how much the prompt counts everywhere beside regions, up to 100: 1 is
+	// how ComfyUI combines conditionings. Zero means that it fills what regions leave of a weight of 1.
+	BaseWeight float64
+
+	// Windows make pictures larger than those that the model was trained on, such as
+	// panoramas: see [Windows]. The zero value has none.
+	Windows Windows
+
 	// Seed seeds the noise, as torch.Generator("cpu").manual_seed does. Image i of
 	// a call has the seed Seed+i, and is the picture that this seed gives alone.
 	Seed uint64
@@ -158,6 +170,11 @@ type Options struct {
 	// [Pipeline.LoadAdapter] and [LoadedAdapter]. Each adds to what the model's own weights
 	// give; several DoRA each start from those, too. Nil means none.
 	Adapters []Adapter
+
+	// ImagePrompts are pictures that the model is led by beside the prompt, each through an
+	// IP-Adapter, see [Pipeline.LoadIPAdapter]. With an empty prompt they lead alone. Nil
+	// means none.
+	ImagePrompts []ImagePrompt
 
 	// Embeddings are textual inversions, whose words the prompts may have: see
 	// [Pipeline.LoadEmbedding]. Nil means none.
@@ -217,6 +234,11 @@ type Options struct {
 	// without a mask.
 	KeepOutside bool
 
+	// Checker looks at the finished pictures, and may flag or replace them, see
+	// Result.Flagged. It comes after that of LoadOptions.SafetyChecker. With OutputLatent
+	// there are none; what Result.Latents and OnStep show is not checked. Nil means none.
+	Checker ImageChecker
+
 	// Tile is the side in pixels of the overlapping tiles in which the VAE encodes
 	// and decodes a larger picture, a multiple of 32 (in general of four times the
 	// VAE's factor): it takes less memory, and the picture differs slightly from
@@ -225,6 +247,12 @@ type Options struct {
 	// LoadOptions.MaxMemory has no room for that, the largest of sample_size, its
 	// half and its quarter that fits. WholePicture means never by tiles.
 	Tile int
+
+	// TileExact makes of tiles what gives the bytes of the whole: they are bands of the
+	// whole width, and every normalisation has the statistics of the whole picture, for
+	// more time and memory than other tiles take, see vae.Options. It has no effect on
+	// what is not done by tiles.
+	TileExact bool
 
 	// OnStep is called after every step, on the goroutine of the call. An error
 	// from it ends the run and is returned. For Step.Save the run keeps what the model
@@ -236,7 +264,7 @@ type Options struct {
 	// its other options must be the same; the result then is, too. It is an error if
 	// the saved run was made of another prompt, seed, size, image, mask, sampler,
 	// schedule, guidance or model, or of another number of images. How the picture is
-	// decoded (Tile, KeepOutside), Threads, and OnStep may differ; whether Wrap does
+	// decoded (Tile, TileExact, KeepOutside), Threads, and OnStep may differ; whether Wrap does
 	// cannot be told. Bytes that are cut, changed, or of an older version are errors.
 	Resume []byte
 }

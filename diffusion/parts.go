@@ -27,6 +27,9 @@ func (f *modelFiles) parts() []string {
 	if f.pixels {
 		return append(parts, ldm.UNet)
 	}
+	if f.imageEncoder != nil {
+		parts = append(parts, imageEncoderFolder)
+	}
 	return append(parts, ldm.UNet, ldm.VAE)
 }
 
@@ -59,6 +62,9 @@ func (p *Pipeline) loadParts(ctx context.Context, files *modelFiles, o *LoadOpti
 	if err := p.finishTextless(ctx, files, o); err != nil {
 		return err
 	}
+	if err := p.loadProcessor(ctx, files); err != nil {
+		return err
+	}
 	if err := p.loadPreview(ctx, files, o); err != nil {
 		return err
 	}
@@ -80,6 +86,9 @@ func (p *Pipeline) warnAll() {
 	if p.TextEncoder != nil {
 		p.warn("text_encoder/", p.TextEncoder.Config.Warnings)
 	}
+	if p.ImageEncoder != nil {
+		p.warn(imageEncoderFolder+"/", p.ImageEncoder.Config.Warnings)
+	}
 	if p.xl() {
 		p.warn("text_encoder_2/", p.TextEncoder2.Config.Warnings)
 	}
@@ -94,6 +103,8 @@ func (p *Pipeline) loadPart(ctx context.Context, part string, src checkpoint.Sou
 		p.TextEncoder, err = clip.LoadTextEncoderFrom(ctx, src, &clip.LoadOptions{Precision: o.Precision, Weights: o.Weights})
 	case ldm.TextEncoder2:
 		p.TextEncoder2, err = clip.LoadProjectedFrom(ctx, src, &clip.LoadOptions{Precision: o.Precision, Weights: o.Weights})
+	case imageEncoderFolder:
+		p.ImageEncoder, err = clip.LoadImageEncoderFrom(ctx, src, &clip.LoadOptions{Precision: o.Precision, Weights: o.Weights})
 	case ldm.UNet:
 		p.UNet, err = unet.LoadFrom(ctx, src, &unet.LoadOptions{Precision: o.Precision, Weights: o.Weights})
 	case ldm.VAE:

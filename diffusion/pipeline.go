@@ -27,9 +27,17 @@ type Pipeline struct {
 	UNet        *unet.UNet
 	VAE         *vae.VAE
 
+	// ImageEncoder is that of a model that reads the embedding of an image in place of a
+	// text, which has nil as Tokenizer and TextEncoder, see ImageVariation. It is nil in other
+	// models.
+	ImageEncoder *clip.ImageEncoder
+
 	// Preview decodes what Step.DecodedPreview shows: an AutoencoderTiny, say. Nil means
 	// none. It reads the same latents as the VAE, scaled to unit variance.
 	Preview *vae.VAE
+
+	// Safety checks the finished pictures of all calls. Nil means that none is checked.
+	Safety *SafetyChecker
 
 	// Tokenizer2 and TextEncoder2 are the second ones of Stable Diffusion XL (Podell et
 	// al. 2024), nil in other models. Its U-Net reads the tokens of both encoders side by
@@ -56,6 +64,8 @@ type Pipeline struct {
 
 	// Identity is what [Load] found the model to be; empty of one from New or NewXL.
 	Identity Identity
+
+	imageProcessor ImageProcessor // for the ImageEncoder
 
 	names     []named // that its files have for it
 	class     string  // diffusers' pipeline, of a model without text
@@ -89,6 +99,9 @@ func (p *Pipeline) do(ctx context.Context, t task, prompt string, o *Options) (*
 	if err := r.encodeText(ctx); err != nil {
 		return nil, err
 	}
+	if err := r.showImages(ctx); err != nil {
+		return nil, err
+	}
 	x, err := t.start(ctx, r)
 	if err != nil {
 		return nil, err
@@ -101,6 +114,9 @@ func (p *Pipeline) do(ctx context.Context, t task, prompt string, o *Options) (*
 			return nil, err
 		}
 		if err := t.finish(ctx, r, &r.result); err != nil {
+			return nil, err
+		}
+		if err := r.check(ctx); err != nil {
 			return nil, err
 		}
 	}

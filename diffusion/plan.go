@@ -106,7 +106,11 @@ func (p *Pipeline) sizeOf(o *Options) (size, error) {
 	if err := sized.size(width, height, factor); err != nil {
 		return size{}, err
 	}
-	return size{texts, inBatches(forms), sized.Width, sized.Height, sized.Height / factor, sized.Width / factor}, nil
+	if err := sized.Windows.check(factor, false); err != nil {
+		return size{}, err
+	}
+	h, w := sized.windowSize(sized.Height/factor, sized.Width/factor, factor)
+	return size{texts, inBatches(forms), sized.Width, sized.Height, h, w}, nil
 }
 
 // WriteTo writes the plan as tables.

@@ -22,6 +22,15 @@ func (r *run) prepare(width, height int) error {
 	if err := r.divide(); err != nil {
 		return err
 	}
+	if err := r.Windows.check(factor, r.Reuse.on()); err != nil {
+		return err
+	}
+	if r.Windows.on() {
+		r.around = append(r.around, r.throughWindows)
+	}
+	if err := r.placed(); err != nil {
+		return err
+	}
 	var err error
 	if r.sampler, err = solver(&r.Options, r.schedule); err != nil {
 		return wrong("Sampler", err)
@@ -29,7 +38,13 @@ func (r *run) prepare(width, height int) error {
 	if err := r.chooseGuidance(); err != nil {
 		return err
 	}
+	if err := r.prepareImagePrompts(); err != nil {
+		return err
+	}
 	if r.forms, err = r.formsOf(&r.Options, r.conditions); err != nil {
+		return err
+	}
+	if err := r.formsOfRegions(); err != nil {
 		return err
 	}
 	for _, o := range r.others {
@@ -48,7 +63,10 @@ func (r *run) prepare(width, height int) error {
 // tile chooses between the whole and tiles for the VAE to encode or decode the picture,
 // and wants the memory for it.
 func (r *run) tile(encode bool) (tile int, err error) {
-	work := vae.Work{Encode: encode, Height: r.Height, Width: r.Width}
+	work := vae.Work{Encode: encode, Height: r.Height, Width: r.Width, Exact: r.TileExact}
+	if !encode {
+		work.Width = r.decodedWidth()
+	}
 	switch r.Tile {
 	case WholePicture:
 		err = r.VAE.Check(work)
@@ -70,9 +88,12 @@ func (r *run) prepareUNet() error {
 	if r.net, err = r.UNet.WithTokenMerging(r.TokenMerging); err != nil {
 		return wrong("TokenMerging", err)
 	}
+	if r.net, err = r.net.WithImages(r.shown.forms()); err != nil {
+		return err
+	}
 	if !r.Reuse.on() {
-		for _, b := range r.batches(r.conditions) {
-			if err := b.on(r.net).Check(b.texts, r.h, r.w, b.tokens); err != nil {
+		for _, s := range r.shapes() {
+			if err := s.on(r.net).Check(s.texts, s.h, s.w, s.tokens); err != nil {
 				return err
 			}
 		}

@@ -17,6 +17,17 @@ type reads struct {
 	classes   []float32     // label or vector of a class, or nil
 	extra     [][]float32   // further channels [C h w] of each image, or nil: those of the task
 	net       *unet.UNet    // a variant of the run's, or nil: that itself
+
+	weight *float64 // among those that AND joins to a condition, or nil: 1
+	place  *place   // the region that it is for, or nil: all that regions leave
+}
+
+// share is the weight.
+func (r *reads) share() float64 {
+	if r.weight == nil {
+		return 1
+	}
+	return *r.weight
 }
 
 // form is what must be the same for reads that the U-Net reads side by side. It is known

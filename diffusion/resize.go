@@ -3,7 +3,7 @@ package diffusion
 import (
 	"context"
 
-	"sdgo/internal/resample"
+	"sdgo/internal/pillow"
 )
 
 // pixels is an 8-bit image of one or more interleaved channels, [H W C].
@@ -35,26 +35,29 @@ func (r rows) collect() (pixels, error) {
 	return p, nil
 }
 
-// resize returns an image in another size, itself if the size is the same. It is
-// the Lanczos resampling of Pillow 13, bit for bit: a windowed sinc of three
-// lobes, stretched when the image shrinks so that it covers three pixels of the
-// result, along the rows and along the columns, in fixed point. Clipping between
-// the two makes their order matter: columns go first if they lose more than
-// twice the pixels that the rows lose (Pillow before 13 always began with rows).
-//
-// Duchon (1979), Lanczos Filtering in One and Two Dimensions.
+// resize returns an image in another size, itself if the size is the same, by Lanczos'
+// filter.
 func resize(ctx context.Context, r rows, width, height int) rows {
-	if lost := r.height - height; lost > 0 && lost > 2*(r.width-width) {
-		return resizeRows(resizeColumns(ctx, r, height), width)
-	}
-	return resizeColumns(ctx, resizeRows(r, width), height)
+	return resample(ctx, r, width, height, pillow.Lanczos)
 }
 
-func resizeRows(r rows, width int) rows {
+// resample returns an image in another size, itself if the size is the same. It is the
+// resampling of Pillow 13, bit for bit: a filter, stretched when the image shrinks so that
+// it covers as many pixels of the result, along the rows and along the columns, in fixed
+// point. Clipping between the two makes their order matter: columns go first if they lose
+// more than twice the pixels that the rows lose (Pillow before 13 always began with rows).
+func resample(ctx context.Context, r rows, width, height int, f pillow.Filter) rows {
+	if lost := r.height - height; lost > 0 && lost > 2*(r.width-width) {
+		return resizeRows(resizeColumns(ctx, r, height, f), width, f)
+	}
+	return resizeColumns(ctx, resizeRows(r, width, f), height, f)
+}
+
+func resizeRows(r rows, width int, f pillow.Filter) rows {
 	if width == r.width {
 		return r
 	}
-	taps := resample.Lanczos.Of(r.width, width)
+	taps := f.Of(r.width, width)
 	row := make([]uint8, r.width*r.channels)
 	return rows{width, r.height, r.channels, func(dst []uint8) error {
 		if err := r.next(row); err != nil {
@@ -62,11 +65,11 @@ func resizeRows(r rows, width int) rows {
 		}
 		for x, t := range taps {
 			for c := range r.channels {
-				sum := int32(resample.Rounding)
+				sum := int32(pillow.Rounding)
 				for i, w := range t.Weights {
 					sum += w * int32(row[(t.First+i)*r.channels+c])
 				}
-				dst[x*r.channels+c] = resample.Clip8(sum)
+				dst[x*r.channels+c] = pillow.Clip8(sum)
 			}
 		}
 		return nil
@@ -74,11 +77,11 @@ func resizeRows(r rows, width int) rows {
 }
 
 // resizeColumns keeps as many rows as make one of the result.
-func resizeColumns(ctx context.Context, r rows, height int) rows {
+func resizeColumns(ctx context.Context, r rows, height int, f pillow.Filter) rows {
 	if height == r.height {
 		return r
 	}
-	taps := resample.Lanczos.Of(r.height, height)
+	taps := f.Of(r.height, height)
 	kept := 0
 	for _, t := range taps {
 		kept = max(kept, len(t.Weights))
@@ -97,7 +100,7 @@ func resizeColumns(ctx context.Context, r rows, height int) rows {
 			}
 		}
 		for i := range sums {
-			sums[i] = resample.Rounding
+			sums[i] = pillow.Rounding
 		}
 		for i, w := range t.Weights {
 			if err := ctx.Err(); err != nil {
@@ -108,7 +111,7 @@ func resizeColumns(ctx context.Context, r rows, height int) rows {
 			}
 		}
 		for i, sum := range sums {
-			dst[i] = resample.Clip8(sum)
+			dst[i] = pillow.Clip8(sum)
 		}
 		return nil
 	}}

@@ -24,6 +24,10 @@ type Result struct {
 	// Truncated2 and TruncatedNegative2 are those of Options.Prompt2 and NegativePrompt2.
 	Truncated2, TruncatedNegative2 string
 
+	// Flagged says which of the Images Options.Checker, or the pipeline's Safety, has
+	// flagged. It is nil if neither has looked at them.
+	Flagged []bool
+
 	// Reused is how many of Timings.Calls left the deep part of the U-Net out, for
 	// each image. It is nil without Options.Reuse.
 	Reused []int

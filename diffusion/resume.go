@@ -83,6 +83,12 @@ func (r *run) facts() map[string]string {
 	if r.TokenMerging.Ratio != 0 {
 		f["token merging"] = fmt.Sprint(r.TokenMerging)
 	}
+	if r.Windows.on() {
+		f["windows"] = fmt.Sprint(r.Windows)
+	}
+	if r.BaseWeight != 0 {
+		f["base weight"] = fmt.Sprint(r.BaseWeight)
+	}
 	if r.task.about().strength > 0 {
 		f["strength"] = fmt.Sprint(r.Strength)
 	}

@@ -91,7 +91,10 @@ type keptState struct {
 
 // newKeeper returns a keeper for the run's conditions. It has no memory yet.
 func (r *run) newKeeper() (*keeper, error) {
-	k := &keeper{Reuse: r.Reuse, texts: len(r.conditions), splits: map[batch]*unet.Split{}, images: make([]kept, r.Images)}
+	k := &keeper{Reuse: r.Reuse, splits: map[batch]*unet.Split{}, images: make([]kept, r.Images)}
+	for _, c := range r.conditions {
+		k.texts += len(r.forms[c])
+	}
 	var err error
 	if k.Branch == 0 {
 		if k.Branch, err = r.net.LevelBranch(1); err != nil {

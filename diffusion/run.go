@@ -36,10 +36,12 @@ type run struct {
 	steers []steer                     // of the U-Net's inputs, in their order
 	around []func(predictor) predictor // layers around the U-Net, the inner ones first
 
+	shown      *shown // nil without image prompts
 	adapters   *adapters
 	guider     Guider
 	conditions []Condition // that the guider may need, in the order of the network
 	others     []another   // of the conditions
+	places     []*place    // of the regions
 	guide      *guide      // nil before denoiser
 
 	encodeTile, decodeTile int // sides in pixels, or 0: whole
@@ -107,7 +109,13 @@ func (r *run) choose(o *Options) (err error) {
 	if err := o.checkGuider(r.distilled()); err != nil {
 		return err
 	}
+	if err := r.checkChecker(); err != nil {
+		return err
+	}
 	if err := r.checkWording(r.prompt); err != nil {
+		return err
+	}
+	if err := r.checkWordless(about); err != nil {
 		return err
 	}
 	embedded, err := r.Pipeline.embedded(r.Embeddings)

@@ -89,14 +89,14 @@ func (r *run) decode(ctx context.Context, x []float32) error {
 	begin := time.Now()
 	channels := r.VAE.Config.LatentChannels
 	size := channels * r.h * r.w
-	decoded, err := engine.Scratch(r.VAE.Config.OutChannels*r.Height*r.Width, "a decoded picture")
+	decoded, err := engine.Scratch(r.VAE.Config.OutChannels*r.Height*r.decodedWidth(), "a decoded picture")
 	if err != nil {
 		return fmt.Errorf("diffusion: %w", err)
 	}
 	defer decoded.Free()
 	for i := range r.Images { // one by one: an image takes less memory in 8 bits
-		latents := engine.Tensor(x[i*size:(i+1)*size], 1, channels, r.h, r.w)
-		if _, err := r.VAE.Decode(r.in(ctx), latents, vae.Options{Into: decoded.Data, Tile: r.decodeTile}); err != nil {
+		latents := engine.Tensor(r.wrapped(x[i*size:(i+1)*size]), 1, channels, r.h, r.w+2*r.beyond())
+		if _, err := r.VAE.Decode(r.in(ctx), latents, vae.Options{Into: decoded.Data, Tile: r.decodeTile, Exact: r.TileExact}); err != nil {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
@@ -105,7 +105,7 @@ func (r *run) decode(ctx context.Context, x []float32) error {
 		if err := checkFinite("vae decoder", decoded.Data); err != nil {
 			return fmt.Errorf("diffusion: %w", err)
 		}
-		img, err := asImage(ctx, decoded.Data, r.VAE.Config.OutChannels, r.Height, r.Width)
+		img, err := asImage(ctx, r.unwrapped(decoded.Data), r.VAE.Config.OutChannels, r.Height, r.Width)
 		if err != nil {
 			return err
 		}

@@ -179,6 +179,9 @@ func (p *Pipeline) exported() (*export.Model, error) {
 	if p.textless() {
 		return nil, errors.New("have a model that reads no text, want Stable Diffusion 1, 2 or XL")
 	}
+	if p.varies() {
+		return nil, errors.New("have a model that reads embeddings of images, which cannot be written, want one that reads text")
+	}
 	m := &export.Model{
 		Family: p.family(), Parts: map[string]checkpoint.Source{"unet": model.Of(p.UNet).Checkpoint(), "vae": model.Of(p.VAE).Checkpoint()},
 		V: p.Scheduler.PredictionType == vPrediction, Tokenizers: make(map[string]map[string][]byte), ZeroEmpty: p.zeroEmpty,

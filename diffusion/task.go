@@ -44,6 +44,7 @@ type about struct {
 	inputs []input // the kinds of U-Net that can do it; none for any that reads more than latents
 
 	others   []another
+	wordless bool     // there is no prompt
 	strength float64  // where Options.Strength is zero, or 0: there is no image to begin with
 	mask     bool     // there is a mask, for which some options are
 	textless textless // which models it is for

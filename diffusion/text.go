@@ -34,6 +34,9 @@ func (r *run) encodeText(ctx context.Context) error {
 		}
 		r.said[c], cut[c] = []*reads{said}, e.cut
 	}
+	if err := r.encodeRegions(ctx); err != nil {
+		return err
+	}
 	for _, o := range r.others {
 		r.said[o.name] = o.of(r.said[o.words])
 	}
@@ -58,7 +61,9 @@ func (r *run) embed(ctx context.Context, w wording, zeros bool) (e textEmbedding
 	case zeros:
 		tokens := r.textLength()
 		e.tokens = engine.Tensor(make([]float32, tokens*r.textWidth()), 1, tokens, r.textWidth())
-		e.pooled = make([]float32, r.pooledWidth())
+		if r.xl() {
+			e.pooled = make([]float32, r.pooledWidth())
+		}
 		return e, nil
 	}
 	var parts []*tensor.Dense

@@ -108,14 +108,14 @@ func TestTextlessErrors(t *testing.T) {
 	ctx := t.Context()
 	img := image.NewNRGBA(image.Rect(0, 0, 32, 32))
 	for want, call := range map[string]func() (*Result, error){
-		"diffusion: text-to-image wants a model that reads a text: this is a model that reads none, for Unconditional":                func() (*Result, error) { return p.TextToImage(ctx, "", nil) },
+		"diffusion: text-to-image wants a model that reads a text: this is a model that reads none, for Unconditional":                   func() (*Result, error) { return p.TextToImage(ctx, "", nil) },
 		"diffusion: unconditional wants a model that reads no text: this is a model of text, for TextToImage, whose prompt may be empty": func() (*Result, error) { return text.Unconditional(ctx, nil) },
-		"diffusion: prompt: have one, want none: the model reads no text":                                                             func() (*Result, error) { return p.ImageToImage(ctx, "x", img, nil) },
-		"diffusion: negative prompt: have one, want none: the model reads no text":                                                    func() (*Result, error) { return p.Unconditional(ctx, &Options{NegativePrompt: "x"}) },
-		"diffusion: clip skip: have one, want none: the model reads no text":                                                          func() (*Result, error) { return p.Unconditional(ctx, &Options{ClipSkip: 1}) },
-		"diffusion: guidance: have 3, want 0 or 1: of a model without text and classes there is one prediction alone":                 func() (*Result, error) { return p.Unconditional(ctx, &Options{Guidance: 3}) },
-		"diffusion: class: have 1, want none: the model has no classes":                                                               func() (*Result, error) { return p.Unconditional(ctx, &Options{Class: new(1)}) },
-		"diffusion: negative class: have 1, want none: the model has no classes":                                                      func() (*Result, error) { return text.TextToImage(ctx, "", &Options{NegativeClass: new(1)}) },
+		"diffusion: prompt: have one, want none: the model reads no text":                                                                func() (*Result, error) { return p.ImageToImage(ctx, "x", img, nil) },
+		"diffusion: negative prompt: have one, want none: the model reads no text":                                                       func() (*Result, error) { return p.Unconditional(ctx, &Options{NegativePrompt: "x"}) },
+		"diffusion: clip skip: have one, want none: the model reads no text":                                                             func() (*Result, error) { return p.Unconditional(ctx, &Options{ClipSkip: 1}) },
+		"diffusion: guidance: have 3, want 0 or 1: of a model without text and classes there is one prediction alone":                    func() (*Result, error) { return p.Unconditional(ctx, &Options{Guidance: 3}) },
+		"diffusion: class: have 1, want none: the model has no classes":                                                                  func() (*Result, error) { return p.Unconditional(ctx, &Options{Class: new(1)}) },
+		"diffusion: negative class: have 1, want none: the model has no classes":                                                         func() (*Result, error) { return text.TextToImage(ctx, "", &Options{NegativeClass: new(1)}) },
 	} {
 		_, err := call()
 		assert.EqualError(t, err, want)

@@ -22,7 +22,7 @@ type textStage struct {
 
 // textStages are those of the pipeline.
 func (p *Pipeline) textStages() []textStage {
-	if p.textless() {
+	if p.textless() || p.varies() {
 		return nil
 	}
 	if !p.xl() {
@@ -43,16 +43,22 @@ func withoutNorm(e *clip.TextEncoder) *clip.TextEncoder {
 	return e
 }
 
-// textLength is how many tokens a text has.
+// textLength is how many tokens a text has, or an image in its place.
 func (p *Pipeline) textLength() int {
-	if p.textless() {
+	switch {
+	case p.textless():
 		return 0
+	case p.varies():
+		return 1
 	}
 	return p.textStages()[0].tokenizer.MaxLength
 }
 
 // textWidth is how many numbers a token has for the U-Net.
 func (p *Pipeline) textWidth() (width int) {
+	if p.varies() {
+		return p.ImageEncoder.Config.ProjectionDim
+	}
 	for _, s := range p.textStages() {
 		width += s.encoder.Config.HiddenSize
 	}

@@ -32,6 +32,9 @@ func TestTile(t *testing.T) {
 	assert.Equal(t, whole, must(p, 192, 192))
 	tiles := must(p, 128, 192)
 	assert.NotEqual(t, whole, tiles)
+	exact, err := p.TextToImage(t.Context(), prompt, &Options{Width: 192, Height: 192, Steps: 1, Tile: 128, TileExact: true})
+	require.NoError(t, err)
+	assert.Equal(t, whole, exact.Images[0])
 
 	limited, err := LoadFS(golden.Model(t, "tiny-sd15-4blk"), &LoadOptions{Precision: Float32, Weights: Float32, MaxMemory: 18 << 20})
 	require.NoError(t, err)

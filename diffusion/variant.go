@@ -14,13 +14,15 @@ import (
 var kinds = map[string]loader.Kind{
 	"text_encoder":   loader.TextEncoder,
 	"text_encoder_2": loader.TextEncoder,
+	"image_encoder":  loader.ImageEncoder,
 	"unet":           loader.UNet.Of(ours["unet"]...),
 	"vae":            loader.VAE.Of(ours["vae"]...),
 }
 
 // givenKinds are those that a caller may name, of any model.
 var givenKinds = map[string]loader.Kind{
-	"text_encoder": loader.TextEncoder, "text_encoder_2": loader.TextEncoder, "unet": loader.UNet, "vae": loader.VAE,
+	"text_encoder": loader.TextEncoder, "text_encoder_2": loader.TextEncoder, "image_encoder": loader.ImageEncoder,
+	"unet": loader.UNet, "vae": loader.VAE,
 }
 
 // chooseVariants returns the variant of the weights that each part is to have: the one

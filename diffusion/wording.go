@@ -89,9 +89,15 @@ func (p *Pipeline) formsOf(o *Options, conditions []Condition) (map[Condition][]
 	return forms, nil
 }
 
-// worded says whether any condition is said in words.
+// worded says whether any condition is said in words, if only in a region.
 func (r *run) worded() bool {
-	return slices.ContainsFunc(r.conditions, func(c Condition) bool { return r.wording(c, "").given == nil })
+	words := func(c Condition) bool {
+		return r.wording(c, "").given == nil || slices.ContainsFunc(r.places, func(p *place) bool {
+			w, ok := p.wording(c, &r.Options)
+			return ok && w.given == nil
+		})
+	}
+	return slices.ContainsFunc(r.conditions, words)
 }
 
 // embeddings returns a copy of the caller's.

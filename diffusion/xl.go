@@ -50,7 +50,7 @@ func (p *Pipeline) refiner() bool { return p.xl() && p.Tokenizer == nil && p.Tex
 
 // zeros says whether a condition is zeros in place of an empty text.
 func (p *Pipeline) zeros(c Condition, w wording) bool {
-	return p.xl() && p.zeroEmpty && c == Uncond && w.given == nil && w.words+w.other == ""
+	return (p.xl() && p.zeroEmpty || p.varies()) && c == Uncond && w.given == nil && w.words+w.other == ""
 }
 
 // pooledWidth is how many numbers the embedding of a whole text has.

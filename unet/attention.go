@@ -9,8 +9,12 @@ import (
 )
 
 // source is what queries attend to: tokens [N T D], of which a mask [N T] hides those
-// with 0, and image tokens [N T' D] beside them. The last two may be nil.
-type source struct{ tokens, mask, images *G.Node }
+// with 0, image tokens [N T' D] beside them, and pictures that adapters show. All but the
+// first may be nil.
+type source struct {
+	tokens, mask, images *G.Node
+	shown                *Images[*G.Node]
+}
 
 // attention is multi-head attention with its projections. With the weights of an
 // IP-Adapter the queries attend to the tokens of a picture, too (Ye et al. 2023, equation
@@ -25,6 +29,8 @@ type attention struct {
 	q, k, v, out *nn.Linear
 	kIP, vIP     *nn.Linear // of image tokens; nil if it takes none
 	heads        *nn.Attention
+
+	width, number, level int // of a cross-attention: number among them, from 0
 }
 
 // newAttention returns the attention of queries of width d to keys, and to images if
@@ -32,6 +38,7 @@ type attention struct {
 func newAttention(p *nn.Params, d, keys, heads int, images bool) *attention {
 	a := &attention{
 		path:  p.Path(),
+		width: d,
 		heads: p.Attention(heads, false),
 		q:     p.LinearNoBias("to_q", d, d),
 		k:     p.LinearNoBias("to_k", keys, d),
@@ -52,11 +59,12 @@ func (a *attention) forward(g *nn.Graph, x *G.Node, to source) *G.Node {
 	if a.kIP != nil && to.images != nil {
 		h = g.Add(h, a.heads.Forward(g, q, a.kIP.Forward(g, to.images), a.vIP.Forward(g, to.images)))
 	}
+	h = a.see(g, q, h, to.shown)
 	return g.Mark(a.path, a.out.Forward(g, h))
 }
 
-// images says whether pixels can attend to the tokens of a picture.
-func (u *UNet) images() bool {
+// takesImages says whether pixels can attend to the tokens of a picture.
+func (u *UNet) takesImages() bool {
 	for t := range u.transformers() {
 		for _, b := range t.blocks {
 			if b.attn2.kIP != nil {

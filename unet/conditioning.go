@@ -38,6 +38,9 @@ type Conditioning[T comparable] struct {
 	// Channels [N C H W] are joined to the latents, which then have so many fewer than
 	// Config.InChannels: a mask and the latents under it, a depth map, a small picture.
 	Channels T
+	// Images are pictures that IP-Adapters show, whose weights the U-Net does not have. With
+	// nil nothing is added.
+	Images *Images[T]
 	// Residuals are what a ControlNet adds. With nil nothing is added.
 	Residuals *Residuals[T]
 }
@@ -67,7 +70,7 @@ type field[T any] struct {
 
 func (f *field[T]) title() string { return strings.ReplaceAll(f.name, "_", " ") }
 
-// fields returns all fields of c but the residuals, for latents [n c h w]. This is the
+// fields returns all fields of c but pictures and residuals, for latents [n c h w]. This is the
 // one list of what a U-Net takes: tensors and nodes are checked, and plans made, by it.
 func fields[T comparable](u *UNet, c *Conditioning[T], latents dims) []field[T] {
 	n, t, width := latents[0], u.time, u.Config.CrossAttentionDim.At(0)
@@ -75,7 +78,7 @@ func fields[T comparable](u *UNet, c *Conditioning[T], latents dims) []field[T] 
 	return []field[T]{
 		{"tokens", &c.Tokens, taken(width > 0, n, -1, width), width > 0},
 		{"token_mask", &c.TokenMask, taken(width > 0, n, -1), false},
-		{"image_tokens", &c.ImageTokens, taken(u.images(), n, -1, width), false},
+		{"image_tokens", &c.ImageTokens, taken(u.takesImages(), n, -1, width), false},
 		{"pooled_text", &c.PooledText, taken(t.text != nil, n, -1), t.text != nil},
 		{"time_ids", &c.TimeIDs, taken(t.text != nil, n, -1), t.text != nil},
 		{"class_labels", &c.ClassLabels, t.class.shape(n), t.class != nil},
@@ -94,45 +97,50 @@ func taken(ok bool, shape ...int) []int {
 
 // check wants of c what the U-Net takes, for latents [n c h w], and calls each for what
 // there is: it checks the tensor and returns its shape. The shapes of all are what check
-// returns.
-func check[T comparable](u *UNet, c *Conditioning[T], latents dims, each func(f field[T]) ([]int, error)) (shapes Conditioning[dims], err error) {
+// returns, and the forms of pictures.
+func check[T comparable](u *UNet, c *Conditioning[T], latents dims, each func(f field[T]) ([]int, error)) (shapes Conditioning[dims], images []ImageForm, err error) {
 	var none T
 	out := fields(u, &shapes, latents)
 	for i, f := range fields(u, c, latents) {
 		switch there := *f.at != none; {
 		case there && f.shape == nil:
-			return shapes, fmt.Errorf("%s: have them, want none: the U-Net takes %s", f.title(), u.takes())
+			return shapes, nil, fmt.Errorf("%s: have them, want none: the U-Net takes %s", f.title(), u.takes())
 		case !there && f.needed:
-			return shapes, fmt.Errorf("%s: have none, want %v: the U-Net takes %s", f.title(), f.shape, u.takes())
+			return shapes, nil, fmt.Errorf("%s: have none, want %v: the U-Net takes %s", f.title(), f.shape, u.takes())
 		case there:
 			shape, err := each(f)
 			if err != nil {
-				return shapes, err
+				return shapes, nil, err
 			}
 			*out[i].at = dimsOf(shape)
 		}
 	}
 	if have, want := shapes.TokenMask[1], shapes.Tokens[1]; shapes.TokenMask != (dims{}) && have != want {
-		return shapes, fmt.Errorf("token mask: have numbers for %d tokens, want for %d", have, want)
+		return shapes, nil, fmt.Errorf("token mask: have numbers for %d tokens, want for %d", have, want)
 	}
 	if u.time.text != nil {
 		if err := u.time.text.check(shapes.PooledText[1], shapes.TimeIDs[1]); err != nil {
-			return shapes, err
+			return shapes, nil, err
+		}
+	}
+	if c.Images != nil {
+		if images, err = checkImages(u, c.Images, latents, each); err != nil {
+			return shapes, nil, err
 		}
 	}
 	if c.Residuals == nil {
-		return shapes, nil
+		return shapes, images, nil
 	}
 	residuals, err := residualFields(u, c.Residuals, latents)
 	if err != nil {
-		return shapes, err
+		return shapes, nil, err
 	}
 	for _, f := range residuals {
 		if _, err := each(f); err != nil {
-			return shapes, err
+			return shapes, nil, err
 		}
 	}
-	return shapes, nil
+	return shapes, images, nil
 }
 
 // takes lists the fields that the U-Net takes, with their shapes.

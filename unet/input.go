@@ -30,7 +30,8 @@ type Input struct {
 // shape is the shape of a plan's inputs.
 type shape struct {
 	latents   dims               // [n c h w]
-	cond      Conditioning[dims] // without residuals
+	cond      Conditioning[dims] // without pictures and residuals
+	images    string             // key of pictures
 	residuals bool               // of the skips' shapes
 }
 
@@ -59,7 +60,8 @@ func (u *UNet) inputs(in Input) (s shape, inputs model.Inputs, err error) {
 		return s, nil, err
 	}
 	inputs = model.Inputs{latentsInput: latents, timesInput: times}
-	s.cond, err = check(u, &in.Cond, s.latents, func(f field[*tensor.Dense]) ([]int, error) {
+	var images []ImageForm
+	s.cond, images, err = check(u, &in.Cond, s.latents, func(f field[*tensor.Dense]) ([]int, error) {
 		x, err := nn.Floats(f.title(), *f.at, f.shape...)
 		if err != nil {
 			return nil, err
@@ -70,6 +72,7 @@ func (u *UNet) inputs(in Input) (s shape, inputs model.Inputs, err error) {
 	if err != nil {
 		return s, nil, err
 	}
+	s.images = imageKey(images)
 	return s, inputs, u.checkValues(&in.Cond)
 }
 
@@ -128,7 +131,7 @@ func (in *Input) times(n int) ([]float32, error) {
 }
 
 // shape returns the shape of an input of the given sizes, with the conditions that the
-// U-Net needs and the one that is added to its times.
+// U-Net needs, the one that is added to its times, and the pictures of WithImages.
 func (u *UNet) shape(n, h, w, tokens int) (shape, error) {
 	if err := u.loaded(); err != nil {
 		return shape{}, err
@@ -143,7 +146,7 @@ func (u *UNet) shape(n, h, w, tokens int) (shape, error) {
 	} else if err := nn.CheckSize("unet: tokens", n, tokens, u.Config.CrossAttentionDim.At(0)); err != nil {
 		return shape{}, err
 	}
-	s := shape{latents: dims{n, u.Config.InChannels, h, w}}
+	s := shape{latents: dims{n, u.Config.InChannels, h, w}, images: u.images}
 	for _, f := range fields(u, &s.cond, s.latents) {
 		if f.needed || f.name == timeCondInput && f.shape != nil {
 			*f.at = dimsOf(f.shape)

@@ -31,6 +31,7 @@ func (u *UNet) conditions(in Nodes) []*G.Node {
 			l = append(l, *f.at)
 		}
 	}
+	l = append(l, in.Cond.Images.nodes()...)
 	if r := in.Cond.Residuals; r != nil {
 		l = append(append(l, r.Down...), r.Mid)
 	}
@@ -46,6 +47,7 @@ func (u *UNet) nodes(g *nn.Graph, s shape) Nodes {
 			*to[i].at = g.Input(f.name, f.at.shape()...)
 		}
 	}
+	in.Cond.Images = u.imageNodes(g, s.images, s.latents)
 	if s.residuals {
 		in.Cond.Residuals = &Residuals[*G.Node]{Down: make([]*G.Node, len(u.downs))}
 		all, _ := residualFields(u, in.Cond.Residuals, s.latents) // there is one for each skip
@@ -74,7 +76,7 @@ func (u *UNet) checkNodes(g *G.ExprGraph, in Nodes, latents bool) error {
 	} else {
 		in.Cond.Channels = nil
 	}
-	_, err := check(u, &in.Cond, size, func(f field[*G.Node]) ([]int, error) {
+	_, _, err := check(u, &in.Cond, size, func(f field[*G.Node]) ([]int, error) {
 		if err := nn.CheckNode(g, f.title(), *f.at, f.shape...); err != nil {
 			return nil, err
 		}

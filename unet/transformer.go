@@ -108,7 +108,7 @@ func (b *transformerBlock) forward(g *nn.Graph, x *G.Node, text source, match *o
 	}
 	keys := source{tokens: h}
 	if b.onlyCross {
-		keys = text
+		keys = source{tokens: text.tokens, mask: text.mask}
 	}
 	h = b.attn1.forward(g, h, keys)
 	if match != nil {

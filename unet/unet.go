@@ -33,7 +33,9 @@ type UNet struct {
 	ups     []*upLayer   // one for each skip, the last first
 	normOut *nn.GroupNorm
 	convOut *nn.Conv2D
+	cross   []*attention // to the text, as CrossAttentions lists them
 	merging TokenMerging
+	images  string // key of the pictures that are counted
 }
 
 // define decodes the config and asks for the weights.
@@ -56,6 +58,7 @@ func (u *UNet) define(config []byte, p *nn.Params) (err error) {
 		u.ups = append(u.ups, newUpBlock(p.At("up_blocks.%d", i), c, i)...)
 	}
 	u.normOut = p.GroupNorm("conv_norm_out", first, c.NormNumGroups, c.NormEps)
+	u.listCross()
 	u.convOut = p.Conv("conv_out", first, c.OutChannels, c.ConvOutKernel, 1, op.Same(c.ConvOutKernel/2))
 	return nil
 }
@@ -104,7 +107,7 @@ func (u *UNet) forward(g *nn.Graph, in Nodes) *G.Node {
 func (u *UNet) steer(g *nn.Graph, in Nodes) steering {
 	return steering{
 		temb:  u.time.forward(g, in.Timesteps, &in.Cond),
-		text:  source{in.Cond.Tokens, in.Cond.TokenMask, in.Cond.ImageTokens},
+		text:  source{in.Cond.Tokens, in.Cond.TokenMask, in.Cond.ImageTokens, in.Cond.Images},
 		times: in.Timesteps, merging: u.merging,
 		residuals: in.Cond.Residuals,
 	}

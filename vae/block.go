@@ -46,6 +46,14 @@ func (b *resBlock) forward(g *nn.Graph, x *G.Node) *G.Node {
 	return g.Mark(b.path, g.Add(x, h))
 }
 
+// stage is the block behind a link or none.
+func (b *resBlock) stage(before ...link) stage {
+	links := append(before,
+		link{norm: b.norm1, conv: b.conv1, out: b.conv1.Out()},
+		link{norm: b.norm2, conv: b.conv2, out: b.conv2.Out()})
+	return stage{in: b.conv1.In(), links: links, block: b}
+}
+
 // attention lets every pixel attend to all pixels, with a single head.
 //
 //	x ─┬─ norm ─ q, k, v ─ attention ─ out ─ + ─

@@ -28,14 +28,10 @@ func (v *VAE) Decode(ctx context.Context, latents *tensor.Dense, o ...Options) (
 		return nil, err
 	}
 	s, f := latents.Shape(), c.Factor()
-	w, err := v.call(Work{Height: f * s[2], Width: f * s[3], Tile: how.Tile})
+	w, err := v.call(Work{Height: f * s[2], Width: f * s[3], Tile: how.Tile, Exact: how.Exact, Unquantized: how.Unquantized})
 	if err != nil {
 		return nil, err
 	}
-	if how.Unquantized && v.unquantized == nil {
-		return nil, fmt.Errorf("vae: options: have unquantized latents: %w", errNoCodebook)
-	}
-	w.largest.raw = how.Unquantized
 	if err := v.fits(w); err != nil {
 		return nil, err
 	}
@@ -75,6 +71,14 @@ type Options struct {
 	// by little more than the picture itself, but brightness and detail differ slightly,
 	// and more the smaller they are. What is no larger than a tile is done whole.
 	Tile int
+	// Exact makes of tiles what gives the bytes of the whole: every normalisation has the
+	// statistics of the whole picture, and every pixel its neighbours. They are bands of
+	// the whole width, of about Tile² pixels. What has the size of the latents, attention
+	// among it, is computed whole. Of the rest one image is kept between layers, of Stable
+	// Diffusion's VAE 512 bytes a pixel, and about half of the layers are computed twice. It
+	// has no effect without Tile, and for an AutoencoderTiny, which has no statistics; on a
+	// graphics processor it is an error.
+	Exact bool
 	// Into is where Decode writes the images, of their size, and what its tensor is made
 	// of. With nil, and for Encode, memory is allocated.
 	Into []float32

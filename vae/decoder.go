@@ -62,20 +62,10 @@ func newDecoder(p *nn.Params, c *Config) *decoder {
 
 // forward maps latents [N C H W], before scaling, to images [N C' fH fW].
 func (d *decoder) forward(g *nn.Graph, latents *G.Node) *G.Node {
-	x := g.ChannelsLast(latents)
-	if d.codebook != nil {
-		x = g.Mark("quantize", d.codebook.Quantize(g, x))
-	}
-	if d.postQuant != nil {
-		x = d.postQuant.Forward(g, x)
-	}
-	x = d.mid.forward(g, d.convIn.Forward(g, x))
-	for _, b := range d.ups {
-		for j, r := range b.resnets {
-			x = r.forward(g, x)
-			if b.attentions != nil {
-				x = b.attentions[j].forward(g, x)
-			}
+	x := d.first(g, latents)
+	for i, b := range d.ups {
+		if i > 0 {
+			x = b.residuals(g, x)
 		}
 		if b.upsampler != nil {
 			s := g.Shape(x)
@@ -86,4 +76,46 @@ func (d *decoder) forward(g *nn.Graph, latents *G.Node) *G.Node {
 	}
 	x = g.Mark("decoder.conv_act", g.SiLU(d.normOut.Forward(g, x)))
 	return g.ChannelsFirst(g.Mark("decoder", d.convOut.Forward(g, x)))
+}
+
+// first is what has the size of the latents: it maps them [N C H W] to [N H W C'].
+func (d *decoder) first(g *nn.Graph, latents *G.Node) *G.Node {
+	x := g.ChannelsLast(latents)
+	if d.codebook != nil {
+		x = g.Mark("quantize", d.codebook.Quantize(g, x))
+	}
+	if d.postQuant != nil {
+		x = d.postQuant.Forward(g, x)
+	}
+	x = d.mid.forward(g, d.convIn.Forward(g, x))
+	return d.ups[0].residuals(g, x)
+}
+
+// residuals maps x [N H W C] to [N H W C'] by the level's residual blocks.
+func (b *upBlock) residuals(g *nn.Graph, x *G.Node) *G.Node {
+	for j, r := range b.resnets {
+		x = r.forward(g, x)
+		if b.attentions != nil {
+			x = b.attentions[j].forward(g, x)
+		}
+	}
+	return x
+}
+
+// stages are all that follows first, band by band.
+func (d *decoder) stages(c *Config) (list []stage) {
+	for i, b := range d.ups {
+		for j, r := range b.resnets {
+			switch {
+			case i == 0: // that is in first
+			case j == 0:
+				up := d.ups[i-1].upsampler
+				list = append(list, r.stage(link{conv: up, resize: doubled, out: up.Out()}))
+			default:
+				list = append(list, r.stage())
+			}
+		}
+	}
+	last := link{norm: d.normOut, conv: d.convOut, out: c.OutChannels}
+	return append(list, stage{in: d.convOut.In(), links: []link{last}, flat: true})
 }

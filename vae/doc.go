@@ -18,7 +18,7 @@
 // [VAE.Encode] gives a distribution of latents, a [Posterior], and [VAE.Decode] images;
 // diffusion.ImageToTensor and diffusion.TensorToImage lead from pictures of package image
 // and to them. Both take [Options]: by tiles a large picture takes less memory, and is
-// slightly different. A [Work] is what the VAE would do with a picture: [VAE.Plan],
+// slightly different, or by exact tiles, which take more than others, the same. A [Work] is what the VAE would do with a picture: [VAE.Plan],
 // Values, Check and Fit tell what it takes, and the tiles that fit, without doing it.
 //
 // # The small autoencoder

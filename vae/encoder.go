@@ -64,23 +64,45 @@ func newEncoder(p *nn.Params, c *Config) *encoder {
 // logarithms of the variances; or to latents [N C' H/f W/f].
 func (e *encoder) forward(g *nn.Graph, images *G.Node) *G.Node {
 	x := e.convIn.Forward(g, g.ChannelsLast(images))
-	for _, b := range e.downs {
-		for j, r := range b.resnets {
-			x = r.forward(g, x)
-			if b.attentions != nil {
-				x = b.attentions[j].forward(g, x)
-			}
-		}
-		if b.downsampler != nil {
-			x = g.Mark(b.path+".downsamplers.0", b.downsampler.Forward(g, x))
-		}
-		g.Mark(b.path, x)
+	for _, b := range e.downs[:len(e.downs)-1] {
+		x = b.residuals(g, x)
+		x = g.Mark(b.path, g.Mark(b.path+".downsamplers.0", b.downsampler.Forward(g, x)))
 	}
-	x = e.mid.forward(g, x)
+	return e.last(g, x)
+}
+
+// last is what has the size of the latents: it maps x [N H W C] to moments [N 2C' H W].
+func (e *encoder) last(g *nn.Graph, x *G.Node) *G.Node {
+	b := e.downs[len(e.downs)-1]
+	x = e.mid.forward(g, g.Mark(b.path, b.residuals(g, x)))
 	x = g.Mark("encoder.conv_act", g.SiLU(e.normOut.Forward(g, x)))
 	x = g.Mark("encoder", e.convOut.Forward(g, x))
 	if e.quant != nil {
 		x = e.quant.Forward(g, x)
 	}
 	return g.ChannelsFirst(x)
+}
+
+// residuals maps x [N H W C] to [N H W C'] by the level's residual blocks.
+func (b *downBlock) residuals(g *nn.Graph, x *G.Node) *G.Node {
+	for j, r := range b.resnets {
+		x = r.forward(g, x)
+		if b.attentions != nil {
+			x = b.attentions[j].forward(g, x)
+		}
+	}
+	return x
+}
+
+// stages are all that comes before last, band by band.
+func (e *encoder) stages() []stage {
+	list := []stage{{in: e.convIn.In(), links: []link{{conv: e.convIn, out: e.convIn.Out()}}}}
+	for _, b := range e.downs[:len(e.downs)-1] {
+		for _, r := range b.resnets {
+			list = append(list, r.stage())
+		}
+		down := b.downsampler
+		list = append(list, stage{in: down.In(), links: []link{{conv: down, resize: halved, out: down.Out()}}})
+	}
+	return list
 }

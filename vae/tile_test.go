@@ -56,6 +56,18 @@ func TestTileGoldens(t *testing.T) {
 	}
 }
 
+// Tiles of 64 pixels of a picture of 152×104.
+func TestTilingGolden(t *testing.T) {
+	v := load(t, golden.Model(t, "tiny-sd15"), "vae")
+	c := golden.Open(t, "modules/vae_tiling")
+	out, err := v.Decode(t.Context(), engine.Tensor(scaled(c.Float32s("latent"), v), c.Shape("latent")...), Options{Tile: 64})
+	require.NoError(t, err)
+	golden.Close(t, c.Float32s("decoded_tiled"), out.Float32s(), tolerance, "decoded")
+	p, err := v.Encode(t.Context(), engine.Tensor(c.Float32s("image"), c.Shape("image")...), Options{Tile: 64})
+	require.NoError(t, err)
+	golden.Close(t, c.Float32s("mean_tiled"), p.Mean.Float32s(), tolerance, "mean")
+}
+
 // What tiles make of pixels one by one is what one run makes of them, whatever the
 // sizes: every pixel is there, and blending two equal values changes their last bits.
 func TestTilesCover(t *testing.T) {

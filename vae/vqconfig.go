@@ -2,7 +2,9 @@ package vae
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"strings"
 
 	"sdgo/internal/config"
 	"sdgo/internal/pyjson"
@@ -112,4 +114,19 @@ func (c *Config) decoded() int {
 		return c.VQ.LatentChannels
 	}
 	return c.LatentChannels
+}
+
+// checkBands wants attention in the lowest level alone, where exact tiles are whole, and
+// latents that are quantized as always.
+func (c *Config) checkBands(w Work) error {
+	last := len(c.BlockOutChannels) - 1
+	for i := range last {
+		if strings.HasPrefix(c.DownBlockTypes[i], attnPrefix) || strings.HasPrefix(c.UpBlockTypes[last-i], attnPrefix) {
+			return fmt.Errorf("vae: tiles: have attention in level %d, where every pixel attends to all, want none for exact ones", i)
+		}
+	}
+	if w.Unquantized {
+		return errors.New("vae: tiles: have latents that are not quantized, want others for exact ones")
+	}
+	return nil
 }

@@ -2,6 +2,7 @@ package vae
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"sdgo/diffusion/plan"
@@ -15,6 +16,8 @@ type Work struct {
 	Encode        bool // or decode
 	Height, Width int  // of the picture in pixels
 	Tile          int  // side of the tiles in pixels, as in [Options]
+	Exact         bool // by tiles that give what the whole gives, as in [Options]
+	Unquantized   bool // decodes latents as they are, as in [Options]
 }
 
 // Check reports as an error that the work would not fit in the memory allowed, or
@@ -57,7 +60,7 @@ func (v *VAE) Values(w Work) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	n, err := v.model.Values(c.largest, v.build(c.largest))
+	n, err := v.model.Values(c.largest.key, c.largest.build)
 	return n + c.beside(), err
 }
 
@@ -67,14 +70,16 @@ func (v *VAE) Plan(w Work) (*plan.Part, error) {
 	if err != nil {
 		return nil, err
 	}
-	return v.model.Plan(c.largest, v.build(c.largest))
+	return v.model.Plan(c.largest.key, c.largest.build)
 }
 
 // call is a Work whose sizes make sense, as runs of the model.
 type call struct {
 	tiling
 	decode, whole bool
-	largest       key // of the runs
+	raw           bool      // latents that are not quantized
+	exact         *exact    // nil: tiles, if they are not whole, are each by itself
+	largest       plannable // of the runs
 	what          string
 }
 
@@ -92,6 +97,9 @@ func (v *VAE) call(w Work) (call, error) {
 			return call{}, err
 		}
 	}
+	if w.Unquantized && v.unquantized == nil {
+		return call{}, fmt.Errorf("vae: options: have unquantized latents: %w", errNoCodebook)
+	}
 	f := c.Factor()
 	if err := nn.CheckSize("vae: image", c.BlockOutChannels[0], w.Height, w.Width); err != nil {
 		return call{}, err
@@ -102,28 +110,59 @@ func (v *VAE) call(w Work) (call, error) {
 	if !w.Encode && (w.Height%f != 0 || w.Width%f != 0) {
 		return call{}, fmt.Errorf("vae: image: have %d×%d pixels to decode to, want multiples of %d", w.Width, w.Height, f)
 	}
-	return v.runs(w), nil
+	return v.runs(w)
 }
 
 // runs returns the runs of work. An image that is no larger than a tile is done whole.
-func (v *VAE) runs(w Work) call {
+func (v *VAE) runs(w Work) (call, error) {
 	c := &v.Config
 	f := c.Factor()
-	t := call{decode: !w.Encode, largest: key{decode: !w.Encode, n: 1, h: w.Height, w: w.Width}}
+	t := call{decode: !w.Encode, raw: w.Unquantized}
+	how := byTiles(w.Tile)
+	if w.Exact && w.Tile != 0 {
+		how += " that are exact"
+	}
 	if t.decode {
-		t.largest.h, t.largest.w = w.Height/f, w.Width/f
-		t.tiling = tiling{in: w.Tile / f, out: w.Tile, inC: c.LatentChannels, outC: c.OutChannels, scale: func(n int) int { return n * f }}
-		t.what = fmt.Sprintf("decoding to %d×%d pixels%s", w.Width, w.Height, byTiles(w.Tile))
+		t.tiling = tiling{in: w.Tile / f, out: w.Tile, inC: c.LatentChannels, outC: c.OutChannels, h: w.Height / f, w: w.Width / f, scale: func(n int) int { return n * f }}
+		t.what = fmt.Sprintf("decoding to %d×%d pixels%s", w.Width, w.Height, how)
 	} else {
-		t.tiling = tiling{in: w.Tile, out: w.Tile / f, inC: c.InChannels, outC: c.moments(), scale: c.cells}
-		t.what = fmt.Sprintf("encoding %d×%d pixels%s", w.Width, w.Height, byTiles(w.Tile))
+		t.tiling = tiling{in: w.Tile, out: w.Tile / f, inC: c.InChannels, outC: c.moments(), h: w.Height, w: w.Width, scale: c.cells}
+		t.what = fmt.Sprintf("encoding %d×%d pixels%s", w.Width, w.Height, how)
 	}
-	t.h, t.w = t.largest.h, t.largest.w
 	t.whole = w.Tile == 0 || max(t.h, t.w) <= t.in
-	if !t.whole {
-		t.largest.h, t.largest.w = min(t.h, t.in), min(t.w, t.in)
+	if w.Exact && !t.whole && c.Tiny == nil && !c.Pixels {
+		return t, v.byBands(&t, w)
 	}
-	return t
+	k := key{t.decode, 1, t.h, t.w, t.raw}
+	if !t.whole {
+		k.h, k.w = min(t.h, t.in), min(t.w, t.in)
+	}
+	t.largest = plannable{k, v.build(k)}
+	return t, nil
+}
+
+// byBands makes the tiles of a call exact.
+func (v *VAE) byBands(t *call, w Work) error {
+	if v.model.Device() {
+		return errors.New("vae: tiles: have a graphics processor, want the processor for exact ones")
+	}
+	if err := v.Config.checkBands(w); err != nil {
+		return err
+	}
+	f := v.Config.Factor()
+	h, width := w.Height/f, w.Width/f
+	t.exact = v.newExact(t.decode, t.h, t.w, w.Tile)
+	most := int64(-1)
+	for _, p := range v.plans(t.exact, t.decode, h, width) {
+		n, err := v.model.Values(p.key, p.build)
+		if err != nil {
+			return err
+		}
+		if n > most {
+			most, t.largest = n, p
+		}
+	}
+	return nil
 }
 
 // byTiles says so in the name of some work.
@@ -134,28 +173,32 @@ func byTiles(tile int) string {
 	return fmt.Sprintf(" by tiles of %d×%d", tile, tile)
 }
 
-// beside is the bytes that tiles take beside a run: the picture and two rows of tiles.
+// beside is the bytes that tiles take beside a run: the picture and two rows of tiles,
+// or, of exact ones, what lies between stages.
 func (t *call) beside() int64 {
 	if t.whole {
 		return 0
 	}
-	row, tile := t.planes()
 	picture := t.inC * t.h * t.w
 	if t.decode {
 		picture = t.outC * t.scale(t.h) * t.scale(t.w)
 	}
+	if t.exact != nil {
+		return 4 * int64(picture+t.exact.memory+t.exact.band)
+	}
+	row, tile := t.planes()
 	return 4 * int64(picture+2*row+tile)
 }
 
 // fits reports as an error that the work would not fit.
 func (v *VAE) fits(t call) error {
-	return v.model.Check(t.largest, v.build(t.largest), t.beside(), t.what)
+	return v.model.Check(t.largest.key, t.largest.build, t.beside(), t.what)
 }
 
 // begin waits for the memory of the work, of which small bytes are beside the runs.
 func (v *VAE) begin(ctx context.Context, t call, small int64) (context.Context, func(), error) {
 	need := engine.Need{What: t.what, Small: small, Turn: t.beside(), Short: true}
-	return v.model.Begin(ctx, need, t.largest, v.build(t.largest))
+	return v.model.Begin(ctx, need, t.largest.key, t.largest.build)
 }
 
 // image does the work on one image: from latents before scaling, or pixels, x to y.
@@ -164,8 +207,11 @@ func (v *VAE) image(ctx context.Context, t call, x, y []float32) error {
 		copy(y, x)
 		return ctx.Err()
 	}
+	if t.exact != nil {
+		return v.exactly(ctx, t, x, y)
+	}
 	run := func(x []float32, h, w int, y []float32) error {
-		k := key{t.decode, 1, h, w, t.largest.raw}
+		k := key{t.decode, 1, h, w, t.raw}
 		return v.model.Run(ctx, k, v.build(k), model.Inputs{"input": x}, [][]float32{y})
 	}
 	if t.whole {

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"image"
 
-	"sdgo/internal/resample"
+	"sdgo/internal/pillow"
 )
 
 // ColorGrid keeps the colors of a picture and no shapes, as a T2I-Adapter for color reads
@@ -76,7 +76,7 @@ func (p *picture) reduce(factor int) *picture {
 }
 
 // resize is Pillow's with BICUBIC. Of the two directions that goes last which loses more
-// than twice the pixels of the other, see [resample].
+// than twice the pixels of the other, see package pillow.
 func (p *picture) resize(w, h int) *picture {
 	if lost := p.h - h; lost > 0 && lost > 2*(p.w-w) {
 		return p.resizeColumns(h).resizeRows(w)
@@ -89,16 +89,16 @@ func (p *picture) resizeRows(w int) *picture {
 		return p
 	}
 	out := newPicture(w, p.h, p.channels)
-	taps := resample.Bicubic.Of(p.w, w)
+	taps := pillow.Bicubic.Of(p.w, w)
 	for y := range p.h {
 		from, to := p.pix[y*p.w*p.channels:], out.pix[y*w*p.channels:]
 		for x, t := range taps {
 			for c := range p.channels {
-				sum := int32(resample.Rounding)
+				sum := int32(pillow.Rounding)
 				for i, weight := range t.Weights {
 					sum += weight * int32(from[(t.First+i)*p.channels+c])
 				}
-				to[x*p.channels+c] = resample.Clip8(sum)
+				to[x*p.channels+c] = pillow.Clip8(sum)
 			}
 		}
 	}
@@ -112,9 +112,9 @@ func (p *picture) resizeColumns(h int) *picture {
 	out := newPicture(p.w, h, p.channels)
 	stride := p.w * p.channels
 	sums := make([]int32, stride)
-	for y, t := range resample.Bicubic.Of(p.h, h) {
+	for y, t := range pillow.Bicubic.Of(p.h, h) {
 		for i := range sums {
-			sums[i] = resample.Rounding
+			sums[i] = pillow.Rounding
 		}
 		for i, weight := range t.Weights {
 			for j, v := range p.pix[(t.First+i)*stride:][:stride] {
@@ -122,7 +122,7 @@ func (p *picture) resizeColumns(h int) *picture {
 			}
 		}
 		for i, sum := range sums {
-			out.pix[y*stride+i] = resample.Clip8(sum)
+			out.pix[y*stride+i] = pillow.Clip8(sum)
 		}
 	}
 	return out

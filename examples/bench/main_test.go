@@ -74,7 +74,7 @@ func TestTable(t *testing.T) {
 	require.NoError(t, run(t.Context(), []string{"-model", "tinyscenes", "-sizes", "64,72x88", "-batches", "1,2", "-steps", "1", "-json"}, &out, io.Discard))
 	var rows []row
 	require.NoError(t, json.Unmarshal([]byte(out.String()), &rows))
-	require.Len(t, rows, 4*4, "four parts of each size and batch")
+	require.Len(t, rows, 5*4, "five parts of each size and batch")
 	bytes := map[row]int64{}
 	for _, r := range rows {
 		assert.Positive(t, r.Seconds)
@@ -87,6 +87,10 @@ func TestTable(t *testing.T) {
 	out.Reset()
 	require.NoError(t, run(t.Context(), []string{"-model", "tinyscenes", "-sizes", "64", "-steps", "1"}, &out, io.Discard))
 	assert.Regexp(t, "U-Net +64×64 +1 +[0-9.]+ ", out.String())
+	out.Reset()
+	require.NoError(t, run(t.Context(), []string{"-model", "tinyscenes", "-sizes", "128", "-steps", "1", "-rows", "exact", "-tile", "32"}, &out, io.Discard))
+	assert.Regexp(t, "VAE decode, exact tiles of 32 +128×128 +1 +[0-9.]+ ", out.String())
+	assert.NotContains(t, out.String(), "U-Net")
 }
 
 func TestPicture(t *testing.T) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -22,13 +23,19 @@ import (
 )
 
 // table measures time and memory against size and batch.
-type table struct{ sizes, batches string }
+type table struct {
+	sizes, batches string
+	only           string // of the parts' names
+	tile           int    // 0 for the model's
+}
 
 // tableFlags adds the table's flags.
 func tableFlags(f *flag.FlagSet) *table {
 	t := &table{}
 	f.StringVar(&t.sizes, "sizes", "", "`list` of sizes in pixels, such as 256,512x768, for a table of time and memory by size and batch")
 	f.StringVar(&t.batches, "batches", "", "`list` of batches for -sizes, such as 1,2,4 (default 1)")
+	f.StringVar(&t.only, "rows", "", "`text` in the names of the table's rows, such as \"exact tiles\" (default all rows)")
+	f.IntVar(&t.tile, "tile", 0, "side in `pixels` of the tiles in the table (default the model's)")
 	return t
 }
 
@@ -80,7 +87,7 @@ func (t *table) run(ctx context.Context, o *options, asJSON bool, stdout io.Writ
 	if err != nil {
 		return cli.Misuse(err)
 	}
-	rows, err := measureTable(ctx, o, sizes, batches)
+	rows, err := t.measure(ctx, o, sizes, batches)
 	if err != nil {
 		return err
 	}
@@ -104,9 +111,15 @@ type call struct {
 	run  func(n, h, w int) error
 }
 
-// tableCalls are those of the table.
-func tableCalls(ctx context.Context, u *unet.UNet, v *vae.VAE) []call {
-	factor, tile := v.Config.Factor(), v.Config.TileSize()
+// calls are those of the table.
+func (t *table) calls(ctx context.Context, u *unet.UNet, v *vae.VAE) []call {
+	factor, tile := v.Config.Factor(), cmp.Or(t.tile, v.Config.TileSize())
+	by := func(how vae.Options) func(n, h, w int) error {
+		return func(n, h, w int) error {
+			_, err := v.Decode(ctx, noise(n, v.Config.LatentChannels, h/factor, w/factor), how)
+			return err
+		}
+	}
 	return []call{
 		{"U-Net", func(n, h, w int) error {
 			_, err := u.Predict(ctx, unet.Input{
@@ -115,14 +128,9 @@ func tableCalls(ctx context.Context, u *unet.UNet, v *vae.VAE) []call {
 			})
 			return err
 		}},
-		{"VAE decode", func(n, h, w int) error {
-			_, err := v.Decode(ctx, noise(n, v.Config.LatentChannels, h/factor, w/factor))
-			return err
-		}},
-		{fmt.Sprintf("VAE decode, tiles of %d", tile), func(n, h, w int) error {
-			_, err := v.Decode(ctx, noise(n, v.Config.LatentChannels, h/factor, w/factor), vae.Options{Tile: tile})
-			return err
-		}},
+		{"VAE decode", by(vae.Options{})},
+		{fmt.Sprintf("VAE decode, tiles of %d", tile), by(vae.Options{Tile: tile})},
+		{fmt.Sprintf("VAE decode, exact tiles of %d", tile), by(vae.Options{Tile: tile, Exact: true})},
 		{"VAE encode", func(n, h, w int) error {
 			_, err := v.Encode(ctx, noise(n, v.Config.InChannels, h, w))
 			return err
@@ -130,9 +138,8 @@ func tableCalls(ctx context.Context, u *unet.UNet, v *vae.VAE) []call {
 	}
 }
 
-// measureTable measures a call of the U-Net, and the VAE both ways, decoding by
-// tiles too.
-func measureTable(ctx context.Context, o *options, sizes [][2]int, batches []int) ([]row, error) {
+// measure measures a call of the U-Net, and the VAE both ways, by tiles too.
+func (t *table) measure(ctx context.Context, o *options, sizes [][2]int, batches []int) ([]row, error) {
 	fsys, err := o.open()
 	if err != nil {
 		return nil, err
@@ -158,7 +165,10 @@ func measureTable(ctx context.Context, o *options, sizes [][2]int, batches []int
 	defer v.Close()
 
 	var rows []row
-	for _, call := range tableCalls(ctx, u, v) {
+	for _, call := range t.calls(ctx, u, v) {
+		if !strings.Contains(call.name, t.only) {
+			continue
+		}
 		for _, size := range sizes {
 			for _, batch := range batches {
 				eng.Close() // what is idle

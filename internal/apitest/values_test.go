@@ -55,6 +55,7 @@ func newValues(t *testing.T) *values {
 	add(v, &diffusion.Options{Steps: 1, Width: 64, Height: 64, Sampler: sampler.Euler{}})
 
 	v.models(t, open)
+	v.vision(t, open)
 	v.checkpoints(t)
 	v.sampling(t, open.Scheduler)
 	v.files(t)

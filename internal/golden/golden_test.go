@@ -64,7 +64,7 @@ func TestCases(t *testing.T) {
 	for _, group := range golden.Cases(t, "pipelines") {
 		dirs = append(dirs, golden.Cases(t, group)...)
 	}
-	assert.Len(t, dirs, 46+12+1+1+4+1+2+2+4+3+1+3+4+2+3)
+	assert.Len(t, dirs, 47+12+1+1+4+1+2+2+4+3+1+3+4+2+3)
 	for _, dir := range dirs {
 		c := golden.Open(t, dir)
 		var info struct{ Tensors map[string][]int }
@@ -111,7 +111,7 @@ func TestModels(t *testing.T) {
 			return f.Close()
 		}))
 	}
-	assert.Equal(t, 40, count)
+	assert.Equal(t, 46, count)
 
 	dir := golden.ModelDir(t, "tiny-inpaint")
 	for _, part := range []string{"model_index.json", "scheduler", "text_encoder/model.safetensors", "tokenizer/vocab.json", "unet", "vae/config.json"} {

@@ -73,21 +73,32 @@ func GroupNorm(out, x []float32, s NormShape, gamma, beta []float32, eps float64
 func (s NormShape) statistics(partial, x []float32) {
 	const block = 256 // channels whose sums the stack holds
 	var channels [2 * block]float64
-	group, size := 0, s.C/s.Groups
-	var sum, squares float64
+	groups := groupSums{size: s.C / s.Groups, partial: partial}
 	for first := 0; first < s.C; first += block {
 		n := min(block, s.C-first)
 		sums := channels[:2*n]
 		clear(sums)
 		sumChannels(sums[:n], sums[n:], x[first:], s.C)
-		for c := range n {
-			sum += sums[c]
-			squares += sums[n+c]
-			if (first+c+1)%size == 0 {
-				putFloat64(partial[4*group:], sum)
-				putFloat64(partial[4*group+2:], squares)
-				group, sum, squares = group+1, 0, 0
-			}
+		groups.add(sums[:n], sums[n:])
+	}
+}
+
+// groupSums adds up the sums of channels, one after the other, to those of groups of
+// size channels, which it stores into partial.
+type groupSums struct {
+	size, channel, group int
+	sum, squares         float64
+	partial              []float32
+}
+
+func (g *groupSums) add(sums, squares []float64) {
+	for c := range sums {
+		g.sum += sums[c]
+		g.squares += squares[c]
+		if g.channel++; g.channel == g.size {
+			putFloat64(g.partial[4*g.group:], g.sum)
+			putFloat64(g.partial[4*g.group+2:], g.squares)
+			*g = groupSums{size: g.size, group: g.group + 1, partial: g.partial}
 		}
 	}
 }

@@ -162,3 +162,36 @@ func TestGroupNormChecks(t *testing.T) {
 		GroupNorm(x, x, NormShape{1, 2, 6, 3}, x, x, 0, None, x[:11])
 	})
 }
+
+// Statistics of a sample that comes by parts have the bytes of the whole's, and so has
+// what is normalised by them.
+func TestGroupNormByParts(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 7))
+	for _, s := range []NormShape{{N: 1, Pixels: 333, C: 320, Groups: 32}, {N: 1, Pixels: 5000, C: 12, Groups: 3}, {N: 1, Pixels: 7, C: 2560, Groups: 32}} {
+		x, gamma, beta := randoms(rng, s.Pixels*s.C), randoms(rng, s.C), randoms(rng, s.C)
+		eachISA(t, func(t *testing.T) {
+			want := runGroupNorm(t, x, s, gamma, beta, SiLU)
+			sums := NewNormSums(s)
+			for from, n := 0, 1; from < s.Pixels; from, n = from+n, min(2*n+1, s.Pixels-from-n) {
+				Serial(sums.Add(x[from*s.C : (from+n)*s.C]))
+			}
+			statistics := sums.Statistics()
+			work := make([]float32, GroupNormWork(s))
+			Serial(GroupNormStatistics(x, s, work))
+			requireSame(t, work, statistics)
+			got := append([]float32{}, x...)
+			for _, part := range [][]float32{got[:s.C], got[s.C:]} {
+				Serial(GroupNormGiven(part, part, s, gamma, beta, 1e-5, SiLU, statistics))
+			}
+			requireSame(t, want, got)
+		})
+	}
+}
+
+func TestGroupNormSumsChecks(t *testing.T) {
+	s := NormShape{N: 1, Pixels: 2, C: 4, Groups: 2}
+	assert.Panics(t, func() { NewNormSums(NormShape{N: 2, Pixels: 2, C: 4, Groups: 2}) })
+	sums := NewNormSums(s)
+	assert.Panics(t, func() { sums.Statistics() })
+	assert.Panics(t, func() { sums.Add(make([]float32, 12)) })
+}

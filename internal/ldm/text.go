@@ -176,7 +176,7 @@ func (f *file) openCLIP(e encoder) *Part {
 	layers := max(f.layers(e), 0)
 	for _, name := range f.names {
 		if rest, ok := strings.CutPrefix(name, e.prefix+"transformer.resblocks."); ok {
-			f.addResblock(p, name, rest, layers)
+			f.addResblock(p, textModel, name, rest, layers)
 		}
 	}
 	p.config = map[string]any{
@@ -203,8 +203,8 @@ func (f *file) layers(e encoder) int {
 	return all - e.drop
 }
 
-// addResblock adds a tensor of a layer, unless it is one that is left out.
-func (f *file) addResblock(p *Part, name, rest string, layers int) {
+// addResblock adds a tensor of a layer to a model, unless it is one that is left out.
+func (f *file) addResblock(p *Part, model, name, rest string, layers int) {
 	digits, rest, _ := strings.Cut(rest, ".")
 	layer, ok := number(digits)
 	if !ok {
@@ -214,7 +214,7 @@ func (f *file) addResblock(p *Part, name, rest string, layers int) {
 		f.leave(name, lastLayer)
 		return
 	}
-	to := fmt.Sprintf("%sencoder.layers.%d.", textModel, layer)
+	to := fmt.Sprintf("%sencoder.layers.%d.", model, layer)
 	if kind, ok := strings.CutPrefix(rest, "attn.in_proj_"); ok {
 		p.addThirds(f, [3]string{to + "self_attn.q_proj." + kind, to + "self_attn.k_proj." + kind, to + "self_attn.v_proj." + kind}, name)
 		return

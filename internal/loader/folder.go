@@ -35,9 +35,10 @@ func (k Kind) Of(classes ...string) Kind {
 
 // The kinds of components.
 var (
-	TextEncoder = Kind{Name: "clip", Base: transformers}
-	UNet        = Kind{Name: "unet", Base: diffusers, Classes: []string{"UNet2DConditionModel", "UNet2DModel"}}
-	VAE         = Kind{Name: "vae", Base: diffusers, Classes: []string{"AutoencoderKL", "AutoencoderTiny", "VQModel"}}
+	TextEncoder  = Kind{Name: "clip", Base: transformers}
+	ImageEncoder = Kind{Name: "clip", Base: transformers}
+	UNet         = Kind{Name: "unet", Base: diffusers, Classes: []string{"UNet2DConditionModel", "UNet2DModel"}}
+	VAE          = Kind{Name: "vae", Base: diffusers, Classes: []string{"AutoencoderKL", "AutoencoderTiny", "VQModel"}}
 )
 
 // The bases of the names of weight files: those of models of transformers, and of

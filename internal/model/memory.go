@@ -29,6 +29,9 @@ func (m *Model) Memory() *engine.Memory { return &m.eng.Memory }
 // Claimed says whether ctx carries a claim on the model's memory.
 func (m *Model) Claimed(ctx context.Context) bool { return m.eng.Claimed(ctx) }
 
+// Threads is the number of goroutines of a run.
+func (m *Model) Threads() int { return m.eng.Threads() }
+
 // Limited says whether the caller limited the memory.
 func (m *Model) Limited() bool { return m.eng.Limited() }
 

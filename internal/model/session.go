@@ -21,6 +21,9 @@ type Session struct {
 // NewSession returns a session of models that are loaded one by one.
 func NewSession(e *engine.Engine) *Session { return &Session{Engine: e} }
 
+// Session returns one of models that share the model's engine and memory.
+func (m *Model) Session() *Session { return NewSession(m.eng) }
+
 // Hold keeps models from being loaded until Load is called.
 func (s *Session) Hold() { s.held = true }
 

@@ -94,6 +94,12 @@ type maker interface {
 	Make(name string, shape []int)
 }
 
+// Shape returns the shape that the checkpoint has for the key, or nil.
+func (p *Params) Shape(name string) []int {
+	shape, _, _ := p.src.Tensor(p.path(name))
+	return shape
+}
+
 // Random says whether the weights are random, so that the checkpoint has whatever
 // is asked for.
 func (p *Params) Random() bool {

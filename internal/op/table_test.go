@@ -56,9 +56,10 @@ func TestInstructionSets(t *testing.T) {
 
 // elsewhere are the operations that no row of the table makes, and the tests that do.
 var elsewhere = map[string]string{
-	"foreign":  "TestForeign of package engine",
-	"nearest":  "TestNearest", // whose derivative is not that of its values
-	"normConv": "TestNormConv",
+	"foreign":        "TestForeign of package engine",
+	"groupNormGiven": "TestGroupNormGiven",
+	"nearest":        "TestNearest", // whose derivative is not that of its values
+	"normConv":       "TestNormConv",
 }
 
 // Every operation has a row in the table, or comes up in the derivative of one.

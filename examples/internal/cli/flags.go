@@ -30,6 +30,7 @@ type Command struct {
 	load           diffusion.LoadOptions
 	adapters       Adapters
 	embeddings     []embedding
+	regions        []region
 	about          string
 	stdout, stderr io.Writer
 	progress       *progress
@@ -65,6 +66,7 @@ func New(name, about string, stdout, stderr io.Writer) *Command {
 	c.Float64Var(&o.Eta, "eta", 0, "fresh noise in the steps of ddim, 0 to 1 (default 0)")
 	c.IntVar(&o.ClipSkip, "clip-skip", 0, "leave out the last `layers` of the text encoder, as diffusers counts: 1 takes the layer before the last (default 0)")
 	c.IntVar(&o.Tile, "tile", 0, "side in `pixels` of the tiles in which the VAE works on larger pictures, a multiple of 32: less memory, a slightly different picture (default the whole)")
+	c.BoolVar(&o.TileExact, "tile-exact", false, "make of tiles what gives exactly the picture of the whole, in more time and memory than other tiles take")
 	c.IntVar(&o.Reuse.Interval, "reuse", 0, "compute the deep part of the U-Net in every so many `calls` only, 3 say; faster and less exact (default in every call)")
 	c.Float64Var(&o.Reuse.Threshold, "step-cache", 0, "compute it only when the first layers have changed by this `share`, 0.2 say (default in every call)")
 	c.IntVar(&o.Reuse.Branch, "reuse-branch", 0, "skip `branch` above which the U-Net is computed in every call; 1 is the fastest and least exact (default the whole top level)")
@@ -75,6 +77,7 @@ func New(name, about string, stdout, stderr io.Writer) *Command {
 	PartFlags(c.FlagSet, &c.load)
 	c.adapters.Flag(c.FlagSet)
 	embeddingFlag(c.FlagSet, &c.embeddings)
+	c.regionFlags()
 	c.StringVar(&c.load.Prediction, "prediction", "", "what the model predicts, `kind` epsilon or v_prediction (default what its files say)")
 	c.StringVar(&c.load.Precision, "precision", "", "float32, float16, bfloat16 or int8: how weights are kept and linear layers computed (default float32)")
 	WeightsFlag(c.FlagSet, &c.load.Weights)
@@ -95,6 +98,9 @@ func (c *Command) File(name, usage string) *string {
 // Load loads the model that the flags name, and prints what the model's files had
 // that was not taken into account.
 func (c *Command) Load(ctx context.Context) (pipe *diffusion.Pipeline, err error) {
+	if err := c.loadRegions(ctx); err != nil {
+		return nil, err
+	}
 	begin := time.Now()
 	defer func() {
 		c.progress.since = time.Now()

@@ -1,6 +1,6 @@
-// Package resample has the weights with which Pillow 13 resizes pictures of 8 bits, bit for
+// Package pillow has the weights with which Pillow 13 resizes pictures of 8 bits, bit for
 // bit: a filter, stretched when the picture shrinks, in fixed point.
-package resample
+package pillow
 
 import "math"
 
@@ -24,11 +24,13 @@ type Filter struct {
 	weight  func(x float64) float64
 }
 
-// Lanczos is a windowed sinc of three lobes (Duchon 1979), and Bicubic a cubic convolution
-// (Keys 1981) with a = -0.5.
+// Lanczos is a sinc windowed to three lobes (Duchon 1979, Lanczos Filtering in One and Two
+// Dimensions), Bicubic Keys' with a = -0.5 (Keys 1981, Cubic Convolution Interpolation for
+// Digital Image Processing), and Bilinear a triangle.
 var (
-	Lanczos = Filter{3, lanczos}
-	Bicubic = Filter{2, bicubic}
+	Lanczos  = Filter{3, lanczos}
+	Bicubic  = Filter{2, bicubic}
+	Bilinear = Filter{1, triangle}
 )
 
 // Of returns the taps of each of out pixels that replace in pixels.
@@ -78,17 +80,19 @@ func sinc(x float64) float64 {
 	return math.Sin(x) / x
 }
 
+// bicubic is rounded by conversions that keep compilers from fusing a product with a sum.
 func bicubic(x float64) float64 {
 	const a = -0.5
-	x = math.Abs(x)
-	switch {
+	switch x = math.Abs(x); {
 	case x < 1:
-		return float64(float64(float64(float64((a+2)*x)-(a+3))*x)*x) + 1
+		return float64(float64(float64((a+2)*x)-(a+3))*x*x) + 1
 	case x < 2:
-		return float64(float64(float64(float64(float64(float64(x-5)*x)+8)*x)-4) * a)
+		return float64(float64(float64(float64(float64((x-5)*x)+8)*x)-4) * a)
 	}
 	return 0
 }
+
+func triangle(x float64) float64 { return max(1-math.Abs(x), 0) }
 
 // Clip8 rounds a sum of taps to a pixel.
 func Clip8(sum int32) uint8 { return uint8(min(max(sum>>Bits, 0), 255)) }
