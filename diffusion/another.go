@@ -48,11 +48,16 @@ func (r *run) textConditions() []Condition {
 }
 
 // of is what the condition reads, in the network's other form.
-func (o *another) of(words []*reads) (said []*reads) {
-	for _, w := range words {
-		one := *w
-		one.condition, one.net = o.name, o.net
-		said = append(said, &one)
+func (o *another) of(words []phrase) (said []phrase) {
+	for _, p := range words {
+		texts := p.texts
+		p.texts = nil
+		for _, w := range texts {
+			one := *w
+			one.condition, one.net = o.name, o.net
+			p.texts = append(p.texts, &one)
+		}
+		said = append(said, p)
 	}
 	return said
 }

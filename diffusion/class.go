@@ -84,6 +84,6 @@ func (r *run) sayClasses() {
 			said.classes = []float32{float32(*class)}
 			r.note(fmt.Sprintf("class of %s", c), said.classes)
 		}
-		r.said[c] = []*reads{said}
+		r.said[c] = []phrase{{texts: []*reads{said}}}
 	}
 }

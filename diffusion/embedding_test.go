@@ -80,7 +80,7 @@ func TestEmbeddingXL(t *testing.T) {
 	_, err = r.task.prepare(r)
 	require.NoError(t, err)
 	require.NoError(t, r.encodeText(t.Context()))
-	for name, want := range map[string][]float32{"cond": r.said[Cond][0].tokens.Float32s(), "uncond": r.said[Uncond][0].tokens.Float32s(), "pooled": r.said[Cond][0].pooled, "negative_pooled": r.said[Uncond][0].pooled} {
+	for name, want := range map[string][]float32{"cond": r.said[Cond][0].texts[0].tokens.Float32s(), "uncond": r.said[Uncond][0].texts[0].tokens.Float32s(), "pooled": r.said[Cond][0].texts[0].pooled, "negative_pooled": r.said[Uncond][0].texts[0].pooled} {
 		golden.Close(t, g.Float32s(name), want, 1e-5, name)
 	}
 }

@@ -36,9 +36,11 @@ func (r *run) divide() (err error) {
 		}
 	}
 	if r.DenoisingStart > 0 {
+		all := len(r.schedule.Sigmas)
 		if r.schedule, err = r.schedule.Below(r.schedule.Cutoff(r.DenoisingStart)); err != nil {
 			return wrong("DenoisingStart", err)
 		}
+		r.progress.passed = all - len(r.schedule.Sigmas)
 	}
 	if r.DenoisingEnd > 0 && r.DenoisingEnd < 1 {
 		r.cutoff = r.schedule.Cutoff(r.DenoisingEnd)

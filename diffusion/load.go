@@ -117,7 +117,7 @@ func loadFrom(ctx context.Context, from origin, o *LoadOptions) (_ *Pipeline, er
 		return nil, err
 	}
 
-	p := &Pipeline{engine: eng, calls: new(model.Gate), limits: limits}
+	p := &Pipeline{engine: eng, calls: new(model.Gate), limits: limits, texts: new(textCache)}
 	defer func() {
 		if !loaded {
 			p.Close()
@@ -202,7 +202,7 @@ func (o *LoadOptions) newEngine(dev device.Device) (*engine.Engine, error) {
 // values returns the bytes of intermediate values for a picture of the default size,
 // decoded whole, and the least with which it can be made.
 func (p *Pipeline) values() (most, least int64, err error) {
-	size, err := p.sizeOf(nil)
+	size, err := p.sizeOf("", nil)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -240,7 +240,7 @@ func New(tokenizer *clip.Tokenizer, text *clip.TextEncoder, u *unet.UNet, v *vae
 
 // assemble makes a pipeline of the caller's parts.
 func assemble(p *Pipeline) (*Pipeline, error) {
-	p.calls = new(model.Gate)
+	p.calls, p.texts = new(model.Gate), new(textCache)
 	if err := p.ready(); err != nil {
 		return nil, err
 	}
@@ -265,6 +265,7 @@ func (p *Pipeline) Close() error {
 
 // release closes the parts, unless they are the caller's.
 func (p *Pipeline) release() error {
+	p.texts.clear()
 	if p.engine == nil {
 		return nil
 	}

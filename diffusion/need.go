@@ -57,6 +57,7 @@ func (r *run) need(images []*source) (n engine.Need, err error) {
 	if r.Guider != nil { // what it keeps
 		n.Small += collected * r.latentBytes()
 	}
+	n.Small += collected * r.scriptBytes()
 	for _, c := range r.textConditions() {
 		if given := r.wording(c, "").given; given != nil { // copied, and once more side by side
 			n.Small += collected * 2 * 4 * int64(given.DataSize())

@@ -2,6 +2,7 @@ package diffusion
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -121,10 +122,24 @@ func (n *network) fill(part *side, q *question) {
 	}
 }
 
+// said are the names of the conditions, with the numbers of their texts where these are not the
+// first.
+func (n *network) said() string {
+	said := n.names
+	for _, part := range n.parts {
+		for k, r := range part.of {
+			if r.text > 0 {
+				said += fmt.Sprintf(" %s.%d: %d", r.condition, k, r.text)
+			}
+		}
+	}
+	return said
+}
+
 // outputs runs the U-Net for image i, once for each input.
 func (n *network) outputs(ctx context.Context, i int, inputs []unet.Input) (outputs [][]float32, err error) {
 	if n.keeper != nil {
-		return n.keeper.predict(ctx, i, n.names, inBatches(n.forms), inputs)
+		return n.keeper.predict(ctx, i, n.said(), inBatches(n.forms), inputs)
 	}
 	for k, in := range inputs {
 		y, err := n.parts[k].on(n.net).Predict(ctx, in)

@@ -3,6 +3,7 @@ package diffusion
 import (
 	"gorgonia.org/tensor"
 
+	"sdgo/diffusion/watermark"
 	"sdgo/sampler"
 	"sdgo/unet"
 )
@@ -21,6 +22,10 @@ type Options struct {
 	// empty the negative embeddings are zeros if the model says so, as Stable Diffusion
 	// XL does (force_zeros_for_empty_prompt). They are an error for other models.
 	Prompt2, NegativePrompt2 string
+
+	// Syntax is how the prompts are written: whether they have weights and edits, and may be
+	// longer than the text encoder reads at once. Zero means plain words.
+	Syntax Syntax
 
 	// Cond and NegativeCond [1 T D] are embeddings in place of the prompt, which is then
 	// empty, and of NegativePrompt: float32, of any number T of tokens, D being the width
@@ -182,7 +187,8 @@ type Options struct {
 
 	// ClipSkip is the number of last layers of the text encoder that the prompt
 	// leaves out, of Stable Diffusion XL beside the one that it always does; as in
-	// diffusers, the negative prompt goes through all.
+	// diffusers, the negative prompt goes through all, but in another Syntax than the plain
+	// one it leaves them out, too.
 	ClipSkip int
 
 	// Latents is the noise to begin with [Images 4 H/8 W/8], of unit variance,
@@ -247,6 +253,10 @@ type Options struct {
 	// LoadOptions.MaxMemory has no room for that, the largest of sample_size, its
 	// half and its quarter that fits. WholePicture means never by tiles.
 	Tile int
+
+	// Watermark is hidden in the pictures, of 65,536 pixels and more, last of all, see package
+	// watermark: that of the original scripts is watermark.StableDiffusionV1. Empty means none.
+	Watermark watermark.Mark
 
 	// TileExact makes of tiles what gives the bytes of the whole: they are bands of the
 	// whole width, and every normalisation has the statistics of the whole picture, for

@@ -65,6 +65,7 @@ type Pipeline struct {
 	// Identity is what [Load] found the model to be; empty of one from New or NewXL.
 	Identity Identity
 
+	texts          *textCache
 	imageProcessor ImageProcessor // for the ImageEncoder
 
 	names     []named // that its files have for it
@@ -119,7 +120,11 @@ func (p *Pipeline) do(ctx context.Context, t task, prompt string, o *Options) (*
 		if err := r.check(ctx); err != nil {
 			return nil, err
 		}
+		if err := r.mark(ctx); err != nil {
+			return nil, err
+		}
 	}
+	r.describe()
 	r.result.Timings.Total = time.Since(r.begin)
 	return &r.result, nil
 }

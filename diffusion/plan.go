@@ -2,6 +2,7 @@ package diffusion
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"io"
 
@@ -13,8 +14,8 @@ import (
 // Plan tells how a picture is computed: which algorithm and weights each layer has,
 // what memory it takes, and how long it should take on this machine.
 type Plan struct {
-	// Parts are the text encoder with both texts, or each of two, a call of the U-Net for
-	// both, and the decoder of the VAE. Without a text there is no text encoder, and for embeddings
+	// Parts are the text encoder with both texts, or with the chunks of all, or each of two, a
+	// call of the U-Net for both, and the decoder of the VAE. Without a text there is no text encoder, and for embeddings
 	// of different lengths there is a U-Net for each.
 	Parts []*PartPlan
 }
@@ -27,11 +28,15 @@ type (
 
 // Plan returns the plan for a picture of o's size and guidance. Options may be nil.
 // It computes and allocates nothing of that size.
-func (p *Pipeline) Plan(o *Options) (*Plan, error) {
+func (p *Pipeline) Plan(o *Options) (*Plan, error) { return p.PlanPrompt("", o) }
+
+// PlanPrompt is [Pipeline.Plan] for a picture of a prompt, of which Options.Syntax may make
+// more than one chunk of tokens, or several texts.
+func (p *Pipeline) PlanPrompt(prompt string, o *Options) (*Plan, error) {
 	if err := p.ready(); err != nil {
 		return nil, err
 	}
-	size, err := p.sizeOf(o)
+	size, err := p.sizeOf(prompt, o)
 	if err != nil {
 		return nil, err
 	}
@@ -74,8 +79,8 @@ type size struct {
 	h, w          int // of the latents
 }
 
-// sizeOf returns the size of what options ask for.
-func (p *Pipeline) sizeOf(o *Options) (size, error) {
+// sizeOf returns the size of what a prompt and options ask for.
+func (p *Pipeline) sizeOf(prompt string, o *Options) (size, error) {
 	sized, err := p.withDefaults(o)
 	if err != nil {
 		return size{}, err
@@ -89,17 +94,9 @@ func (p *Pipeline) sizeOf(o *Options) (size, error) {
 	if err := p.checkXL(&sized); err != nil {
 		return size{}, err
 	}
-	var forms []form
-	texts := 0
-	for _, c := range p.conditionsOf(p.guiderFor(&sized, sized.Sampler), &sized) {
-		w := sized.wording(c, "")
-		n, err := p.lengthOf(w)
-		if err != nil {
-			return size{}, err
-		}
-		if forms = append(forms, form{tokens: n}); w.given == nil && !p.zeros(c, w) {
-			texts++
-		}
+	forms, texts, err := p.textsOf(prompt, &sized)
+	if err != nil {
+		return size{}, err
 	}
 	factor := p.VAE.Config.Factor()
 	width, height := p.defaultSize()
@@ -111,6 +108,34 @@ func (p *Pipeline) sizeOf(o *Options) (size, error) {
 	}
 	h, w := sized.windowSize(sized.Height/factor, sized.Width/factor, factor)
 	return size{texts, inBatches(forms), sized.Width, sized.Height, h, w}, nil
+}
+
+// textsOf returns the forms of what the U-Net reads for a prompt and options, and how many texts
+// or chunks are encoded.
+func (p *Pipeline) textsOf(prompt string, o *Options) (forms []form, texts int, err error) {
+	embedded, err := p.embedded(o.Embeddings)
+	if err != nil {
+		return nil, 0, err
+	}
+	conditions := p.conditionsOf(p.guiderFor(o, o.Sampler), o)
+	scripts, err := embedded.readScripts(context.Background(), o, prompt, conditions, positionsOf(o.Sampler, o.Steps))
+	if err != nil {
+		return nil, 0, err
+	}
+	of, err := p.formsOf(o, conditions, scripts)
+	if err != nil {
+		return nil, 0, err
+	}
+	for _, c := range conditions {
+		forms = append(forms, of[c]...)
+		switch w := o.wording(c, ""); {
+		case scripts[spot{0, c}] != nil:
+			texts += scripts[spot{0, c}].encoded()
+		case w.given == nil && !p.zeros(c, w):
+			texts++
+		}
+	}
+	return forms, texts, nil
 }
 
 // WriteTo writes the plan as tables.

@@ -1,6 +1,7 @@
 package diffusion
 
 import (
+	"cmp"
 	"fmt"
 
 	"sdgo/vae"
@@ -15,7 +16,7 @@ func (r *run) prepare(width, height int) error {
 	if err := r.limits.checkSize(r.Width, r.Height); err != nil {
 		return err
 	}
-	if err := r.checkModelOptions(); err != nil {
+	if err := cmp.Or(r.checkModelOptions(), r.checkWatermark()); err != nil {
 		return err
 	}
 	r.h, r.w = r.Height/factor, r.Width/factor
@@ -41,7 +42,7 @@ func (r *run) prepare(width, height int) error {
 	if err := r.prepareImagePrompts(); err != nil {
 		return err
 	}
-	if r.forms, err = r.formsOf(&r.Options, r.conditions); err != nil {
+	if r.forms, err = r.formsOf(&r.Options, r.conditions, r.scripts); err != nil {
 		return err
 	}
 	if err := r.formsOfRegions(); err != nil {

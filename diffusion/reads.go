@@ -10,6 +10,7 @@ import (
 // it is made it stays as it is, and what is the same is the same pointer.
 type reads struct {
 	condition Condition
+	text      int           // the number of the text in a phrase
 	tokens    *tensor.Dense // [1 T D]
 	images    *tensor.Dense // image tokens [1 T D], or nil
 	pooled    []float32     // [D], of Stable Diffusion XL
@@ -37,6 +38,14 @@ type form struct {
 	net            *unet.UNet // a variant of the run's, or nil: that itself
 }
 
+// numbers are those of the tokens, of which there are none without a text.
+func (r *reads) numbers() []float32 {
+	if r.tokens == nil {
+		return nil
+	}
+	return r.tokens.Float32s()
+}
+
 func (r *reads) form() form {
 	f := form{net: r.net}
 	if r.tokens != nil {
@@ -56,9 +65,14 @@ func (f form) on(own *unet.UNet) *unet.UNet {
 	return own
 }
 
-// reading returns what the U-Net reads with a condition in a call at noise level sigma: one
-// after the other, whose predictions then make that of the condition.
-func (r *run) reading(c Condition, _ float64) []*reads { return r.said[c] }
+// reading returns what the U-Net reads with a condition in the next call, at noise level
+// sigma: one after the other, whose predictions then make that of the condition.
+func (r *run) reading(c Condition, _ float64) (of []*reads) {
+	for _, p := range r.said[c] {
+		of = append(of, p.texts[p.at(r.position())])
+	}
+	return of
+}
 
 // step is the number, from 0, of the step that a call at a noise level belongs to.
 func (r *run) step(sigma float64) int { return stepAt(sigma, r.schedule.Sigmas) }

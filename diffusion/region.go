@@ -72,6 +72,7 @@ const maxRegions = 64
 type place struct {
 	Region
 	name       string // "region 1"
+	number     int    // from 1
 	window     window // the cells of the box, or all
 	shown      bool   // the U-Net sees the window alone
 	from, upto int    // steps
@@ -96,13 +97,18 @@ func (r *run) placed() error {
 	}
 	r.places = nil
 	for i, region := range r.Regions {
-		p := &place{Region: region, name: fmt.Sprintf("region %d", i+1)}
+		p := newPlace(i+1, region)
 		if err := r.place(p); err != nil {
 			return wrong("Regions", fmt.Errorf("diffusion: %s: %w", p.name, err))
 		}
 		r.places = append(r.places, p)
 	}
 	return nil
+}
+
+// newPlace is a region of a number, from 1, of which nothing is known yet.
+func newPlace(number int, region Region) *place {
+	return &place{Region: region, name: fmt.Sprintf("region %d", number), number: number}
 }
 
 // place finds out where and when a region is.
@@ -164,8 +170,8 @@ func (r *run) cells(box image.Rectangle) window {
 // its own to say.
 func (p *place) wording(c Condition, o *Options) (w wording, ok bool) {
 	if c == Uncond {
-		w = wording{p.name + ": negative prompt", p.NegativePrompt, p.NegativePrompt2, 0, p.NegativeCond, "Regions", p.NegativePooledCond}
+		w = wording{p.name + ": negative prompt", p.NegativePrompt, p.NegativePrompt2, o.skip(c), p.NegativeCond, "Regions", p.NegativePooledCond}
 		return w, w.words+w.other != "" || w.given != nil
 	}
-	return wording{p.name + ": prompt", p.Prompt, p.Prompt2, o.ClipSkip, p.Cond, "Regions", p.PooledCond}, true
+	return wording{p.name + ": prompt", p.Prompt, p.Prompt2, o.skip(c), p.Cond, "Regions", p.PooledCond}, true
 }

@@ -47,11 +47,15 @@ func (r *run) formsOfRegions() error {
 			if err := r.checkRegionXL(w); err != nil {
 				return err
 			}
-			n, err := r.lengthOf(w)
-			if err != nil {
-				return fmt.Errorf("%s: %w", p.name, err)
+			if s := r.scripts[spot{p.number, c}]; s != nil {
+				p.forms[c] = s.forms(r.textLength())
+			} else {
+				n, err := r.lengthOf(w)
+				if err != nil {
+					return fmt.Errorf("%s: %w", p.name, err)
+				}
+				p.forms[c] = []form{{tokens: n}}
 			}
-			p.forms[c] = []form{{tokens: n}}
 			if !p.shown {
 				r.forms[c] = append(r.forms[c], p.forms[c]...)
 			}
@@ -90,15 +94,11 @@ func (r *run) encodeRegions(ctx context.Context) error {
 			if !ok {
 				continue
 			}
-			e, err := r.embed(ctx, w, false)
+			phrases, _, err := r.say(ctx, c, w, p)
 			if err != nil {
 				return err
 			}
-			said := &reads{condition: c, tokens: e.tokens, place: p}
-			if r.xl() {
-				said.pooled, said.ids = e.pooled, r.timeIDs(c)
-			}
-			r.said[c] = append(r.said[c], said)
+			r.said[c] = append(r.said[c], phrases...)
 		}
 	}
 	return nil

@@ -18,7 +18,8 @@ type Result struct {
 	Latents *tensor.Dense
 
 	// Truncated is the part of the prompt, and TruncatedNegative of the negative
-	// prompt, that did not fit into the text encoder's 77 tokens and had no effect.
+	// prompt, that did not fit into the text encoder's 77 tokens and had no effect. It is
+	// empty where Options.Syntax divides prompts into chunks.
 	Truncated, TruncatedNegative string
 
 	// Truncated2 and TruncatedNegative2 are those of Options.Prompt2 and NegativePrompt2.
@@ -33,6 +34,8 @@ type Result struct {
 	Reused []int
 
 	Timings Timings
+
+	made *Parameters // of each image, but for its seed
 }
 
 // Timings are the wall-clock times of the parts of a call.

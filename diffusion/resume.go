@@ -29,6 +29,7 @@ func (r *run) resume(steps *sampler.Run) error {
 	if err != nil {
 		return wrong("Resume", fmt.Errorf("diffusion: resume: %w", err))
 	}
+	r.progress.steps, r.progress.calls = steps.Done()
 	return nil
 }
 
@@ -49,17 +50,15 @@ func (r *run) note(name string, data any) {
 func (r *run) facts() map[string]string {
 	s := r.schedule
 	f := map[string]string{
-		"task":      r.task.about().name,
-		"size":      fmt.Sprintf("%d×%d", r.Width, r.Height),
-		"images":    fmt.Sprint(r.Images),
-		"seed":      fmt.Sprint(r.Seed),
-		"clip skip": fmt.Sprint(r.ClipSkip),
-		"U-Net":     r.UNet.Fingerprint(),
-		"schedule":  digest([]byte(fmt.Sprint(s.Prediction, s.InitNoiseSigma, s.FinalScale, s.Timesteps))),
-		"guidance":  "off",
-	}
-	if tokens := r.said[Cond][0].tokens; tokens != nil {
-		f["text encoder"] = digest(tokens.Float32s())
+		"task":         r.task.about().name,
+		"size":         fmt.Sprintf("%d×%d", r.Width, r.Height),
+		"images":       fmt.Sprint(r.Images),
+		"seed":         fmt.Sprint(r.Seed),
+		"clip skip":    fmt.Sprint(r.ClipSkip),
+		"text encoder": digestOf(r.said[Cond], (*reads).numbers),
+		"U-Net":        r.UNet.Fingerprint(),
+		"schedule":     digest([]byte(fmt.Sprint(s.Prediction, s.InitNoiseSigma, s.FinalScale, s.Timesteps))),
+		"guidance":     "off",
 	}
 	if r.guided() || r.distilled() {
 		f["guidance"] = fmt.Sprint(r.Guidance)
@@ -73,7 +72,7 @@ func (r *run) facts() map[string]string {
 	}
 	if r.xl() {
 		for _, c := range r.conditions {
-			f["pooled text of "+string(c)] = digest(r.said[c][0].pooled)
+			f["pooled text of "+string(c)] = digestOf(r.said[c], func(x *reads) []float32 { return x.pooled })
 			f["framing of "+string(c)] = fmt.Sprint(r.timeIDs(c))
 		}
 	}

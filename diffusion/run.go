@@ -28,15 +28,18 @@ type run struct {
 	noise    []*stream  // of each image
 	prompt   string
 	forms    map[Condition][]form   // of what the U-Net reads, known before that is
-	said     map[Condition][]*reads // nil before encodeText
-	h, w     int                    // size of the latents
-	cutoff   float64                // the run ends at the first call below this timestep
-	final    float64                // turns the x that sampling ended with into latents
+	scripts  map[spot]*script       // of prompts with weights
+	said     map[Condition][]phrase // nil before encodeText
+	progress progress
+	h, w     int     // size of the latents
+	cutoff   float64 // the run ends at the first call below this timestep
+	final    float64 // turns the x that sampling ended with into latents
 
 	steers []steer                     // of the U-Net's inputs, in their order
 	around []func(predictor) predictor // layers around the U-Net, the inner ones first
 
 	shown      *shown // nil without image prompts
+	edited     bool   // a Step has changed the latents
 	adapters   *adapters
 	guider     Guider
 	conditions []Condition // that the guider may need, in the order of the network
@@ -83,6 +86,9 @@ func (p *Pipeline) newRun(ctx context.Context, t task, prompt string, o *Options
 	if err := r.choose(o); err != nil {
 		return nil, err
 	}
+	if err := r.readPrompts(ctx); err != nil {
+		return nil, err
+	}
 	chosen = true
 	return r, nil
 }
@@ -118,15 +124,15 @@ func (r *run) choose(o *Options) (err error) {
 	if err := r.checkWordless(about); err != nil {
 		return err
 	}
+	if err := r.checkTextless(o, about.textless); err != nil {
+		return err
+	}
 	embedded, err := r.Pipeline.embedded(r.Embeddings)
 	if err != nil {
 		return err
 	}
 	r.Pipeline = embedded
 	if err := r.checkXL(&r.Options); err != nil {
-		return err
-	}
-	if err := r.checkTextless(o, about.textless); err != nil {
 		return err
 	}
 	if err := r.checkTask(about); err != nil {

@@ -19,7 +19,7 @@ func (r *run) sample(ctx context.Context, x []float32) error {
 	}
 	begin := time.Now()
 	end := r.newCut()
-	steps := &sampler.Run{Sampler: r.sampler, Denoise: end.wrap(denoise), Sigmas: r.schedule.Sigmas, X: x, Noise: r.samplingNoise(ctx),
+	steps := &sampler.Run{Sampler: r.sampler, Denoise: r.counting(end.wrap(denoise)), Sigmas: r.schedule.Sigmas, X: x, Noise: r.samplingNoise(ctx),
 		Forget: r.record == 0, Limit: r.record, // only a Step can save the run
 		Facts: r.facts,
 	}
@@ -52,7 +52,7 @@ func (r *run) follow(ctx context.Context, steps *sampler.Run, end *cut, x []floa
 		case err != nil:
 			return fmt.Errorf("diffusion: %w", err)
 		}
-		r.result.Timings.Calls = step.Calls
+		r.result.Timings.Calls, r.progress.steps = step.Calls, step.Index
 		last := step.Index == step.Steps || end.at(step.Sigma)
 		if r.OnStep != nil {
 			step.Steps = end.steps(step.Steps)

@@ -9,6 +9,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"sdgo/internal/engine"
+	"sdgo/internal/nn"
 	"sdgo/sampler"
 )
 
@@ -91,6 +92,34 @@ func (m *moment) end() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.over = true
+}
+
+// SetLatents puts latents [N 4 H/8 W/8], finite numbers at the level Sigma, in the place of
+// those of the run: it goes on from there, or ends there after the last step. Latents with the change
+// that is wanted are a start; a change of the estimate of the clean latents is one of these:
+// x + (changed − Denoised). Samplers of several steps keep their earlier estimates, and inpainting puts
+// the image back outside the mask. Whatever depends on nothing but the latents keeps pictures
+// the same in any batch and on any number of threads. A run that is saved after that, and taken up again, goes on
+// from there, too; OnStep is called for its later steps alone. It is an error once OnStep has returned.
+func (s Step) SetLatents(latents *tensor.Dense) error {
+	if s.moment == nil {
+		return errOver
+	}
+	s.moment.mu.Lock() // which Save, on another goroutine, waits for
+	defer s.moment.mu.Unlock()
+	if s.moment.over {
+		return errOver
+	}
+	r := s.moment.run
+	x, err := nn.Floats("diffusion: step: latents", latents, r.Images, r.VAE.Config.LatentChannels, r.h, r.w)
+	if err == nil {
+		err = checkFinite("diffusion: step: latents", x)
+	}
+	if err != nil {
+		return err
+	}
+	r.edited = true
+	return s.moment.steps.Replace(x)
 }
 
 // during calls f unless the step is over.

@@ -13,7 +13,7 @@ import (
 // encodeText fills said.
 func (r *run) encodeText(ctx context.Context) error {
 	begin := time.Now()
-	r.said = map[Condition][]*reads{}
+	r.said = map[Condition][]phrase{}
 	if r.textless() {
 		r.sayClasses()
 		return nil
@@ -24,15 +24,10 @@ func (r *run) encodeText(ctx context.Context) error {
 	}
 	for _, c := range r.textConditions() {
 		w := r.wording(c, r.prompt)
-		e, err := r.embed(ctx, w, r.zeros(c, w))
-		if err != nil {
+		var err error
+		if r.said[c], cut[c], err = r.say(ctx, c, w, nil); err != nil {
 			return err
 		}
-		said := &reads{condition: c, tokens: e.tokens}
-		if r.xl() {
-			said.pooled, said.ids = e.pooled, r.timeIDs(c)
-		}
-		r.said[c], cut[c] = []*reads{said}, e.cut
 	}
 	if err := r.encodeRegions(ctx); err != nil {
 		return err
@@ -51,6 +46,7 @@ type textEmbedding struct {
 	tokens *tensor.Dense // [1 T D]
 	pooled []float32     // [D], of Stable Diffusion XL
 	cut    [2]string     // what of the words, and of those for the second encoder, did not fit
+	own    int           // tokens of the words; behind them is filled
 }
 
 // embed returns the embeddings of a wording, or zeros in their place.
@@ -79,12 +75,12 @@ func (r *run) embed(ctx context.Context, w wording, zeros bool) (e textEmbedding
 		for _, id := range text.IDs {
 			ids = append(ids, int64(id))
 		}
-		part, err := s.encode(r.in(ctx), text, w.skip)
+		part, err := r.encodeOnce(ctx, s, text, w.skip)
 		if err != nil {
 			return e, err
 		}
-		parts = append(parts, part.Tokens)
-		e.pooled = part.Pooled.Float32s()
+		parts = append(parts, engine.Tensor(part.tokens, 1, len(text.IDs), s.encoder.Config.HiddenSize))
+		e.pooled = part.pooled
 	}
 	r.note(w.name, ids)
 	e.tokens = sideBySide(parts)

@@ -111,11 +111,8 @@ func (s textStage) tokens(ctx context.Context, what, prompt string) (e clip.Enco
 		}
 		return e, fmt.Errorf("diffusion: %s: %w", what, err)
 	}
-	for _, id := range e.IDs {
-		if size := s.encoder.Config.VocabSize; id >= size {
-			token, _ := s.tokenizer.Token(id)
-			return e, fmt.Errorf("diffusion: %s: have token %.80q with id %d, which the text encoder does not know: it has embeddings of %d tokens (vocab_size)", what, token, id, size)
-		}
+	if err := s.known(e.IDs); err != nil {
+		return e, fmt.Errorf("diffusion: %s: %w", what, err)
 	}
 	return e, nil
 }

@@ -61,7 +61,8 @@ func (r *run) checkTextless(o *Options, of textless) error {
 		set  bool
 	}{
 		{"NegativePrompt", o.NegativePrompt != ""}, {"Cond", o.Cond != nil}, {"NegativeCond", o.NegativeCond != nil},
-		{"ClipSkip", o.ClipSkip != 0}, {"Embeddings", len(o.Embeddings) > 0},
+		{"ClipSkip", o.ClipSkip != 0}, {"Embeddings", len(o.Embeddings) > 0}, {"Syntax", o.Syntax != SyntaxPlain},
+		{"Regions", len(o.Regions) > 0}, {"BaseWeight", o.BaseWeight != 0}, {"ImagePrompts", len(o.ImagePrompts) > 0},
 	} {
 		if option.set {
 			return badOption(option.name, "have one, want none: the model reads no text")

@@ -32,12 +32,20 @@ func (w *wording) of(stage int) string {
 }
 
 // wording returns that of a condition. As in diffusers, clip skip is for the prompt
-// alone: the negative prompt goes through all layers.
+// alone: the negative prompt goes through all layers. In the other programs it is for both.
 func (o *Options) wording(c Condition, prompt string) wording {
 	if c == Uncond {
-		return wording{"negative prompt", o.NegativePrompt, o.NegativePrompt2, 0, o.NegativeCond, "NegativeCond", o.NegativePooledCond}
+		return wording{"negative prompt", o.NegativePrompt, o.NegativePrompt2, o.skip(c), o.NegativeCond, "NegativeCond", o.NegativePooledCond}
 	}
-	return wording{"prompt", prompt, o.Prompt2, o.ClipSkip, o.Cond, "Cond", o.PooledCond}
+	return wording{"prompt", prompt, o.Prompt2, o.skip(c), o.Cond, "Cond", o.PooledCond}
+}
+
+// skip is the clip skip of a condition's words.
+func (o *Options) skip(c Condition) int {
+	if c == Uncond && o.Syntax == SyntaxPlain {
+		return 0
+	}
+	return o.ClipSkip
 }
 
 // checkWording wants words or embeddings, and not both.
@@ -74,10 +82,14 @@ func (p *Pipeline) lengthOf(w wording) (int, error) {
 }
 
 // formsOf is the form of what the U-Net reads for each condition.
-func (p *Pipeline) formsOf(o *Options, conditions []Condition) (map[Condition][]form, error) {
+func (p *Pipeline) formsOf(o *Options, conditions []Condition, scripts map[spot]*script) (map[Condition][]form, error) {
 	forms := map[Condition][]form{}
 	for _, c := range conditions {
 		if c != Cond && c != Uncond {
+			continue
+		}
+		if s := scripts[spot{0, c}]; s != nil {
+			forms[c] = s.forms(p.textLength())
 			continue
 		}
 		n, err := p.lengthOf(o.wording(c, ""))

@@ -39,7 +39,7 @@ func TestXLConditions(t *testing.T) {
 		require.NoError(t, r.encodeText(t.Context()))
 		var tokens, pooled, ids []float32
 		for _, c := range r.conditions {
-			said := r.said[c][0]
+			said := r.said[c][0].texts[0]
 			tokens, pooled, ids = append(tokens, said.tokens.Float32s()...), append(pooled, said.pooled...), append(ids, said.ids...)
 		}
 		golden.Close(t, g.Float32s("unet_text_embeds"), pooled, embeddingTolerance, name)

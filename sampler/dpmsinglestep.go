@@ -60,8 +60,11 @@ func (s DPMSinglestep) Sample(ctx context.Context, denoise Denoiser, x []float32
 
 	estimates := newHistory(3, len(x))
 	start, fresh := make([]float32, len(x)), make([]float32, len(x))
+	first := 0 // the step behind which a state was replaced last
 	for i := range len(sigmas) - 1 {
-		reached(ctx, sigmas, i, x)
+		if reached(ctx, sigmas, i, x) {
+			first = i
+		}
 		est, err := denoise(ctx, x, sigmas[i])
 		if err != nil {
 			return stepError(i, sigmas[i], err)
@@ -71,11 +74,9 @@ func (s DPMSinglestep) Sample(ctx context.Context, denoise Denoiser, x []float32
 		} else {
 			copy(estimates.push(), est.Denoised)
 		}
-		order := min(orders[i], i+1)
-		if sigmas[i+1] == 0 {
+		order := min(orders[i], i+1-first)
+		if order == 1 || sigmas[i+1] == 0 {
 			order = 1
-		}
-		if order == 1 {
 			copy(start, x)
 		}
 		copy(x, start)

@@ -50,8 +50,12 @@ type Run struct {
 	Facts func() map[string]string
 
 	calls []call
-	size  int64 // bytes of calls
+	size  int64 // bytes of calls and of states that were replaced
 	step  int   // steps yielded so far
+
+	replaced map[int][]float32 // states after steps, by those
+	state    []float32         // of the step that the loop's body has; else nil
+	changed  bool              // it was replaced
 }
 
 // call is what one model call did.
@@ -115,6 +119,15 @@ func (r *Run) run(ctx context.Context, yield func(Step, error) bool) error {
 	r.step = min(r.step, w.steps.total-1) // of a finished run, the result once more
 	w.report(w.steps.total, x, r.Sigmas[len(r.Sigmas)-1])
 	return nil
+}
+
+// Done returns how many steps and model calls are made: of a run that was restored those that
+// it was saved with, and of one that forgets no calls.
+func (r *Run) Done() (steps, calls int) {
+	if r == nil {
+		return 0, 0
+	}
+	return r.step, len(r.calls)
 }
 
 // watch is the Denoiser that one Steps gives to the sampler.
@@ -205,18 +218,24 @@ func (w *watch) estimate(ctx context.Context, x []float32, sigma float64) (Estim
 		c.x = slices.Clone(x)
 	}
 	w.calls = append(w.calls, c)
-	w.size += 4 * int64(len(c.est.Denoised)+len(c.x)+len(c.est.Uncond))
-	if w.Limit > 0 && w.size > w.Limit {
-		w.calls, w.size, w.Forget = nil, 0, true
-	}
+	w.grow(len(c.est.Denoised) + len(c.x) + len(c.est.Uncond))
 	return c.est, nil
 }
 
-// report yields a step that is done, unless it was before.
-func (w *watch) report(step int, x []float32, sigma float64) {
-	if step <= w.step || w.left {
-		return
+// report yields a step that is done, unless it was before, and returns whether its state
+// was replaced, now or then.
+func (w *watch) report(step int, x []float32, sigma float64) (replaced bool) {
+	if w.left {
+		return false
 	}
-	w.step = step
-	w.left = !w.yield(Step{Index: step, Steps: w.steps.total, Sigma: sigma, X: x, Denoised: w.denoised, Calls: w.done}, nil)
+	if state := w.replaced[step]; state != nil {
+		copy(x, state)
+	}
+	if step > w.step {
+		w.step, w.state = step, x
+		defer func() { w.state, w.changed = nil, false }()
+		w.left = !w.yield(Step{Index: step, Steps: w.steps.total, Sigma: sigma, X: x, Denoised: w.denoised, Calls: w.done}, nil)
+		replaced = w.changed
+	}
+	return replaced || w.replaced[step] != nil
 }

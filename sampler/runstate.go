@@ -11,10 +11,11 @@ import (
 )
 
 // A saved run has, in the form of package saved, the start, then for each call its
-// estimate, and the changed state and the unconditional estimate if any.
+// estimate, and the changed state and the unconditional estimate if any, then the states
+// that were replaced.
 const (
 	stateMagic   = "sdgo-run"
-	stateVersion = 4
+	stateVersion = 5
 )
 
 // stateHeader says whose state it is.
@@ -26,6 +27,8 @@ type stateHeader struct {
 	Step    int       `json:"step"`    // steps yielded
 	Changed []bool    `json:"changed"` // for each call
 	Uncond  []bool    `json:"uncond"`  // for each call
+
+	Replaced []int `json:"replaced,omitempty"` // steps whose states were, in their order
 
 	Facts map[string]string `json:"facts"`
 }
@@ -54,6 +57,7 @@ func (r *Run) Save() ([]byte, error) {
 		h.Changed = append(h.Changed, c.x != nil)
 		h.Uncond = append(h.Uncond, c.est.Uncond != nil)
 	}
+	h.Replaced = slices.Sorted(maps.Keys(r.replaced))
 	out, err := saved.Begin(stateMagic, h)
 	if err != nil {
 		return nil, fmt.Errorf("sampler: save run: %w", err)
@@ -63,6 +67,9 @@ func (r *Run) Save() ([]byte, error) {
 		out = saved.AppendFloats(out, c.est.Denoised)
 		out = saved.AppendFloats(out, c.x)
 		out = saved.AppendFloats(out, c.est.Uncond)
+	}
+	for _, step := range h.Replaced {
+		out = saved.AppendFloats(out, r.replaced[step])
 	}
 	return saved.Seal(out), nil
 }
@@ -123,13 +130,17 @@ func (r *Run) Restore(data []byte) error {
 		}
 		r.calls = append(r.calls, c)
 	}
+	r.replaced = map[int][]float32{}
+	for _, step := range h.Replaced {
+		r.replaced[step] = take()
+	}
 	return nil
 }
 
-// arrays is how many there are: the start, and for each call its estimate and what else
-// it left.
+// arrays is how many there are: the start, for each call its estimate and what else
+// it left, and states that were replaced.
 func (h stateHeader) arrays() int {
-	n := 1 + len(h.Changed)
+	n := 1 + len(h.Changed) + len(h.Replaced)
 	for _, extra := range slices.Concat(h.Changed, h.Uncond) {
 		if extra {
 			n++
@@ -153,6 +164,8 @@ func (r *Run) checkState(h stateHeader, numbers []byte) error {
 		return badState("have %d bytes of numbers, want %d arrays of %d float32", len(numbers), h.arrays(), h.Size)
 	case h.Step < 0 || h.Step > max(len(r.Sigmas)-1, len(h.Changed)):
 		return badState("have step %d of %d calls over %d levels, want one that they reach", h.Step, len(h.Changed), len(r.Sigmas))
+	case len(h.Replaced) > 0 && (!slices.IsSorted(h.Replaced) || len(slices.Compact(slices.Clone(h.Replaced))) < len(h.Replaced) || h.Replaced[0] < 1 || slices.Max(h.Replaced) > h.Step):
+		return badState("have states %v that were replaced, want steps from 1 to %d, in their order", h.Replaced, h.Step)
 	case len(r.X) > 0 && h.Size != len(r.X):
 		return badState("have a run of %d numbers, want %d", h.Size, len(r.X))
 	}

@@ -40,9 +40,9 @@ func TestRestoreFacts(t *testing.T) {
 		assert.Equal(t, want, bad.Msg)
 	}
 
-	body := bytes.Replace(state[:len(state)-sha256.Size], []byte(`"version":4`), []byte(`"version":3`), 1)
+	body := bytes.Replace(state[:len(state)-sha256.Size], []byte(`"version":5`), []byte(`"version":4`), 1)
 	sum := sha256.Sum256(body)
-	assert.EqualError(t, run.Restore(append(body, sum[:]...)), "sampler: saved run: have version 3, want 4")
+	assert.EqualError(t, run.Restore(append(body, sum[:]...)), "sampler: saved run: have version 4, want 5")
 	run.X = run.X[:5]
 	assert.EqualError(t, run.Restore(state), "sampler: saved run: have a run of 8 numbers, want 5")
 }

@@ -18,46 +18,50 @@ type follower struct {
 	total int  // steps of the run
 	step  int  // steps done
 	ended bool
-	yield func(step int, x []float32, sigma float64)
+	yield func(step int, x []float32, sigma float64) (replaced bool)
 }
 
 type followerKey struct{}
 
 // reached says that a sampler has done steps of its levels, and has x at the level of
-// the same index. Steps of no number, at the start, say that it will tell.
-func reached(ctx context.Context, sigmas []float64, step int, x []float32) {
-	reachedOf(ctx, sigmas, step, len(sigmas)-1, x, sigmas[step])
+// the same index. Steps of no number, at the start, say that it will tell. It returns whether
+// x was replaced, by [Run.Replace]: a sampler that would go on from an earlier state than x
+// goes on from x then.
+func reached(ctx context.Context, sigmas []float64, step int, x []float32) (replaced bool) {
+	return reachedOf(ctx, sigmas, step, len(sigmas)-1, x, sigmas[step])
 }
 
 // reachedOf is reached for a sampler whose steps are not those between its levels.
-func reachedOf(ctx context.Context, sigmas []float64, step, total int, x []float32, sigma float64) {
+func reachedOf(ctx context.Context, sigmas []float64, step, total int, x []float32, sigma float64) (replaced bool) {
 	if f, ok := ctx.Value(followerKey{}).(*follower); ok {
-		f.reached(sigmas, step, total, x, sigma)
+		return f.reached(sigmas, step, total, x, sigma)
 	}
+	return false
 }
 
 // reached takes what a sampler tells, or one that another sampler runs on all levels or
 // on some of them. The last step is the run's to yield.
-func (f *follower) reached(sigmas []float64, step, total int, x []float32, sigma float64) {
+func (f *follower) reached(sigmas []float64, step, total int, x []float32, sigma float64) (replaced bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	first := f.place(sigmas)
 	if f.ended || first < 0 || len(x) != f.size {
-		return
+		return false
 	}
 	f.told = true
 	if len(sigmas) == len(f.sigmas) {
 		f.total = total
 	}
-	f.advance(first+step, x, sigma)
+	return f.advance(first+step, x, sigma)
 }
 
-// advance yields a step that was not yielded before.
-func (f *follower) advance(step int, x []float32, sigma float64) {
+// advance yields a step that was not yielded before, and returns whether x was replaced.
+func (f *follower) advance(step int, x []float32, sigma float64) (replaced bool) {
 	if step > f.step && step < f.total {
 		f.step = step
-		f.yield(step, x, sigma)
+		return f.yield(step, x, sigma)
 	}
+	return false
 }
 
 // called is told of every model call but the first. As long as the sampler does not tell

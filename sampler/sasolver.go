@@ -68,7 +68,7 @@ func (s SASolver) Sample(ctx context.Context, denoise Denoiser, x []float32, sig
 	estimates := newHistory(max(s.PredictorOrder, s.CorrectorOrder), len(x)) // of x₀ or ε
 	start, fresh := make([]float32, len(x)), make([]float32, len(x))         // of the last step
 	for i := range steps {
-		reached(ctx, sigmas, i, x)
+		replaced := reached(ctx, sigmas, i, x)
 		sigma, next := sigmas[i], sigmas[i+1]
 		est, err := denoise(ctx, x, sigma)
 		if err != nil {
@@ -77,7 +77,7 @@ func (s SASolver) Sample(ctx context.Context, denoise Denoiser, x []float32, sig
 		s.estimate(ctx, estimates.push(), x, est.Denoised, sigma)
 		predictor, corrector := s.orders(i, steps, sigmas[steps] == 0)
 
-		if i > 0 { // correct: the last step again, now with the estimate at its end
+		if i > 0 && !replaced { // correct: the last step again, now with the estimate at its end
 			copy(x, start)
 			cx, c, up := s.adams(sigmas[i-1], sigma, back(sigmas, i, corrector), taus[i-1])
 			combine(ctx, x, cx, c, estimates)

@@ -79,7 +79,7 @@ func (s UniPC) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas
 	start := make([]float32, len(x))           // of the last step
 	order := 0                                 // of the last step
 	for i := range steps {
-		reached(ctx, sigmas, i, x)
+		replaced := reached(ctx, sigmas, i, x)
 		est, err := denoise(ctx, x, sigmas[i])
 		if err != nil {
 			return stepError(i, sigmas[i], err)
@@ -89,7 +89,7 @@ func (s UniPC) Sample(ctx context.Context, denoise Denoiser, x []float32, sigmas
 		} else {
 			copy(estimates.push(), est.Denoised)
 		}
-		if i > 0 && !uncorrected[i-1] {
+		if i > 0 && !uncorrected[i-1] && !replaced {
 			copy(x, start)
 			cx, c := s.corrector(sigmas, i-1, order)
 			combine(ctx, x, cx, c, estimates)

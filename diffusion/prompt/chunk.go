@@ -6,15 +6,21 @@ import (
 	"slices"
 )
 
-// Chunker makes chunks of token ids of the pieces of a prompt, as WebUI does: a text
+// Chunker makes chunks of token ids of the pieces of a prompt, as the programs do: a text
 // encoder takes one at a time, and their embeddings follow one another. A clip.Tokenizer
 // has what it needs:
 //
-//	c := prompt.Chunker{Tokens: t.Tokens, BOS: t.BOS, EOS: t.EOS, Pad: t.Pad, Length: t.MaxLength}
+//	c := prompt.Chunker{Tokens: t.Tokens, Together: t.Together, BOS: t.BOS, EOS: t.EOS, Pad: t.Pad, Length: t.MaxLength}
 type Chunker struct {
 	Tokens        func(text string) []int // the ids of a text of any length, without BOS and EOS
 	BOS, EOS, Pad int
-	Length        int // the ids of a chunk with BOS and EOS, 3 to 65536; 0 means 77
+	Length        int     // the ids of a chunk with BOS and EOS, 3 to 65536; 0 means 77
+	Dialect       Dialect // whose rule says where a chunk ends
+
+	// Together, if not nil, returns how many of the ids that a list begins with stay in one
+	// chunk if they have room in one: all of a textual inversion, say. Less than 2 means
+	// that the first stands alone.
+	Together func(ids []int) int
 }
 
 // Chunk is Length ids with the weight of each: BOS, text, EOS, and Pad to the end. BOS,
@@ -31,12 +37,14 @@ const (
 	lookBack      = 20      // ids from a comma to the end of a chunk, at most: WebUI's default
 )
 
-// Chunks returns one chunk or more. A chunk ends where it is full, at a BREAK, or, if it is full
-// and the text goes on with something else than a comma, behind the last of the commas among its
-// last 20 ids. Each BREAK ends a chunk, also one without text. What follows an EOS in the text
-// becomes Pad if EOS is not Pad. An error tells of a Chunker that is out of range, or that all
-// chunks together would have more than 1048576 ids. The vectors of a textual
-// inversion are ids like others, which a chunk's end may part.
+// Chunks returns one chunk or more. In the dialect A1111 a chunk ends where it is full, at a BREAK,
+// or, if it is full and the text goes on with something else than a comma, behind the last of the
+// commas among its last 20 ids. Each BREAK ends a chunk, also one without text. What follows an EOS
+// in the text becomes Pad if EOS is not Pad. In the dialect ComfyUI a chunk ends where it is full,
+// but a piece of fewer than 8 ids is not parted.
+//
+// An error tells of a Chunker that is out of range, or that all chunks together would have more
+// than 1048576 ids.
 func (c Chunker) Chunks(pieces []Piece) ([]Chunk, error) {
 	switch {
 	case c.Tokens == nil:
@@ -48,12 +56,10 @@ func (c Chunker) Chunks(pieces []Piece) ([]Chunk, error) {
 	}
 	f := filler{Chunker: c, lastComma: -1, comma: c.Tokens(",")}
 	for _, p := range pieces {
-		if p.Break() {
+		if p.Break() && c.Dialect != ComfyUI {
 			f.end(len(f.ids))
 		} else {
-			for _, id := range c.Tokens(p.Text) {
-				f.add(id, p.Weight)
-			}
+			f.addAll(c.Tokens(p.Text), p.Weight)
 		}
 		if (len(f.chunks)+1)*c.Length > mostIDs {
 			return nil, fmt.Errorf("prompt: the prompt needs more than %d chunks of %d ids", mostIDs/c.Length, c.Length)
@@ -75,7 +81,35 @@ type filler struct {
 	lastComma int // its place in ids, or -1
 }
 
-func (f *filler) add(id int, weight float64) {
+// addAll adds the ids of a piece.
+func (f *filler) addAll(ids []int, weight float64) {
+	if f.Dialect == ComfyUI {
+		f.addGroups(ids, weight)
+		return
+	}
+	for len(ids) > 0 {
+		n := f.together(ids)
+		f.add(ids[0], weight, n)
+		for _, id := range ids[1:n] {
+			f.add(id, weight, 1)
+		}
+		ids = ids[n:]
+	}
+}
+
+// together is how many of the first ids are not parted.
+func (f *filler) together(ids []int) int {
+	if f.Together == nil {
+		return 1
+	}
+	if n := min(f.Together(ids), len(ids)); n > 1 && n <= f.Length-2 {
+		return n
+	}
+	return 1
+}
+
+// add adds an id, which begins n that are not parted.
+func (f *filler) add(id int, weight float64, n int) {
 	full := len(f.ids) == f.Length-2
 	switch {
 	case slices.Equal(f.comma, []int{id}):
@@ -86,6 +120,9 @@ func (f *filler) add(id int, weight float64) {
 	case full && f.lastComma >= 0 && len(f.ids)-f.lastComma <= lookBack:
 		f.end(f.lastComma + 1)
 	case full:
+		f.end(len(f.ids))
+	}
+	if len(f.ids)+n > f.Length-2 {
 		f.end(len(f.ids))
 	}
 	f.ids, f.weights = append(f.ids, id), append(f.weights, weight)
@@ -99,7 +136,7 @@ func (f *filler) end(n int) {
 	for len(c.IDs) < f.Length {
 		c.IDs, c.Weights = append(c.IDs, f.Pad), append(c.Weights, 1)
 	}
-	if f.EOS != f.Pad {
+	if f.EOS != f.Pad && f.Dialect != ComfyUI {
 		for i := slices.Index(c.IDs, f.EOS) + 1; i < f.Length; i++ {
 			c.IDs[i] = f.Pad
 		}

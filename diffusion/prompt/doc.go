@@ -48,7 +48,7 @@
 //
 // # Tokens
 //
-// A Chunker makes chunks of token ids with weights of a condition's pieces, as WebUI does. (ComfyUI
-// tokenizes word by word and cuts between words; that is not here.) Nothing here knows a
-// model: what weights do to embeddings is left to the caller. All is plain data, and any number of goroutines may read it.
+// A Chunker makes chunks of token ids with weights of a condition's pieces, as WebUI and ComfyUI do.
+// Nothing here knows a model: what weights do to embeddings is left to the caller (package
+// diffusion does it, see its Options.Syntax). All is plain data, and any number of goroutines may read it.
 package prompt

@@ -46,6 +46,18 @@ func Parse(text string, d Dialect) (*Prompt, error) {
 	return p, nil
 }
 
+// ParseWhole is Parse for a prompt that is one part, in which AND is a word like others and
+// a number after the last colon is text: what WebUI's negative prompts are.
+func ParseWhole(text string, d Dialect) (*Prompt, error) {
+	if d != A1111 {
+		return Parse(text, d)
+	}
+	if err := check(text, d); err != nil {
+		return nil, err
+	}
+	return &Prompt{Parts: []Part{{Nodes: parseEdits(text), Weight: 1}}}, nil
+}
+
 // check refuses dialects that are none and, for A1111, brackets that are too deep: those
 // open to the reader of weights, in a text or in what any step makes of it.
 func check(text string, d Dialect) error {

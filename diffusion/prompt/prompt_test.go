@@ -146,3 +146,13 @@ func TestLinear(t *testing.T) {
 		}
 	}
 }
+
+// A negative prompt is one part.
+func TestParseWhole(t *testing.T) {
+	p, err := prompt.ParseWhole("a AND [b:c:2] :0.5", prompt.A1111)
+	require.NoError(t, err)
+	require.Len(t, p.Parts, 1)
+	assert.Equal(t, []prompt.Condition{{Text: "a AND c :0.5", Pieces: []prompt.Piece{{Text: "a AND c :0.5", Weight: 1}}, Weight: 1}}, p.At(3, 4))
+	_, err = prompt.ParseWhole("a", 7)
+	assert.ErrorContains(t, err, "Dialect(7) is no dialect")
+}

@@ -7,44 +7,6 @@
 //	img2img -model sd2-depth -image red.png -depth depth.png "a blue house on a green hill"
 package main
 
-import (
-	"context"
+import "sdgo/examples/internal/commands"
 
-	"sdgo/diffusion"
-	"sdgo/examples/internal/cli"
-)
-
-func main() { cli.Main("img2img", "makes pictures of a prompt that keep the layout of an image", run) }
-
-func run(ctx context.Context, c *cli.Command, args []string) error {
-	path := c.File("image", "the image to start from, a PNG, JPEG, GIF, WebP, BMP or TIFF `file`")
-	depthPath := c.String("depth", "", "for a model that sees depth, a `file` with the image's depth map, white where it is near; gray PNG of 16 bits keeps its precision (default none)")
-	c.Float64Var(&c.Options.Strength, "strength", 0, "how much of the image is replaced by noise, above 0, to 1 (default 0.8)")
-	if err := c.Parse(ctx, args); err != nil {
-		return err
-	}
-	img, err := cli.ReadImage(ctx, "image", *path)
-	if err != nil {
-		return err
-	}
-	depth, err := cli.ReadDepth(ctx, *depthPath)
-	if err != nil {
-		return err
-	}
-
-	pipe, err := c.Load(ctx)
-	if err != nil {
-		return err
-	}
-	defer pipe.Close()
-	var result *diffusion.Result
-	if depth != nil {
-		result, err = pipe.DepthToImage(ctx, c.Prompt, img, depth, &c.Options)
-	} else {
-		result, err = pipe.ImageToImage(ctx, c.Prompt, img, &c.Options)
-	}
-	if err != nil {
-		return err
-	}
-	return c.Save(result)
-}
+func main() { commands.ImageToImage.Main() }

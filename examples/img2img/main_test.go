@@ -11,8 +11,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sdgo/examples/internal/clitest"
+	"sdgo/examples/internal/commands"
 	"sdgo/internal/golden"
 )
+
+var run = commands.ImageToImage.Run
 
 var (
 	square = image.Rect(16, 16, 32, 32)

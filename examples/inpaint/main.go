@@ -3,61 +3,6 @@
 //	inpaint -image boat.png -mask mask.png "a red boat on the sea"
 package main
 
-import (
-	"context"
-	"fmt"
-	"strings"
+import "sdgo/examples/internal/commands"
 
-	"sdgo/diffusion"
-	"sdgo/examples/internal/cli"
-)
-
-func main() { cli.Main("inpaint", "repaints the masked part of an image", run) }
-
-func run(ctx context.Context, c *cli.Command, args []string) error {
-	path := c.File("image", "the image to repaint, a PNG, JPEG, GIF, WebP, BMP or TIFF `file`")
-	maskPath := c.File("mask", "the mask, a `file`; stretched over the image if it has another size")
-	c.Func("mask-mode", "which pixels of the mask are repainted: the bright ones (`luminance`, the default) or the transparent ones (alpha)",
-		choose(&c.Options.Mask, diffusion.MaskLuminance, diffusion.MaskAlpha))
-	c.Func("mask-cells", "which cells of 8×8 pixels are repainted: those with `any` pixel of the mask (the default), or those where a sample, the pixel at the upper left, is of the mask, as in diffusers",
-		choose(&c.Options.MaskCells, diffusion.MaskCellsAny, diffusion.MaskCellsSample))
-	c.BoolVar(&c.Options.KeepOutside, "keep-outside", false, "leave the pixels outside the mask as they are, byte for byte, and mix them with the result where the mask is gray")
-	c.Float64Var(&c.Options.Strength, "strength", 0, "how much of the masked part is replaced by noise, above 0, to 1 (default 1)")
-	if err := c.Parse(ctx, args); err != nil {
-		return err
-	}
-	img, err := cli.ReadImage(ctx, "image", *path)
-	if err != nil {
-		return err
-	}
-	mask, err := c.ReadMask(ctx, *maskPath, img)
-	if err != nil {
-		return err
-	}
-
-	pipe, err := c.Load(ctx)
-	if err != nil {
-		return err
-	}
-	defer pipe.Close()
-	result, err := pipe.Inpaint(ctx, c.Prompt, img, mask, &c.Options)
-	if err != nil {
-		return err
-	}
-	return c.Save(result)
-}
-
-// choose sets a value to the choice with the name that a flag gives.
-func choose[T fmt.Stringer](value *T, choices ...T) func(string) error {
-	return func(name string) error {
-		var names []string
-		for _, choice := range choices {
-			if choice.String() == name {
-				*value = choice
-				return nil
-			}
-			names = append(names, choice.String())
-		}
-		return fmt.Errorf("want %s", strings.Join(names, " or "))
-	}
-}
+func main() { commands.Inpaint.Main() }

@@ -9,7 +9,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sdgo/examples/internal/clitest"
+	"sdgo/examples/internal/commands"
 )
+
+var run = commands.Inpaint.Run
 
 var (
 	size = image.Pt(64, 48)

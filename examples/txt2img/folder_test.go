@@ -26,7 +26,7 @@ func edit(t *testing.T, name, from, to string) {
 // itself.
 func TestSchedulerOfIndex(t *testing.T) {
 	t.Chdir(t.TempDir())
-	quick := []string{"-steps", "8", "-guidance", "2.5", "-seed", "5", "-width", "64", "-height", "64", "a red house"}
+	quick := []string{"-no-metadata", "-steps", "8", "-guidance", "2.5", "-seed", "5", "-width", "64", "-height", "64", "a red house"}
 	picture := func(args ...string) string {
 		t.Helper()
 		status, _, stderr := clitest.Run(t.Context(), run, append(append(args, "-o", "x.png"), quick...)...)

@@ -13,9 +13,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sdgo/examples/internal/clitest"
+	"sdgo/examples/internal/commands"
 	"sdgo/sampler"
 	"sdgo/scheduler"
 )
+
+var run = commands.TextToImage.Run
 
 func TestPicture(t *testing.T) {
 	t.Chdir(t.TempDir())
@@ -222,4 +225,26 @@ func TestInterrupted(t *testing.T) {
 	entries, err := os.ReadDir(".")
 	require.NoError(t, err)
 	assert.Len(t, entries, 1)
+}
+
+// The syntax of prompts decides what brackets mean, and whether anything is cut.
+func TestSyntax(t *testing.T) {
+	t.Chdir(t.TempDir())
+	draw := func(prompt string, flags ...string) (picture any, stderr string) {
+		status, _, stderr := clitest.Run(t.Context(), run, append(flags, "-steps", "2", "-width", "16", "-height", "16", prompt)...)
+		require.Equal(t, 0, status, stderr)
+		return clitest.ReadPNG(t, "out.png"), stderr
+	}
+	plain, _ := draw("a red house")
+	brackets, _ := draw("a (red:1) house", "-syntax", "webui")
+	assert.Equal(t, plain, brackets)
+	red, _ := draw("a (red:1.5) house", "-syntax", "webui")
+	comfy, _ := draw("a (red:1.5) house", "-syntax=comfyui")
+	assert.NotEqual(t, plain, red)
+	assert.NotEqual(t, red, comfy)
+	_, stderr := draw(strings.Repeat("house ", 80)+"boat", "-syntax", "webui")
+	assert.NotContains(t, stderr, "left out")
+	status, _, stderr := clitest.Run(t.Context(), run, "-syntax", "latex", "a")
+	assert.Equal(t, 2, status)
+	assert.Contains(t, stderr, `have "latex", want one of plain, webui, comfyui`)
 }

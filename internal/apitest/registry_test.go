@@ -7,6 +7,7 @@ import (
 	"sdgo/diffusion"
 	"sdgo/diffusion/preprocess"
 	"sdgo/diffusion/prompt"
+	"sdgo/diffusion/watermark"
 	"sdgo/safetensors"
 	"sdgo/safetensors/checkpoint"
 	"sdgo/sampler"
@@ -68,6 +69,14 @@ var functions = map[string]any{
 	"diffusion.OrientImage":                diffusion.OrientImage,
 	"diffusion.ImageToTensor":              diffusion.ImageToTensor,
 	"diffusion.TensorToImage":              diffusion.TensorToImage,
+	"diffusion.ParseParameters":            diffusion.ParseParameters,
+	"diffusion.PhiloxNoise":                diffusion.PhiloxNoise,
+	"diffusion.ReadParameters":             diffusion.ReadParameters,
+	"diffusion.TorchNoise":                 diffusion.TorchNoise,
+	"diffusion.WritePNG":                   diffusion.WritePNG,
+	"watermark.Bytes":                      watermark.Bytes,
+	"watermark.Decode":                     watermark.Decode,
+	"watermark.Embed":                      watermark.Embed,
 	"diffusion.Trainable":                  diffusion.Trainable,
 	"preprocess.Blur":                      preprocess.Blur,
 	"preprocess.Canny":                     preprocess.Canny,
@@ -76,6 +85,7 @@ var functions = map[string]any{
 	"preprocess.Scribble":                  preprocess.Scribble,
 	"preprocess.Tile":                      preprocess.Tile,
 	"prompt.Parse":                         prompt.Parse,
+	"prompt.ParseWhole":                    prompt.ParseWhole,
 	"prompt.Weigh":                         prompt.Weigh,
 	"noise.NewBrownian":                    noise.NewBrownian,
 	"noise.NewCounter":                     noise.NewCounter,

@@ -10,6 +10,7 @@ import (
 	"sdgo/diffusion/plan"
 	"sdgo/diffusion/preprocess"
 	"sdgo/diffusion/prompt"
+	"sdgo/diffusion/watermark"
 	"sdgo/safetensors"
 	"sdgo/safetensors/checkpoint"
 	"sdgo/sampler"
@@ -78,6 +79,10 @@ var types = map[string]reflect.Type{
 	"diffusion.MaskMode":         reflect.TypeFor[diffusion.MaskMode](),
 	"diffusion.OptionError":      reflect.TypeFor[diffusion.OptionError](),
 	"diffusion.Output":           reflect.TypeFor[diffusion.Output](),
+	"diffusion.Syntax":           reflect.TypeFor[diffusion.Syntax](),
+	"diffusion.NamedValue":       reflect.TypeFor[diffusion.NamedValue](),
+	"diffusion.Parameters":       reflect.TypeFor[diffusion.Parameters](),
+	"watermark.Mark":             reflect.TypeFor[watermark.Mark](),
 	"diffusion.Options":          reflect.TypeFor[diffusion.Options](),
 	"diffusion.PartPlan":         reflect.TypeFor[diffusion.PartPlan](),
 	"diffusion.Pipeline":         reflect.TypeFor[diffusion.Pipeline](),

@@ -5,6 +5,7 @@ package model
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 
 	"sdgo/internal/engine"
 	"sdgo/internal/mapped"
@@ -22,6 +23,7 @@ type Model struct {
 
 // base is what a model has in common with those that [With] made of it.
 type base struct {
+	serial  uint64
 	name    string
 	eng     *engine.Engine
 	owns    bool // the engine is this model's alone
@@ -35,6 +37,12 @@ type base struct {
 
 	warnings []string
 }
+
+// serials are those of the models of the process.
+var serials atomic.Uint64
+
+// Serial is a number that models have in common which share their weights, and no others.
+func (m *Model) Serial() uint64 { return m.serial }
 
 // Warnings are what was passed over of the model's weight files, one sentence each.
 func (m *Model) Warnings() []string { return m.warnings }

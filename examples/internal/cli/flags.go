@@ -19,19 +19,24 @@ const maxPictures = 1024
 // were set to. A command adds its own flags before it calls Parse.
 type Command struct {
 	*flag.FlagSet
-	Prompt  string
-	Options diffusion.Options
-	Stdin   io.Reader // where the prompt - is read
+	Prompt   string
+	Options  diffusion.Options
+	Stdin    io.Reader // where the prompt - is read
+	Examples []string  // what may stand behind the name, a line each
 
 	model, output  string
 	sampler        string   // help, or a name
 	random         bool     // the seed
 	required       []string // flags
+	more           more
+	settings       *diffusion.Parameters // of -from
 	load           diffusion.LoadOptions
 	adapters       Adapters
 	embeddings     []embedding
 	regions        []region
 	about          string
+	common         map[string]bool // flags that all examples have
+	describe       func(*flag.FlagSet)
 	stdout, stderr io.Writer
 	progress       *progress
 	loading        time.Duration
@@ -77,6 +82,7 @@ func New(name, about string, stdout, stderr io.Writer) *Command {
 	PartFlags(c.FlagSet, &c.load)
 	c.adapters.Flag(c.FlagSet)
 	embeddingFlag(c.FlagSet, &c.embeddings)
+	syntaxFlag(c.FlagSet, &o.Syntax)
 	c.regionFlags()
 	c.StringVar(&c.load.Prediction, "prediction", "", "what the model predicts, `kind` epsilon or v_prediction (default what its files say)")
 	c.StringVar(&c.load.Precision, "precision", "", "float32, float16, bfloat16 or int8: how weights are kept and linear layers computed (default float32)")
@@ -86,6 +92,9 @@ func New(name, about string, stdout, stderr io.Writer) *Command {
 	MemoryFlag(c.FlagSet, &c.load.MaxMemory, ": what does not fit is kept in fewer bits")
 	c.IntVar(&c.load.Threads, "threads", 0, "goroutines that compute (default one for each processor)")
 	c.BoolVar(&c.progress.quiet, "quiet", false, "show no progress and no summary; notes, warnings and errors remain")
+	c.moreFlags()
+	c.common = map[string]bool{}
+	c.VisitAll(func(f *flag.Flag) { c.common[f.Name] = true })
 	return c
 }
 

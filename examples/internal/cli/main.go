@@ -24,10 +24,12 @@ const (
 )
 
 // Main runs an example with the process's arguments until it returns or the user
-// interrupts it. It does not return.
-func Main(name, about string, run func(context.Context, *Command, []string) error) {
+// interrupts it. It does not return. Examples are what may stand behind the name.
+func Main(name, about string, run func(context.Context, *Command, []string) error, examples ...string) {
 	Program(name, func(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-		return New(name, about, stdout, stderr).run(ctx, run, args)
+		c := New(name, about, stdout, stderr)
+		c.Examples = examples
+		return c.Do(ctx, run, args)
 	})
 }
 
@@ -49,11 +51,11 @@ func Program(name string, run func(ctx context.Context, args []string, stdout, s
 // Run runs a command and returns its exit status. An error is written to the
 // command's stderr as one line.
 func Run(ctx context.Context, c *Command, run func(context.Context, *Command, []string) error, args []string) int {
-	return report(ctx, c.Name(), c.run(ctx, run, args), args, c.stderr)
+	return report(ctx, c.Name(), c.Do(ctx, run, args), args, c.stderr)
 }
 
-// run leaves no bar on the screen.
-func (c *Command) run(ctx context.Context, run func(context.Context, *Command, []string) error, args []string) error {
+// Do runs a command within a program. It leaves no bar on the screen.
+func (c *Command) Do(ctx context.Context, run func(context.Context, *Command, []string) error, args []string) error {
 	err := run(ctx, c, args)
 	c.progress.clear(err != nil && ctx.Err() != nil)
 	return err

@@ -3,9 +3,10 @@ package cli
 import (
 	"bytes"
 	"fmt"
-	"image/png"
+	"image"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -46,6 +47,9 @@ func CheckPNGName(name string) error {
 // checkOutput finds out before the run whether all its files can be written.
 func (c *Command) checkOutput() error {
 	if c.output == standardOutput {
+		if c.more.json {
+			return misusef("-json: have it beside -o - for standard output, want one of them there")
+		}
 		if c.Options.Images > 1 {
 			return misusef("-o: have - for standard output, which takes one picture, and -n %d: want a file", c.Options.Images)
 		}
@@ -63,27 +67,52 @@ func (c *Command) checkOutput() error {
 	if c.Options.Images > maxPictures {
 		return misusef("-n: have %d, want 1 to %d", c.Options.Images, maxPictures)
 	}
-	if err := atomicfile.Check(c.names()...); err != nil {
+	names := c.names()
+	if c.hasGrid() {
+		names = append(names, c.gridName())
+	}
+	if err := atomicfile.Check(names...); err != nil {
 		return fmt.Errorf("-o: %w", err)
 	}
 	return nil
 }
 
+// cut is a part of a prompt that had no effect.
+type cut struct {
+	What string `json:"of"`
+	Text string `json:"text"`
+}
+
+// cuts are those of a run.
+func cuts(r *diffusion.Result) []cut {
+	return slices.DeleteFunc([]cut{
+		{"prompt", r.Truncated}, {"negative prompt", r.TruncatedNegative},
+		{"prompt of -prompt2", r.Truncated2}, {"prompt of -negative2", r.TruncatedNegative2},
+	}, func(c cut) bool { return c.Text == "" })
+}
+
+// hasGrid says whether a contact sheet is wanted: of a single picture there is none.
+func (c *Command) hasGrid() bool { return c.more.grid && c.Options.Images > 1 }
+
 // Save writes the pictures, all or none, and tells what was cut from the prompt,
 // which seed made which file, and how long everything took.
 func (c *Command) Save(r *diffusion.Result) error {
 	c.progress.clear(false)
-	for _, cut := range []struct{ what, text string }{
-		{"prompt", r.Truncated}, {"negative prompt", r.TruncatedNegative},
-		{"prompt of -prompt2", r.Truncated2}, {"prompt of -negative2", r.TruncatedNegative2},
-	} {
-		if cut.text != "" {
-			c.note("the %s is too long for the text encoder; left out: %q", cut.what, quote.Cut(cut.text))
-		}
+	for _, cut := range cuts(r) {
+		c.note("the %s is too long for the text encoder; left out: %q", cut.What, quote.Cut(cut.Text))
 	}
 	names := c.names()
-	if err := c.write(names, r); err != nil {
+	grid := ""
+	if c.hasGrid() {
+		grid = c.gridName()
+	}
+	if err := c.write(names, grid, r); err != nil {
 		return err
+	}
+	if c.more.json {
+		if err := c.printJSON(names, grid, r); err != nil {
+			return err
+		}
 	}
 	if c.progress.quiet {
 		return nil
@@ -101,28 +130,41 @@ func (c *Command) Save(r *diffusion.Result) error {
 }
 
 // write writes all files before it puts the first one at its place.
-func (c *Command) write(names []string, r *diffusion.Result) error {
+func (c *Command) write(names []string, grid string, r *diffusion.Result) error {
 	var files []*atomicfile.File
-	for i, img := range r.Images {
+	defer func() {
+		for _, f := range files {
+			f.Discard()
+		}
+	}()
+	add := func(name string, img image.Image, p *diffusion.Parameters) error {
 		var b bytes.Buffer
-		if err := png.Encode(&b, img); err != nil {
+		if err := diffusion.WritePNG(&b, img, p); err != nil {
 			return err
 		}
-		if names[i] == standardOutput {
+		if name == standardOutput {
 			if _, err := c.stdout.Write(b.Bytes()); err != nil {
 				return fmt.Errorf("-o: standard output: %v", err) // not wrapped: a closed pipe is worth a word here
 			}
-			continue
+			return nil
 		}
-		f, err := atomicfile.Create(names[i])
+		f, err := atomicfile.Create(name)
 		if err != nil {
 			return err
 		}
-		defer f.Discard()
-		if _, err := f.Write(b.Bytes()); err != nil {
+		files = append(files, f)
+		_, err = f.Write(b.Bytes())
+		return err
+	}
+	for i, img := range r.Images {
+		if err := add(names[i], img, c.parameters(r, i)); err != nil {
 			return err
 		}
-		files = append(files, f)
+	}
+	if grid != "" {
+		if err := add(grid, sheet(r, maxSheet), c.parameters(r, 0)); err != nil {
+			return err
+		}
 	}
 	return atomicfile.Commit(files...)
 }

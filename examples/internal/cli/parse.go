@@ -19,6 +19,13 @@ import (
 // can be checked without the model. It answers -help, -sampler help
 // and -schedule help, and then returns flag.ErrHelp.
 func (c *Command) Parse(ctx context.Context, args []string) error {
+	if c.describe != nil {
+		c.describe(c.FlagSet)
+		return flag.ErrHelp
+	}
+	if err := c.takeSettings(ctx, args); err != nil {
+		return err
+	}
 	words, err := ParseFlags(c.FlagSet, args)
 	if errors.Is(err, flag.ErrHelp) {
 		c.help()
@@ -36,6 +43,9 @@ func (c *Command) Parse(ctx context.Context, args []string) error {
 	}
 	if given["guidance"] && c.Options.Guidance == 0 {
 		c.Options.Guidance = 1 // off, as 0 is in diffusers
+	}
+	if err := c.settingsModel(); err != nil {
+		return err
 	}
 	if c.model == "" {
 		c.Options.Guidance = cmp.Or(c.Options.Guidance, tinyscenes.Guidance)
@@ -104,7 +114,9 @@ func (c *Command) check(given map[string]bool) error {
 		if c.Options.Sampler, err = sampler.ByName(info.Name); err != nil {
 			return fmt.Errorf("-sampler: %w", err)
 		}
-		c.Options.Schedule = cmp.Or(c.Options.Schedule, schedule)
+		if !given["schedule"] && schedule != "" {
+			c.Options.Schedule = schedule
+		}
 	}
 	if name := c.Options.Schedule; given["schedule"] {
 		if _, err := scheduler.Lookup(name); err != nil {
@@ -123,8 +135,4 @@ func (c *Command) arguments() string {
 		s += "-" + name + " file "
 	}
 	return s + "prompt"
-}
-
-func (c *Command) help() {
-	Help(c.stdout, c.FlagSet, c.about, c.arguments()+"\n\nThe prompt - is read from standard input; all that follows -- is prompt.")
 }

@@ -12,6 +12,9 @@ const maxPrompt = 1 << 20
 
 // readPrompt joins the words of a prompt, or reads it from standard input.
 func (c *Command) readPrompt(ctx context.Context, words []string) (string, error) {
+	if len(words) == 0 && c.settings != nil && c.settings.Prompt != "" {
+		return c.settings.Prompt, nil
+	}
 	if len(words) == 0 {
 		return "", misusef("have no prompt, want one: %s (-help lists the flags)", c.usage())
 	}

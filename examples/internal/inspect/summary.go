@@ -1,4 +1,4 @@
-package main
+package inspect
 
 import (
 	"context"
@@ -17,7 +17,7 @@ import (
 )
 
 // plan prints how the model would make a picture.
-func (c *command) plan(ctx context.Context, stdout, stderr io.Writer) error {
+func (c *Command) plan(ctx context.Context, stdout, stderr io.Writer) error {
 	onCards, err := cardNames(c.device)
 	if err != nil {
 		return err
@@ -30,8 +30,8 @@ func (c *command) plan(ctx context.Context, stdout, stderr io.Writer) error {
 		return err
 	}
 	defer pipe.Close()
-	cli.PrintWarnings(stderr, "inspect", pipe)
-	if c.options.Adapters, err = c.adapters.Load(ctx, pipe, "inspect", stderr); err != nil {
+	cli.PrintWarnings(stderr, c.name, pipe)
+	if c.options.Adapters, err = c.adapters.Load(ctx, pipe, c.name, stderr); err != nil {
 		return err
 	}
 	plan, err := pipe.Plan(&c.options)
@@ -46,7 +46,7 @@ func (c *command) plan(ctx context.Context, stdout, stderr io.Writer) error {
 }
 
 // open loads the model: one of [models.Open], or a file.
-func (c *command) open(ctx context.Context, o *diffusion.LoadOptions) (*diffusion.Pipeline, error) {
+func (c *Command) open(ctx context.Context, o *diffusion.LoadOptions) (*diffusion.Pipeline, error) {
 	fsys, err := models.Open(c.model)
 	if err == nil {
 		return diffusion.LoadFSContext(ctx, fsys, o)

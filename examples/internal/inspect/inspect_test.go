@@ -1,4 +1,4 @@
-package main
+package inspect
 
 import (
 	"context"
@@ -54,6 +54,11 @@ func TestInspect(t *testing.T) {
 	require.ErrorIs(t, run(t.Context(), []string{"-help"}, &out, &out), flag.ErrHelp)
 	assert.Contains(t, out.String(), "Usage: inspect [flags] [file or folder]\n")
 	assert.Contains(t, out.String(), "-max-memory")
+}
+
+// run runs the command once.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	return New("inspect").Run(ctx, args, stdout, stderr)
 }
 
 // misused is the command as clitest runs it.

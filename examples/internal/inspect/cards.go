@@ -1,4 +1,4 @@
-package main
+package inspect
 
 import (
 	"cmp"
@@ -36,7 +36,7 @@ func cardNames(name string) (cards []string, err error) {
 
 // cards writes how a model would make a picture on graphics processors, as a model on
 // paper has it: of its parts each kind of layers, or each layer.
-func (c *command) cards(ctx context.Context, names []string, stdout io.Writer) error {
+func (c *Command) cards(ctx context.Context, names []string, stdout io.Writer) error {
 	if len(c.adapters) > 0 {
 		return cli.Misuse(errors.New("-lora: have it beside -device, want one of them: graphics processors have no adapters"))
 	}

@@ -1,4 +1,4 @@
-package main
+package inspect
 
 import (
 	"context"
@@ -20,8 +20,14 @@ import (
 // a screen.
 const listed = 4
 
-// report prints what a file or folder holds.
-func (c *command) report(ctx context.Context, path string, stdout io.Writer) error {
+// report prints what a file or folder holds, or how a picture was made.
+func (c *Command) report(ctx context.Context, path string, stdout io.Writer) error {
+	if p := parameters(ctx, path); p != nil {
+		if c.json {
+			return printJSON(stdout, p)
+		}
+		return printParameters(stdout, path, p)
+	}
 	r, err := diffusion.InspectContext(ctx, path, &c.load)
 	if err != nil {
 		return err
@@ -32,8 +38,8 @@ func (c *command) report(ctx context.Context, path string, stdout io.Writer) err
 	return print(stdout, r, c.all)
 }
 
-// printJSON prints a report for programs.
-func printJSON(w io.Writer, r *diffusion.Report) error {
+// printJSON prints a report, or how a picture was made, for programs.
+func printJSON(w io.Writer, r any) error {
 	text, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		return err

@@ -1,0 +1,127 @@
+package cli
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"sdgo/diffusion"
+	"sdgo/internal/regular"
+)
+
+// maxSettings is the most bytes that are read as settings.
+const maxSettings = 1 << 24
+
+// takeSettings sets the options to what the file of -from says, if the arguments have that flag. The flags
+// that are parsed after that hold.
+func (c *Command) takeSettings(ctx context.Context, args []string) error {
+	path, given := lastValue(c, args, "from")
+	if !given {
+		return nil
+	}
+	f, err := regular.Open(ctx, regular.OS{}, path)
+	if err != nil {
+		return fmt.Errorf("-from: %w", err)
+	}
+	settings, err := await(ctx, func() (*diffusion.Parameters, error) {
+		defer f.Close()
+		return c.readSettings(regular.Reader(ctx, f))
+	})
+	if err != nil {
+		return Misuse(fmt.Errorf("-from: %s: %w", path, err))
+	}
+	c.settings = settings
+	shown := c.Options.OnStep
+	c.Options = settings.Options
+	c.Options.OnStep = shown
+	c.dropForeign()
+	for _, other := range settings.Other {
+		if other.Name == precisionField && settings.Program == "sdgo" {
+			c.load.Precision = other.Value
+		}
+	}
+	for _, name := range settings.LeftOut {
+		what := name
+		if i := slices.IndexFunc(settings.Other, func(v diffusion.NamedValue) bool { return v.Name == name }); i >= 0 {
+			what += " (" + settings.Other[i].Value + ")"
+		}
+		c.note("%s was made with %s, which the file does not hold", path, what)
+	}
+	return nil
+}
+
+// readSettings reads JSON, or what a picture says.
+func (c *Command) readSettings(r io.Reader) (*diffusion.Parameters, error) {
+	b := bufio.NewReader(r)
+	head, _ := b.Peek(1) // of an empty file the rest says so
+	if !bytes.Contains([]byte("{ \t\r\n"), head) {
+		p, err := diffusion.ReadParameters(b)
+		if err == nil {
+			p.Options.Images = max(1, p.Options.Images)
+		}
+		return p, err
+	}
+	data, err := io.ReadAll(io.LimitReader(b, maxSettings+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(data) > maxSettings {
+		return nil, fmt.Errorf("have more than %d bytes of JSON, want up to that", maxSettings)
+	}
+	p := &diffusion.Parameters{Options: c.Options}
+	if err := json.Unmarshal(data, p); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// dropForeign drops the options that the command has no use for: those of an image and a mask
+// where it reads none.
+func (c *Command) dropForeign() {
+	o := &c.Options
+	if c.Lookup("strength") == nil && o.Strength != 0 {
+		c.note("-from: the strength of %g is left out: there is no image to begin with", o.Strength)
+		o.Strength = 0
+	}
+	if c.Lookup("keep-outside") == nil {
+		o.Mask, o.MaskCells, o.KeepOutside = 0, 0, false
+	}
+}
+
+// settingsModel wants the model that the settings name, in a flag or a JSON's path.
+func (c *Command) settingsModel() error {
+	if c.settings == nil || c.model != "" || c.settings.Model == "" || c.settings.Model == demoModel {
+		return nil
+	}
+	if exists(c.settings.Model) {
+		c.model = c.settings.Model
+		return nil
+	}
+	return misusef("-from: have settings for the model %q, want its path in -model", c.settings.Model)
+}
+
+// lastValue returns the value of a flag's last appearance in arguments.
+func lastValue(c *Command, args []string, name string) (value string, given bool) {
+	for len(args) > 0 && args[0] != "--" {
+		arg := args[0]
+		if arg == "-" || !strings.HasPrefix(arg, "-") {
+			args = args[1:]
+			continue
+		}
+		n := min(length(c.FlagSet, arg), len(args))
+		if have, inside := flagName(arg); have == name && (inside || n == 2) {
+			if given = true; inside {
+				_, value, _ = strings.Cut(arg, "=")
+			} else {
+				value = args[1]
+			}
+		}
+		args = args[n:]
+	}
+	return value, given
+}

@@ -1,0 +1,35 @@
+// Package commands has the examples that make pictures, one in a file. Each is a program of
+// its own, and a subcommand of sd.
+package commands
+
+import (
+	"context"
+	"slices"
+
+	"sdgo/examples/internal/cli"
+)
+
+// Command is an example that makes pictures.
+type Command struct {
+	Name     string   // of the program, and of the subcommand
+	About    string   // what it does: "makes pictures of a prompt"
+	Examples []string // what may stand behind the name, a line each
+
+	// Run adds the command's own flags to those that all have, and does the work.
+	Run func(context.Context, *cli.Command, []string) error
+}
+
+// all are the commands, by name.
+var all []*Command
+
+// add makes a command known to [All].
+func add(c Command) *Command {
+	all = append(all, &c)
+	return &c
+}
+
+// All lists the commands, by name.
+func All() []*Command { return slices.Clone(all) }
+
+// Main runs the command as a program. It does not return.
+func (c *Command) Main() { cli.Main(c.Name, c.About, c.Run, c.Examples...) }

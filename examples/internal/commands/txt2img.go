@@ -1,0 +1,35 @@
+package commands
+
+import (
+	"context"
+
+	"sdgo/examples/internal/cli"
+)
+
+// TextToImage makes pictures of a prompt.
+var TextToImage = add(Command{
+	Name: "txt2img", About: "makes pictures of a prompt", Run: textToImage,
+	Examples: []string{
+		`"a red house on a green hill under a yellow sun"`,
+		`-n 9 -seed -1 -grid "a blue boat on the sea"`,
+		`-model DIR -steps 25 -sampler "DPM++ 2M Karras" -guidance 6 "a lighthouse at dusk"`,
+		`-from out.png -seed 2`,
+	},
+})
+
+func textToImage(ctx context.Context, c *cli.Command, args []string) error {
+	if err := c.Parse(ctx, args); err != nil {
+		return err
+	}
+
+	pipe, err := c.Load(ctx)
+	if err != nil {
+		return err
+	}
+	defer pipe.Close()
+	result, err := pipe.TextToImage(ctx, c.Prompt, &c.Options)
+	if err != nil {
+		return err
+	}
+	return c.Save(result)
+}
