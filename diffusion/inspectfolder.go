@@ -33,7 +33,7 @@ func (r *Report) readOtherFolder(ctx context.Context, g origin, refusal error, o
 	r.problem(refusal)
 	x.failed = true
 	f := &modelFiles{}
-	for _, part := range []string{ldm.TextEncoder, ldm.TextEncoder2, ldm.UNet, ldm.VAE} {
+	for _, part := range []string{ldm.TextEncoder, ldm.TextEncoder2, imageEncoderFolder, ldm.UNet, ldm.VAE} {
 		dir, ok := dirs[part]
 		if !ok {
 			continue
@@ -58,6 +58,14 @@ func (r *Report) readOtherFolder(ctx context.Context, g origin, refusal error, o
 	}
 	if len(r.Parts) == 1 && len(r.Missing) == 0 {
 		r.useParts(r.Parts[0].Name)
+	}
+	if class == safetyClass {
+		r.Use = safetyUse
+		for i := range r.Tensors {
+			if strings.Contains(r.Tensors[i].Name, "_embeds") {
+				r.Tensors[i].Fate = Used
+			}
+		}
 	}
 	return nil
 }
@@ -84,7 +92,18 @@ func (r *Report) readFileIn(ctx context.Context, fsys fs.FS, refusal error) (fou
 		r.readOther(file, nil)
 		return true, nil
 	}
-	return false, nil
+	ip := ipFiles{fsys: fsys, name: "."}
+	if ip.enter() != nil {
+		return false, nil
+	}
+	file, err := loader.OpenFile(ctx, fsys, ip.name)
+	if err != nil {
+		return true, err
+	}
+	defer file.Close()
+	r.problem(refusal)
+	r.readOther(file, nil)
+	return true, nil
 }
 
 // looksLike says what class a folder's index or configuration names, and where parts of a
@@ -113,6 +132,9 @@ func looksLike(ctx context.Context, fsys fs.FS) (class string, dirs map[string]s
 	if class == oursXL[ldm.TextEncoder2][0] { // the first encoder of no published model
 		return class, map[string]string{ldm.TextEncoder2: "."}
 	}
+	if visionClasses[class] != "" {
+		dirs[imageEncoderFolder] = "."
+	}
 	for part, classes := range ours {
 		if _, hasWeights := kinds[part]; hasWeights && slices.Contains(classes, class) {
 			dirs[part] = "."
@@ -130,6 +152,7 @@ func familyOfClass(class string) string {
 		{"CogVideo", "cogvideo"}, {"HiDream", "hidream"}, {"Chroma", "chroma"}, {"Kandinsky", "kandinsky"},
 		{"StableCascade", "cascade"}, {"Wuerstchen", "cascade"}, {"StableVideo", "svd"}, {"ControlNet", "controlnet"},
 		{"T2IAdapter", "t2i-adapter"}, {"Motion", "motion"}, {"Autoencoder", "vae"}, {"VQModel", "vae"}, {"CLIPText", "text-encoder"},
+		{"CLIPVision", "vision"}, {safetyClass, "safety-checker"},
 	} {
 		if strings.Contains(class, c.word) {
 			return c.family

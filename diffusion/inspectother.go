@@ -56,6 +56,10 @@ func (r *Report) readOther(file *loader.Folder, err error) {
 		}
 	case "textual-inversion":
 		r.tellInversion(file)
+	case "ip-adapter":
+		r.tellIPAdapter(file)
+	case "vision", "safety-checker":
+		r.tellVision(file)
 	case "controlnet":
 		r.Name = "a ControlNet" + forText(textWidth(file)) + unsupported
 	}
@@ -220,7 +224,8 @@ func transformerOf(names []string) string {
 // usesOfParts are how to use parts of a model beside another one.
 var usesOfParts = map[string]string{
 	ldm.UNet: "LoadOptions.UNet, -unet PATH", ldm.VAE: "LoadOptions.VAE, -vae PATH",
-	ldm.TextEncoder: "LoadOptions.TextEncoder, -text-encoder PATH", ldm.TextEncoder2: "LoadOptions.TextEncoder2, -text-encoder-2 PATH",
+	imageEncoderFolder: encoderUse,
+	ldm.TextEncoder:    "LoadOptions.TextEncoder, -text-encoder PATH", ldm.TextEncoder2: "LoadOptions.TextEncoder2, -text-encoder-2 PATH",
 }
 
 // useParts says how to use parts of a model.

@@ -132,7 +132,7 @@ func encodeStruct(v, base reflect.Value) (map[string]json.RawMessage, error) {
 	object := map[string]json.RawMessage{}
 	for i := range v.NumField() {
 		field := v.Type().Field(i)
-		if !field.IsExported() {
+		if !field.IsExported() || isOut(field) {
 			if !v.Field(i).IsZero() {
 				return nil, errNoForm
 			}
@@ -159,7 +159,7 @@ func decodeStruct(where string, data []byte, v reflect.Value, allowed ...string)
 	}
 	fields := map[string]int{}
 	for i := range v.NumField() {
-		if field := v.Type().Field(i); field.IsExported() && hasForm(field.Type) {
+		if field := v.Type().Field(i); field.IsExported() && !isOut(field) && hasForm(field.Type) {
 			fields[keyOf(field)] = i
 		}
 	}
@@ -231,7 +231,7 @@ func hasForm(t reflect.Type) bool {
 		return t.Elem().Kind() != reflect.Slice && hasForm(t.Elem())
 	case reflect.Struct:
 		for i := range t.NumField() {
-			if f := t.Field(i); !f.IsExported() || !hasForm(f.Type) {
+			if f := t.Field(i); !f.IsExported() || !isOut(f) && !hasForm(f.Type) {
 				return false
 			}
 		}
@@ -240,6 +240,9 @@ func hasForm(t reflect.Type) bool {
 	_, plain := plainKinds[t.Kind()]
 	return plain
 }
+
+// isOut says whether a field is never written: of a struct that is, it must be zero.
+func isOut(f reflect.StructField) bool { return f.Tag.Get("json") == "-" }
 
 // plainKinds are the kinds of plain values, in words.
 var plainKinds = map[reflect.Kind]string{

@@ -27,11 +27,12 @@ func TestOptionsJSON(t *testing.T) {
 		`{"mask":"alpha","mask_cells":"sample","output":"latent","new_noise":"philox"}`:          {Mask: MaskAlpha, MaskCells: MaskCellsSample, Output: OutputLatent, NewNoise: PhiloxNoise},
 		`{"guidance_interval":{"low":0.1},"reuse":{"interval":3},"token_merging":{"ratio":0.5}}`: {GuidanceInterval: Interval{Low: 0.1}, Reuse: Reuse{Interval: 3}, TokenMerging: unet.TokenMerging{Ratio: 0.5}},
 		`{"framing":{"original":{"x":4096,"y":2048}}}`:                                           {Framing: Framing{Original: image.Pt(4096, 2048)}},
-		`{"sampler":"dpmpp_2m"}`:                           {Sampler: sampler.DPMPP2M{}},
-		`{"sampler":{"eta":0.5,"name":"euler_ancestral"}}`: {Sampler: sampler.EulerAncestral{Eta: &half}},
-		`{"sampler":{"churn":{"s":4},"name":"euler"}}`:     {Sampler: sampler.Euler{Churn: sampler.Churn{S: 4}}},
-		`{"sampler":{"end":0,"name":"unipc"}}`:             {Sampler: sampler.UniPC{Order: 3, BH1: true, LowerOrderFinal: true}},
-		`{"watermark":"01"}`:                               {Watermark: "01"},
+		`{"sampler":"dpmpp_2m"}`:                                    {Sampler: sampler.DPMPP2M{}},
+		`{"sampler":{"eta":0.5,"name":"euler_ancestral"}}`:          {Sampler: sampler.EulerAncestral{Eta: &half}},
+		`{"sampler":{"churn":{"s":4},"name":"euler"}}`:              {Sampler: sampler.Euler{Churn: sampler.Churn{S: 4}}},
+		`{"sampler":{"end":0,"name":"unipc"}}`:                      {Sampler: sampler.UniPC{Order: 3, BH1: true, LowerOrderFinal: true}},
+		`{"regions":[{"prompt":"a","box":{"max":{"x":8,"y":16}}}]}`: {Regions: []Region{{Prompt: "a", Box: image.Rect(0, 0, 8, 16)}}},
+		`{"watermark":"01"}`:                                        {Watermark: "01"},
 	} {
 		have, err := json.Marshal(o)
 		require.NoError(t, err)
@@ -95,6 +96,7 @@ func TestLeftOut(t *testing.T) {
 	assert.Equal(t, []string{"Sampler"}, (&Options{Sampler: path}).LeftOut(), "its noise is a function")
 	assert.Equal(t, []string{"Sampler"}, (&Options{Sampler: (*sampler.Euler)(nil)}).LeftOut())
 	assert.Empty(t, (&Options{Sampler: &sampler.Euler{}}).LeftOut())
+	assert.Equal(t, []string{"Regions"}, (&Options{Regions: []Region{{Mask: image.Black}}}).LeftOut())
 }
 
 // What is wrong in JSON is named, with what it may have meant, and nothing is set.

@@ -4,6 +4,7 @@ import (
 	"image"
 	"image/color"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -36,4 +37,44 @@ func TestPreviewXL(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, color.NRGBA{141, 125, 127, 255}, img.NRGBAAt(0, 0))
 	assert.Same(t, &latentRGB, load(t, "tiny-sd15", nil).latentColors())
+}
+
+// What a step with a preview does beside the U-Net is far below 2 % of its arithmetic, by
+// count: of each number of the latents two copies, and of each cell three colors of four
+// products and sums, scaled and rounded.
+func TestPreviewShare(t *testing.T) {
+	const copies, perColor, most = 2, 4*2 + 6, 0.02
+	for _, size := range []int{64, 512} {
+		plan, err := load(t, "tiny-sd15", nil).Plan(&Options{Width: size, Height: size, Guidance: 1})
+		require.NoError(t, err)
+		step := 0.0
+		for _, part := range plan.Parts {
+			if part.Model == "unet" {
+				for _, s := range part.Steps {
+					step += s.FLOPs
+				}
+			}
+		}
+		cells := float64(size / 8 * (size / 8))
+		work := cells * (4*copies + 3*perColor)
+		assert.Positive(t, step)
+		assert.Less(t, work/step, most/10, "even of a tiny model, %d pixels a side", size)
+	}
+}
+
+// BenchmarkPreview reports the share of a run's time that its previews take.
+func BenchmarkPreview(b *testing.B) {
+	p := load(b, "tiny-sd15", nil)
+	var inside, all time.Duration
+	for b.Loop() {
+		r, err := p.TextToImage(b.Context(), "a cat", &Options{Width: 128, Height: 128, Steps: 10, OnStep: func(s Step) error {
+			begin := time.Now()
+			_, err := s.Preview()
+			inside += time.Since(begin)
+			return err
+		}})
+		require.NoError(b, err)
+		all += r.Timings.Sampling
+	}
+	b.ReportMetric(100*inside.Seconds()/all.Seconds(), "%")
 }

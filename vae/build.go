@@ -7,6 +7,7 @@ import (
 
 	"sdgo/internal/model"
 	"sdgo/internal/nn"
+	"sdgo/internal/op"
 )
 
 // BuildEncoder adds the encoder to the graph g. It maps images [N C H W] to
@@ -66,6 +67,7 @@ func (v *VAE) WeightNodes(g *G.ExprGraph) map[string]*G.Node {
 type key struct {
 	decode  bool
 	n, h, w int
+	wrap    op.Wrap
 	raw     bool // latents that are not quantized
 }
 
@@ -73,6 +75,7 @@ type key struct {
 func (v *VAE) build(k key) model.Build {
 	return func() (inputs, outputs []*G.Node, err error) {
 		g := nn.NewGraph(G.NewGraph())
+		g.Wrap(k.wrap)
 		channels, forward := v.Config.LatentChannels, v.decoder.forward
 		if k.raw {
 			forward = v.unquantized.forward

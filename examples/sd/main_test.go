@@ -195,6 +195,86 @@ func TestScripts(t *testing.T) {
 	}
 }
 
+// A picture is drawn again of its file, with flags on top, and its settings are shown.
+func TestFrom(t *testing.T) {
+	t.Chdir(t.TempDir())
+	_, _, err := sd(t, "txt2img", "-seed", "5", "-n", "2", "-steps", "2", "-width", "16", "-height", "24", "-sampler", "Euler a Karras", "-negative", "a boat", "-watermark=", "x")
+	require.ErrorContains(t, err, "-watermark")
+	_, _, err = sd(t, "txt2img", "-seed", "5", "-n", "2", "-steps", "2", "-width", "16", "-height", "24", "-sampler", "Euler a Karras", "-negative", "a boat", "a red house")
+	require.NoError(t, err)
+	want := clitest.ReadPNG(t, "out-1.png")
+	bytes, err := os.ReadFile("out-1.png")
+	require.NoError(t, err)
+	_, stderr, err := sd(t, "txt2img", "-from", "out-1.png", "-o", "again.png")
+	require.NoError(t, err, stderr)
+	again, err := os.ReadFile("again.png")
+	require.NoError(t, err)
+	assert.Equal(t, bytes, again)
+
+	stdout, _, err := sd(t, "txt2img", "-from=out-1.png", "-o", "blue.png", "-seed", "5", "-json", "a blue house")
+	require.NoError(t, err)
+	var made struct {
+		Prompt   string
+		Settings json.RawMessage
+	}
+	require.NoError(t, json.Unmarshal([]byte(stdout), &made))
+	assert.Equal(t, "a blue house", made.Prompt)
+	require.NoError(t, os.WriteFile("settings.json", made.Settings, 0o600))
+	_, _, err = sd(t, "txt2img", "-from", "settings.json", "-o", "json.png", "-no-metadata")
+	require.NoError(t, err)
+	assert.Equal(t, clitest.ReadPNG(t, "blue.png"), clitest.ReadPNG(t, "json.png"))
+	assert.NotEqual(t, want, clitest.ReadPNG(t, "blue.png"))
+
+	stdout, _, err = sd(t, "info", "out-1.png")
+	require.NoError(t, err)
+	for _, line := range []string{`out-1.png: a picture that was made by sdgo`, `prompt +a red house`, `negative prompt +a boat`, `seed +6`, `steps +2`, `sampler +euler_ancestral`, `schedule +karras_full`, `model +tinyscenes`} {
+		assert.Regexp(t, "(?m)^"+line+"$", stdout)
+	}
+	stdout, _, err = sd(t, "info", "-json", "out-1.png")
+	require.NoError(t, err)
+	assert.Contains(t, stdout, `"seed": 6`)
+
+	for want, args := range map[string][]string{
+		"-from: open nosuch.png": {"-from", "nosuch.png"},
+		"-from: json.png: diffusion: parameters: have a picture without parameters": {"-from", "json.png", "x"},
+		`key "stpes", want one of steps, `:                                          {"-from", "wrong.json", "x"},
+		`-from: have settings for the model "other", want its path in -model`:       {"-from", "other.json", "x"},
+		"have no prompt": {"-from", "empty.json"},
+	} {
+		require.NoError(t, os.WriteFile("wrong.json", []byte(`{"stpes": 3}`), 0o600))
+		require.NoError(t, os.WriteFile("other.json", []byte(`{"model": "other"}`), 0o600))
+		require.NoError(t, os.WriteFile("empty.json", []byte(`{}`), 0o600))
+		_, _, err := sd(t, append([]string{"txt2img"}, args...)...)
+		assert.ErrorContains(t, err, want)
+	}
+}
+
+// Variations have the picture's own settings, and the seeds behind its own.
+func TestVary(t *testing.T) {
+	t.Chdir(t.TempDir())
+	_, _, err := sd(t, "txt2img", "-seed", "5", "-steps", "4", "-width", "32", "-height", "24", "a red house")
+	require.NoError(t, err)
+	_, stderr, err := sd(t, "vary", "-image", "out.png", "-n", "2", "-o", "like.png")
+	require.NoError(t, err)
+	assert.Contains(t, stderr, "like-0.png (seed 6), like-1.png (seed 7)")
+	_, _, err = sd(t, "img2img", "-image", "out.png", "-strength", "0.5", "-seed", "7", "-steps", "4", "-o", "want.png", "a red house")
+	require.NoError(t, err)
+	assert.Equal(t, clitest.ReadPNG(t, "want.png"), clitest.ReadPNG(t, "like-1.png"))
+	stdout, _, err := sd(t, "info", "like-1.png")
+	require.NoError(t, err)
+	assert.Regexp(t, `(?m)^strength +0.5$`, stdout)
+	assert.Regexp(t, `(?m)^task +image-to-image$`, stdout)
+
+	_, _, err = sd(t, "txt2img", "-from", "like-0.png", "-o", "plain.png")
+	require.NoError(t, err, "what is for an image is left out")
+	_, _, err = sd(t, "txt2img", "-no-metadata", "-steps", "1", "-width", "16", "-height", "16", "x")
+	require.NoError(t, err)
+	_, _, err = sd(t, "vary", "-image", "out.png")
+	assert.ErrorContains(t, err, "have no prompt, and -image does not say how it was made")
+	_, _, err = sd(t, "vary")
+	assert.ErrorContains(t, err, "-image: have no file")
+}
+
 // Info tells what a file is.
 func TestInfo(t *testing.T) {
 	t.Chdir(t.TempDir())

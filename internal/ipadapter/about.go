@@ -134,3 +134,8 @@ func widths(t Tensors) (list []int) {
 	}
 	return list
 }
+
+// Reads says whether adapters read a tensor of that name.
+func Reads(name string) bool {
+	return strings.HasPrefix(name, imageProj+".") || strings.HasPrefix(name, ipAdapter+".") && strings.HasSuffix(name, "_ip.weight")
+}

@@ -17,6 +17,7 @@ const (
 	transformer = ", a diffusion transformer" + unsupported
 	noModel     = ", not a whole model"
 	adapter     = ", which changes a model (Pipeline.LoadAdapter, -lora)"
+	pictures    = ", which makes prompts of pictures (Pipeline.LoadIPAdapter, -ip-adapter)"
 	inversion   = ", which gives a model new words (Pipeline.LoadEmbedding, -embedding)"
 )
 
@@ -45,8 +46,8 @@ var others = []Other{
 	{"t2i-adapter", "a T2I-Adapter" + noModel, "body.0.in_conv."},
 	{"t2i-adapter", "a T2I-Adapter" + noModel, "adapter.body.0."},
 	{"motion", "a motion module of AnimateDiff" + noModel, "motion_modules."},
-	{"ip-adapter", "an IP-Adapter" + noModel, "image_proj."},
-	{"ip-adapter", "an IP-Adapter" + noModel, "ip_adapter."},
+	{"ip-adapter", "an IP-Adapter" + pictures, "image_proj."},
+	{"ip-adapter", "an IP-Adapter" + pictures, "ip_adapter."},
 	{"sd3", "Stable Diffusion 3" + transformer, "joint_blocks."},
 	{"flux2", "Flux 2" + transformer, "single_stream_modulation."},
 	{"hunyuan-video", "Hunyuan Video" + transformer, "txt_in.individual_token_refiner."},
@@ -74,7 +75,9 @@ var others = []Other{
 	{"t5", "a T5 text encoder" + noModel, "layer.0.SelfAttention."},
 	{"upscaler", "an upscaler of pictures, such as ESRGAN" + noModel, ".RDB1."},
 	{"upscaler", "an upscaler of pictures, such as ESRGAN" + noModel, ".rdb1."},
+	{"safety-checker", "the safety checker of Stable Diffusion 1 (LoadSafetyChecker, -safety-checker)" + noModel, "concept_embeds"},
 	{"vision", "the vision half of CLIP" + noModel, "vision_model."},
+	{"vision", "the vision half of CLIP" + noModel, "visual.class_embedding"},
 }
 
 // other says what else the file holds, or is "".

@@ -26,13 +26,16 @@ type Command struct {
 
 	model, output  string
 	sampler        string   // help, or a name
+	guider         string   // help, or the text of one
 	random         bool     // the seed
 	required       []string // flags
 	more           more
 	settings       *diffusion.Parameters // of -from
+	varies         string                // a flag
 	load           diffusion.LoadOptions
 	adapters       Adapters
 	embeddings     []embedding
+	imagePrompts   []imagePrompt
 	regions        []region
 	about          string
 	common         map[string]bool // flags that all examples have
@@ -61,6 +64,7 @@ func New(name, about string, stdout, stderr io.Writer) *Command {
 	c.IntVar(&o.Steps, "steps", 0, fmt.Sprintf("sampling steps, 1 to 1000 (default %d for the demo model, 50 for others, or the few that the model was trained for)", tinyscenes.Steps))
 	c.Float64Var(&o.Guidance, "guidance", 0, fmt.Sprintf("guidance scale; 1 and less turns it off (default %g for the demo model, 5 for Stable Diffusion XL, 7.5 for others, or what a model for few steps was trained for)", tinyscenes.Guidance))
 	c.Float64Var(&o.GuidanceRescale, "guidance-rescale", 0, "bring the contrast of the guided prediction back, 0 to 1 (default 0)")
+	guidanceFlags(c.FlagSet, o, &c.guider)
 	o.Seed = 1
 	c.Var(seedFlag{&o.Seed, &c.random}, "seed", "`seed` of the noise, or -1 for a random one; the pictures of -n have this and the following ones")
 	c.IntVar(&o.Width, "width", 0, "width in pixels, a multiple of 8 (default the image's or the model's)")
@@ -82,6 +86,8 @@ func New(name, about string, stdout, stderr io.Writer) *Command {
 	PartFlags(c.FlagSet, &c.load)
 	c.adapters.Flag(c.FlagSet)
 	embeddingFlag(c.FlagSet, &c.embeddings)
+	imagePromptFlags(c.FlagSet, &c.imagePrompts)
+	safetyFlag(c.FlagSet, &c.load)
 	syntaxFlag(c.FlagSet, &o.Syntax)
 	c.regionFlags()
 	c.StringVar(&c.load.Prediction, "prediction", "", "what the model predicts, `kind` epsilon or v_prediction (default what its files say)")
@@ -129,6 +135,10 @@ func (c *Command) Load(ctx context.Context) (pipe *diffusion.Pipeline, err error
 		return nil, err
 	}
 	if c.Options.Adapters, err = c.adapters.Load(ctx, pipe, c.Name(), c.stderr); err != nil {
+		pipe.Close()
+		return nil, err
+	}
+	if err := c.loadImagePrompts(ctx, pipe); err != nil {
 		pipe.Close()
 		return nil, err
 	}

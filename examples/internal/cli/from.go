@@ -21,10 +21,17 @@ const maxSettings = 1 << 24
 // that are parsed after that hold.
 func (c *Command) takeSettings(ctx context.Context, args []string) error {
 	path, given := lastValue(c, args, "from")
-	if !given {
+	varied := false
+	if !given && c.varies != "" {
+		path, varied = lastValue(c, args, c.varies)
+	}
+	if !given && !varied {
 		return nil
 	}
 	f, err := regular.Open(ctx, regular.OS{}, path)
+	if varied && err != nil {
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("-from: %w", err)
 	}
@@ -32,8 +39,15 @@ func (c *Command) takeSettings(ctx context.Context, args []string) error {
 		defer f.Close()
 		return c.readSettings(regular.Reader(ctx, f))
 	})
+	if varied && err != nil { // which does not matter, or is told where it is read
+		return nil
+	}
 	if err != nil {
 		return Misuse(fmt.Errorf("-from: %s: %w", path, err))
+	}
+	if varied {
+		settings.Options.Seed++
+		settings.Options.Strength, settings.Options.Width, settings.Options.Height = 0, 0, 0
 	}
 	c.settings = settings
 	shown := c.Options.OnStep
@@ -54,6 +68,10 @@ func (c *Command) takeSettings(ctx context.Context, args []string) error {
 	}
 	return nil
 }
+
+// VaryFrom takes the settings, and the seeds that follow, from the picture that a flag names, if it has some, where
+// there is no -from. A prompt need not be given then.
+func (c *Command) VaryFrom(flag string) { c.varies = flag }
 
 // readSettings reads JSON, or what a picture says.
 func (c *Command) readSettings(r io.Reader) (*diffusion.Parameters, error) {

@@ -101,6 +101,7 @@ func (c *Command) Save(r *diffusion.Result) error {
 	for _, cut := range cuts(r) {
 		c.note("the %s is too long for the text encoder; left out: %q", cut.What, quote.Cut(cut.Text))
 	}
+	c.noteFlagged(r)
 	names := c.names()
 	grid := ""
 	if c.hasGrid() {

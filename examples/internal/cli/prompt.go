@@ -15,6 +15,9 @@ func (c *Command) readPrompt(ctx context.Context, words []string) (string, error
 	if len(words) == 0 && c.settings != nil && c.settings.Prompt != "" {
 		return c.settings.Prompt, nil
 	}
+	if len(words) == 0 && c.varies != "" {
+		return "", nil
+	}
 	if len(words) == 0 {
 		return "", misusef("have no prompt, want one: %s (-help lists the flags)", c.usage())
 	}

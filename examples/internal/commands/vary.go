@@ -1,0 +1,57 @@
+package commands
+
+import (
+	"context"
+	"errors"
+
+	"sdgo/diffusion"
+	"sdgo/examples/internal/cli"
+)
+
+// Vary makes pictures like an image.
+var Vary = add(Command{
+	Name: "vary", About: "makes pictures like an image: as its file says that it was made, from what it shows with other seeds, or with a model for image variation", Run: vary,
+	Examples: []string{
+		`-image out.png -n 4 -grid`,
+		`-image photo.jpg -strength 0.4 "a house by the sea"`,
+		`-model SD-IMAGE-VARIATIONS -image photo.jpg`,
+	},
+})
+
+// varied is the strength of a variation by image-to-image.
+const varied = 0.5
+
+func vary(ctx context.Context, c *cli.Command, args []string) error {
+	path := c.File("image", "the image to vary, a PNG, JPEG, GIF, WebP, BMP or TIFF `file`; if it says how it was made, prompt and settings are those, and the seeds the following ones")
+	c.Float64Var(&c.Options.Strength, "strength", 0, "how much of the image is replaced by noise, above 0, to 1 (default 0.5; not for models for image variation)")
+	c.VaryFrom("image")
+	if err := c.Parse(ctx, args); err != nil {
+		return err
+	}
+	img, err := cli.ReadImage(ctx, "image", *path)
+	if err != nil {
+		return err
+	}
+
+	pipe, err := c.Load(ctx)
+	if err != nil {
+		return err
+	}
+	defer pipe.Close()
+	var result *diffusion.Result
+	switch {
+	case pipe.TextEncoder == nil && pipe.ImageEncoder != nil:
+		result, err = pipe.ImageVariation(ctx, img, &c.Options)
+	case c.Prompt == "":
+		return cli.Misuse(errors.New("have no prompt, and -image does not say how it was made: want a prompt, or a -model for image variation"))
+	default:
+		if c.Options.Strength == 0 {
+			c.Options.Strength = varied
+		}
+		result, err = pipe.ImageToImage(ctx, c.Prompt, img, &c.Options)
+	}
+	if err != nil {
+		return err
+	}
+	return c.Save(result)
+}
