@@ -83,7 +83,7 @@ func (r *run) chooseGuidance() error {
 		return err
 	}
 	r.guider = r.guiderFor(&r.Options, r.sampler)
-	r.conditions = r.conditionsOf(r.guider, &r.Options)
+	r.conditions = r.conditionsFor(&r.Options, r.prompt, r.guider)
 	if err := r.chooseOthers(); err != nil {
 		return err
 	}

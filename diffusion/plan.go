@@ -104,7 +104,7 @@ func (p *Pipeline) sizeOf(prompt string, o *Options) (size, error) {
 		return size{}, err
 	}
 	guider := p.guiderFor(&sized, sized.Sampler)
-	conditions := p.conditionsOf(guider, &sized)
+	conditions := p.conditionsFor(&sized, prompt, guider)
 	forms, texts, err := p.textsOf(prompt, conditions, &sized)
 	if err != nil {
 		return size{}, err
