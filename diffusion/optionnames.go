@@ -20,13 +20,15 @@ type naming struct {
 }
 
 // namingOf returns the naming of a type whose values go by names: samplers, sources of noise,
-// and whole numbers that have some.
+// Guiders, and whole numbers that have some.
 func namingOf(t reflect.Type) (naming, bool) {
 	switch t {
 	case reflect.TypeFor[sampler.Sampler]():
 		return naming{encodeSampler, decodeSampler}, true
 	case reflect.TypeFor[func(seed uint64) sampler.Noise]():
 		return naming{encodeNoise, decodeNoise}, true
+	case reflect.TypeFor[Guider]():
+		return naming{encodeGuider, decodeGuider}, true
 	}
 	if t.Kind() == reflect.Int && t.Implements(reflect.TypeFor[fmt.Stringer]()) {
 		return naming{encodeChoice, decodeChoice}, true

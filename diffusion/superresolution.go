@@ -18,11 +18,11 @@ import (
 //
 // https://arxiv.org/abs/2112.10752
 func (p *Pipeline) SuperResolution(ctx context.Context, img image.Image, o *Options) (*Result, error) {
-	return p.do(ctx, &enlarging{img: img}, "", o)
+	return p.do(ctx, &superResolving{img: img}, "", o)
 }
 
-// enlarging begins with noise, beside which there is a small picture.
-type enlarging struct {
+// superResolving begins with noise, beside which there is a small picture.
+type superResolving struct {
 	textToImage
 	img image.Image // the caller's
 
@@ -30,14 +30,14 @@ type enlarging struct {
 	extra []float32 // [3 h w]
 }
 
-func (*enlarging) about() about {
+func (*superResolving) about() about {
 	return about{name: "super-resolution", textless: textlessOnly}
 }
 
 // smallUnit is what the sides of a small picture are multiples of.
 const smallUnit = 32
 
-func (t *enlarging) prepare(r *run) (_ []*source, err error) {
+func (t *superResolving) prepare(r *run) (_ []*source, err error) {
 	if !r.smallPicture() {
 		return nil, fmt.Errorf("diffusion: the U-Net has %d input channels (in_channels), want %d for super-resolution: the latents' and 3 of a small picture",
 			r.UNet.Config.InChannels, r.VAE.Config.LatentChannels+3)
@@ -53,7 +53,7 @@ func (t *enlarging) prepare(r *run) (_ []*source, err error) {
 	return []*source{t.small}, r.prepare(factor*width, factor*height)
 }
 
-func (t *enlarging) read(ctx context.Context, r *run) error {
+func (t *superResolving) read(ctx context.Context, r *run) error {
 	p, err := resize(ctx, t.small.rgb(ctx), r.w, r.h).collect()
 	if err != nil {
 		return err
@@ -64,7 +64,7 @@ func (t *enlarging) read(ctx context.Context, r *run) error {
 }
 
 // denoiser gives the U-Net the small picture beside the latents.
-func (t *enlarging) denoiser(r *run) (sampler.Denoiser, error) {
+func (t *superResolving) denoiser(r *run) (sampler.Denoiser, error) {
 	extra := make([][]float32, r.Images)
 	for i := range extra {
 		extra[i] = t.extra

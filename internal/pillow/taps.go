@@ -18,19 +18,22 @@ const (
 	Rounding = 1 << (Bits - 1)
 )
 
-// Filter is what a resampling weighs the distance from a pixel by.
+// Filter says how much a pixel counts at a distance, which is less than the support. A
+// support of 0 takes the nearest pixel.
 type Filter struct {
-	support float64
-	weight  func(x float64) float64
+	Support float64
+	Weight  func(x float64) float64
 }
 
 // Lanczos is a sinc windowed to three lobes (Duchon 1979, Lanczos Filtering in One and Two
 // Dimensions), Bicubic Keys' with a = -0.5 (Keys 1981, Cubic Convolution Interpolation for
-// Digital Image Processing), and Bilinear a triangle.
+// Digital Image Processing), Bilinear a triangle, and Nearest the pixel
+// in the middle.
 var (
 	Lanczos  = Filter{3, lanczos}
 	Bicubic  = Filter{2, bicubic}
 	Bilinear = Filter{1, triangle}
+	Nearest  = Filter{}
 )
 
 // Of returns the taps of each of out pixels that replace in pixels.
@@ -39,8 +42,16 @@ var (
 func (f Filter) Of(in, out int) []Taps {
 	scale := float64(in) / float64(out)
 	stretch := max(scale, 1)
-	support := f.support * stretch
+	support := f.Support * stretch
 	all := make([]Taps, out)
+	if f.Support == 0 {
+		at := scale / 2 // Pillow adds up
+		for i := range all {
+			all[i] = Taps{min(int(at), in-1), []int32{1 << Bits}}
+			at += scale
+		}
+		return all
+	}
 	var weights []float64
 	for i := range all {
 		center := float64((float64(i) + 0.5) * scale)
@@ -49,7 +60,7 @@ func (f Filter) Of(in, out int) []Taps {
 		weights = weights[:0]
 		total := 0.0
 		for x := first; x < last; x++ {
-			w := f.weight(float64((float64(x) - center + 0.5) * (1 / stretch)))
+			w := f.Weight(float64((float64(x) - center + 0.5) * (1 / stretch)))
 			weights = append(weights, w)
 			total += w
 		}

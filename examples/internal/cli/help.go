@@ -12,7 +12,8 @@ import (
 var groups = []struct{ title, names string }{
 	{"Prompt", "from negative prompt2 negative2 clip-skip embedding"},
 	{"Picture", "width height n seed o grid json no-metadata watermark quiet"},
-	{"Sampling", "steps guidance guidance-rescale sampler schedule eta"},
+	{"Sampling", "steps sampler schedule eta freeu seamless"},
+	{"Guidance", "guidance guider guidance-rescale guidance-interval"},
 	{"Model", "model variant unet vae text-encoder text-encoder-2 ema tokenizer prediction lora"},
 	{"Speed and memory", "precision weights cache device max-memory threads tile reuse step-cache reuse-branch merge merge-levels"},
 }
