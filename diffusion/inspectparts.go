@@ -65,6 +65,10 @@ func (r *Report) readParts(ctx context.Context, f *modelFiles, o *LoadOptions) e
 	if err := x.p.finishTextless(ctx, f, o); err != nil {
 		return err
 	}
+	if err := x.p.loadProcessor(ctx, f, o.Variant); err != nil {
+		r.problem(err)
+		x.failed = true
+	}
 	x.finish(f)
 	return nil
 }

@@ -179,7 +179,7 @@ func (p *Pipeline) exported() (*export.Model, error) {
 	if p.textless() {
 		return nil, errors.New("have a model that reads no text, want Stable Diffusion 1, 2 or XL")
 	}
-	if p.varies() {
+	if p.ImageEncoder != nil {
 		return nil, errors.New("have a model that reads embeddings of images, which cannot be written, want one that reads text")
 	}
 	m := &export.Model{
