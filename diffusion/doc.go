@@ -18,9 +18,13 @@
 // [Convert] a model that is not loaded.
 //
 // A Pipeline has a method for each task: [Pipeline.TextToImage],
-// [Pipeline.ImageToImage], [Pipeline.Inpaint] and [Pipeline.DepthToImage]; and for models
-// without text [Pipeline.Unconditional], of classes too, [Pipeline.SuperResolution] and
-// [Pipeline.ChannelsToImage]. It serves any number of goroutines. [Options] say what the picture is to be like; nil and their
+// [Pipeline.ImageToImage], [Pipeline.LatentsToImage], [Pipeline.Inpaint],
+// [Pipeline.Outpaint], [Pipeline.DepthToImage], [Pipeline.Edit] and [Pipeline.Upscale].
+// [Pipeline.ImageToImageEach] and [Pipeline.InpaintEach] take an image for each picture.
+// Models without text have [Pipeline.Unconditional], of classes too, and
+// [Pipeline.SuperResolution]; [Pipeline.ChannelsToImage] is for U-Nets that read channels
+// beside the latents. It serves
+// any number of goroutines. [Options] say what the picture is to be like; nil and their
 // zero value are the defaults of diffusers, or of a model for few steps what it was
 // trained for, see [Pipeline.Defaults]. A [Result] has the images, their seeds and
 // the time that each part took. [DecodeImage] reads photos as cameras store them,
@@ -34,6 +38,8 @@
 //   - Options.Schedule and Options.Sigmas are these levels; see package scheduler.
 //   - Options.Guider combines what the U-Net predicts with each [Condition]. Those of this
 //     package go into each other: Thresholded{Guider: Scheduled{Projected{}, LinearScale{1, 9}}}.
+//   - Options.Syntax says how prompts are written: with weights and edits, of any length,
+//     see package prompt.
 //   - Options.Cond and Options.NegativeCond are embeddings in place of text, and
 //     Options.Framing is what Stable Diffusion XL is told of a picture's size.
 //   - Options.Embeddings are textual inversions, which [Pipeline.LoadEmbedding] reads.
