@@ -44,6 +44,9 @@ func (p *Parameters) settle(t infotext.Text) {
 	if p.own() {
 		return
 	}
+	if len(t.Fields) > 0 {
+		p.Options.Syntax = SyntaxWebUI
+	}
 	p.Prompt = p.networks(p.Prompt)
 	p.Options.NegativePrompt = p.networks(p.Options.NegativePrompt)
 	if p.Options.Eta != 0 && !takesEta(p.Options.Sampler) {
