@@ -14,23 +14,15 @@ type another struct {
 	net   *unet.UNet // a variant of the run's, or nil: that itself
 }
 
-// conditioner is a Guider that needs such conditions.
-type conditioner interface {
-	others(r *run) ([]another, error)
-}
-
 // chooseOthers puts the conditions of the task and the Guider between the negative prompt
 // and the prompt. Those for which there are no words are left out.
 func (r *run) chooseOthers() error {
 	r.others = nil
-	all := slices.Clone(r.task.about().others)
-	if g, ok := r.guider.(conditioner); ok {
-		more, err := g.others(r)
-		if err != nil {
-			return err
-		}
-		all = append(all, more...)
+	more, err := variants(r.guider, r.net)
+	if err != nil {
+		return err
 	}
+	all := append(slices.Clone(r.task.about().others), more...)
 	at := len(r.conditions) - 1
 	for _, o := range all {
 		if slices.Contains(r.conditions, o.words) {

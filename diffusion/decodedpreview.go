@@ -52,6 +52,7 @@ func (p *Pipeline) toPreview(h, w int) vae.Work {
 func (r *run) preparePreview() {
 	if r.previews() {
 		r.previewWork = r.toPreview(r.h, r.w)
+		r.previewWork.Seamless = r.seams()
 		r.previewWork.Tile, r.noPreview = r.Preview.Fit(r.previewWork)
 	}
 }
@@ -98,7 +99,7 @@ func (r *run) decodedPreview(ctx context.Context, latents []float32) (*image.NRG
 	}
 	defer decoded.Free()
 	x := engine.Tensor(latents, 1, r.Preview.Config.LatentChannels, r.h, r.w)
-	if _, err := r.Preview.Decode(r.in(ctx), x, vae.Options{Into: decoded.Data, Tile: w.Tile}); err != nil {
+	if _, err := r.Preview.Decode(r.in(ctx), x, vae.Options{Into: decoded.Data, Tile: w.Tile, Seamless: w.Seamless}); err != nil {
 		return nil, fmt.Errorf("diffusion: preview: %w", err)
 	}
 	if err := checkFinite("vae decoder", decoded.Data); err != nil {

@@ -70,7 +70,7 @@ func (g *guide) denoise(ctx context.Context, x []float32, sigma float64) (sample
 		p := &Predictions{
 			X: x[from:to:to], C: g.VAE.Config.LatentChannels, H: g.h, W: g.w, Sigma: sigma,
 			kind: g.schedule.Prediction, data: g.schedule.SigmaData, names: conditions, buffers: g.buffers, known: map[Condition][]float32{},
-			keep: func() []float32 { return g.state(i) }, levels: g.schedule.Sigmas,
+			keep: func() []float32 { return g.state(i) }, levels: g.schedule.Sigmas, timestep: g.schedule.Timestep(sigma),
 		}
 		if p.outputs, err = g.predictions(ctx, i, p.X, sigma, conditions); err != nil {
 			return sampler.Estimate{}, err

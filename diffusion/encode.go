@@ -25,7 +25,7 @@ func (r *run) readImage(ctx context.Context, img *source) (pixels, []float32, er
 func (r *run) encodeImage(ctx context.Context, x []float32) (*vae.Posterior, error) {
 	begin := time.Now()
 	pixels := engine.Tensor(x, 1, 3, r.Height, r.Width)
-	posterior, err := r.VAE.Encode(r.in(ctx), pixels, vae.Options{Tile: r.encodeTile, Exact: r.TileExact})
+	posterior, err := r.VAE.Encode(r.in(ctx), pixels, vae.Options{Tile: r.encodeTile, Exact: r.TileExact, Seamless: r.seams()})
 	if err != nil {
 		return nil, fmt.Errorf("diffusion: %w", err)
 	}

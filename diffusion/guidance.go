@@ -21,8 +21,9 @@ const (
 // Guider is guidance as a value: it combines the predictions that the U-Net makes of an
 // image with the conditions of a call. Options.Guidance, GuidanceRescale and
 // GuidanceInterval choose among [ClassifierFree], [Rescaled] and [LimitedInterval];
-// Options.Guider takes these, [Projected], [ZeroStar], [Scheduled] and [Thresholded], or one
-// of the caller's own.
+// Options.Guider takes these, [Unguided], [Projected], [ZeroStar], [Scheduled],
+// [Thresholded], [PerturbedAttention] and [SmoothedEnergy], or one of the caller's own, which
+// may be a [VariantGuider], too.
 //
 // Its methods run within calls of the Denoiser; a panic passes through to the caller. One
 // value may serve several calls at once, so it keeps nothing but in [Predictions.State],
@@ -52,7 +53,7 @@ func (p *Pipeline) guiderFor(o *Options, s sampler.Sampler) Guider {
 	case o.Guider != nil:
 		g = o.Guider
 	case p.distilled() || o.Guidance <= 1 && !plus:
-		return unguided{}
+		return Unguided{}
 	case o.GuidanceRescale > 0:
 		g = Rescaled{Scale: o.Guidance, Share: o.GuidanceRescale}
 	default:
@@ -70,7 +71,7 @@ func (p *Pipeline) guiderFor(o *Options, s sampler.Sampler) Guider {
 // conditionsOf returns those that a call with such guidance may need, in the order in which
 // the U-Net reads them side by side.
 func (p *Pipeline) conditionsOf(g Guider) []Condition {
-	if _, off := g.(unguided); off || p.distilled() {
+	if _, off := g.(Unguided); off || p.distilled() {
 		return []Condition{Cond}
 	}
 	return []Condition{Uncond, Cond}
@@ -82,7 +83,7 @@ func (r *run) chooseGuidance() error {
 		return err
 	}
 	r.guider = r.guiderFor(&r.Options, r.sampler)
-	r.conditions = r.conditionsOf(r.guider)
+	r.conditions = r.conditionsFor(&r.Options, r.prompt, r.guider)
 	if err := r.chooseOthers(); err != nil {
 		return err
 	}
@@ -144,14 +145,14 @@ func (o *Options) checkGuider(distilled bool) error {
 	return checkFields(o.Guider, 0)
 }
 
-// unguided is guidance that is off: the prompt alone.
-type unguided struct{}
+// Unguided is guidance that is off: the prompt alone.
+type Unguided struct{}
 
 // Needs implements [Guider].
-func (unguided) Needs(float64) []Condition { return []Condition{Cond} }
+func (Unguided) Needs(float64) []Condition { return []Condition{Cond} }
 
 // Guide implements [Guider].
-func (unguided) Guide(_ context.Context, p *Predictions) (sampler.Estimate, error) {
+func (Unguided) Guide(_ context.Context, p *Predictions) (sampler.Estimate, error) {
 	if err := p.have(Cond); err != nil {
 		return sampler.Estimate{}, err
 	}

@@ -27,7 +27,7 @@ func (i Interval) contains(sigma float64) bool {
 // Needs implements [Guider].
 func (g LimitedInterval) Needs(sigma float64) []Condition {
 	if g.Guider == nil || !g.Interval.contains(sigma) {
-		return unguided{}.Needs(sigma)
+		return Unguided{}.Needs(sigma)
 	}
 	return g.Guider.Needs(sigma)
 }
@@ -43,7 +43,7 @@ func (g LimitedInterval) Guide(ctx context.Context, p *Predictions) (sampler.Est
 	case g.Guider == nil:
 		return sampler.Estimate{}, errors.New("limited interval: have no Guider")
 	case p == nil || !g.Interval.contains(p.Sigma):
-		return unguided{}.Guide(ctx, p)
+		return Unguided{}.Guide(ctx, p)
 	}
 	return g.Guider.Guide(ctx, p)
 }

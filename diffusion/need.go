@@ -115,10 +115,10 @@ func (r *run) largestTurn(encode bool) (most int64, err error) {
 	}
 	if model.Of(r.VAE).Memory() == memory {
 		if r.Output == OutputImage {
-			add(r.VAE.Values(vae.Work{Height: r.Height, Width: r.decodedWidth(), Tile: r.decodeTile, Exact: r.TileExact}))
+			add(r.VAE.Values(vae.Work{Height: r.Height, Width: r.decodedWidth(), Tile: r.decodeTile, Exact: r.TileExact, Seamless: r.seams()}))
 		}
 		if encode {
-			add(r.VAE.Values(vae.Work{Encode: true, Height: r.Height, Width: r.Width, Tile: r.encodeTile, Exact: r.TileExact}))
+			add(r.VAE.Values(vae.Work{Encode: true, Height: r.Height, Width: r.Width, Tile: r.encodeTile, Exact: r.TileExact, Seamless: r.seams()}))
 		}
 	}
 	return most, err

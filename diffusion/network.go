@@ -28,6 +28,7 @@ type side struct {
 	of    []*reads
 	cond  unet.Conditioning[*tensor.Dense]
 	input *tensor.Dense // [K C h w]
+	net   *unet.UNet
 }
 
 // ask is the [predictor] that asks the U-Net.
@@ -80,7 +81,9 @@ func (g *guide) network(q *question) *network {
 	n := &network{guide: g, names: joined, h: q.window.h, w: q.window.w, forms: forms}
 	in := g.UNet.Config.InChannels
 	for _, b := range inBatches(forms) {
-		n.parts = append(n.parts, side{batch: b, input: engine.Tensor(make([]float32, b.texts*in*n.h*n.w), b.texts, in, n.h, n.w)})
+		n.parts = append(n.parts, side{
+			batch: b, input: engine.Tensor(make([]float32, b.texts*in*n.h*n.w), b.texts, in, n.h, n.w), net: g.within(b.on(g.net), n.h, n.w),
+		})
 	}
 	g.networks = append(g.networks, n)
 	return n
@@ -142,7 +145,7 @@ func (n *network) outputs(ctx context.Context, i int, inputs []unet.Input) (outp
 		return n.keeper.predict(ctx, i, n.said(), inBatches(n.forms), inputs)
 	}
 	for k, in := range inputs {
-		y, err := n.parts[k].on(n.net).Predict(ctx, in)
+		y, err := n.parts[k].net.Predict(ctx, in)
 		if err != nil {
 			return nil, err
 		}

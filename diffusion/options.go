@@ -103,6 +103,14 @@ type Options struct {
 	// not, and pictures are exact.
 	TokenMerging unet.TokenMerging
 
+	// FreeU weighs what the U-Net joins on its way up. The zero value does not.
+	FreeU unet.FreeU
+
+	// Seamless lets the picture go on with its other side, so that copies side by side
+	// have no seam: in the U-Net, the VAE, its tiles and that of previews. The zero value
+	// does not.
+	Seamless unet.Seamless
+
 	// Regions are parts of the picture with prompts of their own: see [Region]. Of regions
 	// that overlap each counts by its weight. Nil means none.
 	Regions []Region

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 
 	"sdgo/diffusion/plan"
 	"sdgo/internal/adapter"
@@ -16,7 +17,7 @@ import (
 type Plan struct {
 	// Parts are the text encoder with both texts, or with the chunks of all, or each of two, a
 	// call of the U-Net for both, and the decoder of the VAE. Without a text there is no text encoder, and for embeddings
-	// of different lengths there is a U-Net for each.
+	// of different lengths there is a U-Net for each, as for each [Variant] of a Guider.
 	Parts []*PartPlan
 }
 
@@ -59,11 +60,15 @@ func (p *Pipeline) PlanPrompt(prompt string, o *Options) (*Plan, error) {
 			adapters.tell(p.partOf(text), add(text.encoder.Plan(size.texts, text.tokenizer.MaxLength)))
 		}
 	}
-	for _, b := range size.batches {
-		adapters.tell(adapter.UNet, add(p.UNet.Plan(b.texts, size.h, size.w, b.tokens)))
+	batches, err := p.planned(size)
+	if err != nil {
+		return nil, err
+	}
+	for _, b := range batches {
+		adapters.tell(adapter.UNet, add(b.net.Plan(b.texts, size.h, size.w, b.tokens)))
 	}
 	if o == nil || o.Output == OutputImage {
-		add(p.VAE.Plan(vae.Work{Height: size.height, Width: size.width}))
+		add(p.VAE.Plan(vae.Work{Height: size.height, Width: size.width, Seamless: size.options.seams()}))
 	}
 	if err != nil {
 		return nil, err
@@ -74,9 +79,13 @@ func (p *Pipeline) PlanPrompt(prompt string, o *Options) (*Plan, error) {
 // size is what the memory of a call for one picture depends on.
 type size struct {
 	texts         int // that are encoded
-	batches       []batch
-	width, height int // in pixels
-	h, w          int // of the latents
+	conditions    []Condition
+	forms         map[Condition][]form
+	batches       []batch // of the U-Net itself
+	width, height int     // in pixels
+	h, w          int     // of the latents
+	options       Options
+	guider        Guider
 }
 
 // sizeOf returns the size of what a prompt and options ask for.
@@ -94,9 +103,15 @@ func (p *Pipeline) sizeOf(prompt string, o *Options) (size, error) {
 	if err := p.checkXL(&sized); err != nil {
 		return size{}, err
 	}
-	forms, texts, err := p.textsOf(prompt, &sized)
+	guider := p.guiderFor(&sized, sized.Sampler)
+	conditions := p.conditionsFor(&sized, prompt, guider)
+	forms, texts, err := p.textsOf(prompt, conditions, &sized)
 	if err != nil {
 		return size{}, err
+	}
+	var own []form
+	for _, c := range conditions {
+		own = append(own, forms[c]...)
 	}
 	factor := p.VAE.Config.Factor()
 	width, height := p.defaultSize()
@@ -107,27 +122,53 @@ func (p *Pipeline) sizeOf(prompt string, o *Options) (size, error) {
 		return size{}, err
 	}
 	h, w := sized.windowSize(sized.Height/factor, sized.Width/factor, factor)
-	return size{texts, inBatches(forms), sized.Width, sized.Height, h, w}, nil
+	return size{
+		texts: texts, conditions: conditions, forms: forms, batches: inBatches(own), width: sized.Width, height: sized.Height,
+		h: h, w: w, options: sized, guider: guider,
+	}, nil
+}
+
+// planned are the calls of the U-Net for a picture, each with its own.
+func (p *Pipeline) planned(s size) ([]batch, error) {
+	net, err := p.varied(&s.options)
+	if err != nil {
+		return nil, err
+	}
+	others, err := variants(s.guider, net)
+	if err != nil {
+		return nil, err
+	}
+	var forms []form
+	for i, c := range s.conditions {
+		for _, o := range others {
+			if i == len(s.conditions)-1 && slices.Contains(s.conditions, o.words) {
+				forms = append(forms, o.forms(s.forms[o.words])...)
+			}
+		}
+		forms = append(forms, s.forms[c]...)
+	}
+	for i := range forms {
+		forms[i].net = forms[i].on(net)
+	}
+	return inBatches(forms), nil
 }
 
 // textsOf returns the forms of what the U-Net reads for a prompt and options, and how many texts
 // or chunks are encoded.
-func (p *Pipeline) textsOf(prompt string, o *Options) (forms []form, texts int, err error) {
+func (p *Pipeline) textsOf(prompt string, conditions []Condition, o *Options) (forms map[Condition][]form, texts int, err error) {
 	embedded, err := p.embedded(o.Embeddings)
 	if err != nil {
 		return nil, 0, err
 	}
-	conditions := p.conditionsOf(p.guiderFor(o, o.Sampler))
 	scripts, err := embedded.readScripts(context.Background(), o, prompt, conditions, positionsOf(o.Sampler, o.Steps))
 	if err != nil {
 		return nil, 0, err
 	}
-	of, err := p.formsOf(o, conditions, scripts)
+	forms, err = p.formsOf(o, conditions, scripts)
 	if err != nil {
 		return nil, 0, err
 	}
 	for _, c := range conditions {
-		forms = append(forms, of[c]...)
 		switch w := o.wording(c, ""); {
 		case scripts[spot{0, c}] != nil:
 			texts += scripts[spot{0, c}].encoded()

@@ -24,6 +24,8 @@ type Predictions struct {
 	keep    func() []float32
 	levels  []float64 // of the run, the last of which no call has
 
+	timestep float64
+
 	mu   sync.Mutex // held by the methods
 	over bool
 }

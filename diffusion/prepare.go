@@ -36,6 +36,9 @@ func (r *run) prepare(width, height int) error {
 	if r.sampler, err = solver(&r.Options, r.schedule); err != nil {
 		return wrong("Sampler", err)
 	}
+	if r.net, err = r.varied(&r.Options); err != nil {
+		return err
+	}
 	if err := r.chooseGuidance(); err != nil {
 		return err
 	}
@@ -64,7 +67,7 @@ func (r *run) prepare(width, height int) error {
 // tile chooses between the whole and tiles for the VAE to encode or decode the picture,
 // and wants the memory for it.
 func (r *run) tile(encode bool) (tile int, err error) {
-	work := vae.Work{Encode: encode, Height: r.Height, Width: r.Width, Exact: r.TileExact}
+	work := vae.Work{Encode: encode, Height: r.Height, Width: r.Width, Exact: r.TileExact, Seamless: r.seams()}
 	if !encode {
 		work.Width = r.decodedWidth()
 	}
@@ -86,9 +89,6 @@ func (r *run) tile(encode bool) (tile int, err error) {
 // prepareUNet wants the memory for the U-Net as the options change it.
 func (r *run) prepareUNet() error {
 	var err error
-	if r.net, err = r.UNet.WithTokenMerging(r.TokenMerging); err != nil {
-		return wrong("TokenMerging", err)
-	}
 	if r.net, err = r.net.WithImages(r.shown.forms()); err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"sdgo/internal/identity"
 	"sdgo/sampler"
+	"sdgo/unet"
 )
 
 // resume makes steps the run that Options.Resume holds, if that was one of a call
@@ -81,6 +82,12 @@ func (r *run) facts() map[string]string {
 	}
 	if r.TokenMerging.Ratio != 0 {
 		f["token merging"] = fmt.Sprint(r.TokenMerging)
+	}
+	if r.FreeU != (unet.FreeU{}) {
+		f["FreeU"] = fmt.Sprint(r.FreeU)
+	}
+	if r.Seamless != (unet.Seamless{}) {
+		f["seamless"] = fmt.Sprint(r.Seamless)
 	}
 	if r.Windows.on() {
 		f["windows"] = fmt.Sprint(r.Windows)

@@ -96,7 +96,7 @@ func (r *run) decode(ctx context.Context, x []float32) error {
 	defer decoded.Free()
 	for i := range r.Images { // one by one: an image takes less memory in 8 bits
 		latents := engine.Tensor(r.wrapped(x[i*size:(i+1)*size]), 1, channels, r.h, r.w+2*r.beyond())
-		if _, err := r.VAE.Decode(r.in(ctx), latents, vae.Options{Into: decoded.Data, Tile: r.decodeTile, Exact: r.TileExact}); err != nil {
+		if _, err := r.VAE.Decode(r.in(ctx), latents, vae.Options{Into: decoded.Data, Tile: r.decodeTile, Exact: r.TileExact, Seamless: r.seams()}); err != nil {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}

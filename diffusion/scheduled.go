@@ -102,6 +102,15 @@ func checkScale(guider, what string, scale float64) error {
 	return nil
 }
 
+// Timestep returns the model's time of the call, 0 to 999 for most models, or 0 if p is of
+// no run.
+func (p *Predictions) Timestep() float64 {
+	if p == nil {
+		return 0
+	}
+	return p.timestep
+}
+
 // Step returns where the call of the model stands in the run: 0 for the first noise level,
 // 1 for the second, in between (on the logarithm of the level) for calls of samplers that
 // look between two, at most steps−1. Steps is how many there are, 0 if p is of no run.

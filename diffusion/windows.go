@@ -87,8 +87,8 @@ func (r *run) views(of window) (views []window) {
 	factor := r.VAE.Config.Factor()
 	h, w := r.windowSize(of.h, of.w, factor)
 	overlap := r.Windows.overlap(factor) / factor
-	wrap := r.Windows.Wrap && of.w == r.w
-	for _, top := range positions(of.h, h, h-overlap, false) {
+	wrap := (r.Windows.Wrap || r.Seamless.X) && of.w == r.w
+	for _, top := range positions(of.h, h, h-overlap, r.Seamless.Y && of.h == r.h) {
 		for _, left := range positions(of.w, w, w-overlap, wrap) {
 			views = append(views, window{of.top + top, of.left + left, h, w})
 		}

@@ -6,7 +6,7 @@ const wrapCells = 8
 
 // beyond is how many cells the VAE sees beyond each side.
 func (r *run) beyond() int {
-	if !r.Windows.Wrap {
+	if !r.Windows.Wrap || r.Seamless.X { // then the VAE goes round itself
 		return 0
 	}
 	return min(wrapCells, r.w)

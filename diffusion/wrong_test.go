@@ -55,6 +55,7 @@ func TestErrOptions(t *testing.T) {
 		{"Resume", Options{Resume: []byte("junk")}},
 		{"Reuse", Options{Reuse: Reuse{Interval: 2, Branch: 99}}},
 		{"TokenMerging", Options{TokenMerging: unet.TokenMerging{Ratio: 2}}},
+		{"FreeU", Options{FreeU: unet.FreeU{B1: -1}}},
 		{"ClipSkip", Options{ClipSkip: 99}},
 		{"ClipSkip", Options{ClipSkip: -1}},
 		{"Cond", Options{Cond: nn.Tensor(1, 77, 32)}}, // beside a prompt

@@ -12,10 +12,10 @@ import (
 
 // steering is what the layers read beside the latents.
 type steering struct {
-	temb    *G.Node // [N temb], through SiLU
-	text    source  // what pixels attend to
-	times   *G.Node // [N]
-	merging TokenMerging
+	temb  *G.Node // [N temb], through SiLU
+	text  source  // what pixels attend to
+	times *G.Node // [N]
+	variant
 
 	residuals *Residuals[*G.Node] // nil for none
 }
@@ -114,6 +114,7 @@ type upLayer struct {
 	last      bool         // of its level
 	upsampler *nn.Conv2D   // nil at the highest level and within a level
 	block     string       // the level's path
+	index     int          // of the level, from the lowest
 	in        int          // channels that come from below
 }
 
@@ -127,7 +128,7 @@ func newUpBlock(p *nn.Params, c *Config, i int) []*upLayer {
 	var layers []*upLayer
 	n := c.LayersPerBlock.At(level) + 1
 	for j := range n {
-		l := &upLayer{block: p.Path(), last: j == n-1, in: in}
+		l := &upLayer{block: p.Path(), index: i, last: j == n-1, in: in}
 		skip := out
 		if l.last {
 			skip = below
@@ -150,6 +151,7 @@ func newUpBlock(p *nn.Params, c *Config, i int) []*upLayer {
 // the size of next, the skip of the layer after it, where that is on another level:
 // an odd size where the way down rounded up.
 func (l *upLayer) forward(g *nn.Graph, x, skip, next *G.Node, s steering) *G.Node {
+	x, skip = s.freeU.weigh(g, l.index, x, skip)
 	x = l.resnet.forward(g, g.Concat(x, skip), s.temb)
 	if l.attention != nil {
 		x = l.attention.forward(g, x, s)

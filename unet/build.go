@@ -15,7 +15,7 @@ func (u *UNet) Build(g *G.ExprGraph, in Nodes) (*G.Node, error) {
 	if err := u.checkNodes(g, in, true); err != nil {
 		return nil, err
 	}
-	b := nn.NewGraph(g)
+	b := u.graph(nn.NewGraph(g))
 	out := u.forward(b, in)
 	if err := b.Err(); err != nil {
 		return nil, fmt.Errorf("unet: %w", err)
@@ -89,7 +89,7 @@ func (u *UNet) checkFeatures(g *G.ExprGraph, in Nodes, branch int, features ...*
 }
 
 func (u *UNet) buildPart(g *G.ExprGraph, in Nodes, forward func(*nn.Graph, steering) *G.Node) (*G.Node, error) {
-	b := nn.NewGraph(g)
+	b := u.graph(nn.NewGraph(g))
 	out := forward(b, u.steer(b, in))
 	if err := b.Err(); err != nil {
 		return nil, fmt.Errorf("unet: %w", err)

@@ -15,9 +15,9 @@ import (
 // whole.
 type planKey struct {
 	shape
-	part    part
-	branch  int
-	merging TokenMerging
+	part   part
+	branch int
+	variant
 }
 
 // Predict returns the prediction [N C H W], C being Config.OutChannels: the
@@ -44,12 +44,12 @@ func (u *UNet) outShape(s shape) []int {
 }
 
 // key is the key of the whole network's plan.
-func (u *UNet) key(s shape) planKey { return planKey{shape: s, merging: u.merging} }
+func (u *UNet) key(s shape) planKey { return planKey{shape: s, variant: u.variant} }
 
 // build makes the graph for a shape.
 func (u *UNet) build(s shape) model.Build {
 	return func() (inputs, outputs []*G.Node, err error) {
-		g := u.model.Graph()
+		g := u.graph(u.model.Graph())
 		in := u.nodes(g, s)
 		out := u.forward(g, in)
 		return append(u.conditions(in), in.images()...), []*G.Node{out}, g.Err()

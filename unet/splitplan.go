@@ -42,7 +42,7 @@ func (u *UNet) tail(g *nn.Graph, skips []*G.Node, feature *G.Node, s steering) *
 
 // shapes returns the shapes of the skips.
 func (s *Split) shapes() ([]tensor.Shape, error) {
-	g := s.u.model.Graph()
+	g := s.u.graph(s.u.model.Graph())
 	in := s.u.nodes(g, s.shape)
 	var shapes []tensor.Shape
 	for _, n := range s.u.head(g, in, s.u.steer(g, in), s.branch) {
@@ -63,7 +63,7 @@ func (s *Split) run(ctx context.Context, p part, inputs model.Inputs, outputs []
 }
 
 func (s *Split) key(p part) planKey {
-	return planKey{shape: s.shape, part: p, branch: s.branch, merging: s.u.merging}
+	return planKey{shape: s.shape, part: p, branch: s.branch, variant: s.u.variant}
 }
 
 const featureInput = "feature"
@@ -74,7 +74,7 @@ func skipInput(i int) string { return fmt.Sprintf("skip%d", i) }
 // skips and the feature, and what steers.
 func (s *Split) build(p part) model.Build {
 	return func() (inputs, outputs []*G.Node, err error) {
-		g := s.u.model.Graph()
+		g := s.u.graph(s.u.model.Graph())
 		in := s.u.nodes(g, s.shape)
 		var skips []*G.Node
 		if p != head {

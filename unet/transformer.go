@@ -6,7 +6,6 @@ import (
 	G "gorgonia.org/gorgonia"
 
 	"sdgo/internal/nn"
-	"sdgo/internal/op"
 )
 
 // transformer is the spatial transformer of Rombach et al. (2022), section 3.3
@@ -51,19 +50,18 @@ func newTransformer(p *nn.Params, c *Config, channels, level, depth int, onlyCro
 // forward maps x [N H W C] to [N H W C].
 func (t *transformer) forward(g *nn.Graph, x *G.Node, s steering) *G.Node {
 	shape := g.Shape(x)
-	merge := s.merging.tokens(t.level, shape[1], shape[2])
 	h := t.projIn.Forward(g, t.norm.Forward(g, x))
 	h = g.Reshape(h, shape[0], shape[1]*shape[2], shape[3]) // pixels are tokens
+	at := grid{t.level, shape[1], shape[2]}
 	for _, b := range t.blocks {
-		var match *op.TokenMatch
-		if merge > 0 && !b.onlyCross {
-			match = g.MatchTokens(h, s.times, shape[1], shape[2], merge, b.salt)
-		}
-		h = b.forward(g, h, s.text, match)
+		h = b.forward(g, h, s, at)
 	}
 	h = t.projOut.Forward(g, g.Reshape(h, shape...))
 	return g.Mark(t.path, g.Add(x, h))
 }
+
+// grid is the image that tokens are of: its level, from the top, and size.
+type grid struct{ level, h, w int }
 
 // transformerBlock attends to the pixels, then to the text, then maps each token
 // by itself. Tokens may be merged for the first attention.
@@ -100,22 +98,27 @@ func newTransformerBlock(p *nn.Params, d, heads, condDim int, onlyCross bool) *t
 	}
 }
 
-// forward maps x [N T C] and the text to [N T C]. Match may be nil.
-func (b *transformerBlock) forward(g *nn.Graph, x *G.Node, text source, match *op.TokenMatch) *G.Node {
-	h := b.norm1.Forward(g, x)
-	if match != nil {
-		h = g.MergeTokens(match, h)
-	}
-	keys := source{tokens: h}
-	if b.onlyCross {
-		keys = source{tokens: text.tokens, mask: text.mask}
-	}
-	h = b.attn1.forward(g, h, keys)
-	if match != nil {
-		h = g.UnmergeTokens(match, h)
-	}
-	x = g.Add(x, h)
-	x = g.Add(x, b.attn2.forward(g, b.norm2.Forward(g, x), text))
-	h = g.Mark(b.path+".ff.net.0", g.GEGLU(b.proj.Forward(g, b.norm3.Forward(g, x))))
+// forward maps x [N H·W C] to [N H·W C].
+func (b *transformerBlock) forward(g *nn.Graph, x *G.Node, s steering, at grid) *G.Node {
+	x = g.Add(x, b.first(g, x, s, at))
+	x = g.Add(x, b.attn2.forward(g, b.norm2.Forward(g, x), s.text))
+	h := g.Mark(b.path+".ff.net.0", g.GEGLU(b.proj.Forward(g, b.norm3.Forward(g, x))))
 	return g.Mark(b.path, g.Add(x, b.out.Forward(g, h)))
+}
+
+// first is the attention of x [N H·W C] to itself, or of some models to the text.
+func (b *transformerBlock) first(g *nn.Graph, x *G.Node, s steering, at grid) *G.Node {
+	merge := s.merging.tokens(at.level, at.h, at.w)
+	switch {
+	case b.onlyCross:
+		return b.attn1.forward(g, b.norm1.Forward(g, x), source{tokens: s.text.tokens, mask: s.text.mask})
+	case s.perturbation.has(b.attn1):
+		return b.attn1.perturbed(g, b.norm1.Forward(g, x), at.h, at.w, s.perturbation.blur)
+	case merge > 0:
+		match := g.MatchTokens(x, s.times, at.h, at.w, merge, b.salt)
+		h := g.MergeTokens(match, b.norm1.Forward(g, x))
+		return g.UnmergeTokens(match, b.attn1.forward(g, h, source{tokens: h}))
+	}
+	h := b.norm1.Forward(g, x)
+	return b.attn1.forward(g, h, source{tokens: h})
 }

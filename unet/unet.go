@@ -33,8 +33,16 @@ type UNet struct {
 	normOut *nn.GroupNorm
 	convOut *nn.Conv2D
 	cross   []*attention // to the text, as CrossAttentions lists them
-	merging TokenMerging
-	images  string // key of the pictures that are counted
+	images  string       // key of the pictures that are counted
+	variant
+}
+
+// variant is how a U-Net works beside its weights. The zero value is as it was trained.
+type variant struct {
+	merging      TokenMerging
+	freeU        FreeU
+	seamless     Seamless
+	perturbation perturbation
 }
 
 // define decodes the config and asks for the weights.
@@ -107,9 +115,15 @@ func (u *UNet) steer(g *nn.Graph, in Nodes) steering {
 	return steering{
 		temb:  u.time.forward(g, in.Timesteps, &in.Cond),
 		text:  source{in.Cond.Tokens, in.Cond.TokenMask, in.Cond.ImageTokens, in.Cond.Images},
-		times: in.Timesteps, merging: u.merging,
+		times: in.Timesteps, variant: u.variant,
 		residuals: in.Cond.Residuals,
 	}
+}
+
+// graph returns g for the U-Net's layers.
+func (u *UNet) graph(g *nn.Graph) *nn.Graph {
+	g.Wrap(u.seamless.wrap())
+	return g
 }
 
 // in joins the latents [N C H W] and the channels beside them to [N H W C].

@@ -7,6 +7,7 @@ import (
 
 	"sdgo/internal/model"
 	"sdgo/internal/nn"
+	"sdgo/internal/op"
 )
 
 // band is the key of a plan: some rows of what the first links of a stage make of an image
@@ -15,6 +16,7 @@ type band struct {
 	decode             bool
 	stage, links, h, w int
 	rows               rows
+	wrap               op.Wrap
 }
 
 // build makes the graph of a band. Its inputs are x, the rows that it reads [1 rows w C], and
@@ -25,6 +27,7 @@ func (v *VAE) buildBand(k band) model.Build {
 		s := &v.stages(k.decode)[k.stage]
 		r := s.reach(k.links, k.h, k.rows)
 		g := nn.NewGraph(G.NewGraph())
+		g.Wrap(k.wrap)
 		x := g.Input("x", 1, r.reads[0].n(), k.w, s.in)
 		inputs = append(inputs, x)
 		var before *G.Node // what the block reads
@@ -80,12 +83,14 @@ func statisticsName(i int) string { return fmt.Sprintf("norm%d", i) }
 type end struct {
 	decode bool
 	h, w   int
+	wrap   op.Wrap
 }
 
 // buildEnd makes the graph of an end.
 func (v *VAE) buildEnd(k end) model.Build {
 	return func() (inputs, outputs []*G.Node, err error) {
 		g := nn.NewGraph(G.NewGraph())
+		g.Wrap(k.wrap)
 		if k.decode {
 			in := g.Input("x", 1, v.Config.LatentChannels, k.h, k.w)
 			out := v.decoder.(*decoder).first(g, in)

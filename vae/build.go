@@ -7,6 +7,7 @@ import (
 
 	"sdgo/internal/model"
 	"sdgo/internal/nn"
+	"sdgo/internal/op"
 )
 
 // BuildEncoder adds the encoder to the graph g. It maps images [N C H W] to
@@ -64,12 +65,14 @@ func (v *VAE) WeightNodes(g *G.ExprGraph) map[string]*G.Node {
 type key struct {
 	decode  bool
 	n, h, w int
+	wrap    op.Wrap
 }
 
 // build makes the graph for a key.
 func (v *VAE) build(k key) model.Build {
 	return func() (inputs, outputs []*G.Node, err error) {
 		g := nn.NewGraph(G.NewGraph())
+		g.Wrap(k.wrap)
 		channels, forward := v.Config.LatentChannels, v.decoder.forward
 		if !k.decode {
 			channels, forward = v.Config.InChannels, v.encoder.forward

@@ -28,7 +28,7 @@ func (v *VAE) Decode(ctx context.Context, latents *tensor.Dense, o ...Options) (
 		return nil, err
 	}
 	s, f := latents.Shape(), c.Factor()
-	w, err := v.call(Work{Height: f * s[2], Width: f * s[3], Tile: how.Tile, Exact: how.Exact})
+	w, err := v.call(Work{Height: f * s[2], Width: f * s[3], Tile: how.Tile, Exact: how.Exact, Seamless: how.Seamless})
 	if err != nil {
 		return nil, err
 	}
@@ -71,6 +71,9 @@ type Options struct {
 	// by little more than the picture itself, but brightness and detail differ slightly,
 	// and more the smaller they are. What is no larger than a tile is done whole.
 	Tile int
+	// Seamless says where the picture goes on with its other side. The zero value is as
+	// the model was trained.
+	Seamless Seamless
 	// Exact makes of tiles what gives the bytes of the whole: every normalisation has the
 	// statistics of the whole picture, and every pixel its neighbours. They are bands of
 	// the whole width, of about Tile² pixels. What has the size of the latents, attention

@@ -28,7 +28,7 @@ func (v *VAE) Encode(ctx context.Context, images *tensor.Dense, o ...Options) (*
 		return nil, err
 	}
 	s := images.Shape()
-	w, err := v.call(Work{Encode: true, Height: s[2], Width: s[3], Tile: how.Tile, Exact: how.Exact})
+	w, err := v.call(Work{Encode: true, Height: s[2], Width: s[3], Tile: how.Tile, Exact: how.Exact, Seamless: how.Seamless})
 	if err != nil {
 		return nil, err
 	}

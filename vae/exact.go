@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"sdgo/internal/model"
+	"sdgo/internal/op"
 )
 
 // Exact tiles are bands of the whole width, and the picture has the bytes of the whole.
@@ -23,6 +24,7 @@ type exact struct {
 	budget int // numbers of a band of one image
 	memory int // numbers of the images
 	band   int // of a band whose statistics are gathered
+	wrap   op.Wrap
 }
 
 // stages returns those of the decoder or of the encoder, or nil of an AutoencoderTiny.
@@ -123,7 +125,7 @@ type plannable struct {
 // plans are those of a call, of which one is the largest; the ends have the size of
 // latents h×w.
 func (v *VAE) plans(e *exact, decode bool, h, w int) []plannable {
-	k := end{decode, h, w}
+	k := end{decode, h, w, e.wrap}
 	list := []plannable{{k, v.buildEnd(k)}}
 	h, w = e.h, e.w
 	for i := range e.stages {
@@ -134,7 +136,7 @@ func (v *VAE) plans(e *exact, decode bool, h, w int) []plannable {
 				largest = []rows{r}
 			}
 			for _, r := range largest {
-				b := band{decode, i, n, h, w, r}
+				b := band{decode, i, n, h, w, r, e.wrap}
 				list = append(list, plannable{b, v.buildBand(b)})
 			}
 		}

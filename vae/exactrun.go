@@ -33,7 +33,7 @@ func (v *VAE) exactly(ctx context.Context, t call, x, y []float32) error {
 	e.memory, e.band = block.Data[:t.exact.memory], block.Data[t.exact.memory:]
 	first := e.last(e.h * e.w * e.stages[0].in)
 	if t.decode {
-		if err := e.end(end{true, t.h, t.w}, x, first); err != nil {
+		if err := e.end(end{true, t.h, t.w, e.wrap}, x, first); err != nil {
 			return err
 		}
 	} else {
@@ -49,7 +49,7 @@ func (v *VAE) exactly(ctx context.Context, t call, x, y []float32) error {
 	if t.decode {
 		return nil
 	}
-	return e.end(end{false, e.h, e.w}, e.last(e.h*e.w*e.stages[len(e.stages)-1].out()), y)
+	return e.end(end{false, e.h, e.w, e.wrap}, e.last(e.h*e.w*e.stages[len(e.stages)-1].out()), y)
 }
 
 // last are the last n numbers of the memory.
@@ -148,7 +148,7 @@ func (b *bandRun) each(n int, room func(rows) []float32, done func(r rows, out [
 	inner, any := b.inner(b.s, n, b.h, b.w)
 	for r := range b.bands(b.s, n, b.h, b.w) {
 		reach := b.s.reach(n, b.h, r)
-		k := band{b.decode, b.i, n, b.h, b.w, r}
+		k := band{b.decode, b.i, n, b.h, b.w, r, b.wrap}
 		if any && !b.s.edge(n, b.h, reach) {
 			k.rows = inner
 		}

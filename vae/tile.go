@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"sdgo/internal/engine"
+	"sdgo/internal/op"
 )
 
 // Tiles are squares that overlap by a quarter of their side, as in diffusers'
@@ -20,6 +21,7 @@ type tiling struct {
 	in, out         int // side of a tile of the input, of the output
 	inC, outC, h, w int // the input [inC h w]
 	scale           func(n int) int
+	around          op.Wrap // where the picture goes on with its other side
 }
 
 // stride is the distance from tile to tile for tiles of a side.
@@ -36,7 +38,7 @@ type plane struct {
 func (t *tiling) planes() (row, tile int) {
 	h := min(t.in, t.h)
 	for x := 0; t.scale(t.w-x) > 0; x += stride(t.in) {
-		row += t.outC * t.scale(h) * t.scale(min(t.in, t.w-x))
+		row += t.outC * t.scale(h) * t.scale(t.width(x))
 	}
 	return row, t.inC * h * min(t.in, t.w)
 }
@@ -51,14 +53,13 @@ func (t *tiling) run(in, out []float32, model func(in []float32, h, w int, out [
 	}
 	defer block.Free()
 	part, rows := block.Data[:tileLen], block.Data[tileLen:]
-	outH, outW := t.scale(t.h), t.scale(t.w)
 	var above []plane
 	for y := 0; t.scale(t.h-y) > 0; y += stride(t.in) {
-		h := min(t.in, t.h-y)
+		h := t.height(y)
 		var row []plane
 		free := rows[y/stride(t.in)%2*rowLen:][:rowLen] // where the row above is not
 		for x := 0; t.scale(t.w-x) > 0; x += stride(t.in) {
-			w := min(t.in, t.w-x)
+			w := t.width(x)
 			tile := plane{h: t.scale(h), w: t.scale(w)}
 			size := t.outC * tile.h * tile.w
 			tile.data, free = free[:size:size], free[size:]
@@ -72,25 +73,40 @@ func (t *tiling) run(in, out []float32, model func(in []float32, h, w int, out [
 				t.blendColumns(row[len(row)-1], tile)
 			}
 			row = append(row, tile)
-
-			keepH, keepW := min(tile.h, stride(t.out)), min(tile.w, stride(t.out))
-			top, left := y/stride(t.in)*stride(t.out), x/stride(t.in)*stride(t.out)
-			for c := range t.outC {
-				for i := range keepH {
-					copy(out[(c*outH+top+i)*outW+left:][:keepW], tile.data[(c*tile.h+i)*tile.w:])
-				}
-			}
 		}
+		if t.aroundX() {
+			t.joinColumns(row)
+		}
+		t.keep(out, row, y/stride(t.in)*stride(t.out))
 		above = row
+	}
+	if t.aroundY() {
+		t.joinRows(out, above)
 	}
 	return nil
 }
 
+// keep copies what a row of tiles shows to out, where it begins at a row of pixels.
+func (t *tiling) keep(out []float32, row []plane, top int) {
+	outH, outW := t.scale(t.h), t.scale(t.w)
+	for k, tile := range row {
+		left := k * stride(t.out)
+		keepH, keepW := min(tile.h, stride(t.out), outH-top), min(tile.w, stride(t.out), outW-left)
+		for c := range t.outC {
+			for i := range keepH {
+				copy(out[(c*outH+top+i)*outW+left:][:keepW], tile.data[(c*tile.h+i)*tile.w:])
+			}
+		}
+	}
+}
+
 // cut appends the part of in [C H W] that begins at (y, x) to part.
 func (t *tiling) cut(part, in []float32, y, x, h, w int) []float32 {
+	n := min(w, t.w-x)
 	for c := range t.inC {
 		for i := range h {
-			part = append(part, in[(c*t.h+y+i)*t.w+x:][:w]...)
+			line := in[(c*t.h+(y+i)%t.h)*t.w:][:t.w]
+			part = append(append(part, line[x:x+n]...), line[:w-n]...)
 		}
 	}
 	return part

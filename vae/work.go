@@ -9,6 +9,7 @@ import (
 	"sdgo/internal/engine"
 	"sdgo/internal/model"
 	"sdgo/internal/nn"
+	"sdgo/internal/op"
 )
 
 // Work is what the VAE does with one picture: it decodes it, or encodes it.
@@ -17,6 +18,7 @@ type Work struct {
 	Height, Width int  // of the picture in pixels
 	Tile          int  // side of the tiles in pixels, as in [Options]
 	Exact         bool // by tiles that give what the whole gives, as in [Options]
+	Seamless      Seamless
 }
 
 // Check reports as an error that the work would not fit in the memory allowed, or
@@ -125,13 +127,15 @@ func (v *VAE) runs(w Work) (call, error) {
 		t.what = fmt.Sprintf("encoding %d×%d pixels%s", w.Width, w.Height, how)
 	}
 	t.whole = w.Tile == 0 || max(t.h, t.w) <= t.in
+	t.around = op.Wrap(w.Seamless)
 	if w.Exact && !t.whole && c.Tiny == nil {
 		return t, v.byBands(&t, w)
 	}
-	k := key{t.decode, 1, t.h, t.w}
+	k := key{decode: t.decode, n: 1, h: t.h, w: t.w}
 	if !t.whole {
 		k.h, k.w = min(t.h, t.in), min(t.w, t.in)
 	}
+	k.wrap = t.inRun(k.h, k.w)
 	t.largest = plannable{k, v.build(k)}
 	return t, nil
 }
@@ -141,9 +145,13 @@ func (v *VAE) byBands(t *call, w Work) error {
 	if v.model.Device() {
 		return errors.New("vae: tiles: have a graphics processor, want the processor for exact ones")
 	}
+	if w.Seamless.Y {
+		return errors.New("vae: tiles: have exact ones of a picture that goes on above and below, want one that goes on to the left and right alone, or tiles that are not exact")
+	}
 	f := v.Config.Factor()
 	h, width := w.Height/f, w.Width/f
 	t.exact = v.newExact(t.decode, t.h, t.w, w.Tile)
+	t.exact.wrap = t.around
 	most := int64(-1)
 	for _, p := range v.plans(t.exact, t.decode, h, width) {
 		n, err := v.model.Values(p.key, p.build)
@@ -199,7 +207,7 @@ func (v *VAE) image(ctx context.Context, t call, x, y []float32) error {
 		return v.exactly(ctx, t, x, y)
 	}
 	run := func(x []float32, h, w int, y []float32) error {
-		k := key{t.decode, 1, h, w}
+		k := key{t.decode, 1, h, w, t.inRun(h, w)}
 		return v.model.Run(ctx, k, v.build(k), model.Inputs{"input": x}, [][]float32{y})
 	}
 	if t.whole {

@@ -205,4 +205,17 @@ var types = map[string]reflect.Type{
 	"vae.LoadOptions":            reflect.TypeFor[vae.LoadOptions](),
 	"vae.Posterior":              reflect.TypeFor[vae.Posterior](),
 	"vae.VAE":                    reflect.TypeFor[vae.VAE](),
+
+	"diffusion.Region":             reflect.TypeFor[diffusion.Region](),
+	"diffusion.Windows":            reflect.TypeFor[diffusion.Windows](),
+	"diffusion.GuiderInfo":         reflect.TypeFor[diffusion.GuiderInfo](),
+	"diffusion.PerturbedAttention": reflect.TypeFor[diffusion.PerturbedAttention](),
+	"diffusion.SmoothedEnergy":     reflect.TypeFor[diffusion.SmoothedEnergy](),
+	"diffusion.Unguided":           reflect.TypeFor[diffusion.Unguided](),
+	"diffusion.Variant":            reflect.TypeFor[diffusion.Variant](),
+	"diffusion.VariantGuider":      reflect.TypeFor[diffusion.VariantGuider](),
+	"unet.FreeU":                   reflect.TypeFor[unet.FreeU](),
+	"unet.Perturbation":            reflect.TypeFor[unet.Perturbation](),
+	"unet.Seamless":                reflect.TypeFor[unet.Seamless](),
+	"vae.Seamless":                 reflect.TypeFor[vae.Seamless](),
 }

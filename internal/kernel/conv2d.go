@@ -2,7 +2,7 @@ package kernel
 
 // ConvShape describes a two-dimensional convolution of [N H W InC] to
 // [N OutH OutW OutC]. What lies outside the input is zero, on all four sides
-// as far as OutH and OutW reach.
+// as far as OutH and OutW reach, or the input's other side.
 type ConvShape struct {
 	N, H, W, InC int
 	// UpH, UpW, if not zero, enlarge the input to this size by nearest
@@ -11,6 +11,7 @@ type ConvShape struct {
 	OutC, KH, KW, Stride int
 	PadTop, PadLeft      int
 	OutH, OutW           int
+	WrapY, WrapX         bool // the input goes on with its other side, above and below or left and right
 }
 
 // Conv2D is the convolution of x with the weights w of [PackConv], without the
@@ -43,8 +44,7 @@ func (s ConvShape) pointwise() bool {
 
 // locator returns the function that finds the taps of output pixels in x.
 func (s ConvShape) locator() func(offsets []int32, row, rows int) {
-	ys := sources((s.OutH-1)*s.Stride+s.KH, s.PadTop, s.H, s.UpH, s.W*s.InC)
-	xs := sources((s.OutW-1)*s.Stride+s.KW, s.PadLeft, s.W, s.UpW, s.InC)
+	ys, xs := s.sources((s.OutH-1)*s.Stride+s.KH, (s.OutW-1)*s.Stride+s.KW)
 	image := s.H * s.W * s.InC
 	return func(offsets []int32, row, rows int) {
 		ox, oy, n := row%s.OutW, row/s.OutW%s.OutH, row/(s.OutW*s.OutH)
@@ -69,18 +69,37 @@ func (s ConvShape) locator() func(offsets []int32, row, rows int) {
 	}
 }
 
-// sources lists, for each coordinate of the padded input, the offset of the
-// input's row or column there, or -1 in the padding.
-func sources(n, pad, size, up, stride int) []int32 {
+// sources lists, for each of so many rows and columns of the padded input, the offset of
+// the input's row or column there, or -1 in the padding and beyond what the output needs.
+func (s ConvShape) sources(rows, columns int) (ys, xs []int32) {
+	wrapY, wrapX := 0, 0
+	if s.WrapY {
+		wrapY = (s.OutH-1)*s.Stride + s.KH
+	}
+	if s.WrapX {
+		wrapX = (s.OutW-1)*s.Stride + s.KW
+	}
+	return sources(rows, wrapY, s.PadTop, s.H, s.UpH, s.W*s.InC), sources(columns, wrapX, s.PadLeft, s.W, s.UpW, s.InC)
+}
+
+// sources lists n of them; of the first wrap what lies in the padding is on the other side.
+func sources(n, wrap, pad, size, up, stride int) []int32 {
 	if up == 0 {
 		up = size
 	}
 	list := make([]int32, n)
 	for i := range list {
 		list[i] = -1
-		if at := i - pad; at >= 0 && at < up {
+		at := i - pad
+		if i < wrap {
+			at = wrapped(at, up)
+		}
+		if at >= 0 && at < up {
 			list[i] = int32(at * size / up * stride)
 		}
 	}
 	return list
 }
+
+// wrapped is the place among n that a place before or behind them stands for.
+func wrapped(at, n int) int { return (at%n + n) % n }

@@ -38,7 +38,7 @@ func (s ConvShape) data(rng *rand.Rand) (x, w []float32) {
 }
 
 // someShape draws a convolution with everything that occurs: strides, uneven
-// padding, enlarging, filters that are not square.
+// padding, enlarging, filters that are not square, images that go on with their other side.
 func someShape(rng *rand.Rand) ConvShape {
 	s := ConvShape{
 		N: 1 + rng.IntN(3), H: 1 + rng.IntN(12), W: 1 + rng.IntN(12), InC: 1 + rng.IntN(20),
@@ -52,6 +52,7 @@ func someShape(rng *rand.Rand) ConvShape {
 	}
 	s.OutH = max(1, (h+s.PadTop+rng.IntN(3)-s.KH)/s.Stride+1)
 	s.OutW = max(1, (w+s.PadLeft+rng.IntN(3)-s.KW)/s.Stride+1)
+	s.WrapY, s.WrapX = rng.IntN(4) == 0, rng.IntN(4) == 0
 	return s
 }
 

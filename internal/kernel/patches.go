@@ -1,7 +1,7 @@
 package kernel
 
 // Patches lists what each output pixel of a convolution sees of x [N H W InC]: out
-// [N·OutH·OutW KH·KW·InC], with zeros outside of x.
+// [N·OutH·OutW KH·KW·InC], with zeros outside of x, or what is there if x goes on with its other side.
 func Patches(out, x []float32, s ConvShape) Phase {
 	taps := s.KH * s.KW
 	rows, width := s.N*s.OutH*s.OutW, taps*s.InC
@@ -25,6 +25,12 @@ func Patches(out, x []float32, s ConvShape) Phase {
 func (s *ConvShape) source(r, tap int) int {
 	ox, oy, n := r%s.OutW, r/s.OutW%s.OutH, r/(s.OutW*s.OutH)
 	y, x := oy*s.Stride-s.PadTop+tap/s.KW, ox*s.Stride-s.PadLeft+tap%s.KW
+	if s.WrapY {
+		y = wrapped(y, s.H)
+	}
+	if s.WrapX {
+		x = wrapped(x, s.W)
+	}
 	if y < 0 || y >= s.H || x < 0 || x >= s.W {
 		return -1
 	}

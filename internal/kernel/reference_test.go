@@ -144,6 +144,12 @@ func (s ConvShape) input(n, y, x int) int {
 	if s.UpW != 0 {
 		width = s.UpW
 	}
+	if s.WrapY {
+		y = (y%height + height) % height
+	}
+	if s.WrapX {
+		x = (x%width + width) % width
+	}
 	if y < 0 || y >= height || x < 0 || x >= width {
 		return -1
 	}

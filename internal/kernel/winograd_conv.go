@@ -50,8 +50,7 @@ func Winograd(out, x []float32, s ConvShape, w Packed, ep Epilogue, work []float
 	a := newWinograd(s)
 	a.out, a.x, a.w, a.ep, a.work = out, x, w, ep, work
 	a.zero = make([]float32, s.InC)
-	a.ys = sources(a.tilesY*winTile+2, s.PadTop, s.H, s.UpH, s.W*s.InC)
-	a.xs = sources(a.tilesX*winTile+2, s.PadLeft, s.W, s.UpW, s.InC)
+	a.ys, a.xs = s.sources(a.tilesY*winTile+2, a.tilesX*winTile+2)
 	var phases []Phase
 	for first := 0; first < a.tiles; first += a.round {
 		n := min(a.round, a.tiles-first)

@@ -36,7 +36,11 @@ func winogradShapes() []ConvShape {
 	up := same(1, 10, 14, 16, 40, 3)
 	up.H, up.W, up.UpH, up.UpW = 5, 7, 10, 14
 	valid := ConvShape{N: 1, H: 9, W: 11, InC: 16, OutC: 5, KH: 3, KW: 3, Stride: 1, OutH: 7, OutW: 9}
+	around, upAround := same(2, 7, 6, 32, 33, 3), up
+	around.WrapX, around.WrapY = true, true
+	upAround.WrapX = true
 	return []ConvShape{
+		around, upAround,
 		same(1, 4, 4, 16, 32, 3), same(2, 8, 8, 32, 64, 3), same(1, 1, 1, 16, 1, 3), same(2, 7, 5, 48, 33, 3),
 		same(1, 13, 30, 16, 100, 3), up, valid,
 	}

@@ -21,6 +21,7 @@ type Graph struct {
 	nodes map[*weights.Param]*G.Node
 	marks map[string]*G.Node // nil: not wanted
 
+	wrap    op.Wrap
 	adapted *Adapted           // nil: the layers are as the checkpoint has them
 	inputs  map[string]*G.Node // of those, by their names
 }
@@ -28,6 +29,17 @@ type Graph struct {
 // NewGraph returns a Graph that adds to g.
 func NewGraph(g *G.ExprGraph) *Graph {
 	return &Graph{expr: g, nodes: make(map[*weights.Param]*G.Node)}
+}
+
+// Wrap makes images go on with their other side in some directions, for the convolutions
+// that are added later and pad both sides there: as padding_mode "circular" of PyTorch's
+// Conv2d does. What is padded on one side alone, by zeros before the convolution, stays.
+func (g *Graph) Wrap(w op.Wrap) { g.wrap = w }
+
+// padding is that of a convolution in the graph.
+func (g *Graph) padding(pad op.Padding) op.Padding {
+	pad.Wrap = op.Wrap{X: g.wrap.X && pad.Left > 0, Y: g.wrap.Y && pad.Top > 0}
+	return pad
 }
 
 // Err returns the first error.

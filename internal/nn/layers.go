@@ -68,7 +68,7 @@ func (c *Conv2D) Size(h, w int) (int, int) {
 
 // Forward maps x [N H W in] to [N H' W' out].
 func (c *Conv2D) Forward(g *Graph, x *G.Node) *G.Node {
-	return g.Mark(c.path, g.layer(c.weight, c.bias, x, convolution(c.stride, c.pad), convolution(1, op.Padding{})))
+	return g.Mark(c.path, g.layer(c.weight, c.bias, x, convolution(c.stride, g.padding(c.pad)), convolution(1, op.Padding{})))
 }
 
 // convolution is the product of a convolution.

@@ -12,9 +12,10 @@ func (c *Conv2D) In() int  { return c.weight.Shape[1] }
 func (c *Conv2D) Out() int { return c.weight.Shape[0] }
 
 // ForwardPart is Forward of some rows of an image, which has zeros above the first and
-// below the last one only.
+// below the last one only. To the left and right it may go on with its other side.
 func (c *Conv2D) ForwardPart(g *Graph, x *G.Node, first, last bool) *G.Node {
 	pad := c.pad
+	pad.Wrap.X = g.padding(pad).Wrap.X
 	if !first {
 		pad.Top = 0
 	}

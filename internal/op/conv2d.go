@@ -10,11 +10,30 @@ import (
 	"sdgo/internal/kernel"
 )
 
-// Padding is the number of zero rows and columns around an image.
-type Padding struct{ Top, Left, Bottom, Right int }
+// Padding is the number of rows and columns around an image: zeros, or the image's other
+// side.
+type Padding struct {
+	Top, Left, Bottom, Right int
+	Wrap                     Wrap
+}
 
-// Same returns a padding of n on all sides.
-func Same(n int) Padding { return Padding{n, n, n, n} }
+// Wrap says in which directions an image goes on with its other side.
+type Wrap struct{ X, Y bool }
+
+// String is "x", "y", "xy" or empty.
+func (w Wrap) String() string {
+	s := ""
+	if w.X {
+		s += "x"
+	}
+	if w.Y {
+		s += "y"
+	}
+	return s
+}
+
+// Same returns a padding of n zeros on all sides.
+func Same(n int) Padding { return Padding{Top: n, Left: n, Bottom: n, Right: n} }
 
 // conv2d is a convolution, optionally of an image that is first enlarged.
 type conv2d struct {
@@ -36,7 +55,7 @@ func Conv2D(x, weight, bias *G.Node, stride int, pad Padding) (*G.Node, error) {
 	xs, ws := x.Shape(), weight.Shape()
 	s := kernel.ConvShape{
 		N: xs[0], H: xs[1], W: xs[2], InC: xs[3], OutC: ws[0], KH: ws[2], KW: ws[3],
-		Stride: stride, PadTop: pad.Top, PadLeft: pad.Left,
+		Stride: stride, PadTop: pad.Top, PadLeft: pad.Left, WrapY: pad.Wrap.Y, WrapX: pad.Wrap.X,
 	}
 	s.OutH = (s.H+pad.Top+pad.Bottom-s.KH)/stride + 1
 	s.OutW = (s.W+pad.Left+pad.Right-s.KW)/stride + 1
@@ -59,6 +78,9 @@ func (k conv2d) String() string {
 	name := "conv"
 	if k.winograd {
 		name = "winograd"
+	}
+	if wrap := (Wrap{k.s.WrapX, k.s.WrapY}).String(); wrap != "" {
+		name += " around " + wrap
 	}
 	return fmt.Sprintf("%s %d×%d/%d %d×%d×%d×%d→%d×%d×%d%v", name, k.s.KH, k.s.KW, k.s.Stride,
 		k.s.N, k.s.H, k.s.W, k.s.InC, k.s.OutH, k.s.OutW, k.s.OutC, k.ep)
@@ -136,8 +158,12 @@ func (k conv2d) product() device.Product {
 	return p
 }
 
-// OnDevice implements Chooser: a weight that is computed has another order.
-func (k conv2d) OnDevice(device.Target) bool { return !k.unpacked }
+// OnDevice implements Chooser: a weight that is computed has another order, and an image
+// ends at its sides.
+func (k conv2d) OnDevice(device.Target) bool { return !k.unpacked && !k.wraps() }
+
+// wraps says whether the image goes on with its other side.
+func (k conv2d) wraps() bool { return k.s.WrapX || k.s.WrapY }
 
 // DeviceWork implements DeviceWorker.
 func (k conv2d) DeviceWork(t device.Target) int { return k.product().Work(t) }
@@ -158,22 +184,13 @@ func (k conv2d) Phases(out []float32, in []Arg, work []float32) []kernel.Phase {
 	return k.convolve(out, in[0].Data, in[1], k.ep.bind(in[2:]), work)
 }
 
-// Derive uses that the derivative by x is the convolution of d, with zeros between its
-// pixels if the stride is 2, with the weight turned around; that by the weight is d
-// times what each of its pixels sees of x.
+// Derive uses that the derivative by the weight is d times what each of its pixels sees
+// of x.
 func (k conv2d) Derive(in []*G.Node, d *G.Node) ([]*G.Node, error) {
 	var g grad
 	s := k.s
-	spread := g.Dilate(d, s.Stride)
-	turned := g.Reverse(g.Permute(g.Unpack(in[1]), 1, 0, 2, 3), s.KH*s.KW)
-	top, left := s.KH-1-s.PadTop, s.KW-1-s.PadLeft
-	dx := g.Conv2D(spread, turned, Padding{
-		Top: top, Left: left,
-		Bottom: s.H + s.KH - 2 - (s.OutH-1)*s.Stride - top,
-		Right:  s.W + s.KW - 2 - (s.OutW-1)*s.Stride - left,
-	})
-
 	rows := g.Reshape(d, s.N*s.OutH*s.OutW, s.OutC)
+	dx := k.deriveInput(&g, in[1], d, rows)
 	dw := g.Linear(g.Permute(rows, 1, 0), g.Permute(g.Patches(in[0], s), 1, 0))
 	dw = g.Permute(g.Reshape(dw, s.OutC, s.KH, s.KW, s.InC), 0, 3, 1, 2)
 	out := []*G.Node{dx, dw}
@@ -181,6 +198,25 @@ func (k conv2d) Derive(in []*G.Node, d *G.Node) ([]*G.Node, error) {
 		out = append(out, g.SumRows(rows))
 	}
 	return out, g.err
+}
+
+// deriveInput is the derivative by x, for d, whose pixels are rows: the convolution of d,
+// with zeros between its pixels if the stride is 2, with the weight turned around. Of an
+// image that goes on with its other side it is the sum of what each pixel of d means for
+// what it saw.
+func (k conv2d) deriveInput(g *grad, weight, d, rows *G.Node) *G.Node {
+	s := k.s
+	if k.wraps() {
+		taps := g.Reshape(g.Permute(g.Unpack(weight), 2, 3, 1, 0), s.KH*s.KW*s.InC, s.OutC)
+		return g.Fold(g.Linear(rows, taps), s)
+	}
+	turned := g.Reverse(g.Permute(g.Unpack(weight), 1, 0, 2, 3), s.KH*s.KW)
+	top, left := s.KH-1-s.PadTop, s.KW-1-s.PadLeft
+	return g.Conv2D(g.Dilate(d, s.Stride), turned, Padding{
+		Top: top, Left: left,
+		Bottom: s.H + s.KH - 2 - (s.OutH-1)*s.Stride - top,
+		Right:  s.W + s.KW - 2 - (s.OutW-1)*s.Stride - left,
+	})
 }
 
 // convolve is the work for x and a weight.

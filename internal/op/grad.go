@@ -54,6 +54,10 @@ func (g *grad) Patches(x *G.Node, s kernel.ConvShape) *G.Node {
 	return g.do(func() (*G.Node, error) { return patchesOf(x, s) })
 }
 
+func (g *grad) Fold(x *G.Node, s kernel.ConvShape) *G.Node {
+	return g.do(func() (*G.Node, error) { return foldOf(x, s) })
+}
+
 func (g *grad) Slice(x *G.Node, axis, first, n int) *G.Node {
 	return g.do(func() (*G.Node, error) { return Slice(x, axis, first, n) })
 }

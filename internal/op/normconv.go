@@ -57,6 +57,10 @@ func (k normConv) inStripe(first, n int) kernel.ConvShape {
 	s := k.conv.s
 	s.N, s.OutH = 1, n
 	s.PadTop = 0
+	if s.WrapY { // the stripe has the rows beyond the image
+		s.H, s.WrapY = n+2, false
+		return s
+	}
 	if first == 0 {
 		s.PadTop = 1
 	}
@@ -82,11 +86,13 @@ func (k normConv) Work() int {
 }
 
 // InPlace lets the output lie over x, whose rows are in the stripe before they are
-// overwritten, or over the residual.
-func (k normConv) InPlace(i int) bool { return i == 0 || k.conv.ep.inPlace(i-2) }
+// overwritten unless the last stripe needs the first one, or over the residual.
+func (k normConv) InPlace(i int) bool { return i == 0 && !k.conv.s.WrapY || k.conv.ep.inPlace(i-2) }
 
 // Shrinks says that x may be larger.
-func (k normConv) Shrinks(i int) bool { return i == 0 && k.conv.s.OutC <= k.conv.s.InC }
+func (k normConv) Shrinks(i int) bool {
+	return i == 0 && k.InPlace(0) && k.conv.s.OutC <= k.conv.s.InC
+}
 
 func (k normConv) Fuse(t Target, next Operation, arg int) (Operation, bool) {
 	ep, ok := k.conv.ep.fuse(t, next, arg)
@@ -102,11 +108,18 @@ func (k normConv) Phases(out []float32, in []Arg, work []float32) []kernel.Phase
 	statistics, stripe, rest := work[:nStatistics], work[nStatistics:][:nStripe], work[nStatistics+nStripe:]
 	row, outRow := s.W*s.InC, s.W*s.OutC
 
+	normed := func(to []float32, n, from, upto int) kernel.Phase {
+		return kernel.GroupNormPart(to, x, k.norm.s, n, from*s.W, upto*s.W, gamma, beta, k.norm.eps, k.norm.act, statistics)
+	}
 	phases := []kernel.Phase{kernel.GroupNormStatistics(x, k.norm.s, statistics)}
 	for n := range s.N {
 		for first := 0; first < s.H; first += k.rows {
 			// Row i of the stripe is row first-1+i of the image.
 			above, begin, have := 1, 1, 0 // at the top there is no row above
+			if first == 0 && s.WrapY {    // or it is the last one
+				above = 0
+				phases = append(phases, normed(stripe, n, s.H-1, s.H))
+			}
 			if first > 0 {
 				above, begin, have = 0, 2, first+1
 				phases = append(phases, kernel.Phase{Tasks: 1, Run: func(int, []float32) {
@@ -115,7 +128,10 @@ func (k normConv) Phases(out []float32, in []Arg, work []float32) []kernel.Phase
 			}
 			rows := min(k.rows, s.H-first)
 			if upto := min(first+rows+1, s.H); upto > have {
-				phases = append(phases, kernel.GroupNormPart(stripe[begin*row:], x, k.norm.s, n, have*s.W, upto*s.W, gamma, beta, k.norm.eps, k.norm.act, statistics))
+				phases = append(phases, normed(stripe[begin*row:], n, have, upto))
+			}
+			if first+rows == s.H && s.WrapY { // below the last row is the first
+				phases = append(phases, normed(stripe[(rows+1)*row:], n, 0, 1))
 			}
 
 			part := ep

@@ -51,11 +51,11 @@ func onTape(t *testing.T, in []*G.Node, values [][]float32, out *G.Node) []float
 }
 
 // winograd is the case whose convolution is Winograd's.
-const winograd = "conv2d {5 6 128 128 3 1 {1 1 1 1}}"
+const winograd = "conv2d [5 6 128 128 3 1] {1 1 1 1 }"
 
 // spreads has the operations whose work takes a NaN further than their definition: zero
 // times NaN of a key that is not seen, or the other pixels of Winograd's tile.
-var spreads = map[string]bool{"causal attention": true, winograd: true}
+var spreads = map[string]bool{"causal attention": true, winograd: true, "conv2d [5 6 128 128 3 1] {1 1 1 1 xy}": true}
 
 // Every operation gives what its reference in float64 gives, on every machine with the
 // same bytes, and NaN where that has NaN.

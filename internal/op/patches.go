@@ -24,6 +24,11 @@ func patchesOf(x *G.Node, s kernel.ConvShape) (*G.Node, error) {
 	return apply(patches{s}, tensor.Shape{s.N * s.OutH * s.OutW, s.KH * s.KW * s.InC}, x)
 }
 
+// foldOf maps patches x [N·OutH·OutW KH·KW·C] to [N H W C], for the convolution s.
+func foldOf(x *G.Node, s kernel.ConvShape) (*G.Node, error) {
+	return apply(fold{s}, tensor.Shape{s.N, s.H, s.W, s.InC}, x)
+}
+
 func (k patches) String() string {
 	return fmt.Sprintf("patches %d×%d/%d %d×%d×%d×%d", k.s.KH, k.s.KW, k.s.Stride, k.s.N, k.s.H, k.s.W, k.s.InC)
 }
@@ -34,7 +39,7 @@ func (k fold) Work() int      { return 0 }
 func (k fold) Cost() Cost     { return moving }
 
 func (k patches) Derive(_ []*G.Node, d *G.Node) ([]*G.Node, error) {
-	dx, err := apply(fold(k), tensor.Shape{k.s.N, k.s.H, k.s.W, k.s.InC}, d)
+	dx, err := foldOf(d, k.s)
 	return []*G.Node{dx}, err
 }
 

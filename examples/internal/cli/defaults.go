@@ -19,7 +19,7 @@ func (c *Command) noteDefaults(pipe *diffusion.Pipeline) {
 		taken = append(taken, fmt.Sprintf("%d steps", d.Steps))
 	}
 	switch {
-	case c.Options.Guidance != 0:
+	case c.Options.Guidance != 0 || c.Options.Guider != nil:
 	case d.Guidance == 1:
 		taken = append(taken, "no guidance")
 	default:

@@ -26,6 +26,7 @@ type Command struct {
 
 	model, output  string
 	sampler        string   // help, or a name
+	guider         string   // help, or the text of one
 	random         bool     // the seed
 	required       []string // flags
 	more           more
@@ -63,6 +64,7 @@ func New(name, about string, stdout, stderr io.Writer) *Command {
 	c.IntVar(&o.Steps, "steps", 0, fmt.Sprintf("sampling steps, 1 to 1000 (default %d for the demo model, 50 for others, or the few that the model was trained for)", tinyscenes.Steps))
 	c.Float64Var(&o.Guidance, "guidance", 0, fmt.Sprintf("guidance scale; 1 and less turns it off (default %g for the demo model, 5 for Stable Diffusion XL, 7.5 for others, or what a model for few steps was trained for)", tinyscenes.Guidance))
 	c.Float64Var(&o.GuidanceRescale, "guidance-rescale", 0, "bring the contrast of the guided prediction back, 0 to 1 (default 0)")
+	guidanceFlags(c.FlagSet, o, &c.guider)
 	o.Seed = 1
 	c.Var(seedFlag{&o.Seed, &c.random}, "seed", "`seed` of the noise, or -1 for a random one; the pictures of -n have this and the following ones")
 	c.IntVar(&o.Width, "width", 0, "width in pixels, a multiple of 8 (default the image's or the model's)")

@@ -47,8 +47,10 @@ func (c *Command) Parse(ctx context.Context, args []string) error {
 	if err := c.settingsModel(); err != nil {
 		return err
 	}
-	if c.model == "" {
+	if c.model == "" && c.Options.Guider == nil {
 		c.Options.Guidance = cmp.Or(c.Options.Guidance, tinyscenes.Guidance)
+	}
+	if c.model == "" {
 		c.Options.Steps = cmp.Or(c.Options.Steps, tinyscenes.Steps)
 	}
 	if err := c.checkOutput(); err != nil {
@@ -78,6 +80,8 @@ func (c *Command) listed() bool {
 			fmt.Fprintf(t, "%s\t%s\n", info.Name, info.Description)
 		}
 		t.Flush()
+	case c.guider == guiderHelp:
+		c.listGuiders()
 	default:
 		return false
 	}
@@ -117,6 +121,9 @@ func (c *Command) check(given map[string]bool) error {
 		if !given["schedule"] && schedule != "" {
 			c.Options.Schedule = schedule
 		}
+	}
+	if err := c.chooseGuider(); err != nil {
+		return err
 	}
 	if name := c.Options.Schedule; given["schedule"] {
 		if _, err := scheduler.Lookup(name); err != nil {

@@ -15,8 +15,8 @@ const (
 	lineHeight  = 13
 )
 
-// write draws text into the columns from x to right, broken between words.
-func write(img *image.NRGBA, x, y, right int, text string) {
+// label draws text into the columns from x to right, broken between words.
+func label(img *image.NRGBA, x, y, right int, text string) {
 	d := font.Drawer{Dst: img, Src: image.NewUniform(color.NRGBA{40, 40, 40, 255}), Face: basicfont.Face7x13}
 	at := x
 	for _, word := range strings.Fields(text) {

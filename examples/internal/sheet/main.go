@@ -1,6 +1,7 @@
 // Command sheet draws examples/tinyscenes/contact.png: what the demo model makes
 // of twelve prompts, and what image-to-image and inpainting make of the results.
-// All have the same seed; none was selected.
+// All have the same seed; none was selected. It also draws seamless.png there, a picture
+// that goes on with its other side, three times three.
 package main
 
 import (
@@ -15,6 +16,7 @@ import (
 
 	"sdgo/diffusion"
 	"sdgo/examples/tinyscenes"
+	"sdgo/unet"
 )
 
 var prompts = []string{
@@ -89,11 +91,33 @@ func run() error {
 			return err
 		}
 	}
-	var b bytes.Buffer
-	if err := png.Encode(&b, sheet(images, labels)); err != nil {
+	if err := write(sheet(images, labels), "examples/tinyscenes/contact.png"); err != nil {
 		return err
 	}
-	return os.WriteFile("examples/tinyscenes/contact.png", b.Bytes(), 0o644)
+
+	o = &diffusion.Options{Steps: tinyscenes.Steps, Guidance: tinyscenes.Guidance, Seed: 1, Seamless: unet.Seamless{X: true, Y: true}}
+	if r, err = pipe.TextToImage(ctx, "a green tree on a green hill with clouds", o); err != nil {
+		return err
+	}
+	return write(wall(r.Images[0]), "examples/tinyscenes/seamless.png")
+}
+
+// write writes a picture as a PNG file.
+func write(img image.Image, path string) error {
+	var b bytes.Buffer
+	if err := png.Encode(&b, img); err != nil {
+		return err
+	}
+	return os.WriteFile(path, b.Bytes(), 0o644)
+}
+
+// wall lays an image out three times three.
+func wall(img image.Image) image.Image {
+	out := image.NewNRGBA(image.Rect(0, 0, 3*side, 3*side))
+	for i := range 9 {
+		draw.Draw(out, image.Rect(0, 0, side, side).Add(image.Pt(i%3*side, i/3*side)), img, img.Bounds().Min, draw.Src)
+	}
+	return out
 }
 
 // sheet lays the images out in rows, each with its label below.
@@ -104,7 +128,7 @@ func sheet(images []image.Image, labels []string) image.Image {
 	for i, img := range images {
 		x, y := gap+i%columns*cell, gap+i/columns*line
 		draw.Draw(out, image.Rect(x, y, x+side, y+side), img, img.Bounds().Min, draw.Src)
-		write(out, x, y+side+3, x+side, labels[i])
+		label(out, x, y+side+3, x+side, labels[i])
 	}
 	return out
 }

@@ -98,6 +98,7 @@ func Cases() []Case {
 			func(in []*G.Node) (*G.Node, error) { return op.ScaleShift(in[0], in[1], in[2]) },
 			refEach(func(in [][]float64, i int) float64 { return in[0][i]*in[1][i%tail] + in[2][i%tail] })},
 	}
+	cases = append(cases, spatial()...)
 	// The adjoints of linear operations are linear, too, and have derivatives of their
 	// own. Input 0 is the derivative d by the output here.
 	for _, c := range []struct {
@@ -138,13 +139,22 @@ func Cases() []Case {
 		{5, 6, 3, 4, 3, 1, op.Same(1)}, {4, 5, 5, 2, 1, 1, op.Padding{}}, {6, 7, 3, 4, 3, 2, op.Same(1)},
 		{6, 6, 3, 4, 3, 2, op.Padding{Bottom: 1, Right: 1}}, {5, 6, 128, 128, 3, 1, op.Same(1)},
 		{8, 8, 4, 3, 8, 8, op.Padding{}}, // patches, as of an image encoder
+		{5, 6, 3, 4, 3, 1, around(true, false)}, {5, 6, 3, 4, 3, 1, around(false, true)}, {5, 6, 128, 128, 3, 1, around(true, true)},
+		{6, 7, 3, 4, 3, 2, around(true, true)}, {7, 6, 3, 4, 3, 2, around(true, true)},
 	} {
 		shapes := [][]int{{2, c.h, c.w, c.in}, {c.out, c.in, c.k, c.k}, {c.out}}
-		cases = append(cases, Case{fmt.Sprintf("conv2d %v", c), shapes, nil,
+		cases = append(cases, Case{fmt.Sprintf("conv2d %v %v", []int{c.h, c.w, c.in, c.out, c.k, c.stride}, c.pad), shapes, nil,
 			func(in []*G.Node) (*G.Node, error) { return op.Conv2D(in[0], in[1], in[2], c.stride, c.pad) },
 			refConv(c.h, c.w, c.in, c.out, c.k, c.stride, c.pad)})
 	}
 	return cases
+}
+
+// around is a padding of one with the image's other side in some directions.
+func around(x, y bool) op.Padding {
+	pad := op.Same(1)
+	pad.Wrap = op.Wrap{X: x, Y: y}
+	return pad
 }
 
 // mergeBoth merges the tokens of input 0 as those of input 1 are matched, and puts them

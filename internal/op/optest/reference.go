@@ -50,6 +50,12 @@ func refConv(h, w, in, out, k, stride int, pad op.Padding) func([][]float64) []f
 			copy(sum, bias)
 			for tap := range k * k {
 				iy, ix := oy*stride-pad.Top+tap/k, ox*stride-pad.Left+tap%k
+				if pad.Wrap.Y {
+					iy = (iy + h) % h
+				}
+				if pad.Wrap.X {
+					ix = (ix + w) % w
+				}
 				outside := iy < 0 || iy >= h || ix < 0 || ix >= w
 				for c := range in {
 					v := 0.0

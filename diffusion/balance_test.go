@@ -1,0 +1,58 @@
+package diffusion
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"sdgo/internal/golden"
+	"sdgo/sampler"
+)
+
+// AND adds what each part changes of the negative prompt's prediction, by its weight times the
+// guidance scale, as WebUI does.
+func TestAnd(t *testing.T) {
+	p := load(t, "tiny-sd15", nil)
+	first := func(prompt string, guidance float64) (estimate []float32) {
+		o := &Options{Syntax: SyntaxWebUI, NegativePrompt: "grey", Guidance: guidance, Steps: 2, Width: 64, Height: 64, Sampler: sampler.Euler{}, Output: OutputLatent}
+		o.Wrap = func(d sampler.Denoiser) sampler.Denoiser {
+			return func(ctx context.Context, x []float32, sigma float64) (sampler.Estimate, error) {
+				est, err := d(ctx, x, sigma)
+				if estimate == nil && err == nil {
+					estimate = append(estimate, est.Denoised...)
+				}
+				return est, err
+			}
+		}
+		_, err := p.TextToImage(t.Context(), prompt, o)
+		require.NoError(t, err)
+		return estimate
+	}
+	red, boat, grey := first("a red house", 1), first("a [boat:cat:1]", 1), first("grey", 1)
+	for _, guidance := range []float64{1, 5} {
+		want := make([]float32, len(red))
+		for i, u := range grey {
+			want[i] = u + float32(guidance)*(red[i]-u) + float32(guidance)*0.4*(boat[i]-u)
+		}
+		golden.Close(t, want, first("a red house AND a [boat:cat:1] :0.4", guidance), tolerance, "clean latents")
+	}
+	golden.Close(t, red, first("a red house :0.5 AND a red house :0.5", 1), tolerance, "halves")
+}
+
+// Parts of a prompt are spared and saved as one prompt is, and their memory is planned.
+func TestAndElsewhere(t *testing.T) {
+	p := load(t, "tiny-sd15", nil)
+	o := quick(1)
+	o.Steps, o.Syntax, o.Reuse = 4, SyntaxWebUI, Reuse{Interval: 2}
+	result, err := p.TextToImage(t.Context(), "a house AND a [boat|cat] :0.5 AND a hill :-0.2", o)
+	require.NoError(t, err)
+	assert.Len(t, result.Reused, 1)
+	for guidance, texts := range map[float64]int{1: 3, 5: 3} {
+		planned, err := p.sizeOf("a AND b", &Options{Syntax: SyntaxWebUI, Guidance: guidance, Steps: 1})
+		require.NoError(t, err)
+		assert.Equal(t, []batch{{texts, form{tokens: 77}}}, planned.batches)
+		assert.Equal(t, texts, planned.texts)
+	}
+}
