@@ -19,7 +19,7 @@ type naming struct {
 	decode func(data []byte, v reflect.Value) error
 }
 
-// namingOf returns the naming of a type whose values go by names: samplers, sources of noise,
+// namingOf returns the naming of a type whose values go by names: samplers, sources of noise, guidance,
 // and whole numbers that have some.
 func namingOf(t reflect.Type) (naming, bool) {
 	switch t {
@@ -27,6 +27,8 @@ func namingOf(t reflect.Type) (naming, bool) {
 		return naming{encodeSampler, decodeSampler}, true
 	case reflect.TypeFor[func(seed uint64) sampler.Noise]():
 		return naming{encodeNoise, decodeNoise}, true
+	case reflect.TypeFor[Guider]():
+		return naming{encodeGuider, decodeGuider}, true
 	}
 	if t.Kind() == reflect.Int && t.Implements(reflect.TypeFor[fmt.Stringer]()) {
 		return naming{encodeChoice, decodeChoice}, true
@@ -95,6 +97,37 @@ func decodeNoise(data []byte, v reflect.Value) error {
 	}
 	v.Set(reflect.ValueOf(noises[name]))
 	return nil
+}
+
+// encodeGuider writes what ParseGuider reads.
+func encodeGuider(v reflect.Value) (json.RawMessage, error) {
+	if v.IsNil() {
+		return json.RawMessage("null"), nil
+	}
+	text, err := FormatGuider(v.Interface().(Guider))
+	if err == nil {
+		_, err = ParseGuider(text) // of one with a wrong field there is no way back
+	}
+	if err != nil {
+		return nil, errNoForm
+	}
+	return marshal(text)
+}
+
+func decodeGuider(data []byte, v reflect.Value) error {
+	var text string
+	if err := json.Unmarshal(data, &text); err != nil {
+		return fmt.Errorf("have %s, want a text such as \"cfg:scale=5+rescaled:share=0.7\"", cutKey(string(data)))
+	}
+	if text == "" { // null, too
+		v.SetZero()
+		return nil
+	}
+	g, err := ParseGuider(text)
+	if err == nil {
+		v.Set(reflect.ValueOf(g))
+	}
+	return err
 }
 
 // samplerName is the key of a sampler's name, beside the fields in which it differs from the
