@@ -13,9 +13,6 @@ func (g *guide) predictions(ctx context.Context, i int, x []float32, sigma float
 	q := &question{image: i, x: x, window: g.whole(), sigma: sigma}
 	asked, simple, balanced := g.asked(sigma, conditions)
 	if !balanced && !slices.Contains(conditions, Uncond) {
-		if !slices.Contains(g.conditions, Uncond) {
-			return nil, fmt.Errorf("have parts of a prompt whose weights are not 1 together, want a negative prompt, which this U-Net does not read")
-		}
 		first, _, _ := g.asked(sigma, []Condition{Uncond})
 		asked, simple = append(first, asked...), false
 	}

@@ -74,7 +74,7 @@ func readDepth(ctx context.Context, t *tensor.Dense, h, w int) ([]float32, error
 	if err := checkDepths(ctx, x, width); err != nil {
 		return nil, err
 	}
-	out, err := bicubic(ctx, x, height, width, h, w)
+	out, err := torchCubic.resample(ctx, x, height, width, h, w)
 	if err != nil {
 		return nil, err
 	}
@@ -105,67 +105,4 @@ func checkDepths(ctx context.Context, x []float32, width int) error {
 		return fmt.Errorf("diffusion: depth: have %v everywhere, want a map of different depths", x[0])
 	}
 	return nil
-}
-
-// bicubic resamples x [height width] to [h w] as torch.nn.functional.interpolate does
-// with mode "bicubic": the four nearest numbers of each side count, however much the
-// map shrinks, and those at the border stand for what lies outside (Keys 1981 with
-// a = -0.75).
-func bicubic(ctx context.Context, x []float32, height, width, h, w int) ([]float32, error) {
-	columns := cubicTaps(width, w)
-	out := make([]float32, 0, h*w)
-	for _, row := range cubicTaps(height, h) {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		for _, column := range columns {
-			sum := 0.0
-			for i, y := range row.at {
-				line := 0.0
-				for j, at := range column.at {
-					line += float64(column.weight[j] * float64(x[y*width+at]))
-				}
-				sum += float64(row.weight[i] * line)
-			}
-			out = append(out, float32(sum))
-		}
-	}
-	return out, nil
-}
-
-// cubicTap is what one number of the result is made of along one side.
-type cubicTap struct {
-	at     [4]int
-	weight [4]float64
-}
-
-// cubicTaps resamples one side from from numbers to to.
-func cubicTaps(from, to int) []cubicTap {
-	taps := make([]cubicTap, to)
-	for i := range taps {
-		center := (float64(i)+0.5)*float64(from)/float64(to) - 0.5
-		first := math.Floor(center)
-		d := center - first
-		taps[i].weight = [4]float64{cubicFar(1 + d), cubicNear(d), cubicNear(1 - d), cubicFar(2 - d)}
-		for k := range taps[i].at {
-			taps[i].at[k] = min(max(int(first)-1+k, 0), from-1)
-		}
-	}
-	return taps
-}
-
-// keys is the a of torch's cubic interpolation.
-const keys = -0.75
-
-// cubicNear is the weight at a distance of 0 to 1, (a+2)·d³ − (a+3)·d² + 1.
-func cubicNear(d float64) float64 {
-	slope := float64((keys+2)*d) - (keys + 3)
-	return float64(slope*d*d) + 1
-}
-
-// cubicFar is the weight at a distance of 1 to 2, a·d³ − 5a·d² + 8a·d − 4a.
-func cubicFar(d float64) float64 {
-	curve := float64(keys*d) - 5*keys
-	slope := float64(curve*d) + 8*keys
-	return float64(slope*d) - 4*keys
 }

@@ -53,7 +53,7 @@ func TestBicubic(t *testing.T) {
 	require.NoError(t, json.Unmarshal(data, &file))
 	require.NotEmpty(t, file.Cases)
 	for _, c := range file.Cases {
-		have, err := bicubic(t.Context(), c.Input, c.Size[0], c.Size[1], c.To[0], c.To[1])
+		have, err := torchCubic.resample(t.Context(), c.Input, c.Size[0], c.Size[1], c.To[0], c.To[1])
 		require.NoError(t, err)
 		golden.Close(t, c.Output, have, resampling, "resampled")
 	}
@@ -103,7 +103,7 @@ func TestDepthImages(t *testing.T) {
 // The depth map counts towards the limit of memory.
 func TestDepthNeed(t *testing.T) {
 	p := load(t, "tiny-depth", nil)
-	task := &depthToImage{imageToImage: imageToImage{img: picture(t, "input.png")}, given: depthGolden(t)}
+	task := &depthToImage{imageToImage: imageToImage{images: []image.Image{picture(t, "input.png")}}, given: depthGolden(t)}
 	r, err := p.newRun(t.Context(), task, prompt, quick(1))
 	require.NoError(t, err)
 	defer r.close()

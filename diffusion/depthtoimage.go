@@ -21,7 +21,7 @@ import (
 //
 // https://huggingface.co/stabilityai/stable-diffusion-2-depth
 func (p *Pipeline) DepthToImage(ctx context.Context, prompt string, img image.Image, depth *tensor.Dense, o *Options) (*Result, error) {
-	return p.do(ctx, &depthToImage{imageToImage: imageToImage{img: img}, given: depth}, prompt, o)
+	return p.do(ctx, &depthToImage{imageToImage: imageToImage{images: []image.Image{img}}, given: depth}, prompt, o)
 }
 
 // depthToImage is imageToImage with a depth map beside the latents.

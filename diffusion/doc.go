@@ -51,6 +51,16 @@
 // caller's beside them and with gradients; [NewMachine] runs it, and [Trainable] makes
 // weights change.
 //
+// # Samplers
+//
+// As Options.Sampler a pointer to one of package sampler's is as good as the sampler, and so is one of
+// the caller's own that wraps it, for logging, say: a struct that embeds it, or one
+// with a method Unwrap() sampler.Sampler that returns it. What runs is the caller's
+// Sample, and the sampler inside has what it would have alone when it is given the
+// same levels. Any other of the caller's own gets the levels of
+// EulerDiscreteScheduler. A method SchedulerClass() string names another class for
+// the levels of whatever has it. See sampler.Describe, SchedulerClass and Fitted.
+//
 // # Errors
 //
 // They say what was found, what was wanted and where. What a program tells apart has a

@@ -16,7 +16,7 @@ func (r *run) readImage(ctx context.Context, img *source) (pixels, []float32, er
 	if err != nil {
 		return pixels{}, nil, err
 	}
-	r.note("image", p.pix)
+	r.note(img.what, p.pix)
 	x, err := p.tensor(ctx)
 	return p, x, err
 }
@@ -36,17 +36,18 @@ func (r *run) encodeImage(ctx context.Context, x []float32) (*vae.Posterior, err
 	return posterior, nil
 }
 
-// drawLatents encodes an image [1 3 H W] and draws latents [Images 4 h w] for it, each
-// from the stream of its own seed.
-func (r *run) drawLatents(ctx context.Context, pixels []float32) ([]float32, error) {
-	p, err := r.encodeImage(ctx, pixels)
-	if err != nil {
-		return nil, err
-	}
-	size := p.Mean.DataSize()
-	out := make([]float32, 0, r.Images*size)
-	noise := make([]float32, size)
-	for _, stream := range r.noise {
+// drawLatents encodes images [1 3 H W], one for all pictures or one for each, and draws
+// latents [Images 4 h w] for them, each from the stream of its own seed.
+func (r *run) drawLatents(ctx context.Context, images ...[]float32) (out []float32, err error) {
+	var p *vae.Posterior
+	var noise []float32
+	for i, stream := range r.noise {
+		if i < len(images) {
+			if p, err = r.encodeImage(ctx, images[i]); err != nil {
+				return nil, err
+			}
+			noise = make([]float32, p.Mean.DataSize())
+		}
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}

@@ -2,7 +2,8 @@ package diffusion
 
 import "math"
 
-// filter says how much a pixel counts at a distance, which is less than the support.
+// filter says how much a pixel counts at a distance, which is less than the support. A
+// support of 0 takes the nearest pixel.
 type filter struct {
 	support float64
 	weight  func(x float64) float64
@@ -13,6 +14,7 @@ var (
 	lanczosFilter  = filter{3, lanczos}
 	bicubicFilter  = filter{2, catmullRom}
 	bilinearFilter = filter{1, triangle}
+	nearestFilter  = filter{}
 )
 
 // lanczos is a sinc windowed to three lobes.

@@ -9,10 +9,10 @@ import (
 // corrected returns c with what diffusers' pipelines correct in old configs when
 // they are made: leading timesteps begin at 1, and latents, unlike pixels, are not
 // clipped. Its pipeline for inpainting leaves clipping as it is, and those for
-// depth-to-image and Stable Diffusion XL both.
+// depth-to-image, editing, upscaling and Stable Diffusion XL both.
 func (p *Pipeline) corrected(c *scheduler.Config) *scheduler.Config {
 	fixed := *c
-	if p.reads(withDepth) || p.xl() || p.varies() {
+	if p.reads(withDepth) || p.reads(withImage) || p.reads(smallPicture) || p.xl() || p.varies() {
 		return &fixed
 	}
 	fixed.StepsOffset = 1
@@ -51,6 +51,9 @@ func (p *Pipeline) checkShapes() error {
 		return err
 	}
 	switch c := p.UNet.Config; {
+	case p.reads(smallPicture) && c.NumClassEmbeds != nil && c.ClassEmbedType == nil: // the level of noise
+	case p.reads(smallPicture):
+		return fmt.Errorf("diffusion: the U-Net has %d input channels, as an upscaler, and no table of noise levels (num_class_embeds)", c.InChannels)
 	case c.NumClassEmbeds != nil || c.ClassEmbedType != nil:
 		return fmt.Errorf("diffusion: the U-Net has class labels (num_class_embeds or class_embed_type), which this pipeline does not give it")
 	}

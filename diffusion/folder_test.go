@@ -55,7 +55,9 @@ func TestOtherPipelines(t *testing.T) {
 			`model_index.json: have a "StableDiffusionXLPipeline", want a StableDiffusionPipeline or another with its parts: there is no tokenizer_2`},
 		{map[string]string{"_class_name": `"StableDiffusion3Pipeline"`, "unet": "null", "transformer": part("SD3Transformer2DModel")}, "transformer, a SD3Transformer2DModel (a diffusion transformer), belongs to a diffusion transformer"},
 		{map[string]string{"_class_name": `"FluxPipeline"`, "text_encoder_2": part("T5EncoderModel")}, `have a "FluxPipeline"`},
-		{map[string]string{"_class_name": `"StableDiffusionUpscalePipeline"`, "low_res_scheduler": part("DDPMScheduler")}, "low_res_scheduler, a DDPMScheduler, belongs to an upscaler"},
+		{map[string]string{"_class_name": `"StableDiffusionLatentUpscalePipeline"`}, "this is a latent upscaler, whose U-Net has blocks of k-diffusion"},
+		{map[string]string{"max_noise_level": "0"}, "max_noise_level: have 0, want a whole number of 1 or more"},
+		{map[string]string{"is_cosxl_edit": "1"}, "is_cosxl_edit: have 1, want true or false"},
 		{map[string]string{"_class_name": `"DDPMPipeline"`, "unet": part("UNet2DModel")}, "unet is a UNet2DModel (a U-Net without text), want UNet2DConditionModel"},
 		{map[string]string{"_class_name": `"LDMPipeline"`, "unet": part("UNet2DModel"), "vqvae": part("VQModel"), "text_encoder": "[null, null]"},
 			"vqvae, a VQModel (an autoencoder with a codebook), belongs to an unconditional or early latent diffusion model; text_encoder is null; unet is a UNet2DModel (a U-Net without text), want UNet2DConditionModel"},
@@ -119,7 +121,7 @@ func TestOtherParts(t *testing.T) {
 		assert.ErrorContains(t, err, tt.want)
 	}
 	for name, want := range map[string]string{
-		"tiny-x4-upscaler": "the U-Net has 7 input channels (in_channels), want 4 for text-to-image and image-to-image, 9 for inpainting, or 5 for depth-to-image: this model is an upscaler",
+		"tiny-class-timestep": "the U-Net reads text of width 8 (cross_attention_dim), the text encoder writes 32 (hidden_size)",
 	} {
 		model := golden.Folder(t, "class-name")
 		other := golden.Model(t, name)

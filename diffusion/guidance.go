@@ -52,8 +52,10 @@ func (p *Pipeline) guiderFor(o *Options, s sampler.Sampler) Guider {
 	switch {
 	case o.Guider != nil:
 		g = o.Guider
-	case p.distilled() || o.Guidance <= 1 && !plus:
+	case p.distilled() || o.Guidance <= 1 && !plus || o.ImageGuidance > 0 && o.ImageGuidance < 1:
 		return Unguided{}
+	case o.ImageGuidance > 0:
+		g = o.imageGuided()
 	case o.GuidanceRescale > 0:
 		g = Rescaled{Scale: o.Guidance, Share: o.GuidanceRescale}
 	default:
@@ -141,6 +143,9 @@ func (o *Options) checkGuider(distilled bool) error {
 	}
 	if o.GuidanceRescale != 0 {
 		return badOption("GuidanceRescale", "have %v beside a Guider, want 0", o.GuidanceRescale)
+	}
+	if o.ImageGuidance != 0 {
+		return badOption("ImageGuidance", "have %v beside a Guider, want 0", o.ImageGuidance)
 	}
 	return checkFields(o.Guider, 0)
 }

@@ -1,11 +1,14 @@
 package diffusion
 
 import (
+	"encoding/json"
 	"math"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"sdgo/unet"
 )
 
 // guiderTexts are Guiders and how they are written.
@@ -51,6 +54,31 @@ func TestGuiderText(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Guidance, FreeU and seamless go into JSON and a picture's text, and come out as they were.
+func TestGuiderJSON(t *testing.T) {
+	o := Options{
+		Guider: Rescaled{Guider: PerturbedAttention{Layers: []string{"mid", "up"}}, Share: 0.5},
+		FreeU:  unet.FreeU{B1: 1.2, S2: 0.5}, Seamless: unet.Seamless{X: true},
+	}
+	text, err := json.Marshal(o)
+	require.NoError(t, err)
+	assert.JSONEq(t, `{"guider":"pag:layers=mid/up+rescaled:share=0.5","freeu":{"b1":1.2,"s2":0.5},"seamless":{"x":true}}`, string(text))
+	assert.Empty(t, o.LeftOut())
+	var read Options
+	require.NoError(t, json.Unmarshal(text, &read))
+	assert.Equal(t, o, read)
+	p, err := ParseParameters(Parameters{Prompt: "a house", Options: o}.String())
+	require.NoError(t, err)
+	assert.Equal(t, o, p.Options)
+
+	require.NoError(t, json.Unmarshal([]byte(`{"guider":null}`), &read))
+	assert.Nil(t, read.Guider)
+	assert.ErrorContains(t, json.Unmarshal([]byte(`{"guider":"best"}`), &read), `have name "best", want one of cfg`)
+	assert.ErrorContains(t, json.Unmarshal([]byte(`{"guider":3}`), &read), "have 3, want the text of a guidance")
+	o = Options{Guider: worse{}}
+	assert.Equal(t, []string{"Guider"}, o.LeftOut())
 }
 
 func TestGuiderTextErrors(t *testing.T) {

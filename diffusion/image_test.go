@@ -37,16 +37,6 @@ func fill(w, h int, c color.NRGBA) *image.NRGBA {
 	return img
 }
 
-// rows are the pixels read row by row.
-func (p pixels) rows() rows {
-	y, stride := 0, p.width*p.channels
-	return rows{p.width, p.height, p.channels, func(dst []uint8) error {
-		copy(dst, p.pix[y*stride:][:stride])
-		y++
-		return nil
-	}}
-}
-
 func resized(t testing.TB, p pixels, width, height int) pixels {
 	out, err := resize(context.Background(), p.rows(), width, height).collect()
 	require.NoError(t, err)

@@ -15,16 +15,27 @@ import (
 //
 // https://arxiv.org/abs/2108.01073
 func (p *Pipeline) ImageToImage(ctx context.Context, prompt string, img image.Image, o *Options) (*Result, error) {
-	return p.do(ctx, &imageToImage{img: img}, prompt, o)
+	return p.do(ctx, &imageToImage{images: []image.Image{img}}, prompt, o)
 }
 
-// imageToImage begins with an image's latents and noise.
+// ImageToImageEach is [Pipeline.ImageToImage] with an image for each picture: number i has
+// the seed Seed+i, and is what ImageToImage makes of it alone. Options.Images is zero, or
+// their number. All pictures have the size that the options, or else the first image, say.
+func (p *Pipeline) ImageToImageEach(ctx context.Context, prompt string, images []image.Image, o *Options) (*Result, error) {
+	each, err := o.each(len(images))
+	if err != nil {
+		return nil, err
+	}
+	return p.do(ctx, &imageToImage{images: images}, prompt, each)
+}
+
+// imageToImage begins with the latents of images and noise.
 type imageToImage struct {
 	plain
-	img image.Image // the caller's
+	images []image.Image // the caller's: one for all pictures, or one for each
 
-	original *source
-	pixels   []float32 // [1 3 H W], the image in the size of the picture
+	originals []*source
+	pixels    [][]float32 // [1 3 H W] each, in the size of the picture
 }
 
 func (*imageToImage) about() about {
@@ -35,22 +46,38 @@ func (t *imageToImage) prepare(r *run) (_ []*source, err error) {
 	if r.DenoisingStart > 0 && r.Latents != nil {
 		return nil, badOption("Latents", "have some beside a denoising start, want none: the run begins with the image (or give them to TextToImage)")
 	}
-	if t.original, err = newSource("image", t.img); err != nil {
-		return nil, err
+	for i, img := range t.images {
+		s, err := newSource(numbered("image", i, len(t.images)), img)
+		if err != nil {
+			return nil, err
+		}
+		t.originals = append(t.originals, s)
 	}
-	return []*source{t.original}, r.prepareImage(t.original)
+	first := t.originals[0]
+	return t.originals, r.prepareImage(first.width, first.height)
 }
 
-func (t *imageToImage) read(ctx context.Context, r *run) (err error) {
-	_, t.pixels, err = r.readImage(ctx, t.original)
-	return err
+func (t *imageToImage) read(ctx context.Context, r *run) error {
+	for _, img := range t.originals {
+		_, x, err := r.readImage(ctx, img)
+		if err != nil {
+			return err
+		}
+		t.pixels = append(t.pixels, x)
+	}
+	return nil
 }
 
 func (t *imageToImage) start(ctx context.Context, r *run) ([]float32, error) {
-	clean, err := r.drawLatents(ctx, t.pixels)
+	clean, err := r.drawLatents(ctx, t.pixels...)
 	if err != nil {
 		return nil, err
 	}
+	return r.noised(ctx, clean)
+}
+
+// noised returns the x that a run from clean latents [Images 4 h w] starts with.
+func (r *run) noised(ctx context.Context, clean []float32) ([]float32, error) {
 	if r.DenoisingStart > 0 {
 		return r.handed(ctx, clean)
 	}

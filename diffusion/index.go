@@ -29,6 +29,7 @@ type index struct {
 
 	xl        bool // Stable Diffusion XL
 	zeroEmpty bool // force_zeros_for_empty_prompt
+	more      indexMore
 }
 
 // ours are the parts that we run, with the classes that they may have. A part that
@@ -56,7 +57,6 @@ var spare = map[string]bool{"safety_checker": true, "feature_extractor": true, "
 var telling = []struct{ part, word, what string }{
 	{"text_encoder_3", "StableDiffusion3", "Stable Diffusion 3"},
 	{"transformer", "Flux", "a diffusion transformer, such as Flux"},
-	{"low_res_scheduler", "Upscale", "an upscaler"},
 	{"image_normalizer", "UnCLIP", "unCLIP, which reads an embedding of an image"},
 	{"prior", "Prior", "a model with a prior"},
 	{"vqvae", "LDM", "an unconditional or early latent diffusion model"},
@@ -96,6 +96,9 @@ func readIndex(ctx context.Context, fsys fs.FS, o *LoadOptions) (*index, error) 
 	}
 	if x.zeroEmpty, err = forcesZeros(keys["force_zeros_for_empty_prompt"]); err != nil {
 		return nil, fmt.Errorf("%s: force_zeros_for_empty_prompt: %w", indexFile, err)
+	}
+	if x.more, err = readIndexMore(keys); err != nil {
+		return nil, fmt.Errorf("%s: %w", indexFile, err)
 	}
 	x.xl = x.isXL(fsys)
 	if err := x.check(fsys, o); err != nil {
@@ -190,6 +193,9 @@ func (x *index) check(fsys fs.FS, o *LoadOptions) error {
 			problem("this is %s", t.what)
 		}
 	}
+	if strings.Contains(x.class, "LatentUpscale") {
+		problem("this is a latent upscaler, whose U-Net has blocks of k-diffusion (KDownBlock2D, KCrossAttnDownBlock2D and others)")
+	}
 	wanted := x.wanted(fsys)
 	for _, part := range slices.Sorted(maps.Keys(wanted)) {
 		have, listed := x.parts[part]
@@ -209,7 +215,7 @@ func (x *index) check(fsys fs.FS, o *LoadOptions) error {
 	}
 	for _, part := range slices.Sorted(maps.Keys(x.parts)) {
 		ofDepth := part == "feature_extractor" && x.parts["depth_estimator"] != "" // it prepares images for that
-		if _, ok := wanted[part]; !ok && x.parts[part] != "" && (!spare[part] || ofDepth) {
+		if _, ok := wanted[part]; !ok && x.parts[part] != "" && part != lowResFolder && (!spare[part] || ofDepth) {
 			x.warnings = append(x.warnings, fmt.Sprintf("%s: the part %.80q, %s, was left out", indexFile, part, config.Describe(x.parts[part])))
 		}
 	}

@@ -19,14 +19,41 @@ import (
 // and the masked image (Rombach et al. 2022, section 4.5); with a U-Net of 4 channels
 // the latents outside the mask are put back before every call (Lugmayr et al.
 // 2022, without resampling), with noise of the call's level; in the second call of a
-// DPM2 step diffusers puts back those of the step's end. See TextToImage.
+// DPM2 step diffusers puts back those of the step's end. Options.MaskCells and MaskBlur say
+// how the mask counts.
+//
+// With Options.MaskPadding only the part of the image around the mask is drawn, enlarged to
+// Width×Height or the size that the model was trained on ("only masked"; padding_mask_crop
+// of diffusers). It has the proportions of that size as far as the image reaches, and the
+// mask is stretched over the image, and blurred, before. The result is shrunk and laid into
+// the image by the mask's value, as with KeepOutside: pictures have the size of the image,
+// and Result.Latents are the part. See TextToImage.
 //
 // https://arxiv.org/abs/2201.09865
 func (p *Pipeline) Inpaint(ctx context.Context, prompt string, img, mask image.Image, o *Options) (*Result, error) {
+	return p.inpaint(ctx, prompt, []Painting{{img, mask}}, o)
+}
+
+// Painting is an image and the mask of what is repainted of it.
+type Painting struct{ Image, Mask image.Image }
+
+// InpaintEach is [Pipeline.Inpaint] with an image and a mask for each picture: number i has
+// the seed Seed+i, and is what Inpaint makes of it alone. Options.Images is zero, or their
+// number. All pictures have the size that the options, or else the first image, say, but
+// with Options.MaskPadding that of their image.
+func (p *Pipeline) InpaintEach(ctx context.Context, prompt string, paintings []Painting, o *Options) (*Result, error) {
+	each, err := o.each(len(paintings))
+	if err != nil {
+		return nil, err
+	}
+	return p.inpaint(ctx, prompt, paintings, each)
+}
+
+func (p *Pipeline) inpaint(ctx context.Context, prompt string, paintings []Painting, o *Options) (*Result, error) {
 	if err := p.ready(); err != nil {
 		return nil, err
 	}
-	given := painting{img: img, mask: mask}
+	given := painting{given: paintings}
 	if p.trainedToInpaint() {
 		return p.do(ctx, &inpaintTrained{painting: given}, prompt, o)
 	}
@@ -35,24 +62,31 @@ func (p *Pipeline) Inpaint(ctx context.Context, prompt string, img, mask image.I
 
 // painting is what both ways of inpainting share.
 type painting struct {
-	plain
-	img, mask image.Image // the caller's
-
-	original, painted *source
-	area              *area     // what the mask makes of the picture
-	given             pixels    // the image in the size of the picture
-	pixels            []float32 // the same [1 3 H W]
+	given []Painting // the caller's: one for all pictures, or one for each
+	items []*painted // of them
 }
 
 func (*painting) about() about {
 	return about{name: "inpainting", inputs: []input{latentsAlone, withMask}, strength: 1, mask: true, asSaved: true}
 }
 
-func (t *painting) prepare(r *run) (_ []*source, err error) {
-	if t.original, err = newSource("image", t.img); err != nil {
-		return nil, err
+func (t *painting) prepare(r *run) (sources []*source, err error) {
+	for i, g := range t.given {
+		it := new(painted)
+		if it.original, err = newSource(numbered("image", i, len(t.given)), g.Image); err != nil {
+			return nil, err
+		}
+		if it.mask, err = newSource(numbered("mask", i, len(t.given)), g.Mask); err != nil {
+			return nil, err
+		}
+		t.items = append(t.items, it)
+		sources = append(sources, it.original, it.mask)
 	}
-	if err := r.prepareImage(t.original); err != nil {
+	width, height := t.items[0].original.width, t.items[0].original.height
+	if r.MaskPadding != 0 {
+		width, height = r.defaultSize()
+	}
+	if err := r.prepareImage(width, height); err != nil {
 		return nil, err
 	}
 	if r.schedule.Steps() < 1 { // PNDM has a call left then, which diffusers makes in image-to-image alone
@@ -61,17 +95,33 @@ func (t *painting) prepare(r *run) (_ []*source, err error) {
 	if err := r.checkMask(); err != nil {
 		return nil, err
 	}
-	t.painted, err = newSource("mask", t.mask)
-	return []*source{t.original, t.painted}, err
+	if r.MaskPadding != 0 {
+		for _, it := range t.items {
+			r.own += it.whole()
+		}
+	}
+	return sources, nil
 }
 
-func (t *painting) read(ctx context.Context, r *run) (err error) {
-	if t.area, err = newArea(ctx, t.painted, &r.Options, r.h, r.w); err != nil {
-		return err
+func (t *painting) read(ctx context.Context, r *run) error {
+	for _, it := range t.items {
+		if err := it.read(ctx, r); err != nil {
+			return err
+		}
+		r.note(it.mask.what, append(slices.Clone(it.area.gray), byte(it.area.choice)))
 	}
-	r.note("mask", append(slices.Clone(t.area.mask), byte(t.area.choice)))
-	t.given, t.pixels, err = r.readImage(ctx, t.original)
-	return err
+	return nil
+}
+
+// at is what is painted in picture i.
+func (t *painting) at(i int) *painted { return t.items[min(i, len(t.items)-1)] }
+
+// tensors are the images [1 3 H W], one for all pictures or one for each.
+func (t *painting) tensors() (x [][]float32) {
+	for _, it := range t.items {
+		x = append(x, it.pixels)
+	}
+	return x
 }
 
 // begin returns the x that a run starts from: noise alone at a strength of 1, or else
@@ -89,17 +139,10 @@ func (t *painting) begin(ctx context.Context, r *run, clean, noise []float32) ([
 	return pureNoise(slices.Clone(noise), r.schedule.InitNoiseSigma), nil
 }
 
-// finish lays the image over the pictures where it is to stay as it is.
-func (t *painting) finish(ctx context.Context, r *run, made *Result) error {
-	if !r.KeepOutside {
-		return nil
-	}
-	for _, img := range made.Images {
-		rows := t.given.opaque(ctx)
-		if t.original.width == r.Width && t.original.height == r.Height {
-			rows = t.original.nrgba(ctx)
-		}
-		if err := overlay(img, t.area.mask, rows); err != nil {
+// finish lays the images over the pictures where they are to stay as they are.
+func (t *painting) finish(ctx context.Context, r *run, made *Result) (err error) {
+	for i, img := range made.Images {
+		if made.Images[i], err = t.at(i).finish(ctx, r, img); err != nil {
 			return err
 		}
 	}

@@ -17,20 +17,11 @@ var (
 	latentsAlone = input{"for text-to-image and image-to-image", func(int) int { return 0 }}
 	withDepth    = input{"for depth-to-image", func(int) int { return 1 }}
 	withMask     = input{"for inpainting", func(latents int) int { return latents + 1 }}
+	withImage    = input{"for editing by instruction, as InstructPix2Pix", func(latents int) int { return latents }}
+	smallPicture = input{"for upscaling", func(int) int { return 3 }}
 )
 
-// withImage has no task, but loads: its parts work alone.
-var withImage = input{"one that reads another image's latents, as InstructPix2Pix, Zero123 and Marigold do", func(latents int) int { return latents }}
-
-// smallPicture is what an upscaler reads beside the latents.
-var smallPicture = input{"an upscaler, which reads a small image", func(int) int { return 3 }}
-
-// known are the kinds of U-Net that some task is for, and foreign those of pipelines
-// that are not here.
-var (
-	known   = []input{latentsAlone, withMask, withDepth}
-	foreign = []input{smallPicture, withImage}
-)
+var known = []input{latentsAlone, withMask, withDepth, withImage, smallPicture}
 
 // channels is how many there are in all.
 func (i input) channels(latents int) int { return latents + i.beside(latents) }
@@ -43,13 +34,8 @@ func (p *Pipeline) reads(i input) bool {
 // trainedToInpaint says whether the U-Net sees a mask and the masked latents, too.
 func (p *Pipeline) trainedToInpaint() bool { return p.reads(withMask) }
 
-// checkInput wants the U-Net to read what some task gives it, or another image.
-func (p *Pipeline) checkInput() error {
-	if p.reads(withImage) {
-		return nil
-	}
-	return p.wantInput(known...)
-}
+// checkInput wants the U-Net to read what some task gives it.
+func (p *Pipeline) checkInput() error { return p.wantInput(known...) }
 
 // wantInput wants the U-Net to be of one of the given kinds.
 func (p *Pipeline) wantInput(kinds ...input) error {
@@ -61,7 +47,7 @@ func (p *Pipeline) wantInput(kinds ...input) error {
 		want = append(want, fmt.Sprint(k.channels(p.VAE.Config.LatentChannels), " ", k.what))
 	}
 	is := ""
-	for _, k := range slices.Concat(known, foreign) {
+	for _, k := range known {
 		if p.reads(k) {
 			is = ": this model is " + k.what
 			break

@@ -26,7 +26,7 @@ func TestInputOfImage(t *testing.T) {
 	require.NoError(t, err)
 	defer p.Close()
 	const have = "diffusion: the U-Net has 8 input channels (in_channels), want "
-	const is = ": this model is one that reads another image's latents, as InstructPix2Pix, Zero123 and Marigold do"
+	const is = ": this model is for editing by instruction, as InstructPix2Pix"
 	_, err = p.TextToImage(t.Context(), "", nil)
 	assert.EqualError(t, err, have+"4 for text-to-image and image-to-image"+is)
 	_, err = p.Inpaint(t.Context(), "", picture(t, "input.png"), picture(t, "mask.png"), nil)

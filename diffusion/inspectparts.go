@@ -83,7 +83,7 @@ func (x *examination) finish(f *modelFiles) {
 		return
 	}
 	r.Defaults = p.Defaults()
-	p.zeroEmpty = f.zeroEmpty
+	p.zeroEmpty, p.taught = f.zeroEmpty, f.taught
 	err := p.checkGiven(x.options)
 	if err == nil {
 		err = p.checkShapes()

@@ -42,15 +42,32 @@ const (
 	// repainted, and does not look at the others: one pixel in 64. So does diffusers;
 	// it is for results that equal its.
 	MaskCellsSample
+
+	// MaskCellsSoft makes a mask's value a strength: a cell whose pixels have the mean m,
+	// of 0 for black to 1 for white, is repainted in the last part m of the run, and put
+	// back with noise before that (Levin and Fried 2023, Differential Diffusion). At noise
+	// level σ it is put back if
+	//
+	//	m = 0 or m < (t(σ) − t(last)) / (t(first) − t(last))
+	//
+	// with t the model's time and first and last those of the run's calls, as ComfyUI has
+	// it. So a feathered mask leaves no seam; one of black and white is as with
+	// MaskCellsAny. A model that was trained to inpaint sees m of a half and more as the
+	// mask.
+	//
+	// https://arxiv.org/abs/2306.00950
+	MaskCellsSoft
 )
 
-// String returns "any" or "sample".
+// String returns "any", "sample" or "soft".
 func (m MaskCells) String() string {
 	switch m {
 	case MaskCellsAny:
 		return "any"
 	case MaskCellsSample:
 		return "sample"
+	case MaskCellsSoft:
+		return "soft"
 	}
 	return fmt.Sprintf("MaskCells(%d)", int(m))
 }
@@ -60,10 +77,29 @@ func (o *Options) checkMask() error {
 	if o.Mask != MaskLuminance && o.Mask != MaskAlpha {
 		return badOption("Mask", "have mode %d, want MaskLuminance or MaskAlpha", int(o.Mask))
 	}
-	if o.MaskCells != MaskCellsAny && o.MaskCells != MaskCellsSample {
-		return badOption("MaskCells", "have %d, want MaskCellsAny or MaskCellsSample", int(o.MaskCells))
+	if o.MaskCells < MaskCellsAny || o.MaskCells > MaskCellsSoft {
+		return badOption("MaskCells", "have %d, want MaskCellsAny, MaskCellsSample or MaskCellsSoft", int(o.MaskCells))
+	}
+	if !(o.MaskBlur >= 0 && o.MaskBlur <= maxBlur) {
+		return badOption("MaskBlur", "have %v, want 0 to %d pixels", o.MaskBlur, maxBlur)
+	}
+	if o.MaskPadding < 0 || o.MaskPadding > maxImageSide {
+		return badOption("MaskPadding", "have %d, want 1 to %d pixels, or 0 for the whole image", o.MaskPadding, maxImageSide)
 	}
 	return nil
+}
+
+// maxBlur is the most by which a mask is blurred.
+const maxBlur = 1024
+
+// readBlurred is readMask of the mask that the options ask for, blurred.
+func (o *Options) readBlurred(ctx context.Context, mask *source, width, height int) ([]uint8, error) {
+	gray, err := readMask(ctx, mask, o.Mask, width, height)
+	if err != nil {
+		return nil, err
+	}
+	p, err := pixels{width, height, 1, gray}.blur(ctx, o.MaskBlur)
+	return p.pix, err
 }
 
 // readMask returns the mask as gray [H W], 255 where to repaint and 0 where not, as

@@ -23,7 +23,7 @@ func TestMaskAsDiffusers(t *testing.T) {
 	mask := readPNG(t, "testdata/mask.png")
 	got, err := areaOf(t, mask, Options{Width: 64, Height: 64, MaskCells: MaskCellsSample})
 	require.NoError(t, err)
-	for i, v := range got.mask {
+	for i, v := range got.gray {
 		require.Equal(t, mask.(*image.Gray).Pix[i] == 255, v == 255)
 	}
 	var golden struct {
@@ -90,7 +90,7 @@ func TestMaskModes(t *testing.T) {
 		require.NoError(t, err)
 		got, err := readMask(t.Context(), src, mode, 6, 1)
 		require.NoError(t, err)
-		a := &area{mask: got, width: 6}
+		a := &area{gray: got, width: 6}
 		for x, v := range want {
 			assert.Equal(t, v == 1, a.painted(x, 0), "%v, pixel %d", mode, x)
 		}
@@ -114,7 +114,7 @@ func TestEmptyMask(t *testing.T) {
 func TestMaskSettings(t *testing.T) {
 	assert.NoError(t, (&Options{Mask: MaskAlpha, MaskCells: MaskCellsSample}).checkMask())
 	assert.EqualError(t, (&Options{Mask: 7}).checkMask(), "diffusion: mask: have mode 7, want MaskLuminance or MaskAlpha")
-	assert.EqualError(t, (&Options{MaskCells: -1}).checkMask(), "diffusion: mask cells: have -1, want MaskCellsAny or MaskCellsSample")
+	assert.EqualError(t, (&Options{MaskCells: -1}).checkMask(), "diffusion: mask cells: have -1, want MaskCellsAny, MaskCellsSample or MaskCellsSoft")
 	assert.Equal(t, []string{"luminance", "alpha", "MaskMode(7)"},
 		[]string{MaskLuminance.String(), MaskAlpha.String(), MaskMode(7).String()})
 	assert.Equal(t, []string{"any", "sample", "MaskCells(7)"},

@@ -49,7 +49,8 @@ type modelFiles struct {
 
 	imageEncoder fs.FS // where that of a model is that varies images; nil of others
 
-	names []named // that its files have for it
+	names  []named // that its files have for it
+	taught taught
 
 	open     func(ctx context.Context, part string) (checkpoint.Source, error)
 	warnings []string
@@ -97,6 +98,9 @@ func openFolder(ctx context.Context, fsys fs.FS, o *LoadOptions) (*modelFiles, e
 	}
 	f := &modelFiles{xl: x.xl, zeroEmpty: x.zeroEmpty, warnings: x.warnings, close: func() error { return nil }}
 	f.names = []named{{"_name_or_path of " + indexFile, x.name}}
+	if f.taught, err = x.taught(ctx, fsys); err != nil {
+		return nil, err
+	}
 	if f.schedule, err = loadScheduler(ctx, fsys, x); err != nil {
 		return nil, err
 	}

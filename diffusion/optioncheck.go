@@ -44,6 +44,8 @@ func (o *Options) withDefaults() (Options, error) {
 		return v, badOption("Steps", "have %d, want 1 to 1000", v.Steps)
 	case !(v.Guidance >= 0 && v.Guidance <= maxGuidance):
 		return v, badOption("Guidance", "have %v, want 0 to %d", v.Guidance, maxGuidance)
+	case !(v.ImageGuidance >= 0 && v.ImageGuidance <= maxGuidance):
+		return v, badOption("ImageGuidance", "have %v, want 0 to %d", v.ImageGuidance, maxGuidance)
 	case !(v.GuidanceRescale >= 0 && v.GuidanceRescale <= 1):
 		return v, badOption("GuidanceRescale", "have %v, want 0 to 1", v.GuidanceRescale)
 	case !(v.GuidanceInterval.Low >= 0) || !(v.GuidanceInterval.High == 0 || v.GuidanceInterval.High >= v.GuidanceInterval.Low):

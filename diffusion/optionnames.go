@@ -19,8 +19,8 @@ type naming struct {
 	decode func(data []byte, v reflect.Value) error
 }
 
-// namingOf returns the naming of a type whose values go by names: samplers, sources of noise, guidance,
-// and whole numbers that have some.
+// namingOf returns the naming of a type whose values go by names: samplers, sources of noise,
+// Guiders, and whole numbers that have some.
 func namingOf(t reflect.Type) (naming, bool) {
 	switch t {
 	case reflect.TypeFor[sampler.Sampler]():
@@ -97,37 +97,6 @@ func decodeNoise(data []byte, v reflect.Value) error {
 	}
 	v.Set(reflect.ValueOf(noises[name]))
 	return nil
-}
-
-// encodeGuider writes what ParseGuider reads.
-func encodeGuider(v reflect.Value) (json.RawMessage, error) {
-	if v.IsNil() {
-		return json.RawMessage("null"), nil
-	}
-	text, err := FormatGuider(v.Interface().(Guider))
-	if err == nil {
-		_, err = ParseGuider(text) // of one with a wrong field there is no way back
-	}
-	if err != nil {
-		return nil, errNoForm
-	}
-	return marshal(text)
-}
-
-func decodeGuider(data []byte, v reflect.Value) error {
-	var text string
-	if err := json.Unmarshal(data, &text); err != nil {
-		return fmt.Errorf("have %s, want a text such as \"cfg:scale=5+rescaled:share=0.7\"", cutKey(string(data)))
-	}
-	if text == "" { // null, too
-		v.SetZero()
-		return nil
-	}
-	g, err := ParseGuider(text)
-	if err == nil {
-		v.Set(reflect.ValueOf(g))
-	}
-	return err
 }
 
 // samplerName is the key of a sampler's name, beside the fields in which it differs from the

@@ -76,6 +76,13 @@ type Options struct {
 	// https://arxiv.org/abs/2305.08891
 	GuidanceRescale float64
 
+	// ImageGuidance is how much the image counts in Edit, at most 1000. Zero means 1.5;
+	// below 1 all guidance is off. It is an error in other calls.
+	ImageGuidance float64
+	// NoiseLevel is how much noise the image of Upscale gets, 1 to the model's highest
+	// level, mostly 350. Zero means 20, and NoNoise 0. It is an error in other calls.
+	NoiseLevel int
+
 	// GuidanceInterval is the range of noise levels, Low ≤ σ ≤ High, in which
 	// guidance is applied (Kynkäänniemi et al. 2024); outside it the unconditional
 	// half is not computed. High zero means no upper bound. Stable Diffusion's
@@ -95,6 +102,12 @@ type Options struct {
 	// away from. Zero means 6 and 2.5. They are an error for other models.
 	AestheticScore, NegativeAestheticScore float64
 
+	// Boxes are at most 30 parts of the picture with what is to stand in them, for a model
+	// that was taught layouts (GLIGEN). They count in the first share BoxShare of the run, 0
+	// to 1, of which zero means 0.3, or 1 of a model that reads pictures in boxes, too.
+	Boxes    []Box
+	BoxShare float64
+
 	// Reuse spares most of the U-Net in some of its calls. The zero value does not,
 	// and pictures are exact.
 	Reuse Reuse
@@ -104,7 +117,7 @@ type Options struct {
 	TokenMerging unet.TokenMerging
 
 	// FreeU weighs what the U-Net joins on its way up. The zero value does not.
-	FreeU unet.FreeU
+	FreeU unet.FreeU `json:"freeu"`
 
 	// Seamless lets the picture go on with its other side, so that copies side by side
 	// have no seam: in the U-Net, the VAE, its tiles and that of previews. The zero value
@@ -140,15 +153,7 @@ type Options struct {
 	// class that suits the sampler, sampler.Info.Class for those with a name, with the
 	// config's clipping and thresholding as far as the class has them. A sampler as
 	// the name of its class gives it ("DPMSolverMultistepScheduler", "unipc_2") has the
-	// config's algorithm, order and solver type too.
-	//
-	// A pointer to one of package sampler's is as good as the sampler, and so is one of
-	// the caller's own that wraps it, for logging, say: a struct that embeds it, or one
-	// with a method Unwrap() sampler.Sampler that returns it. What runs is the caller's
-	// Sample, and the sampler inside has what it would have alone when it is given the
-	// same levels. Any other of the caller's own gets the levels of
-	// EulerDiscreteScheduler. A method SchedulerClass() string names another class for
-	// the levels of whatever has it. See sampler.Describe, SchedulerClass and Fitted.
+	// config's algorithm, order and solver type too. On the caller's own see the package.
 	Sampler sampler.Sampler
 
 	// Schedule names the noise levels ("karras", "trailing", …; see ScheduleNamed of
@@ -219,6 +224,9 @@ type Options struct {
 	// LatentConsistencyModelImg2ImgPipeline takes all steps from lower levels.
 	Strength float64
 
+	// HighRes makes TextToImage draw in two passes, the second one larger.
+	HighRes HighRes
+
 	// Wrap, if not nil, gets the Denoiser of the run, which has prediction and
 	// guidance inside and inpainting outside of it, and returns the one to use
 	// instead: the place for a method of one's own.
@@ -230,9 +238,17 @@ type Options struct {
 	Mask MaskMode
 
 	// MaskCells says which cells of the latents an inpainting mask repaints. Zero
-	// means MaskCellsAny: those with any pixel of the mask. Other than zero it is an
+	// means MaskCellsAny: those with any pixel of the mask; MaskCellsSoft makes its value a
+	// strength. Other than zero it is an
 	// error in calls without a mask.
 	MaskCells MaskCells
+
+	// MaskBlur feathers an inpainting mask, before anything else is done with it, by a
+	// Gaussian of this deviation in pixels of the picture, 0 to 1024.
+	MaskBlur float64
+	// MaskPadding above zero makes Inpaint draw only the part around the mask, with so many
+	// pixels on each side, see [Pipeline.Inpaint].
+	MaskPadding int
 
 	// KeepOutside makes Inpaint lay the image over the result by the mask's value:
 	// black gives the image's pixels byte for byte, white the result's, and gray mixes

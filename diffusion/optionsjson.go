@@ -15,8 +15,8 @@ const leftOutKey = "left_out"
 
 // MarshalJSON writes the options that are not zero as a JSON object, their names in lower
 // case: {"clip_skip": 1, "sampler": "euler", "steps": 20}. A sampler goes by its name, with
-// the fields in which it differs from the sampler of that name; NewNoise by "torch" or
-// "philox", if it is [TorchNoise] or [PhiloxNoise], and a Guider by what [FormatGuider] writes. What has no name, tensors, functions, adapters and samplers
+// the fields in which it differs from the sampler of that name; a Guider by the text of
+// [FormatGuider]; NewNoise by "torch" or "philox", if it is [TorchNoise] or [PhiloxNoise]. What has no name, tensors, functions, adapters and samplers
 // of the caller's own, is left out, and listed under "left_out"; see [Options.LeftOut].
 func (o Options) MarshalJSON() ([]byte, error) {
 	object, left := o.object()

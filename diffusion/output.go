@@ -33,6 +33,8 @@ func (o *Options) checkOutput() error {
 		return badOption("Output", "have %v, want %v or %v", o.Output, OutputImage, OutputLatent)
 	case o.Output == OutputLatent && o.KeepOutside:
 		return badOption("KeepOutside", "have true, want false: the output is latents, and no picture")
+	case o.Output == OutputLatent && o.MaskPadding != 0:
+		return badOption("MaskPadding", "have %d, want 0: the output is latents, and no picture", o.MaskPadding)
 	}
 	return nil
 }

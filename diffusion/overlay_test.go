@@ -40,7 +40,7 @@ func TestSoftMask(t *testing.T) {
 	original := rgb(t, readPNG(t, "testdata/seam/original.png"))
 	mask, err := areaOf(t, readPNG(t, "testdata/seam/mask.png"), Options{Width: 128, Height: 128})
 	require.NoError(t, err)
-	require.NoError(t, overlay(result, mask.mask, original.opaque(t.Context())))
+	require.NoError(t, overlay(result, mask.gray, original.opaque(t.Context())))
 	assert.Equal(t, rgb(t, readPNG(t, "testdata/seam/overlay.png")).pix, rgb(t, result).pix)
 }
 

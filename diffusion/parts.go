@@ -32,7 +32,7 @@ func (f *modelFiles) parts() []string {
 
 // loadParts loads the parts of a model; the session of ctx holds the weights back.
 func (p *Pipeline) loadParts(ctx context.Context, files *modelFiles, o *LoadOptions) (err error) {
-	p.zeroEmpty = files.zeroEmpty
+	p.zeroEmpty, p.taught = files.zeroEmpty, files.taught
 	for i, tokenizer := range []**clip.Tokenizer{&p.Tokenizer, &p.Tokenizer2} {
 		if files.tokenizers[i] == nil {
 			continue

@@ -71,6 +71,8 @@ type Pipeline struct {
 	names     []named // that its files have for it
 	zeroEmpty bool    // an empty negative prompt is zeros (force_zeros_for_empty_prompt)
 
+	taught taught
+
 	modelScheduler *scheduler.Config // the Scheduler that is the model's own
 	clips          bool              // clip_sample of its file
 
@@ -100,6 +102,9 @@ func (p *Pipeline) do(ctx context.Context, t task, prompt string, o *Options) (*
 		return nil, err
 	}
 	if err := r.showImages(ctx); err != nil {
+		return nil, err
+	}
+	if err := r.ground(ctx); err != nil {
 		return nil, err
 	}
 	x, err := t.start(ctx, r)

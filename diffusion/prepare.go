@@ -106,22 +106,33 @@ func (r *run) prepareUNet() error {
 
 // prepareImage is prepare for a picture made from an image, and takes the
 // part of the schedule that the strength leaves.
-func (r *run) prepareImage(img *source) error {
+func (r *run) prepareImage(width, height int) error {
 	if !r.VAE.HasEncoder() {
 		return fmt.Errorf("diffusion: %w", ErrNoEncoder)
 	}
+	if r.task.about().strength > 0 {
+		if err := r.shorten(); err != nil {
+			return err
+		}
+	}
+	if err := r.prepare(width, height); err != nil {
+		return err
+	}
+	var err error
+	r.encodeTile, err = r.tile(true)
+	return err
+}
+
+// shorten takes the part of the schedule that the strength leaves.
+func (r *run) shorten() (err error) {
 	if r.Strength == 0 {
 		r.Strength = r.task.about().strength
 	}
-	var err error
-	if r.DenoisingStart == 0 {
-		if r.schedule, err = r.schedule.Tail(r.Strength); err != nil {
-			return wrong("Strength", fmt.Errorf("diffusion: %w", err))
-		}
+	if r.DenoisingStart > 0 {
+		return nil
 	}
-	if err := r.prepare(img.width, img.height); err != nil {
-		return err
+	if r.schedule, err = r.schedule.Tail(r.Strength); err != nil {
+		return wrong("Strength", fmt.Errorf("diffusion: %w", err))
 	}
-	r.encodeTile, err = r.tile(true)
-	return err
+	return nil
 }

@@ -102,6 +102,35 @@ func TestRegionGoldens(t *testing.T) {
 	}
 }
 
+// Prompts that AND joins, also negatively, as WebUI does; without guidance, too.
+func TestJoinedGoldens(t *testing.T) {
+	c := openCompositions(t)
+	for name, tt := range map[string]struct {
+		prompt, negative string
+		guidance         float64
+	}{
+		"joined":   {"a photo of a cat AND a red house :0.5 AND a blue boat :-0.3", "ugly", 7.5},
+		"half":     {"a photo of a cat :0.5", "", 7.5},
+		"unguided": {"a photo of a cat AND a red house :0.5", "ugly", 1},
+	} {
+		o := c.options(func(o *Options) { o.Syntax, o.NegativePrompt, o.Guidance = SyntaxWebUI, tt.negative, tt.guidance })
+		golden.Close(t, c.values(name), c.latents(tt.prompt, o), tolerance, name)
+		o.Reuse.Threshold = 1e-9 // every call is whole
+		golden.Close(t, c.values(name), c.latents(tt.prompt, o), tolerance, name+", kept")
+		o.Reuse, o.GuidanceInterval = Reuse{}, Interval{Low: 1} // later there is the prompt alone
+		assert.NotEqual(t, c.values(name), c.latents(tt.prompt, o))
+	}
+	o := c.options(func(o *Options) {
+		o.Syntax = SyntaxWebUI
+		o.Regions = []Region{{Prompt: "a photo of a cat AND a red house :0.5 AND a blue boat :-0.3", NegativePrompt: "ugly", Box: image.Rect(0, 0, 192, 128)}}
+	})
+	golden.Close(t, c.values("joined"), c.latents("a hill", o), tolerance, "in a region of all")
+
+	distilled := loadFolder(t, golden.Folder(t, "lcm-time-cond"), nil)
+	_, err := distilled.TextToImage(t.Context(), "a cat AND a hill", &Options{Syntax: SyntaxWebUI, Steps: 1})
+	assert.ErrorContains(t, err, "diffusion: prompt: have weights of parts between AND that are not 1 together, want 1")
+}
+
 // A region is the same in any batch, with embeddings in place of its words, and through a
 // run that was saved.
 func TestRegionsSame(t *testing.T) {

@@ -137,6 +137,14 @@ func (f filter) taps(in, out int) []taps {
 	stretch := max(scale, 1)
 	support := f.support * stretch
 	all := make([]taps, out)
+	if f.support == 0 {
+		at := scale / 2 // Pillow adds up
+		for i := range all {
+			all[i] = taps{min(int(at), in-1), []int32{1 << tapBits}}
+			at += scale
+		}
+		return all
+	}
 	var weights []float64
 	for i := range all {
 		center := float64((float64(i) + 0.5) * scale)

@@ -43,3 +43,14 @@ type Timings struct {
 	TextEncoder, VAEEncoder, Sampling, VAEDecoder, Total time.Duration
 	Calls                                                int // of the U-Net for each image, guidance counted once
 }
+
+// plus returns the times of two calls together.
+func (t Timings) plus(other Timings) Timings {
+	t.TextEncoder += other.TextEncoder
+	t.VAEEncoder += other.VAEEncoder
+	t.Sampling += other.Sampling
+	t.VAEDecoder += other.VAEDecoder
+	t.Total += other.Total
+	t.Calls += other.Calls
+	return t
+}

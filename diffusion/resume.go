@@ -64,6 +64,9 @@ func (r *run) facts() map[string]string {
 	if r.guided() || r.distilled() {
 		f["guidance"] = fmt.Sprint(r.Guidance)
 	}
+	if r.ImageGuidance != 0 {
+		f["image guidance"] = fmt.Sprint(r.ImageGuidance)
+	}
 	if r.Guider != nil {
 		f["guider"] = nameOf(r.Guider)
 	}

@@ -115,13 +115,7 @@ func (r *run) choose(o *Options) (err error) {
 	if err := o.checkGuider(r.distilled()); err != nil {
 		return err
 	}
-	if err := r.checkChecker(); err != nil {
-		return err
-	}
-	if err := r.checkWording(r.prompt); err != nil {
-		return err
-	}
-	if err := r.checkWordless(about); err != nil {
+	if err := cmp.Or(r.checkChecker(), r.checkWording(r.prompt), r.checkWordless(about)); err != nil {
 		return err
 	}
 	embedded, err := r.Pipeline.embedded(r.Embeddings)
@@ -132,8 +126,11 @@ func (r *run) choose(o *Options) (err error) {
 	if err := r.checkXL(&r.Options); err != nil {
 		return err
 	}
-	if err := r.checkTask(about); err != nil {
+	if err := cmp.Or(r.checkTask(about), r.checkBoxes(&r.Options)); err != nil {
 		return err
+	}
+	if about.image && r.Guider == nil {
+		r.ImageGuidance = cmp.Or(r.ImageGuidance, defaultImageGuidance)
 	}
 	if err := cmp.Or(r.checkOutput(), r.checkHandover()); err != nil {
 		return err

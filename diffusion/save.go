@@ -182,8 +182,15 @@ func (p *Pipeline) exported() (*export.Model, error) {
 	m := &export.Model{
 		Family: p.family(), Parts: map[string]checkpoint.Source{"unet": model.Of(p.UNet).Checkpoint(), "vae": model.Of(p.VAE).Checkpoint()},
 		V: p.Scheduler.PredictionType == vPrediction, Tokenizers: make(map[string]map[string][]byte), ZeroEmpty: p.zeroEmpty,
+		ScaledImage: p.taught.scaledImage,
 	}
 	var err error
+	if p.reads(smallPicture) {
+		m.MostNoise = p.mostNoise()
+		if m.LowRes, err = p.lowRes().JSON(); err != nil {
+			return nil, err
+		}
+	}
 	if m.Scheduler, err = p.Scheduler.JSON(); err != nil {
 		return nil, err
 	}

@@ -213,7 +213,7 @@ func (s *shown) maskIn(ctx context.Context, mask []float32, v window) (masks []*
 	part := make([]float32, pixels.h*pixels.w)
 	pixels.crop(part, mask, s.Height, s.Width)
 	for _, size := range s.UNet.LevelSizes(v.h, v.w) {
-		x, err := bicubic(ctx, part, pixels.h, pixels.w, size[0], size[1])
+		x, err := torchCubic.resample(ctx, part, pixels.h, pixels.w, size[0], size[1])
 		if err != nil {
 			return nil, err
 		}

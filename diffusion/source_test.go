@@ -167,7 +167,7 @@ func TestCancelRows(t *testing.T) {
 	for i, call := range []func() error{
 		func() error { _, err := white.tensor(ctx); return err },
 		func() error { _, err := tensorToImages(ctx, make([]float32, 3*64), 1, 8, 8); return err },
-		func() error { return overlay(fill(8, 8, color.NRGBA{}), a.mask, white.opaque(ctx)) },
+		func() error { return overlay(fill(8, 8, color.NRGBA{}), a.gray, white.opaque(ctx)) },
 		func() error { _, err := a.hide(ctx, make([]float32, 3*64)); return err },
 		func() error { _, err := newArea(ctx, gray, &Options{Width: 8, Height: 8}, 1, 1); return err },
 	} {

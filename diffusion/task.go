@@ -48,6 +48,9 @@ type about struct {
 	strength float64 // where Options.Strength is zero, or 0: there is no image to begin with
 	mask     bool    // there is a mask, for which some options are
 
+	image      bool // that counts by Options.ImageGuidance
+	noiseLevel bool // for which Options.NoiseLevel is
+
 	// asSaved takes clip_sample of the model's own scheduler as its file has it, and of
 	// PNDM the levels without Runge-Kutta steps, as diffusers does when it inpaints.
 	asSaved bool
@@ -76,7 +79,12 @@ func (o *Options) checkTask(a about) error {
 	}{
 		{"Mask", a.mask, o.Mask != 0, o.Mask, "none", "mask"},
 		{"MaskCells", a.mask, o.MaskCells != 0, o.MaskCells, "none", "mask"},
+		{"MaskBlur", a.mask, o.MaskBlur != 0, o.MaskBlur, "0", "mask"},
+		{"MaskPadding", a.mask, o.MaskPadding != 0, o.MaskPadding, "0", "mask"},
 		{"KeepOutside", a.mask, o.KeepOutside, o.KeepOutside, "false", "mask"},
+		{"ImageGuidance", a.image, o.ImageGuidance != 0, o.ImageGuidance, "0", "guidance by an image"},
+		{"NoiseLevel", a.noiseLevel, o.NoiseLevel != 0, o.NoiseLevel, "0", "noise in its image"},
+		{"HighRes", false, o.HighRes.on(), "one", "none", "second pass"},
 		{"Strength", image, o.Strength != 0, o.Strength, "0", "image to begin with"},
 	} {
 		if option.set && !option.taken {

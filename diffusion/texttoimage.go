@@ -4,11 +4,15 @@ import "context"
 
 // TextToImage makes pictures of the prompt. In it and in the negative prompt the
 // token of a textual inversion stands for all its vectors, see
-// clip.Tokenizer.Expand. Prompts are cut to 77 tokens; the result says what was cut. Options.Syntax reads
-// them in other ways, of any length.
-// Options may be nil; Options.Cond are embeddings in the prompt's place. When ctx is
+// clip.Tokenizer.Expand. Prompts are cut to 77 tokens; the result says what was cut.
+// Options.Syntax reads them in other ways, of any length. Options may be nil; Options.Cond
+// are embeddings in the prompt's place, and Options.HighRes makes the picture in two
+// passes. When ctx is
 // done it returns ctx's error within 100 ms, and leaves no goroutine behind.
 func (p *Pipeline) TextToImage(ctx context.Context, prompt string, o *Options) (*Result, error) {
+	if o != nil && o.HighRes.on() {
+		return p.twoPasses(ctx, prompt, o)
+	}
 	return p.do(ctx, textToImage{}, prompt, o)
 }
 

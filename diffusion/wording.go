@@ -101,7 +101,7 @@ func (p *Pipeline) formsOf(o *Options, conditions []Condition, scripts map[spot]
 	return forms, nil
 }
 
-// worded says whether any condition is said in words, if only in a region.
+// worded says whether any condition is said in words, if only in a region or a box.
 func (r *run) worded() bool {
 	words := func(c Condition) bool {
 		return r.wording(c, "").given == nil || slices.ContainsFunc(r.places, func(p *place) bool {
@@ -109,7 +109,7 @@ func (r *run) worded() bool {
 			return ok && w.given == nil
 		})
 	}
-	return slices.ContainsFunc(r.conditions, words)
+	return len(r.Boxes) > 0 || slices.ContainsFunc(r.conditions, words)
 }
 
 // embeddings returns a copy of the caller's.

@@ -9,11 +9,12 @@ import (
 )
 
 // source is what queries attend to: tokens [N T D], of which a mask [N T] hides those
-// with 0, image tokens [N T' D] beside them, and pictures that adapters show. All but the
-// first may be nil.
+// with 0, image tokens [N T' D] beside them, pictures that adapters show, and in a [fuser]
+// the tokens of boxes [N K D]. All but the first may be nil.
 type source struct {
 	tokens, mask, images *G.Node
 	shown                *Images[*G.Node]
+	boxes                *G.Node
 }
 
 // attention is multi-head attention with its projections. With the weights of an

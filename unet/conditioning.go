@@ -35,6 +35,16 @@ type Conditioning[T comparable] struct {
 	// TimeCond [N D], D being Config.TimeCondProjDim, is added to the embedding of the
 	// times: mostly the guidance scale, see GuidanceEmbedding. With nil nothing is added.
 	TimeCond T
+	// Boxes [N K F] are what stands in boxes of the picture (Li et al. 2023): for each the
+	// embedding [D] of a phrase, of attention_type gated-text-image that of a picture [D]
+	// behind it, and the corners as BoxCorners has them. BoxMask [N K M], M being 2 or 3,
+	// has 1 for each of these parts that is there, and 0 for others, whose numbers must be
+	// zeros: the network puts learned ones in their place. A U-Net of attention_type gated or
+	// gated-text-image takes both, or neither. It was trained with K = 30, unused ones
+	// included.
+	//
+	// https://arxiv.org/abs/2301.07093
+	Boxes, BoxMask T
 	// Channels [N C H W] are joined to the latents, which then have so many fewer than
 	// Config.InChannels: a mask and the latents under it, a depth map, a small picture.
 	Channels T
@@ -83,6 +93,8 @@ func fields[T comparable](u *UNet, c *Conditioning[T], latents dims) []field[T] 
 		{"time_ids", &c.TimeIDs, taken(t.text != nil, n, -1), t.text != nil},
 		{"class_labels", &c.ClassLabels, t.class.shape(n), t.class != nil},
 		{timeCondInput, &c.TimeCond, taken(t.condProj != nil, n, u.Config.timeCond()), false},
+		{"boxes", &c.Boxes, u.position.shape(n, true), false},
+		{"box_mask", &c.BoxMask, u.position.shape(n, false), false},
 		{channelsInput, &c.Channels, taken(rest > 0, n, rest, latents[2], latents[3]), rest > 0},
 	}
 }
@@ -117,6 +129,9 @@ func check[T comparable](u *UNet, c *Conditioning[T], latents dims, each func(f 
 	}
 	if have, want := shapes.TokenMask[1], shapes.Tokens[1]; shapes.TokenMask != (dims{}) && have != want {
 		return shapes, nil, fmt.Errorf("token mask: have numbers for %d tokens, want for %d", have, want)
+	}
+	if have, want := shapes.BoxMask[1], shapes.Boxes[1]; have != want {
+		return shapes, nil, fmt.Errorf("box mask: have it for %d boxes, want it for %d: there is one for each, or none for none", have, want)
 	}
 	if u.time.text != nil {
 		if err := u.time.text.check(shapes.PooledText[1], shapes.TimeIDs[1]); err != nil {

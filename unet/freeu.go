@@ -20,12 +20,12 @@ import (
 type FreeU struct {
 	// B1 and B2 multiply half of the channels from below in the first and the second
 	// block of the way up. Zero means 1, which changes nothing.
-	B1 float64 `json:"b1"`
-	B2 float64 `json:"b2"`
+	B1 float64 `json:"b1,omitzero"`
+	B2 float64 `json:"b2,omitzero"`
 
 	// S1 and S2 multiply the skips' lowest frequencies there. Zero means 1.
-	S1 float64 `json:"s1"`
-	S2 float64 `json:"s2"`
+	S1 float64 `json:"s1,omitzero"`
+	S2 float64 `json:"s2,omitzero"`
 }
 
 // maxFreeU is far above what makes pictures.

@@ -148,6 +148,9 @@ func (u *UNet) shape(n, h, w, tokens int) (shape, error) {
 			*f.at = dimsOf(f.shape)
 		}
 	}
+	if u.position != nil {
+		s.cond.Boxes, s.cond.BoxMask = dims{n, MaxBoxes, u.position.features()}, dims{n, MaxBoxes, u.position.known()}
+	}
 	s.cond.Tokens[1] = tokens
 	if t := u.time.text; t != nil {
 		s.cond.PooledText[1], s.cond.TimeIDs[1] = t.usual()

@@ -8,8 +8,8 @@ import "sdgo/internal/op"
 // padding of zeros that is no convolution's, as of a U-Net with downsample_padding 0,
 // stays. The zero value is as the model was trained.
 type Seamless struct {
-	X bool `json:"x"`
-	Y bool `json:"y"`
+	X bool `json:"x,omitzero"`
+	Y bool `json:"y,omitzero"`
 }
 
 // WithSeamless returns a U-Net whose convolutions go around the image and that shares the

@@ -40,9 +40,14 @@ func newTransformer(p *nn.Params, c *Config, channels, level, depth int, onlyCro
 	} else {
 		t.projIn, t.projOut = p.Conv1x1("proj_in", channels, channels), p.Conv1x1("proj_out", channels, channels)
 	}
+	heads, cond := c.AttentionHeadDim.At(level), c.CrossAttentionDim.At(level)
 	for i := range depth {
 		at := p.At("transformer_blocks.%d", i)
-		t.blocks = append(t.blocks, newTransformerBlock(at, channels, c.AttentionHeadDim.At(level), c.CrossAttentionDim.At(level), onlyCross))
+		b := newTransformerBlock(at, channels, heads, cond, onlyCross)
+		if c.AttentionType != "default" {
+			b.fuser = newFuser(at.At("fuser"), channels, cond, heads)
+		}
+		t.blocks = append(t.blocks, b)
 	}
 	return t
 }
@@ -73,7 +78,8 @@ type transformerBlock struct {
 	norm1, norm2, norm3 *nn.LayerNorm
 	attn1, attn2        *attention
 	proj, out           *nn.Linear
-	onlyCross           bool // attn1 attends to the text too
+	fuser               *fuser // behind attn1; nil if it takes no boxes
+	onlyCross           bool   // attn1 attends to the text too
 	salt                uint32
 }
 
@@ -101,6 +107,9 @@ func newTransformerBlock(p *nn.Params, d, heads, condDim int, onlyCross bool) *t
 // forward maps x [N H·W C] to [N H·W C].
 func (b *transformerBlock) forward(g *nn.Graph, x *G.Node, s steering, at grid) *G.Node {
 	x = g.Add(x, b.first(g, x, s, at))
+	if s.text.boxes != nil {
+		x = b.fuser.forward(g, x, s.text.boxes)
+	}
 	x = g.Add(x, b.attn2.forward(g, b.norm2.Forward(g, x), s.text))
 	h := g.Mark(b.path+".ff.net.0", g.GEGLU(b.proj.Forward(g, b.norm3.Forward(g, x))))
 	return g.Mark(b.path, g.Add(x, b.out.Forward(g, h)))

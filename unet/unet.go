@@ -35,6 +35,8 @@ type UNet struct {
 	cross   []*attention // to the text, as CrossAttentions lists them
 	images  string       // key of the pictures that are counted
 	variant
+
+	position *positionNet // nil if it takes no boxes
 }
 
 // variant is how a U-Net works beside its weights. The zero value is as it was trained.
@@ -54,6 +56,7 @@ func (u *UNet) define(config []byte, p *nn.Params) (err error) {
 	c := &u.Config
 	first, levels := c.BlockOutChannels[0], len(c.BlockOutChannels)
 	u.time = newTimeEmbedding(p, c)
+	u.position = newPositionNet(p.At("position_net"), c)
 	u.downs = []*downLayer{{out: first, conv: p.Conv("conv_in", c.InChannels, first, c.ConvInKernel, 1, op.Same(c.ConvInKernel/2))}}
 	for i := range levels {
 		u.downs = append(u.downs, newDownBlock(p.At("down_blocks.%d", i), c, i)...)
@@ -112,12 +115,16 @@ func (u *UNet) forward(g *nn.Graph, in Nodes) *G.Node {
 
 // steer computes what the layers read beside the latents.
 func (u *UNet) steer(g *nn.Graph, in Nodes) steering {
-	return steering{
+	s := steering{
 		temb:  u.time.forward(g, in.Timesteps, &in.Cond),
-		text:  source{in.Cond.Tokens, in.Cond.TokenMask, in.Cond.ImageTokens, in.Cond.Images},
+		text:  source{tokens: in.Cond.Tokens, mask: in.Cond.TokenMask, images: in.Cond.ImageTokens, shown: in.Cond.Images},
 		times: in.Timesteps, variant: u.variant,
 		residuals: in.Cond.Residuals,
 	}
+	if in.Cond.Boxes != nil {
+		s.text.boxes = u.position.forward(g, in.Cond.Boxes, in.Cond.BoxMask)
+	}
+	return s
 }
 
 // graph returns g for the U-Net's layers.

@@ -94,7 +94,7 @@ func (c *Config) attentionProblems() []string {
 		config.Want("reverse_transformer_layers_per_block", c.ReverseTransformerLayers, c.ReverseTransformerLayers != nil || !c.TransformerLayersPerBlock.uneven(), "the way up said, too, as layers of one level differ on the way down (transformer_layers_per_block)"),
 		config.Want("only_cross_attention", c.OnlyCrossAttention, c.perLevel(len(c.OnlyCrossAttention)), "true or false, or one for each level"),
 		config.Want("dual_cross_attention", c.DualCrossAttention, !c.DualCrossAttention, "false"),
-		config.Want("attention_type", c.AttentionType, c.AttentionType == "default", "default"),
+		config.Want("attention_type", c.AttentionType, subset([]string{c.AttentionType}, "default", gated, gatedTextImage), "default, gated or gated-text-image"),
 		config.Want("cross_attention_norm", c.CrossAttentionNorm, off(c.CrossAttentionNorm), "null"),
 	}
 }

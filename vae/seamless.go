@@ -9,8 +9,8 @@ import "sdgo/internal/op"
 // the size stays zero, as there. With tiles, those at an edge go on at the other side and
 // are blended with what is there; exact ones cannot in Y.
 type Seamless struct {
-	X bool `json:"x"`
-	Y bool `json:"y"`
+	X bool `json:"x,omitzero"`
+	Y bool `json:"y,omitzero"`
 }
 
 // inRun says where the convolutions of a run go around its input: in the directions in

@@ -111,6 +111,9 @@ type call struct {
 	run  func(n, h, w int) error
 }
 
+// unetRow is the name of the U-Net's row, which is not loaded without it.
+const unetRow = "U-Net"
+
 // calls are those of the table.
 func (t *table) calls(ctx context.Context, u *unet.UNet, v *vae.VAE) []call {
 	factor, tile := v.Config.Factor(), cmp.Or(t.tile, v.Config.TileSize())
@@ -121,7 +124,7 @@ func (t *table) calls(ctx context.Context, u *unet.UNet, v *vae.VAE) []call {
 		}
 	}
 	return []call{
-		{"U-Net", func(n, h, w int) error {
+		{unetRow, func(n, h, w int) error {
 			_, err := u.Predict(ctx, unet.Input{
 				Latents: noise(n, u.Config.InChannels, h/factor, w/factor), Timesteps: []float64{500},
 				Cond: conditions(u, n),
@@ -151,12 +154,14 @@ func (t *table) measure(ctx context.Context, o *options, sizes [][2]int, batches
 	defer eng.Close()
 	loading := model.NewSession(eng).In(ctx)
 	l := &clip.LoadOptions{Precision: o.precision, Weights: o.weights}
-	l.Variant = o.variantOf(fsys, "unet", "diffusion_pytorch_model")
-	u, err := unet.LoadFSContext(loading, fsys, "unet", (*unet.LoadOptions)(l))
-	if err != nil {
-		return nil, err
+	var u *unet.UNet
+	if strings.Contains(unetRow, t.only) {
+		l.Variant = o.variantOf(fsys, "unet", "diffusion_pytorch_model")
+		if u, err = unet.LoadFSContext(loading, fsys, "unet", (*unet.LoadOptions)(l)); err != nil {
+			return nil, err
+		}
+		defer u.Close()
 	}
-	defer u.Close()
 	l.Variant = o.variantOf(fsys, "vae", "diffusion_pytorch_model")
 	v, err := vae.LoadFSContext(loading, fsys, "vae", (*vae.LoadOptions)(l))
 	if err != nil {

@@ -18,7 +18,7 @@ func TestEmbedding(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.CopyFS(filepath.Join(dir, "files"), os.DirFS("../../internal/inversion/testdata")))
 	t.Chdir(dir)
-	quick := []string{"-model", model, "-steps", "1", "-width", "64", "-height", "64"}
+	quick := []string{"-model", model, "-steps", "1", "-width", "64", "-height", "64", "-no-metadata"} // the pictures alone
 	picture := func(prompt string, args ...string) (string, string) {
 		t.Helper()
 		status, _, stderr := clitest.Run(t.Context(), run, append(append(args, quick...), prompt)...)

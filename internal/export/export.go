@@ -34,6 +34,13 @@ type Model struct {
 	Own []string
 	// ZeroEmpty says that an empty negative prompt is zeros.
 	ZeroEmpty bool
+	// ScaledImage says that the latents of an image that is edited are scaled, as those of
+	// CosXL Edit.
+	ScaledImage bool
+	// LowRes is the scheduler_config.json of the noise in the images that an upscaler
+	// reads, and MostNoise its highest level.
+	LowRes    []byte
+	MostNoise int
 }
 
 // Options say how a model is written. Nil, and the zero value, mean the defaults.

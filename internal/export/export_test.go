@@ -222,7 +222,7 @@ func TestPipeline(t *testing.T) {
 		{ldm.SD1, 4, true, "LatentConsistencyModelPipeline"}, {ldm.SDXL, 4, true, "StableDiffusionXLPipeline"},
 		{ldm.SD1, 9, false, "StableDiffusionInpaintPipeline"}, {ldm.SD2, 5, false, "StableDiffusionDepth2ImgPipeline"},
 		{ldm.SD1, 8, false, "StableDiffusionInstructPix2PixPipeline"}, {ldm.SDXL, 9, false, "StableDiffusionXLInpaintPipeline"},
-		{ldm.SDXLRefiner, 4, false, "StableDiffusionXLImg2ImgPipeline"}, {ldm.SDXLRefiner, 9, false, ""}, {ldm.SD1, 7, false, ""},
+		{ldm.SDXLRefiner, 4, false, "StableDiffusionXLImg2ImgPipeline"}, {ldm.SDXLRefiner, 9, false, ""}, {ldm.SD2, 7, false, "StableDiffusionUpscalePipeline"}, {ldm.SDXL, 7, false, ""},
 	} {
 		o := checkpoint.NewOverlay(src)
 		require.NoError(t, o.Set("conv_in.weight", tensor.New(tensor.WithShape(1, tt.channels, 1, 1), tensor.WithBacking(make([]float32, tt.channels)))))

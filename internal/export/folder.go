@@ -69,6 +69,9 @@ func (w *writing) create(f *atomicfile.Folder, name string, write func(io.Writer
 // texts are the files of a folder that are not weights.
 func (w *writing) texts(m *Model) (map[string][]byte, error) {
 	texts := map[string][]byte{"scheduler/scheduler_config.json": m.Scheduler}
+	if m.LowRes != nil {
+		texts["low_res_scheduler/scheduler_config.json"] = m.LowRes
+	}
 	var err error
 	if texts[index], err = m.index(); err != nil {
 		return nil, fmt.Errorf("%s: %w", index, err)

@@ -12,6 +12,7 @@ import (
 const (
 	plainChannels   = 4
 	depthChannels   = 5
+	smallChannels   = 7
 	imageChannels   = 8
 	inpaintChannels = 9
 )
@@ -21,6 +22,7 @@ var pipelines = map[ldm.Family]map[int]string{
 	ldm.SD1: {
 		plainChannels: "StableDiffusionPipeline", inpaintChannels: "StableDiffusionInpaintPipeline",
 		depthChannels: "StableDiffusionDepth2ImgPipeline", imageChannels: "StableDiffusionInstructPix2PixPipeline",
+		smallChannels: "StableDiffusionUpscalePipeline",
 	},
 	ldm.SDXL: {
 		plainChannels: "StableDiffusionXLPipeline", inpaintChannels: "StableDiffusionXLInpaintPipeline",
@@ -72,6 +74,9 @@ func (m *Model) index() ([]byte, error) {
 	switch {
 	case class == pipelines[ldm.SD1][depthChannels]:
 		all["depth_estimator"] = [2]*string{}
+	case class == pipelines[ldm.SD1][smallChannels]:
+		all["low_res_scheduler"], all["max_noise_level"] = [2]string{"diffusers", "DDPMScheduler"}, m.MostNoise
+		all["safety_checker"], all["watermarker"] = [2]*string{}, [2]*string{}
 	case m.Family == ldm.SDXL, m.Family == ldm.SDXLRefiner:
 		all["force_zeros_for_empty_prompt"] = m.ZeroEmpty
 		all["image_encoder"] = [2]*string{}
@@ -79,6 +84,9 @@ func (m *Model) index() ([]byte, error) {
 	default:
 		all["safety_checker"], all["image_encoder"] = [2]*string{}, [2]*string{}
 		all["requires_safety_checker"] = false
+	}
+	if m.ScaledImage {
+		all["is_cosxl_edit"] = true
 	}
 	if m.Family == ldm.SDXLRefiner {
 		all["requires_aesthetics_score"] = true

@@ -16,9 +16,10 @@ import (
 // shared lists what a model takes from another one because it is the same,
 // byte for byte: whole components and single files.
 var shared = map[string]map[string]string{
-	"tiny-sd15-4blk": {"scheduler": "tiny-sd15/scheduler", "tokenizer": "tiny-sd15/tokenizer"},
-	"tiny-sd21-v":    {"vae": "tiny-sd15/vae"},
-	"tiny-sdxl":      {"tokenizer": "tiny-sd15/tokenizer"},
+	"tiny-sd15-4blk":   {"scheduler": "tiny-sd15/scheduler", "tokenizer": "tiny-sd15/tokenizer"},
+	"tiny-sd21-v":      {"vae": "tiny-sd15/vae"},
+	"tiny-sdxl":        {"tokenizer": "tiny-sd15/tokenizer"},
+	"tiny-x4-upscaler": {"tokenizer": "tiny-sd21-v/tokenizer"},
 	"tiny-sd15-taesd": {
 		"scheduler": "tiny-sd15/scheduler", "tokenizer": "tiny-sd15/tokenizer", "text_encoder": "tiny-sd15/text_encoder",
 		"unet": "tiny-sd15/unet", "vae": "tiny-taesd",

@@ -98,12 +98,12 @@ def regions(positive, negative, base="a photo of a cat", bad="", weight=None, sc
     return run(predict, scheduler)
 
 
-def joined(parts, bad=""):
+def joined(parts, bad="", guidance=GUIDANCE):
     def predict(x, scaled, t, step):
         uncond = unet(scaled, t, encoder_hidden_states=text(bad)).sample
         y = uncond.clone()
         for words, w in parts:
-            y += (unet(scaled, t, encoder_hidden_states=text(words)).sample - uncond) * (w * GUIDANCE)
+            y += (unet(scaled, t, encoder_hidden_states=text(words)).sample - uncond) * (w * guidance)
         return y
     return run(predict)
 
@@ -119,6 +119,7 @@ out["masked"] = regions([{"text": "a red house", "mask": mask, "strength": 1.5, 
 out["euler"] = regions([{"text": "a red house", "mask": mask, "alone": False}], [], scheduler=EulerDiscreteScheduler(**{k: v for k, v in config.items() if k in ("beta_start", "beta_end", "beta_schedule", "num_train_timesteps", "steps_offset", "timestep_spacing")}))
 out["joined"] = joined([("a photo of a cat", 1.0), ("a red house", 0.5), ("a blue boat", -0.3)], "ugly")
 out["half"] = joined([("a photo of a cat", 0.5)])
+out["unguided"] = joined([("a photo of a cat", 1.0), ("a red house", 0.5)], "ugly", 1)
 
 
 class Smaller(StableDiffusionPanoramaPipeline):

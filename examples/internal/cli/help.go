@@ -12,7 +12,8 @@ import (
 var groups = []struct{ title, names string }{
 	{"Prompt", "from negative prompt2 negative2 syntax region base-weight clip-skip embedding"},
 	{"Picture", "width height n seed window overlap wrap seamless o grid json no-metadata watermark quiet"},
-	{"Sampling", "steps guidance guidance-rescale guidance-interval guider sampler schedule eta freeu"},
+	{"Sampling", "steps sampler schedule eta freeu"},
+	{"Guidance", "guidance guider guidance-rescale guidance-interval"},
 	{"Image prompts", "ip-adapter image-prompt image-encoder ip-mask ip-blocks"},
 	{"Model", "model variant unet vae text-encoder text-encoder-2 ema tokenizer prediction lora safety-checker"},
 	{"Speed and memory", "precision weights cache device max-memory threads tile tile-exact reuse step-cache reuse-branch merge merge-levels"},

@@ -14,6 +14,7 @@ var Inpaint = add(Command{
 	Name: "inpaint", About: "repaints the masked part of an image", Run: inpaint,
 	Examples: []string{
 		`-image boat.png -mask mask.png -keep-outside "a red boat on the sea"`,
+		`-image photo.jpg -mask mask.png -mask-blur 8 -mask-cells soft -only-masked 32 "a red boat on the sea"`,
 	},
 })
 
@@ -22,8 +23,10 @@ func inpaint(ctx context.Context, c *cli.Command, args []string) error {
 	maskPath := c.File("mask", "the mask, a `file`; stretched over the image if it has another size")
 	c.Func("mask-mode", "which pixels of the mask are repainted: the bright ones (`luminance`, the default) or the transparent ones (alpha)",
 		choose(&c.Options.Mask, diffusion.MaskLuminance, diffusion.MaskAlpha))
-	c.Func("mask-cells", "which cells of 8×8 pixels are repainted: those with `any` pixel of the mask (the default), or those where a sample, the pixel at the upper left, is of the mask, as in diffusers",
-		choose(&c.Options.MaskCells, diffusion.MaskCellsAny, diffusion.MaskCellsSample))
+	c.Func("mask-cells", "which cells of 8×8 pixels are repainted: those with `any` pixel of the mask (the default), those where a sample, the pixel at the upper left, is of the mask, as in diffusers, or soft: a gray cell in the last part of the run alone",
+		choose(&c.Options.MaskCells, diffusion.MaskCellsAny, diffusion.MaskCellsSample, diffusion.MaskCellsSoft))
+	c.Float64Var(&c.Options.MaskBlur, "mask-blur", 0, "feather the mask by so many `pixels` (default 0)")
+	c.IntVar(&c.Options.MaskPadding, "only-masked", 0, "draw only the part of the image around the mask, with so many `pixels` on each side, at the model's size (default the whole image)")
 	c.BoolVar(&c.Options.KeepOutside, "keep-outside", false, "leave the pixels outside the mask as they are, byte for byte, and mix them with the result where the mask is gray")
 	c.Float64Var(&c.Options.Strength, "strength", 0, "how much of the masked part is replaced by noise, above 0, to 1 (default 1)")
 	if err := c.Parse(ctx, args); err != nil {

@@ -14,10 +14,13 @@ var TextToImage = add(Command{
 		`-n 9 -seed -1 -grid "a blue boat on the sea"`,
 		`-model DIR -steps 25 -sampler "DPM++ 2M Karras" -guidance 6 "a lighthouse at dusk"`,
 		`-from out.png -seed 2`,
+		`-hires 2 -hires-strength 0.6 "a red house on a green hill under a yellow sun"`,
 	},
 })
 
 func textToImage(ctx context.Context, c *cli.Command, args []string) error {
+	c.HighResFlags()
+	c.BoxFlags()
 	if err := c.Parse(ctx, args); err != nil {
 		return err
 	}

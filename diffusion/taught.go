@@ -1,0 +1,66 @@
+package diffusion
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"sdgo/internal/loader"
+	"sdgo/scheduler"
+)
+
+// taught is what a model's files say of how it was taught to read images.
+type taught struct {
+	scaledImage bool // is_cosxl_edit: the latents of an image are scaled
+
+	lowRes    *scheduler.Config // the noise of an upscaler's images; nil: that of the published model
+	mostNoise int               // max_noise_level; 0: that of the published model
+}
+
+// lowResFolder has the config of lowRes.
+const lowResFolder = "low_res_scheduler"
+
+// indexMore is what a model_index.json has for models of some tasks.
+type indexMore struct {
+	scaledImage bool
+	mostNoise   int
+}
+
+func readIndexMore(keys map[string]json.RawMessage) (more indexMore, err error) {
+	if raw := keys["is_cosxl_edit"]; raw != nil {
+		var yes *bool
+		if json.Unmarshal(raw, &yes) != nil {
+			return more, fmt.Errorf("is_cosxl_edit: have %.80s, want true or false", raw)
+		}
+		more.scaledImage = yes != nil && *yes
+	}
+	if raw := keys["max_noise_level"]; raw != nil {
+		if json.Unmarshal(raw, &more.mostNoise) != nil || more.mostNoise < 1 {
+			return more, fmt.Errorf("max_noise_level: have %.80s, want a whole number of 1 or more", raw)
+		}
+	}
+	return more, nil
+}
+
+// taught reads what the folder says.
+func (x *index) taught(ctx context.Context, fsys fs.FS) (taught, error) {
+	t := taught{scaledImage: x.more.scaledImage, mostNoise: x.more.mostNoise}
+	const file = lowResFolder + "/scheduler_config.json"
+	var config json.RawMessage
+	if err := loader.ReadJSON(ctx, fsys, file, &config); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			err = nil
+		}
+		return t, err
+	}
+	var err error
+	if t.lowRes, err = scheduler.ParseClass(x.parts[lowResFolder], config); err != nil {
+		return t, fmt.Errorf("%s: %w", file, err)
+	}
+	if _, err := t.lowRes.Betas(); err != nil {
+		return t, fmt.Errorf("%s: %w", file, err)
+	}
+	return t, nil
+}
