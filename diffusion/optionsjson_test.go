@@ -34,7 +34,7 @@ func TestOptionsJSON(t *testing.T) {
 		`{"regions":[{"prompt":"a","box":{"max":{"x":8,"y":16}}}]}`:         {Regions: []Region{{Prompt: "a", Box: image.Rect(0, 0, 8, 16)}}},
 		`{"guider":"apg:scale=9+rescaled:share=0.5+interval:low=1,high=5"}`: {Guider: LimitedInterval{Guider: Rescaled{Share: 0.5, Guider: Projected{Scale: 9}}, Interval: Interval{1, 5}}},
 		`{"guider":"apg+scheduled:linear=1/9"}`:                             {Guider: Scheduled{Guider: Projected{}, Scale: LinearScale{1, 9}}},
-		`{"seamless":{"x":true},"freeu":{"b1":1.2}}`:                       {Seamless: unet.Seamless{X: true}, FreeU: unet.FreeU{B1: 1.2}},
+		`{"seamless":{"x":true},"freeu":{"b1":1.2}}`:                        {Seamless: unet.Seamless{X: true}, FreeU: unet.FreeU{B1: 1.2}},
 		`{"watermark":"01"}`:                                                {Watermark: "01"},
 	} {
 		have, err := json.Marshal(o)
