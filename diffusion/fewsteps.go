@@ -42,7 +42,7 @@ const guidanceOfLCM = 8.5
 
 // Defaults returns the number of steps and the guidance scale of a call whose Options have
 // none. These are 50 and 7.5, or 5 of Stable Diffusion XL, of a model for editing 100 steps
-// and of an upscaler 75 and 9, as in diffusers, unless the model is known to have been
+// of an upscaler 75 and 9, and of Stable unCLIP 20 and 10, as in diffusers, unless the model is known to have been
 // trained for few steps. In this order that is told by a U-Net that reads the
 // guidance scale (time_cond_proj_dim); a name with "turbo", "lightning", "lcm", "tcd",
 // "hyper" or "sdxs" in it, as model_index.json, the U-Net's config.json or the metadata of
@@ -59,6 +59,8 @@ func (p *Pipeline) Defaults() Defaults {
 	d := fewSteps(&p.UNet.Config, p.Scheduler, p.names)
 	switch {
 	case d.Few != "":
+	case p.unclip != nil:
+		d.Steps, d.Guidance = 20, 10
 	case p.VAE != nil && p.reads(smallPicture):
 		d.Steps, d.Guidance = 75, 9
 	case p.VAE != nil && p.reads(withImage):

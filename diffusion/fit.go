@@ -51,6 +51,8 @@ func (p *Pipeline) checkShapes() error {
 		return err
 	}
 	switch c := p.UNet.Config; {
+	case p.unclip != nil:
+		return p.unclip.check(&c, p.ImageEncoder.Config.ProjectionDim)
 	case p.reads(smallPicture) && c.NumClassEmbeds != nil && c.ClassEmbedType == nil: // the level of noise
 	case p.reads(smallPicture):
 		return fmt.Errorf("diffusion: the U-Net has %d input channels, as an upscaler, and no table of noise levels (num_class_embeds)", c.InChannels)

@@ -56,7 +56,7 @@ func (f *modelFiles) takeGiven(o *LoadOptions) error {
 		switch {
 		case g.part == ldm.TextEncoder2 && !f.xl:
 			return badOption(g.option, "have %.80q, want none: the model has one text encoder", g.path)
-		case g.part == ldm.TextEncoder && f.imageEncoder != nil:
+		case g.part == ldm.TextEncoder && f.imageEncoder != nil && f.tokenizers[0] == nil:
 			return badOption(g.option, "have %.80q, want none: the model reads images, and no text", g.path)
 		case g.part == ldm.TextEncoder && f.tokenizers[0] == nil:
 			return badOption(g.option, "have %.80q, want none: the refiner of Stable Diffusion XL has no first text encoder", g.path)

@@ -15,9 +15,12 @@ func (p *Pipeline) varies() bool {
 	return p.ImageEncoder != nil && p.Tokenizer == nil && p.TextEncoder == nil && !p.xl()
 }
 
-// checkWordless wants no words for a model that reads none.
+// checkWordless wants no words for a model that reads none, and an image for one that reads
+// it beside them.
 func (r *run) checkWordless(a about) error {
 	switch {
+	case r.unclip != nil && !a.embeds:
+		return fmt.Errorf("diffusion: %s: the model reads an image beside the text, want a call that gives one (UnCLIP)", a.name)
 	case !r.varies() || a.wordless:
 		return nil
 	case r.prompt+r.NegativePrompt != "":
@@ -29,10 +32,15 @@ func (r *run) checkWordless(a about) error {
 }
 
 // loadProcessor wants the image encoder of a model that has one to be as it reads it, and
-// loads the image processor.
-func (p *Pipeline) loadProcessor(ctx context.Context, files *modelFiles) (err error) {
+// loads the image processor, and what is known of embeddings of images.
+func (p *Pipeline) loadProcessor(ctx context.Context, files *modelFiles, variant string) (err error) {
 	if p.ImageEncoder == nil {
 		return nil
+	}
+	if files.noising != "" {
+		if p.unclip, err = loadUnCLIP(ctx, files.imageEncoder, files.noising, variant); err != nil {
+			return err
+		}
 	}
 	if model.Of(p.ImageEncoder).Device() {
 		return errors.New("image_encoder: the model reads embeddings of images, which are not supported on a graphics processor")

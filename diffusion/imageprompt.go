@@ -54,43 +54,44 @@ type imagePrompt struct {
 	scales []float64 // of each attention of the U-Net to the text
 }
 
-// prepareImagePrompts checks the image prompts, and has the networks count them.
+// prepareImagePrompts checks the image prompts, which the networks count.
 func (r *run) prepareImagePrompts() error {
-	if len(r.ImagePrompts) == 0 {
-		return nil
+	prompts, err := r.imagePrompts(&r.Options)
+	if err != nil || prompts == nil {
+		return err
 	}
-	if len(r.ImagePrompts) > maxImagePrompts {
-		return badOption("ImagePrompts", "have %d, want at most %d", len(r.ImagePrompts), maxImagePrompts)
-	}
-	r.shown = &shown{run: r}
-	for i := range r.ImagePrompts {
-		p := &imagePrompt{ImagePrompt: &r.ImagePrompts[i], number: i}
-		if err := p.prepare(r); err != nil {
-			return badOption("ImagePrompts", "number %d: %w", i, err)
-		}
-		if len(p.form().Attentions) > 0 {
-			r.shown.prompts = append(r.shown.prompts, p)
-		}
-	}
+	r.shown = &shown{run: r, prompts: prompts}
 	r.own += r.shown.bytes()
 	r.steers = append(r.steers, r.shown.steer)
-	for i := range r.others {
-		if net := r.others[i].net; net != nil {
-			var err error
-			if r.others[i].net, err = net.WithImages(r.shown.forms()); err != nil {
-				return err
-			}
-		}
-	}
 	return nil
 }
 
-// prepare checks a prompt.
-func (p *imagePrompt) prepare(r *run) (err error) {
+// imagePrompts checks the image prompts of options, and returns those that the U-Net sees.
+func (p *Pipeline) imagePrompts(o *Options) (prompts []*imagePrompt, err error) {
+	if o == nil {
+		return nil, nil
+	}
+	if len(o.ImagePrompts) > maxImagePrompts {
+		return nil, badOption("ImagePrompts", "have %d, want at most %d", len(o.ImagePrompts), maxImagePrompts)
+	}
+	for i := range o.ImagePrompts {
+		prompt := &imagePrompt{ImagePrompt: &o.ImagePrompts[i], number: i}
+		if err := prompt.prepare(p); err != nil {
+			return nil, badOption("ImagePrompts", "number %d: %w", i, err)
+		}
+		if len(prompt.form().Attentions) > 0 {
+			prompts = append(prompts, prompt)
+		}
+	}
+	return prompts, nil
+}
+
+// prepare checks a prompt for a pipeline.
+func (p *imagePrompt) prepare(of *Pipeline) (err error) {
 	if err := p.Adapter.ready(); err != nil {
 		return err
 	}
-	if !p.Adapter.unet.Same(model.Of(r.UNet)) {
+	if !p.Adapter.unet.Same(model.Of(of.UNet)) {
 		return fmt.Errorf("have an IP-Adapter that was loaded for another model, want one that this pipeline loaded")
 	}
 	if n := len(p.Images); n < 1 || n > maxPromptImages {
@@ -108,7 +109,7 @@ func (p *imagePrompt) prepare(r *run) (err error) {
 			return err
 		}
 	}
-	return p.chooseScales(r.UNet.CrossAttentions())
+	return p.chooseScales(of.UNet.CrossAttentions())
 }
 
 // chooseScales finds the scale of each attention.

@@ -164,6 +164,11 @@ func (x *index) wanted(fsys fs.FS) map[string][]string {
 		delete(parts, "text_encoder")
 		return parts
 	}
+	if x.unclip() {
+		parts[imageEncoderFolder] = []string{"CLIPVisionModelWithProjection"}
+		parts[normalizerFolder] = []string{"StableUnCLIPImageNormalizer"}
+		parts[noisingFolder] = nil // package scheduler knows them
+	}
 	if x.xl {
 		maps.Copy(parts, oursXL)
 	}
@@ -187,7 +192,7 @@ func (x *index) check(fsys fs.FS, o *LoadOptions) error {
 	var problems []string
 	problem := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
 	for _, t := range telling {
-		if class := x.parts[t.part]; class != "" {
+		if class := x.parts[t.part]; class != "" && !(t.part == normalizerFolder && x.unclip()) {
 			problem("%s, %s, belongs to %s", t.part, config.Describe(class), t.what)
 		} else if len(x.parts) == 0 && strings.Contains(x.class, t.word) {
 			problem("this is %s", t.what)

@@ -62,6 +62,10 @@ func (r *Report) readParts(ctx context.Context, f *modelFiles, o *LoadOptions) e
 			f.family = familyOf(src.Config())
 		}
 	}
+	if err := x.p.loadProcessor(ctx, f, o.Variant); err != nil {
+		r.problem(err)
+		x.failed = true
+	}
 	x.finish(f)
 	return nil
 }

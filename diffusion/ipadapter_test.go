@@ -4,10 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"image"
-	"io/fs"
+	"image/draw"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -217,48 +215,55 @@ func TestImagePromptErrors(t *testing.T) {
 	assert.ErrorIs(t, err, ErrClosed)
 }
 
-func TestLoadIPAdapterErrors(t *testing.T) {
-	p, xl := load(t, "tiny-sd15", nil), load(t, "tiny-sdxl", nil)
-	fsys := ipFolder(t)
-	folder := fstest.MapFS{}
-	for name, file := range fsys {
-		if strings.Contains(name, "/") {
-			folder[name] = file
+// The plan of a call with image prompts has their attention, and no encoder.
+func TestPlanImagePrompts(t *testing.T) {
+	p := load(t, "tiny-sd15", nil)
+	a := loadIP(t, p, "plus-sd15.safetensors")
+	o := &Options{Width: 64, Height: 64}
+	plain, err := p.Plan(o)
+	require.NoError(t, err)
+	o.ImagePrompts = []ImagePrompt{{Adapter: a, Images: []image.Image{image.NewGray(image.Rect(0, 0, 9, 9))}, Blocks: map[string]float64{"mid_block": 1}}}
+	shown, err := p.Plan(o)
+	require.NoError(t, err)
+	require.Len(t, shown.Parts, len(plain.Parts))
+	assert.Equal(t, 1, len(shown.Parts[1].Steps)-len(plain.Parts[1].Steps)-1, "an attention, and its sum")
+	o.ImagePrompts[0].Images = nil
+	_, err = p.Plan(o)
+	assert.ErrorIs(t, err, ErrOptions)
+}
+
+// Image prompts go together with what else asks the U-Net: windows, each of which shows its
+// part of a mask; and perturbed attention, whose network sees the pictures, too.
+func TestImagePromptsBeside(t *testing.T) {
+	c := golden.Open(t, "pipelines/ip_adapter")
+	p := load(t, "tiny-sd15", nil)
+	a := loadIP(t, p, "plain-sd15.safetensors")
+	left := image.NewGray(image.Rect(0, 0, 96, 64))
+	draw.Draw(left, image.Rect(0, 0, 24, 64), image.White, image.Point{}, draw.Src)
+	run := func(change func(o *Options)) []float32 {
+		o := &Options{Steps: 3, Seed: 7, Width: 96, Height: 64, Output: OutputLatent,
+			ImagePrompts: []ImagePrompt{{Adapter: a, Images: []image.Image{rgbImage(c, "image.0")}, Mask: left}}}
+		change(o)
+		r, err := p.TextToImage(t.Context(), "a photo of a cat", o)
+		require.NoError(t, err)
+		return r.Latents.Float32s()
+	}
+	want := run(func(*Options) {})
+	assert.Equal(t, want, run(func(o *Options) { o.Windows = Windows{Width: 96, Height: 64} }), "one window")
+	windows := func(o *Options) { o.Windows = Windows{Width: 64, Height: 64, Overlap: 32} }
+	parts := run(windows)
+	assert.NotEqual(t, parts, run(func(o *Options) { windows(o); o.ImagePrompts[0].Mask = nil }))
+	// Where the mask is black in a whole window its picture is not seen there: the latents
+	// beyond what the other window reaches are those without it, at the first step.
+	black := func(o *Options) { windows(o); o.Steps = 1 }
+	with, without := run(black), run(func(o *Options) { black(o); o.ImagePrompts = nil })
+	for channel := range 4 {
+		for y := range 8 {
+			row := (channel*8 + y) * 12
+			assert.Equal(t, without[row+8:row+12], with[row+8:row+12], "right of the first window")
+			assert.NotEqual(t, without[row:row+4], with[row:row+4], "left")
 		}
 	}
-	folder["ip-adapter_sd15.safetensors"] = fsys["plain-sd15.safetensors"]
-	a, err := p.LoadIPAdapterFS(folder, ".", nil)
-	require.NoError(t, err, "the one in the folder")
-	shared, err := p.LoadIPAdapterFS(fsys, "plus-sd15.safetensors", &IPAdapterOptions{Encoder: a.ImageEncoder()})
-	require.NoError(t, err)
-	require.NoError(t, shared.Close())
-	_, err = a.ImageEncoder().Values(1, 0)
-	require.NoError(t, err, "the encoder of another stays open")
-	require.NoError(t, a.Close())
-
-	folder["ip-adapter-plus_sd15.safetensors"] = fsys["plus-sd15.safetensors"]
-	alone := fstest.MapFS{"plain.safetensors": fsys["plain-sd15.safetensors"]}
-	dir := t.TempDir()
-	shaped(t, filepath.Join(dir, "faceid.safetensors"), map[string][]int{"image_proj.proj.0.weight": {8, 4}, "image_proj.proj.2.weight": {8, 8}, "image_proj.norm.weight": {8}, "ip_adapter.0.to_q_lora.down.weight": {1, 1}})
-	shaped(t, filepath.Join(dir, "faceplus.safetensors"), map[string][]int{"image_proj.proj.0.weight": {8, 4}, "image_proj.norm.weight": {8}, "image_proj.perceiver_resampler.proj_in.weight": {8, 4}})
-	face := os.DirFS(dir)
-	for _, tt := range []struct {
-		p    *Pipeline
-		fsys fs.FS
-		name string
-		want string
-	}{
-		{p, folder, ".", "have a folder with ip-adapter-plus_sd15.safetensors, ip-adapter_sd15.safetensors, want the path of one of them"},
-		{p, fsys, "image_encoder", "have a folder without a file ip-adapter*.safetensors or .bin"},
-		{p, fsys, "none.safetensors", "none.safetensors"},
-		{p, alone, "plain.safetensors", "there is no folder image_encoder beside it, want the image encoder that it reads in IPAdapterOptions.ImageEncoder (-image-encoder): one whose embeddings have 32 numbers"},
-		{xl, fsys, "plain-sd15.safetensors", "the adapter makes tokens of 32 numbers"},
-		{p, fsys, "image_encoder/model.safetensors", "have no projection of images of a kind that is known"},
-		{p, face, "faceid.safetensors", "this is an IP-Adapter FaceID, which reads the embedding of a face as InsightFace makes it: it is not supported"},
-		{p, face, "faceplus.safetensors", "this is an IP-Adapter FaceID Plus"},
-	} {
-		_, err := tt.p.LoadIPAdapterFS(tt.fsys, tt.name, nil)
-		assert.ErrorContains(t, err, "diffusion: load IP-Adapter: ")
-		assert.ErrorContains(t, err, tt.want)
-	}
+	guided := run(func(o *Options) { o.Guider = PerturbedAttention{} })
+	assert.NotEqual(t, guided, run(func(o *Options) { o.Guider, o.ImagePrompts = PerturbedAttention{}, nil }))
 }

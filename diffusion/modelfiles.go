@@ -47,7 +47,8 @@ type modelFiles struct {
 	xl          bool              // Stable Diffusion XL
 	zeroEmpty   bool              // force_zeros_for_empty_prompt
 
-	imageEncoder fs.FS // where that of a model is that varies images; nil of others
+	imageEncoder fs.FS  // where that of a model is that reads images; nil of others
+	noising      string // class of the noise of their embeddings, of Stable unCLIP; "" of others
 
 	names  []named // that its files have for it
 	taught taught
@@ -130,6 +131,9 @@ func openFolder(ctx context.Context, fsys fs.FS, o *LoadOptions) (*modelFiles, e
 
 // folderTokenizers finds the tokenizers of a folder.
 func (f *modelFiles) folderTokenizers(fsys fs.FS, x *index, o *LoadOptions) error {
+	if x.unclip() {
+		f.imageEncoder, f.noising = fsys, x.parts[noisingFolder]
+	}
 	switch {
 	case x.varies(fsys) && o.Tokenizer != "":
 		return badOption("Tokenizer", "have %.80q, want none: the model reads images, and no text", o.Tokenizer)

@@ -80,7 +80,8 @@ type Options struct {
 	// below 1 all guidance is off. It is an error in other calls.
 	ImageGuidance float64
 	// NoiseLevel is how much noise the image of Upscale gets, 1 to the model's highest
-	// level, mostly 350. Zero means 20, and NoNoise 0. It is an error in other calls.
+	// level, mostly 350: zero means 20, and NoNoise 0. The embedding of UnCLIP's image gets
+	// 0 to 999. It is an error in other calls.
 	NoiseLevel int
 
 	// GuidanceInterval is the range of noise levels, Low ≤ σ ≤ High, in which
@@ -182,9 +183,8 @@ type Options struct {
 	// give; several DoRA each start from those, too. Nil means none.
 	Adapters []Adapter
 
-	// ImagePrompts are pictures that the model is led by beside the prompt, each through an
-	// IP-Adapter, see [Pipeline.LoadIPAdapter]. With an empty prompt they lead alone. Nil
-	// means none.
+	// ImagePrompts are pictures that lead the model beside the prompt, each through an
+	// IP-Adapter, see [Pipeline.LoadIPAdapter]. Nil means none.
 	ImagePrompts []ImagePrompt
 
 	// Embeddings are textual inversions, whose words the prompts may have: see
@@ -257,9 +257,8 @@ type Options struct {
 	// without a mask.
 	KeepOutside bool
 
-	// Checker looks at the finished pictures, and may flag or replace them, see
-	// Result.Flagged. It comes after that of LoadOptions.SafetyChecker. With OutputLatent
-	// there are none; what Result.Latents and OnStep show is not checked. Nil means none.
+	// Checker looks at the finished pictures, and may flag or replace them, after that of
+	// LoadOptions.SafetyChecker; latents and OnStep are not checked. Nil means none.
 	Checker ImageChecker
 
 	// Tile is the side in pixels of the overlapping tiles in which the VAE encodes

@@ -56,7 +56,7 @@ func (p *Pipeline) loadParts(ctx context.Context, files *modelFiles, o *LoadOpti
 			return err
 		}
 	}
-	if err := p.loadProcessor(ctx, files); err != nil {
+	if err := p.loadProcessor(ctx, files, o.Variant); err != nil {
 		return err
 	}
 	if err := p.loadPreview(ctx, files, o); err != nil {

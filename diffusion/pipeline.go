@@ -28,8 +28,8 @@ type Pipeline struct {
 	VAE         *vae.VAE
 
 	// ImageEncoder is that of a model that reads the embedding of an image in place of a
-	// text, which has nil as Tokenizer and TextEncoder, see ImageVariation. It is nil in other
-	// models.
+	// text, which has nil as Tokenizer and TextEncoder, see ImageVariation, or beside one, see
+	// UnCLIP. It is nil in other models.
 	ImageEncoder *clip.ImageEncoder
 
 	// Preview decodes what Step.DecodedPreview shows: an AutoencoderTiny, say. Nil means
@@ -67,6 +67,7 @@ type Pipeline struct {
 
 	texts          *textCache
 	imageProcessor ImageProcessor // for the ImageEncoder
+	unclip         *unclip        // nil but of Stable unCLIP
 
 	names     []named // that its files have for it
 	zeroEmpty bool    // an empty negative prompt is zeros (force_zeros_for_empty_prompt)

@@ -88,10 +88,6 @@ func (r *run) tile(encode bool) (tile int, err error) {
 
 // prepareUNet wants the memory for the U-Net as the options change it.
 func (r *run) prepareUNet() error {
-	var err error
-	if r.net, err = r.net.WithImages(r.shown.forms()); err != nil {
-		return err
-	}
 	if !r.Reuse.on() {
 		for _, s := range r.shapes() {
 			if err := s.on(r.net).Check(s.texts, s.h, s.w, s.tokens); err != nil {
@@ -100,6 +96,7 @@ func (r *run) prepareUNet() error {
 		}
 		return nil
 	}
+	var err error
 	r.keeper, err = r.newKeeper()
 	return err
 }

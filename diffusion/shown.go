@@ -36,9 +36,6 @@ type shownSide struct {
 
 // forms are those of the prompts.
 func (s *shown) forms() (forms []unet.ImageForm) {
-	if s == nil {
-		return nil
-	}
 	for _, p := range s.prompts {
 		forms = append(forms, p.form())
 	}

@@ -45,6 +45,7 @@ type about struct {
 
 	others   []another
 	wordless bool    // there is no prompt
+	embeds   bool    // an image is read beside it
 	strength float64 // where Options.Strength is zero, or 0: there is no image to begin with
 	mask     bool    // there is a mask, for which some options are
 

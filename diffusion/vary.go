@@ -18,7 +18,11 @@ func (p *Pipeline) varied(o *Options) (u *unet.UNet, err error) {
 	if u, err = u.WithSeamless(o.Seamless); err != nil {
 		return nil, wrong("Seamless", fmt.Errorf("diffusion: %w", err))
 	}
-	return u, nil
+	prompts, err := p.imagePrompts(o)
+	if err != nil {
+		return nil, err
+	}
+	return u.WithImages((&shown{prompts: prompts}).forms())
 }
 
 // seams is where the pictures of the VAE go on with their other side.

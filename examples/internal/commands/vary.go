@@ -24,6 +24,7 @@ const varied = 0.5
 func vary(ctx context.Context, c *cli.Command, args []string) error {
 	path := c.File("image", "the image to vary, a PNG, JPEG, GIF, WebP, BMP or TIFF `file`; if it says how it was made, prompt and settings are those, and the seeds the following ones")
 	c.Float64Var(&c.Options.Strength, "strength", 0, "how much of the image is replaced by noise, above 0, to 1 (default 0.5; not for models for image variation)")
+	c.IntVar(&c.Options.NoiseLevel, "noise-level", 0, "how much `noise` the image gets with a model of unCLIP, 0 to 999: the more, the freer are the pictures (default 0)")
 	c.VaryFrom("image")
 	if err := c.Parse(ctx, args); err != nil {
 		return err
@@ -42,6 +43,8 @@ func vary(ctx context.Context, c *cli.Command, args []string) error {
 	switch {
 	case pipe.TextEncoder == nil && pipe.ImageEncoder != nil:
 		result, err = pipe.ImageVariation(ctx, img, &c.Options)
+	case pipe.ImageEncoder != nil:
+		result, err = pipe.UnCLIP(ctx, c.Prompt, img, &c.Options)
 	case c.Prompt == "":
 		return cli.Misuse(errors.New("have no prompt, and -image does not say how it was made: want a prompt, or a -model for image variation"))
 	default:
