@@ -8,6 +8,7 @@ import (
 
 	"sdgo/diffusion"
 	"sdgo/examples/tinyscenes"
+	"sdgo/unet"
 )
 
 func TestParseDevice(t *testing.T) {
@@ -42,6 +43,17 @@ func TestOnPaper(t *testing.T) {
 	}
 	_, err = pipe.TextToImage(t.Context(), "a house", nil)
 	assert.ErrorContains(t, err, "one on paper")
+
+	for want, o := range map[string]diffusion.Options{
+		"scale first": {FreeU: unet.FreeU{B1: 1.2}}, "scale low frequencies": {FreeU: unet.FreeU{S1: 0.5}},
+		"around xy": {Seamless: unet.Seamless{X: true, Y: true}}, "blur": {Guider: diffusion.SmoothedEnergy{}},
+	} {
+		_, err = pipe.Plan(&o)
+		assert.ErrorContains(t, err, want)
+		assert.ErrorContains(t, err, "has no form for")
+	}
+	_, err = pipe.Plan(&diffusion.Options{Guider: diffusion.PerturbedAttention{}})
+	require.NoError(t, err)
 
 	_, err = diffusion.LoadFS(tinyscenes.FS, &diffusion.LoadOptions{Device: diffusion.OnPaper("gtx")})
 	assert.ErrorContains(t, err, `OnPaper: have a card "gtx", want rtx3090, rtx4090, a100 or h100`)

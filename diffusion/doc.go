@@ -18,7 +18,9 @@
 // [Convert] a model that is not loaded.
 //
 // A Pipeline has a method for each task: [Pipeline.TextToImage],
-// [Pipeline.ImageToImage], [Pipeline.Inpaint] and [Pipeline.DepthToImage]. It serves
+// [Pipeline.ImageToImage], [Pipeline.LatentsToImage], [Pipeline.Inpaint],
+// [Pipeline.Outpaint], [Pipeline.DepthToImage], [Pipeline.Edit] and [Pipeline.Upscale].
+// [Pipeline.ImageToImageEach] and [Pipeline.InpaintEach] take an image for each picture. It serves
 // any number of goroutines. [Options] say what the picture is to be like; nil and their
 // zero value are the defaults of diffusers, or of a model for few steps what it was
 // trained for, see [Pipeline.Defaults]. A [Result] has the images, their seeds and
@@ -33,8 +35,12 @@
 //   - Options.Schedule and Options.Sigmas are these levels; see package scheduler.
 //   - Options.Guider combines what the U-Net predicts with each [Condition]. Those of this
 //     package go into each other: Thresholded{Guider: Scheduled{Projected{}, LinearScale{1, 9}}}.
+//   - Options.Syntax says how prompts are written: with weights and edits, of any length,
+//     see package prompt.
 //   - Options.Cond and Options.NegativeCond are embeddings in place of text, and
 //     Options.Framing is what Stable Diffusion XL is told of a picture's size.
+//   - Options.Regions are parts of the picture with prompts of their own, and
+//     Options.Windows show the U-Net a large picture part by part.
 //   - Options.Embeddings are textual inversions, which [Pipeline.LoadEmbedding] reads.
 //   - Options.Adapters change the model for a call: LoRA and its kin, which
 //     [Pipeline.LoadAdapter] reads.

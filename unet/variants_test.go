@@ -12,6 +12,7 @@ import (
 	"sdgo/internal/engine"
 	"sdgo/internal/golden"
 	"sdgo/safetensors"
+	"sdgo/safetensors/checkpoint"
 )
 
 // variantsFile reads testdata/variants.safetensors, which variants.py made with diffusers.
@@ -99,6 +100,24 @@ func TestVariants(t *testing.T) {
 			assert.Equal(t, out.Float32s(), parts.Float32s(), "in parts")
 		})
 	}
+}
+
+// A U-Net without a middle has FreeU as the reference has it, whose lowest skip shares its
+// memory with what comes from below.
+func TestFreeUWithoutMiddle(t *testing.T) {
+	tiny := golden.Irregulars(t)["bk-sdm-tiny"]
+	src, err := checkpoint.New(tiny.Config, tiny.Tensors())
+	require.NoError(t, err)
+	plain, err := LoadFrom(t.Context(), src, nil)
+	require.NoError(t, err)
+	defer plain.Close()
+	u, err := plain.WithFreeU(FreeU{B1: 1.5, B2: 1.6, S1: 0.9, S2: 0.2})
+	require.NoError(t, err)
+	in := irregularInput(u)
+	in.Timesteps = []float64{321}
+	out, err := u.Predict(t.Context(), in)
+	require.NoError(t, err)
+	golden.Close(t, variantsFile(t)("tiny.freeu").Float32s(), out.Float32s(), tolerance, "FreeU")
 }
 
 // Variants share the plans of none of the others, and can be one on the other.

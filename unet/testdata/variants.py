@@ -124,5 +124,13 @@ perturbed("sdxl.pag.mid", u, x, kw, "mid")
 u.enable_freeu(b1=1.3, b2=1.4, s1=0.9, s2=0.2)
 predict("sdxl.freeu", u, x, kw)
 
+# Without a middle the lowest skip is what comes from below: FreeU then scales both, which share memory.
+families = {"__file__": str(Path(sys.argv[1]).parent / "families" / "gen.py")}
+exec(Path(families["__file__"]).read_text().removesuffix("main()\n"), families)
+u = diffusers.UNet2DConditionModel(**families["CASES"]["bk-sdm-tiny"][1]).eval()
+u.load_state_dict({k: families["numbers"](k, tuple(v.shape)) for k, v in u.state_dict().items()})
+u.enable_freeu(**FREE)
+predict("tiny.freeu", u, families["numbers"]("input.sample", (2, 4, 12, 8)), dict(encoder_hidden_states=families["numbers"]("input.tokens", (2, 9, 32))))
+
 save_file({k: v.contiguous() for k, v in out.items()}, Path(__file__).parent / "variants.safetensors",
           metadata=dict(torch=torch.__version__, diffusers=diffusers.__version__))

@@ -1,7 +1,8 @@
 // Command sheet draws examples/tinyscenes/contact.png: what the demo model makes
 // of twelve prompts, and what image-to-image and inpainting make of the results.
 // All have the same seed; none was selected. It also draws seamless.png there, a picture
-// that goes on with its other side, three times three.
+// that goes on with its other side, three times three, and tasks.png, what is made of
+// pictures.
 package main
 
 import (
@@ -99,7 +100,14 @@ func run() error {
 	if r, err = pipe.TextToImage(ctx, "a green tree on a green hill with clouds", o); err != nil {
 		return err
 	}
-	return write(wall(r.Images[0]), "examples/tinyscenes/seamless.png")
+	if err := write(wall(r.Images[0]), "examples/tinyscenes/seamless.png"); err != nil {
+		return err
+	}
+	made, err := tasks(ctx, pipe)
+	if err != nil {
+		return err
+	}
+	return write(made, "examples/tinyscenes/tasks.png")
 }
 
 // write writes a picture as a PNG file.
