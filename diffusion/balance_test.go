@@ -2,6 +2,8 @@ package diffusion
 
 import (
 	"context"
+	"image"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -55,4 +57,22 @@ func TestAndElsewhere(t *testing.T) {
 		assert.Equal(t, []batch{{texts, form{tokens: 77}}}, planned.batches)
 		assert.Equal(t, texts, planned.texts)
 	}
+}
+
+// Prompts of regions are written in the same syntax: one of the whole picture is the prompt.
+func TestRegionSyntax(t *testing.T) {
+	p := load(t, "tiny-sd15", nil)
+	const words = "a (red:1.4) [house|boat] AND a hill :0.3"
+	for _, guidance := range []float64{1, 5} {
+		o := Options{Syntax: SyntaxWebUI, NegativePrompt: "(grey:0.7)", Guidance: guidance, Steps: 3, Width: 64, Height: 64, Sampler: sampler.Euler{}, Output: OutputLatent}
+		want, err := p.TextToImage(t.Context(), words, &o)
+		require.NoError(t, err)
+		o.Regions = []Region{{Prompt: words, Box: image.Rect(0, 0, 64, 64)}}
+		o.NegativePrompt, o.Regions[0].NegativePrompt = "", o.NegativePrompt
+		got, err := p.TextToImage(t.Context(), "a cat", &o)
+		require.NoError(t, err)
+		golden.Close(t, want.Latents.Float32s(), got.Latents.Float32s(), tolerance, "latents")
+	}
+	_, err := p.TextToImage(t.Context(), "a", &Options{Syntax: SyntaxWebUI, Regions: []Region{{Prompt: strings.Repeat("(", 101), Box: image.Rect(0, 0, 8, 8)}}})
+	assert.ErrorContains(t, err, "diffusion: region 1: prompt: prompt: more than 100 brackets are open at byte 100")
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"sdgo/internal/golden"
 	"sdgo/sampler"
 )
 
@@ -231,4 +232,22 @@ func TestSyntaxNeed(t *testing.T) {
 	const token = 77 * 32 * 4
 	assert.Greater(t, chunks, one+collected*2*3*token)
 	assert.Greater(t, texts, one+collected*2*token)
+}
+
+// A run that goes on where another ended has the texts of the whole.
+func TestHandedOverEdits(t *testing.T) {
+	p := load(t, "tiny-sd15", nil)
+	const edits = "a [red|blue] [house:boat:4]"
+	for _, edits := range []string{"a house", edits} {
+		o := Options{Syntax: SyntaxWebUI, Steps: 6, Width: 64, Height: 64, Sampler: sampler.Euler{}, Output: OutputLatent}
+		want, err := p.TextToImage(t.Context(), edits, &o)
+		require.NoError(t, err)
+		o.DenoisingEnd = 0.5
+		half, err := p.TextToImage(t.Context(), edits, &o)
+		require.NoError(t, err)
+		o.DenoisingStart, o.DenoisingEnd, o.Latents = 0.5, 0, half.Latents
+		got, err := p.TextToImage(t.Context(), edits, &o)
+		require.NoError(t, err)
+		golden.Close(t, want.Latents.Float32s(), got.Latents.Float32s(), tolerance, edits)
+	}
 }

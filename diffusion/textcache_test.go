@@ -80,3 +80,23 @@ func TestTextCacheBound(t *testing.T) {
 	_, ok := c.get(textKey{99, 99})
 	assert.False(t, ok, "too large")
 }
+
+// Calls at once read the same embeddings, and make what each makes alone.
+func TestTextCacheShared(t *testing.T) {
+	p := load(t, "tiny-sdxl", nil)
+	words := []string{"a house", "a (house:1.3) [boat|cat]"}
+	draw := func(i int) []float32 {
+		result, err := p.TextToImage(t.Context(), words[i], &Options{Syntax: SyntaxWebUI, NegativePrompt: "a boat", Steps: 2, Width: 64, Height: 64, Output: OutputLatent})
+		if !assert.NoError(t, err) { // in goroutines
+			return nil
+		}
+		return result.Latents.Float32s()
+	}
+	want := [][]float32{draw(0), draw(1)}
+	p.texts.clear()
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() { assert.Equal(t, want[i%2], draw(i%2)) })
+	}
+	all.Wait()
+}
