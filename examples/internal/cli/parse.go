@@ -41,14 +41,18 @@ func (c *Command) Parse(ctx context.Context, args []string) error {
 	if err := c.check(given); err != nil {
 		return Misuse(err)
 	}
+	c.overrule(given)
 	if given["guidance"] && c.Options.Guidance == 0 {
 		c.Options.Guidance = 1 // off, as 0 is in diffusers
 	}
 	if err := c.settingsModel(); err != nil {
 		return err
 	}
-	if c.model == "" && c.Options.Guider == nil {
+	if c.model == "" && (c.Options.Guider == nil || c.guider != "") {
 		c.Options.Guidance = cmp.Or(c.Options.Guidance, tinyscenes.Guidance)
+	}
+	if err := c.scaleGuider(given["guidance"]); err != nil {
+		return Misuse(err)
 	}
 	if c.model == "" {
 		c.Options.Steps = cmp.Or(c.Options.Steps, tinyscenes.Steps)
