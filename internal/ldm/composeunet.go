@@ -8,7 +8,7 @@ import (
 // unet returns what adds a tensor of a U-Net: the reverse of [file.unet].
 func (c *Composed) unet(part Tensors) func(string) bool {
 	f := newFile(part)
-	places := placesOfUNet()
+	places := f.placesOfUNet()
 	if f.has("time_embedding.cond_proj.weight") {
 		places["time_embedding.cond_proj."] = place{to: unetPrefix + "time_embedding.cond_proj."}
 	}
@@ -17,14 +17,17 @@ func (c *Composed) unet(part Tensors) func(string) bool {
 	return c.placing(places, part)
 }
 
-// placesOfUNet are the blocks that every U-Net has once, by what the names of diffusers
+// placesOfUNet are the blocks that a U-Net has once, by what the names of diffusers
 // begin with.
-func placesOfUNet() map[string]place {
+func (f *file) placesOfUNet() map[string]place {
 	places := make(map[string]place)
 	for prefix, p := range unetPlaces {
 		places[p.to] = place{to: prefix, residual: p.residual}
 	}
 	delete(places, "time_embedding.") // with which longer ones begin
+	if !f.has("class_embedding.weight") {
+		delete(places, "class_embedding.")
+	}
 	return places
 }
 

@@ -89,7 +89,7 @@ func newControlView(t Tensors) *view {
 // controlNet returns what adds a tensor of a ControlNet in the names of diffusers.
 func (c *Composed) controlNet(part Tensors) func(string) bool {
 	f := newFile(part)
-	places := placesOfUNet()
+	places := f.placesOfUNet()
 	f.placeDown(places)
 	for to, p := range controlPlaces {
 		places[p.to] = place{to: to}

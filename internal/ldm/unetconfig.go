@@ -32,11 +32,20 @@ func (f *file) unetConfig(p *Part, family Family, down, up tower, pooled int) {
 		config["time_cond_proj_dim"] = f.dim(key, 1)
 	}
 	p.attentionConfig(config)
+	if n := f.dim(unetPrefix+"label_emb.weight", 0); n > 0 {
+		config["num_class_embeds"] = n
+	}
+	switch {
+	case f.has(unetPrefix + "position_net.linears.0.weight"):
+		config["attention_type"] = "gated"
+	case f.has(unetPrefix + "position_net.linears_text.0.weight"):
+		config["attention_type"] = "gated-text-image"
+	}
 	f.addition(config, family, pooled)
 	p.config = config
 	// SDXS, alone among those of Stable Diffusion 1, has as many numbers for each head.
 	ofSDXS := family == SD1 && config["mid_block_type"] == nil && mid == 0 && slices.Max(down.depth[0]) == 0
-	p.guessUNet(family == SD1 && !ofSDXS, down.channels)
+	p.guessUNet(family == SD1 && !ofSDXS || f.upscales(), down.channels)
 }
 
 // middleConfig sets the kind of the middle block, whose transformer has mid blocks.
