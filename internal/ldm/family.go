@@ -50,8 +50,8 @@ func (f *file) diffusionModel() (Family, error) {
 		return "", &Unsupported{"ldm", "latent diffusion whose autoencoder has a codebook (" + vaePrefix + codebook + "), which is read as a folder of diffusers"}
 	case f.attendsToPixels():
 		return "", &Unsupported{"ldm", "diffusion without text, whose U-Net attends to pixels alone (qkv), which is read as a folder of diffusers"}
-	case f.has(unetPrefix + "label_emb.weight"):
-		return "", &Unsupported{"upscaler", "an upscaler, whose U-Net reads a small picture (label_emb.weight)"}
+	case f.has(unetPrefix+"label_emb.weight") && !f.upscales():
+		return "", &Unsupported{"classes", "a model of classes, of which the U-Net has a table (label_emb.weight)"}
 	case f.marksEDM() && label == 0:
 		return "", &Unsupported{"edm", "Playground 2.5, CosXL or another model with the noise levels of EDM (edm_mean, edm_vpred), but no U-Net of Stable Diffusion XL"}
 	case f.under(secondSGM):
@@ -82,6 +82,12 @@ func (f *file) attendsToPixels() bool {
 	return slices.ContainsFunc(f.names, func(name string) bool {
 		return strings.HasPrefix(name, unetPrefix) && strings.HasSuffix(name, ".1.qkv.weight")
 	})
+}
+
+// upscales says whether this is an upscaler, whose U-Net reads a small picture beside the
+// latents, and the level of noise in it.
+func (f *file) upscales() bool {
+	return f.has(unetPrefix+"label_emb.weight") && f.dim(convInWeight, 1) == f.dim(unetPrefix+"out.2.weight", 0)+3
 }
 
 // How many numbers a token has that the U-Nets read.
