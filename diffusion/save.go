@@ -158,6 +158,9 @@ func (p *Pipeline) save(ctx context.Context, path string, o *SaveOptions) (err e
 	if err != nil {
 		return err
 	}
+	if err := p.checkOneFile(path); err != nil {
+		return err
+	}
 	closeParts, err := o.overlay(m, slices.Sorted(maps.Keys(m.Parts)))
 	defer func() { err = errors.Join(err, closeParts()) }()
 	if err != nil {
