@@ -11,7 +11,8 @@ import (
 // stands under another title.
 var groups = []struct{ title, names string }{
 	{"Prompt", "from negative prompt2 negative2 clip-skip embedding"},
-	{"Picture", "width height n seed o grid json no-metadata watermark quiet"},
+	{"Picture", "width height n seed o grid json no-metadata watermark safety-checker quiet"},
+	{"Image prompts", "ip-adapter image-prompt image-encoder ip-mask ip-blocks"},
 	{"Sampling", "steps sampler schedule eta freeu seamless"},
 	{"Guidance", "guidance guider guidance-rescale guidance-interval"},
 	{"Model", "model variant unet vae text-encoder text-encoder-2 ema tokenizer prediction lora"},
