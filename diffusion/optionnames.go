@@ -114,7 +114,7 @@ func encodeSampler(v reflect.Value) (json.RawMessage, error) {
 	if own.Kind() != reflect.Struct { // of the caller's own, or nil
 		return nil, errNoForm
 	}
-	info, ok := sampler.Describe(own.Interface().(sampler.Sampler))
+	info, ok := sampler.Describe(v.Interface().(sampler.Sampler))
 	if !ok {
 		return nil, errNoForm
 	}
