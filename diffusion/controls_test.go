@@ -19,7 +19,7 @@ func loadControl(t testing.TB, p *Pipeline, name string) *LoadedControl {
 	t.Helper()
 	var fsys fs.FS
 	if name == "tiny" {
-		fsys = golden.Model(t, "tiny-controlnet")
+		fsys = golden.ControlNet(t)
 	} else {
 		fsys = golden.Networks(t)[name].Folder(t)
 	}
@@ -55,7 +55,7 @@ func gray(img image.Image) image.Image {
 
 // The reference's cases with a ControlNet.
 func TestControlGoldens(t *testing.T) {
-	cases := golden.Cases(t, "pipelines/controlnet")
+	cases := golden.Cases(t, "controls/pipelines")
 	require.Len(t, cases, 3)
 	for _, name := range cases {
 		t.Run(path.Base(name), func(t *testing.T) {

@@ -53,7 +53,7 @@ func scaled(r *Residuals[*tensor.Dense], scales []float32) (all [][]float32) {
 
 // The residuals are the reference's, for three ways of scaling them.
 func TestControlNet(t *testing.T) {
-	net := controlNet(t, golden.Model(t, "tiny-controlnet"), ".")
+	net := controlNet(t, golden.ControlNet(t), ".")
 	c := golden.Open(t, "modules/controlnet")
 	image := tensor.New(tensor.WithShape(c.Shape("controlnet_cond")...), tensor.WithBacking(c.Float32s("controlnet_cond")))
 	hint, err := net.Embed(t.Context(), image)

@@ -115,7 +115,7 @@ func TestExpecting(t *testing.T) {
 
 // The derivatives of a ControlNet by what it reads and by all weights are the reference's.
 func TestControlNetGradients(t *testing.T) {
-	net, c := controlNet(t, golden.Networks(t)["sd15"].Folder(t), "."), golden.Open(t, "modules/grad_controlnet")
+	net, c := controlNet(t, golden.Networks(t)["sd15"].Folder(t), "."), golden.Open(t, "controls/grad")
 	g := gradient.New(t, c)
 	in := Nodes{Latents: g.Input("sample"), Timesteps: g.Input("timesteps"), Cond: Text(g.Input("encoder_hidden_states"))}
 	image := g.Input("image")

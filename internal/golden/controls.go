@@ -72,3 +72,13 @@ func Fractions(name string, shape ...int) *tensor.Dense {
 	}
 	return x
 }
+
+// ControlNet is the folder of tiny-controlnet, for tiny-sd15.
+func ControlNet(t testing.TB) fs.FS {
+	t.Helper()
+	m := fstest.MapFS{}
+	if err := addTree(m, ".", "testdata/controls/tiny-controlnet"); err != nil {
+		t.Fatalf("golden: %v", err)
+	}
+	return m
+}

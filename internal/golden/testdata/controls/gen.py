@@ -1,4 +1,4 @@
-"""Writes cases.json.gz, tensors.safetensors, case.json and ../modules/grad_controlnet: ControlNets and T2I-Adapters of many structures, what they make of
+"""Writes cases.json.gz, tensors.safetensors, case.json and grad: ControlNets and T2I-Adapters of many structures, what they make of
 given inputs, and the final latents of diffusers' pipelines with them.
 
 python gen.py MODELS, with torch, diffusers, transformers and pillow; MODELS has the folders of ../models, complete. Weights and inputs are numbers that
@@ -226,7 +226,7 @@ down, mid = m(inputs["sample"], times, encoder_hidden_states=inputs["encoder_hid
 targets = {f"target{i}": numbers(f"input.target{i}", tuple(x.shape)).double() for i, x in enumerate([*down, mid])}
 loss = sum(((x - t) ** 2).mean() for x, t in zip([*down, mid], targets.values()))
 loss.backward()
-folder = HERE.parent / "modules/grad_controlnet"
+folder = HERE / "grad"
 folder.mkdir(exist_ok=True)
 tensors = {**inputs, "timesteps": times, **targets, "loss": loss, **{"d_" + k: v.grad for k, v in inputs.items()}}
 tensors = {k: v.detach().float().contiguous() if v.is_floating_point() else v.int() for k, v in tensors.items()}
