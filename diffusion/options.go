@@ -98,11 +98,8 @@ type Options struct {
 	// the Guider needs of them. Nil means the guidance of the other options.
 	Guider Guider
 
-	// Class is the class to make a picture of, with a model that reads no text and has
-	// classes, which needs one; see Unconditional. NegativeClass is what guidance leads away
-	// from, as NegativePrompt is: mostly the class, often the last one, that stood for none in
-	// training. Without it there is no guidance, and with it Guidance zero means 3. Both are
-	// an error for other models.
+	// Class is the class to make a picture of, and NegativeClass what guidance leads away from,
+	// with a model without text that has classes; see [Pipeline.Unconditional].
 	Class, NegativeClass *int
 
 	// AestheticScore and NegativeAestheticScore, 0 to 10, tell the refiner of Stable
@@ -301,6 +298,3 @@ type Options struct {
 	// cannot be told. Bytes that are cut, changed, or of an older version are errors.
 	Resume []byte
 }
-
-// WholePicture as Options.Tile makes a call that does not fit into memory an error.
-const WholePicture = -1
