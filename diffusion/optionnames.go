@@ -114,7 +114,11 @@ func encodeSampler(v reflect.Value) (json.RawMessage, error) {
 	if own.Kind() != reflect.Struct { // of the caller's own, or nil
 		return nil, errNoForm
 	}
-	info, ok := sampler.Describe(own.Interface().(sampler.Sampler))
+	s, ok := own.Interface().(sampler.Sampler)
+	if !ok { // a pointer has the methods: of the caller's own
+		return nil, errNoForm
+	}
+	info, ok := sampler.Describe(s)
 	if !ok {
 		return nil, errNoForm
 	}
