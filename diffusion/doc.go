@@ -20,7 +20,10 @@
 // A Pipeline has a method for each task: [Pipeline.TextToImage],
 // [Pipeline.ImageToImage], [Pipeline.LatentsToImage], [Pipeline.Inpaint],
 // [Pipeline.Outpaint], [Pipeline.DepthToImage], [Pipeline.Edit] and [Pipeline.Upscale].
-// [Pipeline.ImageToImageEach] and [Pipeline.InpaintEach] take an image for each picture. It serves
+// [Pipeline.ImageToImageEach] and [Pipeline.InpaintEach] take an image for each picture.
+// Models without text have [Pipeline.Unconditional], of classes too, and
+// [Pipeline.SuperResolution]; [Pipeline.ChannelsToImage] is for U-Nets that read channels
+// beside the latents. It serves
 // any number of goroutines. [Options] say what the picture is to be like; nil and their
 // zero value are the defaults of diffusers, or of a model for few steps what it was
 // trained for, see [Pipeline.Defaults]. A [Result] has the images, their seeds and
