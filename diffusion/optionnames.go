@@ -114,11 +114,7 @@ func encodeSampler(v reflect.Value) (json.RawMessage, error) {
 	if own.Kind() != reflect.Struct { // of the caller's own, or nil
 		return nil, errNoForm
 	}
-	s, ok := own.Interface().(sampler.Sampler)
-	if !ok { // a pointer has the methods: of the caller's own
-		return nil, errNoForm
-	}
-	info, ok := sampler.Describe(s)
+	info, ok := sampler.Describe(v.Interface().(sampler.Sampler))
 	if !ok {
 		return nil, errNoForm
 	}
