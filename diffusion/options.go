@@ -96,11 +96,8 @@ type Options struct {
 	// the Guider needs of them. Nil means the guidance of the other options.
 	Guider Guider
 
-	// Class is the class to make a picture of, with a model that reads no text and has
-	// classes, which needs one; see Unconditional. NegativeClass is what guidance leads away
-	// from, as NegativePrompt is: mostly the class, often the last one, that stood for none in
-	// training. Without it there is no guidance, and with it Guidance zero means 3. Both are
-	// an error for other models.
+	// Class is the class to make a picture of, and NegativeClass what guidance leads away from,
+	// with a model without text that has classes; see [Pipeline.Unconditional].
 	Class, NegativeClass *int
 
 	// AestheticScore and NegativeAestheticScore, 0 to 10, tell the refiner of Stable
@@ -270,15 +267,12 @@ type Options struct {
 	// half and its quarter that fits. WholePicture means never by tiles.
 	Tile int
 
+	// TileExact makes tiles give the bytes of the whole, see Exact of vae.Options.
+	TileExact bool
+
 	// Watermark is hidden in the pictures, of 65,536 pixels and more, last of all, see package
 	// watermark: that of the original scripts is watermark.StableDiffusionV1. Empty means none.
 	Watermark watermark.Mark
-
-	// TileExact makes of tiles what gives the bytes of the whole: they are bands of the
-	// whole width, and every normalisation has the statistics of the whole picture, for
-	// more time and memory than other tiles take, see vae.Options. It has no effect on
-	// what is not done by tiles.
-	TileExact bool
 
 	// OnStep is called after every step, on the goroutine of the call. An error
 	// from it ends the run and is returned. For Step.Save the run keeps what the model
@@ -290,6 +284,3 @@ type Options struct {
 	// options must be the same but for what Step.Save says; the result then is, too.
 	Resume []byte
 }
-
-// WholePicture as Options.Tile makes a call that does not fit into memory an error.
-const WholePicture = -1
