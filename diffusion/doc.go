@@ -39,6 +39,8 @@
 //     see package prompt.
 //   - Options.Cond and Options.NegativeCond are embeddings in place of text, and
 //     Options.Framing is what Stable Diffusion XL is told of a picture's size.
+//   - Options.Regions are parts of the picture with prompts of their own, and
+//     Options.Windows show the U-Net a large picture part by part.
 //   - Options.Embeddings are textual inversions, which [Pipeline.LoadEmbedding] reads.
 //   - Options.Adapters change the model for a call: LoRA and its kin, which
 //     [Pipeline.LoadAdapter] reads.

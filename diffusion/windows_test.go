@@ -79,20 +79,56 @@ func TestWindowsWith(t *testing.T) {
 		got := c.latents("a cat", c.options(func(o *Options) { change(o); o.Images, o.Seed = 2, 4 }))
 		assert.Equal(t, want, got[len(want):], name)
 	}
+}
 
+// What the U-Net makes of a window, also one that goes round, is what it makes of a picture
+// of that size whose further channels are those of the window.
+func TestWindowsCropChannels(t *testing.T) {
+	p := load(t, "tiny-inpaint", nil) // whose U-Net reads a mask and another image
 	mask := image.NewGray(image.Rect(0, 0, 192, 128))
 	for i := range mask.Pix {
 		mask.Pix[i] = uint8(255 * (i % 192 / 96))
 	}
-	inpaint := load(t, "tiny-inpaint", nil) // whose windows have further channels
+	begun := func(width, height int) *run {
+		task := &inpaintTrained{painting: painting{given: []Painting{{sloped(), mask}}}}
+		r, err := p.newRun(t.Context(), task, "a cat", &Options{Width: width, Height: height, Steps: 1})
+		require.NoError(t, err)
+		t.Cleanup(r.close)
+		images, err := task.prepare(r)
+		require.NoError(t, err)
+		require.NoError(t, r.claimMemory(t.Context(), images...))
+		require.NoError(t, r.encodeText(t.Context()))
+		return r
+	}
+	extra := make([]float32, 5*16*24)
+	for i := range extra {
+		extra[i] = float32(i%101)/50 - 1
+	}
+	whole, part := begun(192, 128), begun(96, 64)
+	of := whole.guideOf(extra)
+	for _, v := range []window{{0, 0, 8, 12}, {3, 7, 8, 12}, {8, 20, 8, 12}} {
+		x, small := make([]float32, 4*8*12), make([]float32, 5*8*12)
+		for i := range x {
+			x[i] = float32(i%37) / 20
+		}
+		v.crop(small, extra, 16, 24)
+		q := &question{x: x, window: v, sigma: 2, of: []*reads{whole.said[Cond][0].texts[0]}}
+		got, err := of.predict(t.Context(), q)
+		require.NoError(t, err)
+		got = append([]float32{}, got...)
+		q.window = part.whole()
+		want, err := part.guideOf(small).predict(t.Context(), q)
+		require.NoError(t, err)
+		assert.Equal(t, want, got, v)
+	}
+
 	o := &Options{Steps: 2, Windows: Windows{Width: 96}, Output: OutputLatent}
-	r, err := inpaint.Inpaint(t.Context(), "a cat", sloped(), mask, o)
-	require.NoError(t, err)
-	o.Windows = Windows{}
-	whole, err := inpaint.Inpaint(t.Context(), "a cat", sloped(), mask, o)
-	require.NoError(t, err)
-	assert.NotEqual(t, whole.Latents.Float32s(), r.Latents.Float32s())
+	_, err := p.Inpaint(t.Context(), "a cat", sloped(), mask, o)
+	assert.NoError(t, err)
 }
+
+// guideOf is a guide with further channels.
+func (r *run) guideOf(extra []float32) *guide { return newGuide(r, [][]float32{extra}) }
 
 // A region that has nothing in a window is not asked about there.
 func TestWindowsSkipRegions(t *testing.T) {

@@ -3,6 +3,7 @@ package cli
 import (
 	"flag"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -15,7 +16,7 @@ const guiderHelp = "help"
 // guidanceFlags adds the flags for guidance beside its scale, and for what changes the
 // U-Net's work without other weights. Guider is what the text of -guider is put in.
 func guidanceFlags(f *flag.FlagSet, o *diffusion.Options, guider *string) {
-	f.StringVar(guider, "guider", "", "guidance as a `text`, such as apg:scale=9,norm=15 or cfg:scale=5+pag:scale=3, in place of -guidance and -guidance-rescale; help to list what there is (default cfg with the scale of -guidance)")
+	f.StringVar(guider, "guider", "", "guidance as a `text`, such as apg:scale=9,norm=15 or cfg:scale=5+pag:scale=3, in place of -guidance-rescale; -guidance is the scale of what comes first if that has none; help to list what there is (default cfg)")
 	f.Func("guidance-interval", "`low,high` noise levels between which guidance is applied, such as 0.3,5; without high there is no upper bound (default all)", func(s string) error {
 		ends, err := numbers(s, 1, 2)
 		if err == nil {
@@ -84,4 +85,42 @@ func (c *Command) chooseGuider() (err error) {
 		return fmt.Errorf("-guider: %w (-guider help lists all)", err)
 	}
 	return nil
+}
+
+// scaleGuider gives the Guider of -guider the scale of -guidance, or of the demo model, where
+// its text has none. If both have one, and -guidance was given, that is an error of the call.
+func (c *Command) scaleGuider(given bool) (err error) {
+	if c.guider == "" || c.Options.Guidance == 0 {
+		return nil
+	}
+	text, taken := withScale(c.guider, c.Options.Guidance)
+	if taken || !given {
+		c.Options.Guidance = 0
+	}
+	c.Options.Guider, err = diffusion.ParseGuider(text)
+	return err
+}
+
+// hasScale finds the setting of a scale.
+var hasScale = regexp.MustCompile(`[:,]\s*scale\s*=`)
+
+// withScale returns the text of a Guider with a scale for what comes first, and whether it
+// was without one. What stands around others stands around classifier-free guidance of the
+// scale, and where the scale turns guidance off around none, if it needs none.
+func withScale(text string, scale float64) (scaled string, taken bool) {
+	text = strings.TrimSpace(text)
+	first, _, _ := strings.Cut(text, "+")
+	name, _, _ := strings.Cut(first, ":")
+	switch name := strings.TrimSpace(name); {
+	case (name == "pag" || name == "seg") && scale <= 1:
+		return "unguided+" + text, true
+	case name == "pag" || name == "seg" || name == "thresholded":
+		return fmt.Sprintf("cfg:scale=%v+%s", scale, text), true
+	case name != "cfg" && name != "apg" && name != "zero-star" && name != "rescaled" || hasScale.MatchString(first):
+		return text, false
+	case strings.Contains(first, ":"):
+		return strings.Replace(text, ":", fmt.Sprintf(":scale=%v,", scale), 1), true
+	default:
+		return name + fmt.Sprintf(":scale=%v", scale) + text[len(first):], true
+	}
 }

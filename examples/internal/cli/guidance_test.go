@@ -32,6 +32,31 @@ func TestGuidanceFlags(t *testing.T) {
 	assert.Equal(t, diffusion.Interval{Low: 1}, c.Options.GuidanceInterval)
 	assert.NotZero(t, c.Options.Guidance)
 
+	for _, tt := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"-guider", "pag:scale=2"}, "cfg:scale=2.5+pag:scale=2"}, // the demo model's
+		{[]string{"-guider", "pag", "-guidance", "4"}, "cfg:scale=4+pag"},
+		{[]string{"-guider", "seg:blur=2", "-guidance", "0"}, "unguided+seg:blur=2"},
+		{[]string{"-guider", " apg : norm=15+thresholded", "-guidance", "4"}, "apg:scale=4,norm=15+thresholded"},
+		{[]string{"-guider", "zero-star+interval:low=1", "-guidance", "4"}, "zero-star:scale=4+interval:low=1"},
+		{[]string{"-guider", "rescaled:share=0.5", "-guidance", "4"}, "rescaled:scale=4,share=0.5"},
+		{[]string{"-guider", "cfg: scale =9"}, "cfg:scale=9"},
+		{[]string{"-guider", "unguided+pag"}, "unguided+pag"},
+		{[]string{"-guider", "scheduled:linear=1/5"}, "scheduled:linear=1/5"},
+	} {
+		c, err := parse(tt.args...)
+		require.NoError(t, err)
+		text, err := diffusion.FormatGuider(c.Options.Guider)
+		require.NoError(t, err)
+		assert.Equal(t, tt.want, text)
+		assert.Zero(t, c.Options.Guidance)
+	}
+	c, err = parse("-guider", "cfg:scale=9", "-guidance", "4") // which the call refuses
+	require.NoError(t, err)
+	assert.Equal(t, 4.0, c.Options.Guidance)
+
 	for _, tt := range [][]string{
 		{"-seamless", "z", `have "z", want x, y or xy`},
 		{"-freeu", "1,2", "have 2 numbers, want 4"},

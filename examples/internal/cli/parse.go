@@ -47,8 +47,11 @@ func (c *Command) Parse(ctx context.Context, args []string) error {
 	if err := c.settingsModel(); err != nil {
 		return err
 	}
-	if c.model == "" && c.Options.Guider == nil {
+	if c.model == "" && (c.Options.Guider == nil || c.guider != "") {
 		c.Options.Guidance = cmp.Or(c.Options.Guidance, tinyscenes.Guidance)
+	}
+	if err := c.scaleGuider(given["guidance"]); err != nil {
+		return Misuse(err)
 	}
 	if c.model == "" {
 		c.Options.Steps = cmp.Or(c.Options.Steps, tinyscenes.Steps)
