@@ -114,7 +114,8 @@ func encodeSampler(v reflect.Value) (json.RawMessage, error) {
 	if own.Kind() != reflect.Struct { // of the caller's own, or nil
 		return nil, errNoForm
 	}
-	info, ok := sampler.Describe(own.Interface().(sampler.Sampler))
+	s, _ := own.Interface().(sampler.Sampler) // nil if the pointer alone is one
+	info, ok := sampler.Describe(s)
 	if !ok {
 		return nil, errNoForm
 	}
