@@ -10,7 +10,7 @@ import (
 // conditionsFor returns those that a call with a prompt and such guidance may need: those of the
 // guidance, and the negative prompt if what AND joins needs it, see [guide.join].
 func (p *Pipeline) conditionsFor(o *Options, text string, g Guider) []Condition {
-	conditions := p.conditionsOf(g)
+	conditions := p.conditionsOf(g, o)
 	if p.distilled() || slices.Contains(conditions, Uncond) || o.balanced(text) {
 		return conditions
 	}

@@ -91,6 +91,7 @@ func (b *Box) check(kind string, width int) error {
 
 // grounding are boxes as the U-Net reads them.
 type grounding struct {
+	given       []Box
 	boxes, mask []float32 // [30 F] and [30 M]
 	last        float64   // the lowest time of a call in which they count
 }
@@ -116,7 +117,7 @@ func (r *run) ground(ctx context.Context) error {
 	if calls < len(times) && r.Reuse.on() {
 		return badOption("Reuse", "have it beside boxes that count in a share of %v of the run, want none, or a BoxShare of 1", share)
 	}
-	g := &grounding{last: times[calls-1]}
+	g := &grounding{given: r.Boxes, last: times[calls-1]}
 	for i := range unet.MaxBoxes {
 		var b *Box
 		if i < len(r.Boxes) {
@@ -131,7 +132,7 @@ func (r *run) ground(ctx context.Context) error {
 	r.steers = append(r.steers, func(_ context.Context, q *question, of []*reads, in *unet.Input) error {
 		in.Cond.Boxes, in.Cond.BoxMask = nil, nil
 		if r.schedule.Timestep(q.sigma) >= g.last {
-			in.Cond.Boxes, in.Cond.BoxMask = g.of(of)
+			in.Cond.Boxes, in.Cond.BoxMask = g.within(q.window, r.h, r.w).of(of)
 		}
 		return nil
 	})

@@ -1,6 +1,7 @@
 package diffusion
 
 import (
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -62,6 +63,24 @@ func TestBoxesCompose(t *testing.T) {
 	assert.NotEqual(t, run(Options{Boxes: boxes, Seed: 2}), run(Options{Boxes: boxes, Seed: 2, BoxShare: 0.3}))
 	reuse := run(Options{Boxes: boxes, Seed: 2, Reuse: Reuse{Interval: 1}})
 	assert.Equal(t, run(Options{Boxes: boxes, Seed: 2}), reuse)
+}
+
+// A model with layers for boxes is the same from one file.
+func TestBoxesSaved(t *testing.T) {
+	for _, kind := range []string{"gated", "gated-text-image"} {
+		p := layouts(t, kind)
+		file := filepath.Join(t.TempDir(), "boxes.safetensors")
+		require.NoError(t, Save(t.Context(), file, p, nil))
+		single, err := Load(file, nil)
+		require.NoError(t, err)
+		defer single.Close()
+		o := &Options{Steps: 2, Seed: 1, Width: 64, Height: 64, Boxes: someBoxes, BoxShare: 1}
+		want, err := p.TextToImage(t.Context(), prompt, o)
+		require.NoError(t, err)
+		got, err := single.TextToImage(t.Context(), prompt, o)
+		require.NoError(t, err)
+		assert.Equal(t, want.Images[0].Pix, got.Images[0].Pix)
+	}
 }
 
 func TestBoxesErrors(t *testing.T) {

@@ -6,7 +6,7 @@
 //	defer pipe.Close()
 //	result, err := pipe.TextToImage(ctx, "a lighthouse at dusk", &diffusion.Options{Seed: 7})
 //	…
-//	err = png.Encode(file, result.Images[0])
+//	err = diffusion.WritePNG(file, result.Images[0], result.Parameters(0))
 //
 // # From a folder to a picture
 //
@@ -20,12 +20,17 @@
 // A Pipeline has a method for each task: [Pipeline.TextToImage],
 // [Pipeline.ImageToImage], [Pipeline.LatentsToImage], [Pipeline.Inpaint],
 // [Pipeline.Outpaint], [Pipeline.DepthToImage], [Pipeline.Edit] and [Pipeline.Upscale].
-// [Pipeline.ImageToImageEach] and [Pipeline.InpaintEach] take an image for each picture. It serves
+// [Pipeline.ImageToImageEach] and [Pipeline.InpaintEach] take an image for each picture.
+// Models without text have [Pipeline.Unconditional], of classes too, and
+// [Pipeline.SuperResolution]; [Pipeline.ChannelsToImage] is for U-Nets that read channels
+// beside the latents. It serves
 // any number of goroutines. [Options] say what the picture is to be like; nil and their
 // zero value are the defaults of diffusers, or of a model for few steps what it was
 // trained for, see [Pipeline.Defaults]. A [Result] has the images, their seeds and
 // the time that each part took. [DecodeImage] reads photos as cameras store them,
 // [ImageToTensor] and [TensorToImage] lead to the tensors of packages vae and unet.
+// [WritePNG] writes pictures that say how they were made, and [ReadParameters] reads that,
+// in files of other programs, too; Options go to and from JSON.
 //
 // # Research
 //
@@ -48,8 +53,8 @@
 //     another model makes the rest; Options.Output leaves its latents.
 //   - Options.NewNoise and Options.Latents are the noise.
 //   - Options.Wrap is around the whole denoiser.
-//   - Options.OnStep gets a [Step]: the latents, the estimate of the clean ones, a
-//     preview, and the run as bytes that Options.Resume takes up again.
+//   - Options.OnStep gets a [Step]: the latents, which it may change, the estimate of the
+//     clean ones, a preview, and the run as bytes that Options.Resume takes up again.
 //
 // The models' Build methods add them to a graph of gorgonia's, with operations of the
 // caller's beside them and with gradients; [NewMachine] runs it, and [Trainable] makes

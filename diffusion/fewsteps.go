@@ -49,12 +49,17 @@ const guidanceOfLCM = 8.5
 // a single file have it, or that of the file itself, where "4step" is the number of steps;
 // a scheduler config of LCM's or TCD's, or one with the plain levels of Euler's sampler,
 // trailing, as that of SD-Turbo; and the blocks of SDXS. Where an image is begun with, and
-// the strength would leave no step, there are more steps. The sampler is what
+// the strength would leave no step, there are more steps. Of a model without text they are those of
+// diffusers' pipeline that its folder names: 1000 steps of DDPMPipeline, 100 of
+// LDMSuperResolutionPipeline and 50 of others, without guidance. The sampler is what
 // [Pipeline].Scheduler says, which of a single file follows from the same. The zero value
 // is of no pipeline.
 func (p *Pipeline) Defaults() Defaults {
 	if p == nil || p.UNet == nil {
 		return Defaults{}
+	}
+	if p.textless() {
+		return p.textlessDefaults()
 	}
 	d := fewSteps(&p.UNet.Config, p.Scheduler, p.names)
 	switch {

@@ -9,10 +9,10 @@ import (
 // corrected returns c with what diffusers' pipelines correct in old configs when
 // they are made: leading timesteps begin at 1, and latents, unlike pixels, are not
 // clipped. Its pipeline for inpainting leaves clipping as it is, and those for
-// depth-to-image, editing, upscaling and Stable Diffusion XL both.
+// depth-to-image, editing, upscaling, Stable Diffusion XL and models without text both.
 func (p *Pipeline) corrected(c *scheduler.Config) *scheduler.Config {
 	fixed := *c
-	if p.reads(withDepth) || p.reads(withImage) || p.reads(smallPicture) || p.xl() || p.varies() {
+	if p.textless() || p.reads(withDepth) || p.reads(withImage) || p.reads(smallPicture) || p.xl() || p.varies() {
 		return &fixed
 	}
 	fixed.StepsOffset = 1
@@ -46,6 +46,9 @@ func (p *Pipeline) checkShapes() error {
 	}
 	if err := p.checkPreview(); err != nil {
 		return err
+	}
+	if p.textless() {
+		return p.checkTextlessShapes()
 	}
 	if err := p.checkInput(); err != nil {
 		return err

@@ -1,6 +1,10 @@
 package diffusion
 
-import "image"
+import (
+	"image"
+
+	"sdgo/internal/pillow"
+)
 
 // rows reads an image from its first row.
 func (p pixels) rows() rows {
@@ -63,7 +67,7 @@ func (p pixels) continued(left, top, width, height int) pixels {
 		for c := range p.channels {
 			v := p.pix[(y*p.width+x)*p.channels+c]
 			if next := p.pix[(nextY*p.width+nextX)*p.channels+c]; next != v && (x != nextX || y != nextY) {
-				v = clip8(tapRounding + 9<<(tapBits-3)*int32(v) - 1<<(tapBits-3)*int32(next))
+				v = pillow.Clip8(pillow.Rounding + 9<<(pillow.Bits-3)*int32(v) - 1<<(pillow.Bits-3)*int32(next))
 			}
 			out.pix[i*p.channels+c] = v
 		}

@@ -110,7 +110,7 @@ func (g givenPart) open(ctx context.Context, family ldm.Family, variant string) 
 	if _, err := regular.Mode(fsys, indexFile); err == nil {
 		dir = g.part
 	}
-	kind := kinds[g.part]
+	kind := givenKinds[g.part]
 	return loader.Open(ctx, kind, fsys, dir, variantIn(fsys, dir, kind, variant))
 }
 
@@ -118,7 +118,7 @@ func (g givenPart) open(ctx context.Context, family ldm.Family, variant string) 
 // that diffusers gives the weights of such a part, and else by names and shapes.
 func (g givenPart) openFile(ctx context.Context, family ldm.Family) (checkpoint.Source, error) {
 	fsys, name := os.DirFS(filepath.Dir(g.path)), filepath.Base(g.path)
-	src, err := loader.OpenBeside(ctx, kinds[g.part], fsys, name)
+	src, err := loader.OpenBeside(ctx, givenKinds[g.part], fsys, name)
 	if err == nil || !errors.Is(err, fs.ErrNotExist) {
 		return src, err
 	}

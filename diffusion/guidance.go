@@ -52,7 +52,7 @@ func (p *Pipeline) guiderFor(o *Options, s sampler.Sampler) Guider {
 	switch {
 	case o.Guider != nil:
 		g = o.Guider
-	case p.distilled() || o.Guidance <= 1 && !plus || o.ImageGuidance > 0 && o.ImageGuidance < 1:
+	case p.alone(o) || o.Guidance <= 1 && !plus || o.ImageGuidance > 0 && o.ImageGuidance < 1:
 		return Unguided{}
 	case o.ImageGuidance > 0:
 		g = o.imageGuided()
@@ -72,8 +72,8 @@ func (p *Pipeline) guiderFor(o *Options, s sampler.Sampler) Guider {
 
 // conditionsOf returns those that a call with such guidance may need, in the order in which
 // the U-Net reads them side by side.
-func (p *Pipeline) conditionsOf(g Guider) []Condition {
-	if _, off := g.(Unguided); off || p.distilled() {
+func (p *Pipeline) conditionsOf(g Guider, o *Options) []Condition {
+	if _, off := g.(Unguided); off || p.alone(o) {
 		return []Condition{Cond}
 	}
 	return []Condition{Uncond, Cond}
@@ -116,7 +116,7 @@ func (r *run) needs(sigma float64) ([]Condition, error) {
 		switch {
 		case slices.Contains(r.conditions, c):
 		case c == Uncond:
-			return nil, fmt.Errorf("guider: needs %q at sigma %.4g, have %q alone: %s", c, sigma, r.conditions, whyDistilled)
+			return nil, fmt.Errorf("guider: needs %q at sigma %.4g, have %q alone: %s", c, sigma, r.conditions, r.whyAlone())
 		default:
 			return nil, fmt.Errorf("guider: needs %q at sigma %.4g, have %q", c, sigma, r.conditions)
 		}

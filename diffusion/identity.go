@@ -9,11 +9,13 @@ import (
 
 // Identity is what a model is, as far as its files tell.
 type Identity struct {
-	// Family is "sd1", "sd2", "sdxl" or "sdxl-refiner". Of files that are no such model it
-	// is another word, such as "lora", "controlnet" or "flux", and "" if nothing tells.
+	// Family is "sd1", "sd2", "sdxl" or "sdxl-refiner", or of a model that reads no text
+	// "ddpm" on pixels or "ldm" on latents. Of files that are no such model it is another
+	// word, such as "lora", "controlnet" or "flux", and "" if nothing tells.
 	Family string `json:"family"`
 	// Task is what the model was trained for beside text-to-image: "inpainting", "depth",
-	// "pix2pix" or "upscaling"; else empty.
+	// "pix2pix" or "upscaling"; without text "unconditional", "class-conditional",
+	// "super-resolution" or "concatenation"; else empty.
 	Task string `json:"task,omitempty"`
 	// Variant tells models apart that were made smaller or faster, where shapes tell:
 	// "lcm", "ssd-1b", "vega", "koala", "bk-sdm-base", "bk-sdm-small", "bk-sdm-tiny" or

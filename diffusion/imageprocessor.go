@@ -11,6 +11,7 @@ import (
 
 	"sdgo/internal/config"
 	"sdgo/internal/engine"
+	"sdgo/internal/pillow"
 )
 
 // ImageProcessor makes of images what an image encoder of CLIP reads, as
@@ -41,7 +42,7 @@ func ImageProcessorFor(size int) ImageProcessor {
 }
 
 // filters are by Pillow's numbers.
-var filters = map[int]filter{1: lanczosFilter, 2: bilinearFilter, 3: bicubicFilter}
+var filters = map[int]pillow.Filter{1: pillow.Lanczos, 2: pillow.Bilinear, 3: pillow.Bicubic}
 
 // maxProcessed is the largest side of a processed image in pixels.
 const maxProcessed = 1 << 13

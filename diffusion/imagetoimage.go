@@ -39,7 +39,7 @@ type imageToImage struct {
 }
 
 func (*imageToImage) about() about {
-	return about{name: "image-to-image", inputs: []input{latentsAlone}, strength: 0.8}
+	return about{name: "image-to-image", inputs: []input{latentsAlone}, strength: 0.8, textless: textOrNot}
 }
 
 func (t *imageToImage) prepare(r *run) (_ []*source, err error) {

@@ -59,7 +59,7 @@ var telling = []struct{ part, word, what string }{
 	{"transformer", "Flux", "a diffusion transformer, such as Flux"},
 	{"image_normalizer", "UnCLIP", "unCLIP, which reads an embedding of an image"},
 	{"prior", "Prior", "a model with a prior"},
-	{"vqvae", "LDM", "an unconditional or early latent diffusion model"},
+	{vqPart, "LDM", "an early latent diffusion model"},
 	{"movq", "Kandinsky", "Kandinsky"},
 	{"vocoder", "Audio", "a model for sound"},
 	{"qformer", "Blip", "BLIP Diffusion"},
@@ -85,7 +85,7 @@ func readIndex(ctx context.Context, fsys fs.FS, o *LoadOptions) (*index, error) 
 		_, known := ours[key]
 		_, second := oursXL[key]
 		switch known = known || second; {
-		case ok && known, ok && class != "" && isDir(fsys, key):
+		case ok && known, ok && class != "" && (key == vqPart || isDir(fsys, key)):
 			x.parts[key] = class
 		case known:
 			return nil, fmt.Errorf("%s: %s: have %.80s, want [library, class]", indexFile, key, strings.Join(strings.Fields(string(keys[key])), " "))
@@ -157,6 +157,9 @@ func (x *index) varies(fsys fs.FS) bool {
 
 // wanted are the parts that the model must have.
 func (x *index) wanted(fsys fs.FS) map[string][]string {
+	if x.textless() {
+		return x.wantedTextless()
+	}
 	parts := maps.Clone(ours)
 	if x.varies(fsys) {
 		parts[imageEncoderFolder] = []string{"CLIPVisionModelWithProjection"}
@@ -192,6 +195,9 @@ func (x *index) check(fsys fs.FS, o *LoadOptions) error {
 	var problems []string
 	problem := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
 	for _, t := range telling {
+		if t.part == vqPart && x.textless() {
+			continue
+		}
 		if class := x.parts[t.part]; class != "" && !(t.part == normalizerFolder && x.unclip()) {
 			problem("%s, %s, belongs to %s", t.part, config.Describe(class), t.what)
 		} else if len(x.parts) == 0 && strings.Contains(x.class, t.word) {

@@ -67,7 +67,7 @@ type painting struct {
 }
 
 func (*painting) about() about {
-	return about{name: "inpainting", inputs: []input{latentsAlone, withMask}, strength: 1, mask: true, asSaved: true}
+	return about{name: "inpainting", inputs: []input{latentsAlone, withMask}, strength: 1, mask: true, asSaved: true, textless: textOrNot}
 }
 
 func (t *painting) prepare(r *run) (sources []*source, err error) {

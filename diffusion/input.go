@@ -28,6 +28,9 @@ func (i input) channels(latents int) int { return latents + i.beside(latents) }
 
 // reads says whether the U-Net is of this kind.
 func (p *Pipeline) reads(i input) bool {
+	if more := i.beside(p.VAE.Config.LatentChannels); p.textless() && more != 0 {
+		return false // it is for no task of text
+	}
 	return p.UNet.Config.InChannels == i.channels(p.VAE.Config.LatentChannels)
 }
 
@@ -41,6 +44,12 @@ func (p *Pipeline) checkInput() error { return p.wantInput(known...) }
 func (p *Pipeline) wantInput(kinds ...input) error {
 	if slices.ContainsFunc(kinds, p.reads) {
 		return nil
+	}
+	switch {
+	case len(kinds) == 0: // any with more channels
+		return p.wantMore()
+	case p.textless():
+		return p.wantChannels()
 	}
 	var want []string
 	for _, k := range kinds {

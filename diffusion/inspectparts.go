@@ -62,6 +62,9 @@ func (r *Report) readParts(ctx context.Context, f *modelFiles, o *LoadOptions) e
 			f.family = familyOf(src.Config())
 		}
 	}
+	if err := x.p.finishTextless(ctx, f, o); err != nil {
+		return err
+	}
 	if err := x.p.loadProcessor(ctx, f, o.Variant); err != nil {
 		r.problem(err)
 		x.failed = true
@@ -82,6 +85,9 @@ func (x *examination) finish(f *modelFiles) {
 		latents = p.VAE.Config.LatentChannels
 	}
 	r.Identity = f.identity.with(f.family, u, latents)
+	if p.VAE != nil && p.textless() {
+		r.Identity = p.textlessIdentity(f.identity)
+	}
 	p.Scheduler, p.names = f.schedule, f.names
 	if x.failed {
 		return

@@ -3,6 +3,8 @@ package diffusion
 import (
 	"context"
 	"math"
+
+	"sdgo/internal/pillow"
 )
 
 // interpolation is how torch.nn.functional.interpolate changes the size of a map: what one
@@ -22,8 +24,8 @@ var (
 	torchLinear       interpolation = linearTaps
 	torchNearest      interpolation = func(from, to int) []mixture { return nearestTaps(from, to, 0) }
 	torchNearestExact interpolation = func(from, to int) []mixture { return nearestTaps(from, to, 0.5) }
-	torchSmoothCubic  interpolation = bicubicFilter.mixtures
-	torchSmoothLinear interpolation = bilinearFilter.mixtures
+	torchSmoothCubic  interpolation = mixturesOf(pillow.Bicubic)
+	torchSmoothLinear interpolation = mixturesOf(pillow.Bilinear)
 )
 
 // resample resamples x [height width] to [h w].
@@ -89,18 +91,22 @@ func nearestTaps(from, to int, further float32) []mixture {
 	return taps
 }
 
-// mixtures are the weights of a filter of Pillow's, which torch has with antialias.
-func (f filter) mixtures(from, to int) []mixture {
+// mixturesOf has the weights of a filter of Pillow's, which torch has with antialias.
+func mixturesOf(f pillow.Filter) interpolation {
+	return func(from, to int) []mixture { return mixed(f, from, to) }
+}
+
+func mixed(f pillow.Filter, from, to int) []mixture {
 	scale := float64(from) / float64(to)
 	stretch := max(scale, 1)
 	taps := make([]mixture, to)
 	for i := range taps {
 		center := (float64(i) + 0.5) * scale
-		first := max(0, int(center-f.support*stretch+0.5))
-		last := min(from, int(center+f.support*stretch+0.5))
+		first := max(0, int(center-f.Support*stretch+0.5))
+		last := min(from, int(center+f.Support*stretch+0.5))
 		total := 0.0
 		for x := first; x < last; x++ {
-			w := f.weight((float64(x) - center + 0.5) / stretch)
+			w := f.Weight((float64(x) - center + 0.5) / stretch)
 			taps[i].at, taps[i].weight = append(taps[i].at, x), append(taps[i].weight, w)
 			total += w
 		}

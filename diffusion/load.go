@@ -24,7 +24,8 @@ import (
 // safetensors, or where a part has none in .bin files of PyTorch, of which nothing is
 // executed. Options may be nil. Any pipeline with these parts is read, whatever class
 // it was saved as; the error for another says what it is. What the files say that is not
-// known is in [Pipeline].Warnings.
+// known is in [Pipeline].Warnings. A folder of a model that reads no text has unet (a
+// UNet2DModel), scheduler and, unless it works on pixels, vqvae, see [Pipeline.Unconditional].
 //
 // One file, in safetensors, of PyTorch (.ckpt, .pt, .pth) or in GGUF (.gguf, with float32,
 // F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1 and Q2_K to Q6_K), holds Stable Diffusion 1, 2 or

@@ -45,6 +45,8 @@ type modelFiles struct {
 	tokenizers  [2]tokenizerFiles // the first is nil of the refiner of Stable Diffusion XL, the second of other models
 	noTokenizer error             // why one of them is nowhere
 	xl          bool              // Stable Diffusion XL
+	class       string            // diffusers' pipeline, of a model without text
+	pixels      bool              // there is no autoencoder
 	zeroEmpty   bool              // force_zeros_for_empty_prompt
 
 	imageEncoder fs.FS  // where that of a model is that reads images; nil of others
@@ -96,6 +98,9 @@ func openFolder(ctx context.Context, fsys fs.FS, o *LoadOptions) (*modelFiles, e
 			err = fmt.Errorf("have %s, want that of a pipeline: %w", what, err)
 		}
 		return nil, err
+	}
+	if x.textless() {
+		return openTextless(ctx, fsys, x, o)
 	}
 	f := &modelFiles{xl: x.xl, zeroEmpty: x.zeroEmpty, warnings: x.warnings, close: func() error { return nil }}
 	f.names = []named{{"_name_or_path of " + indexFile, x.name}}

@@ -98,6 +98,13 @@ type Options struct {
 	// the Guider needs of them. Nil means the guidance of the other options.
 	Guider Guider
 
+	// Class is the class to make a picture of, with a model that reads no text and has
+	// classes, which needs one; see Unconditional. NegativeClass is what guidance leads away
+	// from, as NegativePrompt is: mostly the class, often the last one, that stood for none in
+	// training. Without it there is no guidance, and with it Guidance zero means 3. Both are
+	// an error for other models.
+	Class, NegativeClass *int
+
 	// AestheticScore and NegativeAestheticScore, 0 to 10, tell the refiner of Stable
 	// Diffusion XL how good the picture is to look, and how the one that guidance leads
 	// away from. Zero means 6 and 2.5. They are an error for other models.

@@ -27,12 +27,15 @@ func TestOptionsJSON(t *testing.T) {
 		`{"mask":"alpha","mask_cells":"sample","output":"latent","new_noise":"philox"}`:          {Mask: MaskAlpha, MaskCells: MaskCellsSample, Output: OutputLatent, NewNoise: PhiloxNoise},
 		`{"guidance_interval":{"low":0.1},"reuse":{"interval":3},"token_merging":{"ratio":0.5}}`: {GuidanceInterval: Interval{Low: 0.1}, Reuse: Reuse{Interval: 3}, TokenMerging: unet.TokenMerging{Ratio: 0.5}},
 		`{"framing":{"original":{"x":4096,"y":2048}}}`:                                           {Framing: Framing{Original: image.Pt(4096, 2048)}},
-		`{"sampler":"dpmpp_2m"}`:                                    {Sampler: sampler.DPMPP2M{}},
-		`{"sampler":{"eta":0.5,"name":"euler_ancestral"}}`:          {Sampler: sampler.EulerAncestral{Eta: &half}},
-		`{"sampler":{"churn":{"s":4},"name":"euler"}}`:              {Sampler: sampler.Euler{Churn: sampler.Churn{S: 4}}},
-		`{"sampler":{"end":0,"name":"unipc"}}`:                      {Sampler: sampler.UniPC{Order: 3, BH1: true, LowerOrderFinal: true}},
-		`{"regions":[{"prompt":"a","box":{"max":{"x":8,"y":16}}}]}`: {Regions: []Region{{Prompt: "a", Box: image.Rect(0, 0, 8, 16)}}},
-		`{"watermark":"01"}`:                                        {Watermark: "01"},
+		`{"sampler":"dpmpp_2m"}`:                                            {Sampler: sampler.DPMPP2M{}},
+		`{"sampler":{"eta":0.5,"name":"euler_ancestral"}}`:                  {Sampler: sampler.EulerAncestral{Eta: &half}},
+		`{"sampler":{"churn":{"s":4},"name":"euler"}}`:                      {Sampler: sampler.Euler{Churn: sampler.Churn{S: 4}}},
+		`{"sampler":{"end":0,"name":"unipc"}}`:                              {Sampler: sampler.UniPC{Order: 3, BH1: true, LowerOrderFinal: true}},
+		`{"regions":[{"prompt":"a","box":{"max":{"x":8,"y":16}}}]}`:         {Regions: []Region{{Prompt: "a", Box: image.Rect(0, 0, 8, 16)}}},
+		`{"guider":"apg:scale=9+rescaled:share=0.5+interval:low=1,high=5"}`: {Guider: LimitedInterval{Guider: Rescaled{Share: 0.5, Guider: Projected{Scale: 9}}, Interval: Interval{1, 5}}},
+		`{"guider":"apg+scheduled:linear=1/9"}`:                             {Guider: Scheduled{Guider: Projected{}, Scale: LinearScale{1, 9}}},
+		`{"seamless":{"x":true},"freeu":{"b1":1.2}}`:                        {Seamless: unet.Seamless{X: true}, FreeU: unet.FreeU{B1: 1.2}},
+		`{"watermark":"01"}`:                                                {Watermark: "01"},
 	} {
 		have, err := json.Marshal(o)
 		require.NoError(t, err)
@@ -96,6 +99,8 @@ func TestLeftOut(t *testing.T) {
 	assert.Equal(t, []string{"Sampler"}, (&Options{Sampler: path}).LeftOut(), "its noise is a function")
 	assert.Equal(t, []string{"Sampler"}, (&Options{Sampler: (*sampler.Euler)(nil)}).LeftOut())
 	assert.Empty(t, (&Options{Sampler: &sampler.Euler{}}).LeftOut())
+	assert.Equal(t, []string{"Guider"}, (&Options{Guider: drift{}}).LeftOut())
+	assert.Equal(t, []string{"Guider"}, (&Options{Guider: Rescaled{Guider: drift{}}}).LeftOut())
 	assert.Equal(t, []string{"Regions"}, (&Options{Regions: []Region{{Mask: image.Black}}}).LeftOut())
 }
 
@@ -115,6 +120,8 @@ func TestWrongJSON(t *testing.T) {
 		`{"sampler": {"name": "euler", "chrn": 1}}`: `options: sampler: euler: have key "chrn", want one of churn, `,
 		`{"sampler": {"churn": {}}}`:                `want a name, or an object with a name`,
 		`{"new_noise": "cuda"}`:                     `options: new_noise: have "cuda", want philox or torch`,
+		`{"guider": "apgg"}`:                        `options: guider: diffusion: guider: "apgg": have name "apgg", want one of cfg, `,
+		`{"guider": 3}`:                             `options: guider: have 3, want the text of a guidance`,
 		`{"mask": "white"}`:                         `options: mask: have "white", want luminance or alpha`,
 		`{"output": 1}`:                             `options: output: have 1, want image or latent`,
 		`{"latents": [1]}`:                          `have key "latents", want one of `,

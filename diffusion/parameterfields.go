@@ -36,6 +36,7 @@ var webUIFields = []knownField{
 	{"Eta DDIM", nil, func(p *Parameters, v string) bool { return readNumber(&p.Options.Eta, v) }},
 	{"RNG", writeRNG, readRNG},
 	{"Discard penultimate sigma", func(p *Parameters) string { return truth(p.Options.DiscardPenultimate) }, func(p *Parameters, v string) bool { return readTruth(&p.Options.DiscardPenultimate, v) }},
+	{"Tiling", func(p *Parameters) string { return truth(p.Options.Seamless.X && p.Options.Seamless.Y) }, readTiling},
 	{"Token merging ratio", func(p *Parameters) string { return number(p.Options.TokenMerging.Ratio) }, func(p *Parameters, v string) bool { return readNumber(&p.Options.TokenMerging.Ratio, v) }},
 }
 
@@ -43,6 +44,9 @@ var webUIFields = []knownField{
 func (p *Parameters) settle(t infotext.Text) {
 	if p.own() {
 		return
+	}
+	if len(t.Fields) > 0 {
+		p.Options.Syntax = SyntaxWebUI
 	}
 	p.Prompt = p.networks(p.Prompt)
 	p.Options.NegativePrompt = p.networks(p.Options.NegativePrompt)
@@ -102,6 +106,13 @@ func truth(b bool) string {
 func readTruth(b *bool, value string) bool {
 	*b = value == "True"
 	return *b || value == "False"
+}
+
+func readTiling(p *Parameters, value string) bool {
+	var both bool
+	ok := readTruth(&both, value)
+	p.Options.Seamless.X, p.Options.Seamless.Y = both, both
+	return ok
 }
 
 // readInt reads a whole number that is so much more than the option.

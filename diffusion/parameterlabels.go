@@ -131,7 +131,7 @@ func parseComfy(text string) (*Parameters, error) {
 	}
 	p := &Parameters{Prompt: c.Prompt, Program: "ComfyUI", Model: c.Model}
 	p.Options = Options{
-		NegativePrompt: c.Negative, Prompt2: c.Prompt2, NegativePrompt2: c.Negative2,
+		Syntax: SyntaxComfyUI, NegativePrompt: c.Negative, Prompt2: c.Prompt2, NegativePrompt2: c.Negative2,
 		Seed: c.Seed, Steps: c.Steps, Guidance: c.CFG, Width: c.Width, Height: c.Height, ClipSkip: c.SkippedLayers,
 	}
 	for _, f := range c.Other {

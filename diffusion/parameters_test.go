@@ -50,6 +50,8 @@ func TestParameters(t *testing.T) {
 		{Options: Options{Schedule: "karras", Sampler: sampler.EulerAncestral{Eta: &eta}, Eta: 0.1 + 0.2, ClipSkip: 3, Strength: 0.6}},
 		{Options: Options{GuidanceRescale: 0.7, GuidanceInterval: Interval{1, 5}, Sigmas: []float64{3, 1, 0}, NewNoise: PhiloxNoise, DiscardPenultimate: true}, Sampler: "DDIM"},
 		{Options: Options{TokenMerging: unet.TokenMerging{Ratio: 0.5, Levels: 2}, Reuse: Reuse{Interval: 3}, Mask: MaskAlpha, KeepOutside: true, Tile: WholePicture, NewNoise: TorchNoise}, Sampler: "of a kind: x, y"},
+		{Options: Options{Seamless: unet.Seamless{X: true, Y: true}, Guider: Rescaled{Share: 0.5, Guider: Projected{Scale: 9, Norm: 15}}}},
+		{Options: Options{Syntax: SyntaxWebUI, Regions: []Region{{Prompt: "b, c", Box: image.Rect(0, 0, 8, 8), Weight: 2}}}},
 		{Options: Options{Width: 8}, LeftOut: []string{"Adapters", "Cond"}, Other: []NamedValue{{"ENSD", "31337"}, {"Lora hashes", "a: 1, b: 2"}, {"Steps", "none"}}},
 		{Options: Options{Images: 3, Watermark: "0101", AestheticScore: 7, Framing: Framing{Crop: image.Pt(-1, 2)}, Sampler: sampler.UniPC{Order: 1}}},
 	} {
@@ -90,7 +92,7 @@ func TestForeignParameters(t *testing.T) {
 	require.NoError(t, err)
 	same(t, Parameters{
 		Prompt: "a cat , sitting", Model: "v1-5-pruned-emaonly", ModelHash: "6ce0161689", LeftOut: []string{"Adapters"},
-		Options: Options{NegativePrompt: "bad", Steps: 20, Sampler: sampler.DPMPP2M{}, Schedule: "karras_full", Guidance: 7, Seed: 3, Width: 512, Height: 768, ClipSkip: 1, NewNoise: PhiloxNoise},
+		Options: Options{Syntax: SyntaxWebUI, NegativePrompt: "bad", Steps: 20, Sampler: sampler.DPMPP2M{}, Schedule: "karras_full", Guidance: 7, Seed: 3, Width: 512, Height: 768, ClipSkip: 1, NewNoise: PhiloxNoise},
 		Other:   []NamedValue{{"ENSD", "31337"}, {"Hires upscale", "2"}, {"Hires upscaler", "Latent"}, {"Lora hashes", "style: 1"}, {"lora", "style:0.8"}, {"Denoising strength", "0.7"}},
 	}, *p)
 	assert.Equal(t, "v1.10.1", p.Program)
@@ -107,11 +109,12 @@ func TestForeignParameters(t *testing.T) {
 	} {
 		p, err := ParseParameters(text)
 		require.NoError(t, err)
+		want.Syntax = SyntaxWebUI
 		same(t, Parameters{Prompt: "x", Options: want}, *p)
 	}
 	p, err = ParseParameters("x\nSteps: no, Sampler: nosuch, Schedule type: nosuch, CFG scale: NaN, Seed: -1, Size: 3, Clip skip: 0, RNG: x, Eta: 0.3, Steps: 99999999999")
 	require.NoError(t, err)
-	assert.Equal(t, Options{}, p.Options)
+	assert.Equal(t, Options{Syntax: SyntaxWebUI}, p.Options)
 	assert.Len(t, p.Other, 10)
 }
 
@@ -132,7 +135,7 @@ func TestComfyParameters(t *testing.T) {
 	p, err := ReadParameters(bytes.NewReader(file))
 	require.NoError(t, err)
 	same(t, Parameters{Prompt: "a cat", Model: "a.ckpt", Options: Options{
-		NegativePrompt: "bad", Guidance: 8, Strength: 0.5, Steps: 20, Seed: 5, Sampler: sampler.DPM2{}, Schedule: "karras_full", DiscardPenultimate: true,
+		Syntax: SyntaxComfyUI, NegativePrompt: "bad", Guidance: 8, Strength: 0.5, Steps: 20, Seed: 5, Sampler: sampler.DPM2{}, Schedule: "karras_full", DiscardPenultimate: true,
 	}}, *p)
 	assert.Equal(t, "ComfyUI", p.Program)
 }
@@ -175,6 +178,7 @@ func TestReproduce(t *testing.T) {
 	for name, o := range map[string]*Options{
 		"defaults":  {Width: 64, Height: 48, Steps: 2, Images: 2, Seed: 41},
 		"ancestral": {Width: 64, Height: 64, Steps: 3, Seed: 5, Images: 2, Sampler: sampler.EulerAncestral{SNoise: 1.1}, Schedule: "karras", NegativePrompt: "a dog", ClipSkip: 1, NewNoise: PhiloxNoise},
+		"guider":    {Width: 64, Height: 64, Steps: 2, Seed: 9, Guider: Rescaled{Share: 0.5, Guider: Projected{Scale: 9}}, Syntax: SyntaxWebUI, Images: 3},
 		"guided":    {Width: 64, Height: 64, Sigmas: []float64{10, 3, 1, 0}, Guidance: 3, GuidanceRescale: 0.5, GuidanceInterval: Interval{Low: 1}, Tile: 32, Reuse: Reuse{Interval: 2}},
 	} {
 		r, err := p.TextToImage(t.Context(), prompt, o)

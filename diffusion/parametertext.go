@@ -60,7 +60,7 @@ func (p *Parameters) differing(read *Parameters) (fields []infotext.Field) {
 		case string(have[key]) == string(value):
 		case key == samplerKey && p.Options.Sampler == nil && read.Options.Sampler != nil: // the label is kept
 		case ok:
-			fields = append(fields, infotext.Field{Name: key, Value: string(value)})
+			fields = append(fields, infotext.Field{Name: key, Value: bare(value)})
 		default:
 			fields = append(fields, infotext.Field{Name: key, Value: "null"})
 		}
@@ -76,6 +76,24 @@ func (p *Parameters) leftOut() []string {
 	return slices.DeleteFunc(slices.Compact(left), func(name string) bool {
 		return !slices.Contains(p.LeftOut, name) && (name == "OnStep" || name == "Resume")
 	})
+}
+
+// bare is a value of JSON as a field has it: a text without quotes, unless it could be taken for
+// another value. dressed is the way back.
+func bare(value json.RawMessage) string {
+	var text string
+	if json.Unmarshal(value, &text) == nil && !json.Valid([]byte(text)) && text != "" && text == printable(text) {
+		return text
+	}
+	return string(value)
+}
+
+func dressed(value string) json.RawMessage {
+	if json.Valid([]byte(value)) {
+		return json.RawMessage(value)
+	}
+	text, _ := marshal(value) // a text always goes
+	return text
 }
 
 // values are the options and what else is known, by their keys in JSON.
@@ -106,8 +124,8 @@ func fromText(t infotext.Text) *Parameters {
 	p.Program, _ = t.Get("Version")
 	own := map[string]json.RawMessage{}
 	for _, f := range t.Fields {
-		if key, ok := strings.CutPrefix(f.Name, ownField); ok && p.own() && json.Valid([]byte(f.Value)) {
-			own[key] = json.RawMessage(f.Value)
+		if key, ok := strings.CutPrefix(f.Name, ownField); ok && p.own() {
+			own[key] = dressed(f.Value)
 			continue
 		}
 		if f.Name == "Version" {
@@ -132,22 +150,24 @@ func (p *Parameters) own() bool { return p.Program == program }
 // cpp says whether it is one of stable-diffusion.cpp's.
 func (p *Parameters) cpp() bool { return strings.HasPrefix(p.Program, "stable-diffusion.cpp") }
 
-// override sets what fields of our own say.
+// override sets what fields of our own say: last the parts, Other among them.
 func (p *Parameters) override(own map[string]json.RawMessage) {
+	parts := p.keys()
+	for _, key := range sortedKeys(own) { // one by one, so that one that is unknown spoils no other
+		read := p.Options
+		switch {
+		case slices.Contains(parts, key):
+		case decodeStruct("options", mustObject(key, own[key]), reflect.ValueOf(&read).Elem()) != nil:
+			p.put(ownField+key, bare(own[key]))
+		default:
+			p.Options = read
+		}
+	}
 	for _, f := range p.parts() {
 		if text, ok := own[f.key]; ok {
 			reflect.ValueOf(f.value).Elem().SetZero()
 			_ = json.Unmarshal(text, f.value) // else it stays empty
-			delete(own, f.key)
 		}
-	}
-	for _, key := range sortedKeys(own) { // one by one, so that one that is unknown spoils no other
-		read := p.Options
-		if err := decodeStruct("options", mustObject(key, own[key]), reflect.ValueOf(&read).Elem()); err != nil {
-			p.Other = append(p.Other, NamedValue{ownField + key, string(own[key])})
-			continue
-		}
-		p.Options = read
 	}
 }
 

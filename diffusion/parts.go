@@ -24,6 +24,9 @@ func (f *modelFiles) parts() []string {
 			parts = append(parts, part)
 		}
 	}
+	if f.pixels {
+		return append(parts, ldm.UNet)
+	}
 	if f.imageEncoder != nil {
 		parts = append(parts, imageEncoderFolder)
 	}
@@ -56,6 +59,9 @@ func (p *Pipeline) loadParts(ctx context.Context, files *modelFiles, o *LoadOpti
 			return err
 		}
 	}
+	if err := p.finishTextless(ctx, files, o); err != nil {
+		return err
+	}
 	if err := p.loadProcessor(ctx, files, o.Variant); err != nil {
 		return err
 	}
@@ -67,6 +73,9 @@ func (p *Pipeline) loadParts(ctx context.Context, files *modelFiles, o *LoadOpti
 		p.names = files.names
 	}
 	p.Identity = files.identity.with(files.family, &p.UNet.Config, p.VAE.Config.LatentChannels)
+	if p.textless() {
+		p.Identity = p.textlessIdentity(files.identity)
+	}
 	p.Warnings = files.warnings
 	p.warnAll()
 	return nil
@@ -144,14 +153,18 @@ const schedulerFile = "scheduler/scheduler_config.json"
 
 // loadScheduler reads the scheduler's config, whose class the index names.
 func loadScheduler(ctx context.Context, fsys fs.FS, x *index) (*scheduler.Config, error) {
+	return loadSchedulerFile(ctx, fsys, schedulerFile, x)
+}
+
+func loadSchedulerFile(ctx context.Context, fsys fs.FS, file string, x *index) (*scheduler.Config, error) {
 	var config json.RawMessage
-	if err := loader.ReadJSON(ctx, fsys, schedulerFile, &config); err != nil {
+	if err := loader.ReadJSON(ctx, fsys, file, &config); err != nil {
 		return nil, err
 	}
 	class := x.parts["scheduler"]
 	c, err := scheduler.ParseClass(class, config)
 	if err != nil && class != "" {
-		return nil, fmt.Errorf("%s, as the %s that model_index.json names: %w", schedulerFile, class, err)
+		return nil, fmt.Errorf("%s, as the %s that model_index.json names: %w", file, class, err)
 	}
 	return c, err
 }

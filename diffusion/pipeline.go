@@ -70,6 +70,7 @@ type Pipeline struct {
 	unclip         *unclip        // nil but of Stable unCLIP
 
 	names     []named // that its files have for it
+	class     string  // diffusers' pipeline, of a model without text
 	zeroEmpty bool    // an empty negative prompt is zeros (force_zeros_for_empty_prompt)
 
 	taught taught

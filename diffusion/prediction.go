@@ -29,7 +29,7 @@ type prediction struct{ kind, by string }
 
 // choosePrediction says what a model predicts: what the caller says, else a file beside
 // it, its tensors, its metadata, or else the published models of the family. Those of
-// Stable Diffusion 2 differ: of 768 pixels they predict v, of 512, with a mask or with
+// Stable Diffusion 2 differ: of 768 pixels, and its upscaler, they predict v, of 512, with a mask or with
 // depth, the noise; one that only makes pictures of text is probed.
 func choosePrediction(m *ldm.Model, o *LoadOptions, b *beside, metadata map[string]string) prediction {
 	switch {
@@ -47,8 +47,11 @@ func choosePrediction(m *ldm.Model, o *LoadOptions, b *beside, metadata map[stri
 	if found := fromMetadata(metadata); found.kind != "" {
 		return found
 	}
-	if m.Family == ldm.SD2 && m.Channels == 4 {
+	switch {
+	case m.Family == ldm.SD2 && m.Channels == 4:
 		return prediction{}
+	case m.Channels == smallPicture.channels(latentChannels):
+		return prediction{vPrediction, "what the published upscaler predicts"}
 	}
 	return prediction{epsilon, "what published models of " + string(m.Family) + " predict"}
 }

@@ -73,10 +73,13 @@ func (l *latentColors) image(latents []float32, h, w, scale int) (*image.NRGBA, 
 // Preview returns a small picture of each image, one pixel for each latent cell:
 // a linear guess at what the denoised latents show, made for Stable Diffusion 1 and 2, and
 // another for XL. See DecodedPreview for a better one. It is an error if the latents have
-// other than 4 channels, if the sampler has not called the model yet, and once OnStep has
+// other than 4 channels and are no pixels, if the sampler has not called the model yet, and once OnStep has
 // returned.
 func (s Step) Preview() ([]*image.NRGBA, error) {
 	return s.moment.estimates(func(r *run, latents []float32) (*image.NRGBA, error) {
+		if r.VAE.Config.Pixels {
+			return asImage(s.moment.ctx, latents, r.VAE.Config.OutChannels, r.h, r.w)
+		}
 		return r.latentColors().image(latents, r.h, r.w, 1)
 	})
 }

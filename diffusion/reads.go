@@ -38,8 +38,19 @@ type form struct {
 	net            *unet.UNet // a variant of the run's, or nil: that itself
 }
 
+// numbers are those of the tokens, of which there are none without a text.
+func (r *reads) numbers() []float32 {
+	if r.tokens == nil {
+		return nil
+	}
+	return r.tokens.Float32s()
+}
+
 func (r *reads) form() form {
-	f := form{tokens: r.tokens.Shape()[1], net: r.net}
+	f := form{net: r.net}
+	if r.tokens != nil {
+		f.tokens = r.tokens.Shape()[1]
+	}
 	if r.images != nil {
 		f.images = r.images.Shape()[1]
 	}

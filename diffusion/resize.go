@@ -2,7 +2,8 @@ package diffusion
 
 import (
 	"context"
-	"math"
+
+	"sdgo/internal/pillow"
 )
 
 // pixels is an 8-bit image of one or more interleaved channels, [H W C].
@@ -37,7 +38,7 @@ func (r rows) collect() (pixels, error) {
 // resize returns an image in another size, itself if the size is the same, by Lanczos'
 // filter.
 func resize(ctx context.Context, r rows, width, height int) rows {
-	return resample(ctx, r, width, height, lanczosFilter)
+	return resample(ctx, r, width, height, pillow.Lanczos)
 }
 
 // resample returns an image in another size, itself if the size is the same. It is the
@@ -45,18 +46,18 @@ func resize(ctx context.Context, r rows, width, height int) rows {
 // it covers as many pixels of the result, along the rows and along the columns, in fixed
 // point. Clipping between the two makes their order matter: columns go first if they lose
 // more than twice the pixels that the rows lose (Pillow before 13 always began with rows).
-func resample(ctx context.Context, r rows, width, height int, f filter) rows {
+func resample(ctx context.Context, r rows, width, height int, f pillow.Filter) rows {
 	if lost := r.height - height; lost > 0 && lost > 2*(r.width-width) {
 		return resizeRows(resizeColumns(ctx, r, height, f), width, f)
 	}
 	return resizeColumns(ctx, resizeRows(r, width, f), height, f)
 }
 
-func resizeRows(r rows, width int, f filter) rows {
+func resizeRows(r rows, width int, f pillow.Filter) rows {
 	if width == r.width {
 		return r
 	}
-	taps := f.taps(r.width, width)
+	taps := f.Of(r.width, width)
 	row := make([]uint8, r.width*r.channels)
 	return rows{width, r.height, r.channels, func(dst []uint8) error {
 		if err := r.next(row); err != nil {
@@ -64,11 +65,11 @@ func resizeRows(r rows, width int, f filter) rows {
 		}
 		for x, t := range taps {
 			for c := range r.channels {
-				sum := int32(tapRounding)
-				for i, w := range t.weights {
-					sum += w * int32(row[(t.first+i)*r.channels+c])
+				sum := int32(pillow.Rounding)
+				for i, w := range t.Weights {
+					sum += w * int32(row[(t.First+i)*r.channels+c])
 				}
-				dst[x*r.channels+c] = clip8(sum)
+				dst[x*r.channels+c] = pillow.Clip8(sum)
 			}
 		}
 		return nil
@@ -76,14 +77,14 @@ func resizeRows(r rows, width int, f filter) rows {
 }
 
 // resizeColumns keeps as many rows as make one of the result.
-func resizeColumns(ctx context.Context, r rows, height int, f filter) rows {
+func resizeColumns(ctx context.Context, r rows, height int, f pillow.Filter) rows {
 	if height == r.height {
 		return r
 	}
-	taps := f.taps(r.height, height)
+	taps := f.Of(r.height, height)
 	kept := 0
 	for _, t := range taps {
-		kept = max(kept, len(t.weights))
+		kept = max(kept, len(t.Weights))
 	}
 	stride := r.width * r.channels
 	ring := make([]uint8, kept*stride)
@@ -93,83 +94,25 @@ func resizeColumns(ctx context.Context, r rows, height int, f filter) rows {
 	return rows{r.width, height, r.channels, func(dst []uint8) error {
 		t := taps[y]
 		y++
-		for ; read < t.first+len(t.weights); read++ {
+		for ; read < t.First+len(t.Weights); read++ {
 			if err := r.next(row(read)); err != nil {
 				return err
 			}
 		}
 		for i := range sums {
-			sums[i] = tapRounding
+			sums[i] = pillow.Rounding
 		}
-		for i, w := range t.weights {
+		for i, w := range t.Weights {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			for j, v := range row(t.first + i) {
+			for j, v := range row(t.First + i) {
 				sums[j] += w * int32(v)
 			}
 		}
 		for i, sum := range sums {
-			dst[i] = clip8(sum)
+			dst[i] = pillow.Clip8(sum)
 		}
 		return nil
 	}}
-}
-
-// taps are the weights of the pixels from first on that make one pixel of the
-// result, in units of 2^-tapBits; they sum to one, nearly.
-type taps struct {
-	first   int
-	weights []int32
-}
-
-// tapBits leaves 8 bits of an int32 to the pixel and 2 to negative lobes.
-const (
-	tapBits     = 32 - 8 - 2
-	tapRounding = 1 << (tapBits - 1)
-)
-
-// taps returns the taps of each of out pixels that replace in pixels.
-// The conversions to float64 keep compilers from fusing a product with a sum,
-// which would round otherwise than the reference.
-func (f filter) taps(in, out int) []taps {
-	scale := float64(in) / float64(out)
-	stretch := max(scale, 1)
-	support := f.support * stretch
-	all := make([]taps, out)
-	if f.support == 0 {
-		at := scale / 2 // Pillow adds up
-		for i := range all {
-			all[i] = taps{min(int(at), in-1), []int32{1 << tapBits}}
-			at += scale
-		}
-		return all
-	}
-	var weights []float64
-	for i := range all {
-		center := float64((float64(i) + 0.5) * scale)
-		first := max(0, int(center-support+0.5))
-		last := min(in, int(center+support+0.5))
-		weights = weights[:0]
-		total := 0.0
-		for x := first; x < last; x++ {
-			w := f.weight(float64((float64(x) - center + 0.5) * (1 / stretch)))
-			weights = append(weights, w)
-			total += w
-		}
-		fixed := make([]int32, len(weights))
-		for j, w := range weights {
-			if total != 0 {
-				w /= total
-			}
-			fixed[j] = int32(math.Copysign(0.5, w) + float64(w*(1<<tapBits)))
-		}
-		all[i] = taps{first, fixed}
-	}
-	return all
-}
-
-// clip8 rounds a sum of taps to a pixel.
-func clip8(sum int32) uint8 {
-	return uint8(min(max(sum>>tapBits, 0), 255))
 }

@@ -56,7 +56,7 @@ func (r *run) facts() map[string]string {
 		"images":       fmt.Sprint(r.Images),
 		"seed":         fmt.Sprint(r.Seed),
 		"clip skip":    fmt.Sprint(r.ClipSkip),
-		"text encoder": digestOf(r.said[Cond], func(x *reads) []float32 { return x.tokens.Float32s() }),
+		"text encoder": digestOf(r.said[Cond], (*reads).numbers),
 		"U-Net":        r.UNet.Fingerprint(),
 		"schedule":     digest([]byte(fmt.Sprint(s.Prediction, s.InitNoiseSigma, s.FinalScale, s.Timesteps))),
 		"guidance":     "off",

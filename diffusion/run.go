@@ -118,6 +118,9 @@ func (r *run) choose(o *Options) (err error) {
 	if err := cmp.Or(r.checkChecker(), r.checkWording(r.prompt), r.checkWordless(about)); err != nil {
 		return err
 	}
+	if err := r.checkTextless(o, about.textless); err != nil {
+		return err
+	}
 	embedded, err := r.Pipeline.embedded(r.Embeddings)
 	if err != nil {
 		return err

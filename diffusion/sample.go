@@ -105,11 +105,11 @@ func (r *run) decode(ctx context.Context, x []float32) error {
 		if err := checkFinite("vae decoder", decoded.Data); err != nil {
 			return fmt.Errorf("diffusion: %w", err)
 		}
-		images, err := tensorToImages(ctx, r.unwrapped(decoded.Data), 1, r.Height, r.Width)
+		img, err := asImage(ctx, r.unwrapped(decoded.Data), r.VAE.Config.OutChannels, r.Height, r.Width)
 		if err != nil {
 			return err
 		}
-		r.result.Images = append(r.result.Images, images...)
+		r.result.Images = append(r.result.Images, img)
 	}
 	r.result.Timings.VAEDecoder = time.Since(begin)
 	return nil

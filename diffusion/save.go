@@ -158,6 +158,9 @@ func (p *Pipeline) save(ctx context.Context, path string, o *SaveOptions) (err e
 	if err != nil {
 		return err
 	}
+	if err := p.checkOneFile(path); err != nil {
+		return err
+	}
 	closeParts, err := o.overlay(m, slices.Sorted(maps.Keys(m.Parts)))
 	defer func() { err = errors.Join(err, closeParts()) }()
 	if err != nil {
@@ -176,6 +179,9 @@ func (p *Pipeline) save(ctx context.Context, path string, o *SaveOptions) (err e
 
 // exported is the pipeline as it is written.
 func (p *Pipeline) exported() (*export.Model, error) {
+	if p.textless() {
+		return nil, errors.New("have a model that reads no text, want Stable Diffusion 1, 2 or XL")
+	}
 	if p.ImageEncoder != nil {
 		return nil, errors.New("have a model that reads embeddings of images, which cannot be written, want one that reads text")
 	}

@@ -47,6 +47,7 @@ func newSingleFile(ctx context.Context, fsys fs.FS, name string, file *loader.Fo
 		return nil, err
 	}
 	f := &modelFiles{family: m.Family, single: m, close: file.Close, names: namesOf(name, metadata)}
+	f.taught.scaledImage = m.EDM != nil && m.EDM.V && m.Channels == withImage.channels(latentChannels) // CosXL Edit
 	_, sized := beside.keys[ldm.UNet]["sample_size"]
 	kind := f.decide(choosePrediction(m, o, beside, metadata), probe{file: name, sized: sized})
 	if err := beside.apply(m, kind, o); err != nil {

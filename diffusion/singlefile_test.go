@@ -180,7 +180,7 @@ func TestOtherSingleFiles(t *testing.T) {
 		{without("model.diffusion_model.out.2.weight"), "x", "this is Stable Diffusion 1: model.diffusion_model.out.2.weight is missing"},
 		{without("model.diffusion_model.out.0.weight"), "x", "conv_norm_out.weight"},
 		{without("model.diffusion_model.output_blocks.1.1.conv"), "x", "have blocks that go down and up to different levels"},
-		{all, "model.diffusion_model.label_emb.weight", "this is an upscaler"},
+		{all, "model.diffusion_model.label_emb.weight", "this is a model of classes"},
 		{all, "conditioner.embedders.1.model.ln_final.weight", "this is Stable Diffusion XL: conditioner.embedders.1.model.positional_embedding is missing"},
 		{all, "edm_mean", "this is Playground 2.5"},
 		{without("cond_stage_model."), "conditioner.embedders.0.model.ln_final.weight", "this is the refiner of Stable Diffusion XL: conditioner.embedders.0.model.positional_embedding is missing"},

@@ -28,6 +28,12 @@ var scheduleXL = map[string]any{
 	"beta_schedule": "scaled_linear", "interpolation_type": "linear", "steps_offset": 1, "timestep_spacing": "leading",
 }
 
+// scheduleUpscaler is that of Stable Diffusion 2's x4 upscaler.
+var scheduleUpscaler = map[string]any{
+	"_class_name": "DDIMScheduler", "num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02,
+	"beta_schedule": "scaled_linear", "set_alpha_to_one": false, "clip_sample": false, "steps_offset": 1,
+}
+
 // fewSchedules are those of models for few steps, where they are other than the family's.
 var fewSchedules = map[string]map[string]any{
 	"LCM":       distilledSchedule("LCMScheduler"),
@@ -53,6 +59,9 @@ var noise = map[string]any{"num_train_timesteps": 1000, "beta_start": 0.00085, "
 func singleSchedule(m *ldm.Model, names []named) map[string]any {
 	if m.EDM != nil {
 		return scheduleEDM(m.EDM)
+	}
+	if m.Channels == smallPicture.channels(latentChannels) {
+		return scheduleUpscaler
 	}
 	config := scheduleOf(m.Family, fewOf(m, names))
 	if m.ZeroSNR {

@@ -41,13 +41,14 @@ type task interface {
 // about is what is known of a task before it begins.
 type about struct {
 	name   string
-	inputs []input // the kinds of U-Net that can do it
+	inputs []input // the kinds of U-Net that can do it; none for any that reads more than latents
 
 	others   []another
-	wordless bool    // there is no prompt
-	embeds   bool    // an image is read beside it
-	strength float64 // where Options.Strength is zero, or 0: there is no image to begin with
-	mask     bool    // there is a mask, for which some options are
+	wordless bool     // there is no prompt
+	embeds   bool     // an image is read beside it
+	strength float64  // where Options.Strength is zero, or 0: there is no image to begin with
+	mask     bool     // there is a mask, for which some options are
+	textless textless // which models it is for
 
 	image      bool // that counts by Options.ImageGuidance
 	noiseLevel bool // for which Options.NoiseLevel is

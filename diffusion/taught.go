@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 
+	"sdgo/internal/export"
 	"sdgo/internal/loader"
 	"sdgo/scheduler"
 )
@@ -63,4 +65,17 @@ func (x *index) taught(ctx context.Context, fsys fs.FS) (taught, error) {
 		return t, fmt.Errorf("%s: %w", file, err)
 	}
 	return t, nil
+}
+
+// checkOneFile wants a model that is written as one file to be read from it as it is: there
+// are no places for what was taught otherwise than the published models.
+func (p *Pipeline) checkOneFile(path string) error {
+	if layout, err := export.LayoutOf(path); err != nil || layout == export.Folder || !p.reads(smallPicture) {
+		return nil // the name is checked later
+	}
+	plain := Pipeline{UNet: p.UNet, VAE: p.VAE}
+	if p.mostNoise() != plain.mostNoise() || !slices.Equal(p.lowRes().AlphaBar(), plain.lowRes().AlphaBar()) {
+		return errors.New("have an upscaler with another low_res_scheduler or max_noise_level than the published one, want a folder: one file has no place for them")
+	}
+	return nil
 }

@@ -14,6 +14,10 @@ import (
 func (r *run) encodeText(ctx context.Context) error {
 	begin := time.Now()
 	r.said = map[Condition][]phrase{}
+	if r.textless() {
+		r.sayClasses()
+		return nil
+	}
 	cut := map[Condition][2]string{}
 	if len(r.Embeddings) > 0 {
 		r.note("embeddings", r.embeddingBytes())

@@ -22,7 +22,7 @@ type textStage struct {
 
 // textStages are those of the pipeline.
 func (p *Pipeline) textStages() []textStage {
-	if p.varies() {
+	if p.textless() || p.varies() {
 		return nil
 	}
 	if !p.xl() {
@@ -45,7 +45,10 @@ func withoutNorm(e *clip.TextEncoder) *clip.TextEncoder {
 
 // textLength is how many tokens a text has, or an image in its place.
 func (p *Pipeline) textLength() int {
-	if p.varies() {
+	switch {
+	case p.textless():
+		return 0
+	case p.varies():
 		return 1
 	}
 	return p.textStages()[0].tokenizer.MaxLength

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"sdgo/internal/engine"
+	"sdgo/internal/pillow"
 	"sdgo/sampler"
 	"sdgo/scheduler"
 	"sdgo/unet"
@@ -83,7 +84,7 @@ func (r *run) noiseLevel() (int, error) {
 }
 
 func (t *upscale) read(ctx context.Context, r *run) error {
-	p, err := resample(ctx, t.original.rgb(ctx), r.w, r.h, bicubicFilter).collect()
+	p, err := resample(ctx, t.original.rgb(ctx), r.w, r.h, pillow.Bicubic).collect()
 	if err != nil {
 		return err
 	}

@@ -119,4 +119,16 @@ func TestUpscaleSaved(t *testing.T) {
 	assert.True(t, slices.Equal(want.Images[0].Pix, got.Images[0].Pix))
 	_, err = again.Upscale(t.Context(), prompt, img, &Options{NoiseLevel: 41})
 	assert.ErrorContains(t, err, "want 1 to 40, 0 for 20")
+
+	file := dir + ".safetensors"
+	assert.ErrorContains(t, Save(t.Context(), file, p, nil), "want a folder: one file has no place for them")
+	p.taught.mostNoise = 0
+	require.NoError(t, Save(t.Context(), file, p, nil))
+	single, err := Load(file, nil)
+	require.NoError(t, err)
+	defer single.Close()
+	got, err = single.Upscale(t.Context(), prompt, img, o)
+	require.NoError(t, err)
+	assert.True(t, slices.Equal(want.Images[0].Pix, got.Images[0].Pix))
+	assert.Equal(t, "upscaling", single.Identity.Task)
 }

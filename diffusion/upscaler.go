@@ -11,6 +11,7 @@ import (
 
 	"sdgo/internal/engine"
 	"sdgo/internal/nn"
+	"sdgo/internal/pillow"
 )
 
 // Upscaler is how a picture is enlarged between two passes: its latents, or the decoded
@@ -44,12 +45,12 @@ func Upscalers() []Upscaler {
 // enlarging is what the upscalers do: one of the two.
 var enlarging = map[Upscaler]struct {
 	latents interpolation
-	picture *filter
+	picture *pillow.Filter
 }{
 	UpscaleLatent: {latents: torchLinear}, UpscaleLatentAntialiased: {latents: torchSmoothLinear},
 	UpscaleLatentBicubic: {latents: torchCubic}, UpscaleLatentBicubicAntialiased: {latents: torchSmoothCubic},
 	UpscaleLatentNearest: {latents: torchNearest}, UpscaleLatentNearestExact: {latents: torchNearestExact},
-	UpscaleLanczos: {picture: &lanczosFilter}, UpscaleBicubic: {picture: &bicubicFilter}, UpscaleBilinear: {picture: &bilinearFilter}, UpscaleNearest: {picture: &nearestFilter},
+	UpscaleLanczos: {picture: &pillow.Lanczos}, UpscaleBicubic: {picture: &pillow.Bicubic}, UpscaleBilinear: {picture: &pillow.Bilinear}, UpscaleNearest: {picture: &pillow.Nearest},
 }
 
 // OfLatents says whether the upscaler enlarges latents, and not pictures.

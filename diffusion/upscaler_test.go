@@ -15,6 +15,7 @@ import (
 
 	"sdgo/internal/engine"
 	"sdgo/internal/golden"
+	"sdgo/internal/pillow"
 )
 
 // arrays are what Pillow and torch make of some.
@@ -78,7 +79,7 @@ func TestFiltersAsPillow(t *testing.T) {
 	a := readArrays(t).Resize
 	require.NotEmpty(t, a.Outputs)
 	for _, c := range a.Outputs {
-		f := map[string]filter{"cubic": bicubicFilter, "linear": bilinearFilter, "nearest": nearestFilter}[c.Filter]
+		f := map[string]pillow.Filter{"cubic": pillow.Bicubic, "linear": pillow.Bilinear, "nearest": pillow.Nearest}[c.Filter]
 		got, err := resample(t.Context(), pixels{a.Size[0], a.Size[1], 3, a.Input}.rows(), c.To[0], c.To[1], f).collect()
 		require.NoError(t, err)
 		assert.Equal(t, []byte(c.Output), got.pix, "%s to %v", c.Filter, c.To)

@@ -10,13 +10,19 @@ import (
 	"sdgo/internal/loader"
 )
 
-// kinds are the parts that have weights.
+// kinds are the parts that have weights, of a model of text.
 var kinds = map[string]loader.Kind{
 	"text_encoder":   loader.TextEncoder,
 	"text_encoder_2": loader.TextEncoder,
 	"image_encoder":  loader.ImageEncoder,
-	"unet":           loader.UNet,
-	"vae":            loader.VAE,
+	"unet":           loader.UNet.Of(ours["unet"]...),
+	"vae":            loader.VAE.Of(ours["vae"]...),
+}
+
+// givenKinds are those that a caller may name, of any model.
+var givenKinds = map[string]loader.Kind{
+	"text_encoder": loader.TextEncoder, "text_encoder_2": loader.TextEncoder, "image_encoder": loader.ImageEncoder,
+	"unet": loader.UNet, "vae": loader.VAE,
 }
 
 // chooseVariants returns the variant of the weights that each part is to have: the one

@@ -29,6 +29,9 @@ func NewXL(tokenizers [2]*clip.Tokenizer, texts [2]*clip.TextEncoder, u *unet.UN
 func (p *Pipeline) withDefaults(o *Options) (Options, error) {
 	v, err := o.withDefaults()
 	own := p.Defaults()
+	if p.textless() && v.NegativeClass != nil {
+		own.Guidance = guidanceOfClasses
+	}
 	if o == nil || o.Guidance == 0 {
 		v.Guidance = own.Guidance
 	}

@@ -7,7 +7,6 @@ import (
 	G "gorgonia.org/gorgonia"
 
 	"sdgo/internal/nn"
-	"sdgo/internal/op"
 )
 
 // steering is what the layers read beside the latents.
@@ -21,13 +20,15 @@ type steering struct {
 }
 
 // downLayer makes one skip on the way down: conv_in, or a residual block with its
-// transformer, or the convolution that leads to the next level.
+// attention, or what leads to the next level.
 type downLayer struct {
 	conv      *nn.Conv2D // then the others are nil
 	resnet    *resBlock
 	attention *transformer // nil without attention
-	out       int          // channels
-	marks     []string     // names of the output, beside the layer's own
+	pixels    *pixelAttention
+	halves    bool     // the residual block halves the size
+	out       int      // channels
+	marks     []string // names of the output, beside the layer's own
 }
 
 // newDownBlock returns the layers of one level on the way down.
@@ -37,23 +38,18 @@ func newDownBlock(p *nn.Params, c *Config, level int) []*downLayer {
 	var layers []*downLayer
 	for j := range c.LayersPerBlock.At(level) {
 		l := &downLayer{out: out, resnet: newResBlock(p.At("resnets.%d", j), c, in, out)}
-		if strings.HasPrefix(c.DownBlockTypes[level], "CrossAttn") {
+		switch kind := c.DownBlockTypes[level]; {
+		case strings.HasPrefix(kind, "CrossAttn"):
 			l.attention = newTransformer(p.At("attentions.%d", j), c, out, level,
 				c.down(level, j), c.OnlyCrossAttention.At(level))
+		case strings.HasPrefix(kind, "Attn"):
+			l.pixels = newPixelAttention(p.At("attentions.%d", j), c, out, c.NormNumGroups, 1)
 		}
 		layers = append(layers, l)
 		in = out
 	}
 	if level < len(c.BlockOutChannels)-1 {
-		pad := op.Same(1)
-		if c.DownsamplePadding == 0 {
-			pad = op.Padding{Bottom: 1, Right: 1}
-		}
-		layers = append(layers, &downLayer{
-			out:   out,
-			conv:  p.Conv("downsamplers.0.conv", out, out, 3, 2, pad),
-			marks: []string{p.Path() + ".downsamplers.0"},
-		})
+		layers = append(layers, newDownsampler(p, c, level))
 	}
 	for j, l := range layers {
 		l.marks = append(l.marks, fmt.Sprintf("%s#%d", p.Path(), j+1))
@@ -65,13 +61,19 @@ func newDownBlock(p *nn.Params, c *Config, level int) []*downLayer {
 
 // forward maps x [N H W in] to [N H W out], or half that size.
 func (l *downLayer) forward(g *nn.Graph, x *G.Node, s steering) *G.Node {
-	if l.conv != nil {
+	switch {
+	case l.conv != nil:
 		x = l.conv.Forward(g, x)
-	} else {
+	case l.halves:
+		x = l.resnet.resized(g, x, s.temb, g.Halve)
+	default:
 		x = l.resnet.forward(g, x, s.temb)
 	}
 	if l.attention != nil {
 		x = l.attention.forward(g, x, s)
+	}
+	if l.pixels != nil {
+		x = l.pixels.forward(g, x)
 	}
 	for _, path := range l.marks {
 		g.Mark(path, x)
@@ -79,16 +81,26 @@ func (l *downLayer) forward(g *nn.Graph, x *G.Node, s steering) *G.Node {
 	return x
 }
 
-// midBlock is the lowest level: resBlock, transformer, resBlock, or the first alone.
+// midBlock is the lowest level: resBlock, attention, resBlock, or the first alone.
 type midBlock struct {
 	resnet0, resnet1 *resBlock
 	attention        *transformer // nil, as resnet1, if there is none
+	pixels           *pixelAttention
 }
 
 func newMidBlock(p *nn.Params, c *Config) *midBlock {
 	last := len(c.BlockOutChannels) - 1
 	ch := c.BlockOutChannels[last]
 	b := &midBlock{resnet0: newResBlock(p.At("resnets.0"), c, ch, ch)}
+	if u := c.Unconditional; u != nil {
+		b.resnet0.scale = c.MidBlockScaleFactor
+		if u.AddAttention {
+			b.pixels = newPixelAttention(p.At("attentions.0"), c, ch, u.midGroups(), c.MidBlockScaleFactor)
+		}
+		b.resnet1 = newResBlock(p.At("resnets.1"), c, ch, ch)
+		b.resnet1.scale = c.MidBlockScaleFactor
+		return b
+	}
 	if *c.MidBlockType == midAttention {
 		b.attention = newTransformer(p.At("attentions.0"), c, ch, last, c.mid(), false)
 		b.resnet1 = newResBlock(p.At("resnets.1"), c, ch, ch)
@@ -101,21 +113,27 @@ func (b *midBlock) forward(g *nn.Graph, x *G.Node, s steering) *G.Node {
 	x = b.resnet0.forward(g, x, s.temb)
 	if b.attention != nil {
 		x = b.attention.forward(g, x, s)
+	}
+	if b.pixels != nil {
+		x = b.pixels.forward(g, x)
+	}
+	if b.resnet1 != nil {
 		x = b.resnet1.forward(g, x, s.temb)
 	}
 	return g.Mark("mid_block", x)
 }
 
-// upLayer takes one skip on the way up: a residual block with its transformer,
-// and the convolution to the level above if it is a level's last.
+// upLayer takes one skip on the way up: a residual block with its attention,
+// and what leads to the level above if it is a level's last.
 type upLayer struct {
 	resnet    *resBlock
 	attention *transformer // nil without attention
-	last      bool         // of its level
-	upsampler *nn.Conv2D   // nil at the highest level and within a level
-	block     string       // the level's path
-	index     int          // of the level, from the lowest
-	in        int          // channels that come from below
+	pixels    *pixelAttention
+	last      bool       // of its level
+	upsampler *upsampler // nil at the highest level and within a level
+	block     string     // the level's path
+	index     int        // of the level, from the lowest
+	in        int        // channels that come from below
 }
 
 // newUpBlock returns the layers of up block i; the levels run backwards.
@@ -134,12 +152,15 @@ func newUpBlock(p *nn.Params, c *Config, i int) []*upLayer {
 			skip = below
 		}
 		l.resnet = newResBlock(p.At("resnets.%d", j), c, in+skip, out)
-		if strings.HasPrefix(c.UpBlockTypes[i], "CrossAttn") {
+		switch kind := c.UpBlockTypes[i]; {
+		case strings.HasPrefix(kind, "CrossAttn"):
 			l.attention = newTransformer(p.At("attentions.%d", j), c, out, level,
 				c.up(i, level, j), c.OnlyCrossAttention.At(level))
+		case strings.HasPrefix(kind, "Attn"):
+			l.pixels = newPixelAttention(p.At("attentions.%d", j), c, out, c.NormNumGroups, 1)
 		}
 		if l.last && level > 0 {
-			l.upsampler = p.Conv3x3("upsamplers.0.conv", out, out)
+			l.upsampler = newUpsampler(p, c, i, out)
 		}
 		layers = append(layers, l)
 		in = out
@@ -156,9 +177,12 @@ func (l *upLayer) forward(g *nn.Graph, x, skip, next *G.Node, s steering) *G.Nod
 	if l.attention != nil {
 		x = l.attention.forward(g, x, s)
 	}
+	if l.pixels != nil {
+		x = l.pixels.forward(g, x)
+	}
 	if l.upsampler != nil {
 		size := g.Shape(next)
-		x = l.upsampler.Forward(g, g.Upsample(x, size[1], size[2]))
+		x = l.upsampler.forward(g, x, s.temb, size[1], size[2])
 		x = g.Mark(l.block+".upsamplers.0", x)
 	}
 	if l.last {

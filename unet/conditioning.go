@@ -11,7 +11,7 @@ import (
 // and one that it needs must not. N is the number of samples.
 type Conditioning[T comparable] struct {
 	// Tokens [N T D] are the embedding of the text, of any number of tokens, D being
-	// Config.CrossAttentionDim. Every U-Net needs them.
+	// Config.CrossAttentionDim. Every U-Net but a UNet2DModel needs them.
 	Tokens T
 	// TokenMask [N T] has 0 for tokens that are hidden, one at least of each sample being
 	// seen, and 1 for others. With nil all are seen.
@@ -86,8 +86,8 @@ func fields[T comparable](u *UNet, c *Conditioning[T], latents dims) []field[T] 
 	n, t, width := latents[0], u.time, u.Config.CrossAttentionDim.At(0)
 	rest := u.Config.InChannels - latents[1]
 	return []field[T]{
-		{"tokens", &c.Tokens, []int{n, -1, width}, true},
-		{"token_mask", &c.TokenMask, []int{n, -1}, false},
+		{"tokens", &c.Tokens, taken(width > 0, n, -1, width), width > 0},
+		{"token_mask", &c.TokenMask, taken(width > 0, n, -1), false},
 		{"image_tokens", &c.ImageTokens, taken(u.takesImages(), n, -1, width), false},
 		{"pooled_text", &c.PooledText, taken(t.text != nil, n, -1), t.text != nil},
 		{"time_ids", &c.TimeIDs, taken(t.text != nil, n, -1), t.text != nil},

@@ -6,8 +6,8 @@ import (
 	"sdgo/internal/config"
 )
 
-// Config describes the structure of a UNet2DConditionModel. It decodes a
-// checkpoint's config.json as it is.
+// Config describes the structure of a UNet2DConditionModel, or what a UNet2DModel has in
+// common with it. It decodes a checkpoint's config.json as it is.
 type Config struct {
 	InChannels       int      `json:"in_channels"`
 	OutChannels      int      `json:"out_channels"`
@@ -67,6 +67,10 @@ type Config struct {
 	ResnetOutScaleFactor float64 `json:"resnet_out_scale_factor"`
 	ResnetSkipTimeAct    bool    `json:"resnet_skip_time_act"`
 
+	// Unconditional is the structure of a UNet2DModel, which reads no text; nil of others.
+	// Of the other fields those then tell which it has too.
+	Unconditional *UnconditionalConfig `json:"-"`
+
 	// Warnings are what the model's files say that was not taken into account, such as
 	// keys that are not known, one sentence each.
 	Warnings []string `json:"-"`
@@ -104,6 +108,9 @@ const class = "UNet2DConditionModel"
 // another class, is an error that names it; a key that is not known at all is left out,
 // with a warning in the Config unless it is null or false.
 func ParseConfig(data []byte) (Config, error) {
+	if isUnconditional(data) {
+		return parseUnconditional(data)
+	}
 	c := defaultConfig()
 	warnings, err := config.Decode(data, class, &c)
 	if err != nil {

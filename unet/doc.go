@@ -1,7 +1,9 @@
 // Package unet is the denoising network of Stable Diffusion 1, 2 and XL: it predicts the
 // noise in latents, or the velocity, at a timestep and for a text. Further conditions are
 // fields of [Conditioning]: a depth map or a mask, sizes, class labels, a ControlNet's
-// residuals.
+// residuals. A UNet2DModel, which reads no text, is a UNet as well, with an
+// [UnconditionalConfig] in Config.Unconditional: its Conditioning is empty but for the
+// labels of classes, and the number of tokens is 0 for Check and the like.
 //
 //	u, err := unet.Load("stable-diffusion-v1-5/unet", nil)
 //	…

@@ -139,7 +139,11 @@ func (u *UNet) shape(n, h, w, tokens int) (shape, error) {
 	if err := nn.CheckSize("unet: latents", n, u.Config.BlockOutChannels[0], h, w); err != nil {
 		return shape{}, err
 	}
-	if err := nn.CheckSize("unet: tokens", n, tokens, u.Config.CrossAttentionDim.At(0)); err != nil {
+	if u.Config.Unconditional != nil {
+		if tokens != 0 {
+			return shape{}, fmt.Errorf("unet: tokens: have %d, want 0: the U-Net is a UNet2DModel, which reads no text", tokens)
+		}
+	} else if err := nn.CheckSize("unet: tokens", n, tokens, u.Config.CrossAttentionDim.At(0)); err != nil {
 		return shape{}, err
 	}
 	s := shape{latents: dims{n, u.Config.InChannels, h, w}, images: u.images}

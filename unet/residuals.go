@@ -21,8 +21,8 @@ func residualFields[T any](u *UNet, r *Residuals[T], latents dims) ([]field[T], 
 	n, h, w := latents[0], latents[2], latents[3]
 	var f []field[T]
 	for i, l := range u.downs {
-		if l.conv != nil && h > 0 {
-			h, w = l.conv.Size(h, w)
+		if h > 0 {
+			h, w = l.size(h, w)
 		}
 		f = append(f, field[T]{name: fmt.Sprintf("down_residual_%d", i), at: &r.Down[i], shape: []int{n, l.out, h, w}, needed: true})
 	}

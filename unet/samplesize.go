@@ -22,7 +22,7 @@ func (c *Config) Cells() (height, width int) {
 	}
 	switch v := c.SampleSize.(type) {
 	case float64:
-		if v < defaultCells && v == float64(int(v)) && c.old() {
+		if v < defaultCells && v == float64(int(v)) && c.Unconditional == nil && c.old() {
 			break
 		}
 		return cells(v), cells(v)

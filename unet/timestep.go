@@ -16,6 +16,7 @@ import (
 //	              pooled text, time ids ─ embedding ─────┘
 type timeEmbedding struct {
 	sinusoids
+	learned  *nn.Embedding // of times, in place of sinusoids; mostly nil
 	mlp      *embedding
 	condProj *nn.Linear      // nil if there is no condition
 	class    *classEmbedding // nil if there are no classes
@@ -29,6 +30,9 @@ func newTimeEmbedding(p *nn.Params, c *Config) *timeEmbedding {
 		mlp:       newEmbedding(p.At("time_embedding"), in, out),
 		class:     newClassEmbedding(p.At("class_embedding"), c),
 		text:      newTextTime(p.At("add_embedding"), c),
+	}
+	if c.TimeEmbeddingType == learnedTimes {
+		t.learned = p.Embedding("time_proj", *c.Unconditional.NumTrainSteps, in)
 	}
 	if c.TimeCondProjDim != nil {
 		t.condProj = p.Precise().LinearNoBias("time_embedding.cond_proj", *c.TimeCondProjDim, in)
@@ -55,7 +59,7 @@ func (c *Config) timeCond() int {
 // forward maps times [N] and the conditions of the model to the time embedding
 // [N temb] after the SiLU with which every residual block begins.
 func (t *timeEmbedding) forward(g *nn.Graph, times *G.Node, c *Conditioning[*G.Node]) *G.Node {
-	x := g.Mark("time_proj", t.sinusoids.forward(g, times))
+	x := g.Mark("time_proj", t.project(g, times))
 	if c.TimeCond != nil {
 		x = g.Add(x, t.condProj.Forward(g, c.TimeCond))
 	}
@@ -67,6 +71,15 @@ func (t *timeEmbedding) forward(g *nn.Graph, times *G.Node, c *Conditioning[*G.N
 		temb = g.Add(temb, t.text.forward(g, c.PooledText, c.TimeIDs))
 	}
 	return g.SiLU(temb)
+}
+
+// project maps times [N] to [N dim].
+func (t *timeEmbedding) project(g *nn.Graph, times *G.Node) *G.Node {
+	if t.learned == nil {
+		return t.sinusoids.forward(g, times)
+	}
+	n := g.Shape(times)[0]
+	return g.Reshape(t.learned.Forward(g, g.Reshape(times, n, 1), nil), n, t.dim)
 }
 
 // sinusoids maps numbers [N] to their sinusoidal embeddings [N dim].

@@ -11,7 +11,8 @@ import (
 )
 
 // UNet is the conditional U-Net of Rombach et al. (2022), diffusers'
-// UNet2DConditionModel.
+// UNet2DConditionModel, or the one without text that it comes from, UNet2DModel (see
+// [UnconditionalConfig]).
 //
 //	latents ─ conv_in ─ down 0 ─┬───────── skips ────────┬─ up 3 ─ norm ─ SiLU ─ conv_out ─ out
 //	                    down 1 ─┬────────────────────────┬─ up 2
@@ -138,6 +139,9 @@ func (u *UNet) in(g *nn.Graph, in Nodes) *G.Node {
 	x := g.ChannelsLast(in.Latents)
 	if more := in.Cond.Channels; more != nil {
 		x = g.Concat(x, g.ChannelsLast(more))
+	}
+	if u.Config.CenterInputSample {
+		x = g.Affine(x, 2, -1)
 	}
 	return x
 }

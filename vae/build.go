@@ -12,7 +12,8 @@ import (
 
 // BuildEncoder adds the encoder to the graph g. It maps images [N C H W] to
 // moments [N 2C' H/8 W/8]: the means, then the logarithms of the variances, not
-// clamped, before scaling. Of an AutoencoderTiny they are the latents [N C' H/8 W/8].
+// clamped, before scaling. Of an AutoencoderTiny or a VQModel they are the latents
+// [N C' H/8 W/8].
 func (v *VAE) BuildEncoder(g *G.ExprGraph, images *G.Node) (*G.Node, error) {
 	if err := v.loaded(); err != nil {
 		return nil, err
@@ -35,7 +36,8 @@ func (v *VAE) BuildEncoder(g *G.ExprGraph, images *G.Node) (*G.Node, error) {
 }
 
 // BuildDecoder adds the decoder to the graph g. It maps latents [N C H W],
-// divided by Config.ScalingFactor, to images [N C' 8H 8W].
+// divided by Config.ScalingFactor, to images [N C' 8H 8W]. In a VQModel it quantizes them,
+// and the derivative by them is that by what the codebook has in their places.
 func (v *VAE) BuildDecoder(g *G.ExprGraph, latents *G.Node) (*G.Node, error) {
 	if err := v.loaded(); err != nil {
 		return nil, err
@@ -66,6 +68,7 @@ type key struct {
 	decode  bool
 	n, h, w int
 	wrap    op.Wrap
+	raw     bool // latents that are not quantized
 }
 
 // build makes the graph for a key.
@@ -74,6 +77,9 @@ func (v *VAE) build(k key) model.Build {
 		g := nn.NewGraph(G.NewGraph())
 		g.Wrap(k.wrap)
 		channels, forward := v.Config.LatentChannels, v.decoder.forward
+		if k.raw {
+			forward = v.unquantized.forward
+		}
 		if !k.decode {
 			channels, forward = v.Config.InChannels, v.encoder.forward
 		}

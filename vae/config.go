@@ -4,12 +4,13 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"sdgo/internal/config"
 )
 
-// Config describes the structure of an AutoencoderKL, or what an AutoencoderTiny has in
-// common with it. It decodes a checkpoint's config.json as it is.
+// Config describes the structure of an AutoencoderKL, or what an AutoencoderTiny or a
+// VQModel has in common with it. It decodes a checkpoint's config.json as it is.
 type Config struct {
 	InChannels       int      `json:"in_channels"`
 	OutChannels      int      `json:"out_channels"`
@@ -37,10 +38,19 @@ type Config struct {
 	// fields those then tell which it has too, and BlockOutChannels is the decoder's.
 	Tiny *TinyConfig `json:"-"`
 
+	// VQ is the structure of a VQModel; nil of others.
+	VQ *VQConfig `json:"-"`
+
+	// Pixels says that the latents are the image, see [Pixels].
+	Pixels bool `json:"-"`
+
 	// Warnings are what the model's files say that was not taken into account, such as
 	// keys that are not known, one sentence each.
 	Warnings []string `json:"-"`
 }
+
+// scalingFactor is that of a config which has none.
+const scalingFactor = 0.18215
 
 // class is what diffusers calls the model.
 const class = "AutoencoderKL"
@@ -49,13 +59,16 @@ const class = "AutoencoderKL"
 // another class, is an error that names it; a key that is not known at all is left out,
 // with a warning in the Config unless it is null or false.
 func ParseConfig(data []byte) (Config, error) {
-	if isTiny(data) {
+	switch classOf(data) {
+	case tinyClass:
 		return parseTiny(data)
+	case vqClass:
+		return parseVQ(data)
 	}
 	c := Config{ // what diffusers takes for a missing key
 		InChannels: 3, OutChannels: 3, DownBlockTypes: []string{"DownEncoderBlock2D"}, UpBlockTypes: []string{"UpDecoderBlock2D"},
 		BlockOutChannels: []int{64}, LayersPerBlock: 1, ActFn: "silu", LatentChannels: 4, NormNumGroups: 32,
-		ScalingFactor: 0.18215, UseQuantConv: true, UsePostQuantConv: true, MidAttention: true,
+		ScalingFactor: scalingFactor, UseQuantConv: true, UsePostQuantConv: true, MidAttention: true,
 	}
 	warnings, err := config.Decode(data, class, &c)
 	if err != nil {
@@ -79,7 +92,7 @@ func (c *Config) validate() error {
 	levels := len(c.BlockOutChannels)
 	count := func(n, limit int) bool { return n >= 1 && n <= limit }
 	blocks := func(have []string, want string) bool {
-		return len(have) == levels && !slices.ContainsFunc(have, func(s string) bool { return s != want })
+		return len(have) == levels && !slices.ContainsFunc(have, func(s string) bool { return strings.TrimPrefix(s, attnPrefix) != want })
 	}
 	channels := func(n int) bool { return count(n, 1<<15) && c.NormNumGroups > 0 && n%c.NormNumGroups == 0 }
 	return config.Verify(
@@ -88,8 +101,8 @@ func (c *Config) validate() error {
 		config.Want("latent_channels", c.LatentChannels, count(c.LatentChannels, 1<<10), "1 to 1024"),
 		config.Want("block_out_channels", c.BlockOutChannels, count(levels, maxLevels) && !slices.ContainsFunc(c.BlockOutChannels, func(n int) bool { return !channels(n) }),
 			fmt.Sprintf("1 to %d multiples of norm_num_groups (%d)", maxLevels, c.NormNumGroups)),
-		config.Want("down_block_types", c.DownBlockTypes, blocks(c.DownBlockTypes, "DownEncoderBlock2D"), "DownEncoderBlock2D for each level"),
-		config.Want("up_block_types", c.UpBlockTypes, blocks(c.UpBlockTypes, "UpDecoderBlock2D"), "UpDecoderBlock2D for each level"),
+		config.Want("down_block_types", c.DownBlockTypes, blocks(c.DownBlockTypes, "DownEncoderBlock2D"), "DownEncoderBlock2D or AttnDownEncoderBlock2D for each level"),
+		config.Want("up_block_types", c.UpBlockTypes, blocks(c.UpBlockTypes, "UpDecoderBlock2D"), "UpDecoderBlock2D or AttnUpDecoderBlock2D for each level"),
 		config.Want("layers_per_block", c.LayersPerBlock, count(c.LayersPerBlock, 64), "1 to 64"),
 		config.Want("layers_per_block", c.LayersPerBlock, levels*c.LayersPerBlock <= maxBlocks, fmt.Sprintf("at most %d in all %d levels", maxBlocks, levels)),
 		config.Want("act_fn", c.ActFn, c.ActFn == "silu" || c.ActFn == "swish", "silu"),
@@ -99,6 +112,9 @@ func (c *Config) validate() error {
 		config.Want("latents_std", c.LatentsStd, c.perChannel(c.LatentsStd, 1/maxScale), fmt.Sprintf("null, or %d positive numbers to 1e6 with latents_mean", c.LatentChannels)),
 	)
 }
+
+// attnPrefix begins the names of blocks with attention.
+const attnPrefix = "Attn"
 
 // perChannel says whether there is a number of least and more for each channel, or none
 // where there is neither a mean nor a standard deviation.
@@ -124,9 +140,9 @@ func (c *Config) Factor() int {
 }
 
 // moments is how many channels the encoder writes: means and logarithms of variances, or
-// of an AutoencoderTiny the latents.
+// of an AutoencoderTiny or a VQModel the latents.
 func (c *Config) moments() int {
-	if c.Tiny != nil {
+	if c.Tiny != nil || c.VQ != nil || c.Pixels {
 		return c.LatentChannels
 	}
 	return 2 * c.LatentChannels

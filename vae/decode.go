@@ -28,7 +28,7 @@ func (v *VAE) Decode(ctx context.Context, latents *tensor.Dense, o ...Options) (
 		return nil, err
 	}
 	s, f := latents.Shape(), c.Factor()
-	w, err := v.call(Work{Height: f * s[2], Width: f * s[3], Tile: how.Tile, Exact: how.Exact, Seamless: how.Seamless})
+	w, err := v.call(Work{Height: f * s[2], Width: f * s[3], Tile: how.Tile, Exact: how.Exact, Seamless: how.Seamless, Unquantized: how.Unquantized})
 	if err != nil {
 		return nil, err
 	}
@@ -85,6 +85,9 @@ type Options struct {
 	// Into is where Decode writes the images, of their size, and what its tensor is made
 	// of. With nil, and for Encode, memory is allocated.
 	Into []float32
+	// Unquantized makes Decode take the latents as they are (force_not_quantize), where a
+	// VQModel takes the nearest vectors of its codebook. It is an error for others.
+	Unquantized bool
 }
 
 // only returns the options of a call, of which there is one at most.

@@ -1,16 +1,20 @@
 package vae
 
 import (
+	"strings"
+
 	G "gorgonia.org/gorgonia"
 
 	"sdgo/internal/nn"
 )
 
-// decoder maps latents to images.
+// decoder maps latents to images. In a VQModel it quantizes them first, and some levels
+// attend to all pixels after each resBlock.
 //
 //	latents ─ post_quant_conv ─ conv_in ─ mid ─ (resBlock × (layers+1) ─ double) × levels ─ norm ─ SiLU ─ conv_out ─ images
 type decoder struct {
-	postQuant *nn.Conv2D // nil if the model has none
+	codebook  *nn.Embedding // of which the nearest vectors take the latents' places; nil if the model has none
+	postQuant *nn.Conv2D    // nil if the model has none
 	convIn    *nn.Conv2D
 	mid       *midBlock
 	ups       []*upBlock
@@ -20,18 +24,19 @@ type decoder struct {
 
 // upBlock is one level; all but the last double the size.
 type upBlock struct {
-	path      string
-	resnets   []*resBlock
-	upsampler *nn.Conv2D
+	path       string
+	resnets    []*resBlock
+	attentions []*attention // one for each, or none
+	upsampler  *nn.Conv2D
 }
 
 func newDecoder(p *nn.Params, c *Config) *decoder {
 	at := p.At("decoder")
 	ch := c.BlockOutChannels
 	last := len(ch) - 1
-	d := &decoder{convIn: at.Conv3x3("conv_in", c.LatentChannels, ch[last]), mid: newMidBlock(at.At("mid_block"), c)}
+	d := &decoder{convIn: at.Conv3x3("conv_in", c.decoded(), ch[last]), mid: newMidBlock(at.At("mid_block"), c)}
 	if c.UsePostQuantConv {
-		d.postQuant = p.Precise().Conv1x1("post_quant_conv", c.LatentChannels, c.LatentChannels)
+		d.postQuant = p.Precise().Conv1x1("post_quant_conv", c.LatentChannels, c.decoded())
 	}
 	in := ch[last]
 	for i := range ch {
@@ -40,6 +45,9 @@ func newDecoder(p *nn.Params, c *Config) *decoder {
 		b := &upBlock{path: up.Path()}
 		for j := range c.LayersPerBlock + 1 {
 			b.resnets = append(b.resnets, newResBlock(up.At("resnets.%d", j), c, in, out))
+			if strings.HasPrefix(c.UpBlockTypes[i], attnPrefix) {
+				b.attentions = append(b.attentions, newAttention(up.At("attentions.%d", j), c, out))
+			}
 			in = out
 		}
 		if i < last {
@@ -73,6 +81,9 @@ func (d *decoder) forward(g *nn.Graph, latents *G.Node) *G.Node {
 // first is what has the size of the latents: it maps them [N C H W] to [N H W C'].
 func (d *decoder) first(g *nn.Graph, latents *G.Node) *G.Node {
 	x := g.ChannelsLast(latents)
+	if d.codebook != nil {
+		x = g.Mark("quantize", d.codebook.Quantize(g, x))
+	}
 	if d.postQuant != nil {
 		x = d.postQuant.Forward(g, x)
 	}
@@ -82,8 +93,11 @@ func (d *decoder) first(g *nn.Graph, latents *G.Node) *G.Node {
 
 // residuals maps x [N H W C] to [N H W C'] by the level's residual blocks.
 func (b *upBlock) residuals(g *nn.Graph, x *G.Node) *G.Node {
-	for _, r := range b.resnets {
+	for j, r := range b.resnets {
 		x = r.forward(g, x)
+		if b.attentions != nil {
+			x = b.attentions[j].forward(g, x)
+		}
 	}
 	return x
 }

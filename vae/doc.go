@@ -30,6 +30,13 @@
 // and no spread, so that nothing is drawn for them, and its decoder keeps latents within
 // 3·tanh(x/3). Fine detail, small text and faces say, is lost.
 //
+// # The codebook
+//
+// A VQModel is a VAE with a [VQConfig] in Config.VQ. Its encoder gives latents and no
+// spread, and Decode takes the nearest vectors of the codebook in their places, unless
+// [Options] say otherwise; [VAE.Quantize] and [VAE.Lookup] lead to the vectors' numbers and
+// back. For a model that works on pixels [Pixels] is the autoencoder that changes nothing.
+//
 // # Graphs and gradients
 //
 // [VAE.BuildEncoder] and [VAE.BuildDecoder] add the two halves to a graph of gorgonia's,

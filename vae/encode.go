@@ -39,7 +39,7 @@ func (v *VAE) Encode(ctx context.Context, images *tensor.Dense, o ...Options) (*
 		Mean:    nn.Tensor(s[0], c.LatentChannels, c.cells(s[2]), c.cells(s[3])),
 		scaling: c.scaling(),
 	}
-	if c.Tiny == nil {
+	if c.moments() > c.LatentChannels {
 		p.LogVar = nn.Tensor(p.Mean.Shape()...)
 	}
 	if err := v.encodeAll(ctx, w, x, p); err != nil {

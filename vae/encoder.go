@@ -2,6 +2,7 @@ package vae
 
 import (
 	"fmt"
+	"strings"
 
 	G "gorgonia.org/gorgonia"
 
@@ -9,7 +10,8 @@ import (
 	"sdgo/internal/op"
 )
 
-// encoder maps images to the moments of the latents' distribution.
+// encoder maps images to the moments of the latents' distribution, or in a VQModel to the
+// latents. Some levels attend to all pixels after each resBlock.
 //
 //	images ─ conv_in ─ (resBlock × layers ─ halve) × levels ─ mid ─ norm ─ SiLU ─ conv_out ─ quant_conv ─ moments
 type encoder struct {
@@ -25,6 +27,7 @@ type encoder struct {
 type downBlock struct {
 	path        string
 	resnets     []*resBlock
+	attentions  []*attention // one for each, or none
 	downsampler *nn.Conv2D
 }
 
@@ -38,6 +41,9 @@ func newEncoder(p *nn.Params, c *Config) *encoder {
 		in := ch[max(i-1, 0)]
 		for j := range c.LayersPerBlock {
 			b.resnets = append(b.resnets, newResBlock(at.At("down_blocks.%d.resnets.%d", i, j), c, in, out))
+			if strings.HasPrefix(c.DownBlockTypes[i], attnPrefix) {
+				b.attentions = append(b.attentions, newAttention(at.At("down_blocks.%d.attentions.%d", i, j), c, out))
+			}
 			in = out
 		}
 		if i < len(ch)-1 { // pads on the right and at the bottom only
@@ -47,15 +53,15 @@ func newEncoder(p *nn.Params, c *Config) *encoder {
 	}
 	e.mid = newMidBlock(at.At("mid_block"), c)
 	e.normOut = at.GroupNorm("conv_norm_out", last, c.NormNumGroups, normEps)
-	e.convOut = at.Conv3x3("conv_out", last, 2*c.LatentChannels)
+	e.convOut = at.Conv3x3("conv_out", last, c.encoded())
 	if c.UseQuantConv {
-		e.quant = p.Precise().Conv1x1("quant_conv", 2*c.LatentChannels, 2*c.LatentChannels)
+		e.quant = p.Precise().Conv1x1("quant_conv", c.encoded(), c.moments())
 	}
 	return e
 }
 
 // forward maps images [N C H W] to moments [N 2C' H/f W/f]: means, then
-// logarithms of the variances.
+// logarithms of the variances; or to latents [N C' H/f W/f].
 func (e *encoder) forward(g *nn.Graph, images *G.Node) *G.Node {
 	x := e.convIn.Forward(g, g.ChannelsLast(images))
 	for _, b := range e.downs[:len(e.downs)-1] {
@@ -79,8 +85,11 @@ func (e *encoder) last(g *nn.Graph, x *G.Node) *G.Node {
 
 // residuals maps x [N H W C] to [N H W C'] by the level's residual blocks.
 func (b *downBlock) residuals(g *nn.Graph, x *G.Node) *G.Node {
-	for _, r := range b.resnets {
+	for j, r := range b.resnets {
 		x = r.forward(g, x)
+		if b.attentions != nil {
+			x = b.attentions[j].forward(g, x)
+		}
 	}
 	return x
 }

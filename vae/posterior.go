@@ -14,14 +14,14 @@ import (
 // makes it.
 type Posterior struct {
 	Mean   *tensor.Dense // [N 4 H W], before scaling
-	LogVar *tensor.Dense // [N 4 H W], logarithm of the variance, in [-30, 20]; nil of an AutoencoderTiny: it has none
+	LogVar *tensor.Dense // [N 4 H W], logarithm of the variance, in [-30, 20]; nil of an AutoencoderTiny or a VQModel: it has none
 
 	scaling scaling
 }
 
 // Sample returns latents [N 4 H W], scaled to unit variance, for standard normal
-// noise of that many elements; noise nil gives the mean, as any does of an
-// AutoencoderTiny.
+// noise of that many elements; noise nil gives the mean, as any does where
+// there is no variance.
 func (p *Posterior) Sample(noise []float32) (*tensor.Dense, error) {
 	if p == nil || p.Mean == nil || p.scaling.scale == 0 {
 		return nil, errors.New("vae: posterior: have an empty one, want one from Encode")

@@ -41,3 +41,11 @@ func (s *scaling) from(z, x []float32) {
 		z[i] = float32(v*s.std[c])/s.scale + s.mean[c] + s.shift
 	}
 }
+
+// unit scales x [N C H W] to unit variance, in place. A channel has so many cells.
+func (s *scaling) unit(x []float32, cells int) {
+	for i, v := range x {
+		x[i] = float32(v-s.shift) * s.scale
+	}
+	s.to(x, cells)
+}

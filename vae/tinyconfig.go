@@ -2,14 +2,12 @@ package vae
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
 
 	"sdgo/internal/config"
 	"sdgo/internal/kernel"
-	"sdgo/internal/pyjson"
 )
 
 // TinyConfig describes the structure of an AutoencoderTiny. It decodes a checkpoint's
@@ -40,16 +38,6 @@ type TinyConfig struct {
 
 // tinyClass is what diffusers calls the model.
 const tinyClass = "AutoencoderTiny"
-
-// isTiny says whether a config.json is that of an AutoencoderTiny.
-func isTiny(data []byte) bool {
-	var keys map[string]json.RawMessage
-	if pyjson.Unmarshal(data, &keys) != nil {
-		return false // decoding says what is wrong
-	}
-	have, _ := config.Choose(keys, class, tinyClass)
-	return have == tinyClass
-}
 
 // parseTiny decodes the config.json of an AutoencoderTiny.
 func parseTiny(data []byte) (Config, error) {

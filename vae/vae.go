@@ -12,7 +12,7 @@ import (
 
 // VAE is the variational autoencoder of Kingma and Welling (2014) in the form of
 // Rombach et al. (2022), diffusers' AutoencoderKL, or the small one that was distilled
-// from it, AutoencoderTiny (TAESD). It is safe for concurrent use: calls share the weights
+// from it, AutoencoderTiny (TAESD), or one with a codebook, VQModel. It is safe for concurrent use: calls share the weights
 // and nothing else.
 //
 // https://arxiv.org/abs/1312.6114
@@ -24,6 +24,9 @@ type VAE struct {
 	model   *model.Model
 	encoder half // nil if the checkpoint has none
 	decoder half
+
+	codebook    *nn.Embedding // of a VQModel
+	unquantized half          // its decoder of latents as they are
 }
 
 // half is an encoder or decoder, which maps images or latents [N C H W] to moments or
@@ -49,7 +52,14 @@ func (v *VAE) define(config []byte, p *nn.Params) (err error) {
 	if p.Random() || p.Has("encoder.conv_in.weight") {
 		v.encoder = newEncoder(p, &v.Config)
 	}
-	v.decoder = newDecoder(p, &v.Config)
+	d := newDecoder(p, &v.Config)
+	v.decoder = d
+	if q := v.Config.VQ; q != nil {
+		plain := *d
+		v.unquantized = &plain
+		v.codebook = p.Embedding("quantize.embedding", q.NumVQEmbeddings, v.Config.LatentChannels)
+		d.codebook = v.codebook
+	}
 	return nil
 }
 

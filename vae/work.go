@@ -18,6 +18,7 @@ type Work struct {
 	Height, Width int  // of the picture in pixels
 	Tile          int  // side of the tiles in pixels, as in [Options]
 	Exact         bool // by tiles that give what the whole gives, as in [Options]
+	Unquantized   bool // decodes latents as they are, as in [Options]
 	Seamless      Seamless
 }
 
@@ -78,6 +79,7 @@ func (v *VAE) Plan(w Work) (*plan.Part, error) {
 type call struct {
 	tiling
 	decode, whole bool
+	raw           bool      // latents that are not quantized
 	exact         *exact    // nil: tiles, if they are not whole, are each by itself
 	largest       plannable // of the runs
 	what          string
@@ -97,6 +99,9 @@ func (v *VAE) call(w Work) (call, error) {
 			return call{}, err
 		}
 	}
+	if w.Unquantized && v.unquantized == nil {
+		return call{}, fmt.Errorf("vae: options: have unquantized latents: %w", errNoCodebook)
+	}
 	f := c.Factor()
 	if err := nn.CheckSize("vae: image", c.BlockOutChannels[0], w.Height, w.Width); err != nil {
 		return call{}, err
@@ -114,7 +119,7 @@ func (v *VAE) call(w Work) (call, error) {
 func (v *VAE) runs(w Work) (call, error) {
 	c := &v.Config
 	f := c.Factor()
-	t := call{decode: !w.Encode}
+	t := call{decode: !w.Encode, raw: w.Unquantized}
 	how := byTiles(w.Tile)
 	if w.Exact && w.Tile != 0 {
 		how += " that are exact"
@@ -128,10 +133,10 @@ func (v *VAE) runs(w Work) (call, error) {
 	}
 	t.whole = w.Tile == 0 || max(t.h, t.w) <= t.in
 	t.around = op.Wrap(w.Seamless)
-	if w.Exact && !t.whole && c.Tiny == nil {
+	if w.Exact && !t.whole && c.Tiny == nil && !c.Pixels {
 		return t, v.byBands(&t, w)
 	}
-	k := key{decode: t.decode, n: 1, h: t.h, w: t.w}
+	k := key{decode: t.decode, n: 1, h: t.h, w: t.w, raw: t.raw}
 	if !t.whole {
 		k.h, k.w = min(t.h, t.in), min(t.w, t.in)
 	}
@@ -144,6 +149,9 @@ func (v *VAE) runs(w Work) (call, error) {
 func (v *VAE) byBands(t *call, w Work) error {
 	if v.model.Device() {
 		return errors.New("vae: tiles: have a graphics processor, want the processor for exact ones")
+	}
+	if err := v.Config.checkBands(w); err != nil {
+		return err
 	}
 	if w.Seamless.Y {
 		return errors.New("vae: tiles: have exact ones of a picture that goes on above and below, want one that goes on to the left and right alone, or tiles that are not exact")
@@ -203,11 +211,15 @@ func (v *VAE) begin(ctx context.Context, t call, small int64) (context.Context, 
 
 // image does the work on one image: from latents before scaling, or pixels, x to y.
 func (v *VAE) image(ctx context.Context, t call, x, y []float32) error {
+	if v.Config.Pixels {
+		copy(y, x)
+		return ctx.Err()
+	}
 	if t.exact != nil {
 		return v.exactly(ctx, t, x, y)
 	}
 	run := func(x []float32, h, w int, y []float32) error {
-		k := key{t.decode, 1, h, w, t.inRun(h, w)}
+		k := key{t.decode, 1, h, w, t.inRun(h, w), t.raw}
 		return v.model.Run(ctx, k, v.build(k), model.Inputs{"input": x}, [][]float32{y})
 	}
 	if t.whole {

@@ -114,7 +114,7 @@ func TestMisuse(t *testing.T) {
 	}{
 		{"no image", "-image: have no file", []string{"x", "-mask", "mask.png"}},
 		{"no mask", "-mask: have no file", in},
-		{"unknown mask cells", `invalid value "all" for flag -mask-cells: want any or sample`, append(in, "-mask", "mask.png", "-mask-cells", "all")},
+		{"unknown mask cells", `invalid value "all" for flag -mask-cells: want any or sample or soft`, append(in, "-mask", "mask.png", "-mask-cells", "all")},
 		{"unknown mask mode", "-mask-mode", append(in, "-mask", "mask.png", "-mask-mode", "red")},
 		{"strength 0", "-strength: have 0", append(in, "-mask", "mask.png", "-strength", "0")},
 		{"no prompt", "have no prompt", []string{"-image", "in.png", "-mask", "mask.png"}},

@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 
+	"sdgo/diffusion"
 	"sdgo/examples/internal/cli"
 	"sdgo/sampler"
 	"sdgo/scheduler"
@@ -109,10 +110,17 @@ func values(name string) (list []candidate) {
 		"mask-mode":  "luminance alpha",
 		"mask-cells": "any sample",
 		"variant":    "fp16",
+		"syntax":     "plain webui comfyui",
+		"seamless":   "x y xy",
+		"watermark":  "sd sdxl",
 	}
 	switch name {
 	case "sampler":
 		for _, info := range sampler.Names() {
+			list = append(list, candidate{info.Name, info.Description})
+		}
+	case "guider":
+		for _, info := range diffusion.GuiderNames() {
 			list = append(list, candidate{info.Name, info.Description})
 		}
 	case "schedule":

@@ -234,6 +234,12 @@ func TestFrom(t *testing.T) {
 	require.NoError(t, err)
 	assert.Contains(t, stdout, `"seed": 6`)
 
+	_, _, err = sd(t, "txt2img", "-from", "out-1.png", "-guider", "apg:scale=3", "-o", "guided.png")
+	require.NoError(t, err, "in place of the guidance scale")
+	_, _, err = sd(t, "txt2img", "-from", "guided.png", "-guidance", "3", "-o", "plain.png")
+	require.NoError(t, err, "and the other way around")
+	assert.NotEqual(t, clitest.ReadPNG(t, "guided.png"), clitest.ReadPNG(t, "plain.png"))
+
 	for want, args := range map[string][]string{
 		"-from: open nosuch.png": {"-from", "nosuch.png"},
 		"-from: json.png: diffusion: parameters: have a picture without parameters": {"-from", "json.png", "x"},

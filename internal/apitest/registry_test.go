@@ -5,6 +5,7 @@ import (
 
 	"sdgo/clip"
 	"sdgo/diffusion"
+	"sdgo/diffusion/preprocess"
 	"sdgo/diffusion/prompt"
 	"sdgo/diffusion/watermark"
 	"sdgo/safetensors"
@@ -60,6 +61,7 @@ var functions = map[string]any{
 	"diffusion.LoadFS":                     diffusion.LoadFS,
 	"diffusion.LoadFSContext":              diffusion.LoadFSContext,
 	"diffusion.New":                        diffusion.New,
+	"diffusion.OneHotChannels":             diffusion.OneHotChannels,
 	"diffusion.OnPaper":                    diffusion.OnPaper,
 	"diffusion.FormatGuider":               diffusion.FormatGuider,
 	"diffusion.GuiderNames":                diffusion.GuiderNames,
@@ -81,6 +83,12 @@ var functions = map[string]any{
 	"watermark.Embed":                      watermark.Embed,
 	"diffusion.Trainable":                  diffusion.Trainable,
 	"diffusion.Upscalers":                  diffusion.Upscalers,
+	"preprocess.Blur":                      preprocess.Blur,
+	"preprocess.Canny":                     preprocess.Canny,
+	"preprocess.ColorGrid":                 preprocess.ColorGrid,
+	"preprocess.Outline":                   preprocess.Outline,
+	"preprocess.Scribble":                  preprocess.Scribble,
+	"preprocess.Tile":                      preprocess.Tile,
 	"prompt.Parse":                         prompt.Parse,
 	"prompt.ParseWhole":                    prompt.ParseWhole,
 	"prompt.Weigh":                         prompt.Weigh,
@@ -148,4 +156,5 @@ var functions = map[string]any{
 	"vae.Open":                             vae.Open,
 	"vae.OpenTiny":                         vae.OpenTiny,
 	"vae.ParseConfig":                      vae.ParseConfig,
+	"vae.Pixels":                           vae.Pixels,
 }

@@ -8,6 +8,7 @@ import (
 	"sdgo/clip"
 	"sdgo/diffusion"
 	"sdgo/diffusion/plan"
+	"sdgo/diffusion/preprocess"
 	"sdgo/diffusion/prompt"
 	"sdgo/diffusion/watermark"
 	"sdgo/safetensors"
@@ -97,6 +98,8 @@ var types = map[string]reflect.Type{
 	"diffusion.Rescaled":         reflect.TypeFor[diffusion.Rescaled](),
 	"diffusion.Result":           reflect.TypeFor[diffusion.Result](),
 	"diffusion.Reuse":            reflect.TypeFor[diffusion.Reuse](),
+	"diffusion.Windows":          reflect.TypeFor[diffusion.Windows](),
+	"diffusion.Region":           reflect.TypeFor[diffusion.Region](),
 	"diffusion.SaveOptions":      reflect.TypeFor[diffusion.SaveOptions](),
 	"diffusion.Step":             reflect.TypeFor[diffusion.Step](),
 	"diffusion.StepPlan":         reflect.TypeFor[diffusion.StepPlan](),
@@ -108,6 +111,7 @@ var types = map[string]reflect.Type{
 	"noise.Philox":               reflect.TypeFor[noise.Philox](),
 	"noise.Torch":                reflect.TypeFor[noise.Torch](),
 	"plan.Operation":             reflect.TypeFor[plan.Operation](),
+	"preprocess.CannyOptions":    reflect.TypeFor[preprocess.CannyOptions](),
 	"prompt.Alternation":         reflect.TypeFor[prompt.Alternation](),
 	"prompt.Chunk":               reflect.TypeFor[prompt.Chunk](),
 	"prompt.Chunker":             reflect.TypeFor[prompt.Chunker](),
@@ -203,18 +207,18 @@ var types = map[string]reflect.Type{
 	"unet.Residuals":             reflect.TypeFor[unet.Residuals[*tensor.Dense]](),
 	"unet.Split":                 reflect.TypeFor[unet.Split](),
 	"unet.TokenMerging":          reflect.TypeFor[unet.TokenMerging](),
+	"unet.UnconditionalConfig":   reflect.TypeFor[unet.UnconditionalConfig](),
 	"unet.UNet":                  reflect.TypeFor[unet.UNet](),
 	"vae.Options":                reflect.TypeFor[vae.Options](),
 	"vae.Work":                   reflect.TypeFor[vae.Work](),
 	"vae.Config":                 reflect.TypeFor[vae.Config](),
 	"diffusion.Embedding":        reflect.TypeFor[diffusion.Embedding](),
 	"vae.TinyConfig":             reflect.TypeFor[vae.TinyConfig](),
+	"vae.VQConfig":               reflect.TypeFor[vae.VQConfig](),
 	"vae.LoadOptions":            reflect.TypeFor[vae.LoadOptions](),
 	"vae.Posterior":              reflect.TypeFor[vae.Posterior](),
 	"vae.VAE":                    reflect.TypeFor[vae.VAE](),
 
-	"diffusion.Region":             reflect.TypeFor[diffusion.Region](),
-	"diffusion.Windows":            reflect.TypeFor[diffusion.Windows](),
 	"diffusion.GuiderInfo":         reflect.TypeFor[diffusion.GuiderInfo](),
 	"diffusion.PerturbedAttention": reflect.TypeFor[diffusion.PerturbedAttention](),
 	"diffusion.SmoothedEnergy":     reflect.TypeFor[diffusion.SmoothedEnergy](),

@@ -65,7 +65,7 @@ func TestCases(t *testing.T) {
 	for _, group := range golden.Cases(t, "pipelines") {
 		dirs = append(dirs, golden.Cases(t, group)...)
 	}
-	assert.Len(t, dirs, 43+12+1+1+4+1+2+2+4+3+1+3+4+2+2+1)
+	assert.Len(t, dirs, 46+12+1+1+4+1+2+2+4+3+1+3+4+2+2+1+3)
 	for _, dir := range dirs {
 		c := golden.Open(t, dir)
 		var info struct{ Tensors map[string][]int }
@@ -112,7 +112,7 @@ func TestModels(t *testing.T) {
 			return f.Close()
 		}))
 	}
-	assert.Equal(t, 46, count)
+	assert.Equal(t, 47, count)
 
 	dir := golden.ModelDir(t, "tiny-inpaint")
 	for _, part := range []string{"model_index.json", "scheduler", "text_encoder/model.safetensors", "tokenizer/vocab.json", "unet", "vae/config.json"} {

@@ -16,6 +16,9 @@ func (c *Composed) unet(part Tensors) func(string) bool {
 		places["time_embedding.cond_proj."] = place{to: unetPrefix + "time_embedding.cond_proj."}
 	}
 	delete(places, "time_embedding.") // with which longer ones begin
+	if !f.has("class_embedding.weight") {
+		delete(places, "class_embedding.")
+	}
 	f.placeDown(places)
 	f.placeUp(places)
 	return func(tensor string) bool {

@@ -46,8 +46,8 @@ func (f *file) diffusionModel() (Family, error) {
 	label := f.dim(unetPrefix+"label_emb.0.0.weight", 1)
 	width := f.textWidth()
 	switch {
-	case f.has(unetPrefix + "label_emb.weight"):
-		return "", &Unsupported{"upscaler", "an upscaler, whose U-Net reads a small picture (label_emb.weight)"}
+	case f.has(unetPrefix+"label_emb.weight") && !f.upscales():
+		return "", &Unsupported{"classes", "a model of classes, of which the U-Net has a table (label_emb.weight)"}
 	case f.marksEDM() && label == 0:
 		return "", &Unsupported{"edm", "Playground 2.5, CosXL or another model with the noise levels of EDM (edm_mean, edm_vpred), but no U-Net of Stable Diffusion XL"}
 	case f.under(secondSGM):
@@ -68,6 +68,12 @@ func (f *file) diffusionModel() (Family, error) {
 		return SD1, nil
 	}
 	return SD2, nil
+}
+
+// upscales says whether this is an upscaler, whose U-Net reads a small picture beside the
+// latents, and the level of noise in it.
+func (f *file) upscales() bool {
+	return f.has(unetPrefix+"label_emb.weight") && f.dim(convInWeight, 1) == f.dim(unetPrefix+"out.2.weight", 0)+3
 }
 
 // How many numbers a token has that the U-Nets read.

@@ -17,7 +17,7 @@ var (
 	trained = []struct{ begin, why string }{
 		{"model_ema.", averages}, {"model.diffusion_model_ema.", averages},
 		{"betas", schedule}, {"alphas_cumprod", schedule}, {"sqrt_", schedule}, {"log_one_minus_", schedule},
-		{"posterior_", schedule}, {"denoiser.", schedule}, {"lvlb_weights", training}, {"logvar", training},
+		{"posterior_", schedule}, {"denoiser.", schedule}, {"low_scale_model.", schedule}, {"lvlb_weights", training}, {"logvar", training},
 		{"embedding_manager", training}, {"loss.", training}, {vaePrefix + "loss.", training},
 		{"v_pred", marks}, {edmMean, marks}, {edmStd, marks}, {"edm_vpred.", marks}, {"ztsnr", marks}, {"global_step", marks}, {"scale_factor", marks},
 		{"cond_stage_model.logit_scale", training},

@@ -73,7 +73,8 @@ type Model struct {
 	// Parts are checkpoints by the names of their folders in diffusers' layout.
 	Parts map[string]*Part
 	// Channels are those that go into the U-Net: 4, or with what is concatenated 5
-	// (depth), 8 (an image) or 9 (a mask and an image). Zero if it is not in the file.
+	// (depth), 7 (a small picture), 8 (an image) or 9 (a mask and an image). Zero if it is not in
+	// the file.
 	Channels int
 	// V says that the file itself says that the model predicts v, by a tensor.
 	V bool

@@ -98,7 +98,9 @@ var unetPlaces = map[string]place{
 	unetPrefix + "middle_block.2.": {to: "mid_block.resnets.1.", residual: true},
 	unetPrefix + "out.0.":          {to: "conv_norm_out."},
 	unetPrefix + "out.2.":          {to: "conv_out."},
-	unetPrefix + "time_embedding.": {to: "time_embedding."}, // of a consistency model: cond_proj
+	unetPrefix + "time_embedding.": {to: "time_embedding."},  // of a consistency model: cond_proj
+	unetPrefix + "label_emb.":      {to: "class_embedding."}, // of an upscaler: the level of noise
+	unetPrefix + "position_net.":   {to: "position_net."},    // of GLIGEN
 }
 
 // residualNames are the layers of a residual block.
@@ -127,7 +129,7 @@ func splitPlace(name string) (prefix, rest string) {
 	parts := 2 // time_embed.0., middle_block.1., out.2.
 	after := strings.TrimPrefix(name, unetPrefix)
 	switch {
-	case strings.HasPrefix(after, "time_embedding."):
+	case strings.HasPrefix(after, "time_embedding."), strings.HasPrefix(after, "position_net."), after == "label_emb.weight":
 		parts = 1
 	case strings.HasPrefix(after, "input_blocks."), strings.HasPrefix(after, "output_blocks."), strings.HasPrefix(after, "label_emb."):
 		parts = 3

@@ -45,11 +45,20 @@ func (f *file) unetConfig(p *Part, family Family, down, up tower, pooled int) {
 			config["use_linear_projection"] = len(piece.shape) == 2
 		}
 	}
+	if n := f.dim(unetPrefix+"label_emb.weight", 0); n > 0 {
+		config["num_class_embeds"] = n
+	}
+	switch {
+	case f.has(unetPrefix + "position_net.linears.0.weight"):
+		config["attention_type"] = "gated"
+	case f.has(unetPrefix + "position_net.linears_text.0.weight"):
+		config["attention_type"] = "gated-text-image"
+	}
 	f.addition(config, family, pooled)
 	p.config = config
 	// SDXS, alone among those of Stable Diffusion 1, has as many numbers for each head.
 	ofSDXS := family == SD1 && config["mid_block_type"] == nil && mid == 0 && slices.Max(down.depth[0]) == 0
-	p.guessUNet(family == SD1 && !ofSDXS, down.channels)
+	p.guessUNet(family == SD1 && !ofSDXS || f.upscales(), down.channels)
 }
 
 // addition says what a U-Net of Stable Diffusion XL reads beside the tokens: a text of

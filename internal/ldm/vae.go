@@ -24,8 +24,11 @@ func (f *file) vae(family Family) (*Part, error) {
 		}
 	}
 	scale := 0.18215
-	if family == SDXL || family == SDXLRefiner {
+	switch {
+	case family == SDXL || family == SDXLRefiner:
 		scale = 0.13025
+	case f.upscales():
+		scale = 0.08333
 	}
 	p.config = map[string]any{
 		"_class_name":             "AutoencoderKL",

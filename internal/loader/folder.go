@@ -27,12 +27,18 @@ type Kind struct {
 	Classes    []string
 }
 
+// Of is the kind with components of some of its classes alone.
+func (k Kind) Of(classes ...string) Kind {
+	k.Classes = classes
+	return k
+}
+
 // The kinds of components.
 var (
 	TextEncoder  = Kind{Name: "clip", Base: transformers}
 	ImageEncoder = Kind{Name: "clip", Base: transformers}
-	UNet         = Kind{Name: "unet", Base: diffusers, Classes: []string{"UNet2DConditionModel"}}
-	VAE          = Kind{Name: "vae", Base: diffusers, Classes: []string{"AutoencoderKL", "AutoencoderTiny"}}
+	UNet         = Kind{Name: "unet", Base: diffusers, Classes: []string{"UNet2DConditionModel", "UNet2DModel"}}
+	VAE          = Kind{Name: "vae", Base: diffusers, Classes: []string{"AutoencoderKL", "AutoencoderTiny", "VQModel"}}
 )
 
 // The bases of the names of weight files: those of models of transformers, and of

@@ -136,6 +136,16 @@ func (g *Graph) AddPerChannel(x, bias *G.Node) *G.Node {
 	return g.try(func() (*G.Node, error) { return op.AddPerChannel(x, bias) })
 }
 
+// Modulate returns x·(1 + scale) + shift for x [N ... C], where by [N 2C] holds both.
+func (g *Graph) Modulate(x, by *G.Node) *G.Node {
+	return g.try(func() (*G.Node, error) { return op.Modulate(x, by) })
+}
+
+// Halve maps x [N H W C] to [N H/2 W/2 C], the mean of two by two pixels.
+func (g *Graph) Halve(x *G.Node) *G.Node {
+	return g.try(func() (*G.Node, error) { return op.Halve(x) })
+}
+
 // Concat joins a [... A] and b [... B] to [... A+B].
 func (g *Graph) Concat(a, b *G.Node) *G.Node {
 	return g.try(func() (*G.Node, error) { return op.Concat(a, b) })

@@ -159,3 +159,13 @@ func (e *Embedding) Forward(g *Graph, ids *G.Node, positions *Embedding) *G.Node
 	}
 	return g.try(func() (*G.Node, error) { return op.Embed(ids, table, pos) })
 }
+
+// Quantize maps x [... D] to the nearest vectors of the table, whose derivative is x's.
+func (e *Embedding) Quantize(g *Graph, x *G.Node) *G.Node {
+	return g.try(func() (*G.Node, error) { return op.Quantize(x, g.param(e.table)) })
+}
+
+// Nearest maps x [... D] to the numbers [...] of the nearest vectors of the table.
+func (e *Embedding) Nearest(g *Graph, x *G.Node) *G.Node {
+	return g.try(func() (*G.Node, error) { return op.NearestIndex(x, g.param(e.table)) })
+}

@@ -98,6 +98,28 @@ func (c *Command) readSettings(r io.Reader) (*diffusion.Parameters, error) {
 	return p, nil
 }
 
+// overrule drops what settings have in place of flags that were given.
+func (c *Command) overrule(given map[string]bool) {
+	if c.settings == nil {
+		return
+	}
+	o := &c.Options
+	switch {
+	case given["guider"] && !given["guidance"]:
+		o.Guidance = 0
+		if !given["guidance-rescale"] {
+			o.GuidanceRescale = 0
+		}
+	case !given["guider"] && (given["guidance"] || given["guidance-rescale"]):
+		o.Guider = nil
+	}
+	if given["steps"] || given["schedule"] {
+		if o.Sigmas = nil; !given["steps"] && c.settings.Options.Sigmas != nil {
+			o.Steps = len(c.settings.Options.Sigmas) - 1
+		}
+	}
+}
+
 // dropForeign drops the options that the command has no use for: those of an image and a mask
 // where it reads none.
 func (c *Command) dropForeign() {

@@ -10,12 +10,13 @@ import (
 // groups are the flags that all examples have, as the help shows them. One that is in none
 // stands under another title.
 var groups = []struct{ title, names string }{
-	{"Prompt", "from negative prompt2 negative2 clip-skip embedding"},
-	{"Picture", "width height n seed o grid json no-metadata watermark quiet"},
-	{"Sampling", "steps sampler schedule eta freeu seamless"},
+	{"Prompt", "from negative prompt2 negative2 syntax region base-weight clip-skip embedding"},
+	{"Picture", "width height n seed window overlap wrap seamless o grid json no-metadata watermark quiet"},
+	{"Sampling", "steps sampler schedule eta freeu"},
 	{"Guidance", "guidance guider guidance-rescale guidance-interval"},
-	{"Model", "model variant unet vae text-encoder text-encoder-2 ema tokenizer prediction lora"},
-	{"Speed and memory", "precision weights cache device max-memory threads tile reuse step-cache reuse-branch merge merge-levels"},
+	{"Image prompts", "ip-adapter image-prompt image-encoder ip-mask ip-blocks"},
+	{"Model", "model variant unet vae text-encoder text-encoder-2 ema tokenizer prediction lora safety-checker"},
+	{"Speed and memory", "precision weights cache device max-memory threads tile tile-exact reuse step-cache reuse-branch merge merge-levels"},
 }
 
 // help prints what the command does, examples, and the flags by groups: first its own.

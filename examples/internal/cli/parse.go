@@ -41,6 +41,7 @@ func (c *Command) Parse(ctx context.Context, args []string) error {
 	if err := c.check(given); err != nil {
 		return Misuse(err)
 	}
+	c.overrule(given)
 	if given["guidance"] && c.Options.Guidance == 0 {
 		c.Options.Guidance = 1 // off, as 0 is in diffusers
 	}

@@ -62,6 +62,8 @@ func Cases() []Case {
 		{"upsample", [][]int{{2, 2, 3, 3}}, nil, one(func(x *G.Node) (*G.Node, error) { return op.Upsample(x, 5, 6) }), refPick(2*5*6*3, func(i int) int { return ((i/90*2+i/18%5*2/5)*3+i/3%6*3/6)*3 + i%3 })},
 		{"channels last", [][]int{{2, 3, 2, 2}}, nil, one(op.ChannelsLast), refPick(24, func(i int) int { return i/12*12 + i%3*4 + i%12/3 })},
 		{"channels first", [][]int{{2, 3, 2, 2}}, nil, one(op.ChannelsFirst), refPick(24, func(i int) int { return i/12*12 + i%6*2 + i%12/6 })},
+		{"halve", [][]int{{2, 5, 4, 3}}, nil, one(op.Halve), refHalve(5, 4, 3)},
+		{"modulate", [][]int{{2, 3, 2, tail}, {2, 2 * tail}}, nil, func(in []*G.Node) (*G.Node, error) { return op.Modulate(in[0], in[1]) }, refModulate(6, tail)},
 		{"embed", [][]int{{2, 3}, {7, 4}, {5, 4}}, map[int][]float32{0: {6, 0, 2, 2, 1, 6}},
 			func(in []*G.Node) (*G.Node, error) { return op.Embed(in[0], in[1], in[2]) }, refEmbed(3, 4)},
 		{"gather", [][]int{{2, 3, 4}, {2}}, map[int][]float32{1: {2, 0}},

@@ -1,0 +1,77 @@
+package diffusion
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// Unconditional makes pictures with a model that reads no text, a UNet2DModel: on pixels
+// (Ho et al. 2020) or on the latents of an autoencoder (Rombach et al. 2022). Of a model
+// with classes it makes one of Options.Class. Options may be nil; those for text are
+// errors. [New] makes a pipeline of such parts without a text encoder, and of a model on
+// pixels with vae.Pixels. See TextToImage. ImageToImage and Inpaint take such a model, too,
+// with an empty prompt.
+//
+// https://arxiv.org/abs/2006.11239
+func (p *Pipeline) Unconditional(ctx context.Context, o *Options) (*Result, error) {
+	return p.do(ctx, unconditional{}, "", o)
+}
+
+// unconditional begins with noise alone, as textToImage does.
+type unconditional struct{ textToImage }
+
+func (unconditional) about() about {
+	return about{name: "unconditional", inputs: []input{latentsAlone}, textless: textlessOnly}
+}
+
+// textless says which models a task is for.
+type textless int
+
+const (
+	textAlone    textless = iota // models that read a text
+	textOrNot                    // others with an empty prompt, too
+	textlessOnly                 // others alone
+)
+
+// textless says whether the model reads no text.
+func (p *Pipeline) textless() bool {
+	return p.UNet != nil && p.UNet.Config.Unconditional != nil && p.Tokenizer == nil && p.TextEncoder == nil && !p.xl()
+}
+
+// checkTextless wants a task that the model is for, and of one that reads no text no
+// option that says something in words.
+func (r *run) checkTextless(o *Options, of textless) error {
+	switch {
+	case !r.textless() && of == textlessOnly:
+		return r.wrongTask("a model that reads no text", "a model of text, for TextToImage, whose prompt may be empty")
+	case !r.textless():
+		return r.checkClasses(o)
+	case of == textAlone:
+		return r.wrongTask("a model that reads a text", "a model that reads none, for Unconditional")
+	}
+	if o == nil {
+		o = &Options{}
+	}
+	if r.prompt != "" {
+		return errors.New("diffusion: prompt: have one, want none: the model reads no text")
+	}
+	for _, option := range []struct {
+		name string
+		set  bool
+	}{
+		{"NegativePrompt", o.NegativePrompt != ""}, {"Cond", o.Cond != nil}, {"NegativeCond", o.NegativeCond != nil},
+		{"ClipSkip", o.ClipSkip != 0}, {"Embeddings", len(o.Embeddings) > 0}, {"Syntax", o.Syntax != SyntaxPlain},
+		{"Regions", len(o.Regions) > 0}, {"BaseWeight", o.BaseWeight != 0}, {"ImagePrompts", len(o.ImagePrompts) > 0},
+	} {
+		if option.set {
+			return badOption(option.name, "have one, want none: the model reads no text")
+		}
+	}
+	return r.checkClasses(o)
+}
+
+// wrongTask is the error of a task that the model is not for.
+func (r *run) wrongTask(want, is string) error {
+	return fmt.Errorf("diffusion: %s wants %s: this is %s", r.task.about().name, want, is)
+}

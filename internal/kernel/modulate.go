@@ -1,0 +1,47 @@
+package kernel
+
+// Modulate sets out [n pixels c] to x·(1 + scale), plus shift if it is shifted, where by
+// [n 2c] holds the scales of a sample's channels and then the shifts. out may be x.
+func Modulate(out, x, by []float32, n, pixels, c int, shifted bool) Phase {
+	need("modulate", "out", out, n*pixels*c)
+	need("modulate", "x", x, n*pixels*c)
+	need("modulate", "scale and shift", by, n*2*c)
+	return splitRows(n*pixels, c, func(from, to int) {
+		for r := from; r < to; r++ {
+			row, src := out[r*c:][:c], x[r*c:][:c]
+			sample := by[r/pixels*2*c:]
+			scale, shift := sample[:c], sample[c:2*c]
+			if !shifted {
+				for i, v := range src {
+					row[i] = v * (1 + scale[i])
+				}
+				continue
+			}
+			for i, v := range src {
+				row[i] = float32(v*(1+scale[i])) + shift[i]
+			}
+		}
+	})
+}
+
+// Halve sets each pixel of out [n h/2 w/2 c] to the mean of four of x [n h w c]. A last
+// row or column of an odd size is left out.
+func Halve(out, x []float32, n, h, w, c int) Phase {
+	outH, outW := h/2, w/2
+	need("halve", "out", out, n*outH*outW*c)
+	need("halve", "x", x, n*h*w*c)
+	return splitRows(n*outH, outW*c, func(from, to int) {
+		for r := from; r < to; r++ {
+			top := ((r/outH)*h + r%outH*2) * w * c
+			for i := range outW {
+				at := top + 2*i*c
+				a, b := x[at:][:c], x[at+c:][:c]
+				below, beside := x[at+w*c:][:c], x[at+w*c+c:][:c]
+				dst := out[(r*outW+i)*c:][:c]
+				for j := range dst {
+					dst[j] = (a[j] + b[j] + below[j] + beside[j]) / 4
+				}
+			}
+		}
+	})
+}
