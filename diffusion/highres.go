@@ -47,6 +47,9 @@ type HighRes struct {
 // on says whether there are two passes.
 func (h HighRes) on() bool { return h != HighRes{} }
 
+// defaultHighRes is how many times larger the second picture is.
+const defaultHighRes = 2
+
 // defaultHighResStrength is WebUI's.
 const defaultHighResStrength = 0.7
 
@@ -72,7 +75,7 @@ func (h HighRes) Size(width, height, factor int) (int, int, error) {
 	if width < 1 || height < 1 || factor < 1 {
 		return 0, 0, fmt.Errorf("diffusion: high res: have a picture of %d×%d pixels and a factor of %d, want 1 or more", width, height, factor)
 	}
-	scale := cmp.Or(h.Scale, 2)
+	scale := cmp.Or(h.Scale, defaultHighRes)
 	switch {
 	case h.Width < 0 || h.Height < 0 || h.Width > maxSide || h.Height > maxSide:
 		return 0, 0, badOption("HighRes", "have a size of %d×%d pixels, want up to %d", h.Width, h.Height, maxSide)

@@ -114,8 +114,7 @@ func encodeSampler(v reflect.Value) (json.RawMessage, error) {
 	if own.Kind() != reflect.Struct { // of the caller's own, or nil
 		return nil, errNoForm
 	}
-	s, _ := own.Interface().(sampler.Sampler) // nil if the pointer alone is one
-	info, ok := sampler.Describe(s)
+	info, ok := sampler.Describe(v.Interface().(sampler.Sampler))
 	if !ok {
 		return nil, errNoForm
 	}

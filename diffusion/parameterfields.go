@@ -27,10 +27,16 @@ var webUIFields = []knownField{
 	{"Schedule type", writeSchedule, readSchedule},
 	{"CFG scale", func(p *Parameters) string { return number(p.Options.Guidance) }, func(p *Parameters, v string) bool { return readNumber(&p.Options.Guidance, v) }},
 	{"Seed", func(p *Parameters) string { return strconv.FormatUint(p.Options.Seed, 10) }, readSeed},
-	{"Size", writeSize, readSize},
+	{"Size", func(p *Parameters) string { return sizeText(p.Options.Width, p.Options.Height) }, func(p *Parameters, v string) bool { return readSize(&p.Options.Width, &p.Options.Height, v) }},
 	{"Model hash", func(p *Parameters) string { return p.ModelHash }, func(p *Parameters, v string) bool { p.ModelHash = v; return true }},
 	{"Model", func(p *Parameters) string { return p.Model }, func(p *Parameters, v string) bool { p.Model = v; return true }},
-	{"Denoising strength", func(p *Parameters) string { return number(p.Options.Strength) }, func(p *Parameters, v string) bool { return readNumber(&p.Options.Strength, v) }},
+	{"Denoising strength", writeStrength, func(p *Parameters, v string) bool { return readNumber(&p.Options.Strength, v) }},
+	{"Hires resize", func(p *Parameters) string { return sizeText(p.Options.HighRes.Width, p.Options.HighRes.Height) }, func(p *Parameters, v string) bool {
+		return readSize(&p.Options.HighRes.Width, &p.Options.HighRes.Height, v)
+	}},
+	{"Hires upscale", func(p *Parameters) string { return number(p.Options.HighRes.Scale) }, func(p *Parameters, v string) bool { return readNumber(&p.Options.HighRes.Scale, v) }},
+	{"Hires steps", func(p *Parameters) string { return integer(p.Options.HighRes.Steps) }, func(p *Parameters, v string) bool { return readInt(&p.Options.HighRes.Steps, v, 0) }},
+	{"Hires upscaler", func(p *Parameters) string { return string(p.Options.HighRes.Upscaler) }, readUpscaler},
 	{"Clip skip", writeClipSkip, func(p *Parameters, v string) bool { return readInt(&p.Options.ClipSkip, v, 1) }},
 	{"Eta", func(p *Parameters) string { return number(p.Options.Eta) }, func(p *Parameters, v string) bool { return readNumber(&p.Options.Eta, v) }},
 	{"Eta DDIM", nil, func(p *Parameters, v string) bool { return readNumber(&p.Options.Eta, v) }},
@@ -42,6 +48,9 @@ var webUIFields = []knownField{
 
 // settle sets what the fields of other programs mean together, and what their absence means.
 func (p *Parameters) settle(t infotext.Text) {
+	if p.Options.HighRes.on() {
+		p.Options.HighRes.Strength, p.Options.Strength = p.Options.Strength, 0
+	}
 	if p.own() {
 		return
 	}
@@ -53,10 +62,6 @@ func (p *Parameters) settle(t infotext.Text) {
 	if p.Options.Eta != 0 && !takesEta(p.Options.Sampler) {
 		p.put("Eta", number(p.Options.Eta))
 		p.Options.Eta = 0
-	}
-	if _, hires := t.Get("Hires upscale"); hires && p.Options.Strength != 0 { // that of the second pass
-		p.put("Denoising strength", number(p.Options.Strength))
-		p.Options.Strength = 0
 	}
 	if p.Options.Sampler == nil {
 		return
@@ -143,20 +148,38 @@ func readSeed(p *Parameters, value string) bool {
 	return err == nil
 }
 
-func writeSize(p *Parameters) string {
-	if p.Options.Width == 0 || p.Options.Height == 0 {
+// sizeText writes a width and a height, of which one may be zero.
+func sizeText(width, height int) string {
+	if width <= 0 && height <= 0 {
 		return ""
 	}
-	return fmt.Sprintf("%dx%d", p.Options.Width, p.Options.Height)
+	return fmt.Sprintf("%dx%d", width, height)
 }
 
-func readSize(p *Parameters, value string) bool {
-	w, h, ok := strings.Cut(value, "x")
-	var width, height int
-	if !ok || !readInt(&width, w, 0) || !readInt(&height, h, 0) {
+func readSize(width, height *int, value string) bool {
+	x, y, ok := strings.Cut(value, "x")
+	var w, h int
+	if !ok || !readInt(&w, x, 0) || !readInt(&h, y, 0) {
 		return false
 	}
-	p.Options.Width, p.Options.Height = width, height
+	*width, *height = w, h
+	return true
+}
+
+// writeStrength writes the strength: of two passes that of the second.
+func writeStrength(p *Parameters) string {
+	if p.Options.HighRes.on() {
+		return number(p.Options.HighRes.Strength)
+	}
+	return number(p.Options.Strength)
+}
+
+func readUpscaler(p *Parameters, value string) bool {
+	u := Upscaler(value)
+	if !slices.Contains(Upscalers(), u) {
+		return false
+	}
+	p.Options.HighRes.Upscaler = u
 	return true
 }
 

@@ -52,6 +52,8 @@ func TestParameters(t *testing.T) {
 		{Options: Options{TokenMerging: unet.TokenMerging{Ratio: 0.5, Levels: 2}, Reuse: Reuse{Interval: 3}, Mask: MaskAlpha, KeepOutside: true, Tile: WholePicture, NewNoise: TorchNoise}, Sampler: "of a kind: x, y"},
 		{Options: Options{Seamless: unet.Seamless{X: true, Y: true}, Guider: Rescaled{Share: 0.5, Guider: Projected{Scale: 9, Norm: 15}}}},
 		{Options: Options{Syntax: SyntaxWebUI, Regions: []Region{{Prompt: "b, c", Box: image.Rect(0, 0, 8, 8), Weight: 2}}}},
+		{Options: Options{HighRes: HighRes{Width: 64, Steps: 3, Upscaler: UpscaleLanczos}, ClipSkip: 1}},
+		{Options: Options{Strength: 0.3, HighRes: HighRes{Scale: 2, Strength: 0.5}}},
 		{Options: Options{Width: 8}, LeftOut: []string{"Adapters", "Cond"}, Other: []NamedValue{{"ENSD", "31337"}, {"Lora hashes", "a: 1, b: 2"}, {"Steps", "none"}}},
 		{Options: Options{Images: 3, Watermark: "0101", AestheticScore: 7, Framing: Framing{Crop: image.Pt(-1, 2)}, Sampler: sampler.UniPC{Order: 1}}},
 	} {
@@ -92,8 +94,8 @@ func TestForeignParameters(t *testing.T) {
 	require.NoError(t, err)
 	same(t, Parameters{
 		Prompt: "a cat , sitting", Model: "v1-5-pruned-emaonly", ModelHash: "6ce0161689", LeftOut: []string{"Adapters"},
-		Options: Options{Syntax: SyntaxWebUI, NegativePrompt: "bad", Steps: 20, Sampler: sampler.DPMPP2M{}, Schedule: "karras_full", Guidance: 7, Seed: 3, Width: 512, Height: 768, ClipSkip: 1, NewNoise: PhiloxNoise},
-		Other:   []NamedValue{{"ENSD", "31337"}, {"Hires upscale", "2"}, {"Hires upscaler", "Latent"}, {"Lora hashes", "style: 1"}, {"lora", "style:0.8"}, {"Denoising strength", "0.7"}},
+		Options: Options{Syntax: SyntaxWebUI, NegativePrompt: "bad", Steps: 20, Sampler: sampler.DPMPP2M{}, Schedule: "karras_full", Guidance: 7, Seed: 3, Width: 512, Height: 768, ClipSkip: 1, NewNoise: PhiloxNoise, HighRes: HighRes{Scale: 2, Upscaler: UpscaleLatent, Strength: 0.7}},
+		Other:   []NamedValue{{"ENSD", "31337"}, {"Lora hashes", "style: 1"}, {"lora", "style:0.8"}},
 	}, *p)
 	assert.Equal(t, "v1.10.1", p.Program)
 
@@ -176,10 +178,12 @@ func TestHostileParameters(t *testing.T) {
 func TestReproduce(t *testing.T) {
 	p := load(t, "tiny-sd15", nil)
 	for name, o := range map[string]*Options{
-		"defaults":  {Width: 64, Height: 48, Steps: 2, Images: 2, Seed: 41},
-		"ancestral": {Width: 64, Height: 64, Steps: 3, Seed: 5, Images: 2, Sampler: sampler.EulerAncestral{SNoise: 1.1}, Schedule: "karras", NegativePrompt: "a dog", ClipSkip: 1, NewNoise: PhiloxNoise},
-		"guider":    {Width: 64, Height: 64, Steps: 2, Seed: 9, Guider: Rescaled{Share: 0.5, Guider: Projected{Scale: 9}}, Syntax: SyntaxWebUI, Images: 3},
-		"guided":    {Width: 64, Height: 64, Sigmas: []float64{10, 3, 1, 0}, Guidance: 3, GuidanceRescale: 0.5, GuidanceInterval: Interval{Low: 1}, Tile: 32, Reuse: Reuse{Interval: 2}},
+		"defaults":   {Width: 64, Height: 48, Steps: 2, Images: 2, Seed: 41},
+		"ancestral":  {Width: 64, Height: 64, Steps: 3, Seed: 5, Images: 2, Sampler: sampler.EulerAncestral{SNoise: 1.1}, Schedule: "karras", NegativePrompt: "a dog", ClipSkip: 1, NewNoise: PhiloxNoise},
+		"guider":     {Width: 64, Height: 64, Steps: 2, Seed: 9, Guider: Rescaled{Share: 0.5, Guider: Projected{Scale: 9}}, Syntax: SyntaxWebUI, Images: 3},
+		"two passes": {Width: 32, Height: 32, Steps: 2, Seed: 9, Images: 2, HighRes: HighRes{Scale: 1.5, Upscaler: UpscaleBicubic}},
+		"latents":    {Width: 32, Height: 32, Steps: 2, Seed: 9, HighRes: HighRes{Strength: 0.6}},
+		"guided":     {Width: 64, Height: 64, Sigmas: []float64{10, 3, 1, 0}, Guidance: 3, GuidanceRescale: 0.5, GuidanceInterval: Interval{Low: 1}, Tile: 32, Reuse: Reuse{Interval: 2}},
 	} {
 		r, err := p.TextToImage(t.Context(), prompt, o)
 		require.NoError(t, err)

@@ -1,7 +1,9 @@
 package diffusion
 
 import (
+	"cmp"
 	"reflect"
+	"slices"
 )
 
 // Parameters say how image i of a result was made, for [WritePNG]; nil if there is no such
@@ -39,4 +41,19 @@ func (r *run) describe() {
 	}
 	made.Options = o
 	r.result.made = made
+}
+
+// ofPasses says how pictures of two passes were made, of what is known of each.
+func ofPasses(first, second *Parameters, o *Options) *Parameters {
+	made := *first
+	made.LeftOut = slices.Compact(slices.Sorted(slices.Values(slices.Concat(first.LeftOut, second.LeftOut))))
+	made.LeftOut = slices.DeleteFunc(made.LeftOut, func(name string) bool { return name == "Latents" }) // of the first pass
+	made.Options.Output, made.Options.Tile = o.Output, cmp.Or(o.Tile, second.Options.Tile)
+	h := o.HighRes
+	if h.Width == 0 && h.Height == 0 {
+		h.Scale = cmp.Or(h.Scale, defaultHighRes)
+	}
+	h.Upscaler, h.Strength = cmp.Or(h.Upscaler, UpscaleLatent), cmp.Or(h.Strength, defaultHighResStrength)
+	made.Options.HighRes = h
+	return &made
 }

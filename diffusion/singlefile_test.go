@@ -180,6 +180,8 @@ func TestOtherSingleFiles(t *testing.T) {
 		{without("model.diffusion_model.out.2.weight"), "x", "this is Stable Diffusion 1: model.diffusion_model.out.2.weight is missing"},
 		{without("model.diffusion_model.out.0.weight"), "x", "conv_norm_out.weight"},
 		{without("model.diffusion_model.output_blocks.1.1.conv"), "x", "have blocks that go down and up to different levels"},
+		{all, "first_stage_model.quantize.embedding.weight", "this is latent diffusion whose autoencoder has a codebook (first_stage_model.quantize.embedding.weight), which is read as a folder of diffusers"},
+		{all, "model.diffusion_model.input_blocks.4.1.qkv.weight", "this is diffusion without text, whose U-Net attends to pixels alone (qkv), which is read as a folder of diffusers"},
 		{all, "model.diffusion_model.label_emb.weight", "this is a model of classes"},
 		{all, "conditioner.embedders.1.model.ln_final.weight", "this is Stable Diffusion XL: conditioner.embedders.1.model.positional_embedding is missing"},
 		{all, "edm_mean", "this is Playground 2.5"},

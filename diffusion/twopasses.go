@@ -24,6 +24,7 @@ func (p *Pipeline) twoPasses(ctx context.Context, prompt string, o *Options) (*R
 		return nil, err
 	}
 	again.Timings = again.Timings.plus(made.Timings)
+	again.made = ofPasses(made.made, again.made, o)
 	for i := range again.Reused {
 		again.Reused[i] += made.Reused[i]
 	}

@@ -112,7 +112,7 @@ func TestModels(t *testing.T) {
 			return f.Close()
 		}))
 	}
-	assert.Equal(t, 47, count)
+	assert.Equal(t, 49, count)
 
 	dir := golden.ModelDir(t, "tiny-inpaint")
 	for _, part := range []string{"model_index.json", "scheduler", "text_encoder/model.safetensors", "tokenizer/vocab.json", "unet", "vae/config.json"} {

@@ -46,6 +46,10 @@ func (f *file) diffusionModel() (Family, error) {
 	label := f.dim(unetPrefix+"label_emb.0.0.weight", 1)
 	width := f.textWidth()
 	switch {
+	case f.has(vaePrefix + codebook):
+		return "", &Unsupported{"ldm", "latent diffusion whose autoencoder has a codebook (" + vaePrefix + codebook + "), which is read as a folder of diffusers"}
+	case f.attendsToPixels():
+		return "", &Unsupported{"ldm", "diffusion without text, whose U-Net attends to pixels alone (qkv), which is read as a folder of diffusers"}
 	case f.has(unetPrefix+"label_emb.weight") && !f.upscales():
 		return "", &Unsupported{"classes", "a model of classes, of which the U-Net has a table (label_emb.weight)"}
 	case f.marksEDM() && label == 0:
@@ -68,6 +72,16 @@ func (f *file) diffusionModel() (Family, error) {
 		return SD1, nil
 	}
 	return SD2, nil
+}
+
+// codebook is the table of a VQ autoencoder.
+const codebook = "quantize.embedding.weight"
+
+// attendsToPixels says whether the U-Net has the attention of models without text.
+func (f *file) attendsToPixels() bool {
+	return slices.ContainsFunc(f.names, func(name string) bool {
+		return strings.HasPrefix(name, unetPrefix) && strings.HasSuffix(name, ".1.qkv.weight")
+	})
 }
 
 // upscales says whether this is an upscaler, whose U-Net reads a small picture beside the
