@@ -277,15 +277,12 @@ type Options struct {
 	// half and its quarter that fits. WholePicture means never by tiles.
 	Tile int
 
+	// TileExact makes tiles give the bytes of the whole, see Exact of vae.Options.
+	TileExact bool
+
 	// Watermark is hidden in the pictures, of 65,536 pixels and more, last of all, see package
 	// watermark: that of the original scripts is watermark.StableDiffusionV1. Empty means none.
 	Watermark watermark.Mark
-
-	// TileExact makes of tiles what gives the bytes of the whole: they are bands of the
-	// whole width, and every normalisation has the statistics of the whole picture, for
-	// more time and memory than other tiles take, see vae.Options. It has no effect on
-	// what is not done by tiles.
-	TileExact bool
 
 	// OnStep is called after every step, on the goroutine of the call. An error
 	// from it ends the run and is returned. For Step.Save the run keeps what the model
@@ -301,6 +298,3 @@ type Options struct {
 	// cannot be told. Bytes that are cut, changed, or of an older version are errors.
 	Resume []byte
 }
-
-// WholePicture as Options.Tile makes a call that does not fit into memory an error.
-const WholePicture = -1

@@ -64,6 +64,9 @@ func (r *run) prepare(width, height int) error {
 	return err
 }
 
+// WholePicture as Options.Tile makes a call that does not fit into memory an error.
+const WholePicture = -1
+
 // tile chooses between the whole and tiles for the VAE to encode or decode the picture,
 // and wants the memory for it.
 func (r *run) tile(encode bool) (tile int, err error) {

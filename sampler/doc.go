@@ -44,7 +44,8 @@
 //	                     describe.go  the way back, from a sampler to its name
 //	scheduler configs    solver.go  what a config wants, classes.go the sampler of each class,
 //	                     fit.go     what any sampler takes from it, limit.go its bounds
-//	runs                 run.go, runsteps.go, runreplace.go  step by step
+//	runs                 run.go, runsteps.go  step by step
+//	                     runreplace.go  changed
 //	                     runstate.go   saved
 //	                     exclusive.go  a Denoiser that leaves the hands of its maker
 //	noise                package noise; noise.go has its names here
