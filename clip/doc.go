@@ -1,5 +1,6 @@
 // Package clip is the text half of Stable Diffusion 1, 2 and XL: a [Tokenizer], which
-// turns prompts into token ids, and a [TextEncoder], which turns these into embeddings.
+// turns prompts into token ids, and a [TextEncoder], which turns these into embeddings. An
+// [ImageEncoder] turns images into embeddings.
 //
 //	tokenizer, err := clip.LoadTokenizer(os.DirFS("stable-diffusion-v1-5"), "tokenizer")
 //	…
@@ -26,12 +27,19 @@
 // the whole text; clip skip takes the tokens' from an earlier layer, and
 // [TextEncoder.WithoutNorm] leaves out the last normalisation, as SDXL does.
 //
+// # Images to embeddings
+//
+// [LoadImageEncoder] reads the image half of CLIP, in a folder or in one file.
+// [ImageEncoder.Encode] takes images as diffusion.ImageProcessor makes them, and gives an
+// embedding for each patch, from the last layer or an earlier one, and one of the whole
+// image.
+//
 // # Graphs and gradients
 //
 // [TextEncoder.Build] and [TextEncoder.BuildPooled] add the encoder to a graph of
 // gorgonia's, where the caller's operations may follow and gorgonia.Grad gives
 // derivatives by weights ([TextEncoder.WeightNodes]). diffusion.NewMachine runs such a
-// graph.
+// graph. [ImageEncoder.Build] does the same with images.
 //
 // # Errors and concurrency
 //

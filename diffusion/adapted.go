@@ -70,14 +70,14 @@ func (p *Pipeline) adapted(list []Adapter, steps int) (*Pipeline, *adapters, err
 	return &q, a, nil
 }
 
-// adapt puts the run's adapters in its pipeline.
+// adapt puts the run's adapters in its pipeline, and takes its controls.
 func (r *run) adapt() error {
 	p, adapters, err := r.Pipeline.adapted(r.Adapters, len(r.schedule.Sigmas)-1)
 	if err != nil {
 		return err
 	}
 	r.Pipeline, r.adapters = p, adapters
-	return nil
+	return r.takeControls()
 }
 
 // wanted are the adapters with their weights of a part.

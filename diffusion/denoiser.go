@@ -61,6 +61,7 @@ func (g *guide) denoise(ctx context.Context, x []float32, sigma float64) (sample
 		return sampler.Estimate{}, err
 	}
 	g.adapters.at(g.step(sigma))
+	g.controls.begin(sigma)
 	g.keeper.begin()
 	for i := range g.Images {
 		if err := ctx.Err(); err != nil {

@@ -19,7 +19,8 @@
 //
 // A Pipeline has a method for each task: [Pipeline.TextToImage],
 // [Pipeline.ImageToImage], [Pipeline.LatentsToImage], [Pipeline.Inpaint],
-// [Pipeline.Outpaint], [Pipeline.DepthToImage], [Pipeline.Edit] and [Pipeline.Upscale].
+// [Pipeline.Outpaint], [Pipeline.DepthToImage], [Pipeline.Edit], [Pipeline.Upscale],
+// [Pipeline.ImageVariation] and [Pipeline.UnCLIP].
 // [Pipeline.ImageToImageEach] and [Pipeline.InpaintEach] take an image for each picture.
 // Models without text have [Pipeline.Unconditional], of classes too, and
 // [Pipeline.SuperResolution]; [Pipeline.ChannelsToImage] is for U-Nets that read channels
@@ -49,6 +50,10 @@
 //   - Options.Embeddings are textual inversions, which [Pipeline.LoadEmbedding] reads.
 //   - Options.Adapters change the model for a call: LoRA and its kin, which
 //     [Pipeline.LoadAdapter] reads.
+//   - Options.ImagePrompts are pictures that lead beside the prompt, through IP-Adapters
+//     that [Pipeline.LoadIPAdapter] reads.
+//   - Options.Checker sees the finished pictures; [LoadSafetyChecker] reads that of Stable
+//     Diffusion 1.
 //   - Options.DenoisingEnd and Options.DenoisingStart are the part of a run, where
 //     another model makes the rest; Options.Output leaves its latents.
 //   - Options.NewNoise and Options.Latents are the noise.

@@ -176,6 +176,11 @@ func familyOf(config []byte) ldm.Family {
 	if err != nil {
 		return "" // loading says what is wrong
 	}
+	return familyOfUNet(&c)
+}
+
+// familyOfUNet tells the family of a U-Net by its structure.
+func familyOfUNet(c *unet.Config) ldm.Family {
 	width := c.CrossAttentionDim.At(0)
 	switch {
 	case c.AdditionEmbedType != nil && width == 1280:

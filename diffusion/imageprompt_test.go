@@ -3,6 +3,7 @@ package diffusion
 import (
 	"context"
 	"image"
+	"math"
 	"sync"
 	"testing"
 
@@ -65,4 +66,41 @@ func TestImagePromptMemory(t *testing.T) {
 	defer small.Close()
 	_, err = small.LoadIPAdapterFS(ipFolder(t), "plus-sd15.safetensors", nil)
 	assert.ErrorIs(t, err, ErrTooLarge)
+}
+
+// roughTolerance is far above what bfloat16 was seen to make of the latents of three steps,
+// and far below what the pictures make.
+const roughTolerance = 0.1
+
+// An adapter has the pipeline's precision. Float16 loses nothing of weights that are stored so.
+func TestImagePromptPrecision(t *testing.T) {
+	c := golden.Open(t, "pipelines/ip_adapter")
+	var want, plain []float32
+	for _, precision := range []string{Float32, Float16, BFloat16, Int8} {
+		p, err := LoadFS(golden.Model(t, "tiny-sd15"), &LoadOptions{Precision: precision})
+		require.NoError(t, err)
+		defer p.Close()
+		o := &Options{Steps: 3, Seed: 7, Output: OutputLatent}
+		r, err := p.TextToImage(t.Context(), "a cat", o)
+		require.NoError(t, err)
+		without := r.Latents.Float32s()
+		o.ImagePrompts = []ImagePrompt{{Adapter: loadIP(t, p, "plus-sd15.safetensors"), Images: []image.Image{rgbImage(c, "image.0")}}}
+		r, err = p.TextToImage(t.Context(), "a cat", o)
+		require.NoError(t, err)
+		switch got := r.Latents.Float32s(); precision {
+		case Float32:
+			want, plain = got, without
+		case Float16:
+			assert.Equal(t, want, got)
+		case BFloat16:
+			golden.Close(t, want, got, roughTolerance, precision)
+		default:
+			assert.NotEqual(t, without, got)
+		}
+	}
+	apart := 0.0
+	for i, v := range want {
+		apart = max(apart, math.Abs(float64(v-plain[i])))
+	}
+	assert.Greater(t, apart, 2*roughTolerance)
 }

@@ -56,12 +56,12 @@ func (r *Report) readOther(file *loader.Folder, err error) {
 		}
 	case "textual-inversion":
 		r.tellInversion(file)
+	case "controlnet", "t2i-adapter":
+		r.tellControl(file)
 	case "ip-adapter":
 		r.tellIPAdapter(file)
 	case "vision", "safety-checker":
 		r.tellVision(file)
-	case "controlnet":
-		r.Name = "a ControlNet" + forText(textWidth(file)) + unsupported
 	}
 	if !ok { // a file of GGUF may say it
 		r.Family = file.Metadata()["general.architecture"]

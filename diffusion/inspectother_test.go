@@ -56,7 +56,7 @@ func TestInspectBesides(t *testing.T) {
 		"a LoRA of rank 4 for Flux: it is not supported":                                                                {"", 0, 1, map[string][]int{"lora_unet_double_blocks_0_img_attn_proj.lora_down.weight": {4, 3072}}},
 		"a textual inversion, 2 vectors of 1024 numbers, as for Stable Diffusion 2":                                     {wordUse, 1, 0, map[string][]int{"emb_params": {2, 1024}}},
 		"a textual inversion, 1 vector clip_l of 768 numbers, as for Stable Diffusion 1 or the first text encoder of XL and 1 vector clip_g of 1280 numbers, as for the second text encoder of Stable Diffusion XL": {wordUse, 2, 0, map[string][]int{"clip_l": {1, 768}, "clip_g": {1, 1280}}},
-		"a ControlNet for Stable Diffusion XL: it is not supported": {"", 0, 2, map[string][]int{"controlnet_cond_embedding.conv_in.weight": {1}, "down_blocks.1.attentions.0.transformer_blocks.0.attn2.to_k.weight": {2, 2048}}},
+		"a ControlNet for Stable Diffusion XL": {"", 0, 2, map[string][]int{"controlnet_cond_embedding.conv_in.weight": {1}, "down_blocks.1.attentions.0.transformer_blocks.0.attn2.to_k.weight": {2, 2048}}},
 	} {
 		r, err := Inspect(shaped(t, filepath.Join(t.TempDir(), "x.safetensors"), tt.shapes))
 		require.NoError(t, err)

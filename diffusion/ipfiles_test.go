@@ -1,6 +1,7 @@
 package diffusion
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -55,5 +56,33 @@ func TestLoadIPAdapterErrors(t *testing.T) {
 		_, err := tt.p.LoadIPAdapterFS(tt.fsys, tt.name, nil)
 		assert.ErrorContains(t, err, "diffusion: load IP-Adapter: ")
 		assert.ErrorContains(t, err, tt.want)
+	}
+}
+
+// Files whose tensors do not go together are errors that say what is wrong.
+func TestOddIPAdapters(t *testing.T) {
+	p := load(t, "tiny-sd15", nil)
+	widths := map[int]int{1: 16, 3: 16, 5: 16, 7: 32}
+	for want, shapes := range map[string]map[string][]int{
+		"image_proj.proj.weight: have shape [7 32], want [128 32]":        {"proj.weight": {7, 32}, "proj.bias": {128}, "norm.weight": {32}, "norm.bias": {32}},
+		"image_proj.norm.bias: missing, want [32]":                        {"proj.weight": {128, 32}, "proj.bias": {128}, "norm.weight": {32}},
+		"image_proj.layers.0.0.norm1.weight: missing, want [4]":           {"latents": {1, 2, 4}, "proj_in.weight": {4, 24}, "proj_out.weight": {32, 4}},
+		"image_proj.latents: have shape [1 2 9], want [1 2 4]":            {"latents": {1, 2, 9}, "proj_in.weight": {4, 24}, "proj_out.weight": {32, 4}},
+		"image_proj: have tensors of another kind than an IP-Adapter has": {"proj.weight": {128, 32}, "proj.bias": {128}},
+		"have no projection of images of a kind that is known":            {"latents": {1, 2, 4}, "proj_in.weight": {0, 24}, "proj_out.weight": {32, 4}},
+		"image_proj.proj.0.bias: missing, want [5]":                       {"proj.0.weight": {5, 5}, "proj.3.weight": {32}},
+	} {
+		all := make(map[string][]int)
+		for name, shape := range shapes {
+			all["image_proj."+name] = shape
+		}
+		for number, width := range widths {
+			for _, kind := range []string{"k", "v"} {
+				all[fmt.Sprintf("ip_adapter.%d.to_%s_ip.weight", number, kind)] = []int{width, 32}
+			}
+		}
+		_, err := p.LoadIPAdapter(shaped(t, filepath.Join(t.TempDir(), "ip-adapter.safetensors"), all), nil)
+		assert.ErrorContains(t, err, "diffusion: load IP-Adapter: ")
+		assert.ErrorContains(t, err, want)
 	}
 }

@@ -66,7 +66,8 @@ func (r *run) need(images []*source) (n engine.Need, err error) {
 			n.Small += collected * 2 * 4 * int64(pooled.DataSize())
 		}
 	}
-	n.Held = r.keeper.held()
+	n.Small += r.controls.small()
+	n.Held = r.keeper.held() + r.controls.held()
 	if n.Turn, err = r.largestTurn(len(images) > 0); err != nil {
 		return n, err
 	}
@@ -99,9 +100,10 @@ func (r *run) largestTurn(encode bool) (most int64, err error) {
 		add(r.keeper.values())
 	} else {
 		for _, s := range r.shapes() {
-			add(s.on(r.net).Values(s.texts, s.h, s.w, s.tokens))
+			add(r.controls.on(s.on(r.net)).Values(s.texts, s.h, s.w, s.tokens))
 		}
 	}
+	add(r.controls.turn())
 	add(r.shown.turn())
 	if r.ImageEncoder != nil && model.Of(r.ImageEncoder).Memory() == model.Of(r.UNet).Memory() {
 		add(r.ImageEncoder.Values(1, 0))

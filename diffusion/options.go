@@ -53,10 +53,9 @@ type Options struct {
 	Width, Height int
 
 	// Steps is the number of sampling steps, 1 to 1000. Zero means 50, or as many as the
-	// model was trained for, see [Pipeline.Defaults]. Noise levels
-	// may allow fewer, which the error then says: "leading" timesteps with
-	// steps_offset 1, which Stable Diffusion has, allow 999 (998 of DPM-Solver, DEIS,
-	// UniPC and SA-Solver), LCM and TCD their original_inference_steps.
+	// model was trained for, see [Pipeline.Defaults]. Noise levels may allow fewer, which the
+	// error then says: "leading" timesteps 998 or 999, LCM and TCD those of their original
+	// steps.
 	Steps int
 
 	// Guidance is the guidance scale of Ho and Salimans (2022), at most 1000.
@@ -86,8 +85,7 @@ type Options struct {
 
 	// GuidanceInterval is the range of noise levels, Low ≤ σ ≤ High, in which
 	// guidance is applied (Kynkäänniemi et al. 2024); outside it the unconditional
-	// half is not computed. High zero means no upper bound. Stable Diffusion's
-	// levels reach from about 15 down to 0.03.
+	// half is not computed. High zero means no upper bound.
 	//
 	// https://arxiv.org/abs/2404.07724
 	GuidanceInterval Interval
@@ -98,11 +96,8 @@ type Options struct {
 	// the Guider needs of them. Nil means the guidance of the other options.
 	Guider Guider
 
-	// Class is the class to make a picture of, with a model that reads no text and has
-	// classes, which needs one; see Unconditional. NegativeClass is what guidance leads away
-	// from, as NegativePrompt is: mostly the class, often the last one, that stood for none in
-	// training. Without it there is no guidance, and with it Guidance zero means 3. Both are
-	// an error for other models.
+	// Class is the class to make a picture of, and NegativeClass what guidance leads away from,
+	// with a model without text that has classes; see [Pipeline.Unconditional].
 	Class, NegativeClass *int
 
 	// AestheticScore and NegativeAestheticScore, 0 to 10, tell the refiner of Stable
@@ -116,12 +111,9 @@ type Options struct {
 	Boxes    []Box
 	BoxShare float64
 
-	// Reuse spares most of the U-Net in some of its calls. The zero value does not,
-	// and pictures are exact.
-	Reuse Reuse
-
-	// TokenMerging makes the U-Net's self-attention cheaper. The zero value does
-	// not, and pictures are exact.
+	// Reuse spares most of the U-Net in some of its calls, and TokenMerging makes its
+	// self-attention cheaper. The zero values do not, and pictures are exact.
+	Reuse        Reuse
 	TokenMerging unet.TokenMerging
 
 	// FreeU weighs what the U-Net joins on its way up. The zero value does not.
@@ -190,6 +182,13 @@ type Options struct {
 	// give; several DoRA each start from those, too. Nil means none.
 	Adapters []Adapter
 
+	// Controls steer the picture by others, with ControlNets and T2I-Adapters: see
+	// [Pipeline.LoadControl] and [Control]. They are for all tasks but those of other
+	// networks. Without Width and Height, TextToImage makes a picture of the size of the
+	// first one's. With Reuse a ControlNet is computed in every call all the same. Nil means
+	// none.
+	Controls []Control
+
 	// ImagePrompts are pictures that lead the model beside the prompt, each through an
 	// IP-Adapter, see [Pipeline.LoadIPAdapter]. Nil means none.
 	ImagePrompts []ImagePrompt
@@ -257,11 +256,9 @@ type Options struct {
 	// pixels on each side, see [Pipeline.Inpaint].
 	MaskPadding int
 
-	// KeepOutside makes Inpaint lay the image over the result by the mask's value:
-	// black gives the image's pixels byte for byte, white the result's, and gray mixes
-	// the two, so that a soft mask has no seam. It is apply_overlay of diffusers. An
-	// image of another size than the picture is resized first. It is an error in calls
-	// without a mask.
+	// KeepOutside makes Inpaint lay the image, resized where the picture has another size,
+	// over the result by the mask's value: black gives its pixels byte for byte, white the
+	// result's, and gray mixes the two. It is apply_overlay of diffusers.
 	KeepOutside bool
 
 	// Checker looks at the finished pictures, and may flag or replace them, after that of
@@ -290,11 +287,7 @@ type Options struct {
 	// up to three times as many), if LoadOptions.MaxMemory has room for that.
 	OnStep func(Step) error
 
-	// Resume takes up a run that Step.Save saved, after that step. The call and
-	// its other options must be the same; the result then is, too. It is an error if
-	// the saved run was made of another prompt, seed, size, image, mask, sampler,
-	// schedule, guidance or model, or of another number of images. How the picture is
-	// decoded (Tile, TileExact, KeepOutside), Threads, and OnStep may differ; whether Wrap does
-	// cannot be told. Bytes that are cut, changed, or of an older version are errors.
+	// Resume takes up a run that Step.Save saved, after that step. The call and its other
+	// options must be the same but for what Step.Save says; the result then is, too.
 	Resume []byte
 }

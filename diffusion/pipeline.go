@@ -100,6 +100,9 @@ func (p *Pipeline) do(ctx context.Context, t task, prompt string, o *Options) (*
 	if err := t.read(ctx, r); err != nil {
 		return nil, err
 	}
+	if err := r.controls.readAll(ctx); err != nil {
+		return nil, err
+	}
 	if err := r.encodeText(ctx); err != nil {
 		return nil, err
 	}

@@ -17,7 +17,7 @@ import (
 type Plan struct {
 	// Parts are the text encoder with both texts, or with the chunks of all, or each of two, a
 	// call of the U-Net for both, and the decoder of the VAE. Without a text there is no text encoder, and for embeddings
-	// of different lengths there is a U-Net for each, as for each [Variant] of a Guider.
+	// of different lengths there is a U-Net for each, as for each [Variant] of a Guider. ControlNets follow the U-Net.
 	Parts []*PartPlan
 }
 
@@ -66,6 +66,10 @@ func (p *Pipeline) PlanPrompt(prompt string, o *Options) (*Plan, error) {
 	}
 	for _, b := range batches {
 		adapters.tell(adapter.UNet, add(b.net.Plan(b.texts, size.h, size.w, b.tokens)))
+	}
+	if o != nil {
+		wrong := p.planControls(o.Controls, size, add)
+		err = cmp.Or(err, wrong)
 	}
 	if o == nil || o.Output == OutputImage {
 		add(p.VAE.Plan(vae.Work{Height: size.height, Width: size.width, Seamless: size.options.seams()}))

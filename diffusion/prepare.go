@@ -57,6 +57,9 @@ func (r *run) prepare(width, height int) error {
 	if err := r.prepareUNet(); err != nil {
 		return fmt.Errorf("diffusion: %w", err)
 	}
+	if err := r.controls.prepare(); err != nil {
+		return err
+	}
 	r.preparePreview()
 	if r.Output == OutputImage {
 		r.decodeTile, err = r.tile(false)
@@ -93,7 +96,7 @@ func (r *run) tile(encode bool) (tile int, err error) {
 func (r *run) prepareUNet() error {
 	if !r.Reuse.on() {
 		for _, s := range r.shapes() {
-			if err := s.on(r.net).Check(s.texts, s.h, s.w, s.tokens); err != nil {
+			if err := r.controls.on(s.on(r.net)).Check(s.texts, s.h, s.w, s.tokens); err != nil {
 				return err
 			}
 		}

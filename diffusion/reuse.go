@@ -107,7 +107,7 @@ func (r *run) newKeeper() (*keeper, error) {
 			if k.splits[b] != nil {
 				continue
 			}
-			if s, err = b.on(r.net).Split(k.Branch, b.texts, r.h, r.w, b.tokens); err != nil {
+			if s, err = r.controls.on(b.on(r.net)).Split(k.Branch, b.texts, r.h, r.w, b.tokens); err != nil {
 				return nil, fmt.Errorf("reuse: %w", err)
 			}
 			k.splits[b] = s

@@ -41,6 +41,7 @@ type run struct {
 	shown      *shown // nil without image prompts
 	edited     bool   // a Step has changed the latents
 	adapters   *adapters
+	controls   *controls // nil without any
 	guider     Guider
 	conditions []Condition // that the guider may need, in the order of the network
 	others     []another   // of the conditions
@@ -80,6 +81,7 @@ func (p *Pipeline) newRun(ctx context.Context, t task, prompt string, o *Options
 	defer func() {
 		if !chosen {
 			r.adapters.close()
+			r.controls.close()
 			leave()
 		}
 	}()
@@ -179,5 +181,6 @@ func (r *run) close() {
 		r.claim.Close()
 	}
 	r.adapters.close()
+	r.controls.close()
 	r.leave()
 }

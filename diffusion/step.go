@@ -139,6 +139,11 @@ func (m *moment) during(f func() error) error {
 // once OnStep has returned, and if LoadOptions.MaxMemory has no room for what the run
 // must keep for it, which does not depend on other calls. With Options.Reuse they hold the features that are kept:
 // tens of megabytes an image at 512×512 pixels.
+//
+// It is an error to resume a run that was made of another prompt, seed, size, image, mask,
+// sampler, schedule, guidance or model, or of another number of images. How the picture is
+// decoded (Tile, TileExact, KeepOutside), Threads, and OnStep may differ; whether Wrap does cannot be
+// told. Bytes that are cut, changed, or of an older version are errors.
 func (s Step) Save() (data []byte, err error) {
 	err = s.moment.during(func() error {
 		if s.moment.run.record == 0 {

@@ -24,7 +24,7 @@ func (textToImage) about() about {
 }
 
 func (textToImage) prepare(r *run) ([]*source, error) {
-	width, height := r.defaultSize()
+	width, height := r.controls.size(r.defaultSize())
 	if r.DenoisingStart > 0 && r.Latents != nil && r.Latents.Dims() == 4 { // of the size that it had
 		shape, factor := r.Latents.Shape(), r.VAE.Config.Factor()
 		width, height = factor*shape[3], factor*shape[2]

@@ -8,8 +8,10 @@ import (
 
 // Unconditional makes pictures with a model that reads no text, a UNet2DModel: on pixels
 // (Ho et al. 2020) or on the latents of an autoencoder (Rombach et al. 2022). Of a model
-// with classes it makes one of Options.Class. Options may be nil; those for text are
-// errors. [New] makes a pipeline of such parts without a text encoder, and of a model on
+// with classes it makes one of Options.Class, which such a model needs. Options.NegativeClass
+// is mostly the class, often the last one, that stood for none in training: without it there
+// is no guidance, and with it Options.Guidance zero means 3. Options may be nil; those for
+// text are errors, and so are classes for models without. [New] makes a pipeline of such parts without a text encoder, and of a model on
 // pixels with vae.Pixels. See TextToImage. ImageToImage and Inpaint take such a model, too,
 // with an empty prompt.
 //

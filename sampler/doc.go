@@ -45,7 +45,8 @@
 //	scheduler configs    solver.go  what a config wants, classes.go the sampler of each class,
 //	                     fit.go     what any sampler takes from it, limit.go its bounds
 //	runs                 run.go, runsteps.go  step by step
-//	                     runstate.go   saved, runreplace.go changed on the way
+//	                     runreplace.go  changed
+//	                     runstate.go   saved
 //	                     exclusive.go  a Denoiser that leaves the hands of its maker
 //	noise                package noise; noise.go has its names here
 package sampler

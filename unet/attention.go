@@ -76,6 +76,14 @@ func (u *UNet) takesImages() bool {
 	return false
 }
 
+// attends says whether anything attends to the tokens.
+func (u *UNet) attends() bool {
+	for range u.transformers() {
+		return true
+	}
+	return false
+}
+
 // transformers are those of all levels.
 func (u *UNet) transformers() iter.Seq[*transformer] {
 	return func(yield func(*transformer) bool) {

@@ -17,6 +17,7 @@ type steering struct {
 	variant
 
 	residuals *Residuals[*G.Node] // nil for none
+	features  *Features[*G.Node]  // nil for none
 }
 
 // downLayer makes one skip on the way down: conv_in, or a residual block with its
@@ -28,6 +29,7 @@ type downLayer struct {
 	pixels    *pixelAttention
 	halves    bool     // the residual block halves the size
 	out       int      // channels
+	feature   int      // number of the feature that is added to the output, from 1; 0 for none
 	marks     []string // names of the output, beside the layer's own
 }
 
@@ -51,6 +53,11 @@ func newDownBlock(p *nn.Params, c *Config, level int) []*downLayer {
 	if level < len(c.BlockOutChannels)-1 {
 		layers = append(layers, newDownsampler(p, c, level))
 	}
+	featured := layers[len(layers)-1]
+	if strings.HasPrefix(c.DownBlockTypes[level], "CrossAttn") {
+		featured = layers[c.LayersPerBlock.At(level)-1]
+	}
+	featured.feature = level + 1
 	for j, l := range layers {
 		l.marks = append(l.marks, fmt.Sprintf("%s#%d", p.Path(), j+1))
 	}
@@ -74,6 +81,9 @@ func (l *downLayer) forward(g *nn.Graph, x *G.Node, s steering) *G.Node {
 	}
 	if l.pixels != nil {
 		x = l.pixels.forward(g, x)
+	}
+	if f := s.features; f != nil && l.feature > 0 && l.feature <= len(f.Levels) {
+		x = g.Add(x, g.ChannelsLast(f.Levels[l.feature-1]))
 	}
 	for _, path := range l.marks {
 		g.Mark(path, x)

@@ -1,6 +1,7 @@
 package unet
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -51,8 +52,10 @@ type Conditioning[T comparable] struct {
 	// Images are pictures that IP-Adapters show, whose weights the U-Net does not have. With
 	// nil nothing is added.
 	Images *Images[T]
-	// Residuals are what a ControlNet adds. With nil nothing is added.
+	// Residuals are what a ControlNet adds, and Features what a T2I-Adapter does. With nil
+	// nothing is added.
 	Residuals *Residuals[T]
+	Features  *Features[T]
 }
 
 // Text returns the conditioning by text alone, as that of Stable Diffusion 1 and 2.
@@ -80,14 +83,17 @@ type field[T any] struct {
 
 func (f *field[T]) title() string { return strings.ReplaceAll(f.name, "_", " ") }
 
-// fields returns all fields of c but pictures and residuals, for latents [n c h w]. This is the
+// fields returns all fields of c but pictures, residuals and features, for latents [n c h w]. This is the
 // one list of what a U-Net takes: tensors and nodes are checked, and plans made, by it.
 func fields[T comparable](u *UNet, c *Conditioning[T], latents dims) []field[T] {
 	n, t, width := latents[0], u.time, u.Config.CrossAttentionDim.At(0)
+	if u.anyText {
+		width = -1
+	}
 	rest := u.Config.InChannels - latents[1]
 	return []field[T]{
-		{"tokens", &c.Tokens, taken(width > 0, n, -1, width), width > 0},
-		{"token_mask", &c.TokenMask, taken(width > 0, n, -1), false},
+		{"tokens", &c.Tokens, taken(width != 0, n, -1, width), width != 0},
+		{"token_mask", &c.TokenMask, taken(width != 0, n, -1), false},
 		{"image_tokens", &c.ImageTokens, taken(u.takesImages(), n, -1, width), false},
 		{"pooled_text", &c.PooledText, taken(t.text != nil, n, -1), t.text != nil},
 		{"time_ids", &c.TimeIDs, taken(t.text != nil, n, -1), t.text != nil},
@@ -116,9 +122,9 @@ func check[T comparable](u *UNet, c *Conditioning[T], latents dims, each func(f 
 	for i, f := range fields(u, c, latents) {
 		switch there := *f.at != none; {
 		case there && f.shape == nil:
-			return shapes, nil, fmt.Errorf("%s: have them, want none: the U-Net takes %s", f.title(), u.takes())
+			return shapes, nil, fmt.Errorf("%s: have them, want none: the %s takes %s", f.title(), u.name(), u.takes())
 		case !there && f.needed:
-			return shapes, nil, fmt.Errorf("%s: have none, want %v: the U-Net takes %s", f.title(), f.shape, u.takes())
+			return shapes, nil, fmt.Errorf("%s: have none, want %v: the %s takes %s", f.title(), f.shape, u.name(), u.takes())
 		case there:
 			shape, err := each(f)
 			if err != nil {
@@ -143,20 +149,47 @@ func check[T comparable](u *UNet, c *Conditioning[T], latents dims, each func(f 
 			return shapes, nil, err
 		}
 	}
-	if c.Residuals == nil {
-		return shapes, images, nil
-	}
-	residuals, err := residualFields(u, c.Residuals, latents)
+	added, err := addedFields(u, c, latents)
 	if err != nil {
 		return shapes, nil, err
 	}
-	for _, f := range residuals {
+	for _, f := range added {
 		if _, err := each(f); err != nil {
 			return shapes, nil, err
 		}
 	}
 	return shapes, images, nil
 }
+
+// addedFields are those of the residuals and the features that there are.
+func addedFields[T comparable](u *UNet, c *Conditioning[T], latents dims) ([]field[T], error) {
+	return fieldsAdded(u, c, countOf(c.Features), latents)
+}
+
+// countedFields are the residuals and features of a shape, which was checked.
+func countedFields(u *UNet, c *Conditioning[dims], s shape) []field[dims] {
+	all, _ := fieldsAdded(u, c, s.features, s.latents)
+	return all
+}
+
+func fieldsAdded[T comparable](u *UNet, c *Conditioning[T], count featureCount, latents dims) (all []field[T], err error) {
+	if c.Residuals != nil {
+		if all, err = residualFields(u, c.Residuals, latents); err != nil {
+			return nil, err
+		}
+	}
+	if c.Features != nil {
+		features, err := featureFields(u, c.Features, count, latents)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, features...)
+	}
+	return all, nil
+}
+
+// name is what the network is called in errors.
+func (u *UNet) name() string { return cmp.Or(u.title, "U-Net") }
 
 // takes lists the fields that the U-Net takes, with their shapes.
 func (u *UNet) takes() string {

@@ -1,13 +1,18 @@
 package unet
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
+	"sdgo/internal/engine"
 	"sdgo/internal/golden"
+	"sdgo/internal/golden/gradient"
 	"sdgo/internal/nn"
 	"sdgo/safetensors"
 )
@@ -142,4 +147,31 @@ func TestImageErrors(t *testing.T) {
 		assert.ErrorContains(t, err, "unet: images: have")
 	}
 	assert.Nil(t, u.LevelSizes(0, 3))
+}
+
+// Pictures that are shown have their part of the derivatives by all else.
+func TestImageGradients(t *testing.T) {
+	u := load(t, "tiny-image-tokens", "")
+	c := golden.Open(t, "modules/grad_image_tokens")
+	g := gradient.New(t, c)
+	in := Nodes{Latents: g.Input("sample"), Timesteps: g.Input("timesteps"), Cond: Text(g.Input("encoder_hidden_states"))}
+	given := shownAs(t, u, "tiny-image-tokens", engine.Tensor(c.Float32s("image_tokens"), c.Shape("image_tokens")...), 1)
+	var s Shown[*G.Node]
+	for i := range given.Keys {
+		add := func(kind string, x *tensor.Dense) *G.Node {
+			return g.Add(fmt.Sprint(kind, i), x.Float32s(), x.Shape()...)
+		}
+		s.Keys, s.Values = append(s.Keys, add("keys", given.Keys[i])), append(s.Values, add("values", given.Values[i]))
+	}
+	for i, size := range u.LevelSizes(8, 8) {
+		n := size[0] * size[1]
+		s.Masks = append(s.Masks, g.Add(fmt.Sprint("mask", i), slices.Repeat([]float32{1}, n), n))
+	}
+	in.Cond.Images = &Images[*G.Node]{Shown: []Shown[*G.Node]{s}}
+	out, err := u.Build(g.ExprGraph, in)
+	require.NoError(t, err)
+	g.Lose(out, "target")
+	g.By(map[string]*G.Node{"sample": in.Latents, "encoder_hidden_states": in.Cond.Tokens})
+	g.By(u.WeightNodes(g.ExprGraph))
+	assert.Equal(t, 2+122, g.Compare("loss", false))
 }

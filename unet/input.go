@@ -30,9 +30,10 @@ type Input struct {
 // shape is the shape of a plan's inputs.
 type shape struct {
 	latents   dims               // [n c h w]
-	cond      Conditioning[dims] // without pictures and residuals
+	cond      Conditioning[dims] // without pictures, residuals and features
 	images    string             // key of pictures
 	residuals bool               // of the skips' shapes
+	features  featureCount
 }
 
 // size is the number of samples, height, width and the number of tokens.
@@ -54,7 +55,7 @@ func (u *UNet) inputs(in Input) (s shape, inputs model.Inputs, err error) {
 	if err != nil {
 		return s, nil, err
 	}
-	s = shape{latents: dimsOf(in.Latents.Shape()), residuals: in.Cond.Residuals != nil}
+	s = shape{latents: dimsOf(in.Latents.Shape()), residuals: in.Cond.Residuals != nil, features: countOf(in.Cond.Features)}
 	times, err := in.times(s.latents[0])
 	if err != nil {
 		return s, nil, err
@@ -136,6 +137,11 @@ func (u *UNet) shape(n, h, w, tokens int) (shape, error) {
 	if err := u.loaded(); err != nil {
 		return shape{}, err
 	}
+	return u.sized(n, h, w, tokens)
+}
+
+// sized is shape for a network that was loaded.
+func (u *UNet) sized(n, h, w, tokens int) (shape, error) {
 	if err := nn.CheckSize("unet: latents", n, u.Config.BlockOutChannels[0], h, w); err != nil {
 		return shape{}, err
 	}
@@ -155,7 +161,8 @@ func (u *UNet) shape(n, h, w, tokens int) (shape, error) {
 	if u.position != nil {
 		s.cond.Boxes, s.cond.BoxMask = dims{n, MaxBoxes, u.position.features()}, dims{n, MaxBoxes, u.position.known()}
 	}
-	s.cond.Tokens[1] = tokens
+	s.cond.Tokens[1], s.cond.Tokens[2] = tokens, max(s.cond.Tokens[2], 1)
+	s.residuals, s.features = u.expects.residuals, u.expects.features
 	if t := u.time.text; t != nil {
 		s.cond.PooledText[1], s.cond.TimeIDs[1] = t.usual()
 	}

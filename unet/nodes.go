@@ -35,6 +35,12 @@ func (u *UNet) conditions(in Nodes) []*G.Node {
 	if r := in.Cond.Residuals; r != nil {
 		l = append(append(l, r.Down...), r.Mid)
 	}
+	if f := in.Cond.Features; f != nil {
+		l = append(l, f.Levels...)
+		if f.Mid != nil {
+			l = append(l, f.Mid)
+		}
+	}
 	return l
 }
 
@@ -55,6 +61,13 @@ func (u *UNet) nodes(g *nn.Graph, s shape) Nodes {
 			*f.at = g.Input(f.name, f.shape...)
 		}
 	}
+	if s.features.any() {
+		in.Cond.Features = emptyFeatures[*G.Node](s.features)
+		all, _ := featureFields(u, in.Cond.Features, s.features, s.latents) // of numbers that were checked
+		for _, f := range all {
+			*f.at = g.Input(f.name, f.shape...)
+		}
+	}
 	return in
 }
 
@@ -64,6 +77,11 @@ func (u *UNet) checkNodes(g *G.ExprGraph, in Nodes, latents bool) error {
 	if err := u.loaded(); err != nil {
 		return err
 	}
+	return u.checkAll(g, in, latents)
+}
+
+// checkAll is checkNodes for a network that was loaded.
+func (u *UNet) checkAll(g *G.ExprGraph, in Nodes, latents bool) error {
 	if err := nn.CheckNode(g, "unet: timesteps", in.Timesteps, -1); err != nil {
 		return err
 	}

@@ -11,6 +11,18 @@ type Residuals[T any] struct {
 	Mid  T   // [N C H W], added to the middle block's output
 }
 
+// residualInput is the name of a plan's input.
+func residualInput(i int) string { return fmt.Sprintf("down_residual_%d", i) }
+
+// residualShapes are those of the residuals for latents of a shape, Mid's last.
+func residualShapes(u *UNet, latents dims) (shapes [][]int) {
+	all, _ := residualFields(u, &Residuals[dims]{Down: make([]dims, len(u.downs))}, latents) // there is one for each skip
+	for _, f := range all {
+		shapes = append(shapes, f.shape)
+	}
+	return shapes
+}
+
 // residualFields returns the fields of the residuals for latents [n c h w], -1 standing
 // for a size that is not known. There must be one for each skip; the middle block keeps
 // the shape of the last.
@@ -24,7 +36,7 @@ func residualFields[T any](u *UNet, r *Residuals[T], latents dims) ([]field[T], 
 		if h > 0 {
 			h, w = l.size(h, w)
 		}
-		f = append(f, field[T]{name: fmt.Sprintf("down_residual_%d", i), at: &r.Down[i], shape: []int{n, l.out, h, w}, needed: true})
+		f = append(f, field[T]{name: residualInput(i), at: &r.Down[i], shape: []int{n, l.out, h, w}, needed: true})
 	}
 	return append(f, field[T]{name: "mid_residual", at: &r.Mid, shape: []int{n, u.downs[len(u.downs)-1].out, h, w}, needed: true}), nil
 }

@@ -34,6 +34,7 @@ type Split struct {
 	claim        *engine.Claim // nil before the first Head, or if its ctx had one
 	block        *engine.Block // nil before the first Head
 	skips        []*tensor.Dense
+	added        map[string][]float32 // residuals and features of the last Head
 	skipShapes   []tensor.Shape
 	featureShape tensor.Shape
 	steering     model.Inputs // of the last Head, beside the latents
@@ -95,9 +96,6 @@ func (s *Split) Head(ctx context.Context, in Input) error {
 	if err != nil {
 		return fmt.Errorf("unet: %w", err)
 	}
-	if shape.residuals {
-		return errors.New("unet: split: have residuals of a ControlNet, want none: a Split does not take them")
-	}
 	if have, want := shape.size(), s.shape.size(); have != want {
 		return fmt.Errorf("unet: split: have an input of %d×[%d %d] and %d tokens, want %d×[%d %d] and %d",
 			have[0], have[1], have[2], have[3], want[0], want[1], want[2], want[3])
@@ -111,7 +109,11 @@ func (s *Split) Head(ctx context.Context, in Input) error {
 	}
 	s.steering = model.Inputs{}
 	for name, x := range inputs {
-		if name != latentsInput && name != channelsInput {
+		switch added, ok := s.added[name]; {
+		case ok:
+			copy(added, x)
+			s.steering[name] = added
+		case name != latentsInput && name != channelsInput:
 			s.steering[name] = slices.Clone(x)
 		}
 	}
@@ -216,5 +218,5 @@ func (s *Split) Close() {
 		return
 	}
 	s.release()
-	s.u, s.skips, s.steering = nil, nil, nil
+	s.u, s.skips, s.added, s.steering = nil, nil, nil, nil
 }

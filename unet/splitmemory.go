@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"gorgonia.org/tensor"
+
 	"sdgo/internal/engine"
 )
 
@@ -28,16 +30,34 @@ func (s *Split) what() string {
 }
 
 // Held returns the bytes that the Split holds from the first Head to Close.
-func (s *Split) Held() int64 { return 4 * int64(s.skipNumbers()) }
-
-func (s *Split) skipNumbers() (n int) {
+func (s *Split) Held() int64 {
 	if s == nil {
 		return 0
 	}
+	return 4 * int64(s.heldNumbers())
+}
+
+// heldNumbers are those of the skips, and of the residuals and features.
+func (s *Split) heldNumbers() (n int) {
 	for _, shape := range s.skipShapes {
 		n += shape.TotalSize()
 	}
+	for _, f := range s.addedFields() {
+		n += tensor.Shape(f.shape).TotalSize()
+	}
 	return n
+}
+
+// addedFields are the residuals and features of the Split's shape.
+func (s *Split) addedFields() []field[dims] {
+	if s.u == nil {
+		return nil
+	}
+	c := Conditioning[dims]{Features: emptyFeatures[dims](s.shape.features)}
+	if s.shape.residuals {
+		c.Residuals = &Residuals[dims]{Down: make([]dims, len(s.u.downs))}
+	}
+	return countedFields(s.u, &c, s.shape)
 }
 
 // Values returns the bytes of intermediate values of the largest part.
@@ -75,7 +95,7 @@ func (s *Split) take(ctx context.Context) error {
 		}
 	}
 	var err error
-	if s.block, err = engine.Scratch(s.skipNumbers(), "the skips of a divided prediction"); err != nil {
+	if s.block, err = engine.Scratch(s.heldNumbers(), "the skips of a divided prediction"); err != nil {
 		s.release()
 		return fmt.Errorf("unet: %w", err)
 	}
@@ -83,6 +103,12 @@ func (s *Split) take(ctx context.Context) error {
 	for _, shape := range s.skipShapes {
 		n := shape.TotalSize()
 		s.skips = append(s.skips, engine.Tensor(rest[:n:n], shape...))
+		rest = rest[n:]
+	}
+	s.added = make(map[string][]float32)
+	for _, f := range s.addedFields() {
+		n := tensor.Shape(f.shape).TotalSize()
+		s.added[f.name] = rest[:n:n]
 		rest = rest[n:]
 	}
 	return nil

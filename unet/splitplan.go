@@ -59,7 +59,36 @@ func (s *Split) run(ctx context.Context, p part, inputs model.Inputs, outputs []
 	if s.claim != nil {
 		ctx = s.claim.With(ctx)
 	}
+	for name := range s.added {
+		if !s.takes(p, name) {
+			delete(inputs, name)
+		}
+	}
 	return s.u.model.Run(ctx, s.key(p), s.build(p), inputs, outputs)
+}
+
+// takes says whether a part reads what is added to the network: the head features above
+// the branch, the deep part those below it and all that comes to the middle, and each its
+// residuals.
+func (s *Split) takes(p part, name string) bool {
+	for i, l := range s.u.downs {
+		switch above := i < s.branch; name {
+		case residualInput(i):
+			return p == tail && above || p == deep && !above
+		case featureName(l.feature - 1):
+			return p == head && above || p == deep && !above
+		}
+	}
+	return p == deep
+}
+
+// conditions are those that a part reads.
+func (s *Split) conditions(p part, in Nodes) []*G.Node {
+	added := make(map[string]bool)
+	for _, f := range s.addedFields() {
+		added[f.name] = true
+	}
+	return slices.DeleteFunc(s.u.conditions(in), func(n *G.Node) bool { return added[n.Name()] && !s.takes(p, n.Name()) })
 }
 
 func (s *Split) key(p part) planKey {
@@ -93,6 +122,6 @@ func (s *Split) build(p part) model.Build {
 			feature := g.Input(featureInput, s.featureShape...)
 			inputs, outputs = append(slices.Clone(skips), feature), []*G.Node{s.u.tail(g, skips, feature, steer)}
 		}
-		return append(inputs, s.u.conditions(in)...), outputs, g.Err()
+		return append(inputs, s.conditions(p, in)...), outputs, g.Err()
 	}
 }

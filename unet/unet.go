@@ -35,6 +35,9 @@ type UNet struct {
 	convOut *nn.Conv2D
 	cross   []*attention // to the text, as CrossAttentions lists them
 	images  string       // key of the pictures that are counted
+	title   string       // in errors; "" for a U-Net
+	anyText bool         // nothing attends to the tokens, which may have any width
+	expects expected
 	variant
 
 	position *positionNet // nil if it takes no boxes
@@ -56,12 +59,8 @@ func (u *UNet) define(config []byte, p *nn.Params) (err error) {
 	p.Unknown(u.Config.Warnings)
 	c := &u.Config
 	first, levels := c.BlockOutChannels[0], len(c.BlockOutChannels)
-	u.time = newTimeEmbedding(p, c)
+	u.defineDown(p)
 	u.position = newPositionNet(p.At("position_net"), c)
-	u.downs = []*downLayer{{out: first, conv: p.Conv("conv_in", c.InChannels, first, c.ConvInKernel, 1, op.Same(c.ConvInKernel/2))}}
-	for i := range levels {
-		u.downs = append(u.downs, newDownBlock(p.At("down_blocks.%d", i), c, i)...)
-	}
 	if c.MidBlockType != nil {
 		u.mid = newMidBlock(p.At("mid_block"), c)
 	}
@@ -72,6 +71,17 @@ func (u *UNet) define(config []byte, p *nn.Params) (err error) {
 	u.listCross()
 	u.convOut = p.Conv("conv_out", first, c.OutChannels, c.ConvOutKernel, 1, op.Same(c.ConvOutKernel/2))
 	return nil
+}
+
+// defineDown asks for the weights of the way down, and what steers it.
+func (u *UNet) defineDown(p *nn.Params) {
+	c := &u.Config
+	first := c.BlockOutChannels[0]
+	u.time = newTimeEmbedding(p, c)
+	u.downs = []*downLayer{{out: first, conv: p.Conv("conv_in", c.InChannels, first, c.ConvInKernel, 1, op.Same(c.ConvInKernel/2))}}
+	for i := range c.BlockOutChannels {
+		u.downs = append(u.downs, newDownBlock(p.At("down_blocks.%d", i), c, i)...)
+	}
 }
 
 // Close waits for calls in flight and gives the memory back. Graphs made by
@@ -120,7 +130,7 @@ func (u *UNet) steer(g *nn.Graph, in Nodes) steering {
 		temb:  u.time.forward(g, in.Timesteps, &in.Cond),
 		text:  source{tokens: in.Cond.Tokens, mask: in.Cond.TokenMask, images: in.Cond.ImageTokens, shown: in.Cond.Images},
 		times: in.Timesteps, variant: u.variant,
-		residuals: in.Cond.Residuals,
+		residuals: in.Cond.Residuals, features: in.Cond.Features,
 	}
 	if in.Cond.Boxes != nil {
 		s.text.boxes = u.position.forward(g, in.Cond.Boxes, in.Cond.BoxMask)
@@ -164,6 +174,9 @@ func (u *UNet) down(g *nn.Graph, x *G.Node, s steering, from, to int) []*G.Node 
 func (u *UNet) middle(g *nn.Graph, x *G.Node, s steering) *G.Node {
 	if u.mid != nil {
 		x = u.mid.forward(g, x, s)
+	}
+	if s.features != nil && s.features.Mid != nil {
+		x = g.Add(x, g.ChannelsLast(s.features.Mid))
 	}
 	if s.residuals != nil {
 		x = g.Add(x, g.ChannelsLast(s.residuals.Mid))

@@ -56,6 +56,7 @@ func newValues(t *testing.T) *values {
 
 	v.models(t, open)
 	v.vision(t, open)
+	v.controls(t, open)
 	v.checkpoints(t)
 	v.sampling(t, open.Scheduler)
 	v.files(t)

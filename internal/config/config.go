@@ -66,13 +66,17 @@ func UnknownKeys(keys map[string]json.RawMessage, config any, more string) (warn
 	return warnings
 }
 
-// fieldsOf returns the fields of the struct that config points to, by their keys.
+// fieldsOf returns the fields of the struct that config points to, by their keys, and those
+// of a struct that is embedded in it.
 func fieldsOf(config any) map[string]reflect.Value {
 	fields := make(map[string]reflect.Value)
 	v := reflect.ValueOf(config).Elem()
 	for i := range v.NumField() {
-		if key := v.Type().Field(i).Tag.Get("json"); key != "-" {
-			fields[key] = v.Field(i)
+		switch f := v.Type().Field(i); {
+		case f.Anonymous:
+			maps.Copy(fields, fieldsOf(v.Field(i).Addr().Interface()))
+		case f.Tag.Get("json") != "-":
+			fields[f.Tag.Get("json")] = v.Field(i)
 		}
 	}
 	return fields

@@ -11,7 +11,6 @@ package ipadapter
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -65,13 +64,6 @@ const (
 	ipAdapter = "ip_adapter"
 )
 
-// Is says whether a file is an IP-Adapter of any kind.
-func Is(t Tensors) bool {
-	return slices.ContainsFunc(t.Names(), func(name string) bool {
-		return strings.HasPrefix(name, imageProj+".") || strings.HasPrefix(name, ipAdapter+".")
-	})
-}
-
 // FaceError is the error for an adapter that reads the embedding of a face, not a picture.
 type FaceError struct{ What string }
 
@@ -98,7 +90,7 @@ func Describe(t Tensors) (*About, error) {
 		return nil, &FaceError{"an IP-Adapter FaceID Plus"}
 	case dim("norm.weight", 0) > 0:
 		return nil, &FaceError{"an IP-Adapter FaceID"}
-	case dim("latents", 1) > 0:
+	case dim("latents", 1) > 0 && dim("proj_in.weight", 0) > 0:
 		a.Kind, a.Tokens, a.In, a.Cross = Plus, dim("latents", 1), dim("proj_in.weight", 1), dim("proj_out.weight", 0)
 	default:
 		return nil, errors.New("have no projection of images of a kind that is known (image_proj.proj, image_proj.latents), want an IP-Adapter")

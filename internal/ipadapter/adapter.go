@@ -65,12 +65,6 @@ func (a *Adapter) define(_ []byte, p *nn.Params) error {
 // Close waits for calls in flight and gives the memory back.
 func (a *Adapter) Close() error { return a.model.Close() }
 
-// Fingerprint tells adapters apart by their weights.
-func (a *Adapter) Fingerprint() string { return a.model.Fingerprint() }
-
-// Shares says whether the adapter lies in the memory of a model.
-func (a *Adapter) Shares(m *model.Model) bool { return a.model.Memory() == m.Memory() }
-
 // TokensOf is how many tokens the adapter makes of a picture that has n.
 func (a *Adapter) TokensOf(n int) int {
 	if a.Tokens == 0 {

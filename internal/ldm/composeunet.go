@@ -8,19 +8,31 @@ import (
 // unet returns what adds a tensor of a U-Net: the reverse of [file.unet].
 func (c *Composed) unet(part Tensors) func(string) bool {
 	f := newFile(part)
-	places := make(map[string]place) // by what the names of diffusers begin with
-	for prefix, p := range unetPlaces {
-		places[p.to] = place{to: prefix, residual: p.residual}
-	}
+	places := f.placesOfUNet()
 	if f.has("time_embedding.cond_proj.weight") {
 		places["time_embedding.cond_proj."] = place{to: unetPrefix + "time_embedding.cond_proj."}
+	}
+	f.placeDown(places)
+	f.placeUp(places)
+	return c.placing(places, part)
+}
+
+// placesOfUNet are the blocks that a U-Net has once, by what the names of diffusers
+// begin with.
+func (f *file) placesOfUNet() map[string]place {
+	places := make(map[string]place)
+	for prefix, p := range unetPlaces {
+		places[p.to] = place{to: prefix, residual: p.residual}
 	}
 	delete(places, "time_embedding.") // with which longer ones begin
 	if !f.has("class_embedding.weight") {
 		delete(places, "class_embedding.")
 	}
-	f.placeDown(places)
-	f.placeUp(places)
+	return places
+}
+
+// placing returns what adds a tensor of a part that is at one of some places.
+func (c *Composed) placing(places map[string]place, part Tensors) func(string) bool {
 	return func(tensor string) bool {
 		for end := len(tensor); end > 0; end = strings.LastIndexByte(tensor[:end-1], '.') + 1 {
 			p, ok := places[tensor[:end]]

@@ -95,6 +95,7 @@ const (
 	widthSD1     = 768
 	widthSD2     = 1024
 	widthRefiner = 1280
+	widthSDXL    = 2048
 )
 
 // textWidth is how many numbers a token has that the U-Net reads.

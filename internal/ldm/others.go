@@ -16,9 +16,16 @@ const (
 	unsupported = ", which is not supported"
 	transformer = ", a diffusion transformer" + unsupported
 	noModel     = ", not a whole model"
+	control     = ", which steers a model (Pipeline.LoadControl, -control)"
 	adapter     = ", which changes a model (Pipeline.LoadAdapter, -lora)"
 	pictures    = ", which makes prompts of pictures (Pipeline.LoadIPAdapter, -ip-adapter)"
 	inversion   = ", which gives a model new words (Pipeline.LoadEmbedding, -embedding)"
+)
+
+// The kinds of networks that steer a model.
+const (
+	controlNet = "controlnet"
+	t2iAdapter = "t2i-adapter"
 )
 
 // Other is a model or file of another kind.
@@ -33,6 +40,13 @@ type Other struct {
 //
 // The names are those by which diffusers and ComfyUI tell the models.
 var others = []Other{
+	{"control-lora", "a ControlLoRA, a ControlNet as low-rank changes of a U-Net" + unsupported, "lora_controlnet"},
+	{"controlnet-union", "a ControlNet Union, which takes pictures of several kinds" + unsupported, "task_embedding"},
+	{"controlnet-union", "a ControlNet Union, which takes pictures of several kinds" + unsupported, "control_add_embedding."},
+	{"controlnet-xs", "a ControlNet-XS, whose layers read those of the U-Net" + unsupported, "base_to_ctrl."},
+	{"controlnet-xs", "a ControlNet-XS, whose layers read those of the U-Net" + unsupported, "enc_zero_convs_out."},
+	{"controlnet-difference", "a ControlNet stored as the difference from a model" + unsupported, "difference"},
+	{"motion", "a motion module of AnimateDiff" + noModel, "motion_modules."},
 	{"lora", "a LoRA" + adapter, "lora_"},
 	{"lora", "a LoRA" + adapter, ".lora."},
 	{"loha", "a LoHa adapter" + adapter, ".hada_w1"},
@@ -40,12 +54,13 @@ var others = []Other{
 	{"oft", "an OFT adapter" + adapter, ".oft_"},
 	{"textual-inversion", "a textual inversion" + inversion, "string_to_param"},
 	{"textual-inversion", "a textual inversion" + inversion, "emb_params"},
-	{"controlnet", "a ControlNet" + noModel, "control_model."},
-	{"controlnet", "a ControlNet" + noModel, "controlnet_cond_embedding."},
-	{"controlnet", "a ControlNet" + noModel, "input_hint_block."},
-	{"t2i-adapter", "a T2I-Adapter" + noModel, "body.0.in_conv."},
-	{"t2i-adapter", "a T2I-Adapter" + noModel, "adapter.body.0."},
-	{"motion", "a motion module of AnimateDiff" + noModel, "motion_modules."},
+	{controlNet, "a ControlNet" + control, "control_model."},
+	{controlNet, "a ControlNet" + control, "controlnet_cond_embedding."},
+	{controlNet, "a ControlNet" + control, "input_hint_block."},
+	{t2iAdapter, "a T2I-Adapter" + control, "adapter.body.0."},
+	{t2iAdapter, "a T2I-Adapter" + control, "body.0.in_conv."},
+	{t2iAdapter, "a T2I-Adapter" + control, "body.0.block1."},
+	{t2iAdapter, "a T2I-Adapter" + control, "body.0.resnets.0.block1."},
 	{"ip-adapter", "an IP-Adapter" + pictures, "image_proj."},
 	{"ip-adapter", "an IP-Adapter" + pictures, "ip_adapter."},
 	{"sd3", "Stable Diffusion 3" + transformer, "joint_blocks."},

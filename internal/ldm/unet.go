@@ -131,7 +131,7 @@ func splitPlace(name string) (prefix, rest string) {
 	switch {
 	case strings.HasPrefix(after, "time_embedding."), strings.HasPrefix(after, "position_net."), after == "label_emb.weight":
 		parts = 1
-	case strings.HasPrefix(after, "input_blocks."), strings.HasPrefix(after, "output_blocks."), strings.HasPrefix(after, "label_emb."):
+	case strings.HasPrefix(after, "input_blocks."), strings.HasPrefix(after, "output_blocks."), strings.HasPrefix(after, "label_emb."), strings.HasPrefix(after, "zero_convs."):
 		parts = 3
 	}
 	at := len(unetPrefix)

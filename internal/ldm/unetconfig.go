@@ -21,13 +21,7 @@ func (f *file) unetConfig(p *Part, family Family, down, up tower, pooled int) {
 		"transformer_layers_per_block": depths.down,
 		"sample_size":                  64,
 	}
-	switch {
-	case mid > 0:
-	case f.has(unetPrefix + "middle_block.0.in_layers.2.weight"): // SSD-1B, Vega
-		config["mid_block_type"] = "UNetMidBlock2D"
-	default:
-		config["mid_block_type"] = nil
-	}
+	f.middleConfig(config, mid)
 	if depths.up != nil {
 		config["reverse_transformer_layers_per_block"] = depths.up
 	}
@@ -37,14 +31,7 @@ func (f *file) unetConfig(p *Part, family Family, down, up tower, pooled int) {
 	if key := unetPrefix + "time_embedding.cond_proj.weight"; f.has(key) {
 		config["time_cond_proj_dim"] = f.dim(key, 1)
 	}
-	for name, piece := range p.pieces {
-		switch {
-		case strings.HasSuffix(name, ".transformer_blocks.0.attn2.to_k.weight"):
-			config["cross_attention_dim"] = p.dim(name, 1)
-		case strings.HasSuffix(name, ".proj_in.weight"):
-			config["use_linear_projection"] = len(piece.shape) == 2
-		}
-	}
+	p.attentionConfig(config)
 	if n := f.dim(unetPrefix+"label_emb.weight", 0); n > 0 {
 		config["num_class_embeds"] = n
 	}
@@ -59,6 +46,29 @@ func (f *file) unetConfig(p *Part, family Family, down, up tower, pooled int) {
 	// SDXS, alone among those of Stable Diffusion 1, has as many numbers for each head.
 	ofSDXS := family == SD1 && config["mid_block_type"] == nil && mid == 0 && slices.Max(down.depth[0]) == 0
 	p.guessUNet(family == SD1 && !ofSDXS || f.upscales(), down.channels)
+}
+
+// middleConfig sets the kind of the middle block, whose transformer has mid blocks.
+func (f *file) middleConfig(config map[string]any, mid int) {
+	switch {
+	case mid > 0:
+	case f.has(unetPrefix + "middle_block.0.in_layers.2.weight"): // SSD-1B, Vega
+		config["mid_block_type"] = "UNetMidBlock2D"
+	default:
+		config["mid_block_type"] = nil
+	}
+}
+
+// attentionConfig sets what the transformers have in common.
+func (p *Part) attentionConfig(config map[string]any) {
+	for name, piece := range p.pieces {
+		switch {
+		case strings.HasSuffix(name, ".transformer_blocks.0.attn2.to_k.weight"):
+			config["cross_attention_dim"] = p.dim(name, 1)
+		case strings.HasSuffix(name, ".proj_in.weight"):
+			config["use_linear_projection"] = len(piece.shape) == 2
+		}
+	}
 }
 
 // addition says what a U-Net of Stable Diffusion XL reads beside the tokens: a text of

@@ -41,17 +41,8 @@ var (
 
 // newView finds out what stands before the names.
 func newView(t Tensors) *view {
-	v := &view{Tensors: t, from: make(map[string]string)}
-	for _, file := range t.Names() {
-		name := file
-		for _, w := range wrappers {
-			name = strings.TrimPrefix(name, w)
-		}
-		if _, twice := v.from[name]; twice {
-			name = file
-		}
-		v.names, v.from[name] = append(v.names, name), file
-	}
+	v := &view{Tensors: t}
+	v.names, v.from = unwrapped(t)
 	v.move(unetPrefixes, unetPrefix, unetSign)
 	v.move(vaePrefixes, vaePrefix, vaeSign)
 	if v.from[convInWeight] == "" {
@@ -61,6 +52,23 @@ func newView(t Tensors) *view {
 		v.translate(vaePrefixes, vaeSignDiffusers, (*Composed).vae)
 	}
 	return v
+}
+
+// unwrapped are the names of tensors without what trainers put before them, and what they
+// are in the file.
+func unwrapped(t Tensors) (names []string, files map[string]string) {
+	files = make(map[string]string)
+	for _, file := range t.Names() {
+		name := file
+		for _, w := range wrappers {
+			name = strings.TrimPrefix(name, w)
+		}
+		if _, twice := files[name]; twice {
+			name = file
+		}
+		names, files[name] = append(names, name), file
+	}
+	return names, files
 }
 
 // move gives the tensors of a part the prefix of the original code, if they have another.

@@ -61,7 +61,7 @@ func newModel(ctx context.Context, name string, src checkpoint.Source, o LoadOpt
 		return nil, nil, fmt.Errorf("%s: %w", name, err)
 	}
 	s := sessionOf(ctx)
-	m := &Model{base: &base{serial: serials.Add(1), name: name, src: src, fixed: o.Precision != "" || o.Weights != "", owns: s == nil, params: nn.NewParams(name, src, format)}}
+	m := &Model{base: &base{serial: serials.Add(1), name: name, src: src, fixed: o.Precision != "" || o.Weights != "", owns: s == nil, options: o, params: nn.NewParams(name, src, format)}}
 	m.params.Store(storage)
 	if s == nil {
 		eng, err := engine.New(&engine.Options{Threads: o.Threads, MaxMemory: o.MaxMemory})

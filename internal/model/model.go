@@ -29,6 +29,7 @@ type base struct {
 	owns    bool // the engine is this model's alone
 	params  *nn.Params
 	fixed   bool // the caller has chosen how weights are kept
+	options LoadOptions
 	src     checkpoint.Source
 	config  []byte           // of the checkpoint
 	weights *weights.Weights // nil until they are loaded

@@ -30,6 +30,14 @@ func (s *Session) Hold() { s.held = true }
 // sessionKey marks a ctx that carries a session.
 type sessionKey struct{}
 
+// Beside returns a session of models that share m's engine, and the options that m was
+// loaded with.
+func (m *Model) Beside() (*Session, LoadOptions) {
+	o := m.options
+	o.Variant = ""
+	return NewSession(m.eng), o
+}
+
 // In returns a ctx in which models are loaded into the session.
 func (s *Session) In(ctx context.Context) context.Context {
 	return context.WithValue(ctx, sessionKey{}, s)

@@ -25,6 +25,19 @@ func SumPixels(x *G.Node) (*G.Node, error) {
 	return apply(sumPixels{n, s.TotalSize() / n / c, c}, tensor.Shape{n, c}, x)
 }
 
+// RepeatPixels maps x [N C] to a tensor of the shape [N ... C] whose pixels are all the same.
+func RepeatPixels(x *G.Node, shape ...int) (*G.Node, error) {
+	if len(shape) < 2 {
+		return nil, fmt.Errorf("op: repeat: have shape %v, want [N ... C]", shape)
+	}
+	n, c := shape[0], shape[len(shape)-1]
+	if err := checkShape("repeat", "x", x, n, c); err != nil {
+		return nil, err
+	}
+	s := tensor.Shape(shape).Clone()
+	return apply(repeatPixels{n, s.TotalSize() / n / c, c}, s, x)
+}
+
 func (k sumPixels) String() string    { return fmt.Sprintf("sum %d×%d×%d", k.n, k.pixels, k.c) }
 func (k repeatPixels) String() string { return fmt.Sprintf("repeat %d×%d×%d", k.n, k.pixels, k.c) }
 func (k sumPixels) Work() int         { return 0 }

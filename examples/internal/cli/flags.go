@@ -35,6 +35,7 @@ type Command struct {
 	load           diffusion.LoadOptions
 	adapters       Adapters
 	embeddings     []embedding
+	controls       controls
 	imagePrompts   []imagePrompt
 	regions        []region
 	about          string
@@ -86,6 +87,7 @@ func New(name, about string, stdout, stderr io.Writer) *Command {
 	PartFlags(c.FlagSet, &c.load)
 	c.adapters.Flag(c.FlagSet)
 	embeddingFlag(c.FlagSet, &c.embeddings)
+	c.controls.flags(c.FlagSet)
 	imagePromptFlags(c.FlagSet, &c.imagePrompts)
 	safetyFlag(c.FlagSet, &c.load)
 	syntaxFlag(c.FlagSet, &o.Syntax)
@@ -135,6 +137,10 @@ func (c *Command) Load(ctx context.Context) (pipe *diffusion.Pipeline, err error
 		return nil, err
 	}
 	if c.Options.Adapters, err = c.adapters.Load(ctx, pipe, c.Name(), c.stderr); err != nil {
+		pipe.Close()
+		return nil, err
+	}
+	if c.Options.Controls, err = c.controls.load(ctx, pipe, c.Name(), c.stderr); err != nil {
 		pipe.Close()
 		return nil, err
 	}

@@ -89,6 +89,9 @@ func Cases() []Case {
 			return ((i/84*3+y/3)*2+x/3)*3 + i%3
 		})},
 		{"sum pixels", [][]int{{2, 3, 2, 70}}, nil, one(op.SumPixels), refSum(6, 70)},
+		{"repeat pixels", [][]int{{2, 5}}, nil, one(func(x *G.Node) (*G.Node, error) { return op.RepeatPixels(x, 2, 3, 2, 5) }), refPick(60, func(i int) int { return i/30*5 + i%5 })},
+		{"average pool", [][]int{{2, 4, 6, tail}}, nil, one(op.AveragePool), refPool(4, 6, tail)},
+		{"average pool, odd", [][]int{{2, 5, 3, 2}}, nil, one(op.AveragePool), refPool(5, 3, 2)},
 		{"unpack", [][]int{{5, 4}}, nil, one(op.Unpack), refPick(20, func(i int) int { return i })},
 		{"multiply", [][]int{{3, tail}, {3, tail}}, nil,
 			func(in []*G.Node) (*G.Node, error) { return op.Multiply(in[0], in[1]) },
@@ -111,6 +114,7 @@ func Cases() []Case {
 		{"dilate", []int{2, 3, 3, 3}, []int{2, 2, 2, 3}, func(x *G.Node) (*G.Node, error) { return op.Dilate(x, 2) }},
 		{"sum pixels", []int{2, 5}, []int{2, 3, 5}, op.SumPixels},
 		{"upsample", []int{1, 5, 4, 2}, []int{1, 2, 3, 2}, func(x *G.Node) (*G.Node, error) { return op.Upsample(x, 5, 4) }},
+		{"average pool", []int{1, 2, 3, 2}, []int{1, 3, 5, 2}, op.AveragePool},
 		{"permute", []int{4, 2, 3}, []int{2, 3, 4}, func(x *G.Node) (*G.Node, error) { return op.Permute(x, 2, 0, 1) }},
 	} {
 		cases = append(cases, Case{"adjoint of " + c.name, [][]int{c.d}, nil, adjoint(c.linear, c.x), nil})

@@ -223,3 +223,27 @@ func refSum(pixels, c int) func([][]float64) []float64 {
 		return y
 	}
 }
+
+// refPool is the mean of windows of two by two pixels, as far as there are any.
+func refPool(h, w, c int) func([][]float64) []float64 {
+	return func(in [][]float64) []float64 {
+		var y []float64
+		for sample := range len(in[0]) / (h * w * c) {
+			for oy := 0; oy < h; oy += 2 {
+				for ox := 0; ox < w*c; ox++ {
+					if x := ox / c; x%2 == 0 {
+						sum, n := 0.0, 0.0
+						for p := range 4 {
+							if iy, ix := oy+p/2, x+p%2; iy < h && ix < w {
+								sum += in[0][((sample*h+iy)*w+ix)*c+ox%c]
+								n++
+							}
+						}
+						y = append(y, sum/n)
+					}
+				}
+			}
+		}
+		return y
+	}
+}

@@ -1,0 +1,186 @@
+package diffusion
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"sdgo/internal/control"
+	"sdgo/internal/ldm"
+	"sdgo/internal/model"
+	"sdgo/safetensors/checkpoint"
+	"sdgo/unet"
+)
+
+// LoadControl loads a ControlNet or a T2I-Adapter for the pipeline's model: a folder that
+// diffusers wrote (ControlNetModel, T2IAdapter), or one file in safetensors, of PyTorch or
+// GGUF, in the names of diffusers or of the original code (control_model.*, body.*). What it
+// is, and its structure, are told from the names and shapes of the tensors of a file. One
+// that is for another family of models is an error that says which, and what would fit; so
+// are ControlLoRA, ControlNet Union and ControlNet-XS, which are not supported. Its weights
+// have the precision of the U-Net's and lie in the pipeline's memory, which
+// LoadOptions.MaxMemory limits, until Close. On graphics processors there are none yet.
+func (p *Pipeline) LoadControl(path string) (*LoadedControl, error) {
+	return p.LoadControlContext(context.Background(), path)
+}
+
+// LoadControlContext is [Pipeline.LoadControl] that returns ctx's error soon after ctx is
+// done.
+func (p *Pipeline) LoadControlContext(ctx context.Context, path string) (*LoadedControl, error) {
+	path = filepath.Clean(path) // a folder may end in a slash
+	return p.LoadControlFSContext(ctx, os.DirFS(filepath.Dir(path)), filepath.Base(path))
+}
+
+// LoadControlFS is [Pipeline.LoadControl] for a file or folder of fsys.
+func (p *Pipeline) LoadControlFS(fsys fs.FS, name string) (*LoadedControl, error) {
+	return p.LoadControlFSContext(context.Background(), fsys, name)
+}
+
+// LoadControlFSContext is [Pipeline.LoadControlFS] that returns ctx's error soon after ctx
+// is done.
+func (p *Pipeline) LoadControlFSContext(ctx context.Context, fsys fs.FS, name string) (_ *LoadedControl, err error) {
+	if err := p.ready(); err != nil {
+		return nil, err
+	}
+	if ctx == nil {
+		return nil, errors.New("diffusion: have a nil context")
+	}
+	leave, err := p.calls.Enter("")
+	if err != nil {
+		return nil, fmt.Errorf("diffusion: %w", err)
+	}
+	defer leave()
+	if model.Of(p.UNet).Device() {
+		return nil, errors.New("diffusion: load control: the U-Net computes on a graphics processor, where controls are not supported")
+	}
+	src, class, err := control.Open(ctx, fsys, name, "", control.ControlNet, control.T2IAdapter)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, fmt.Errorf("diffusion: load control: %w", err)
+	}
+	l := &LoadedControl{of: model.Of(p.UNet), gate: new(model.Gate)}
+	if err := l.load(ctx, p, class, src); err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, fmt.Errorf("diffusion: load control: %w", err)
+	}
+	return l, nil
+}
+
+// load loads the network from a checkpoint, which it closes.
+func (l *LoadedControl) load(ctx context.Context, p *Pipeline, class string, src checkpoint.Source) (err error) {
+	session, options := l.of.Beside()
+	session.Hold()
+	o := unet.LoadOptions(options)
+	loaded := false
+	defer func() {
+		if !loaded {
+			l.release()
+		}
+	}()
+	if class == control.ControlNet {
+		l.net, err = unet.LoadControlNet(session.In(ctx), src, &o)
+	} else {
+		l.adapter, err = unet.LoadT2IAdapter(session.In(ctx), src, &o)
+	}
+	if err != nil {
+		return err
+	}
+	if err := p.fits(l); err != nil {
+		return err
+	}
+	most, least, err := p.values()
+	if err != nil {
+		return err
+	}
+	own, err := l.values(p)
+	if err != nil {
+		return err
+	}
+	if err := session.Load(ctx, max(most, own), max(least, own)); err != nil {
+		return err
+	}
+	if l.net != nil {
+		l.Warnings = l.net.Config.Warnings
+	} else {
+		l.Warnings = l.adapter.Config.Warnings
+	}
+	loaded = true
+	return nil
+}
+
+// release closes what there is of the network.
+func (l *LoadedControl) release() {
+	if l.net != nil {
+		l.net.Close()
+	}
+	if l.adapter != nil {
+		l.adapter.Close()
+	}
+}
+
+// values is the most bytes that the network takes while it runs for a picture of the
+// default size and two texts.
+func (l *LoadedControl) values(p *Pipeline) (int64, error) {
+	size, err := p.sizeOf("", nil)
+	if err != nil {
+		return 0, err
+	}
+	if l.net == nil {
+		f := l.adapter.Config.DownscaleFactor
+		return l.adapter.Values(1, (size.height+f-1)/f*f, (size.width+f-1)/f*f)
+	}
+	most, err := l.net.EmbedValues(size.h, size.w)
+	if err != nil {
+		return 0, err
+	}
+	for _, b := range size.batches {
+		n, err := l.net.Values(b.texts, size.h, size.w, b.tokens)
+		if err != nil {
+			return 0, err
+		}
+		most = max(most, n)
+	}
+	return most, nil
+}
+
+// fits wants the network to be one for the pipeline's U-Net.
+func (p *Pipeline) fits(l *LoadedControl) error {
+	factor, family := p.VAE.Config.Factor(), familyOfUNet(&p.UNet.Config)
+	if l.net == nil {
+		f := l.adapter.Config.DownscaleFactor
+		if err := p.UNet.FitsT2I(l.adapter, factor); err != nil {
+			return fmt.Errorf("%w: the model is %s: want a T2I-Adapter for it%s", err, family, instead(l.adapter.Config.Type == "full_adapter_xl", f))
+		}
+		return nil
+	}
+	c := &l.net.Config
+	err := p.UNet.Fits(l.net)
+	if err == nil && c.Factor() != factor {
+		err = fmt.Errorf("it embeds pictures %d times as large as the latents (conditioning_embedding_out_channels), the VAE's are %d times", c.Factor(), factor)
+	}
+	if latents := p.VAE.Config.LatentChannels; err == nil && c.InChannels != latents && c.InChannels != p.UNet.Config.InChannels {
+		err = fmt.Errorf("it reads %d channels (in_channels), want the latents' %d", c.InChannels, latents)
+	}
+	if err == nil {
+		return nil
+	}
+	if own := familyOfUNet(&c.Config); own != family {
+		return fmt.Errorf("this is a ControlNet for %s, the model is %s: want a ControlNet for %s: %w", own, family, family, err)
+	}
+	return fmt.Errorf("this ControlNet is for another structure of %s than the model's: %w", family, err)
+}
+
+// instead says for which models a T2I-Adapter is.
+func instead(xl bool, factor int) string {
+	if xl {
+		return fmt.Sprintf(", this is one for %s (squares of %d pixels)", ldm.SDXL, factor)
+	}
+	return fmt.Sprintf(", this is one for %s (squares of %d pixels)", ldm.SD1, factor)
+}
