@@ -21,6 +21,8 @@ func (r *run) checkWordless(a about) error {
 	switch {
 	case r.unclip != nil && !a.embeds:
 		return fmt.Errorf("diffusion: %s: the model reads an image beside the text, want a call that gives one (UnCLIP)", a.name)
+	case r.varies() && r.Syntax != SyntaxPlain:
+		return badOption("Syntax", "have %v, want plain: the model reads images, and no text", r.Syntax)
 	case !r.varies() || a.wordless:
 		return nil
 	case r.prompt+r.NegativePrompt != "":

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"sdgo/internal/engine"
 	"sdgo/internal/golden"
 )
 
@@ -80,6 +81,15 @@ func TestImageVariationErrors(t *testing.T) {
 	assert.ErrorContains(t, err, "diffusion: cond: have none, want an embedding [1 T 32] of an image")
 	_, err = p.ImageVariation(t.Context(), img, &Options{NegativePrompt: "x"})
 	assert.ErrorIs(t, err, ErrOptions)
+	for _, syntax := range []Syntax{SyntaxWebUI, SyntaxComfyUI} {
+		_, err = p.ImageVariation(t.Context(), img, &Options{Syntax: syntax})
+		assert.ErrorContains(t, err, "diffusion: syntax: have "+syntax.String()+", want plain: the model reads images, and no text")
+		assert.ErrorIs(t, err, ErrOptions)
+		_, err = p.TextToImage(t.Context(), "", &Options{Syntax: syntax, Cond: engine.Tensor(make([]float32, 32), 1, 1, 32)})
+		assert.ErrorContains(t, err, "diffusion: syntax: ")
+		_, err = p.Plan(&Options{Syntax: syntax, Cond: engine.Tensor(make([]float32, 32), 1, 1, 32)})
+		assert.NoError(t, err, "a plan reads no words")
+	}
 	_, err = p.ImageVariation(t.Context(), nil, nil)
 	assert.ErrorContains(t, err, "diffusion: image: have no image")
 	_, err = load(t, "tiny-sd15", nil).ImageVariation(t.Context(), img, nil)
