@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"iter"
+	"math"
 	"slices"
 
 	prompts "sdgo/diffusion/prompt"
@@ -93,7 +94,9 @@ func (p *Pipeline) readScript(ctx context.Context, syntax Syntax, at spot, w wor
 		if err != nil {
 			return nil, err
 		}
-		x.weight = part.Weight
+		if x.weight = part.Weight; math.Abs(x.weight) > maxGuidance {
+			return nil, fmt.Errorf("part %d between AND: have a weight of %v, want -%d to %d", i+1, x.weight, maxGuidance, maxGuidance)
+		}
 		s.parts = append(s.parts, x)
 	}
 	return s, nil
