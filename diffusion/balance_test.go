@@ -106,4 +106,7 @@ func TestAndDistilled(t *testing.T) {
 	require.NoError(t, err)
 	_, err = p.TextToImage(t.Context(), "a house AND a boat", o)
 	assert.ErrorContains(t, err, "diffusion: prompt: have weights of parts between AND that are not 1 together, want 1")
+	o.Regions = []Region{{Prompt: "a house AND a boat", Box: image.Rect(0, 0, 32, 64)}}
+	_, err = p.TextToImage(t.Context(), "a house", o)
+	assert.ErrorContains(t, err, "diffusion: region 1: prompt: have weights of parts")
 }
