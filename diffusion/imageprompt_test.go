@@ -9,8 +9,10 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
 
 	"sdgo/internal/golden"
+	"sdgo/unet"
 )
 
 // Calls with different prompts run at once, each as it does alone; one that is cancelled
@@ -66,6 +68,42 @@ func TestImagePromptMemory(t *testing.T) {
 	defer small.Close()
 	_, err = small.LoadIPAdapterFS(ipFolder(t), "plus-sd15.safetensors", nil)
 	assert.ErrorIs(t, err, ErrTooLarge)
+}
+
+// The U-Net's tensors for pictures are the same in all windows, and no more of them are kept
+// than one question has.
+func TestImagePromptSides(t *testing.T) {
+	p := load(t, "tiny-sd15", nil)
+	attentions := p.UNet.CrossAttentions()
+	as := seenAs{make([][]float32, len(attentions)), make([][]float32, len(attentions))}
+	as.keys[0], as.values[0] = make([]float32, attentions[0].Width), make([]float32, attentions[0].Width)
+	s := &shown{
+		run: &run{Pipeline: p, h: 8, w: 12}, prompts: []*imagePrompt{{scales: append([]float64{1}, make([]float64, len(attentions)-1)...)}},
+		keys: map[Condition][]seenAs{Cond: {as}, Uncond: {as}}, masks: [][]float32{nil}, reads: 3,
+	}
+	keys := func(left int, conditions ...Condition) *tensor.Dense {
+		var of []*reads
+		for _, c := range conditions {
+			of = append(of, &reads{condition: c})
+		}
+		var in unet.Input
+		require.NoError(t, s.steer(t.Context(), &question{window: window{0, left, 8, 8}}, of, &in))
+		kept := 0
+		for _, side := range s.sides {
+			kept += len(side.words)
+		}
+		assert.LessOrEqual(t, kept, 3)
+		return in.Cond.Images.Shown[0].Keys[0]
+	}
+	first := keys(0, Uncond, Cond)
+	for left := range 40 {
+		assert.Same(t, first, keys(left%5, Uncond, Cond))
+	}
+	assert.Equal(t, 1, keys(0, Cond).Shape()[0])
+	assert.Same(t, first, keys(0, Uncond, Cond))
+	assert.Equal(t, 3, keys(0, Uncond, Cond, Cond).Shape()[0])
+	assert.NotSame(t, first, keys(0, Uncond, Cond))
+	assert.LessOrEqual(t, len(s.views), maxViews)
 }
 
 // roughTolerance is far above what bfloat16 was seen to make of the latents of three steps,
