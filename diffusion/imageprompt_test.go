@@ -3,6 +3,7 @@ package diffusion
 import (
 	"context"
 	"image"
+	"image/draw"
 	"math"
 	"sync"
 	"testing"
@@ -141,4 +142,37 @@ func TestImagePromptPrecision(t *testing.T) {
 		apart = max(apart, math.Abs(float64(v-plain[i])))
 	}
 	assert.Greater(t, apart, 2*roughTolerance)
+}
+
+// In regions that the U-Net sees alone image prompts count by the part of their mask that the
+// box shows, in windows within it, too, and in any member of a batch.
+func TestImagePromptsInRegions(t *testing.T) {
+	c := golden.Open(t, "pipelines/ip_adapter")
+	p := load(t, "tiny-sd15", nil)
+	a := loadIP(t, p, "plain-sd15.safetensors")
+	left := image.NewGray(image.Rect(0, 0, 128, 64))
+	draw.Draw(left, image.Rect(0, 0, 64, 64), image.White, image.Point{}, draw.Src)
+	run := func(change func(o *Options)) []float32 {
+		o := &Options{Steps: 1, Seed: 7, Width: 128, Height: 64, Output: OutputLatent,
+			ImagePrompts: []ImagePrompt{{Adapter: a, Images: []image.Image{rgbImage(c, "image.0")}, Mask: left}},
+			Regions: []Region{
+				{Prompt: "a cat", Box: image.Rect(0, 0, 64, 64), Alone: true},
+				{Prompt: "a dog", NegativePrompt: "bad", Box: image.Rect(64, 0, 128, 64), Alone: true},
+			}}
+		change(o)
+		r, err := p.TextToImage(t.Context(), "a photo", o)
+		require.NoError(t, err)
+		return r.Latents.Float32s()
+	}
+	none := func(o *Options) { o.ImagePrompts = nil }
+	windows := func(o *Options) { o.Windows = Windows{Width: 32, Height: 64, Overlap: 16} }
+	for name, change := range map[string]func(o *Options){"boxes": func(*Options) {}, "windows": windows} {
+		with, without := run(change), run(func(o *Options) { change(o); none(o) })
+		for row := range 4 * 8 {
+			assert.NotEqual(t, without[16*row:16*row+8], with[16*row:16*row+8], name)
+			assert.Equal(t, without[16*row+8:16*row+16], with[16*row+8:16*row+16], name)
+		}
+		batch := run(func(o *Options) { change(o); o.Seed, o.Images = 6, 3 })
+		assert.Equal(t, with, batch[len(with):2*len(with)], name)
+	}
 }
