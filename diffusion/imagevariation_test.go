@@ -2,6 +2,7 @@ package diffusion
 
 import (
 	"encoding/json"
+	"image"
 	"io/fs"
 	"maps"
 	"testing"
@@ -67,6 +68,10 @@ func TestImageVariation(t *testing.T) {
 		batch, err := p.ImageVariation(t.Context(), img, o)
 		require.NoError(t, err)
 		assert.Equal(t, r.Images[0].Pix, batch.Images[1].Pix, "in a batch")
+		o.Seed, o.Images, o.Syntax = info.Seed, 0, SyntaxWebUI
+		syntax, err := p.ImageVariation(t.Context(), img, o)
+		require.NoError(t, err)
+		assert.Equal(t, r.Images, syntax.Images, "no text has a syntax")
 	}
 }
 
@@ -81,13 +86,18 @@ func TestImageVariationErrors(t *testing.T) {
 	assert.ErrorContains(t, err, "diffusion: cond: have none, want an embedding [1 T 32] of an image")
 	_, err = p.ImageVariation(t.Context(), img, &Options{NegativePrompt: "x"})
 	assert.ErrorIs(t, err, ErrOptions)
-	for _, syntax := range []Syntax{SyntaxWebUI, SyntaxComfyUI} {
-		_, err = p.ImageVariation(t.Context(), img, &Options{Syntax: syntax})
-		assert.ErrorContains(t, err, "diffusion: syntax: have "+syntax.String()+", want plain: the model reads images, and no text")
+	given := engine.Tensor(make([]float32, 2*32), 1, 2, 32)
+	for _, region := range []Region{{Prompt: "a cat"}, {}, {Cond: given, NegativePrompt: "x"}} {
+		region.Box = image.Rect(0, 0, 32, 64)
+		o := &Options{Steps: 1, Width: 64, Height: 64, Regions: []Region{region}}
+		_, err = p.ImageVariation(t.Context(), img, o)
+		assert.EqualError(t, err, "diffusion: regions: region 1: want an embedding (Cond) and no prompt: the model reads images, and no text")
+		o.Cond, o.Syntax = given, SyntaxWebUI
+		_, err = p.TextToImage(t.Context(), "", o)
 		assert.ErrorIs(t, err, ErrOptions)
-		_, err = p.TextToImage(t.Context(), "", &Options{Syntax: syntax, Cond: engine.Tensor(make([]float32, 32), 1, 1, 32)})
-		assert.ErrorContains(t, err, "diffusion: syntax: ")
-		_, err = p.Plan(&Options{Syntax: syntax, Cond: engine.Tensor(make([]float32, 32), 1, 1, 32)})
+	}
+	for _, wordless := range []*Pipeline{p, load(t, "tiny-ddpm", nil)} {
+		_, err = wordless.Plan(&Options{Syntax: SyntaxWebUI})
 		assert.NoError(t, err, "a plan reads no words")
 	}
 	_, err = p.ImageVariation(t.Context(), nil, nil)

@@ -42,13 +42,13 @@ func (r *run) prepare(width, height int) error {
 	if err := r.chooseGuidance(); err != nil {
 		return err
 	}
-	if err := r.prepareImagePrompts(); err != nil {
-		return err
-	}
 	if r.forms, err = r.formsOf(&r.Options, r.conditions, r.scripts); err != nil {
 		return err
 	}
 	if err := r.formsOfRegions(); err != nil {
+		return err
+	}
+	if err := r.prepareImagePrompts(); err != nil {
 		return err
 	}
 	if err := r.prepareUNet(); err != nil {
