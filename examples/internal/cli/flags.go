@@ -29,6 +29,7 @@ type Command struct {
 	guider         string   // help, or the text of one
 	random         bool     // the seed
 	required       []string // flags
+	wordless       bool     // there is no prompt
 	more           more
 	settings       *diffusion.Parameters // of -from
 	varies         string                // a flag
