@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sdgo/internal/golden"
+	"sdgo/unet"
 )
 
 // modelFolder is a folder of golden's that may be changed.
@@ -112,6 +113,7 @@ func TestTextlessLoadErrors(t *testing.T) {
 		"averages":     {"tiny-ddpm", "", &LoadOptions{EMA: true}, "ema: have true, want false"},
 		"variant":      {"tiny-ddpm", "", &LoadOptions{Variant: "fp16"}, `variant: have "fp16", which no part has`},
 		"no scheduler": {"tiny-ddpm", `{"unet": ["diffusers", "UNet2DModel"], "scheduler": [null, null]}`, nil, "scheduler is null"},
+		"no vqvae":     {"tiny-ldm-vq", `{"_class_name": "LDMPipeline", "unet": ["diffusers", "UNet2DModel"], "scheduler": ["diffusers", "DDIMScheduler"], "vqvae": [null, null]}`, nil, "vqvae is null"},
 		"bert":         {"tiny-ldm-vq", `{"_class_name": "LDMTextToImagePipeline", "unet": ["diffusers", "UNet2DConditionModel"], "vqvae": ["diffusers", "VQModel"]}`, nil, "vqvae, a VQModel (an autoencoder with a codebook), belongs to an early latent diffusion model"},
 		"movq":         {"tiny-ldm-vq", `{"unet": ["diffusers", "UNet2DModel"], "vqvae": ["diffusers", "ConsistencyDecoderVAE"], "scheduler": ["diffusers", "DDIMScheduler"]}`, nil, "vqvae is a ConsistencyDecoderVAE (an autoencoder whose decoder is a diffusion model), want VQModel"},
 	} {
@@ -147,6 +149,11 @@ func TestTextlessErrors(t *testing.T) {
 	_, err := p.Unconditional(ctx, &Options{Guider: ClassifierFree{}})
 	assert.ErrorContains(t, err, `needs "uncond"`)
 	assert.ErrorContains(t, err, "there is one prediction alone")
+	_, err = p.Unconditional(ctx, &Options{Guider: PerturbedAttention{}})
+	assert.ErrorContains(t, err, "the attention of a UNet2DModel cannot be perturbed")
+	_, err = p.Unconditional(ctx, &Options{TokenMerging: unet.TokenMerging{Ratio: 0.5}})
+	assert.EqualError(t, err, "diffusion: unet: token merging: have ratio 0.5, want 0: the U-Net is a UNet2DModel, which has no transformers whose tokens could be merged")
+	assert.ErrorIs(t, err, ErrOptions)
 }
 
 // What holds of a model of text holds without: any image of a batch is as alone, a run
