@@ -2,11 +2,14 @@ package diffusion
 
 import (
 	"context"
+	"image"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
+	"testing/fstest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -167,17 +170,56 @@ func TestControlErrors(t *testing.T) {
 	xl := load(t, "tiny-sdxl", nil)
 	_, err = xl.TextToImage(t.Context(), "", &Options{Width: 72, Height: 64, Controls: []Control{{Loaded: loadControl(t, xl, "t2i-xl2"), Image: img}}})
 	assert.ErrorContains(t, err, "have 72×64 pixels with a T2I-Adapter that reads squares of 16")
+	for want, o := range map[string]*Options{
+		"number 0: have a window or region of 72×64 pixels with a T2I-Adapter that reads squares of 16": {Windows: Windows{Width: 72, Height: 64, Overlap: 40}},
+		"number 0: have a window or region of 40×32 pixels with a T2I-Adapter that reads squares of 16": {Regions: []Region{{Prompt: "y", Box: image.Rect(8, 0, 48, 32), Alone: true}}},
+	} {
+		o.Width, o.Height, o.Controls = 128, 64, []Control{{Loaded: loadControl(t, xl, "t2i-xl2"), Image: img}}
+		_, err = xl.TextToImage(t.Context(), "", o)
+		assert.ErrorContains(t, err, want)
+	}
+	huge := golden.Fractions("input.x", 1, 3, 64, 64)
+	for i := range huge.Float32s() {
+		huge.Float32s()[i] = math.MaxFloat32
+	}
+	for _, l := range []*LoadedControl{net, adapter} {
+		_, err = p.TextToImage(t.Context(), "", &Options{Width: 64, Height: 64, Controls: []Control{{Loaded: l, Tensor: huge}}})
+		assert.ErrorContains(t, err, "controls: number 0: what it made of its image: element 0 is ")
+		assert.ErrorIs(t, err, ErrOptions)
+	}
 
 	networks := golden.Networks(t)
 	for name, want := range map[string]string{
-		"sdxl":   "diffusion: load control: this is a ControlNet for Stable Diffusion XL, the model is Stable Diffusion 1: want a ControlNet for Stable Diffusion 1: unet: controlnet: reads text of 80 numbers a token, the U-Net of 32",
-		"t2i-xl": "the model is Stable Diffusion 1: want a T2I-Adapter for it, this is one for Stable Diffusion XL (squares of 16 pixels)",
+		"sdxl":      "diffusion: load control: this is a ControlNet for Stable Diffusion XL, the model is Stable Diffusion 1: want a ControlNet for Stable Diffusion 1: unet: controlnet: reads text of 80 numbers a token, the U-Net of 32",
+		"t2i-xl":    "the model is Stable Diffusion 1: want a T2I-Adapter for it, this is one for Stable Diffusion XL (squares of 16 pixels)",
+		"t2i-light": "makes 4 features, the U-Net takes 3: this T2I-Adapter is for another structure of Stable Diffusion 1 than the model's",
 	} {
 		_, err := p.LoadControlFS(networks[name].Folder(t), ".")
 		assert.ErrorContains(t, err, want)
 	}
 	_, err = p.LoadControl(filepath.Join(t.TempDir(), "none.safetensors"))
 	assert.ErrorIs(t, err, os.ErrNotExist)
+}
+
+// A file without one of the tensors of a network is an error, and none that has fewer layers.
+func TestCutControls(t *testing.T) {
+	p := load(t, "tiny-sd15", nil)
+	for name, cut := range map[string][]string{
+		"sd15":     {"down_blocks.0.attentions.0.transformer_blocks.0.norm1.weight", "mid_block.attentions.0.transformer_blocks.0.norm1.weight", "mid_block.attentions.0.norm.bias", "controlnet_down_blocks.3.bias"},
+		"t2i-full": {"adapter.body.1.resnets.0.block1.weight", "adapter.body.0.resnets.1.block1.weight", "adapter.body.1.resnets.1.block2.bias", "adapter.conv_in.bias"},
+	} {
+		for _, missing := range cut {
+			for style, called := range map[string]func(name, original string) string{
+				"diffusers": func(name, _ string) string { return name }, "original": func(_, original string) string { return original },
+			} {
+				n := *golden.Networks(t)[name]
+				require.Contains(t, n.Tensors, missing)
+				delete(n.Tensors, missing)
+				_, err := p.LoadControlFS(fstest.MapFS{"x.safetensors": {Data: n.File(t, called)}}, "x.safetensors")
+				assert.ErrorContains(t, err, "missing", "%s: %s in the names of %s", name, missing, style)
+			}
+		}
+	}
 }
 
 // A network that is closed gives its memory back, once the calls with it have ended, and is
