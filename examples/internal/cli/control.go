@@ -44,7 +44,7 @@ func (l *controls) flags(f *flag.FlagSet) {
 		c.image = s
 		return nil
 	})
-	of("preprocess", "what to make of that picture first, by `name` and numbers, one of "+preprocessorNames()+" (default nothing: it is what the network reads)", func(c *control, s string) (err error) {
+	of("preprocess", "what to make of that picture first, by `name` and numbers, one of "+preprocessorNames()+" (default none: the network reads it)", func(c *control, s string) (err error) {
 		c.preprocess, err = parsePreprocess(s)
 		return err
 	})

@@ -42,12 +42,12 @@ func TestControlFlagErrors(t *testing.T) {
 		{[]string{"-control", "x", "-control-end", "0"}, "want another number than 0"},
 		{[]string{"-control", "x", "-control-scale", "much"}, "much"},
 		{[]string{"-preprocess", "canny"}, "have no -control before it"},
-		{[]string{"-control", "x", "-preprocess", "depth"}, "want one of canny:100,200, scribble, outline:4, blur:6, tile:4, grid:64"},
+		{[]string{"-control", "x", "-preprocess", "depth"}, "want one of none, canny:100,200, scribble, outline:4, blur:9, tile:4, color:64"},
 		{[]string{"-control", "x", "-preprocess", "canny:3"}, "have 1 numbers, want it as in canny:100,200"},
 		{[]string{"-control", "x", "-preprocess", "scribble:"}, "have 1 numbers, want it as in scribble"},
 		{[]string{"-control", "x", "-preprocess", "tile:2.5"}, "have 2.5, want a whole number, as in tile:4"},
-		{[]string{"-control", "x", "-preprocess", "grid:NaN"}, "have NaN, want a whole number, as in grid:64"},
-		{[]string{"-control", "x", "-preprocess", "blur:much"}, `have "much", want a number as in blur:6`},
+		{[]string{"-control", "x", "-preprocess", "color:NaN"}, "have NaN, want a whole number, as in color:64"},
+		{[]string{"-control", "x", "-preprocess", "blur:much"}, `have "much", want a number as in blur:9`},
 		{[]string{"-control", "x", "-preprocess", "blur:-1"}, "have a radius of -1 pixels"},
 		{[]string{"-control", "x", "-preprocess", "tile:0"}, "have a factor of 0"},
 	} {
@@ -71,9 +71,9 @@ func TestPreprocess(t *testing.T) {
 		return img
 	}
 	for s, want := range map[string]image.Image{
-		"canny": made(picture(preprocess.Canny(img, nil))), "canny:20,30": made(picture(preprocess.Canny(img, &preprocess.CannyOptions{Low: 20, High: 30}))),
+		"none": img, "canny": made(picture(preprocess.Canny(img, nil))), "canny:20,30": made(picture(preprocess.Canny(img, &preprocess.CannyOptions{Low: 20, High: 30}))),
 		"scribble": made(picture(preprocess.Scribble(img))), "outline:2": made(picture(preprocess.Outline(img, 2))), "blur:1.5": made(picture(preprocess.Blur(img, 1.5))),
-		"tile": made(picture(preprocess.Tile(img, 4))), "grid:8": made(picture(preprocess.ColorGrid(img, 8))),
+		"tile": made(picture(preprocess.Tile(img, 4))), "color:8": made(picture(preprocess.ColorGrid(img, 8))),
 	} {
 		make, err := parsePreprocess(s)
 		require.NoError(t, err)

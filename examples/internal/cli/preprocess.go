@@ -20,6 +20,7 @@ type preprocessor struct {
 }
 
 var preprocessors = []preprocessor{
+	{name: "none", about: "the picture as it is", apply: func(img image.Image, _ []float64) (image.Image, error) { return img, nil }},
 	{name: "canny", about: "edges, between two thresholds", numbers: []float64{100, 200}, apply: func(img image.Image, n []float64) (image.Image, error) {
 		return picture(preprocess.Canny(img, &preprocess.CannyOptions{Low: n[0], High: n[1]}))
 	}},
@@ -29,13 +30,13 @@ var preprocessors = []preprocessor{
 	{name: "outline", about: "the edge of a mask, so many pixels wide", numbers: []float64{4}, whole: true, apply: func(img image.Image, n []float64) (image.Image, error) {
 		return picture(preprocess.Outline(img, int(n[0])))
 	}},
-	{name: "blur", about: "shapes without detail, by a radius in pixels", numbers: []float64{6}, apply: func(img image.Image, n []float64) (image.Image, error) {
+	{name: "blur", about: "shapes without detail, by a radius in pixels", numbers: []float64{9}, apply: func(img image.Image, n []float64) (image.Image, error) {
 		return picture(preprocess.Blur(img, n[0]))
 	}},
 	{name: "tile", about: "the picture made coarse, by a factor", numbers: []float64{4}, whole: true, apply: func(img image.Image, n []float64) (image.Image, error) {
 		return picture(preprocess.Tile(img, int(n[0])))
 	}},
-	{name: "grid", about: "colors without shapes, in cells of so many pixels", numbers: []float64{64}, whole: true, apply: func(img image.Image, n []float64) (image.Image, error) {
+	{name: "color", about: "colors without shapes, in cells of so many pixels", numbers: []float64{64}, whole: true, apply: func(img image.Image, n []float64) (image.Image, error) {
 		return picture(preprocess.ColorGrid(img, int(n[0])))
 	}},
 }
