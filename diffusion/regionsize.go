@@ -9,7 +9,7 @@ import (
 func enlarged(regions []Region, from, to image.Point) (large []Region) {
 	for _, g := range regions {
 		g.Box.Min, g.Box.Max = moved(g.Box.Min, from, to), moved(g.Box.Max, from, to)
-		g.Feather = scaled(g.Feather, min(from.X, from.Y), min(to.X, to.Y))
+		g.Feather = min(scaled(g.Feather, min(from.X, from.Y), min(to.X, to.Y)), maxSide)
 		if g.Mask != nil {
 			g.Mask = stretched{g.Mask, to}
 		}
