@@ -121,15 +121,40 @@ func (c *Command) overrule(given map[string]bool) {
 }
 
 // dropForeign drops the options that the command has no use for: those of an image and a mask
-// where it reads none.
+// where it reads none, and those of a second pass where there is none.
 func (c *Command) dropForeign() {
 	o := &c.Options
 	if c.Lookup("strength") == nil && o.Strength != 0 {
 		c.note("-from: the strength of %g is left out: there is no image to begin with", o.Strength)
 		o.Strength = 0
 	}
+	if c.Lookup("hires") == nil {
+		o.HighRes = diffusion.HighRes{}
+	}
 	if c.Lookup("keep-outside") == nil {
 		o.Mask, o.MaskCells, o.KeepOutside = 0, 0, false
+	}
+}
+
+// DropWords drops the prompts that settings have, and what goes with them, for a model that reads
+// none. What flags and words say stays.
+func (c *Command) DropWords() {
+	if c.settings == nil {
+		return
+	}
+	o, from := &c.Options, &c.settings.Options
+	for have, said := range map[*string]string{
+		&c.Prompt: c.settings.Prompt, &o.NegativePrompt: from.NegativePrompt, &o.Prompt2: from.Prompt2, &o.NegativePrompt2: from.NegativePrompt2,
+	} {
+		if *have == said {
+			*have = ""
+		}
+	}
+	if o.ClipSkip == from.ClipSkip {
+		o.ClipSkip = 0
+	}
+	if o.Regions = o.Regions[len(from.Regions):]; len(o.Regions) == 0 && o.BaseWeight == from.BaseWeight {
+		o.BaseWeight = 0
 	}
 }
 
