@@ -99,7 +99,17 @@ func TestForeignParameters(t *testing.T) {
 	}, *p)
 	assert.Equal(t, "v1.10.1", p.Program)
 
+	// A second pass with an upscaler that is a model of its own is left out, and told.
+	p, err = ParseParameters("x\nSteps: 9, Seed: 1, Denoising strength: 0.4, Hires upscale: 1.5, Hires steps: 5, Hires upscaler: 4x-UltraSharp, Version: v1.10.1")
+	require.NoError(t, err)
+	alone := Parameters{Prompt: "x", Program: "v1.10.1", LeftOut: []string{"HighRes"}, Options: Options{Syntax: SyntaxWebUI, Steps: 9, Seed: 1}, Other: []NamedValue{
+		{"Hires upscaler", "4x-UltraSharp"}, {"Denoising strength", "0.4"}, {"Hires upscale", "1.5"}, {"Hires steps", "5"},
+	}}
+	same(t, alone, *p)
+	same(t, alone, *rewritten(t, p))
+
 	for text, want := range map[string]Options{
+		"x\nSteps: 9, Seed: 1, Denoising strength: 0.4, Hires resize: 0x96, Hires upscaler: None":           {Steps: 9, Seed: 1, HighRes: HighRes{Height: 96, Strength: 0.4, Upscaler: UpscaleLanczos}},
 		"x\nSteps: 9, Sampler: Euler a, Seed: 1, RNG: CPU":                                                  {Steps: 9, Seed: 1, Sampler: sampler.EulerAncestral{}, Schedule: "normal"},
 		"x\nSteps: 9, Sampler: Euler, Schedule type: SGM Uniform, Seed: 1, RNG: CPU":                        {Steps: 9, Seed: 1, Sampler: sampler.Euler{}, Schedule: "sgm_uniform"},
 		"x\nSteps: 9, Sampler: DPM++ 2M Karras, Seed: 1, RNG: CPU":                                          {Steps: 9, Seed: 1, Sampler: sampler.DPMPP2M{}, Schedule: "karras_full"},
