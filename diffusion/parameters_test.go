@@ -52,6 +52,7 @@ func TestParameters(t *testing.T) {
 		{Options: Options{TokenMerging: unet.TokenMerging{Ratio: 0.5, Levels: 2}, Reuse: Reuse{Interval: 3}, Mask: MaskAlpha, KeepOutside: true, Tile: WholePicture, NewNoise: TorchNoise}, Sampler: "of a kind: x, y"},
 		{Options: Options{Seamless: unet.Seamless{X: true, Y: true}, Guider: Rescaled{Share: 0.5, Guider: Projected{Scale: 9, Norm: 15}}}},
 		{Options: Options{Syntax: SyntaxWebUI, Regions: []Region{{Prompt: "b, c", Box: image.Rect(0, 0, 8, 8), Weight: 2}}}},
+		{Options: Options{Boxes: []Box{{0.1, 0, 1, 0.5, "a boat, red", nil}, {Right: 1, Bottom: 1, Phrase: "x"}}, BoxShare: 0.5}},
 		{Options: Options{HighRes: HighRes{Width: 64, Steps: 3, Upscaler: UpscaleLanczos}, ClipSkip: 1}},
 		{Options: Options{Strength: 0.3, HighRes: HighRes{Scale: 2, Strength: 0.5}}},
 		{Options: Options{Width: 8}, LeftOut: []string{"Adapters", "Cond"}, Other: []NamedValue{{"ENSD", "31337"}, {"Lora hashes", "a: 1, b: 2"}, {"Steps", "none"}}},
