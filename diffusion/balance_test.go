@@ -76,3 +76,14 @@ func TestRegionSyntax(t *testing.T) {
 	_, err := p.TextToImage(t.Context(), "a", &Options{Syntax: SyntaxWebUI, Regions: []Region{{Prompt: strings.Repeat("(", 101), Box: image.Rect(0, 0, 8, 8)}}})
 	assert.ErrorContains(t, err, "diffusion: region 1: prompt: prompt: more than 100 brackets are open at byte 100")
 }
+
+// A U-Net that reads the guidance scale, and no negative prompt, reads parts whose weights are 1
+// together.
+func TestAndDistilled(t *testing.T) {
+	p := loadFolder(t, golden.Folder(t, "lcm-time-cond"), nil)
+	o := &Options{Syntax: SyntaxWebUI, Steps: 2, Width: 64, Height: 64}
+	_, err := p.TextToImage(t.Context(), "a house :0.7 AND a boat :0.3", o)
+	require.NoError(t, err)
+	_, err = p.TextToImage(t.Context(), "a house AND a boat", o)
+	assert.ErrorContains(t, err, "diffusion: prompt: have weights of parts between AND that are not 1 together, want 1")
+}

@@ -35,6 +35,9 @@ func (c *controls) readAll(ctx context.Context) error {
 	if err := c.alloc(); err != nil {
 		return err
 	}
+	if c.run.OnStep != nil || c.run.Resume != nil {
+		c.run.note("controls", c.identity())
+	}
 	for i, s := range c.list {
 		for picture := range c.run.pictures() {
 			x, err := s.readOne(ctx, c.run, picture)

@@ -1,6 +1,8 @@
 package diffusion
 
 import (
+	"slices"
+
 	"gorgonia.org/tensor"
 
 	"sdgo/internal/engine"
@@ -32,12 +34,12 @@ func (r *run) checkDistilled() error {
 	return nil
 }
 
-// guidanceCond returns the embedding [1 D] of the guidance scale for a U-Net that
+// guidanceCond returns the embedding [K D] of the guidance scale for K texts of a U-Net that
 // reads it, else nil.
-func (r *run) guidanceCond() *tensor.Dense {
+func (r *run) guidanceCond(texts int) *tensor.Dense {
 	if !r.distilled() {
 		return nil
 	}
 	dim := *r.UNet.Config.TimeCondProjDim
-	return engine.Tensor(unet.GuidanceEmbedding(r.Guidance, dim), 1, dim)
+	return engine.Tensor(slices.Repeat(unet.GuidanceEmbedding(r.Guidance, dim), texts), texts, dim)
 }

@@ -97,7 +97,7 @@ func (g *guide) conditioning(of []*reads) unet.Conditioning[*tensor.Dense] {
 		PooledText:  vectors(of, false, func(r *reads) []float32 { return r.pooled }),
 		TimeIDs:     vectors(of, false, func(r *reads) []float32 { return r.ids }),
 		ClassLabels: vectors(of, true, func(r *reads) []float32 { return r.classes }),
-		TimeCond:    g.guidanceCond(),
+		TimeCond:    g.guidanceCond(len(of)),
 	}
 }
 

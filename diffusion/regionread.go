@@ -9,7 +9,7 @@ import (
 // embeddings of the caller's, and the predictions of one image. Through windows these are
 // gathered, too.
 func (r *run) regionBytes() (n int64) {
-	if len(r.places) == 0 && !r.Windows.on() {
+	if len(r.places) == 0 && !r.Windows.on() && r.scripts == nil { // of which AND may join several
 		return 0
 	}
 	cells := 4 * int64(r.h) * int64(r.w)

@@ -83,9 +83,6 @@ func (r *run) facts() map[string]string {
 	if len(r.Adapters) > 0 {
 		f["adapters"] = r.adapters.identity()
 	}
-	if r.controls != nil {
-		f["controls"] = r.controls.identity()
-	}
 	if r.TokenMerging.Ratio != 0 {
 		f["token merging"] = fmt.Sprint(r.TokenMerging)
 	}

@@ -224,13 +224,20 @@ func TestBusOfPicture(t *testing.T) {
 	tokens, width, factor := pipe.Tokenizer.MaxLength, pipe.TextEncoder.Config.HiddenSize, pipe.VAE.Config.Factor()
 	latents := pipe.VAE.Config.LatentChannels * (size / factor) * (size / factor)
 	timestep := 1 + pipe.UNet.Config.BlockOutChannels[0] // and its sines and cosines
-	for range 2 {                                        // the first makes the plans
+	for _, call := range []struct {
+		prompt, negative string
+		encoded          int
+	}{
+		{"a", "b", texts}, // makes the plans
+		{"c", "d", texts},
+		{"c", "d", 0}, // known texts are not encoded again
+	} {
 		up, down, on := sim.Get("toDevice"), sim.Get("toHost"), sim.Get("onDevice")
-		_, err = pipe.TextToImage(t.Context(), "a", &diffusion.Options{Width: size, Height: size, Steps: steps, Sampler: sampler.Euler{}})
+		_, err = pipe.TextToImage(t.Context(), call.prompt, &diffusion.Options{NegativePrompt: call.negative, Width: size, Height: size, Steps: steps, Sampler: sampler.Euler{}})
 		require.NoError(t, err)
-		encoder := texts * (tokens + 1) // and the row of each text's end
+		encoder := call.encoded * (tokens + 1) // and the row of each text's end
 		assert.Equal(t, 4*(encoder+steps*texts*(latents+timestep+tokens*width)+latents), sim.Get("toDevice")-up, "to the device")
-		assert.Equal(t, 4*(texts*(tokens+1)*width+steps*texts*latents+3*size*size), sim.Get("toHost")-down, "to the host")
+		assert.Equal(t, 4*(call.encoded*(tokens+1)*width+steps*texts*latents+3*size*size), sim.Get("toHost")-down, "to the host")
 		assert.Equal(t, on, sim.Get("onDevice"))
 	}
 	require.NoError(t, pipe.Close())

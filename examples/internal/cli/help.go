@@ -14,6 +14,7 @@ var groups = []struct{ title, names string }{
 	{"Picture", "width height n seed window overlap wrap seamless o grid json no-metadata watermark quiet"},
 	{"Sampling", "steps sampler schedule eta freeu"},
 	{"Guidance", "guidance guider guidance-rescale guidance-interval"},
+	{"Controls", "control control-image control-scale control-start control-end guess"},
 	{"Image prompts", "ip-adapter image-prompt image-encoder ip-mask ip-blocks"},
 	{"Model", "model variant unet vae text-encoder text-encoder-2 ema tokenizer prediction lora safety-checker"},
 	{"Speed and memory", "precision weights cache device max-memory threads tile tile-exact reuse step-cache reuse-branch merge merge-levels"},
