@@ -42,9 +42,6 @@ func (r *run) prepare(width, height int) error {
 	if err := r.chooseGuidance(); err != nil {
 		return err
 	}
-	if err := r.prepareImagePrompts(); err != nil {
-		return err
-	}
 	if r.forms, err = r.formsOf(&r.Options, r.conditions, r.scripts); err != nil {
 		return err
 	}
@@ -53,6 +50,9 @@ func (r *run) prepare(width, height int) error {
 	}
 	for _, o := range r.others {
 		r.forms[o.name] = o.forms(r.forms[o.words])
+	}
+	if err := r.prepareImagePrompts(); err != nil {
+		return err
 	}
 	if err := r.prepareUNet(); err != nil {
 		return fmt.Errorf("diffusion: %w", err)
