@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"image"
-	"slices"
 )
 
 // twoPasses makes pictures as Options.HighRes says.
@@ -73,8 +72,8 @@ func (p *Pipeline) plan(ctx context.Context, prompt string, first, second *Optio
 			return badOption("HighRes", "have a second pass of the last %d steps of %d, as its Strength is %v, want them to be of %d at most",
 				cmp.Or(h.Steps, r.Options.Steps), second.Steps, cmp.Or(h.Strength, defaultHighResStrength), maxSteps)
 		}
-		second.Regions, err = enlarged(r.Regions, image.Pt(r.Width, r.Height), image.Pt(second.Width, second.Height))
-		return err
+		second.Regions = enlarged(first.Regions, image.Pt(r.Width, r.Height), image.Pt(second.Width, second.Height))
+		return nil
 	})
 	if err != nil {
 		return err
@@ -89,26 +88,6 @@ func (p *Pipeline) plan(ctx context.Context, prompt string, first, second *Optio
 		return fmt.Errorf("%w (in the second pass, of %d×%d pixels)", err, second.Width, second.Height)
 	}
 	return nil
-}
-
-// enlarged are the regions of a picture in one of another size.
-func enlarged(regions []Region, from, to image.Point) ([]Region, error) {
-	large := slices.Clone(regions)
-	for i := range large {
-		g := &large[i]
-		g.Box.Min.X, g.Box.Max.X = g.Box.Min.X*to.X/from.X, g.Box.Max.X*to.X/from.X
-		g.Box.Min.Y, g.Box.Max.Y = g.Box.Min.Y*to.Y/from.Y, g.Box.Max.Y*to.Y/from.Y
-		g.Feather = g.Feather * to.X / from.X
-		if g.Mask == nil {
-			continue
-		}
-		mask, err := UpscaleBilinear.Image(g.Mask, to.X, to.Y)
-		if err != nil {
-			return nil, wrong("Regions", err)
-		}
-		g.Mask = mask
-	}
-	return large, nil
 }
 
 // dry begins a call and does no more of it than prepare.

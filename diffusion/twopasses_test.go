@@ -86,39 +86,6 @@ func TestHighResSecond(t *testing.T) {
 	}
 }
 
-// Regions are in the second picture where they were in the first.
-func TestHighResRegions(t *testing.T) {
-	p := load(t, "tiny-sd15", nil)
-	mask := ramp(32, 32)
-	for name, tt := range map[string][2]Region{
-		"box":  {{Prompt: "a boat", Box: image.Rect(8, 0, 32, 24), Feather: 8}, {Prompt: "a boat", Box: image.Rect(12, 0, 48, 36), Feather: 12}},
-		"mask": {{Prompt: "a boat", Mask: mask}, {Prompt: "a boat", Mask: bilinear(t, mask, image.Pt(48, 48))}},
-	} {
-		h := HighRes{Scale: 1.5, Steps: 3, Strength: 0.6}
-		o := Options{Steps: 4, Seed: 3, Width: 32, Height: 32, HighRes: h, Regions: tt[:1]}
-		got, err := p.TextToImage(t.Context(), prompt, &o)
-		require.NoError(t, err, name)
-		o.HighRes, o.Output = HighRes{}, OutputLatent
-		first, err := p.TextToImage(t.Context(), prompt, &o)
-		require.NoError(t, err, name)
-		large, err := UpscaleLatent.Latents(first.Latents, 6, 6)
-		require.NoError(t, err, name)
-		again := Options{Seed: 3, Regions: tt[1:]}
-		again.Steps, again.Strength = h.Second(4)
-		want, err := p.LatentsToImage(t.Context(), prompt, large, &again)
-		require.NoError(t, err, name)
-		assert.Equal(t, want.Images, got.Images, name)
-		assert.Equal(t, tt[:1], o.Regions, name)
-	}
-}
-
-// bilinear is a picture in another size.
-func bilinear(t *testing.T, img image.Image, size image.Point) image.Image {
-	large, err := UpscaleBilinear.Image(img, size.X, size.Y)
-	require.NoError(t, err)
-	return large
-}
-
 func TestHighResErrors(t *testing.T) {
 	p := load(t, "tiny-sd15", nil)
 	for _, tt := range []struct {

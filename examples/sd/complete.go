@@ -108,13 +108,15 @@ func values(name string) (list []candidate) {
 		"device":     "cpu cuda",
 		"prediction": "epsilon v_prediction",
 		"mask-mode":  "luminance alpha",
-		"mask-cells": "any sample",
+		"mask-cells": "any sample soft",
 		"variant":    "fp16",
 		"syntax":     "plain webui comfyui",
 		"seamless":   "x y xy",
 		"watermark":  "sd sdxl",
 	}
 	switch name {
+	case "preprocess":
+		cli.Preprocessors(func(name, about string) { list = append(list, candidate{name, about}) })
 	case "sampler":
 		for _, info := range sampler.Names() {
 			list = append(list, candidate{info.Name, info.Description})

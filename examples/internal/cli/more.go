@@ -68,6 +68,7 @@ func baseName(path string) string {
 const (
 	precisionField = "Precision"
 	adaptersField  = "Adapters"
+	controlsField  = "Controls"
 )
 
 // parameters say how picture i was made; nil if the file is not to say it.
@@ -87,6 +88,7 @@ func (c *Command) parameters(r *diffusion.Result, i int) *diffusion.Parameters {
 		adapters = append(adapters, fmt.Sprintf("%s:%g", baseName(a.Path), a.Weight))
 	}
 	add(adaptersField, strings.Join(adapters, ", "))
+	add(controlsField, c.controls.String())
 	add(precisionField, c.load.Precision)
 	add("Weights", c.load.Weights)
 	for _, part := range []struct{ name, path string }{
