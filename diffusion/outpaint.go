@@ -25,7 +25,15 @@ func (p *Pipeline) Outpaint(ctx context.Context, prompt string, img image.Image,
 	if err := b.check(src.width, src.height); err != nil {
 		return nil, err
 	}
-	picture, mask, err := b.rounded(src.width, src.height, p.VAE.Config.Factor()).Extend(img)
+	b = b.rounded(src.width, src.height, p.VAE.Config.Factor())
+	width, height := b.size(src.width, src.height)
+	if o == nil || o.MaskPadding == 0 { // such a picture must be possible before it is made
+		err := p.dry(ctx, p.inpainting(nil), prompt, o, func(r *run) error { return r.prepareImage(width, height) })
+		if err != nil {
+			return nil, err
+		}
+	}
+	picture, mask, err := b.extend(ctx, src)
 	if err != nil {
 		return nil, err
 	}
