@@ -12,7 +12,8 @@ import (
 // al. 2022a), as long as the difference of two orders allows; a PID controller
 // chooses the next step. The number of model calls follows from the tolerances.
 // Of sigmas only the ends count; a final zero is left out, so that the run ends
-// at the level before it.
+// at the level before it. The difference is that of all of x: of several images in one
+// call each depends on the others, unlike with every other sampler.
 //
 // https://arxiv.org/abs/2206.00927
 type DPMAdaptive struct {
