@@ -8,15 +8,12 @@ import (
 // Outpaint paints around an image: it is [Pipeline.Inpaint] of what [Border.Extend] makes of
 // it, with a border that on its right and lower side is made as much wider as the picture's
 // sides need to be multiples of 8 (in general of the VAE's factor). Options.Width and Height
-// are zero. A model that was trained to inpaint does it best; others want a Strength below
+// are zero, or those of that picture, but with Options.MaskPadding. A model that was trained to inpaint does it best; others want a Strength below
 // 1, which keeps the colors that the border is filled with. Options.KeepOutside keeps the
 // image's pixels, and Options.MaskCells as MaskCellsSoft makes the overlap soft.
 func (p *Pipeline) Outpaint(ctx context.Context, prompt string, img image.Image, b Border, o *Options) (*Result, error) {
 	if err := p.ready(); err != nil {
 		return nil, err
-	}
-	if o != nil && (o.Width != 0 || o.Height != 0) {
-		return nil, badOption("Width", "have a size of %d×%d pixels, want none: it is that of the image and its border", o.Width, o.Height)
 	}
 	src, err := newSource("image", img)
 	if err != nil {
@@ -25,7 +22,12 @@ func (p *Pipeline) Outpaint(ctx context.Context, prompt string, img image.Image,
 	if err := b.check(src.width, src.height); err != nil {
 		return nil, err
 	}
-	picture, mask, err := b.rounded(src.width, src.height, p.VAE.Config.Factor()).Extend(img)
+	b = b.rounded(src.width, src.height, p.VAE.Config.Factor())
+	width, height := b.Left+src.width+b.Right, b.Top+src.height+b.Bottom
+	if o != nil && o.MaskPadding == 0 && (o.Width != 0 || o.Height != 0) && (o.Width != width || o.Height != height) {
+		return nil, badOption("Width", "have a size of %d×%d pixels, want none, or that of the image and its border, %d×%d", o.Width, o.Height, width, height)
+	}
+	picture, mask, err := b.Extend(img)
 	if err != nil {
 		return nil, err
 	}
