@@ -54,10 +54,8 @@ func (c *Command) takeSettings(ctx context.Context, args []string) error {
 	c.Options = settings.Options
 	c.Options.OnStep = shown
 	c.dropForeign()
-	for _, other := range settings.Other {
-		if other.Name == precisionField && settings.Program == "sdgo" {
-			c.load.Precision = other.Value
-		}
+	if err := c.takeKept(); err != nil {
+		return Misuse(fmt.Errorf("-from: %s: %w", path, err))
 	}
 	for _, name := range settings.LeftOut {
 		what := name
@@ -120,16 +118,36 @@ func (c *Command) overrule(given map[string]bool) {
 	}
 }
 
-// dropForeign drops the options that the command has no use for: those of an image and a mask
-// where it reads none.
+// dropForeign drops the options that the command has no use for: those of an image, a mask, a second pass
+// or a trained layout where it has no flags for them, and the size where the image decides it.
 func (c *Command) dropForeign() {
 	o := &c.Options
 	if c.Lookup("strength") == nil && o.Strength != 0 {
 		c.note("-from: the strength of %g is left out: there is no image to begin with", o.Strength)
 		o.Strength = 0
 	}
+	if c.Lookup("hires") == nil && o.HighRes != (diffusion.HighRes{}) {
+		c.note("-from: the second pass is left out: %s has none", c.Name())
+		o.HighRes = diffusion.HighRes{}
+	}
+	if c.Lookup("box") == nil && o.Boxes != nil {
+		c.note("-from: the boxes are left out: %s has none", c.Name())
+		o.Boxes, o.BoxShare = nil, 0
+	}
 	if c.Lookup("keep-outside") == nil {
 		o.Mask, o.MaskCells, o.KeepOutside = 0, 0, false
+	}
+	if c.Lookup("mask-blur") == nil {
+		o.MaskBlur, o.MaskPadding = 0, 0
+	}
+	if c.Lookup("noise-level") == nil {
+		o.NoiseLevel = 0
+	}
+	if c.Lookup("image-guidance") == nil {
+		o.ImageGuidance = 0
+	}
+	if c.Lookup("border") != nil {
+		o.Width, o.Height = 0, 0
 	}
 }
 

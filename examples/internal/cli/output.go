@@ -158,12 +158,12 @@ func (c *Command) write(names []string, grid string, r *diffusion.Result) error 
 		return err
 	}
 	for i, img := range r.Images {
-		if err := add(names[i], img, c.parameters(r, i)); err != nil {
+		if err := add(names[i], img, c.text(r, i)); err != nil {
 			return err
 		}
 	}
 	if grid != "" {
-		if err := add(grid, sheet(r, maxSheet), c.parameters(r, 0)); err != nil {
+		if err := add(grid, sheet(r, maxSheet), c.text(r, 0)); err != nil {
 			return err
 		}
 	}

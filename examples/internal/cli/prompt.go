@@ -12,7 +12,7 @@ const maxPrompt = 1 << 20
 
 // readPrompt joins the words of a prompt, or reads it from standard input.
 func (c *Command) readPrompt(ctx context.Context, words []string) (string, error) {
-	if len(words) == 0 && c.settings != nil && c.settings.Prompt != "" {
+	if len(words) == 0 && c.settings != nil && (c.settings.Prompt != "" || c.settings.Task != "") { // an empty one, too, of a picture
 		return c.settings.Prompt, nil
 	}
 	if len(words) == 0 && c.varies != "" {

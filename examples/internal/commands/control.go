@@ -8,13 +8,13 @@ import (
 )
 
 // Control makes pictures of a prompt that follow the lines or shapes of an image.
-var Control = add(Command{
+var Control = &Command{
 	Name: "control", About: "makes pictures of a prompt that follow the lines or shapes of an image, by a ControlNet or T2I-Adapter", Run: control,
 	Examples: []string{
 		`-model DIR -control CANNY -image photo.jpg -preprocess canny "a house in winter"`,
 		`-model DIR -control DEPTH -image depth.png -control-scale 0.8 -width 512 -height 512 "a room of wood"`,
 	},
-})
+}
 
 func control(ctx context.Context, c *cli.Command, args []string) error {
 	path := c.File("image", "the image for the controls that have no -control-image, a PNG, JPEG, GIF, WebP, BMP or TIFF `file`")
