@@ -78,5 +78,7 @@ func TestFromWords(t *testing.T) {
 	stdout, stderr, err := sd(t, "txt2img", "-from", "empty.png", "-prediction", "epsilon", "-no-metadata", "-json")
 	require.NoError(t, err)
 	assert.NotContains(t, stderr, "which is not given")
+	_, _, err = sd(t, "info", "out.png")
+	assert.ErrorContains(t, err, "out.png: diffusion: parameters: have a picture without parameters")
 	assert.Contains(t, stdout, `"task": "text-to-image"`, "the settings are for programs all the same")
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -93,6 +94,7 @@ func (c *Command) readSettings(r io.Reader) (*diffusion.Parameters, error) {
 	if err := json.Unmarshal(data, p); err != nil {
 		return nil, err
 	}
+	p.Options.Images = cmp.Or(p.Options.Images, 1)
 	return p, nil
 }
 

@@ -46,6 +46,9 @@ func CheckPNGName(name string) error {
 
 // checkOutput finds out before the run whether all its files can be written.
 func (c *Command) checkOutput() error {
+	if n := c.Options.Images; n < 1 || n > maxPictures {
+		return misusef("-n: have %d, want 1 to %d", n, maxPictures)
+	}
 	if c.output == standardOutput {
 		if c.more.json {
 			return misusef("-json: have it beside -o - for standard output, want one of them there")
@@ -63,9 +66,6 @@ func (c *Command) checkOutput() error {
 	}
 	if err := CheckPNGName(c.output); err != nil {
 		return misusef("-o: %w", err)
-	}
-	if c.Options.Images > maxPictures {
-		return misusef("-n: have %d, want 1 to %d", c.Options.Images, maxPictures)
 	}
 	names := c.names()
 	if c.hasGrid() {
