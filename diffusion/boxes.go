@@ -26,7 +26,7 @@ type Box struct {
 	// Picture [1 D] is the embedding of a picture of it, D being as wide as those of
 	// tokens: for a model of attention_type gated-text-image alone. The reference takes
 	// CLIP's of the picture, projected to that of texts, of a length of 28.7.
-	Picture *tensor.Dense
+	Picture *tensor.Dense `json:"-"`
 }
 
 // What diffusers' pipelines take: the share of calls in which boxes count, of a model that

@@ -50,7 +50,7 @@ func BlackImage(img *image.NRGBA) *image.NRGBA {
 
 // checkChecker wants a checker that is none or something.
 func (o *Options) checkChecker() error {
-	if v := reflect.ValueOf(o.Checker); v.Kind() == reflect.Pointer && v.IsNil() {
+	if v := reflect.ValueOf(o.Checker); (v.Kind() == reflect.Pointer || v.Kind() == reflect.Func) && v.IsNil() {
 		return badOption("Checker", "have a nil %T, want a checker, or none", o.Checker)
 	}
 	return nil
@@ -82,9 +82,13 @@ func (r *run) check(ctx context.Context) error {
 				return fmt.Errorf("diffusion: check of picture %d: %w", i, err)
 			}
 			r.result.Flagged[i] = r.result.Flagged[i] || v.Flagged
-			if v.Replacement != nil {
-				r.result.Images[i] = v.Replacement
+			if v.Replacement == nil {
+				continue
 			}
+			if _, err := newSource(fmt.Sprintf("replacement of picture %d", i), v.Replacement); err != nil {
+				return err
+			}
+			r.result.Images[i] = v.Replacement
 		}
 	}
 	return nil

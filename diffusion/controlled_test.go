@@ -4,7 +4,6 @@ import (
 	"context"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 	"testing"
 
@@ -136,48 +135,6 @@ func TestFeatureWindows(t *testing.T) {
 			assert.Equal(t, window{tt.w.top / 2, tt.w.left / 2, tt.w.h / 2, tt.w.w / 2}, v)
 		}
 	}
-}
-
-func TestControlErrors(t *testing.T) {
-	p := load(t, "tiny-sd15", nil)
-	other := load(t, "tiny-sd15", nil)
-	net, adapter := loadControl(t, p, "sd15"), loadControl(t, p, "t2i-full")
-	foreign := loadControl(t, other, "sd15")
-	img := picture(t, "input.png")
-	for want, c := range map[string]Control{
-		"controls: number 0: have a control that was not loaded":            {Image: img},
-		"number 0: have one that was loaded for another model":              {Loaded: foreign, Image: img},
-		"number 0: scale: have 1001, want -1000 to 1000":                    {Loaded: net, Image: img, Scale: 1001},
-		"number 0: start: have 1, want 0 to below 1":                        {Loaded: net, Image: img, Start: 1},
-		"number 0: end: have 0.2, want above the start, which is 0.3, to 1": {Loaded: net, Image: img, Start: 0.3, End: 0.2},
-		"number 0: guess: have true for a T2I-Adapter, want false":          {Loaded: adapter, Image: img, Guess: true},
-		"number 0: have no image, want one: none is for inpainting alone":   {Loaded: net},
-		"number 0: have an image and a tensor, want one of them":            {Loaded: net, Image: img, Tensor: golden.Fractions("input.x", 1, 3, 64, 64)},
-		"number 0: tensor: have shape [1 3 64 32], want [1 3 64 64]":        {Loaded: net, Tensor: golden.Fractions("input.x", 1, 3, 64, 32)},
-	} {
-		_, err := p.TextToImage(t.Context(), "", &Options{Width: 64, Height: 64, Controls: []Control{c}})
-		var option *OptionError
-		if assert.ErrorAs(t, err, &option, want) {
-			assert.Equal(t, "Controls", option.Option)
-			assert.ErrorContains(t, err, want)
-		}
-	}
-	_, err := p.TextToImage(t.Context(), "", &Options{Controls: slices.Repeat([]Control{{Loaded: net, Image: img}}, 17)})
-	assert.ErrorContains(t, err, "controls: have 17, want at most 16")
-	xl := load(t, "tiny-sdxl", nil)
-	_, err = xl.TextToImage(t.Context(), "", &Options{Width: 72, Height: 64, Controls: []Control{{Loaded: loadControl(t, xl, "t2i-xl2"), Image: img}}})
-	assert.ErrorContains(t, err, "have 72×64 pixels with a T2I-Adapter that reads squares of 16")
-
-	networks := golden.Networks(t)
-	for name, want := range map[string]string{
-		"sdxl":   "diffusion: load control: this is a ControlNet for Stable Diffusion XL, the model is Stable Diffusion 1: want a ControlNet for Stable Diffusion 1: unet: controlnet: reads text of 80 numbers a token, the U-Net of 32",
-		"t2i-xl": "the model is Stable Diffusion 1: want a T2I-Adapter for it, this is one for Stable Diffusion XL (squares of 16 pixels)",
-	} {
-		_, err := p.LoadControlFS(networks[name].Folder(t), ".")
-		assert.ErrorContains(t, err, want)
-	}
-	_, err = p.LoadControl(filepath.Join(t.TempDir(), "none.safetensors"))
-	assert.ErrorIs(t, err, os.ErrNotExist)
 }
 
 // A network that is closed gives its memory back, once the calls with it have ended, and is

@@ -72,15 +72,23 @@ func (s *steering) readOne(ctx context.Context, r *run, picture int) (c readCont
 		return c, err
 	}
 	c.pixels = engine.Tensor(x, 1, s.Loaded.channels(), r.Height, r.Width)
-	if s.Loaded.net == nil {
-		c.features, err = s.Loaded.adapter.Predict(r.in(ctx), c.pixels)
+	if s.Loaded.net != nil {
+		hint, err := s.Loaded.net.Embed(r.in(ctx), c.pixels)
+		if err != nil {
+			return c, err
+		}
+		c.hint = hint.Float32s()
+		return c, checkFinite("what it made of its image", c.hint)
+	}
+	if c.features, err = s.Loaded.adapter.Predict(r.in(ctx), c.pixels); err != nil {
 		return c, err
 	}
-	hint, err := s.Loaded.net.Embed(r.in(ctx), c.pixels)
-	if err == nil {
-		c.hint = hint.Float32s()
+	for _, f := range c.features {
+		if err := checkFinite("what it made of its image", f.Float32s()); err != nil {
+			return c, err
+		}
 	}
-	return c, err
+	return c, nil
 }
 
 // picture returns what the network reads for a picture, [1 C H W].

@@ -117,14 +117,28 @@ func (c *controls) prepare() error {
 		case s.source != nil && s.Loaded.channels() != 3 && s.Loaded.channels() != 1:
 			return badOption("Controls", "number %d: %w", i, fmt.Errorf("have an image for a %v that reads %d channels, want a tensor", s.Loaded, s.Loaded.channels()))
 		}
-		if s.Loaded.adapter == nil {
-			continue
-		}
-		if f := s.Loaded.adapter.Config.DownscaleFactor; r.Width%f != 0 || r.Height%f != 0 {
-			return badOption("Width", "have %d×%d pixels with a T2I-Adapter that reads squares of %d, want multiples of that", r.Width, r.Height, f)
+		if s.Loaded.adapter != nil {
+			if err := r.wholeSquares(i, s.Loaded.adapter.Config.DownscaleFactor); err != nil {
+				return err
+			}
 		}
 	}
 	c.index = newCallIndex(r)
+	return nil
+}
+
+// wholeSquares wants the picture, and all that the U-Net sees of it at once, to be made of
+// whole squares, as a T2I-Adapter reads them.
+func (r *run) wholeSquares(i, side int) error {
+	if r.Width%side != 0 || r.Height%side != 0 {
+		return badOption("Width", "have %d×%d pixels with a T2I-Adapter that reads squares of %d, want multiples of that", r.Width, r.Height, side)
+	}
+	f := r.VAE.Config.Factor()
+	for _, s := range r.shapes() {
+		if s.h*f%side != 0 || s.w*f%side != 0 {
+			return badOption("Controls", "number %d: have a window or region of %d×%d pixels with a T2I-Adapter that reads squares of %d, want multiples of that", i, s.w*f, s.h*f, side)
+		}
+	}
 	return nil
 }
 

@@ -34,7 +34,7 @@ type depthToImage struct {
 
 func (t *depthToImage) about() about {
 	a := t.imageToImage.about()
-	a.name, a.inputs = "depth-to-image", []input{withDepth}
+	a.name, a.inputs, a.textless = "depth-to-image", []input{withDepth}, textAlone
 	return a
 }
 

@@ -18,8 +18,8 @@ import (
 //
 // or with Upscaler.Image and ImageToImage (of several pictures ImageToImageEach) for an
 // Upscaler of pictures. The Steps and the Strength of the second call are those that
-// [HighRes.Second] returns. OnStep is called for
-// the steps of both passes, each counted from 1.
+// [HighRes.Second] returns, and Options.Regions are enlarged with the picture, a mask to its
+// nearest pixels. OnStep is called for the steps of both passes, each counted from 1.
 type HighRes struct {
 	// Scale enlarges both sides, which are then rounded down to a multiple of 8 (in general
 	// of the VAE's factor): above 1, at most 16. Zero means 2, unless Width or Height is

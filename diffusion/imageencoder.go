@@ -21,7 +21,16 @@ func (r *run) checkWordless(a about) error {
 	switch {
 	case r.unclip != nil && !a.embeds:
 		return fmt.Errorf("diffusion: %s: the model reads an image beside the text, want a call that gives one (UnCLIP)", a.name)
-	case !r.varies() || a.wordless:
+	case !r.varies():
+		return nil
+	}
+	for i, region := range r.Regions {
+		if region.Cond == nil || region.Prompt+region.Prompt2+region.NegativePrompt+region.NegativePrompt2 != "" {
+			return badOption("Regions", "%s: want an embedding (Cond) and no prompt: the model reads images, and no text", newPlace(i+1, region).name)
+		}
+	}
+	switch {
+	case a.wordless:
 		return nil
 	case r.prompt+r.NegativePrompt != "":
 		return fmt.Errorf("diffusion: %s: have a prompt, want none: the model reads images, and no text (ImageVariation)", a.name)

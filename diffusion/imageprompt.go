@@ -54,13 +54,17 @@ type imagePrompt struct {
 	scales []float64 // of each attention of the U-Net to the text
 }
 
-// prepareImagePrompts checks the image prompts, which the networks count.
+// prepareImagePrompts checks the image prompts, which the networks count. What the U-Net
+// reads is known by then.
 func (r *run) prepareImagePrompts() error {
 	prompts, err := r.imagePrompts(&r.Options)
 	if err != nil || prompts == nil {
 		return err
 	}
 	r.shown = &shown{run: r, prompts: prompts}
+	for _, s := range r.shapes() {
+		r.shown.reads += s.texts
+	}
 	r.own += r.shown.bytes()
 	r.steers = append(r.steers, r.shown.steer)
 	return nil

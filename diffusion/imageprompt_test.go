@@ -3,14 +3,17 @@ package diffusion
 import (
 	"context"
 	"image"
+	"image/draw"
 	"math"
 	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
 
 	"sdgo/internal/golden"
+	"sdgo/unet"
 )
 
 // Calls with different prompts run at once, each as it does alone; one that is cancelled
@@ -68,6 +71,42 @@ func TestImagePromptMemory(t *testing.T) {
 	assert.ErrorIs(t, err, ErrTooLarge)
 }
 
+// The U-Net's tensors for pictures are the same in all windows, and no more of them are kept
+// than one question has.
+func TestImagePromptSides(t *testing.T) {
+	p := load(t, "tiny-sd15", nil)
+	attentions := p.UNet.CrossAttentions()
+	as := seenAs{make([][]float32, len(attentions)), make([][]float32, len(attentions))}
+	as.keys[0], as.values[0] = make([]float32, attentions[0].Width), make([]float32, attentions[0].Width)
+	s := &shown{
+		run: &run{Pipeline: p, h: 8, w: 12}, prompts: []*imagePrompt{{scales: append([]float64{1}, make([]float64, len(attentions)-1)...)}},
+		keys: map[Condition][]seenAs{Cond: {as}, Uncond: {as}}, masks: [][]float32{nil}, reads: 3,
+	}
+	keys := func(left int, conditions ...Condition) *tensor.Dense {
+		var of []*reads
+		for _, c := range conditions {
+			of = append(of, &reads{condition: c})
+		}
+		var in unet.Input
+		require.NoError(t, s.steer(t.Context(), &question{window: window{0, left, 8, 8}}, of, &in))
+		kept := 0
+		for _, side := range s.sides {
+			kept += len(side.words)
+		}
+		assert.LessOrEqual(t, kept, 3)
+		return in.Cond.Images.Shown[0].Keys[0]
+	}
+	first := keys(0, Uncond, Cond)
+	for left := range 40 {
+		assert.Same(t, first, keys(left%5, Uncond, Cond))
+	}
+	assert.Equal(t, 1, keys(0, Cond).Shape()[0])
+	assert.Same(t, first, keys(0, Uncond, Cond))
+	assert.Equal(t, 3, keys(0, Uncond, Cond, Cond).Shape()[0])
+	assert.NotSame(t, first, keys(0, Uncond, Cond))
+	assert.LessOrEqual(t, len(s.views), maxViews)
+}
+
 // roughTolerance is far above what bfloat16 was seen to make of the latents of three steps,
 // and far below what the pictures make.
 const roughTolerance = 0.1
@@ -103,4 +142,37 @@ func TestImagePromptPrecision(t *testing.T) {
 		apart = max(apart, math.Abs(float64(v-plain[i])))
 	}
 	assert.Greater(t, apart, 2*roughTolerance)
+}
+
+// In regions that the U-Net sees alone image prompts count by the part of their mask that the
+// box shows, in windows within it, too, and in any member of a batch.
+func TestImagePromptsInRegions(t *testing.T) {
+	c := golden.Open(t, "pipelines/ip_adapter")
+	p := load(t, "tiny-sd15", nil)
+	a := loadIP(t, p, "plain-sd15.safetensors")
+	left := image.NewGray(image.Rect(0, 0, 128, 64))
+	draw.Draw(left, image.Rect(0, 0, 64, 64), image.White, image.Point{}, draw.Src)
+	run := func(change func(o *Options)) []float32 {
+		o := &Options{Steps: 1, Seed: 7, Width: 128, Height: 64, Output: OutputLatent,
+			ImagePrompts: []ImagePrompt{{Adapter: a, Images: []image.Image{rgbImage(c, "image.0")}, Mask: left}},
+			Regions: []Region{
+				{Prompt: "a cat", Box: image.Rect(0, 0, 64, 64), Alone: true},
+				{Prompt: "a dog", NegativePrompt: "bad", Box: image.Rect(64, 0, 128, 64), Alone: true},
+			}}
+		change(o)
+		r, err := p.TextToImage(t.Context(), "a photo", o)
+		require.NoError(t, err)
+		return r.Latents.Float32s()
+	}
+	none := func(o *Options) { o.ImagePrompts = nil }
+	windows := func(o *Options) { o.Windows = Windows{Width: 32, Height: 64, Overlap: 16} }
+	for name, change := range map[string]func(o *Options){"boxes": func(*Options) {}, "windows": windows} {
+		with, without := run(change), run(func(o *Options) { change(o); none(o) })
+		for row := range 4 * 8 {
+			assert.NotEqual(t, without[16*row:16*row+8], with[16*row:16*row+8], name)
+			assert.Equal(t, without[16*row+8:16*row+16], with[16*row+8:16*row+16], name)
+		}
+		batch := run(func(o *Options) { change(o); o.Seed, o.Images = 6, 3 })
+		assert.Equal(t, with, batch[len(with):2*len(with)], name)
+	}
 }

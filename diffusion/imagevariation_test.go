@@ -2,6 +2,7 @@ package diffusion
 
 import (
 	"encoding/json"
+	"image"
 	"io/fs"
 	"maps"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"sdgo/internal/engine"
 	"sdgo/internal/golden"
 )
 
@@ -66,6 +68,10 @@ func TestImageVariation(t *testing.T) {
 		batch, err := p.ImageVariation(t.Context(), img, o)
 		require.NoError(t, err)
 		assert.Equal(t, r.Images[0].Pix, batch.Images[1].Pix, "in a batch")
+		o.Seed, o.Images, o.Syntax = info.Seed, 0, SyntaxWebUI
+		syntax, err := p.ImageVariation(t.Context(), img, o)
+		require.NoError(t, err)
+		assert.Equal(t, r.Images, syntax.Images, "no text has a syntax")
 	}
 }
 
@@ -80,6 +86,16 @@ func TestImageVariationErrors(t *testing.T) {
 	assert.ErrorContains(t, err, "diffusion: cond: have none, want an embedding [1 T 32] of an image")
 	_, err = p.ImageVariation(t.Context(), img, &Options{NegativePrompt: "x"})
 	assert.ErrorIs(t, err, ErrOptions)
+	given := engine.Tensor(make([]float32, 2*32), 1, 2, 32)
+	for _, region := range []Region{{Prompt: "a cat"}, {}, {Cond: given, NegativePrompt: "x"}} {
+		region.Box = image.Rect(0, 0, 32, 64)
+		o := &Options{Steps: 1, Width: 64, Height: 64, Regions: []Region{region}}
+		_, err = p.ImageVariation(t.Context(), img, o)
+		assert.EqualError(t, err, "diffusion: regions: region 1: want an embedding (Cond) and no prompt: the model reads images, and no text")
+		o.Cond, o.Syntax = given, SyntaxWebUI
+		_, err = p.TextToImage(t.Context(), "", o)
+		assert.ErrorIs(t, err, ErrOptions)
+	}
 	_, err = p.ImageVariation(t.Context(), nil, nil)
 	assert.ErrorContains(t, err, "diffusion: image: have no image")
 	_, err = load(t, "tiny-sd15", nil).ImageVariation(t.Context(), img, nil)

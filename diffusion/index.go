@@ -85,7 +85,7 @@ func readIndex(ctx context.Context, fsys fs.FS, o *LoadOptions) (*index, error) 
 		_, known := ours[key]
 		_, second := oursXL[key]
 		switch known = known || second; {
-		case ok && known, ok && class != "" && (key == vqPart || isDir(fsys, key)):
+		case ok && (known || key == vqPart), ok && class != "" && isDir(fsys, key):
 			x.parts[key] = class
 		case known:
 			return nil, fmt.Errorf("%s: %s: have %.80s, want [library, class]", indexFile, key, strings.Join(strings.Fields(string(keys[key])), " "))

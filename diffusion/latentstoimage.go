@@ -14,7 +14,8 @@ import (
 // Result.Latents and Upscaler.Latents have them, or from as many as there are images, one
 // for each. Nothing is encoded, and the seed's first noise is the one that is added, as in
 // diffusers' image-to-image, whose image may be latents, too. Another picture size is an
-// error. The latents are read during the call and must not change.
+// error. The latents are read during the call and must not change. A model that reads no text
+// takes an empty prompt.
 func (p *Pipeline) LatentsToImage(ctx context.Context, prompt string, latents *tensor.Dense, o *Options) (*Result, error) {
 	return p.do(ctx, &latentsToImage{given: latents}, prompt, o)
 }
@@ -26,7 +27,7 @@ type latentsToImage struct {
 }
 
 func (*latentsToImage) about() about {
-	return about{name: "image-to-image", inputs: []input{latentsAlone}, strength: 0.8}
+	return about{name: "image-to-image", inputs: []input{latentsAlone}, strength: 0.8, textless: textOrNot}
 }
 
 func (t *latentsToImage) prepare(r *run) ([]*source, error) {

@@ -154,11 +154,18 @@ func (l *LoadedControl) values(p *Pipeline) (int64, error) {
 func (p *Pipeline) fits(l *LoadedControl) error {
 	factor, family := p.VAE.Config.Factor(), familyOfUNet(&p.UNet.Config)
 	if l.net == nil {
-		f := l.adapter.Config.DownscaleFactor
-		if err := p.UNet.FitsT2I(l.adapter, factor); err != nil {
-			return fmt.Errorf("%w: the model is %s: want a T2I-Adapter for it%s", err, family, instead(l.adapter.Config.Type == "full_adapter_xl", f))
+		err := p.UNet.FitsT2I(l.adapter, factor)
+		own, squares := ldm.SD1, l.adapter.Config.DownscaleFactor // for Stable Diffusion 2, too
+		if l.adapter.Config.Type == "full_adapter_xl" {
+			own = ldm.SDXL
 		}
-		return nil
+		switch {
+		case err == nil:
+			return nil
+		case (own == ldm.SDXL) == (family == ldm.SDXL):
+			return fmt.Errorf("%w: this T2I-Adapter is for another structure of %s than the model's", err, family)
+		}
+		return fmt.Errorf("%w: the model is %s: want a T2I-Adapter for it, this is one for %s (squares of %d pixels)", err, family, own, squares)
 	}
 	c := &l.net.Config
 	err := p.UNet.Fits(l.net)
@@ -175,12 +182,4 @@ func (p *Pipeline) fits(l *LoadedControl) error {
 		return fmt.Errorf("this is a ControlNet for %s, the model is %s: want a ControlNet for %s: %w", own, family, family, err)
 	}
 	return fmt.Errorf("this ControlNet is for another structure of %s than the model's: %w", family, err)
-}
-
-// instead says for which models a T2I-Adapter is.
-func instead(xl bool, factor int) string {
-	if xl {
-		return fmt.Sprintf(", this is one for %s (squares of %d pixels)", ldm.SDXL, factor)
-	}
-	return fmt.Sprintf(", this is one for %s (squares of %d pixels)", ldm.SD1, factor)
 }

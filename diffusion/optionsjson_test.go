@@ -35,6 +35,7 @@ func TestOptionsJSON(t *testing.T) {
 		`{"guider":"apg:scale=9+rescaled:share=0.5+interval:low=1,high=5"}`: {Guider: LimitedInterval{Guider: Rescaled{Share: 0.5, Guider: Projected{Scale: 9}}, Interval: Interval{1, 5}}},
 		`{"guider":"apg+scheduled:linear=1/9"}`:                             {Guider: Scheduled{Guider: Projected{}, Scale: LinearScale{1, 9}}},
 		`{"seamless":{"x":true},"freeu":{"b1":1.2}}`:                        {Seamless: unet.Seamless{X: true}, FreeU: unet.FreeU{B1: 1.2}},
+		`{"boxes":[{"right":0.5,"bottom":1,"phrase":"a boat"}]}`:            {Boxes: []Box{{Right: 0.5, Bottom: 1, Phrase: "a boat"}}},
 		`{"watermark":"01"}`:                                                {Watermark: "01"},
 	} {
 		have, err := json.Marshal(o)
@@ -102,6 +103,7 @@ func TestLeftOut(t *testing.T) {
 	assert.Equal(t, []string{"Guider"}, (&Options{Guider: drift{}}).LeftOut())
 	assert.Equal(t, []string{"Guider"}, (&Options{Guider: Rescaled{Guider: drift{}}}).LeftOut())
 	assert.Equal(t, []string{"Regions"}, (&Options{Regions: []Region{{Mask: image.Black}}}).LeftOut())
+	assert.Equal(t, []string{"Boxes"}, (&Options{Boxes: []Box{{Picture: x}}}).LeftOut())
 }
 
 // What is wrong in JSON is named, with what it may have meant, and nothing is set.

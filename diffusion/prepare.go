@@ -2,6 +2,7 @@ package diffusion
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 
 	"sdgo/vae"
@@ -42,9 +43,6 @@ func (r *run) prepare(width, height int) error {
 	if err := r.chooseGuidance(); err != nil {
 		return err
 	}
-	if err := r.prepareImagePrompts(); err != nil {
-		return err
-	}
 	if r.forms, err = r.formsOf(&r.Options, r.conditions, r.scripts); err != nil {
 		return err
 	}
@@ -53,6 +51,9 @@ func (r *run) prepare(width, height int) error {
 	}
 	for _, o := range r.others {
 		r.forms[o.name] = o.forms(r.forms[o.words])
+	}
+	if err := r.prepareImagePrompts(); err != nil {
+		return err
 	}
 	if err := r.prepareUNet(); err != nil {
 		return fmt.Errorf("diffusion: %w", err)
@@ -87,9 +88,19 @@ func (r *run) tile(encode bool) (tile int, err error) {
 		err = r.VAE.Check(work)
 	}
 	if err != nil {
-		return 0, fmt.Errorf("diffusion: %w", err)
+		return 0, r.notExact(work, fmt.Errorf("diffusion: %w", err))
 	}
 	return work.Tile, nil
+}
+
+// notExact marks an error of the VAE's work as that of TileExact, if the work could be done
+// without.
+func (r *run) notExact(work vae.Work, err error) error {
+	work.Exact = false
+	if !r.TileExact || errors.Is(err, ErrTooLarge) || r.VAE.Check(work) != nil {
+		return err
+	}
+	return wrong("TileExact", err)
 }
 
 // prepareUNet wants the memory for the U-Net as the options change it.

@@ -66,3 +66,41 @@ func TestRegionsWith(t *testing.T) {
 	assert.Equal(t, plain, pictures(func(o *Options) { o.Tile, o.TileExact = 32, true }))
 	assert.NotEqual(t, plain, pictures(func(o *Options) { o.Tile = 64 }))
 }
+
+// The second of two passes has the regions where the first one has them.
+func TestRegionsTwoPasses(t *testing.T) {
+	p := load(t, "tiny-sd15", nil)
+	mask := func(scale int) image.Image {
+		m := image.NewGray(image.Rect(0, 0, 64*scale, 48*scale))
+		for i := range m.Pix {
+			x, y := i%m.Stride/scale, i/m.Stride/scale
+			m.Pix[i] = uint8(4*x - y)
+		}
+		return m
+	}
+	regions := func(scale int) []Region {
+		return []Region{
+			{Prompt: "a boat", Box: image.Rect(8*scale, 0, 64*scale, 40*scale), Feather: 12 * scale, Alone: true},
+			{Prompt: "a house", Mask: mask(scale)},
+		}
+	}
+	o := &Options{Steps: 3, Width: 64, Height: 48, Output: OutputLatent, Regions: regions(1)}
+	h := HighRes{Scale: 2, Strength: 0.6}
+	first, err := p.TextToImage(t.Context(), prompt, o)
+	require.NoError(t, err)
+	large, err := h.Upscaler.Latents(first.Latents, 16, 12)
+	require.NoError(t, err)
+	again := *o
+	again.Width, again.Height, again.Regions = 128, 96, regions(2)
+	again.Steps, again.Strength = h.Second(o.Steps)
+	want, err := p.LatentsToImage(t.Context(), prompt, large, &again)
+	require.NoError(t, err)
+	o.HighRes = h
+	got, err := p.TextToImage(t.Context(), prompt, o)
+	require.NoError(t, err)
+	assert.Equal(t, want.Latents.Float32s(), got.Latents.Float32s())
+
+	o.Regions[0].Box.Max.X = 65
+	_, err = p.TextToImage(t.Context(), prompt, o)
+	assert.ErrorContains(t, err, "have the box (8,0)-(65,40), want one that is not empty in a picture of 64×48 pixels")
+}

@@ -23,7 +23,7 @@ type run struct {
 	begin    time.Time
 	schedule *scheduler.Schedule
 	sampler  sampler.Sampler
-	net      *unet.UNet // the pipeline's, with token merging
+	net      *unet.UNet // the pipeline's, as the options change it
 	keeper   *keeper    // nil without reuse
 	noise    []*stream  // of each image
 	prompt   string

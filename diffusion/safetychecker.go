@@ -168,9 +168,12 @@ func readConcepts(src checkpoint.Source, name string) (c concepts, err error) {
 		if err := src.Float32s(name, i*shape[1], x); err != nil {
 			return c, err
 		}
+		if err := checkFinite(name, x); err != nil {
+			return c, err
+		}
 		c.embeds = append(c.embeds, normalized(x))
 	}
-	return c, nil
+	return c, checkFinite(name+"_weights", c.thresholds)
 }
 
 // Close waits for calls in flight and gives the memory back.

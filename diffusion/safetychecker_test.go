@@ -2,10 +2,13 @@ package diffusion
 
 import (
 	"context"
+	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"image"
 	"image/color"
+	"maps"
 	"os"
 	"slices"
 	"testing"
@@ -112,9 +115,16 @@ func TestCheckers(t *testing.T) {
 	_, err = p.TextToImage(t.Context(), "a photo of a cat", o)
 	assert.ErrorIs(t, err, failed)
 	assert.ErrorContains(t, err, "diffusion: check of picture 0: ")
-	o.Checker = (*SafetyChecker)(nil)
+	for _, none := range []ImageChecker{(*SafetyChecker)(nil), CheckFunc(nil)} {
+		o.Checker, o.OnStep = none, func(Step) error { return failed }
+		_, err = p.TextToImage(t.Context(), "a photo of a cat", o)
+		assert.ErrorIs(t, err, ErrOptions)
+	}
+	o.Checker, o.OnStep = CheckFunc(func(context.Context, *image.NRGBA) (Verdict, error) {
+		return Verdict{Replacement: &image.NRGBA{Rect: image.Rect(0, 0, 64, 64)}}, nil
+	}), nil
 	_, err = p.TextToImage(t.Context(), "a photo of a cat", o)
-	assert.ErrorIs(t, err, ErrOptions)
+	assert.ErrorContains(t, err, "diffusion: replacement of picture 0: have a *image.NRGBA with a")
 }
 
 func TestSafetyCheckerErrors(t *testing.T) {
@@ -125,6 +135,10 @@ func TestSafetyCheckerErrors(t *testing.T) {
 		"feature_extractor/preprocessor_config.json": {Data: []byte("{}")}}
 	_, err = LoadSafetyCheckerFS(wrong, ".", nil)
 	assert.ErrorContains(t, err, "makes images of 224×224 pixels, want 30×30")
+	for _, name := range []string{"concept_embeds", "special_care_embeds_weights"} { // NaN is above nothing, and would flag nothing
+		_, err = LoadSafetyCheckerFS(notANumber(t, model, name), ".", nil)
+		assert.EqualError(t, err, "diffusion: safety checker: "+name+": element 0 is NaN, want finite numbers")
+	}
 	_, err = LoadSafetyChecker(t.TempDir(), nil)
 	assert.ErrorContains(t, err, "diffusion: safety checker: ")
 	_, err = LoadFS(golden.Model(t, "tiny-sd15"), &LoadOptions{SafetyChecker: t.TempDir()})
@@ -133,4 +147,21 @@ func TestSafetyCheckerErrors(t *testing.T) {
 	_, err = none.Score(t.Context(), image.NewGray(image.Rect(0, 0, 2, 2)))
 	assert.ErrorContains(t, err, "was not loaded")
 	assert.NoError(t, none.Close())
+}
+
+// notANumber returns a safety checker whose tensor of a name, in F16, begins with a NaN.
+func notANumber(t *testing.T, model fstest.MapFS, name string) fstest.MapFS {
+	const file = "safety_checker/model.safetensors"
+	data := slices.Clone(model[file].Data)
+	length := binary.LittleEndian.Uint64(data)
+	var header map[string]struct {
+		DType   string `json:"dtype"`
+		Offsets [2]int `json:"data_offsets"`
+	}
+	require.NoError(t, json.Unmarshal(data[8:8+length], &header))
+	require.Equal(t, "F16", header[name].DType)
+	binary.LittleEndian.PutUint16(data[8+int(length)+header[name].Offsets[0]:], 0x7e00)
+	fsys := maps.Clone(model)
+	fsys[file] = &fstest.MapFile{Data: data}
+	return fsys
 }

@@ -16,9 +16,10 @@ import (
 const maxChunks = 4096
 
 // readScripts reads the prompts of a call's conditions in the options' syntax, for a number of
-// positions. Conditions that are said in plain words or by embeddings have no script.
+// positions. Conditions that are said in plain words or by embeddings have no script, and
+// neither has a model that reads no text.
 func (p *Pipeline) readScripts(ctx context.Context, o *Options, text string, conditions []Condition, positions int) (map[spot]*script, error) {
-	if err := o.Syntax.check(); err != nil || o.Syntax == SyntaxPlain {
+	if err := o.Syntax.check(); err != nil || o.Syntax == SyntaxPlain || p.varies() {
 		return nil, err
 	}
 	scripts, most := map[spot]*script{}, 0

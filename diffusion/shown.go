@@ -3,6 +3,7 @@ package diffusion
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"gorgonia.org/tensor"
@@ -19,19 +20,25 @@ type shown struct {
 
 	keys  map[Condition][]seenAs // of Cond, and of Uncond if there is one; of each prompt
 	masks [][]float32            // [H W] of each prompt, nil for none
+	reads int                    // that the U-Net may be asked for at once
 	sides []*shownSide
+	views []*shownView
 }
 
 // seenAs are keys and values [T C] of a prompt for each attention, nil where it has no
 // scale.
 type seenAs struct{ keys, values [][]float32 }
 
-// shownSide is what was made of them for conditions that the U-Net reads side by side in a
-// window.
+// shownSide is what was made of them for conditions that the U-Net reads side by side.
 type shownSide struct {
-	words  string // u or c for each
+	words string                      // u or c for each
+	shown []unet.Shown[*tensor.Dense] // of each prompt, without masks
+}
+
+// shownView is what was made of the masks for a window.
+type shownView struct {
 	window window
-	images *unet.Images[*tensor.Dense]
+	masks  [][]*tensor.Dense // of each prompt, nil for none
 }
 
 // forms are those of the prompts.
@@ -45,14 +52,14 @@ func (s *shown) forms() (forms []unet.ImageForm) {
 // bytes is how many the pictures take in small pieces while the run lasts.
 func (s *shown) bytes() (n int64) {
 	attentions := s.UNet.CrossAttentions()
-	pixels := int64(s.Width) * int64(s.Height)
+	pixels, cells := int64(s.Width)*int64(s.Height), int64(s.w)*int64(s.h)
 	for _, p := range s.prompts {
 		f := p.form()
 		for _, k := range f.Attentions {
-			n += 2 * 2 * 2 * 4 * int64(f.Tokens) * int64(attentions[k].Width) // keys and values of two conditions, alone and side by side
+			n += 2 * 4 * int64(f.Tokens) * int64(attentions[k].Width) * int64(2+s.reads) // keys and values of two conditions, and side by side
 		}
-		if p.mask != nil {
-			n += 4*pixels + 8*pixels/int64(s.VAE.Config.Factor()) + p.mask.resizing(s.Width, s.Height)
+		if p.mask != nil { // its bytes, it, what a window shows of it, and of windows that of all levels
+			n += (1+4+4)*pixels + 2*4*cells*maxViews + p.mask.resizing(s.Width, s.Height)
 		}
 		size := int64(p.Adapter.encoder.Config.ImageSize)
 		n += 4 * 3 * size * size
@@ -127,7 +134,7 @@ func (r *run) showImages(ctx context.Context) error {
 }
 
 // steer is a [steer] that shows the pictures.
-func (s *shown) steer(ctx context.Context, q *question, of []*reads, in *unet.Input) (err error) {
+func (s *shown) steer(ctx context.Context, q *question, of []*reads, in *unet.Input) error {
 	var words strings.Builder
 	for _, r := range of {
 		if s.negative(r.condition) {
@@ -136,27 +143,16 @@ func (s *shown) steer(ctx context.Context, q *question, of []*reads, in *unet.In
 			words.WriteByte('c')
 		}
 	}
-	for _, side := range s.sides {
-		if side.words == words.String() && side.window == q.window {
-			in.Cond.Images = side.images
-			return nil
-		}
-	}
-	side := &shownSide{words: words.String(), window: q.window}
-	if side.images, err = s.sideBySide(ctx, side.words, q.window); err != nil {
+	masks, err := s.masksIn(ctx, q.window)
+	if err != nil {
 		return err
 	}
-	if len(s.sides) == maxSides {
-		s.sides = s.sides[1:]
+	in.Cond.Images = &unet.Images[*tensor.Dense]{Shown: slices.Clone(s.sideBySide(words.String()))}
+	for i := range masks {
+		in.Cond.Images.Shown[i].Masks = masks[i]
 	}
-	s.sides = append(s.sides, side)
-	in.Cond.Images = side.images
 	return nil
 }
-
-// maxSides is how many are kept: one for each batch of conditions, and for each of a few
-// windows.
-const maxSides = 16
 
 // negative says whether a condition has the words of the negative prompt.
 func (r *run) negative(c Condition) bool {
@@ -168,9 +164,20 @@ func (r *run) negative(c Condition) bool {
 	return c == Uncond
 }
 
-// sideBySide makes tensors for conditions.
-func (s *shown) sideBySide(ctx context.Context, words string, v window) (*unet.Images[*tensor.Dense], error) {
-	images := &unet.Images[*tensor.Dense]{}
+// sideBySide returns the tensors for conditions. It keeps as many as one question has, the
+// last ones.
+func (s *shown) sideBySide(words string) []unet.Shown[*tensor.Dense] {
+	kept := len(words)
+	for _, side := range s.sides {
+		if side.words == words {
+			return side.shown
+		}
+		kept += len(side.words)
+	}
+	for ; len(s.sides) > 0 && kept > s.reads; s.sides = s.sides[1:] {
+		kept -= len(s.sides[0].words)
+	}
+	side := &shownSide{words: words}
 	attentions := s.UNet.CrossAttentions()
 	for i, p := range s.prompts {
 		one := unet.Shown[*tensor.Dense]{Keys: make([]*tensor.Dense, len(attentions)), Values: make([]*tensor.Dense, len(attentions))}
@@ -191,15 +198,37 @@ func (s *shown) sideBySide(ctx context.Context, words string, v window) (*unet.I
 				one.Values[k] = join(k, func(as seenAs) [][]float32 { return as.values })
 			}
 		}
-		if s.masks[i] != nil {
-			var err error
-			if one.Masks, err = s.maskIn(ctx, s.masks[i], v); err != nil {
-				return nil, err
-			}
-		}
-		images.Shown = append(images.Shown, one)
+		side.shown = append(side.shown, one)
 	}
-	return images, nil
+	s.sides = append(s.sides, side)
+	return side.shown
+}
+
+// maxViews is of how many windows the masks are kept.
+const maxViews = 16
+
+// masksIn returns the masks of the prompts for a window.
+func (s *shown) masksIn(ctx context.Context, v window) ([][]*tensor.Dense, error) {
+	for _, view := range s.views {
+		if view.window == v {
+			return view.masks, nil
+		}
+	}
+	view := &shownView{v, make([][]*tensor.Dense, len(s.masks))}
+	for i, mask := range s.masks {
+		if mask == nil {
+			continue
+		}
+		var err error
+		if view.masks[i], err = s.maskIn(ctx, mask, v); err != nil {
+			return nil, err
+		}
+	}
+	if len(s.views) == maxViews {
+		s.views = s.views[1:]
+	}
+	s.views = append(s.views, view)
+	return view.masks, nil
 }
 
 // maskIn returns the part of a mask [H W] that a window shows for each level of the U-Net,

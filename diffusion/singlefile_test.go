@@ -182,6 +182,8 @@ func TestOtherSingleFiles(t *testing.T) {
 		{without("model.diffusion_model.output_blocks.1.1.conv"), "x", "have blocks that go down and up to different levels"},
 		{all, "first_stage_model.quantize.embedding.weight", "this is latent diffusion whose autoencoder has a codebook (first_stage_model.quantize.embedding.weight), which is read as a folder of diffusers"},
 		{all, "model.diffusion_model.input_blocks.4.1.qkv.weight", "this is diffusion without text, whose U-Net attends to pixels alone (qkv), which is read as a folder of diffusers"},
+		{all, "quantize.embedding.weight", "this is an autoencoder with a codebook (quantize.embedding.weight), diffusers' VQModel"},
+		{all, "unet.mid_block.attentions.0.query.weight", "this is the U-Net of a model without text, diffusers' UNet2DModel, which is read in the folder of its pipeline"},
 		{all, "model.diffusion_model.label_emb.weight", "this is a model of classes"},
 		{all, "conditioner.embedders.1.model.ln_final.weight", "this is Stable Diffusion XL: conditioner.embedders.1.model.positional_embedding is missing"},
 		{all, "edm_mean", "this is Playground 2.5"},

@@ -12,9 +12,9 @@ import (
 // a small picture beside the latents and no text: diffusers' LDMSuperResolutionPipeline
 // (Rombach et al. 2022, section 4.4). The image is rounded down to multiples of 32 pixels
 // with Lanczos' filter, or resized to what Options.Width and Height divided by the factor
-// are; its transparency is ignored. Steps zero means 100. It is read as by ImageToImage. Unlike in
-// diffusers a scheduler of Karras's levels, such as Euler's, does not scale the image by
-// the noise level.
+// are; its transparency is ignored. Steps zero means 100. It is read as by ImageToImage.
+// Unlike in diffusers a scheduler of Karras's levels, such as Euler's, does not scale the
+// image by the noise level.
 //
 // https://arxiv.org/abs/2112.10752
 func (p *Pipeline) SuperResolution(ctx context.Context, img image.Image, o *Options) (*Result, error) {

@@ -3,6 +3,7 @@ package diffusion
 import (
 	"image"
 	"io/fs"
+	"path/filepath"
 	"testing"
 	"testing/fstest"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sdgo/internal/golden"
+	"sdgo/unet"
 )
 
 // modelFolder is a folder of golden's that may be changed.
@@ -67,6 +69,28 @@ func TestTextlessFolders(t *testing.T) {
 	}
 }
 
+// The files of the parts are no models, nor parts of one with text.
+func TestTextlessFiles(t *testing.T) {
+	const file = "diffusion_pytorch_model.safetensors"
+	for _, tt := range []struct{ model, dir, family, what string }{
+		{"tiny-ddpm", "unet", "ldm", "the U-Net of a model without text, diffusers' UNet2DModel, which is read in the folder of its pipeline"},
+		{"tiny-ldm-vq", "vqvae", "vq", "an autoencoder with a codebook (quantize.embedding.weight), diffusers' VQModel, which is read in the folder of its pipeline"},
+	} {
+		part := fstest.MapFS{file: modelFolder(t, tt.model)[tt.dir+"/"+file]}
+		r, err := InspectFSContext(t.Context(), part, file, nil)
+		require.NoError(t, err)
+		assert.Equal(t, []string{tt.family, tt.what}, []string{r.Family, r.Name})
+		assert.Empty(t, r.Use)
+		assert.Equal(t, len(r.Tensors), r.Count(Refused))
+		o := &LoadOptions{VAE: filepath.Join(filepath.Dir(onDisk(t, part, tt.dir)), file)}
+		if tt.dir == "unet" {
+			o = &LoadOptions{UNet: o.VAE}
+		}
+		_, err = LoadFS(golden.Model(t, "tiny-sd15"), o)
+		assert.ErrorContains(t, err, tt.what)
+	}
+}
+
 // A DDIMPipeline steps as DDIM whatever its scheduler's class, as in diffusers.
 func TestDDIMPipeline(t *testing.T) {
 	m := modelFolder(t, "tiny-ddpm")
@@ -89,6 +113,7 @@ func TestTextlessLoadErrors(t *testing.T) {
 		"averages":     {"tiny-ddpm", "", &LoadOptions{EMA: true}, "ema: have true, want false"},
 		"variant":      {"tiny-ddpm", "", &LoadOptions{Variant: "fp16"}, `variant: have "fp16", which no part has`},
 		"no scheduler": {"tiny-ddpm", `{"unet": ["diffusers", "UNet2DModel"], "scheduler": [null, null]}`, nil, "scheduler is null"},
+		"no vqvae":     {"tiny-ldm-vq", `{"_class_name": "LDMPipeline", "unet": ["diffusers", "UNet2DModel"], "scheduler": ["diffusers", "DDIMScheduler"], "vqvae": [null, null]}`, nil, "vqvae is null"},
 		"bert":         {"tiny-ldm-vq", `{"_class_name": "LDMTextToImagePipeline", "unet": ["diffusers", "UNet2DConditionModel"], "vqvae": ["diffusers", "VQModel"]}`, nil, "vqvae, a VQModel (an autoencoder with a codebook), belongs to an early latent diffusion model"},
 		"movq":         {"tiny-ldm-vq", `{"unet": ["diffusers", "UNet2DModel"], "vqvae": ["diffusers", "ConsistencyDecoderVAE"], "scheduler": ["diffusers", "DDIMScheduler"]}`, nil, "vqvae is a ConsistencyDecoderVAE (an autoencoder whose decoder is a diffusion model), want VQModel"},
 	} {
@@ -108,7 +133,8 @@ func TestTextlessErrors(t *testing.T) {
 	ctx := t.Context()
 	img := image.NewNRGBA(image.Rect(0, 0, 32, 32))
 	for want, call := range map[string]func() (*Result, error){
-		"diffusion: text-to-image wants a model that reads a text: this is a model that reads none, for Unconditional":                   func() (*Result, error) { return p.TextToImage(ctx, "", nil) },
+		"diffusion: text-to-image wants a model that reads a text: this is a model that reads none, for Unconditional (sd uncond)":       func() (*Result, error) { return p.TextToImage(ctx, "", nil) },
+		"diffusion: depth-to-image wants a model that reads a text: this is a model that reads none, for Unconditional (sd uncond)":      func() (*Result, error) { return p.DepthToImage(ctx, "", img, nil, nil) },
 		"diffusion: unconditional wants a model that reads no text: this is a model of text, for TextToImage, whose prompt may be empty": func() (*Result, error) { return text.Unconditional(ctx, nil) },
 		"diffusion: prompt: have one, want none: the model reads no text":                                                                func() (*Result, error) { return p.ImageToImage(ctx, "x", img, nil) },
 		"diffusion: negative prompt: have one, want none: the model reads no text":                                                       func() (*Result, error) { return p.Unconditional(ctx, &Options{NegativePrompt: "x"}) },
@@ -123,6 +149,11 @@ func TestTextlessErrors(t *testing.T) {
 	_, err := p.Unconditional(ctx, &Options{Guider: ClassifierFree{}})
 	assert.ErrorContains(t, err, `needs "uncond"`)
 	assert.ErrorContains(t, err, "there is one prediction alone")
+	_, err = p.Unconditional(ctx, &Options{Guider: PerturbedAttention{}})
+	assert.ErrorContains(t, err, "the attention of a UNet2DModel cannot be perturbed")
+	_, err = p.Unconditional(ctx, &Options{TokenMerging: unet.TokenMerging{Ratio: 0.5}})
+	assert.EqualError(t, err, "diffusion: unet: token merging: have ratio 0.5, want 0: the U-Net is a UNet2DModel, which has no transformers whose tokens could be merged")
+	assert.ErrorIs(t, err, ErrOptions)
 }
 
 // What holds of a model of text holds without: any image of a batch is as alone, a run
@@ -160,6 +191,11 @@ func TestTextlessRuns(t *testing.T) {
 		if model == "tiny-ddpm" { // the other's autoencoder was never trained to give back what it reads
 			assert.Less(t, 4*difference(like.Images[0], three.Images[0]), difference(like.Images[0], three.Images[1]))
 		}
+		short, err := p.Unconditional(ctx, &Options{Steps: 4, Seed: 5, Output: OutputLatent})
+		require.NoError(t, err)
+		from, err := p.LatentsToImage(ctx, "", short.Latents, &Options{Steps: 50, Strength: 0.02, Seed: 1})
+		require.NoError(t, err)
+		assert.Less(t, 4*difference(from.Images[0], three.Images[0]), difference(from.Images[0], three.Images[1]))
 		mask := image.NewGray(image.Rect(0, 0, 32, 32))
 		for i := range 16 * 32 {
 			mask.Pix[i] = 255

@@ -31,6 +31,17 @@ func (p *Pipeline) wantChannels() error {
 		have, latents, have-latents, p.orSmallPicture())
 }
 
+// textlessTask names the task that a model without text is for.
+func (p *Pipeline) textlessTask() string {
+	switch {
+	case p.smallPicture():
+		return "SuperResolution (sd superres)"
+	case p.UNet.Config.InChannels > p.VAE.Config.LatentChannels:
+		return "ChannelsToImage"
+	}
+	return "Unconditional (sd uncond)"
+}
+
 // orSmallPicture names the task of a model that reads a small picture.
 func (p *Pipeline) orSmallPicture() string {
 	if p.smallPicture() {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"strings"
 
 	"sdgo/internal/ldm"
 	"sdgo/internal/loader"
@@ -45,7 +46,11 @@ func (x *index) autoencoder() string {
 // wantedTextless are the parts that such a model must have.
 func (x *index) wantedTextless() map[string][]string {
 	parts := map[string][]string{}
-	for _, part := range []string{"unet", "scheduler", x.autoencoder()} {
+	autoencoder := x.autoencoder()
+	if autoencoder == "" && strings.HasPrefix(x.class, "LDM") { // which is not for pixels
+		autoencoder = vqPart
+	}
+	for _, part := range []string{"unet", "scheduler", autoencoder} {
 		if part != "" {
 			parts[part] = oursTextless[part]
 		}

@@ -65,6 +65,7 @@ func (p *Pipeline) plan(ctx context.Context, prompt string, first, second *Optio
 			return err
 		}
 		second.Width, second.Height, err = h.Size(r.Width, r.Height, r.VAE.Config.Factor())
+		second.Regions = enlarged(first.Regions, image.Pt(r.Width, r.Height), image.Pt(second.Width, second.Height))
 		second.Steps, second.Strength = h.Second(r.Options.Steps)
 		return err
 	})

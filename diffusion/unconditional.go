@@ -11,9 +11,10 @@ import (
 // with classes it makes one of Options.Class, which such a model needs. Options.NegativeClass
 // is mostly the class, often the last one, that stood for none in training: without it there
 // is no guidance, and with it Options.Guidance zero means 3. Options may be nil; those for
-// text are errors, and so are classes for models without. [New] makes a pipeline of such parts without a text encoder, and of a model on
-// pixels with vae.Pixels. See TextToImage. ImageToImage and Inpaint take such a model, too,
-// with an empty prompt.
+// text are errors, and so are classes for models without. [New] makes a pipeline of such
+// parts without a text encoder, and of a model on pixels with vae.Pixels. See TextToImage.
+// ImageToImage, LatentsToImage, Inpaint and Outpaint take such a model, too, with an empty
+// prompt.
 //
 // https://arxiv.org/abs/2006.11239
 func (p *Pipeline) Unconditional(ctx context.Context, o *Options) (*Result, error) {
@@ -50,7 +51,7 @@ func (r *run) checkTextless(o *Options, of textless) error {
 	case !r.textless():
 		return r.checkClasses(o)
 	case of == textAlone:
-		return r.wrongTask("a model that reads a text", "a model that reads none, for Unconditional")
+		return r.wrongTask("a model that reads a text", "a model that reads none, for "+r.textlessTask())
 	}
 	if o == nil {
 		o = &Options{}

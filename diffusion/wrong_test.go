@@ -48,6 +48,7 @@ func TestErrOptions(t *testing.T) {
 		{"Sigmas", Options{Sigmas: []float64{1, 0}, Schedule: "karras"}},
 		{"Tile", Options{Tile: 31}},
 		{"Tile", Options{Tile: -5}},
+		{"TileExact", Options{Width: 64, Height: 64, Tile: 32, TileExact: true, Seamless: unet.Seamless{Y: true}}},
 		{"Latents", Options{Latents: nn.Tensor(2, 4, 8, 8)}},
 		{"Latents", Options{Width: 64, Height: 64, Latents: engine.Tensor(slices.Repeat([]float32{float32(math.NaN())}, 256), 1, 4, 8, 8)}},
 		{"NewNoise", Options{NewNoise: func(uint64) sampler.Noise { return nil }}},

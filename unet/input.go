@@ -15,7 +15,8 @@ import (
 type Input struct {
 	// Latents are [N C H W] of unit variance, C being Config.InChannels less the number
 	// of Cond.Channels. H and W are any size of 1 or more; what the levels halve is
-	// rounded up.
+	// rounded up, but down by the residual blocks that halve in some UNet2DModels, which
+	// want 2 or more.
 	Latents *tensor.Dense
 	// Timesteps holds one time for all samples, or one for each: 0..999,
 	// fractions allowed.
@@ -58,6 +59,9 @@ func (u *UNet) inputs(in Input) (s shape, inputs model.Inputs, err error) {
 	s = shape{latents: dimsOf(in.Latents.Shape()), residuals: in.Cond.Residuals != nil, features: countOf(in.Cond.Features)}
 	times, err := in.times(s.latents[0])
 	if err != nil {
+		return s, nil, err
+	}
+	if err := u.checkLearned(times); err != nil {
 		return s, nil, err
 	}
 	inputs = model.Inputs{latentsInput: latents, timesInput: times}

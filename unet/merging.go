@@ -43,6 +43,9 @@ func (u *UNet) WithTokenMerging(m TokenMerging) (*UNet, error) {
 	if m.Levels < 0 || m.Levels > levels {
 		return nil, fmt.Errorf("unet: token merging: have %d levels, want 1 to %d, or 0 for 1", m.Levels, levels)
 	}
+	if m.Ratio > 0 && u.Config.Unconditional != nil {
+		return nil, fmt.Errorf("unet: token merging: have ratio %v, want 0: the U-Net is a UNet2DModel, which has no transformers whose tokens could be merged", m.Ratio)
+	}
 	merged := *u
 	merged.merging = TokenMerging{m.Ratio, max(m.Levels, 1)}
 	if m.Ratio == 0 {

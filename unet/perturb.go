@@ -81,7 +81,8 @@ func (u *UNet) WithPerturbation(p Perturbation) (*UNet, error) {
 
 // SelfAttentions are the names of the layers in which pixels attend to pixels, in
 // diffusers' spelling, in the order of the network:
-// "down_blocks.0.attentions.0.transformer_blocks.0.attn1".
+// "down_blocks.0.attentions.0.transformer_blocks.0.attn1". Those of a UNet2DModel, which
+// cannot be perturbed, are not among them.
 func (u *UNet) SelfAttentions() []string {
 	if u.loaded() != nil {
 		return nil
@@ -106,7 +107,10 @@ func (u *UNet) attentionBlocks() string {
 			names = append(names, block)
 		}
 	}
-	if names == nil {
+	switch {
+	case names == nil && u.Config.Unconditional != nil:
+		return "none: the attention of a UNet2DModel cannot be perturbed"
+	case names == nil:
 		return "none: the U-Net has no self-attention"
 	}
 	return strings.Join(names, ", ")

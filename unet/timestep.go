@@ -1,6 +1,7 @@
 package unet
 
 import (
+	"fmt"
 	"math"
 
 	G "gorgonia.org/gorgonia"
@@ -71,6 +72,20 @@ func (t *timeEmbedding) forward(g *nn.Graph, times *G.Node, c *Conditioning[*G.N
 		temb = g.Add(temb, t.text.forward(g, c.PooledText, c.TimeIDs))
 	}
 	return g.SiLU(temb)
+}
+
+// checkLearned wants times of the table, where they are learned.
+func (u *UNet) checkLearned(times []float32) error {
+	if u.time.learned == nil {
+		return nil
+	}
+	last := float32(*u.Config.Unconditional.NumTrainSteps - 1)
+	for i, v := range times {
+		if v != float32(math.Floor(float64(v))) || v < 0 || v > last {
+			return fmt.Errorf("timesteps: number %d is %v, want a whole number from 0 to %v: the U-Net has learned those alone", i, v, last)
+		}
+	}
+	return nil
 }
 
 // project maps times [N] to [N dim].

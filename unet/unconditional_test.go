@@ -65,6 +65,14 @@ func TestUnconditional(t *testing.T) {
 			out, err := u.Predict(t.Context(), in)
 			require.NoError(t, err)
 			golden.Close(t, c.Float32s("out"), out.Float32s(), tolerance, name)
+			in.Timesteps = []float64{17.5}
+			_, err = u.Predict(t.Context(), in)
+			if name == "learned" {
+				assert.EqualError(t, err, "unet: timesteps: number 0 is 17.5, want a whole number from 0 to 999: the U-Net has learned those alone")
+			} else {
+				assert.NoError(t, err)
+			}
+			in.Timesteps = []float64{17, 801}
 			s, err := u.Split(u.Branches()/2, 2, 8, 16, 0)
 			require.NoError(t, err)
 			defer s.Close()

@@ -21,18 +21,27 @@ func ColorGrid(img image.Image, cell int) (*image.NRGBA, error) {
 	}
 	small := p.resize(max(p.w/cell, 1), max(p.h/cell, 1))
 	out := newPicture(p.w, p.h, p.channels)
-	for y := range p.h {
-		for x := range p.w {
-			from := nearest(y, small.h, p.h)*small.w + nearest(x, small.w, p.w)
+	rows, columns := nearest(small.h, p.h), nearest(small.w, p.w)
+	for y, row := range rows {
+		for x, column := range columns {
+			from := row*small.w + column
 			copy(out.pix[(y*p.w+x)*p.channels:][:p.channels], small.pix[from*p.channels:])
 		}
 	}
 	return out.image(), nil
 }
 
-// nearest is the pixel of few whose middle is that of pixel i of many.
-func nearest(i, few, many int) int {
-	return min(int((float64(i)+0.5)*(float64(few)/float64(many))), few-1)
+// nearest are the pixels of few in which the middles of many lie. Pillow adds their distance up,
+// whose roundings decide where a middle lies between two.
+func nearest(few, many int) []int {
+	pixels := make([]int, many)
+	distance := float64(few) / float64(many)
+	at := distance * 0.5
+	for i := range pixels {
+		pixels[i] = min(int(at), few-1)
+		at += distance
+	}
+	return pixels
 }
 
 // Tile makes a picture coarse, as a ControlNet for tiles reads it, which then adds detail:

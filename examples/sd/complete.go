@@ -110,13 +110,14 @@ func values(name string) (list []candidate) {
 		"mask-mode":   "luminance alpha",
 		"mask-cells":  "any sample soft",
 		"border-fill": "edge blur noise",
-		"preprocess":  "none canny scribble blur tile color",
 		"variant":     "fp16",
 		"syntax":      "plain webui comfyui",
 		"seamless":    "x y xy",
 		"watermark":   "sd sdxl",
 	}
 	switch name {
+	case "preprocess":
+		cli.Preprocessors(func(name, about string) { list = append(list, candidate{name, about}) })
 	case "sampler":
 		for _, info := range sampler.Names() {
 			list = append(list, candidate{info.Name, info.Description})

@@ -1,5 +1,5 @@
 // Command sd makes pictures by Stable Diffusion. It has a subcommand for each of the other
-// examples that make some:
+// examples that make some, and for models that read no text:
 //
 //	sd txt2img "a red house on a green hill under a yellow sun"
 //	sd img2img -image out.png -strength 0.6 "a blue house on a green hill under a yellow sun"

@@ -161,7 +161,7 @@ func (f *file) placeHint(places map[string]place) (channels []int) {
 
 // controlConfig sets the config.json of a ControlNet of these tensors.
 func (f *file) controlConfig(p *Part, family Family, down tower, hints []int) {
-	mid := f.count(unetPrefix + "middle_block.1.transformer_blocks.%d.norm1.weight")
+	mid := f.transformers(unetPrefix + "middle_block.1.")
 	last := len(down.depth) - 1
 	up := tower{depth: make([][]int, last+1)} // as the way down, for the depths
 	for i, layers := range down.depth {

@@ -19,6 +19,9 @@ func (f *file) family(o Options) (Family, error) {
 	if family != "" && !slices.ContainsFunc(Parts(family), missing) {
 		return family, nil
 	}
+	if f.quantizes() {
+		return "", errCodebook
+	}
 	if what := f.other(); what != "" && !f.has(convInWeight) {
 		return "", fmt.Errorf("ldm: this is %s: %s", what, wholeModel)
 	}
@@ -48,6 +51,10 @@ func (f *file) diffusionModel() (Family, error) {
 	switch {
 	case f.has(vaePrefix + codebook):
 		return "", &Unsupported{"ldm", "latent diffusion whose autoencoder has a codebook (" + vaePrefix + codebook + "), which is read as a folder of diffusers"}
+	case f.quantizes():
+		return "", errCodebook
+	case f.isTextless():
+		return "", &Unsupported{"ldm", "the U-Net of a model without text, diffusers' UNet2DModel, which is read in the folder of its pipeline"}
 	case f.attendsToPixels():
 		return "", &Unsupported{"ldm", "diffusion without text, whose U-Net attends to pixels alone (qkv), which is read as a folder of diffusers"}
 	case f.has(unetPrefix+"label_emb.weight") && !f.upscales():
@@ -72,16 +79,6 @@ func (f *file) diffusionModel() (Family, error) {
 		return SD1, nil
 	}
 	return SD2, nil
-}
-
-// codebook is the table of a VQ autoencoder.
-const codebook = "quantize.embedding.weight"
-
-// attendsToPixels says whether the U-Net has the attention of models without text.
-func (f *file) attendsToPixels() bool {
-	return slices.ContainsFunc(f.names, func(name string) bool {
-		return strings.HasPrefix(name, unetPrefix) && strings.HasSuffix(name, ".1.qkv.weight")
-	})
 }
 
 // upscales says whether this is an upscaler, whose U-Net reads a small picture beside the

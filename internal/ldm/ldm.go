@@ -204,6 +204,7 @@ type file struct {
 	used    map[string]bool
 	left    map[string]string // why tensors are left out that parts could have
 	missing []string
+	depths  map[string]int // of transformers; nil before it is asked for
 }
 
 func newFile(t Tensors) *file {

@@ -18,6 +18,9 @@ func OpenPart(tensors Tensors, part string, family Family) (p *Part, _ Family, f
 			return nil, "", nil, err
 		}
 	}
+	if part == VAE && f.quantizes() {
+		return nil, "", nil, errCodebook
+	}
 	if p, err = f.onePart(part, family); err != nil {
 		return nil, "", nil, err
 	}

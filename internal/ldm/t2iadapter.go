@@ -51,7 +51,9 @@ func (f *file) t2iAdapter() (*Part, error) {
 	p := newPart(f)
 	row := f.rowLength()
 	for _, name := range f.names {
-		p.add(f, "adapter."+t2iName(name, row), name)
+		if word := firstWord(name); word == "body" || word == "conv_in" {
+			p.add(f, "adapter."+t2iName(name, row), name)
+		}
 	}
 	return p, p.t2iConfig()
 }
@@ -102,13 +104,15 @@ func (p *Part) t2iConfig() error {
 	if light {
 		layer, first = "adapter.body.%d.out_conv.weight", "adapter.body.0.in_conv.weight"
 	}
-	for n := p.dim(fmt.Sprintf(layer, 0), 0); n > 0; n = p.dim(fmt.Sprintf(layer, len(channels)), 0) {
+	for i := range rows(p.names, "body.")["adapter."] {
+		key := fmt.Sprintf(layer, i)
+		n := p.dim(key, 0)
+		if n == 0 {
+			return fmt.Errorf("%.200s is missing or not of the kind it should be", key)
+		}
 		channels = append(channels, n)
 	}
-	blocks := 0
-	for p.dim(fmt.Sprintf("adapter.body.0.resnets.%d.block1.weight", blocks), 0) > 0 {
-		blocks++
-	}
+	blocks := rows(p.names, "resnets.")["adapter.body.0."]
 	in := p.dim(first, 1)
 	i := slices.IndexFunc(t2iInputs, func(k t2iInput) bool { return k.pictures*k.factor*k.factor == in })
 	if i < 0 {

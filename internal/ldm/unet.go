@@ -29,7 +29,7 @@ func (t *tower) block(f *file, prefix string) {
 	i := len(t.layers) - 1
 	t.layers[i]++
 	t.channels[i] = f.dim(prefix+"0.in_layers.2.weight", 0)
-	t.depth[i] = append(t.depth[i], f.count(prefix+"1.transformer_blocks.%d.norm1.weight"))
+	t.depth[i] = append(t.depth[i], f.transformers(prefix+"1."))
 }
 
 // types are the kinds of the levels, of which plain is the one without attention.

@@ -8,7 +8,7 @@ import (
 // unetConfig sets the config.json of a U-Net of these tensors and halves. What diffusers takes for
 // keys that are not there is left out.
 func (f *file) unetConfig(p *Part, family Family, down, up tower, pooled int) {
-	mid := f.count(unetPrefix + "middle_block.1.transformer_blocks.%d.norm1.weight")
+	mid := f.transformers(unetPrefix + "middle_block.1.")
 	depths := newDepths(down, up, mid)
 	config := map[string]any{
 		"_class_name":                  "UNet2DConditionModel",

@@ -8,12 +8,14 @@ import (
 	"sdgo/diffusion"
 )
 
-// BoxFlags adds the flags for boxes, of which there may be several.
+// BoxFlags adds the flags for boxes, of which there may be several, in place of those of -from.
 func (c *Command) BoxFlags() {
+	var boxes []diffusion.Box
 	c.Func("box", "`LEFT,TOP,RIGHT,BOTTOM:PHRASE`, what is to stand in a part of the picture, whose sides are shares of 0 to 1, as 0.1,0.2,0.5,0.9:a red house; for a model that was taught layouts; may be given more than once", func(s string) error {
 		b, err := parseLayout(s)
 		if err == nil {
-			c.Options.Boxes = append(c.Options.Boxes, b)
+			boxes = append(boxes, b)
+			c.Options.Boxes = boxes
 		}
 		return err
 	})

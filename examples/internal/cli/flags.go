@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"image"
 	"io"
 	"os"
 	"time"
@@ -29,6 +30,7 @@ type Command struct {
 	guider         string   // help, or the text of one
 	random         bool     // the seed
 	required       []string // flags
+	wordless       bool     // there is no prompt
 	more           more
 	settings       *diffusion.Parameters // of -from
 	varies         string                // a flag
@@ -36,6 +38,7 @@ type Command struct {
 	adapters       Adapters
 	embeddings     []embedding
 	controls       controls
+	controlImage   image.Image // of those without one; may be nil
 	imagePrompts   []imagePrompt
 	regions        []region
 	about          string
@@ -116,6 +119,9 @@ func (c *Command) File(name, usage string) *string {
 // that was not taken into account.
 func (c *Command) Load(ctx context.Context) (pipe *diffusion.Pipeline, err error) {
 	if err := c.loadRegions(ctx); err != nil {
+		return nil, err
+	}
+	if err := c.controls.read(ctx, c.controlImage); err != nil {
 		return nil, err
 	}
 	begin := time.Now()

@@ -153,6 +153,28 @@ func (c *Command) dropForeign() {
 	}
 }
 
+// DropWords drops the prompts that settings have, and what goes with them, for a model that reads
+// none. What flags and words say stays.
+func (c *Command) DropWords() {
+	if c.settings == nil {
+		return
+	}
+	o, from := &c.Options, &c.settings.Options
+	for have, said := range map[*string]string{
+		&c.Prompt: c.settings.Prompt, &o.NegativePrompt: from.NegativePrompt, &o.Prompt2: from.Prompt2, &o.NegativePrompt2: from.NegativePrompt2,
+	} {
+		if *have == said {
+			*have = ""
+		}
+	}
+	if o.ClipSkip == from.ClipSkip {
+		o.ClipSkip = 0
+	}
+	if o.Regions = o.Regions[len(from.Regions):]; len(o.Regions) == 0 && o.BaseWeight == from.BaseWeight {
+		o.BaseWeight = 0
+	}
+}
+
 // settingsModel wants the model that the settings name, in a flag or a JSON's path.
 func (c *Command) settingsModel() error {
 	if c.settings == nil || c.model != "" || c.settings.Model == "" || c.settings.Model == demoModel {

@@ -14,7 +14,7 @@ var groups = []struct{ title, names string }{
 	{"Picture", "width height n seed window overlap wrap seamless o grid json no-metadata watermark quiet"},
 	{"Sampling", "steps sampler schedule eta freeu"},
 	{"Guidance", "guidance guider guidance-rescale guidance-interval"},
-	{"Controls", "control control-image control-scale control-start control-end guess"},
+	{"Controls", "control control-image preprocess control-scale control-start control-end guess"},
 	{"Image prompts", "ip-adapter image-prompt image-encoder ip-mask ip-blocks"},
 	{"Model", "model variant unet vae text-encoder text-encoder-2 ema tokenizer prediction lora safety-checker"},
 	{"Speed and memory", "precision weights cache device max-memory threads tile tile-exact reuse step-cache reuse-branch merge merge-levels"},
@@ -23,8 +23,10 @@ var groups = []struct{ title, names string }{
 // help prints what the command does, examples, and the flags by groups: first its own.
 func (c *Command) help() {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s.\n\nUsage: %[1]s %[3]s\n\n", c.Name(), c.about, c.arguments())
-	b.WriteString("The prompt - is read from standard input; all that follows -- is prompt.\n")
+	fmt.Fprintf(&b, "%s %s.\n\nUsage: %[1]s %[3]s\n", c.Name(), c.about, c.arguments())
+	if !c.wordless {
+		b.WriteString("\nThe prompt - is read from standard input; all that follows -- is prompt.\n")
+	}
 	if len(c.Examples) > 0 {
 		b.WriteString("\nExamples:\n")
 		for _, line := range c.Examples {
@@ -38,6 +40,11 @@ func (c *Command) help() {
 			own = append(own, f.Name)
 		}
 	})
+	if c.wordless {
+		for _, name := range wordy {
+			delete(left, name)
+		}
+	}
 	section := func(title string, names []string) {
 		names = slices.DeleteFunc(names, func(n string) bool { return !left[n] })
 		if len(names) == 0 {

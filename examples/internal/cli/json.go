@@ -30,6 +30,8 @@ type madeImage struct {
 	Seed   uint64 `json:"seed"`
 	Width  int    `json:"width"`
 	Height int    `json:"height"`
+
+	Flagged bool `json:"flagged,omitempty"` // by the safety checker
 }
 
 // secondsOfPart are the times of a run's parts.
@@ -55,7 +57,7 @@ func (c *Command) printJSON(files []string, grid string, r *diffusion.Result) er
 	}
 	for i, img := range r.Images {
 		size := img.Bounds().Size()
-		m.Images = append(m.Images, madeImage{files[i], r.Seeds[i], size.X, size.Y})
+		m.Images = append(m.Images, madeImage{files[i], r.Seeds[i], size.X, size.Y, r.Flagged != nil && r.Flagged[i]})
 	}
 	text, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {

@@ -64,8 +64,11 @@ func baseName(path string) string {
 	return name
 }
 
-// adaptersField is the field that names the adapters.
-const adaptersField = "Adapters"
+// The fields that name adapters and controls.
+const (
+	adaptersField = "Adapters"
+	controlsField = "Controls"
+)
 
 // parameters say how picture i was made.
 func (c *Command) parameters(r *diffusion.Result, i int) *diffusion.Parameters {
@@ -78,8 +81,10 @@ func (c *Command) parameters(r *diffusion.Result, i int) *diffusion.Parameters {
 	for _, a := range c.adapters {
 		adapters = append(adapters, fmt.Sprintf("%s:%g", baseName(a.Path), a.Weight))
 	}
-	if adapters != nil {
-		p.Other = append(p.Other, diffusion.NamedValue{Name: adaptersField, Value: strings.Join(adapters, ", ")})
+	for _, f := range []diffusion.NamedValue{{Name: adaptersField, Value: strings.Join(adapters, ", ")}, {Name: controlsField, Value: c.controls.String()}} {
+		if f.Value != "" {
+			p.Other = append(p.Other, f)
+		}
 	}
 	p.Other = append(p.Other, c.keptValues()...)
 	return p

@@ -49,6 +49,9 @@ func (c *Command) Parse(ctx context.Context, args []string) error {
 	if err := c.settingsModel(); err != nil {
 		return err
 	}
+	if c.wordless && c.model == "" {
+		return misusef("-model: have none, want a model that reads no text: %s", c.usage())
+	}
 	if c.model == "" && (c.Options.Guider == nil || c.guider != "") {
 		c.Options.Guidance = cmp.Or(c.Options.Guidance, tinyscenes.Guidance)
 	}
@@ -145,6 +148,9 @@ func (c *Command) arguments() string {
 	s := "[flags] "
 	for _, name := range c.required {
 		s += "-" + name + " file "
+	}
+	if c.wordless {
+		return s + "-model path"
 	}
 	return s + "prompt"
 }

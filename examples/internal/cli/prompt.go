@@ -10,8 +10,12 @@ import (
 // hundred.
 const maxPrompt = 1 << 20
 
-// readPrompt joins the words of a prompt, or reads it from standard input.
+// readPrompt joins the words of a prompt, or reads it from standard input. A command without
+// a prompt has none.
 func (c *Command) readPrompt(ctx context.Context, words []string) (string, error) {
+	if c.wordless {
+		return "", c.noWords(words)
+	}
 	if len(words) == 0 && c.settings != nil && (c.settings.Prompt != "" || c.settings.Task != "") { // an empty one, too, of a picture
 		return c.settings.Prompt, nil
 	}

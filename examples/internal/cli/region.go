@@ -24,6 +24,7 @@ func (c *Command) regionFlags() {
 		r, err := parseRegion(s)
 		if err == nil {
 			c.regions = append(c.regions, r)
+			o.Regions = nil // those of -from
 		}
 		return err
 	})
@@ -88,13 +89,18 @@ func parseBox(s string) (box image.Rectangle, ok bool) {
 func (r *region) set(setting string) (err error) {
 	name, value, _ := strings.Cut(strings.TrimSpace(setting), "=")
 	number := func(to *float64) { *to, err = strconv.ParseFloat(value, 64) }
+	zero := false
+	positive := func(to *float64) {
+		number(to)
+		zero = *to == 0 // which to the library means 1
+	}
 	switch name {
 	case "weight":
-		number(&r.Weight)
+		positive(&r.Weight)
 	case "start":
 		number(&r.Start)
 	case "end":
-		number(&r.End)
+		positive(&r.End)
 	case "feather":
 		r.Feather, err = strconv.Atoi(value)
 	case "negative":
@@ -104,8 +110,11 @@ func (r *region) set(setting string) (err error) {
 	default:
 		return fmt.Errorf("have %q behind the place, want weight=, feather=, start=, end=, negative= or alone", setting)
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		return fmt.Errorf("have %q, which is no number", setting)
+	case zero:
+		return fmt.Errorf("have %q, want more than 0", setting)
 	}
 	return nil
 }

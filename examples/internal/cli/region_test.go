@@ -2,6 +2,7 @@ package cli
 
 import (
 	"image"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -33,8 +34,29 @@ func TestParseRegion(t *testing.T) {
 		"0,0,8,8;wait=1:a":       `have "wait=1" behind the place, want weight=`,
 		"0,0,8,8;weight=heavy:a": `have "weight=heavy", which is no number`,
 		"0,0,8,8;feather=1.5:a":  `have "feather=1.5", which is no number`,
+		"0,0,8,8;weight=0:a":     `have "weight=0", want more than 0`,
+		"0,0,8,8;end=0.0:a":      `have "end=0.0", want more than 0`,
 	} {
 		_, err := parseRegion(in)
 		assert.ErrorContains(t, err, want)
 	}
+}
+
+// What is given stands in place of what the settings have.
+func TestPlacesFrom(t *testing.T) {
+	from := filepath.Join(t.TempDir(), "settings.json")
+	require.NoError(t, os.WriteFile(from, []byte(`{"prompt": "a hill", "regions": [{"prompt": "a boat", "alone": true}], "boxes": [{"phrase": "a car", "right": 1}]}`), 0o600))
+	parse := func(args ...string) *diffusion.Options {
+		c := New("test", "tests", io.Discard, io.Discard)
+		c.BoxFlags()
+		require.NoError(t, c.Parse(t.Context(), append(args, "-from", from)))
+		require.NoError(t, c.loadRegions(t.Context()))
+		return &c.Options
+	}
+	kept := parse()
+	assert.Equal(t, []diffusion.Region{{Prompt: "a boat", Alone: true}}, kept.Regions)
+	assert.Equal(t, []diffusion.Box{{Phrase: "a car", Right: 1}}, kept.Boxes)
+	given := parse("-region", "0,0,8,8:a sea", "-region", "8,0,8,8:a tree", "-box", "0,0,1,1:a house")
+	assert.Equal(t, []diffusion.Region{{Prompt: "a sea", Box: image.Rect(0, 0, 8, 8)}, {Prompt: "a tree", Box: image.Rect(8, 0, 16, 8)}}, given.Regions)
+	assert.Equal(t, []diffusion.Box{{Phrase: "a house", Right: 1, Bottom: 1}}, given.Boxes)
 }

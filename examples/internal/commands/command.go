@@ -20,7 +20,7 @@ type Command struct {
 
 // All lists the commands, those first that are mostly wanted first.
 func All() []*Command {
-	return []*Command{TextToImage, ImageToImage, Inpaint, Outpaint, Control, Vary, Upscale}
+	return []*Command{TextToImage, ImageToImage, Inpaint, Outpaint, Control, Vary, Upscale, Unconditional, SuperResolution}
 }
 
 // Main runs the command as a program. It does not return.

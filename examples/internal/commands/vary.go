@@ -42,6 +42,9 @@ func vary(ctx context.Context, c *cli.Command, args []string) error {
 	var result *diffusion.Result
 	switch {
 	case pipe.TextEncoder == nil && pipe.ImageEncoder != nil:
+		if c.DropWords(); c.Prompt != "" {
+			return cli.Misuse(errors.New("have a prompt, want none: the model reads images, and no text"))
+		}
 		result, err = pipe.ImageVariation(ctx, img, &c.Options)
 	case pipe.ImageEncoder != nil:
 		result, err = pipe.UnCLIP(ctx, c.Prompt, img, &c.Options)
