@@ -11,16 +11,17 @@ import (
 // guidance, and the negative prompt if what AND joins needs it, see [guide.join].
 func (p *Pipeline) conditionsFor(o *Options, text string, g Guider) []Condition {
 	conditions := p.conditionsOf(g, o)
-	if p.distilled() || slices.Contains(conditions, Uncond) || o.balanced(text) {
+	if p.distilled() || slices.Contains(conditions, Uncond) || o.unbalanced(text) == "" {
 		return conditions
 	}
 	return append([]Condition{Uncond}, conditions...)
 }
 
-// balanced says whether the parts that AND joins in each prompt have weights that are 1 together.
-func (o *Options) balanced(text string) bool {
+// unbalanced is the name of a prompt in which AND joins parts whose weights are not 1 together,
+// or "".
+func (o *Options) unbalanced(text string) string {
 	if o.Syntax != SyntaxWebUI {
-		return true
+		return ""
 	}
 	for _, w := range o.wordings(text, []Condition{Cond}) {
 		p, err := prompts.Parse(w.words, prompts.A1111)
@@ -32,8 +33,8 @@ func (o *Options) balanced(text string) bool {
 			sum += part.Weight
 		}
 		if math.Abs(sum-1) >= tinyWeight {
-			return false
+			return w.name
 		}
 	}
-	return true
+	return ""
 }

@@ -59,6 +59,26 @@ func TestAndElsewhere(t *testing.T) {
 	}
 }
 
+// The memory that a call claims is enough for all that its steps ask the U-Net side by side, also
+// where a condition or a region between two others is left out.
+func TestNeighboursThatAreLeftOut(t *testing.T) {
+	p := load(t, "tiny-sd15", nil)
+	left := image.Rect(0, 0, 32, 64)
+	long := strings.Repeat("a ", 100)
+	for name, tt := range map[string]struct {
+		prompt string
+		o      Options
+	}{
+		"a condition": {"a house AND a boat :0.5 AND a hill", Options{Syntax: SyntaxWebUI, Guider: LimitedInterval{PerturbedAttention{}, Interval{Low: 0.5, High: 2}}}},
+		"a region":    {"a house", Options{Syntax: SyntaxComfyUI, Regions: []Region{{Prompt: long, NegativePrompt: long, Box: left, End: 0.5}}}},
+		"a window":    {"a house", Options{Syntax: SyntaxComfyUI, Windows: Windows{Width: 32}, Regions: []Region{{Prompt: long, NegativePrompt: long, Box: left}}}},
+	} {
+		tt.o.Steps, tt.o.Width, tt.o.Height, tt.o.Sampler, tt.o.Output = 4, 64, 64, sampler.Euler{}, OutputLatent
+		_, err := p.TextToImage(t.Context(), tt.prompt, &tt.o)
+		assert.NoError(t, err, name)
+	}
+}
+
 // Prompts of regions are written in the same syntax: one of the whole picture is the prompt.
 func TestRegionSyntax(t *testing.T) {
 	p := load(t, "tiny-sd15", nil)
@@ -86,4 +106,7 @@ func TestAndDistilled(t *testing.T) {
 	require.NoError(t, err)
 	_, err = p.TextToImage(t.Context(), "a house AND a boat", o)
 	assert.ErrorContains(t, err, "diffusion: prompt: have weights of parts between AND that are not 1 together, want 1")
+	o.Regions = []Region{{Prompt: "a house AND a boat", Box: image.Rect(0, 0, 32, 64)}}
+	_, err = p.TextToImage(t.Context(), "a house", o)
+	assert.ErrorContains(t, err, "diffusion: region 1: prompt: have weights of parts")
 }

@@ -1,5 +1,7 @@
 package diffusion
 
+import "slices"
+
 // batch is a number of texts of one form, which the U-Net reads side by side.
 type batch struct {
 	texts int
@@ -21,11 +23,42 @@ func inBatches(forms []form) (batches []batch) {
 
 // batches are those of conditions of the run.
 func (r *run) batches(conditions []Condition) []batch {
-	var forms []form
+	return inBatches(formsOf(r.forms, conditions))
+}
+
+func formsOf(all map[Condition][]form, conditions []Condition) (forms []form) {
 	for _, c := range conditions {
-		forms = append(forms, r.forms[c]...)
+		forms = append(forms, all[c]...)
 	}
-	return inBatches(forms)
+	return forms
+}
+
+// largest are the batches of all conditions, of which one of each form is as large as any that there
+// may be. Where conditions come and go those beside them become neighbours, and where regions do,
+// any.
+func (r *run) largest(all map[Condition][]form) []batch {
+	largest := inBatches(formsOf(all, r.conditions))
+	for _, chosen := range r.choices() {
+		forms := formsOf(all, chosen)
+		if r.comeAndGo() {
+			before := slices.Clone(forms)
+			slices.SortStableFunc(forms, func(a, b form) int { return slices.Index(before, a) - slices.Index(before, b) })
+		}
+		for _, b := range inBatches(forms) {
+			if !slices.ContainsFunc(largest, func(l batch) bool { return l.form == b.form && l.texts >= b.texts }) {
+				i := slices.IndexFunc(largest, func(l batch) bool { return l.form == b.form })
+				largest[i].texts = b.texts
+			}
+		}
+	}
+	return largest
+}
+
+// comeAndGo says whether the U-Net is asked without some regions, at some steps or in some windows.
+func (r *run) comeAndGo() bool {
+	return slices.ContainsFunc(r.places, func(p *place) bool {
+		return r.Windows.on() || p.from > 0 || p.upto < len(r.schedule.Sigmas)-1
+	})
 }
 
 // shape is what the U-Net reads side by side, and how much of the latents it sees.
@@ -38,19 +71,15 @@ type shape struct {
 func (r *run) shapes() (shapes []shape) {
 	factor := r.VAE.Config.Factor()
 	h, w := r.windowSize(r.h, r.w, factor)
-	for _, b := range r.batches(r.conditions) {
+	for _, b := range r.largest(r.forms) {
 		shapes = append(shapes, shape{b, h, w})
 	}
 	for _, p := range r.places {
 		if !p.shown {
 			continue
 		}
-		var forms []form
-		for _, c := range r.conditions {
-			forms = append(forms, p.forms[c]...)
-		}
 		h, w := r.windowSize(p.window.h, p.window.w, factor)
-		for _, b := range inBatches(forms) {
+		for _, b := range r.largest(p.forms) {
 			shapes = append(shapes, shape{b, h, w})
 		}
 	}

@@ -67,7 +67,7 @@ func (b Border) check(width, height int) error {
 		}
 		most = max(most, n)
 	}
-	w, h := width+b.Left+b.Right, height+b.Top+b.Bottom
+	w, h := b.size(width, height)
 	switch {
 	case most == 0:
 		return fmt.Errorf("diffusion: border: have none, want one pixel at least on some side")
@@ -81,6 +81,11 @@ func (b Border) check(width, height int) error {
 	return nil
 }
 
+// size is that of an image with the border around it.
+func (b Border) size(width, height int) (int, int) {
+	return width + b.Left + b.Right, height + b.Top + b.Bottom
+}
+
 // Extend returns an image with the border around it, opaque, and the mask for
 // [Pipeline.Inpaint] that has it white.
 func (b Border) Extend(img image.Image) (*image.NRGBA, *image.Gray, error) {
@@ -88,12 +93,17 @@ func (b Border) Extend(img image.Image) (*image.NRGBA, *image.Gray, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	return b.extend(context.Background(), src)
+}
+
+// extend is Extend of a source.
+func (b Border) extend(ctx context.Context, src *source) (*image.NRGBA, *image.Gray, error) {
 	if err := b.check(src.width, src.height); err != nil {
 		return nil, nil, err
 	}
-	ctx := context.Background()
 	inner := image.Rect(b.Left, b.Top, b.Left+src.width, b.Top+src.height)
-	p, err := src.rgb(ctx).framed(b.Left, b.Top, src.width+b.Left+b.Right, src.height+b.Top+b.Bottom).collect()
+	width, height := b.size(src.width, src.height)
+	p, err := src.rgb(ctx).framed(b.Left, b.Top, width, height).collect()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -105,7 +115,11 @@ func (b Border) Extend(img image.Image) (*image.NRGBA, *image.Gray, error) {
 		}
 		p = blurred.with(p, inner)
 	case FillNoise:
-		p = b.noise(p, inner).with(p, inner)
+		noise, err := b.noise(ctx, p, inner)
+		if err != nil {
+			return nil, nil, err
+		}
+		p = noise.with(p, inner)
 	}
 	picture, err := opaqueImage(p.rows())
 	return picture, b.mask(inner, p.width, p.height), err
@@ -121,7 +135,7 @@ func (p pixels) with(other pixels, box image.Rectangle) pixels {
 }
 
 // noise returns noise with the mean and the deviation of each color within the rectangle.
-func (b Border) noise(p pixels, box image.Rectangle) pixels {
+func (b Border) noise(ctx context.Context, p pixels, box image.Rectangle) (pixels, error) {
 	var sum, squares [3]float64
 	for y := box.Min.Y; y < box.Max.Y; y++ {
 		for i, v := range p.pix[3*(y*p.width+box.Min.X) : 3*(y*p.width+box.Max.X)] {
@@ -133,6 +147,9 @@ func (b Border) noise(p pixels, box image.Rectangle) pixels {
 	out := newPixels(p.width, p.height, 3)
 	generator, row := sampler.NewTorch(b.Seed), make([]float32, 3*p.width)
 	for y := range p.height {
+		if err := ctx.Err(); err != nil {
+			return pixels{}, err
+		}
 		generator.Normal(row)
 		for i, v := range row {
 			mean := sum[i%3] / n
@@ -140,7 +157,7 @@ func (b Border) noise(p pixels, box image.Rectangle) pixels {
 			out.pix[3*y*p.width+i] = uint8(min(max(math.RoundToEven(mean+float64(deviation*float64(v))), 0), 255))
 		}
 	}
-	return out
+	return out, nil
 }
 
 // mask is white around the rectangle of the image, and within it falls to black.

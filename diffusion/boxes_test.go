@@ -43,6 +43,11 @@ func TestBoxesGolden(t *testing.T) {
 		r, err := p.TextToImage(t.Context(), prompt, o)
 		require.NoError(t, err)
 		closeTask(t, name, r)
+		read := rewritten(t, r.Parameters(0))
+		assert.Empty(t, read.LeftOut)
+		again, err := p.TextToImage(t.Context(), read.Prompt, &read.Options)
+		require.NoError(t, err)
+		assert.Equal(t, r.Images, again.Images)
 	}
 }
 
@@ -61,6 +66,7 @@ func TestBoxesCompose(t *testing.T) {
 	assert.NotEqual(t, run(Options{Seed: 2}), run(Options{Boxes: boxes, Seed: 2}))
 	assert.NotEqual(t, run(Options{Boxes: boxes, Seed: 2}), run(Options{Boxes: boxes[1:], Seed: 2}), "the picture counts")
 	assert.NotEqual(t, run(Options{Boxes: boxes, Seed: 2}), run(Options{Boxes: boxes, Seed: 2, BoxShare: 0.3}))
+	assert.Equal(t, []string{"Boxes"}, (&Options{Boxes: boxes}).LeftOut(), "for the picture")
 	reuse := run(Options{Boxes: boxes, Seed: 2, Reuse: Reuse{Interval: 1}})
 	assert.Equal(t, run(Options{Boxes: boxes, Seed: 2}), reuse)
 }

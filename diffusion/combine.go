@@ -12,8 +12,9 @@ import (
 func (g *guide) predictions(ctx context.Context, i int, x []float32, sigma float64, conditions []Condition) ([]float32, error) {
 	q := &question{image: i, x: x, window: g.whole(), sigma: sigma}
 	asked, simple, balanced := g.asked(sigma, conditions)
-	if !balanced && !slices.Contains(conditions, Uncond) {
-		first, _, _ := g.asked(sigma, []Condition{Uncond})
+	base := g.baseline()
+	if !balanced && !slices.Contains(conditions, base) {
+		first, _, _ := g.asked(sigma, []Condition{base})
 		asked, simple = append(first, asked...), false
 	}
 	for _, a := range asked {
@@ -35,16 +36,25 @@ func (g *guide) predictions(ctx context.Context, i int, x []float32, sigma float
 		return nil, err
 	}
 	out := make([]float32, len(asked)*g.size)
-	var uncond []float32
+	var without []float32 // the prediction of base
 	for k, a := range asked {
 		y := out[k*g.size : (k+1)*g.size]
-		g.combine(y, a.of, answers[:len(a.of)], uncond)
-		if answers = answers[len(a.of):]; a.name == Uncond {
-			uncond = y
+		g.combine(y, a.of, answers[:len(a.of)], without)
+		if answers = answers[len(a.of):]; a.name == base {
+			without = y
 		}
 	}
 	out = out[(len(asked)-len(conditions))*g.size:]
 	return out, checkFinite("unet", out)
+}
+
+// baseline is the condition from which what AND joins leads away: all but the words is as
+// with the prompt, also the image that is edited.
+func (r *run) baseline() Condition {
+	if slices.Contains(r.conditions, ImageCond) {
+		return ImageCond
+	}
+	return Uncond
 }
 
 // said is what the U-Net reads for a condition.
@@ -55,7 +65,7 @@ type said struct {
 
 // asked is what the U-Net reads for conditions at a noise level. It is simple if each
 // reads one thing, whose prediction is the condition's, and balanced if none needs that
-// with the negative prompt.
+// of the baseline.
 func (g *guide) asked(sigma float64, conditions []Condition) (list []said, simple, balanced bool) {
 	simple, balanced = true, true
 	step := g.step(sigma)
@@ -119,15 +129,15 @@ func (g *guide) answers(ctx context.Context, q *question) ([][]float32, error) {
 }
 
 // combine writes to out [C h w] what the predictions of a condition's reads make together,
-// beside that with the negative prompt.
-func (g *guide) combine(out []float32, of []*reads, answers [][]float32, uncond []float32) {
+// beside that of the baseline.
+func (g *guide) combine(out []float32, of []*reads, answers [][]float32, without []float32) {
 	var places []*place
 	for _, r := range of {
 		if r.place != nil && !slices.Contains(places, r.place) {
 			places = append(places, r.place)
 		}
 	}
-	base := g.join(nil, of, answers, uncond)
+	base := g.join(nil, of, answers, without)
 	if len(places) == 0 {
 		copy(out, base)
 		return
@@ -135,7 +145,7 @@ func (g *guide) combine(out []float32, of []*reads, answers [][]float32, uncond 
 	cells := g.h * g.w
 	total := make([]float32, cells)
 	for _, p := range places {
-		y := g.join(p, of, answers, uncond)
+		y := g.join(p, of, answers, without)
 		p.seen(g.whole()).each(len(out)/cells, g.h, g.w, func(inside, outside int) {
 			out[outside] += float32(p.weights[outside%cells] * y[inside])
 		})
@@ -153,10 +163,10 @@ func (g *guide) combine(out []float32, of []*reads, answers [][]float32, uncond 
 }
 
 // join returns what the reads of one place make together: those that AND joins add what
-// each, by its weight, changes of the prediction with the negative prompt, as in WebUI.
+// each, by its weight, changes of the prediction of the baseline, as in WebUI.
 //
-//	uncond + Σ weight·(prediction − uncond)
-func (g *guide) join(p *place, of []*reads, answers [][]float32, uncond []float32) []float32 {
+//	without + Σ weight·(prediction − without)
+func (g *guide) join(p *place, of []*reads, answers [][]float32, without []float32) []float32 {
 	var which []int
 	rest := 1.0
 	for k, r := range of {
@@ -178,8 +188,8 @@ func (g *guide) join(p *place, of []*reads, answers [][]float32, uncond []float3
 	if math.Abs(rest) < tinyWeight {
 		return y
 	}
-	p.seen(g.whole()).each(len(uncond)/(g.h*g.w), g.h, g.w, func(inside, outside int) {
-		y[inside] += float32(float32(rest) * uncond[outside])
+	p.seen(g.whole()).each(len(without)/(g.h*g.w), g.h, g.w, func(inside, outside int) {
+		y[inside] += float32(float32(rest) * without[outside])
 	})
 	return y
 }

@@ -136,6 +136,20 @@ func TestEditGuider(t *testing.T) {
 	assert.ErrorContains(t, err, "image guidance")
 }
 
+// What AND joins adds to the image, which counts as much as with one part.
+func TestEditAnd(t *testing.T) {
+	p, img := editor(t, "tiny-sd15", nil), picture(t, "input.png")
+	run := func(instruction string, guidance float64) []float32 {
+		o := &Options{Syntax: SyntaxWebUI, NegativePrompt: "grey", Guidance: guidance, ImageGuidance: 2, Steps: 3, Sampler: sampler.Euler{}, Output: OutputLatent}
+		r, err := p.Edit(t.Context(), instruction, img, o)
+		require.NoError(t, err)
+		return r.Latents.Float32s()
+	}
+	golden.Close(t, run("grey", 6), run("grey AND grey", 6), tolerance, "parts that say nothing")
+	golden.Close(t, run("a red house", 3), run("a red house :0.5", 6), tolerance, "half of the guidance")
+	golden.Close(t, run("a red house", 3), run("a red house :0.2 AND a red house :0.3", 6), tolerance, "in two parts")
+}
+
 func TestEditErrors(t *testing.T) {
 	plain, edits, img := load(t, "tiny-sd15", nil), editor(t, "tiny-sd15", nil), picture(t, "input.png")
 	_, err := plain.Edit(t.Context(), prompt, img, nil)

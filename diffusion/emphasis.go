@@ -15,10 +15,17 @@ type weightedText struct {
 // weigh puts weights to the embeddings of the same chunk of several texts. Empty is that of an
 // empty prompt. What it returns may be what it was given.
 func (s Syntax) weigh(texts []weightedText, empty []float32) ([][]float32, error) {
+	weigh := scaleKeepingMean
 	if s == SyntaxComfyUI {
-		return interpolate(texts, empty), nil
+		weigh = func(texts []weightedText) ([][]float32, error) { return interpolate(texts, empty), nil }
 	}
-	return scaleKeepingMean(texts)
+	all, err := weigh(texts)
+	for _, tokens := range all {
+		if err == nil && checkFinite("", tokens) != nil {
+			err = errors.New("the weights are too large: they make embeddings that are not finite")
+		}
+	}
+	return all, err
 }
 
 // interpolate is ComfyUI's rule: e + w·(x − e), e being of the empty prompt.
@@ -57,6 +64,9 @@ func scaleKeepingMean(texts []weightedText) ([][]float32, error) {
 			before += float64(t.times) * sum
 			after += float64(float64(t.times) * float64(w*sum))
 		}
+	}
+	if weighted && (math.IsNaN(after) || math.IsInf(after, 0)) {
+		return nil, errors.New("the weights are too large: they multiply to numbers that are not finite")
 	}
 	if ratio := before / after; weighted && (ratio == 0 || math.IsNaN(ratio) || math.IsInf(ratio, 0)) {
 		return nil, errors.New("the weights leave embeddings whose mean cannot be restored, as it is zero")

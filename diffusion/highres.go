@@ -62,7 +62,7 @@ const mostStrength = 0.999
 // all fall below the noise level of the strength.
 func (h HighRes) Second(first int) (steps int, strength float64) {
 	run := cmp.Or(h.Steps, first)
-	all := int(float64(run) / min(cmp.Or(h.Strength, defaultHighResStrength), mostStrength))
+	all := int(min(float64(run)/min(cmp.Or(h.Strength, defaultHighResStrength), mostStrength), math.MaxInt32))
 	if all <= run {
 		return run, 1
 	}
@@ -110,8 +110,8 @@ func (h HighRes) check() error {
 	switch {
 	case !(h.Strength >= 0 && h.Strength <= 1):
 		return badOption("HighRes", "have a Strength of %v, want above 0, to 1, or 0 for %v", h.Strength, defaultHighResStrength)
-	case h.Steps < 0 || h.Steps > 1000:
-		return badOption("HighRes", "have %d Steps, want 1 to 1000, or 0 for those of the first pass", h.Steps)
+	case h.Steps < 0 || h.Steps > maxSteps:
+		return badOption("HighRes", "have %d Steps, want 1 to %d, or 0 for those of the first pass", h.Steps, maxSteps)
 	case !(h.Scale >= 0):
 		return badOption("HighRes", "have a Scale of %v, want above 1, or 0 for 2", h.Scale)
 	}

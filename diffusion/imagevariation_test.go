@@ -96,6 +96,10 @@ func TestImageVariationErrors(t *testing.T) {
 		_, err = p.TextToImage(t.Context(), "", o)
 		assert.ErrorIs(t, err, ErrOptions)
 	}
+	for _, wordless := range []*Pipeline{p, load(t, "tiny-ddpm", nil)} {
+		_, err = wordless.Plan(&Options{Syntax: SyntaxWebUI})
+		assert.NoError(t, err, "a plan reads no words")
+	}
 	_, err = p.ImageVariation(t.Context(), nil, nil)
 	assert.ErrorContains(t, err, "diffusion: image: have no image")
 	_, err = load(t, "tiny-sd15", nil).ImageVariation(t.Context(), img, nil)

@@ -53,11 +53,15 @@ func (p *Pipeline) inpaint(ctx context.Context, prompt string, paintings []Paint
 	if err := p.ready(); err != nil {
 		return nil, err
 	}
-	given := painting{given: paintings}
+	return p.do(ctx, p.inpainting(paintings), prompt, o)
+}
+
+// inpainting is the way of inpainting that the model has.
+func (p *Pipeline) inpainting(given []Painting) task {
 	if p.trainedToInpaint() {
-		return p.do(ctx, &inpaintTrained{painting: given}, prompt, o)
+		return &inpaintTrained{painting: painting{given: given}}
 	}
-	return p.do(ctx, &inpaintOutside{painting: given}, prompt, o)
+	return &inpaintOutside{painting: painting{given: given}}
 }
 
 // painting is what both ways of inpainting share.

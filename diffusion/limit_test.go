@@ -3,11 +3,13 @@ package diffusion
 import (
 	"context"
 	"image"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"sdgo/internal/engine"
 	"sdgo/internal/golden"
 	"sdgo/sampler"
 )
@@ -55,8 +57,50 @@ func TestLimits(t *testing.T) {
 	assert.ErrorAs(t, err, new(*LimitError))
 }
 
+// The tokens that the U-Net reads in a step are limited, whatever makes them many.
+func TestLimitOfTokens(t *testing.T) {
+	p, err := LoadFS(golden.Model(t, "tiny-sd15"), &LoadOptions{MaxTokens: 3 * 77})
+	require.NoError(t, err)
+	defer p.Close()
+	p.UNet.Close() // now a call that runs returns another error
+	box := image.Rect(0, 0, 32, 64)
+	for _, tt := range []struct {
+		prompt, option string
+		o              Options
+		have           int // more than the limit, or 0
+	}{
+		{"a", "", Options{}, 0},
+		{"a AND b", "", Options{Syntax: SyntaxWebUI}, 0},
+		{"a BREAK b BREAK c", "", Options{Syntax: SyntaxWebUI, Guidance: 1}, 0},
+		{"a AND b AND c", "Syntax", Options{Syntax: SyntaxWebUI}, 4 * 77},
+		{"a BREAK b", "Syntax", Options{Syntax: SyntaxWebUI}, 4 * 77},
+		{"[a:b BREAK c:1]", "Syntax", Options{Syntax: SyntaxWebUI}, 4 * 77},
+		{strings.Repeat("a ", 200), "Syntax", Options{Syntax: SyntaxComfyUI}, 4 * 77},
+		{"", "Syntax", Options{Cond: engine.Tensor(make([]float32, 200*32), 1, 200, 32)}, 277},
+		{"a", "", Options{Guidance: 1, Regions: []Region{{Prompt: "b", Box: box}, {Prompt: "c", Box: box}}}, 0},
+		{"a", "Regions", Options{Regions: []Region{{Prompt: "b", Box: box}, {Prompt: "c", Box: box, Alone: true}}}, 4 * 77},
+		{"a", "Syntax", Options{Syntax: SyntaxWebUI, Guider: PerturbedAttention{}, NegativePrompt: "b BREAK c"}, 6 * 77},
+	} {
+		tt.o.Width, tt.o.Height, tt.o.Steps = 64, 64, 2
+		_, err := p.TextToImage(t.Context(), tt.prompt, &tt.o)
+		var limit *LimitError
+		if tt.have == 0 {
+			require.Error(t, err)
+			assert.NotErrorAs(t, err, &limit, tt.prompt)
+			continue
+		}
+		require.ErrorAs(t, err, &limit, tt.prompt)
+		assert.Equal(t, LimitError{"MaxTokens", tt.have, 3 * 77}, *limit, tt.prompt)
+		var option *OptionError
+		require.ErrorAs(t, err, &option)
+		assert.Equal(t, tt.option, option.Option, tt.prompt)
+	}
+	_, err = p.PlanPrompt("a AND b AND c", &Options{Syntax: SyntaxWebUI})
+	assert.EqualError(t, err, "diffusion: have 308 tokens of text for a picture, want at most 231 (LoadOptions.MaxTokens)")
+}
+
 func TestLimitsThatAreWrong(t *testing.T) {
-	for _, o := range []LoadOptions{{MaxPixels: -1}, {MaxSteps: -1}, {MaxImages: -1}} {
+	for _, o := range []LoadOptions{{MaxPixels: -1}, {MaxSteps: -1}, {MaxImages: -1}, {MaxTokens: -1}} {
 		_, err := LoadFS(golden.Model(t, "tiny-sd15"), &o)
 		assert.ErrorIs(t, err, ErrOptions)
 		assert.ErrorContains(t, err, "have -1, want 1 or more, or 0 for no limit")

@@ -67,11 +67,13 @@ type LoadOptions struct {
 	// Options.Tile. These choices depend on shapes and the limit alone.
 	MaxMemory int64
 
-	// MaxPixels, MaxSteps and MaxImages are an operator's limits on what one call may
-	// ask for: the width times the height of a picture, Options.Steps, and
-	// Options.Images. A call beyond one of them returns a [*LimitError] before it
-	// allocates anything. Zero means no limit but that of the option.
-	MaxPixels, MaxSteps, MaxImages int
+	// MaxPixels, MaxSteps, MaxImages and MaxTokens are an operator's limits on what one call
+	// may ask for: the width times the height of a picture, Options.Steps, Options.Images,
+	// and the tokens that the U-Net reads in a step of a picture. With guidance these are 154
+	// of a prompt and a negative prompt in plain words; Options.Syntax (for long prompts and
+	// AND), Options.Regions and embeddings may make them many. A call beyond one of them
+	// returns a [*LimitError] before a model runs. Zero means no limit but that of the option.
+	MaxPixels, MaxSteps, MaxImages, MaxTokens int
 
 	// Tokenizer is the path of a folder with a tokenizer (vocab.json and merges.txt, or
 	// tokenizer.json) to be taken in place of the model's first. Empty means the model's, and

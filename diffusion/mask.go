@@ -50,8 +50,8 @@ const (
 	//
 	//	m = 0 or m < (t(σ) − t(last)) / (t(first) − t(last))
 	//
-	// with t the model's time and first and last those of the run's calls, as ComfyUI has
-	// it. So a feathered mask leaves no seam; one of black and white is as with
+	// with t the model's time and first and last those of the run's calls, as in ComfyUI
+	// where the last call is at the model's lowest level. So a feathered mask leaves no seam; one of black and white is as with
 	// MaskCellsAny. A model that was trained to inpaint sees m of a half and more as the
 	// mask.
 	//

@@ -9,6 +9,7 @@ import (
 const (
 	maxImages   = 1024
 	maxGuidance = 1000
+	maxSteps    = 1000
 	maxSide     = 1 << 16 // pixels; the memory limit is far below its square
 )
 
@@ -40,8 +41,8 @@ func (o *Options) withDefaults() (Options, error) {
 	switch {
 	case v.Images < 1 || v.Images > maxImages:
 		return v, badOption("Images", "have %d, want 1 to %d", v.Images, maxImages)
-	case v.Sigmas == nil && (v.Steps < 1 || v.Steps > 1000):
-		return v, badOption("Steps", "have %d, want 1 to 1000", v.Steps)
+	case v.Sigmas == nil && (v.Steps < 1 || v.Steps > maxSteps):
+		return v, badOption("Steps", "have %d, want 1 to %d", v.Steps, maxSteps)
 	case !(v.Guidance >= 0 && v.Guidance <= maxGuidance):
 		return v, badOption("Guidance", "have %v, want 0 to %d", v.Guidance, maxGuidance)
 	case !(v.ImageGuidance >= 0 && v.ImageGuidance <= maxGuidance):
@@ -67,7 +68,7 @@ func (o *Options) withDefaults() (Options, error) {
 // size replaces zeros in the size of the picture by the given one and checks it.
 func (o *Options) size(width, height, factor int) error {
 	if o.Width == 0 && width < factor || o.Height == 0 && height < factor {
-		return wrong("Width", fmt.Errorf("diffusion: image: have %d×%d pixels, want at least %d×%d, or a width and height in the options", width, height, factor, factor))
+		return tooSmall(width, height, factor)
 	}
 	if o.Width == 0 {
 		o.Width = width / factor * factor
@@ -81,4 +82,10 @@ func (o *Options) size(width, height, factor int) error {
 		}
 	}
 	return nil
+}
+
+// tooSmall is the error of an image whose sides are less than they have to be for the size of
+// the picture to follow from them.
+func tooSmall(width, height, least int) error {
+	return wrong("Width", fmt.Errorf("diffusion: image: have %d×%d pixels, want at least %d×%d, or a width and height in the options", width, height, least, least))
 }

@@ -23,11 +23,18 @@ func (p *Pipeline) Outpaint(ctx context.Context, prompt string, img image.Image,
 		return nil, err
 	}
 	b = b.rounded(src.width, src.height, p.VAE.Config.Factor())
-	width, height := b.Left+src.width+b.Right, b.Top+src.height+b.Bottom
-	if o != nil && o.MaskPadding == 0 && (o.Width != 0 || o.Height != 0) && (o.Width != width || o.Height != height) {
-		return nil, badOption("Width", "have a size of %d×%d pixels, want none, or that of the image and its border, %d×%d", o.Width, o.Height, width, height)
+	width, height := b.size(src.width, src.height)
+	if o == nil || o.MaskPadding == 0 {
+		if o != nil && (o.Width != 0 || o.Height != 0) && (o.Width != width || o.Height != height) {
+			return nil, badOption("Width", "have a size of %d×%d pixels, want none, or that of the image and its border, %d×%d", o.Width, o.Height, width, height)
+		}
+		// such a picture must be possible before it is made
+		err := p.dry(ctx, p.inpainting(nil), prompt, o, func(r *run) error { return r.prepareImage(width, height) })
+		if err != nil {
+			return nil, err
+		}
 	}
-	picture, mask, err := b.Extend(img)
+	picture, mask, err := b.extend(ctx, src)
 	if err != nil {
 		return nil, err
 	}

@@ -1,12 +1,16 @@
 package diffusion
 
 import (
+	"context"
 	"image"
 	"image/color"
+	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"sdgo/internal/golden"
 )
 
 // The image keeps its pixels under the border, and the mask says what is painted.
@@ -120,6 +124,31 @@ func TestOutpaintErrors(t *testing.T) {
 	}
 	_, err := p.Outpaint(t.Context(), prompt, img, Border{Left: 8}, &Options{Width: 64})
 	assert.ErrorContains(t, err, "diffusion: width: have a size of 64×0 pixels, want none")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, fill := range []Fill{FillEdge, FillBlur, FillNoise} {
+		_, err = p.Outpaint(ctx, prompt, img, Border{Left: 8, Fill: fill}, &Options{Steps: 2})
+		assert.ErrorIs(t, err, context.Canceled)
+	}
 	_, err = p.Outpaint(t.Context(), prompt, nil, Border{Left: 8}, nil)
 	assert.EqualError(t, err, "diffusion: image: have no image")
+}
+
+// A border that is more than the model may make is refused before anything of its size is made.
+func TestOutpaintLimits(t *testing.T) {
+	limited, err := LoadFS(golden.Model(t, "tiny-sd15"), &LoadOptions{MaxPixels: 64 * 80})
+	require.NoError(t, err)
+	defer limited.Close()
+	img := picture(t, "input.png")
+	_, err = limited.Outpaint(t.Context(), prompt, img, Border{Left: 16}, &Options{Steps: 1})
+	require.NoError(t, err)
+	runtime.GC()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err = limited.Outpaint(t.Context(), prompt, img, Border{Left: 8000, Bottom: 8000}, nil)
+	runtime.ReadMemStats(&after)
+	var limit *LimitError
+	require.ErrorAs(t, err, &limit)
+	assert.Equal(t, 8064*8064, limit.Have)
+	assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(1<<24))
 }

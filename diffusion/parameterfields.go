@@ -30,13 +30,13 @@ var webUIFields = []knownField{
 	{"Size", func(p *Parameters) string { return sizeText(p.Options.Width, p.Options.Height) }, func(p *Parameters, v string) bool { return readSize(&p.Options.Width, &p.Options.Height, v) }},
 	{"Model hash", func(p *Parameters) string { return p.ModelHash }, func(p *Parameters, v string) bool { p.ModelHash = v; return true }},
 	{"Model", func(p *Parameters) string { return p.Model }, func(p *Parameters, v string) bool { p.Model = v; return true }},
-	{"Denoising strength", writeStrength, func(p *Parameters, v string) bool { return readNumber(&p.Options.Strength, v) }},
+	{strengthField, writeStrength, func(p *Parameters, v string) bool { return readNumber(&p.Options.Strength, v) }},
 	{"Hires resize", func(p *Parameters) string { return sizeText(p.Options.HighRes.Width, p.Options.HighRes.Height) }, func(p *Parameters, v string) bool {
 		return readSize(&p.Options.HighRes.Width, &p.Options.HighRes.Height, v)
 	}},
 	{"Hires upscale", func(p *Parameters) string { return number(p.Options.HighRes.Scale) }, func(p *Parameters, v string) bool { return readNumber(&p.Options.HighRes.Scale, v) }},
 	{"Hires steps", func(p *Parameters) string { return integer(p.Options.HighRes.Steps) }, func(p *Parameters, v string) bool { return readInt(&p.Options.HighRes.Steps, v, 0) }},
-	{"Hires upscaler", func(p *Parameters) string { return string(p.Options.HighRes.Upscaler) }, readUpscaler},
+	{upscalerField, func(p *Parameters) string { return string(p.Options.HighRes.Upscaler) }, readUpscaler},
 	{"Clip skip", writeClipSkip, func(p *Parameters, v string) bool { return readInt(&p.Options.ClipSkip, v, 1) }},
 	{"Eta", func(p *Parameters) string { return number(p.Options.Eta) }, func(p *Parameters, v string) bool { return readNumber(&p.Options.Eta, v) }},
 	{"Eta DDIM", nil, func(p *Parameters, v string) bool { return readNumber(&p.Options.Eta, v) }},
@@ -46,10 +46,16 @@ var webUIFields = []knownField{
 	{"Token merging ratio", func(p *Parameters) string { return number(p.Options.TokenMerging.Ratio) }, func(p *Parameters, v string) bool { return readNumber(&p.Options.TokenMerging.Ratio, v) }},
 }
 
+const (
+	strengthField = "Denoising strength"
+	upscalerField = "Hires upscaler"
+)
+
 // settle sets what the fields of other programs mean together, and what their absence means.
 func (p *Parameters) settle(t infotext.Text) {
 	if p.Options.HighRes.on() {
 		p.Options.HighRes.Strength, p.Options.Strength = p.Options.Strength, 0
+		p.leaveHighRes()
 	}
 	if p.own() {
 		return
@@ -75,6 +81,23 @@ func (p *Parameters) settle(t infotext.Text) {
 		p.Options.Schedule = "normal" // of the versions before there was a type, and of stable-diffusion.cpp
 	}
 	p.Options.DiscardPenultimate = p.Options.DiscardPenultimate || own.discards && !p.cpp()
+}
+
+// leaveHighRes leaves a second pass out whose upscaler is none of ours: most often it is a model.
+func (p *Parameters) leaveHighRes() {
+	if !slices.ContainsFunc(p.Other, func(v NamedValue) bool { return v.Name == upscalerField }) {
+		return
+	}
+	for _, f := range webUIFields {
+		if f.name != strengthField && !strings.HasPrefix(f.name, "Hires ") {
+			continue
+		}
+		if value := f.write(p); value != "" {
+			p.put(f.name, value)
+		}
+	}
+	p.Options.HighRes = HighRes{}
+	p.LeftOut = append(p.LeftOut, "HighRes")
 }
 
 // adapterInPrompt is how prompts of other programs name an adapter: <lora:style:0.8>.
@@ -176,6 +199,9 @@ func writeStrength(p *Parameters) string {
 
 func readUpscaler(p *Parameters, value string) bool {
 	u := Upscaler(value)
+	if value == "None" { // then WebUI's resize_image resizes with Lanczos' filter
+		u = UpscaleLanczos
+	}
 	if !slices.Contains(Upscalers(), u) {
 		return false
 	}

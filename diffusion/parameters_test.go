@@ -52,6 +52,7 @@ func TestParameters(t *testing.T) {
 		{Options: Options{TokenMerging: unet.TokenMerging{Ratio: 0.5, Levels: 2}, Reuse: Reuse{Interval: 3}, Mask: MaskAlpha, KeepOutside: true, Tile: WholePicture, NewNoise: TorchNoise}, Sampler: "of a kind: x, y"},
 		{Options: Options{Seamless: unet.Seamless{X: true, Y: true}, Guider: Rescaled{Share: 0.5, Guider: Projected{Scale: 9, Norm: 15}}}},
 		{Options: Options{Syntax: SyntaxWebUI, Regions: []Region{{Prompt: "b, c", Box: image.Rect(0, 0, 8, 8), Weight: 2}}}},
+		{Options: Options{Boxes: []Box{{0.1, 0, 1, 0.5, "a boat, red", nil}, {Right: 1, Bottom: 1, Phrase: "x"}}, BoxShare: 0.5}},
 		{Options: Options{HighRes: HighRes{Width: 64, Steps: 3, Upscaler: UpscaleLanczos}, ClipSkip: 1}},
 		{Options: Options{Strength: 0.3, HighRes: HighRes{Scale: 2, Strength: 0.5}}},
 		{Options: Options{Width: 8}, LeftOut: []string{"Adapters", "Cond"}, Other: []NamedValue{{"ENSD", "31337"}, {"Lora hashes", "a: 1, b: 2"}, {"Steps", "none"}}},
@@ -99,7 +100,17 @@ func TestForeignParameters(t *testing.T) {
 	}, *p)
 	assert.Equal(t, "v1.10.1", p.Program)
 
+	// A second pass with an upscaler that is a model of its own is left out, and told.
+	p, err = ParseParameters("x\nSteps: 9, Seed: 1, Denoising strength: 0.4, Hires upscale: 1.5, Hires steps: 5, Hires upscaler: 4x-UltraSharp, Version: v1.10.1")
+	require.NoError(t, err)
+	alone := Parameters{Prompt: "x", Program: "v1.10.1", LeftOut: []string{"HighRes"}, Options: Options{Syntax: SyntaxWebUI, Steps: 9, Seed: 1}, Other: []NamedValue{
+		{"Hires upscaler", "4x-UltraSharp"}, {"Denoising strength", "0.4"}, {"Hires upscale", "1.5"}, {"Hires steps", "5"},
+	}}
+	same(t, alone, *p)
+	same(t, alone, *rewritten(t, p))
+
 	for text, want := range map[string]Options{
+		"x\nSteps: 9, Seed: 1, Denoising strength: 0.4, Hires resize: 0x96, Hires upscaler: None":           {Steps: 9, Seed: 1, HighRes: HighRes{Height: 96, Strength: 0.4, Upscaler: UpscaleLanczos}},
 		"x\nSteps: 9, Sampler: Euler a, Seed: 1, RNG: CPU":                                                  {Steps: 9, Seed: 1, Sampler: sampler.EulerAncestral{}, Schedule: "normal"},
 		"x\nSteps: 9, Sampler: Euler, Schedule type: SGM Uniform, Seed: 1, RNG: CPU":                        {Steps: 9, Seed: 1, Sampler: sampler.Euler{}, Schedule: "sgm_uniform"},
 		"x\nSteps: 9, Sampler: DPM++ 2M Karras, Seed: 1, RNG: CPU":                                          {Steps: 9, Seed: 1, Sampler: sampler.DPMPP2M{}, Schedule: "karras_full"},

@@ -41,7 +41,7 @@ func (p *Pipeline) PlanPrompt(prompt string, o *Options) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := p.limits.checkSize(size.width, size.height); err != nil {
+	if err := cmp.Or(p.limits.checkSize(size.width, size.height), p.limits.checkTokens(&size.options, size.conditions, size.forms, nil)); err != nil {
 		return nil, err
 	}
 	p, adapters, err := p.adapted(o.adapters(), 0)

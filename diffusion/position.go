@@ -2,7 +2,7 @@ package diffusion
 
 import (
 	"context"
-	"errors"
+	"fmt"
 
 	"sdgo/sampler"
 )
@@ -42,8 +42,8 @@ func (r *run) readPrompts(ctx context.Context) error {
 	if err != nil {
 		return wrong("Sampler", err)
 	}
-	if r.distilled() && !r.balanced(r.prompt) {
-		return errors.New("diffusion: prompt: have weights of parts between AND that are not 1 together, want 1: the rest is for the negative prompt, which the U-Net does not read")
+	if name := r.unbalanced(r.prompt); r.distilled() && name != "" {
+		return fmt.Errorf("diffusion: %s: have weights of parts between AND that are not 1 together, want 1: the rest is for the negative prompt, which the U-Net does not read", name)
 	}
 	conditions := r.conditionsFor(&r.Options, r.prompt, r.guiderFor(&r.Options, s))
 	r.scripts, err = r.readScripts(ctx, &r.Options, r.prompt, conditions, positionsOf(s, r.Steps))

@@ -49,9 +49,6 @@ func (r *run) prepare(width, height int) error {
 	if err := r.formsOfRegions(); err != nil {
 		return err
 	}
-	for _, o := range r.others {
-		r.forms[o.name] = o.forms(r.forms[o.words])
-	}
 	if err := r.prepareImagePrompts(); err != nil {
 		return err
 	}

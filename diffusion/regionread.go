@@ -32,7 +32,7 @@ func (r *run) regionBytes() (n int64) {
 	return collected * (n + int64(predictions)*cells*int64(r.VAE.Config.LatentChannels))
 }
 
-// formsOfRegions adds those of regions, in the order of [run.encodeRegions].
+// formsOfRegions adds those of regions, in the order of [run.encodeRegions], and of other conditions.
 func (r *run) formsOfRegions() error {
 	for _, p := range r.places {
 		p.forms = map[Condition][]form{}
@@ -64,7 +64,10 @@ func (r *run) formsOfRegions() error {
 			p.forms[o.name] = o.forms(p.forms[o.words])
 		}
 	}
-	return nil
+	for _, o := range r.others {
+		r.forms[o.name] = o.forms(r.forms[o.words])
+	}
+	return r.limits.checkTokens(&r.Options, r.conditions, r.forms, r.places)
 }
 
 // checkRegionXL wants of a region what belongs to the model.

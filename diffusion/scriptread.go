@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"iter"
+	"math"
 	"slices"
 
 	prompts "sdgo/diffusion/prompt"
@@ -19,7 +20,7 @@ const maxChunks = 4096
 // positions. Conditions that are said in plain words or by embeddings have no script, and
 // neither has a model that reads no text.
 func (p *Pipeline) readScripts(ctx context.Context, o *Options, text string, conditions []Condition, positions int) (map[spot]*script, error) {
-	if err := o.Syntax.check(); err != nil || o.Syntax == SyntaxPlain || p.varies() {
+	if err := o.Syntax.check(); err != nil || o.Syntax == SyntaxPlain || len(p.textStages()) == 0 {
 		return nil, err
 	}
 	scripts, most := map[spot]*script{}, 0
@@ -94,7 +95,9 @@ func (p *Pipeline) readScript(ctx context.Context, syntax Syntax, at spot, w wor
 		if err != nil {
 			return nil, err
 		}
-		x.weight = part.Weight
+		if x.weight = part.Weight; math.Abs(x.weight) > maxGuidance {
+			return nil, fmt.Errorf("part %d between AND: have a weight of %v, want -%d to %d", i+1, x.weight, maxGuidance, maxGuidance)
+		}
 		s.parts = append(s.parts, x)
 	}
 	return s, nil

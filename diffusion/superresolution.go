@@ -48,7 +48,7 @@ func (t *superResolving) prepare(r *run) (_ []*source, err error) {
 	factor := r.VAE.Config.Factor()
 	width, height := t.small.width/smallUnit*smallUnit, t.small.height/smallUnit*smallUnit
 	if r.Width == 0 && width == 0 || r.Height == 0 && height == 0 {
-		return nil, fmt.Errorf("diffusion: image: have %d×%d pixels, want at least %d×%d, or a width and height in the options", t.small.width, t.small.height, smallUnit, smallUnit)
+		return nil, tooSmall(t.small.width, t.small.height, smallUnit)
 	}
 	return []*source{t.small}, r.prepare(factor*width, factor*height)
 }

@@ -184,13 +184,16 @@ func TestSyntaxErrors(t *testing.T) {
 		prompt string
 		o      Options
 	}{
-		"diffusion: prompt: prompt: more than 100 brackets are open at byte 108":           {deep, Options{Syntax: SyntaxWebUI}},
-		"diffusion: negative prompt: prompt: more than 100 brackets are open at byte 108":  {"a", Options{Syntax: SyntaxWebUI, NegativePrompt: deep}},
-		"diffusion: prompt: have more than 4096 chunks of tokens in all texts, want fewer": {strings.Repeat("BREAK ", 5000), Options{Syntax: SyntaxWebUI}},
-		"diffusion: prompt: part 2 between AND: have more than 4096 chunks":                {"a AND" + strings.Repeat(" BREAK", 5000), Options{Syntax: SyntaxWebUI}},
-		"diffusion: prompt: as it is up to step 7 of 10: have more than 4096 chunks":       {"[a|b|c|d|e|f|g|h]" + strings.Repeat(" BREAK", 600), Options{Syntax: SyntaxWebUI, Steps: 10}},
-		"diffusion: syntax: have Syntax(-1), want one of plain, webui, comfyui":            {"a", Options{Syntax: -1}},
-		"diffusion: cond: have embeddings beside a prompt, want one of the two":            {"a", Options{Syntax: SyntaxWebUI, Cond: embedded(t, p, "a", 77)}},
+		"diffusion: prompt: prompt: more than 100 brackets are open at byte 108":                                   {deep, Options{Syntax: SyntaxWebUI}},
+		"diffusion: negative prompt: prompt: more than 100 brackets are open at byte 108":                          {"a", Options{Syntax: SyntaxWebUI, NegativePrompt: deep}},
+		"diffusion: prompt: have more than 4096 chunks of tokens in all texts, want fewer":                         {strings.Repeat("BREAK ", 5000), Options{Syntax: SyntaxWebUI}},
+		"diffusion: prompt: part 2 between AND: have more than 4096 chunks":                                        {"a AND" + strings.Repeat(" BREAK", 5000), Options{Syntax: SyntaxWebUI}},
+		"diffusion: prompt: as it is up to step 7 of 10: have more than 4096 chunks":                               {"[a|b|c|d|e|f|g|h]" + strings.Repeat(" BREAK", 600), Options{Syntax: SyntaxWebUI, Steps: 10}},
+		"diffusion: prompt: part 2 between AND: have a weight of -1e+09, want -1000 to 1000":                       {"a AND b :-1000000000", Options{Syntax: SyntaxWebUI}},
+		"diffusion: prompt: chunk 1: the weights are too large: they multiply to numbers that are not finite":      {"a " + strings.Repeat("(", 90) + "b" + strings.Repeat(":100000)", 90), Options{Syntax: SyntaxWebUI}},
+		"diffusion: negative prompt: chunk 1: the weights are too large: they make embeddings that are not finite": {"a", Options{Syntax: SyntaxComfyUI, NegativePrompt: "(b:1e300)"}},
+		"diffusion: syntax: have Syntax(-1), want one of plain, webui, comfyui":                                    {"a", Options{Syntax: -1}},
+		"diffusion: cond: have embeddings beside a prompt, want one of the two":                                    {"a", Options{Syntax: SyntaxWebUI, Cond: embedded(t, p, "a", 77)}},
 	} {
 		_, err := p.TextToImage(t.Context(), tt.prompt, &tt.o)
 		assert.ErrorContains(t, err, want, want)

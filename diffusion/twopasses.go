@@ -1,6 +1,7 @@
 package diffusion
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"image"
@@ -64,10 +65,15 @@ func (p *Pipeline) plan(ctx context.Context, prompt string, first, second *Optio
 		if _, err = r.task.prepare(r); err != nil {
 			return err
 		}
-		second.Width, second.Height, err = h.Size(r.Width, r.Height, r.VAE.Config.Factor())
+		if second.Width, second.Height, err = h.Size(r.Width, r.Height, r.VAE.Config.Factor()); err != nil {
+			return err
+		}
+		if second.Steps, second.Strength = h.Second(r.Options.Steps); second.Steps > maxSteps {
+			return badOption("HighRes", "have a second pass of the last %d steps of %d, as its Strength is %v, want them to be of %d at most",
+				cmp.Or(h.Steps, r.Options.Steps), second.Steps, cmp.Or(h.Strength, defaultHighResStrength), maxSteps)
+		}
 		second.Regions = enlarged(first.Regions, image.Pt(r.Width, r.Height), image.Pt(second.Width, second.Height))
-		second.Steps, second.Strength = h.Second(r.Options.Steps)
-		return err
+		return nil
 	})
 	if err != nil {
 		return err

@@ -100,6 +100,8 @@ func TestHighResErrors(t *testing.T) {
 		{HighRes{Width: 128, Height: 72}, Options{}, "want a height of 128, or 0"},
 		{HighRes{Strength: 2}, Options{}, "have a Strength of 2"},
 		{HighRes{Steps: -1}, Options{}, "have -1 Steps"},
+		{HighRes{Strength: 0.001}, Options{}, "diffusion: high res: have a second pass of the last 2 steps of 2000, as its Strength is 0.001, want them to be of 1000 at most"},
+		{HighRes{Strength: 1e-300}, Options{}, "diffusion: high res: have a second pass of the last 2 steps of 2147483647"},
 		{HighRes{Upscaler: "x"}, Options{}, `diffusion: high res: upscaler: have "x"`},
 		{HighRes{Scale: 2}, Options{Resume: []byte{1}}, "diffusion: resume: have it beside HighRes"},
 		{HighRes{Scale: 2}, Options{Latents: new(tensor.Dense)}, "diffusion: latents: have it beside HighRes"},

@@ -58,9 +58,12 @@ func (t *upscale) prepare(r *run) (_ []*source, err error) {
 	if t.level, err = r.noiseLevel(); err != nil {
 		return nil, err
 	}
-	factor := r.VAE.Config.Factor()
+	factor, width, height := r.VAE.Config.Factor(), t.original.width, t.original.height
+	if r.Width == 0 && width < factor || r.Height == 0 && height < factor {
+		return nil, tooSmall(width, height, factor)
+	}
 	larger := func(side int) int { return factor * (side / factor * factor) }
-	if err := r.prepare(larger(t.original.width), larger(t.original.height)); err != nil {
+	if err := r.prepare(larger(width), larger(height)); err != nil {
 		return nil, err
 	}
 	cells := int64(r.h) * int64(r.w)

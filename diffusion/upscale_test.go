@@ -95,7 +95,7 @@ func TestUpscaleErrors(t *testing.T) {
 		assert.ErrorContains(t, err, "want 1 to 350, 0 for 20, or NoNoise")
 	}
 	_, err := p.Upscale(t.Context(), prompt, image.NewGray(image.Rect(0, 0, 3, 9)), nil)
-	assert.ErrorContains(t, err, "diffusion: image: have ")
+	assert.EqualError(t, err, "diffusion: image: have 3×9 pixels, want at least 4×4, or a width and height in the options")
 	_, err = p.TextToImage(t.Context(), prompt, nil)
 	assert.EqualError(t, err, "diffusion: the U-Net has 7 input channels (in_channels), want 4 for text-to-image and image-to-image: this model is for upscaling")
 	_, err = load(t, "tiny-sd15", nil).Upscale(t.Context(), prompt, img, nil)

@@ -2,8 +2,6 @@ package main
 
 import (
 	"image"
-	"image/color"
-	"os"
 	"strings"
 	"testing"
 
@@ -13,72 +11,39 @@ import (
 	"sdgo/examples/internal/clitest"
 )
 
-// What a subcommand made it makes again of the picture's file, with the image and mask that it had.
-func TestFromEach(t *testing.T) {
+// A command takes of another's picture what it has a use for.
+func TestFromOtherCommand(t *testing.T) {
 	t.Chdir(t.TempDir())
-	clitest.WritePNG(t, "in.png", 48, 40, image.Rect(8, 8, 32, 32), color.NRGBA{255, 0, 0, 255})
-	clitest.WritePNG(t, "mask.png", 48, 40, image.Rect(8, 8, 32, 32), color.White)
-	for _, tt := range []struct{ command, flags, given string }{
-		{"txt2img", "-width 16 -height 24 -weights q8_0 -precision bfloat16", ""},
-		{"txt2img", "-width 16 -height 24 -hires 2", ""},
-		{"img2img", "-strength 0.6", "-image in.png"},
-		{"inpaint", "-mask-blur 2 -only-masked 8 -mask-cells soft", "-image in.png -mask mask.png"},
-		{"outpaint", "-border 16,0,8,0 -border-overlap 0 -keep-outside", "-image in.png"},
-		{"outpaint", "-border 8 -border-fill noise", "-image in.png"},
-		{"vary", "-strength 0.7", "-image in.png"},
+	small := "-steps 2 -width 16 -height 24 -seed 5 "
+	for _, args := range []string{
+		"txt2img " + small + "-hires 2 -hires-upscaler lanczos -o twice.png x",
+		"inpaint " + small + "-image twice.png -mask twice.png -mask-blur 3 -only-masked 8 -mask-cells soft -keep-outside -o painted.png x",
+		"outpaint -steps 2 -seed 5 -image twice.png -border 4 -border-fill noise -keep-outside -o around.png x",
 	} {
-		call := func(words ...string) {
-			args := append([]string{tt.command, "-quiet"}, strings.Fields(tt.given)...)
-			_, stderr, err := sd(t, append(args, words...)...)
-			require.NoError(t, err, tt)
-			assert.Empty(t, stderr, tt)
-		}
-		call(append(strings.Fields(tt.flags), "-steps", "3", "-seed", "0", "-n", "2", "-o", "made.png", "a red house")...)
-		want, err := os.ReadFile("made-1.png")
-		require.NoError(t, err)
-		call("-from", "made-1.png", "-o", "again.png")
-		have, err := os.ReadFile("again.png")
-		require.NoError(t, err)
-		assert.Equal(t, want, have, tt)
+		_, _, err := sd(t, strings.Fields(args)...)
+		require.NoError(t, err, args)
 	}
-}
-
-// Another subcommand takes what it has a use for.
-func TestFromAnother(t *testing.T) {
-	t.Chdir(t.TempDir())
-	clitest.WritePNG(t, "in.png", 32, 24, image.Rect(8, 8, 24, 16), color.White)
-	inpainted := []string{"inpaint", "-image", "in.png", "-mask", "in.png", "-mask-blur", "2", "-only-masked", "4"}
-	_, _, err := sd(t, append(inpainted, "-steps", "2", "-width", "32", "-height", "24", "-o", "masked.png", "a house")...)
-	require.NoError(t, err)
-	_, _, err = sd(t, "txt2img", "-hires", "2", "-steps", "2", "-width", "16", "-height", "16", "-o", "two.png", "a house")
-	require.NoError(t, err)
-	for _, from := range []string{"masked.png", "two.png"} {
-		for _, args := range [][]string{
-			{"txt2img"}, {"img2img", "-image", "in.png"}, {"vary", "-image", "in.png"}, {"outpaint", "-image", "in.png", "-border", "8"},
-			{"inpaint", "-image", "in.png", "-mask", "in.png"},
-		} {
-			_, stderr, err := sd(t, append(args, "-from", from, "-o", "other.png")...)
-			require.NoError(t, err, args)
-			if from == "two.png" && args[0] != "txt2img" {
-				assert.Contains(t, stderr, "the second pass is left out: sd "+args[0]+" has none")
-			}
+	for args, note := range map[string]string{
+		"txt2img -from painted.png":                                                           "the strength of 1 is left out",
+		"txt2img -from around.png":                                                            "the strength of 1 is left out",
+		"img2img -from painted.png -image twice.png":                                          "",
+		"img2img -from twice.png -image twice.png":                                            "the second pass is left out",
+		"inpaint -from twice.png -image twice.png -mask twice.png":                            "the second pass is left out",
+		"outpaint -from twice.png -image twice.png -border 8":                                 "the second pass is left out",
+		"outpaint -from painted.png -image twice.png -border 8":                               "",
+		"vary -image twice.png":                                                               "the second pass is left out",
+		"vary -image painted.png":                                                             "",
+		"outpaint -from around.png -image twice.png -border 4 -o same.png -border-fill noise": "",
+	} {
+		_, stderr, err := sd(t, strings.Fields(args)...)
+		require.NoError(t, err, args)
+		assert.Contains(t, stderr, note, args)
+		if note == "" {
+			assert.NotContains(t, stderr, "left out", args)
 		}
 	}
-}
-
-// A picture of no words is one, too, and what it had of other files is told.
-func TestFromWords(t *testing.T) {
-	t.Chdir(t.TempDir())
-	size := []string{"-steps", "2", "-width", "16", "-height", "16"}
-	_, _, err := sd(t, append([]string{"txt2img", "-o", "empty.png", "-prediction", "epsilon", ""}, size...)...)
+	assert.Equal(t, clitest.ReadPNG(t, "around.png"), clitest.ReadPNG(t, "same.png"))
+	_, _, err := sd(t, "img2img", "-from", "twice.png", "-image", "twice.png", "-o", "again.png")
 	require.NoError(t, err)
-	_, stderr, err := sd(t, "txt2img", "-from", "empty.png")
-	require.NoError(t, err)
-	assert.Contains(t, stderr, "the picture was made with -prediction epsilon, which is not given")
-	stdout, stderr, err := sd(t, "txt2img", "-from", "empty.png", "-prediction", "epsilon", "-no-metadata", "-json")
-	require.NoError(t, err)
-	assert.NotContains(t, stderr, "which is not given")
-	_, _, err = sd(t, "info", "out.png")
-	assert.ErrorContains(t, err, "out.png: diffusion: parameters: have a picture without parameters")
-	assert.Contains(t, stdout, `"task": "text-to-image"`, "the settings are for programs all the same")
+	assert.Equal(t, image.Rect(0, 0, 32, 48), clitest.ReadPNG(t, "again.png").Bounds(), "the image's, not the first pass's")
 }

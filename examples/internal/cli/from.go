@@ -63,7 +63,7 @@ func (c *Command) takeSettings(ctx context.Context, args []string) error {
 		if i := slices.IndexFunc(settings.Other, func(v diffusion.NamedValue) bool { return v.Name == name }); i >= 0 {
 			what += " (" + settings.Other[i].Value + ")"
 		}
-		c.note("%s was made with %s, which the file does not hold", path, what)
+		c.note("%s was made with %s, which is left out", path, what)
 	}
 	return nil
 }
@@ -120,36 +120,34 @@ func (c *Command) overrule(given map[string]bool) {
 	}
 }
 
-// dropForeign drops the options that the command has no use for: those of an image, a mask, a second pass
-// or a trained layout where it has no flags for them, and the size where the image decides it.
+// dropForeign drops the options that the command has no flag and no use for: those of an image, a
+// mask or a second pass.
 func (c *Command) dropForeign() {
 	o := &c.Options
-	if c.Lookup("strength") == nil && o.Strength != 0 {
+	lacks := func(flag string) bool { return c.Lookup(flag) == nil }
+	if lacks("strength") && o.Strength != 0 {
 		c.note("-from: the strength of %g is left out: there is no image to begin with", o.Strength)
 		o.Strength = 0
 	}
-	if c.Lookup("hires") == nil && o.HighRes != (diffusion.HighRes{}) {
-		c.note("-from: the second pass is left out: %s has none", c.Name())
+	if lacks("hires") && o.HighRes != (diffusion.HighRes{}) {
+		c.note("-from: the second pass is left out: there is an image to begin with")
 		o.HighRes = diffusion.HighRes{}
+		o.Width, o.Height = 0, 0 // which were the first pass's
 	}
-	if c.Lookup("box") == nil && o.Boxes != nil {
-		c.note("-from: the boxes are left out: %s has none", c.Name())
-		o.Boxes, o.BoxShare = nil, 0
-	}
-	if c.Lookup("keep-outside") == nil {
-		o.Mask, o.MaskCells, o.KeepOutside = 0, 0, false
-	}
-	if c.Lookup("mask-blur") == nil {
-		o.MaskBlur, o.MaskPadding = 0, 0
-	}
-	if c.Lookup("noise-level") == nil {
-		o.NoiseLevel = 0
-	}
-	if c.Lookup("image-guidance") == nil {
-		o.ImageGuidance = 0
-	}
-	if c.Lookup("border") != nil {
+	if !lacks("border") { // the size is that of the image and its border
 		o.Width, o.Height = 0, 0
+	}
+	for _, option := range []struct {
+		flag  string
+		clear func()
+	}{
+		{"mask-mode", func() { o.Mask = 0 }}, {"mask-cells", func() { o.MaskCells = 0 }}, {"mask-blur", func() { o.MaskBlur = 0 }},
+		{"only-masked", func() { o.MaskPadding = 0 }}, {"keep-outside", func() { o.KeepOutside = false }},
+		{"image-guidance", func() { o.ImageGuidance = 0 }}, {"noise-level", func() { o.NoiseLevel = 0 }},
+	} {
+		if lacks(option.flag) {
+			option.clear()
+		}
 	}
 }
 
