@@ -98,6 +98,10 @@ func TestOutpaint(t *testing.T) {
 	want, err := p.Inpaint(t.Context(), prompt, picture, mask, o)
 	require.NoError(t, err)
 	assert.Equal(t, want.Images[0].Pix, r.Images[0].Pix)
+
+	again, err := p.Outpaint(t.Context(), prompt, small, Border{Left: 16, Bottom: 6, Overlap: NoOverlap}, &r.Parameters(0).Options)
+	require.NoError(t, err, "with the size, as a picture's file has it")
+	assert.Equal(t, want.Images[0].Pix, again.Images[0].Pix)
 }
 
 func TestOutpaintErrors(t *testing.T) {

@@ -103,16 +103,17 @@ func isSwitch(f *flag.Flag) bool {
 // values are those that a flag may have, as far as they have names.
 func values(name string) (list []candidate) {
 	words := map[string]string{
-		"precision":  "float32 float16 bfloat16 int8",
-		"weights":    "float32 float16 bfloat16 q8_0 q6_k q5_k q4_k",
-		"device":     "cpu cuda",
-		"prediction": "epsilon v_prediction",
-		"mask-mode":  "luminance alpha",
-		"mask-cells": "any sample soft",
-		"variant":    "fp16",
-		"syntax":     "plain webui comfyui",
-		"seamless":   "x y xy",
-		"watermark":  "sd sdxl",
+		"precision":   "float32 float16 bfloat16 int8",
+		"weights":     "float32 float16 bfloat16 q8_0 q6_k q5_k q4_k",
+		"device":      "cpu cuda",
+		"prediction":  "epsilon v_prediction",
+		"mask-mode":   "luminance alpha",
+		"mask-cells":  "any sample soft",
+		"border-fill": "edge blur noise",
+		"variant":     "fp16",
+		"syntax":      "plain webui comfyui",
+		"seamless":    "x y xy",
+		"watermark":   "sd sdxl",
 	}
 	switch name {
 	case "preprocess":

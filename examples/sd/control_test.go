@@ -49,7 +49,7 @@ func TestControl(t *testing.T) {
 	assert.Contains(t, stdout, "net:0.8")
 	_, stderr, err := sd(t, "txt2img", "-from", "a.png", "-model", dir, "-o", "f.png")
 	require.NoError(t, err)
-	assert.Contains(t, stderr, "a.png was made with Controls (net:0.8), which the file does not hold")
+	assert.Contains(t, stderr, "a.png was made with Controls (net:0.8), which is left out")
 
 	for want, args := range map[string][]string{
 		"-image: have no file, want one":                      {"-control", "net.safetensors"},

@@ -13,7 +13,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -127,7 +126,7 @@ func help(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	t.Flush()
 	b.WriteString("\nExamples:\n")
-	for _, c := range slices.Backward(commands.All()) {
+	for _, c := range commands.All() {
 		fmt.Fprintf(&b, "  sd %s %s\n", c.Name, c.Examples[0])
 	}
 	b.WriteString("  sd info out.png\n\nsd help txt2img, or sd txt2img -help, lists the flags of one.\n")

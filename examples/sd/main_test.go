@@ -144,6 +144,9 @@ func TestComplete(t *testing.T) {
 		{"txt2img --ste", []string{"--steps\t"}, nil},
 		{"inpaint -mask", []string{"-mask\t", "-mask-mode\t"}, []string{"-model"}},
 		{"inpaint -mask-mode ", []string{"luminance\t", "alpha\t"}, nil},
+		{"inpaint -mask-cells s", []string{"sample\t", "soft\t"}, []string{"any"}},
+		{"outpaint -border-fill ", []string{"edge\t", "blur\t", "noise\t"}, nil},
+		{"control -preprocess c", []string{"canny\t", "color\t"}, nil},
 		{"txt2img -quiet -sampler dpmpp_2m", []string{"dpmpp_2m_sde\tstochastic"}, []string{"euler"}},
 		{"txt2img -schedule ", []string{"karras\t"}, nil},
 		{"txt2img -steps 3 -precision f", []string{"float16\t"}, []string{"int8"}},
@@ -245,8 +248,10 @@ func TestFrom(t *testing.T) {
 		"-from: json.png: diffusion: parameters: have a picture without parameters": {"-from", "json.png", "x"},
 		`key "stpes", want one of steps, `:                                          {"-from", "wrong.json", "x"},
 		`-from: have settings for the model "other", want its path in -model`:       {"-from", "other.json", "x"},
-		"have no prompt": {"-from", "empty.json"},
+		"have no prompt":              {"-from", "empty.json"},
+		"-n: have -2, want 1 to 1024": {"-from", "few.json", "x"},
 	} {
+		require.NoError(t, os.WriteFile("few.json", []byte(`{"images": -2}`), 0o600))
 		require.NoError(t, os.WriteFile("wrong.json", []byte(`{"stpes": 3}`), 0o600))
 		require.NoError(t, os.WriteFile("other.json", []byte(`{"model": "other"}`), 0o600))
 		require.NoError(t, os.WriteFile("empty.json", []byte(`{}`), 0o600))

@@ -3,6 +3,7 @@ package cli
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -54,10 +55,8 @@ func (c *Command) takeSettings(ctx context.Context, args []string) error {
 	c.Options = settings.Options
 	c.Options.OnStep = shown
 	c.dropForeign()
-	for _, other := range settings.Other {
-		if other.Name == precisionField && settings.Program == "sdgo" {
-			c.load.Precision = other.Value
-		}
+	if err := c.takeKept(); err != nil {
+		return Misuse(fmt.Errorf("-from: %s: %w", path, err))
 	}
 	for _, name := range settings.LeftOut {
 		what := name
@@ -95,6 +94,7 @@ func (c *Command) readSettings(r io.Reader) (*diffusion.Parameters, error) {
 	if err := json.Unmarshal(data, p); err != nil {
 		return nil, err
 	}
+	p.Options.Images = cmp.Or(p.Options.Images, 1)
 	return p, nil
 }
 

@@ -50,16 +50,16 @@ func (c *Command) help() {
 		if len(names) == 0 {
 			return
 		}
-		f := flag.NewFlagSet("", flag.ContinueOnError)
-		for _, n := range names {
+		fmt.Fprintf(&b, "\n%s:\n", title)
+		for _, n := range names { // one by one: together they would be sorted
 			known := c.Lookup(n)
+			f := flag.NewFlagSet("", flag.ContinueOnError)
 			f.Var(known.Value, n, known.Usage)
 			f.Lookup(n).DefValue = known.DefValue
+			f.SetOutput(&b)
+			f.PrintDefaults()
 			delete(left, n)
 		}
-		fmt.Fprintf(&b, "\n%s:\n", title)
-		f.SetOutput(&b)
-		f.PrintDefaults()
 	}
 	section("For "+c.Name(), own)
 	for _, g := range groups {

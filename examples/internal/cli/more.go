@@ -64,39 +64,36 @@ func baseName(path string) string {
 	return name
 }
 
-// The fields that say how the model was loaded.
+// The fields that name adapters and controls.
 const (
-	precisionField = "Precision"
-	adaptersField  = "Adapters"
-	controlsField  = "Controls"
+	adaptersField = "Adapters"
+	controlsField = "Controls"
 )
 
-// parameters say how picture i was made; nil if the file is not to say it.
+// parameters say how picture i was made.
 func (c *Command) parameters(r *diffusion.Result, i int) *diffusion.Parameters {
 	p := r.Parameters(i)
-	if p == nil || c.more.noMetadata {
+	if p == nil {
 		return nil
 	}
 	p.Model = c.modelName()
-	add := func(name, value string) {
-		if value != "" {
-			p.Other = append(p.Other, diffusion.NamedValue{Name: name, Value: value})
-		}
-	}
 	var adapters []string
 	for _, a := range c.adapters {
 		adapters = append(adapters, fmt.Sprintf("%s:%g", baseName(a.Path), a.Weight))
 	}
-	add(adaptersField, strings.Join(adapters, ", "))
-	add(controlsField, c.controls.String())
-	add(precisionField, c.load.Precision)
-	add("Weights", c.load.Weights)
-	for _, part := range []struct{ name, path string }{
-		{"VAE", c.load.VAE}, {"Unet", c.load.UNet}, {"TE", c.load.TextEncoder}, {"TE 2", c.load.TextEncoder2},
-	} {
-		if part.path != "" {
-			add(part.name, baseName(part.path))
+	for _, f := range []diffusion.NamedValue{{Name: adaptersField, Value: strings.Join(adapters, ", ")}, {Name: controlsField, Value: c.controls.String()}} {
+		if f.Value != "" {
+			p.Other = append(p.Other, f)
 		}
 	}
+	p.Other = append(p.Other, c.keptValues()...)
 	return p
+}
+
+// text is what the file of picture i says; nil if it is not to say anything.
+func (c *Command) text(r *diffusion.Result, i int) *diffusion.Parameters {
+	if c.more.noMetadata {
+		return nil
+	}
+	return c.parameters(r, i)
 }

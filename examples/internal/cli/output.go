@@ -46,6 +46,9 @@ func CheckPNGName(name string) error {
 
 // checkOutput finds out before the run whether all its files can be written.
 func (c *Command) checkOutput() error {
+	if n := c.Options.Images; n < 1 || n > maxPictures {
+		return misusef("-n: have %d, want 1 to %d", n, maxPictures)
+	}
 	if c.output == standardOutput {
 		if c.more.json {
 			return misusef("-json: have it beside -o - for standard output, want one of them there")
@@ -63,9 +66,6 @@ func (c *Command) checkOutput() error {
 	}
 	if err := CheckPNGName(c.output); err != nil {
 		return misusef("-o: %w", err)
-	}
-	if c.Options.Images > maxPictures {
-		return misusef("-n: have %d, want 1 to %d", c.Options.Images, maxPictures)
 	}
 	names := c.names()
 	if c.hasGrid() {
@@ -158,12 +158,12 @@ func (c *Command) write(names []string, grid string, r *diffusion.Result) error 
 		return err
 	}
 	for i, img := range r.Images {
-		if err := add(names[i], img, c.parameters(r, i)); err != nil {
+		if err := add(names[i], img, c.text(r, i)); err != nil {
 			return err
 		}
 	}
 	if grid != "" {
-		if err := add(grid, sheet(r, maxSheet), c.parameters(r, 0)); err != nil {
+		if err := add(grid, sheet(r, maxSheet), c.text(r, 0)); err != nil {
 			return err
 		}
 	}

@@ -42,6 +42,7 @@ func (c *Command) Parse(ctx context.Context, args []string) error {
 		return Misuse(err)
 	}
 	c.overrule(given)
+	c.noteKept(given)
 	if given["guidance"] && c.Options.Guidance == 0 {
 		c.Options.Guidance = 1 // off, as 0 is in diffusers
 	}

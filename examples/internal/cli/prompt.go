@@ -16,7 +16,7 @@ func (c *Command) readPrompt(ctx context.Context, words []string) (string, error
 	if c.wordless {
 		return "", c.noWords(words)
 	}
-	if len(words) == 0 && c.settings != nil && c.settings.Prompt != "" {
+	if len(words) == 0 && c.settings != nil && (c.settings.Prompt != "" || c.settings.Task != "") { // an empty one, too, of a picture
 		return c.settings.Prompt, nil
 	}
 	if len(words) == 0 && c.varies != "" {

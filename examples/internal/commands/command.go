@@ -4,7 +4,6 @@ package commands
 
 import (
 	"context"
-	"slices"
 
 	"sdgo/examples/internal/cli"
 )
@@ -19,17 +18,10 @@ type Command struct {
 	Run func(context.Context, *cli.Command, []string) error
 }
 
-// all are the commands, by name.
-var all []*Command
-
-// add makes a command known to [All].
-func add(c Command) *Command {
-	all = append(all, &c)
-	return &c
+// All lists the commands, those first that are mostly wanted first.
+func All() []*Command {
+	return []*Command{TextToImage, ImageToImage, Inpaint, Outpaint, Control, Vary, Upscale, Unconditional, SuperResolution}
 }
-
-// All lists the commands, by name.
-func All() []*Command { return slices.Clone(all) }
 
 // Main runs the command as a program. It does not return.
 func (c *Command) Main() { cli.Main(c.Name, c.About, c.Run, c.Examples...) }

@@ -9,14 +9,14 @@ import (
 )
 
 // ImageToImage makes pictures of a prompt that keep the layout of an image, or of its depth.
-var ImageToImage = add(Command{
+var ImageToImage = &Command{
 	Name: "img2img", About: "makes pictures of a prompt that keep the layout of an image", Run: imageToImage,
 	Examples: []string{
 		`-image red.png -strength 0.8 "a blue house on a green hill"`,
 		`-model PIX2PIX -image red.png -edit "make the house blue"`,
 		`-model SD2DEPTH -image in.png -depth depth.png "a room of wood"`,
 	},
-})
+}
 
 func imageToImage(ctx context.Context, c *cli.Command, args []string) error {
 	path := c.File("image", "the image to start from, a PNG, JPEG, GIF, WebP, BMP or TIFF `file`")

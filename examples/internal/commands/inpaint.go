@@ -10,20 +10,20 @@ import (
 )
 
 // Inpaint repaints a part of an image.
-var Inpaint = add(Command{
+var Inpaint = &Command{
 	Name: "inpaint", About: "repaints the masked part of an image", Run: inpaint,
 	Examples: []string{
 		`-image boat.png -mask mask.png -keep-outside "a red boat on the sea"`,
 		`-image photo.jpg -mask mask.png -mask-blur 8 -mask-cells soft -only-masked 32 "a red boat on the sea"`,
 	},
-})
+}
 
 func inpaint(ctx context.Context, c *cli.Command, args []string) error {
 	path := c.File("image", "the image to repaint, a PNG, JPEG, GIF, WebP, BMP or TIFF `file`")
 	maskPath := c.File("mask", "the mask, a `file`; stretched over the image if it has another size")
-	c.Func("mask-mode", "which pixels of the mask are repainted: the bright ones (`luminance`, the default) or the transparent ones (alpha)",
+	c.Func("mask-mode", "`name` of the pixels of the mask that are repainted: luminance, the bright ones (the default), or alpha, the transparent ones",
 		choose(&c.Options.Mask, diffusion.MaskLuminance, diffusion.MaskAlpha))
-	c.Func("mask-cells", "which cells of 8×8 pixels are repainted: those with `any` pixel of the mask (the default), those where a sample, the pixel at the upper left, is of the mask, as in diffusers, or soft: a gray cell in the last part of the run alone",
+	c.Func("mask-cells", "`name` of the cells of 8×8 pixels that are repainted: any, those with any pixel of the mask (the default), sample, those whose pixel at the upper left is of the mask, as in diffusers, or soft, gray cells in the last part of the run alone",
 		choose(&c.Options.MaskCells, diffusion.MaskCellsAny, diffusion.MaskCellsSample, diffusion.MaskCellsSoft))
 	c.Float64Var(&c.Options.MaskBlur, "mask-blur", 0, "feather the mask by so many `pixels` (default 0)")
 	c.IntVar(&c.Options.MaskPadding, "only-masked", 0, "draw only the part of the image around the mask, with so many `pixels` on each side, at the model's size (default the whole image)")

@@ -7,13 +7,13 @@ import (
 )
 
 // SuperResolution makes a larger picture of an image, without a prompt.
-var SuperResolution = add(Command{
+var SuperResolution = &Command{
 	Name: "superres", About: "makes a larger picture of an image, with a model that was trained for that and reads no text", Run: superResolution,
 	Examples: []string{
 		`-model LDM-SR -image small.png`,
 		`-model LDM-SR -image small.png -steps 100 -eta 1 -sampler ddim`,
 	},
-})
+}
 
 func superResolution(ctx context.Context, c *cli.Command, args []string) error {
 	c.Wordless()

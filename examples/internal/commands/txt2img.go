@@ -7,7 +7,7 @@ import (
 )
 
 // TextToImage makes pictures of a prompt.
-var TextToImage = add(Command{
+var TextToImage = &Command{
 	Name: "txt2img", About: "makes pictures of a prompt", Run: textToImage,
 	Examples: []string{
 		`"a red house on a green hill under a yellow sun"`,
@@ -16,7 +16,7 @@ var TextToImage = add(Command{
 		`-from out.png -seed 2`,
 		`-hires 2 -hires-strength 0.6 "a red house on a green hill under a yellow sun"`,
 	},
-})
+}
 
 func textToImage(ctx context.Context, c *cli.Command, args []string) error {
 	c.HighResFlags()

@@ -7,13 +7,13 @@ import (
 )
 
 // Unconditional makes pictures with a model that reads no text.
-var Unconditional = add(Command{
+var Unconditional = &Command{
 	Name: "uncond", About: "makes pictures with a model that reads no text, of a class if it knows some", Run: unconditional,
 	Examples: []string{
 		`-model DDPM -n 4 -grid`,
 		`-model CLASSES -class 207 -negative-class 1000 -guidance 3`,
 	},
-})
+}
 
 func unconditional(ctx context.Context, c *cli.Command, args []string) error {
 	c.Wordless()

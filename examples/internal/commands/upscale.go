@@ -7,13 +7,13 @@ import (
 )
 
 // Upscale makes a larger picture of an image.
-var Upscale = add(Command{
+var Upscale = &Command{
 	Name: "upscale", About: "makes a picture four times as large as an image, with a model that was trained for that", Run: upscale,
 	Examples: []string{
 		`-model X4 -image small.png "a red house on a green hill"`,
 		`-model X4 -image small.png -noise-level 50 -tile 512 "a red house on a green hill"`,
 	},
-})
+}
 
 func upscale(ctx context.Context, c *cli.Command, args []string) error {
 	path := c.File("image", "the image to enlarge, a PNG, JPEG, GIF, WebP, BMP or TIFF `file`")

@@ -9,14 +9,14 @@ import (
 )
 
 // Vary makes pictures like an image.
-var Vary = add(Command{
+var Vary = &Command{
 	Name: "vary", About: "makes pictures like an image: as its file says that it was made, from what it shows with other seeds, or with a model for image variation", Run: vary,
 	Examples: []string{
 		`-image out.png -n 4 -grid`,
 		`-image photo.jpg -strength 0.4 "a house by the sea"`,
 		`-model SD-IMAGE-VARIATIONS -image photo.jpg`,
 	},
-})
+}
 
 // varied is the strength of a variation by image-to-image.
 const varied = 0.5

@@ -1,4 +1,4 @@
-// Package inspect prints what a model's files hold, or how the model would make a picture.
+// Package inspect prints what a model's files hold, how a picture was made, or how a model would make one.
 package inspect
 
 import (
@@ -15,7 +15,7 @@ import (
 )
 
 // About is what the command does.
-const About = "prints what a model's files hold, or how the model would make a picture"
+const About = "prints what a model's file or folder holds, how the picture of a file was made, or, without a file, how -model would make one"
 
 // Command is the command: its name and what its flags say.
 type Command struct {

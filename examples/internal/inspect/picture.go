@@ -15,19 +15,15 @@ import (
 	"sdgo/internal/regular"
 )
 
-// parameters returns how the picture of a file was made, nil if the file is none or does not
-// say it.
-func parameters(ctx context.Context, path string) *diffusion.Parameters {
+// parameters returns how the picture of a file was made. The error has diffusion.ErrNoParameters in it if the
+// file begins as a picture's, and does not say it.
+func parameters(ctx context.Context, path string) (*diffusion.Parameters, error) {
 	f, err := regular.Open(ctx, regular.OS{}, path)
 	if err != nil {
-		return nil // which Inspect tells
+		return nil, err // which Inspect tells, too
 	}
 	defer f.Close()
-	p, err := diffusion.ReadParameters(regular.Reader(ctx, f))
-	if err != nil {
-		return nil
-	}
-	return p
+	return diffusion.ReadParameters(regular.Reader(ctx, f))
 }
 
 // printParameters prints how a picture was made.

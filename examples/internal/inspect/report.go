@@ -3,6 +3,7 @@ package inspect
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -22,13 +23,17 @@ const listed = 4
 
 // report prints what a file or folder holds, or how a picture was made.
 func (c *Command) report(ctx context.Context, path string, stdout io.Writer) error {
-	if p := parameters(ctx, path); p != nil {
+	p, none := parameters(ctx, path)
+	if none == nil {
 		if c.json {
 			return printJSON(stdout, p)
 		}
 		return printParameters(stdout, path, p)
 	}
 	r, err := diffusion.InspectContext(ctx, path, &c.load)
+	if err != nil && errors.Is(none, diffusion.ErrNoParameters) { // it is no model that begins so by chance
+		return fmt.Errorf("%s: %w", path, none)
+	}
 	if err != nil {
 		return err
 	}
