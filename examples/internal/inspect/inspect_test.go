@@ -30,7 +30,8 @@ func TestInspect(t *testing.T) {
 	assert.Regexp(t, `(?m)^unet: `, out.String())
 	assert.Regexp(t, `(?m)^vae: `, out.String())
 	assert.Regexp(t, `(?m)^total: weights .*, values up to .*, \d+ operations, about `, out.String())
-	assert.Regexp(t, `(?m)^[0-9.]+ +(unet|vae) +float16 +[a-z_]+\.[0-9a-z_.]+ +conv 3×3/1 `, out.String())
+	// Which layers are the slowest depends on rates that are measured on the way.
+	assert.Regexp(t, `(?m)^[0-9.]+ +(unet|vae) +(float16|float32|bfloat16) +[a-z_]+\.[0-9a-z_.]+ +(conv|winograd|linear) `, out.String())
 	rows := 0
 	for line := range strings.Lines(out.String()) {
 		rows += (utf8.RuneCountInString(line)-1)/columns + 1
