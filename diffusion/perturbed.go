@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"sdgo/sampler"
@@ -41,17 +42,24 @@ type PerturbedAttention struct {
 // defaultPerturbation is the scale of the papers and of diffusers' pipelines.
 const defaultPerturbation = 3
 
-// layersOf are patterns, or those that nil means.
-func layersOf(layers []string) []string {
+// layersName is what the name of a prediction says of patterns, another for each list: one
+// with a comma stands between quotes.
+func layersName(layers []string) string {
 	if layers == nil {
-		return []string{"mid"}
+		return "mid"
 	}
-	return layers
+	list := slices.Clone(layers)
+	for i, pattern := range list {
+		if pattern == "" || strings.ContainsAny(pattern, `,"`) {
+			list[i] = strconv.Quote(pattern)
+		}
+	}
+	return strings.Join(list, ",")
 }
 
 // condition is the name of the prediction.
 func (g PerturbedAttention) condition() Condition {
-	return Condition("perturbed " + strings.Join(layersOf(g.Layers), ","))
+	return Condition("perturbed " + layersName(g.Layers))
 }
 
 // Variants implements [VariantGuider].

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"strings"
 
 	"sdgo/sampler"
 	"sdgo/unet"
@@ -49,7 +48,7 @@ func (g SmoothedEnergy) blur() float64 {
 
 // condition is the name of the prediction.
 func (g SmoothedEnergy) condition() Condition {
-	return Condition(fmt.Sprintf("smoothed by %v %s", g.blur(), strings.Join(layersOf(g.Layers), ",")))
+	return Condition(fmt.Sprintf("smoothed by %v %s", g.blur(), layersName(g.Layers)))
 }
 
 // Variants implements [VariantGuider].

@@ -117,6 +117,20 @@ func TestVariantErrors(t *testing.T) {
 	}
 }
 
+// Lists of layers that are not the same are not the same prediction, whatever is in them.
+func TestPerturbedNames(t *testing.T) {
+	seen := map[Condition]bool{}
+	for _, layers := range [][]string{{"a", "b"}, {"a,b"}, {`"a,b"`}, {`"a`, `b"`}, {"a", ""}, {"a"}, {""}, nil} {
+		for _, g := range []VariantGuider{PerturbedAttention{Layers: layers}, SmoothedEnergy{Layers: layers}} {
+			name := g.Variants()[0].Name
+			assert.False(t, seen[name], "%q", name)
+			seen[name] = true
+		}
+	}
+	assert.Equal(t, Condition("perturbed mid"), PerturbedAttention{}.condition())
+	assert.Equal(t, PerturbedAttention{}.condition(), PerturbedAttention{Layers: []string{"mid"}}.condition())
+}
+
 // A plan has the calls of the variants, and each has its own.
 func TestVariantPlan(t *testing.T) {
 	p := load(t, "tiny-sd15", nil)
