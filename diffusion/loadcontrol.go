@@ -162,6 +162,8 @@ func (p *Pipeline) fits(l *LoadedControl) error {
 		switch {
 		case err == nil:
 			return nil
+		case p.textless():
+			return fmt.Errorf("the model reads no text, this %v is for one that does: %w", l, err)
 		case (own == ldm.SDXL) == (family == ldm.SDXL):
 			return fmt.Errorf("%w: this T2I-Adapter is for another structure of %s than the model's", err, family)
 		}
@@ -177,6 +179,9 @@ func (p *Pipeline) fits(l *LoadedControl) error {
 	}
 	if err == nil {
 		return nil
+	}
+	if p.textless() {
+		return fmt.Errorf("the model reads no text, this %v is for one that does: %w", l, err)
 	}
 	if own := familyOfUNet(&c.Config); own != family {
 		return fmt.Errorf("this is a ControlNet for %s, the model is %s: want a ControlNet for %s: %w", own, family, family, err)

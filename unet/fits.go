@@ -20,6 +20,8 @@ func (u *UNet) Fits(c *ControlNet) error {
 	}
 	half := c.half
 	switch have, want := half.Config.CrossAttentionDim.At(0), u.Config.CrossAttentionDim.At(0); {
+	case have != want && !half.anyText && want == 0:
+		return fmt.Errorf("unet: controlnet: reads a text, which the U-Net does not")
 	case have != want && !half.anyText:
 		return fmt.Errorf("unet: controlnet: reads text of %d numbers a token, the U-Net of %d", have, want)
 	case half.time.text != nil && u.time.text == nil:
