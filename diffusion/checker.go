@@ -38,10 +38,14 @@ func (f CheckFunc) CheckImage(ctx context.Context, img *image.NRGBA) (Verdict, e
 }
 
 // BlackImage returns an opaque black picture of the size of another, which is what
-// diffusers puts in the place of flagged ones. Nil gives nil.
+// diffusers puts in the place of flagged ones. Nil gives nil, and bounds that are empty or
+// larger than those of any picture give an empty one, which is an error as a Replacement.
 func BlackImage(img *image.NRGBA) *image.NRGBA {
 	if img == nil {
 		return nil
+	}
+	if checkBounds(img.Rect) != nil {
+		return new(image.NRGBA)
 	}
 	black := image.NewNRGBA(img.Bounds())
 	draw.Draw(black, black.Bounds(), image.Black, image.Point{}, draw.Src)

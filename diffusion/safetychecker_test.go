@@ -9,6 +9,7 @@ import (
 	"image"
 	"image/color"
 	"maps"
+	"math"
 	"os"
 	"slices"
 	"testing"
@@ -71,6 +72,15 @@ func TestSafetyChecker(t *testing.T) {
 	}
 	assert.LessOrEqual(t, off, 2, "scores that were rounded another way, of 160")
 	assert.Positive(t, stricter, "pictures that make the checker stricter")
+}
+
+// Bounds that no picture has give an empty one, whatever else there is of the image.
+func TestBlackImage(t *testing.T) {
+	assert.Nil(t, BlackImage(nil))
+	assert.Equal(t, image.Rect(2, 3, 5, 7), BlackImage(image.NewNRGBA(image.Rect(2, 3, 5, 7))).Rect)
+	for _, absurd := range []image.Rectangle{{}, image.Rect(0, 0, 1<<40, 1<<40), {Min: image.Pt(math.MinInt, 0), Max: image.Pt(math.MaxInt, 1)}, {Max: image.Pt(-1, -1)}} {
+		assert.Equal(t, new(image.NRGBA), BlackImage(&image.NRGBA{Rect: absurd}))
+	}
 }
 
 // A pipeline's checker sees every finished picture, and then that of the call.

@@ -37,14 +37,8 @@ func newSource(what string, img image.Image) (s *source, err error) {
 	defer s.recover(&err)
 	b := img.Bounds()
 	w, h := b.Dx(), b.Dy()
-	if b.Min.X >= b.Max.X || b.Min.Y >= b.Max.Y {
-		return nil, fmt.Errorf("diffusion: %s: have an empty image, bounds %v", what, b)
-	}
-	if w < 1 || h < 1 || w > maxImageSide || h > maxImageSide { // below 1 if the difference overflows
-		return nil, fmt.Errorf("diffusion: %s: have bounds %v, want sides up to %d pixels", what, b, maxImageSide)
-	}
-	if w*h > maxImagePixels {
-		return nil, fmt.Errorf("diffusion: %s: have %d×%d pixels, want up to %d in all", what, w, h, maxImagePixels)
+	if err := checkBounds(b); err != nil {
+		return nil, fmt.Errorf("diffusion: %s: %w", what, err)
 	}
 	if err := checkStorage(img, w, h); err != nil {
 		return nil, fmt.Errorf("diffusion: %s: %w", what, err)
@@ -52,6 +46,20 @@ func newSource(what string, img image.Image) (s *source, err error) {
 	s.origin, s.width, s.height = b.Min, w, h
 	s.row = s.rowReader()
 	return s, nil
+}
+
+// checkBounds wants those of an image that is neither empty nor larger than any that is read.
+func checkBounds(b image.Rectangle) error {
+	w, h := b.Dx(), b.Dy()
+	switch {
+	case b.Min.X >= b.Max.X || b.Min.Y >= b.Max.Y:
+		return fmt.Errorf("have an empty image, bounds %v", b)
+	case w < 1 || h < 1 || w > maxImageSide || h > maxImageSide: // below 1 if the difference overflows
+		return fmt.Errorf("have bounds %v, want sides up to %d pixels", b, maxImageSide)
+	case w*h > maxImagePixels:
+		return fmt.Errorf("have %d×%d pixels, want up to %d in all", w, h, maxImagePixels)
+	}
+	return nil
 }
 
 // recover turns a panic of the image into an error.
