@@ -255,7 +255,9 @@ func assemble(p *Pipeline) (*Pipeline, error) {
 // later return ErrClosed; those in flight may still be cancelled. Any number of Closes
 // may run at once; each returns when the model is closed. In a function of the caller's
 // that a call of the pipeline runs, such as OnStep, Close does not wait for that call:
-// it returns, and the memory goes back when the last call has ended.
+// it returns, and the memory goes back when the last call has ended. It closes all parts of
+// a model that was loaded, with what the caller has put into Preview and Safety; of a
+// pipeline from New or NewXL it closes none.
 func (p *Pipeline) Close() error {
 	if p == nil {
 		return nil
@@ -263,7 +265,7 @@ func (p *Pipeline) Close() error {
 	return p.calls.Close(engine.Goroutine(), p.release)
 }
 
-// release closes the parts, unless they are the caller's.
+// release closes the parts, unless the pipeline was made of the caller's.
 func (p *Pipeline) release() error {
 	p.texts.clear()
 	if p.engine == nil {

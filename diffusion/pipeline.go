@@ -33,10 +33,11 @@ type Pipeline struct {
 	ImageEncoder *clip.ImageEncoder
 
 	// Preview decodes what Step.DecodedPreview shows: an AutoencoderTiny, say. Nil means
-	// none. It reads the same latents as the VAE, scaled to unit variance.
+	// none. It reads the same latents as the VAE, scaled to unit variance. See Close.
 	Preview *vae.VAE
 
-	// Safety checks the finished pictures of all calls. Nil means that none is checked.
+	// Safety checks the finished pictures of all calls. Nil means that none is checked. See
+	// Close.
 	Safety *SafetyChecker
 
 	// Tokenizer2 and TextEncoder2 are the second ones of Stable Diffusion XL (Podell et
