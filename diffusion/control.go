@@ -91,12 +91,7 @@ func (l *LoadedControl) Close() error {
 	if l.ready() != nil {
 		return nil
 	}
-	return l.gate.Close(engine.Goroutine(), func() error {
-		if l.net != nil {
-			return l.net.Close()
-		}
-		return l.adapter.Close()
-	})
+	return l.gate.Close(engine.Goroutine(), l.release)
 }
 
 // maxControls is how many a call may have, and maxControlScale is far beyond any scale

@@ -41,7 +41,7 @@ func (p *Pipeline) LoadControlFS(fsys fs.FS, name string) (*LoadedControl, error
 
 // LoadControlFSContext is [Pipeline.LoadControlFS] that returns ctx's error soon after ctx
 // is done.
-func (p *Pipeline) LoadControlFSContext(ctx context.Context, fsys fs.FS, name string) (_ *LoadedControl, err error) {
+func (p *Pipeline) LoadControlFSContext(ctx context.Context, fsys fs.FS, name string) (*LoadedControl, error) {
 	if err := p.ready(); err != nil {
 		return nil, err
 	}
@@ -56,15 +56,12 @@ func (p *Pipeline) LoadControlFSContext(ctx context.Context, fsys fs.FS, name st
 	if model.Of(p.UNet).Device() {
 		return nil, errors.New("diffusion: load control: the U-Net computes on a graphics processor, where controls are not supported")
 	}
-	src, class, err := control.Open(ctx, fsys, name, "", control.ControlNet, control.T2IAdapter)
-	if err != nil {
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		return nil, fmt.Errorf("diffusion: load control: %w", err)
-	}
 	l := &LoadedControl{of: model.Of(p.UNet), gate: new(model.Gate)}
-	if err := l.load(ctx, p, class, src); err != nil {
+	src, class, err := control.Open(ctx, fsys, name, "", control.ControlNet, control.T2IAdapter)
+	if err == nil {
+		err = l.load(ctx, p, class, src)
+	}
+	if err != nil {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
@@ -116,13 +113,11 @@ func (l *LoadedControl) load(ctx context.Context, p *Pipeline, class string, src
 }
 
 // release closes what there is of the network.
-func (l *LoadedControl) release() {
+func (l *LoadedControl) release() error {
 	if l.net != nil {
-		l.net.Close()
+		return l.net.Close()
 	}
-	if l.adapter != nil {
-		l.adapter.Close()
-	}
+	return l.adapter.Close()
 }
 
 // values is the most bytes that the network takes while it runs for a picture of the
