@@ -185,15 +185,15 @@ func (a Adapter) weight(part, module string) float64 {
 	if factor, ok := a.Loaded.parts[part]; ok {
 		w *= factor
 	}
-	if factor, ok := a.Loaded.blocks[a.Loaded.block(module)]; ok {
+	if factor, ok := a.Loaded.blocks[longestBlock(a.Loaded.blocks, module)]; ok {
 		w *= factor
 	}
 	return w
 }
 
-// block is the block that a factor of counts for a module, or "".
-func (a *LoadedAdapter) block(module string) (longest string) {
-	for block := range a.blocks {
+// longestBlock is the block whose factor counts for a module, or "".
+func longestBlock(factors map[string]float64, module string) (longest string) {
+	for block := range factors {
 		if inBlock(module, block) && len(block) > len(longest) {
 			longest = block
 		}
@@ -229,8 +229,16 @@ const maxAdapterWeight = 1000
 
 // checkFactor wants a finite weight or factor of adapter i.
 func checkFactor(i int, what string, w float64) error {
+	if err := checkWeight(what, w); err != nil {
+		return badOption("Adapters", "number %d: %w", i, err)
+	}
+	return nil
+}
+
+// checkWeight wants a number that makes sense.
+func checkWeight(what string, w float64) error {
 	if math.IsNaN(w) || math.Abs(w) > maxAdapterWeight {
-		return badOption("Adapters", "number %d: %.80s: have %v, want a number from -%d to %d", i, what, w, maxAdapterWeight, maxAdapterWeight)
+		return fmt.Errorf("%.80s: have %v, want a number from -%d to %d", what, w, maxAdapterWeight, maxAdapterWeight)
 	}
 	return nil
 }

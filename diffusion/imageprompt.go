@@ -3,7 +3,7 @@ package diffusion
 import (
 	"fmt"
 	"image"
-	"math"
+	"slices"
 
 	"sdgo/internal/model"
 	"sdgo/unet"
@@ -122,42 +122,22 @@ func (p *imagePrompt) chooseScales(attentions []unet.CrossAttention) error {
 	if scale == 0 {
 		scale = 1
 	}
-	if err := checkPromptScale("scale", scale); err != nil {
+	if err := checkWeight("scale", scale); err != nil {
 		return err
 	}
 	p.scales = make([]float64, len(attentions))
-	used := make(map[string]bool)
 	for i, a := range attentions {
-		p.scales[i] = scale
-		if p.Blocks == nil {
-			continue
+		if p.scales[i] = scale; p.Blocks != nil {
+			p.scales[i] *= p.Blocks[longestBlock(p.Blocks, a.Path)]
 		}
-		longest := ""
-		for block := range p.Blocks {
-			if inBlock(a.Path, block) {
-				used[block] = true
-				if len(block) > len(longest) {
-					longest = block
-				}
-			}
-		}
-		p.scales[i] *= p.Blocks[longest]
 	}
 	for block, factor := range p.Blocks {
-		if !used[block] {
+		if !slices.ContainsFunc(attentions, func(a unet.CrossAttention) bool { return inBlock(a.Path, block) }) {
 			return fmt.Errorf("have a scale for the block %.80q, want one of the U-Net that attends to the text, such as %q", block, attentions[0].Path)
 		}
-		if err := checkPromptScale(block, factor); err != nil {
+		if err := checkWeight(block, factor); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// checkPromptScale wants a number that makes sense.
-func checkPromptScale(what string, scale float64) error {
-	if math.IsNaN(scale) || math.Abs(scale) > maxAdapterWeight {
-		return fmt.Errorf("%.80s: have %v, want a number from -%d to %d", what, scale, maxAdapterWeight, maxAdapterWeight)
 	}
 	return nil
 }
