@@ -2,8 +2,6 @@ package diffusion
 
 import (
 	"context"
-	"fmt"
-	"math"
 
 	"sdgo/sampler"
 )
@@ -66,8 +64,5 @@ func (g ImageGuided) check(int) error {
 	if err := checkScale("image guided", "a Scale", g.Scale); err != nil {
 		return err
 	}
-	if !(g.ImageScale >= 0 && g.ImageScale <= maxGuidance) || math.IsNaN(g.ImageScale) {
-		return fmt.Errorf("image guided: have an ImageScale of %v, want 0 to %d", g.ImageScale, maxGuidance)
-	}
-	return nil
+	return checkScale("image guided", "an ImageScale", g.ImageScale)
 }
