@@ -113,32 +113,38 @@ func (c *controls) turn() (most int64, err error) {
 		return 0, nil
 	}
 	r := c.run
+	shapes := r.shapes()
 	for _, s := range c.list {
-		if s.Loaded.net == nil {
-			n, err := s.Loaded.adapter.Values(1, r.Height, r.Width)
-			if err != nil {
-				return 0, err
-			}
-			most = max(most, n)
-			continue
-		}
-		embed, err := s.Loaded.net.EmbedValues(r.h, r.w)
+		n, err := s.Loaded.values(r.Height, r.Width, r.h, r.w, shapes)
 		if err != nil {
 			return 0, err
 		}
-		most = max(most, embed)
-		for _, of := range r.shapes() {
-			n, err := s.Loaded.net.Values(of.texts, of.h, of.w, of.tokens)
-			if err != nil {
-				return 0, err
-			}
-			most = max(most, n)
-		}
+		most = max(most, n)
 	}
 	return most, nil
 }
 
-// plan adds the plans of networks that steer the model for a picture of a size.
+// values is the most bytes that the network takes while it runs for a picture of
+// height×width pixels and latents of h×w, with a U-Net that is called with some shapes.
+func (l *LoadedControl) values(height, width, h, w int, shapes []shape) (int64, error) {
+	if l.net == nil {
+		return l.adapter.Values(1, height, width)
+	}
+	most, err := l.net.EmbedValues(h, w)
+	if err != nil {
+		return 0, err
+	}
+	for _, s := range shapes {
+		n, err := l.net.Values(s.texts, s.h, s.w, s.tokens)
+		if err != nil {
+			return 0, err
+		}
+		most = max(most, n)
+	}
+	return most, nil
+}
+
+// planControls adds the plans of networks that steer the model for a picture of a size.
 func (p *Pipeline) planControls(list []Control, s size, add func(*PartPlan, error) *PartPlan) error {
 	for i := range list {
 		c := &list[i]

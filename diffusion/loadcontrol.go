@@ -96,7 +96,7 @@ func (l *LoadedControl) load(ctx context.Context, p *Pipeline, class string, src
 	if err != nil {
 		return err
 	}
-	own, err := l.values(p)
+	own, err := l.usual(p)
 	if err != nil {
 		return err
 	}
@@ -120,29 +120,23 @@ func (l *LoadedControl) release() error {
 	return l.adapter.Close()
 }
 
-// values is the most bytes that the network takes while it runs for a picture of the
-// default size and two texts.
-func (l *LoadedControl) values(p *Pipeline) (int64, error) {
+// usual is the most bytes that the network takes while it runs for a picture of the default
+// size and two texts.
+func (l *LoadedControl) usual(p *Pipeline) (int64, error) {
 	size, err := p.sizeOf("", nil)
 	if err != nil {
 		return 0, err
 	}
-	if l.net == nil {
-		f := l.adapter.Config.DownscaleFactor
-		return l.adapter.Values(1, (size.height+f-1)/f*f, (size.width+f-1)/f*f)
-	}
-	most, err := l.net.EmbedValues(size.h, size.w)
-	if err != nil {
-		return 0, err
-	}
+	var shapes []shape
 	for _, b := range size.batches {
-		n, err := l.net.Values(b.texts, size.h, size.w, b.tokens)
-		if err != nil {
-			return 0, err
-		}
-		most = max(most, n)
+		shapes = append(shapes, shape{b, size.h, size.w})
 	}
-	return most, nil
+	height, width := size.height, size.width
+	if l.adapter != nil { // which reads whole squares
+		f := l.adapter.Config.DownscaleFactor
+		height, width = (height+f-1)/f*f, (width+f-1)/f*f
+	}
+	return l.values(height, width, size.h, size.w, shapes)
 }
 
 // fits wants the network to be one for the pipeline's U-Net.
