@@ -71,16 +71,20 @@ func TestControlErrors(t *testing.T) {
 		_, err := p.LoadControlFS(networks[name].Folder(t), ".")
 		assert.ErrorContains(t, err, want)
 	}
-	textless := loadTextless(t, golden.Model(t, "tiny-ldm-vq"))
+	_, err = p.LoadControl(filepath.Join(t.TempDir(), "none.safetensors"))
+	assert.ErrorIs(t, err, os.ErrNotExist)
+}
+
+// A model that reads no text is not called by the name of one that does.
+func TestControlsWithoutText(t *testing.T) {
+	p, networks := loadTextless(t, golden.Model(t, "tiny-ldm-vq")), golden.Networks(t)
 	for name, want := range map[string]string{
 		"sd15":     "diffusion: load control: the model reads no text, this ControlNet is for one that does: unet: controlnet: reads a text, which the U-Net does not",
 		"t2i-full": "diffusion: load control: the model reads no text, this T2I-Adapter is for one that does: unet: t2i adapter: ",
 	} {
-		_, err := textless.LoadControlFS(networks[name].Folder(t), ".")
+		_, err := p.LoadControlFS(networks[name].Folder(t), ".")
 		assert.ErrorContains(t, err, want)
 	}
-	_, err = p.LoadControl(filepath.Join(t.TempDir(), "none.safetensors"))
-	assert.ErrorIs(t, err, os.ErrNotExist)
 }
 
 // A file without one of the tensors of a network is an error, and none that has fewer layers.
