@@ -42,7 +42,7 @@ type Parameters struct {
 	Program string
 
 	// LeftOut are the options that decided the picture and that a file does not hold, by the names of
-	// their fields: tensors, functions, adapters; or HighRes if its upscaler is another program's alone.
+	// their fields: tensors, functions, adapters; or HighRes, Sampler and Schedule of another program's alone.
 	LeftOut []string
 
 	// Other is what the file says that is no option here, in its order. WritePNG writes it, too: the names have

@@ -133,8 +133,14 @@ func fromText(t infotext.Text) *Parameters {
 			continue
 		}
 		i := slices.IndexFunc(webUIFields, func(k knownField) bool { return k.name == f.Name })
-		if i < 0 || !webUIFields[i].read(p, f.Value) {
-			p.Other = append(p.Other, NamedValue{f.Name, f.Value})
+		switch {
+		case i >= 0 && webUIFields[i].read(p, f.Value):
+		case f.Name == samplerField:
+			p.leave("Sampler", f.Name, f.Value)
+		case f.Name == scheduleField:
+			p.leave("Schedule", f.Name, f.Value)
+		default:
+			p.put(f.Name, f.Value)
 		}
 	}
 	p.settle(t)
