@@ -54,8 +54,8 @@ func featureFields[T comparable](u *UNet, f *Features[T], count featureCount, la
 	var all []field[T]
 	last := 0
 	for _, l := range u.downs {
-		if l.conv != nil && h > 0 {
-			h, w = l.conv.Size(h, w)
+		if h > 0 {
+			h, w = l.size(h, w)
 		}
 		last = l.out
 		if i := l.feature - 1; i >= 0 && i < count.levels {
