@@ -1,13 +1,11 @@
 package vae
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
 
 	"sdgo/internal/config"
-	"sdgo/internal/pyjson"
 )
 
 // VQConfig describes what a VQModel has beside an AutoencoderKL: a codebook of vectors, of
@@ -43,16 +41,6 @@ type VQConfig struct {
 
 // vqClass is what diffusers calls the model.
 const vqClass = "VQModel"
-
-// classOf says of which class a config.json is, or is "".
-func classOf(data []byte) string {
-	var keys map[string]json.RawMessage
-	if pyjson.Unmarshal(data, &keys) != nil {
-		return "" // decoding says what is wrong
-	}
-	have, _ := config.Choose(keys, class, tinyClass, vqClass)
-	return have
-}
 
 // parseVQ decodes the config.json of a VQModel.
 func parseVQ(data []byte) (Config, error) {
