@@ -1,9 +1,7 @@
 package vae
 
 import (
-	"errors"
 	"fmt"
-	"strings"
 
 	"sdgo/internal/config"
 )
@@ -102,19 +100,4 @@ func (c *Config) decoded() int {
 		return c.VQ.LatentChannels
 	}
 	return c.LatentChannels
-}
-
-// checkBands wants attention in the lowest level alone, where exact tiles are whole, and
-// latents that are quantized as always.
-func (c *Config) checkBands(w Work) error {
-	last := len(c.BlockOutChannels) - 1
-	for i := range last {
-		if strings.HasPrefix(c.DownBlockTypes[i], attnPrefix) || strings.HasPrefix(c.UpBlockTypes[last-i], attnPrefix) {
-			return fmt.Errorf("vae: tiles: have attention in level %d, where every pixel attends to all, want none for exact ones", i)
-		}
-	}
-	if w.Unquantized {
-		return errors.New("vae: tiles: have latents that are not quantized, want others for exact ones")
-	}
-	return nil
 }
