@@ -11,14 +11,15 @@ import (
 func (e *TextEncoder) Digest(ids []int, clipSkip int) [sha256.Size]byte {
 	h := sha256.New()
 	write := func(data any) { _ = binary.Write(h, binary.LittleEndian, data) } // a hash takes all
-	if e.ready() == nil {
+	loaded := e.ready() == nil
+	if loaded {
 		write(e.model.Serial())
 		write(e.raw)
 	}
 	write(int64(clipSkip))
 	for _, id := range ids {
 		write(int64(id))
-		if e.ready() == nil {
+		if loaded {
 			if v, ok := e.vectors[id]; ok {
 				write(v)
 			}

@@ -30,6 +30,23 @@ func (t *Tokenizer) Tokens(text string) []int {
 	return t.tokens(nil, text)
 }
 
+// TokensContext is [Tokenizer.Tokens] for texts of any size: it returns ctx's error soon after
+// ctx is done. It is an error if the tokenizer was not loaded.
+func (t *Tokenizer) TokensContext(ctx context.Context, text string) ([]int, error) {
+	if err := t.ready(); err != nil {
+		return nil, err
+	}
+	if ctx == nil {
+		return nil, fmt.Errorf("clip: have a nil context, want one")
+	}
+	p := &poll{ctx: ctx, err: ctx.Err()}
+	ids := t.tokens(p, text)
+	if err := p.done(); err != nil {
+		return nil, err
+	}
+	return ids, nil
+}
+
 func (t *Tokenizer) tokens(p *poll, text string) []int {
 	var ids []int
 	t.added.split(p, decodeUTF8(p, text),

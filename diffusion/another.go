@@ -14,24 +14,27 @@ type another struct {
 	net   *unet.UNet // a variant of the run's, or nil: that itself
 }
 
-// chooseOthers puts the conditions of the task and the Guider between the negative prompt
-// and the prompt. Those for which there are no words are left out.
+// chooseOthers adds the conditions of the task and the Guider.
 func (r *run) chooseOthers() error {
-	r.others = nil
 	more, err := variants(r.guider, r.net)
 	if err != nil {
 		return err
 	}
-	all := append(slices.Clone(r.task.about().others), more...)
-	at := len(r.conditions) - 1
+	r.conditions, r.others = withOthers(r.conditions, slices.Concat(r.task.about().others, more))
+	return nil
+}
+
+// withOthers puts others between the negative prompt and the prompt. Those for which there are
+// no words are left out.
+func withOthers(conditions []Condition, all []another) (with []Condition, others []another) {
+	with = slices.Clone(conditions)
 	for _, o := range all {
-		if slices.Contains(r.conditions, o.words) {
-			r.others = append(r.others, o)
-			r.conditions = slices.Insert(r.conditions, at, o.name)
-			at++
+		if slices.Contains(conditions, o.words) {
+			others = append(others, o)
+			with = slices.Insert(with, len(with)-1, o.name)
 		}
 	}
-	return nil
+	return with, others
 }
 
 // textConditions are the conditions of the run that have words of their own.

@@ -72,7 +72,7 @@ func (g *guide) asked(sigma float64, conditions []Condition) (list []said, simpl
 	for _, c := range conditions {
 		var of []*reads
 		sums := map[*place]float64{}
-		for _, r := range g.reading(c, sigma) {
+		for _, r := range g.reading(c) {
 			if r.place.at(step) {
 				of = append(of, r)
 				sums[r.place] += r.share()

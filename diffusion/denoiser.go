@@ -28,12 +28,12 @@ func (r *run) denoiser(extra [][]float32) (sampler.Denoiser, error) {
 // so that neither memory nor result depend on the number of images.
 type guide struct {
 	*run
-	extra    [][]float32
-	size     int // of an image's latents
-	networks []*network
-	predict  predictor            // of an image
-	buffers  map[string][]float32 // of Predictions
-	states   [][]float32          // of each image, nil until the Guider asks
+	extra   [][]float32
+	size    int                  // of an image's latents
+	last    *network             // of the last question, or nil
+	predict predictor            // of an image
+	buffers map[string][]float32 // of Predictions
+	states  [][]float32          // of each image, nil until the Guider asks
 
 	out, uncond []float32 // [N C H W]; uncond is nil unless the sampler needs it
 }

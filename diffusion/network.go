@@ -16,15 +16,13 @@ import (
 // network is the U-Net for questions of one kind.
 type network struct {
 	*guide
-	names string // of the conditions
-	h, w  int    // of the window
-	forms []form
-	parts []side // one after the other
+	h, w    int // of the window
+	batches []batch
+	parts   []side // one after the other, of each batch
 }
 
 // side is what the U-Net reads side by side.
 type side struct {
-	batch
 	of    []*reads
 	cond  unet.Conditioning[*tensor.Dense]
 	input *tensor.Dense // [K C h w]
@@ -39,8 +37,8 @@ func (g *guide) ask(ctx context.Context, q *question) ([]float32, error) {
 	rest := q.of
 	for k := range n.parts {
 		part := &n.parts[k]
-		of := rest[:part.texts]
-		rest = rest[part.texts:]
+		of := rest[:n.batches[k].texts]
+		rest = rest[len(of):]
 		if !slices.Equal(part.of, of) {
 			part.of, part.cond = of, g.conditioning(of)
 		}
@@ -65,28 +63,25 @@ func (g *guide) ask(ctx context.Context, q *question) ([]float32, error) {
 	return outputs[0], nil
 }
 
-// network returns that for a question.
+// network returns that for a question. Only the last one is kept, as there may be as many as
+// windows with other regions in them.
 func (g *guide) network(q *question) *network {
-	names := make([]string, len(q.of))
 	forms := make([]form, len(q.of))
 	for k, r := range q.of {
-		names[k], forms[k] = string(r.condition), r.form()
+		forms[k] = r.form()
 	}
-	joined := strings.Join(names, " ")
-	for _, n := range g.networks {
-		if n.names == joined && n.h == q.window.h && n.w == q.window.w && slices.Equal(n.forms, forms) {
-			return n
-		}
+	batches := inBatches(forms)
+	if n := g.last; n != nil && n.h == q.window.h && n.w == q.window.w && slices.Equal(n.batches, batches) {
+		return n
 	}
-	n := &network{guide: g, names: joined, h: q.window.h, w: q.window.w, forms: forms}
-	in := g.UNet.Config.InChannels
-	for _, b := range inBatches(forms) {
-		n.parts = append(n.parts, side{
-			batch: b, input: engine.Tensor(make([]float32, b.texts*in*n.h*n.w), b.texts, in, n.h, n.w), net: g.within(b.on(g.net), n.h, n.w),
+	g.last = &network{guide: g, h: q.window.h, w: q.window.w, batches: batches}
+	for _, b := range batches {
+		shape := []int{b.texts, g.UNet.Config.InChannels, q.window.h, q.window.w}
+		g.last.parts = append(g.last.parts, side{
+			input: engine.Tensor(make([]float32, tensor.Shape(shape).TotalSize()), shape...), net: g.within(b.on(g.net), q.window.h, q.window.w),
 		})
 	}
-	g.networks = append(g.networks, n)
-	return n
+	return g.last
 }
 
 // conditioning is what the U-Net reads side by side, beside the further channels.
@@ -109,7 +104,7 @@ func (n *network) fill(part *side, q *question) {
 		scale = float32(1 / math.Sqrt(q.sigma*q.sigma+d*d))
 	}
 	data := part.input.Float32s()
-	one := len(data) / part.texts
+	one := len(data) / len(part.of)
 	for k, r := range part.of {
 		to := data[k*one : (k+1)*one]
 		for j, v := range q.x {
@@ -128,21 +123,23 @@ func (n *network) fill(part *side, q *question) {
 // said are the names of the conditions, with the numbers of their texts where these are not the
 // first.
 func (n *network) said() string {
-	said := n.names
+	var names []string
+	numbers := ""
 	for _, part := range n.parts {
 		for k, r := range part.of {
+			names = append(names, string(r.condition))
 			if r.text > 0 {
-				said += fmt.Sprintf(" %s.%d: %d", r.condition, k, r.text)
+				numbers += fmt.Sprintf(" %s.%d: %d", r.condition, k, r.text)
 			}
 		}
 	}
-	return said
+	return strings.Join(names, " ") + numbers
 }
 
 // outputs runs the U-Net for image i, once for each input.
 func (n *network) outputs(ctx context.Context, i int, inputs []unet.Input) (outputs [][]float32, err error) {
 	if n.keeper != nil {
-		return n.keeper.predict(ctx, i, n.said(), inBatches(n.forms), inputs)
+		return n.keeper.predict(ctx, i, n.said(), n.batches, inputs)
 	}
 	for k, in := range inputs {
 		y, err := n.parts[k].net.Predict(ctx, in)

@@ -5,7 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
-	"slices"
+	"maps"
 
 	"sdgo/diffusion/plan"
 	"sdgo/internal/adapter"
@@ -113,10 +113,6 @@ func (p *Pipeline) sizeOf(prompt string, o *Options) (size, error) {
 	if err != nil {
 		return size{}, err
 	}
-	var own []form
-	for _, c := range conditions {
-		own = append(own, forms[c]...)
-	}
 	factor := p.VAE.Config.Factor()
 	width, height := p.defaultSize()
 	if err := sized.size(width, height, factor); err != nil {
@@ -127,7 +123,7 @@ func (p *Pipeline) sizeOf(prompt string, o *Options) (size, error) {
 	}
 	h, w := sized.windowSize(sized.Height/factor, sized.Width/factor, factor)
 	return size{
-		texts: texts, conditions: conditions, forms: forms, batches: inBatches(own), width: sized.Width, height: sized.Height,
+		texts: texts, conditions: conditions, forms: forms, batches: inBatches(formsOf(forms, conditions)), width: sized.Width, height: sized.Height,
 		h: h, w: w, options: sized, guider: guider,
 	}, nil
 }
@@ -138,19 +134,16 @@ func (p *Pipeline) planned(s size) ([]batch, error) {
 	if err != nil {
 		return nil, err
 	}
-	others, err := variants(s.guider, net)
+	all, err := variants(s.guider, net)
 	if err != nil {
 		return nil, err
 	}
-	var forms []form
-	for i, c := range s.conditions {
-		for _, o := range others {
-			if i == len(s.conditions)-1 && slices.Contains(s.conditions, o.words) {
-				forms = append(forms, o.forms(s.forms[o.words])...)
-			}
-		}
-		forms = append(forms, s.forms[c]...)
+	conditions, others := withOthers(s.conditions, all)
+	known := maps.Clone(s.forms)
+	for _, o := range others {
+		known[o.name] = o.forms(known[o.words])
 	}
+	forms := formsOf(known, conditions)
 	for i := range forms {
 		forms[i].net = forms[i].on(net)
 	}

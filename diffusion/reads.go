@@ -65,9 +65,9 @@ func (f form) on(own *unet.UNet) *unet.UNet {
 	return own
 }
 
-// reading returns what the U-Net reads with a condition in the next call, at noise level
-// sigma: one after the other, whose predictions then make that of the condition.
-func (r *run) reading(c Condition, _ float64) (of []*reads) {
+// reading returns what the U-Net reads with a condition in the next call: one after the
+// other, whose predictions then make that of the condition.
+func (r *run) reading(c Condition) (of []*reads) {
 	for _, p := range r.said[c] {
 		of = append(of, p.texts[p.at(r.position())])
 	}

@@ -3,13 +3,16 @@ package diffusion
 import (
 	"context"
 	"image"
+	"runtime"
 	"testing"
+	"weak"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"sdgo/internal/golden"
 	"sdgo/sampler"
+	"sdgo/unet"
 )
 
 // windowed are the reference's: 12×12 cells, 4 apart; round the edge 16×16, 8 apart.
@@ -130,6 +133,22 @@ func TestWindowsCropChannels(t *testing.T) {
 // guideOf is a guide with further channels.
 func (r *run) guideOf(extra []float32) *guide { return newGuide(r, [][]float32{extra}) }
 
+// denoise asks a run, which it changes, once for the latents of a picture.
+func (c *compositions) denoise(o *Options, change func(r *run)) {
+	c.t.Helper()
+	r, err := c.newRun(c.t.Context(), &textToImage{}, "a cat", o)
+	require.NoError(c.t, err)
+	c.t.Cleanup(r.close)
+	change(r)
+	require.NoError(c.t, r.prepare(192, 128))
+	require.NoError(c.t, r.claimMemory(c.t.Context()))
+	require.NoError(c.t, r.encodeText(c.t.Context()))
+	denoise, err := r.denoiser(nil)
+	require.NoError(c.t, err)
+	_, err = denoise(c.t.Context(), c.values("noise"), 1)
+	require.NoError(c.t, err)
+}
+
 // A region that has nothing in a window is not asked about there.
 func TestWindowsSkipRegions(t *testing.T) {
 	c := openCompositions(t)
@@ -138,24 +157,47 @@ func TestWindowsSkipRegions(t *testing.T) {
 		o.Regions = []Region{{Prompt: "a boat", Box: image.Rect(0, 0, 8, 8)}}
 	}
 	texts := 0
-	o := c.options(far)
-	r, err := c.newRun(t.Context(), &textToImage{}, "a cat", o)
-	require.NoError(t, err)
-	defer r.close()
-	r.around = append(r.around, func(inner predictor) predictor {
-		return func(ctx context.Context, q *question) ([]float32, error) {
-			texts += len(q.of)
-			return inner(ctx, q)
-		}
+	c.denoise(c.options(far), func(r *run) {
+		r.around = append(r.around, func(inner predictor) predictor {
+			return func(ctx context.Context, q *question) ([]float32, error) {
+				texts += len(q.of)
+				return inner(ctx, q)
+			}
+		})
 	})
-	require.NoError(t, r.prepare(192, 128))
-	require.NoError(t, r.claimMemory(t.Context()))
-	require.NoError(t, r.encodeText(t.Context()))
-	denoise, err := r.denoiser(nil)
-	require.NoError(t, err)
-	_, err = denoise(t.Context(), c.values("noise"), 1)
-	require.NoError(t, err)
 	assert.Equal(t, 2*8+1, texts, "eight windows, and the region in the first")
+}
+
+// Of windows that show different regions only what the last one reads is kept.
+func TestWindowsKeepOne(t *testing.T) {
+	c := openCompositions(t)
+	striped := func(o *Options) {
+		windowed(o)
+		for x := range 6 {
+			o.Regions = append(o.Regions, Region{Prompt: "a boat", Box: image.Rect(32*x, 0, 32*x+8, 8*(x+1))})
+		}
+	}
+	latents, tokens := map[weak.Pointer[float32]]bool{}, map[weak.Pointer[float32]]bool{}
+	c.denoise(c.options(striped), func(r *run) {
+		r.steers = append(r.steers, func(_ context.Context, _ *question, _ []*reads, in *unet.Input) error {
+			latents[weak.Make(&in.Latents.Float32s()[0])] = true
+			tokens[weak.Make(&in.Cond.Tokens.Float32s()[0])] = true
+			return nil
+		})
+	})
+	kept := func(made map[weak.Pointer[float32]]bool) (n int) {
+		runtime.GC()
+		for x := range made {
+			if x.Value() != nil {
+				n++
+			}
+		}
+		return n
+	}
+	assert.Greater(t, len(latents), 3)
+	assert.Greater(t, len(tokens), 3)
+	assert.Equal(t, 1, kept(latents))
+	assert.Equal(t, 1, kept(tokens))
 }
 
 // The memory of the U-Net is that of a window.
