@@ -143,7 +143,12 @@ func (b Border) noise(ctx context.Context, p pixels, box image.Rectangle) (pixel
 			squares[i%3] += float64(v) * float64(v)
 		}
 	}
+	var mean, deviation [3]float64
 	n := float64(box.Dx() * box.Dy())
+	for c := range sum {
+		mean[c] = sum[c] / n
+		deviation[c] = math.Sqrt(max(squares[c]/n-float64(mean[c]*mean[c]), 0))
+	}
 	out := newPixels(p.width, p.height, 3)
 	generator, row := sampler.NewTorch(b.Seed), make([]float32, 3*p.width)
 	for y := range p.height {
@@ -152,9 +157,7 @@ func (b Border) noise(ctx context.Context, p pixels, box image.Rectangle) (pixel
 		}
 		generator.Normal(row)
 		for i, v := range row {
-			mean := sum[i%3] / n
-			deviation := math.Sqrt(max(squares[i%3]/n-float64(mean*mean), 0))
-			out.pix[3*y*p.width+i] = uint8(min(max(math.RoundToEven(mean+float64(deviation*float64(v))), 0), 255))
+			out.pix[3*y*p.width+i] = uint8(min(max(math.RoundToEven(mean[i%3]+float64(deviation[i%3]*float64(v))), 0), 255))
 		}
 	}
 	return out, nil

@@ -26,10 +26,7 @@ func classesOf(c *unet.Config) int {
 }
 
 // checkClasses wants a class of a model that has some, and none of others.
-func (r *run) checkClasses(o *Options) error {
-	if o == nil {
-		o = &Options{}
-	}
+func (r *run) checkClasses() error {
 	n := 0
 	if r.textless() {
 		n = classesOf(&r.UNet.Config)
@@ -38,7 +35,7 @@ func (r *run) checkClasses(o *Options) error {
 		name   string
 		class  *int
 		needed bool
-	}{{"Class", o.Class, true}, {"NegativeClass", o.NegativeClass, false}} {
+	}{{"Class", r.Class, true}, {"NegativeClass", r.NegativeClass, false}} {
 		switch {
 		case n == 0 && option.class != nil:
 			return badOption(option.name, "have %d, want none: the model has no classes", *option.class)
@@ -48,13 +45,13 @@ func (r *run) checkClasses(o *Options) error {
 			return badOption(option.name, "have %d, want 0 to %d", *option.class, n-1)
 		}
 	}
-	if !r.textless() || o.NegativeClass != nil {
+	if !r.textless() || r.NegativeClass != nil {
 		return nil
 	}
 	switch {
-	case o.Guidance > 1:
-		return badOption("Guidance", "have %v, want 0 or 1: %s", o.Guidance, r.whyAlone())
-	case o.Sampler != nil && !sampler.IsNil(o.Sampler) && sampler.NeedsUncond(o.Sampler):
+	case r.Guidance > 1:
+		return badOption("Guidance", "have %v, want 0 or 1: %s", r.Guidance, r.whyAlone())
+	case r.Sampler != nil && !sampler.IsNil(r.Sampler) && sampler.NeedsUncond(r.Sampler):
 		return badOption("Sampler", "have one of CFG++, want another: %s", r.whyAlone())
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"sdgo/internal/engine"
+	"sdgo/internal/pillow"
 )
 
 // paintings is what a task has that repaints a part of images, or nil.
@@ -105,7 +106,7 @@ func (s *steering) picture(ctx context.Context, r *run, i int) ([]float32, error
 	}
 	if s.Loaded.channels() == 1 {
 		for i := range p.width * p.height {
-			p.pix[i] = luma(p.pix[3*i], p.pix[3*i+1], p.pix[3*i+2])
+			p.pix[i] = pillow.Luma(p.pix[3*i], p.pix[3*i+1], p.pix[3*i+2])
 		}
 		p.pix = p.pix[:p.width*p.height]
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"sdgo/internal/golden"
+	"sdgo/internal/pillow"
 	"sdgo/scheduler"
 )
 
@@ -47,7 +48,7 @@ func gray(img image.Image) image.Image {
 	for y := range out.Rect.Dy() {
 		for x := range out.Rect.Dx() {
 			c := color.NRGBAModel.Convert(img.At(x, y)).(color.NRGBA)
-			out.SetGray(x, y, color.Gray{Y: luma(c.R, c.G, c.B)})
+			out.SetGray(x, y, color.Gray{Y: pillow.Luma(c.R, c.G, c.B)})
 		}
 	}
 	return out

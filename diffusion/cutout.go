@@ -14,9 +14,14 @@ type cutout struct {
 }
 
 // newCutout finds the part that a mask [h w] leaves black around it but for a padding, in the
-// proportions of a picture of width×height as far as the image reaches.
+// proportions of a picture of width×height as far as the image reaches; it is nil if all is
+// black.
 func newCutout(gray []uint8, w, h, padding, width, height int) *cutout {
-	box := bounds(gray, w).Inset(-padding).Intersect(image.Rect(0, 0, w, h))
+	box := bounds(gray, w)
+	if box.Empty() {
+		return nil
+	}
+	box = box.Inset(-padding).Intersect(image.Rect(0, 0, w, h))
 	have, want := float64(box.Dx())/float64(box.Dy()), float64(width)/float64(height)
 	if have > want {
 		box.Min.Y, box.Max.Y = widen(box.Min.Y, box.Max.Y, int(float64(box.Dx())/want), h)
@@ -107,10 +112,9 @@ func (p *painted) readPart(ctx context.Context, r *run) error {
 	if err != nil {
 		return err
 	}
-	if bounds(gray, w).Empty() {
+	if p.part = newCutout(gray, w, h, r.MaskPadding, r.Width, r.Height); p.part == nil {
 		return r.emptyMask(gray)
 	}
-	p.part = newCutout(gray, w, h, r.MaskPadding, r.Width, r.Height)
 	mask, err := p.part.enlarged(ctx, pixels{w, h, 1, gray}.rows())
 	if err != nil {
 		return err

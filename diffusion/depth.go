@@ -12,6 +12,7 @@ import (
 
 	"sdgo/internal/engine"
 	"sdgo/internal/nn"
+	"sdgo/internal/pillow"
 )
 
 // DepthMap makes a depth map [H W] for [Pipeline.DepthToImage] of a picture of one: 0
@@ -37,7 +38,7 @@ func DepthMap(img image.Image) (*tensor.Dense, error) {
 			return nil, err
 		}
 		for i := range line {
-			line[i] = float32(luma(row[3*i], row[3*i+1], row[3*i+2])) / math.MaxUint8
+			line[i] = float32(pillow.Luma(row[3*i], row[3*i+1], row[3*i+2])) / math.MaxUint8
 		}
 	}
 	return engine.Tensor(out, s.height, s.width), nil

@@ -3,6 +3,7 @@ package diffusion
 import (
 	"context"
 	"image"
+	"slices"
 
 	"gorgonia.org/tensor"
 
@@ -57,9 +58,5 @@ func (t *depthToImage) read(ctx context.Context, r *run) (err error) {
 
 // denoiser gives the U-Net the depth map beside the latents.
 func (t *depthToImage) denoiser(r *run) (sampler.Denoiser, error) {
-	extra := make([][]float32, r.Images)
-	for i := range extra {
-		extra[i] = t.depth
-	}
-	return r.denoiser(extra)
+	return r.denoiser(slices.Repeat([][]float32{t.depth}, r.Images))
 }

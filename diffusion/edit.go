@@ -3,6 +3,7 @@ package diffusion
 import (
 	"context"
 	"image"
+	"slices"
 
 	"sdgo/sampler"
 	"sdgo/unet"
@@ -84,9 +85,5 @@ func (t *edit) denoiser(r *run) (sampler.Denoiser, error) {
 		}
 		return nil
 	})
-	extra := make([][]float32, r.Images)
-	for i := range extra {
-		extra[i] = t.latents
-	}
-	return r.denoiser(extra)
+	return r.denoiser(slices.Repeat([][]float32{t.latents}, r.Images))
 }

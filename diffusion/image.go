@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"image"
 	"math"
+	"slices"
 
 	"gorgonia.org/tensor"
 
@@ -88,6 +89,18 @@ func tensorToImages(ctx context.Context, x []float32, n, h, w int) ([]*image.NRG
 		images[k] = img
 	}
 	return images, nil
+}
+
+// asImage makes one of x [C H W] with values in [-1, 1], of three channels or of one, gray.
+func asImage(ctx context.Context, x []float32, channels, h, w int) (*image.NRGBA, error) {
+	if channels == 1 {
+		x = slices.Repeat(x, 3)
+	}
+	images, err := tensorToImages(ctx, x, 1, h, w)
+	if err != nil {
+		return nil, err
+	}
+	return images[0], nil
 }
 
 // toByte maps [-1, 1] to 0..255.

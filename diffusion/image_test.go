@@ -14,6 +14,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"gorgonia.org/tensor"
+
+	"sdgo/internal/pillow"
 )
 
 func readPNG(t testing.TB, name string) image.Image {
@@ -79,7 +81,7 @@ func TestResizeAsPillow(t *testing.T) {
 		assert.Equal(t, c.Output, got.pix, "%s %v to %v", c.Mode, c.Size, c.To)
 		if c.Mode == "RGB" {
 			for i, want := range c.Gray {
-				require.Equal(t, want, luma(got.pix[3*i], got.pix[3*i+1], got.pix[3*i+2]))
+				require.Equal(t, want, pillow.Luma(got.pix[3*i], got.pix[3*i+1], got.pix[3*i+2]))
 			}
 		}
 	}

@@ -39,11 +39,15 @@ func (t *imageVariation) prepare(r *run) (_ []*source, err error) {
 	if !r.varies() {
 		return nil, fmt.Errorf("diffusion: image variation: the model reads text, want one that reads embeddings of images in its place, with an image encoder and no text encoder")
 	}
-	for option, set := range map[string]bool{
-		"Cond": r.Cond != nil, "NegativeCond": r.NegativeCond != nil, "NegativePrompt": r.NegativePrompt != "", "ClipSkip": r.ClipSkip != 0, "Embeddings": len(r.Embeddings) > 0,
+	for _, option := range []struct {
+		name string
+		set  bool
+	}{
+		{"Cond", r.Cond != nil}, {"NegativeCond", r.NegativeCond != nil}, {"NegativePrompt", r.NegativePrompt != ""},
+		{"ClipSkip", r.ClipSkip != 0}, {"Embeddings", len(r.Embeddings) > 0},
 	} {
-		if set {
-			return nil, badOption(option, "have one, want none: an image takes the place of the text")
+		if option.set {
+			return nil, badOption(option.name, "have one, want none: an image takes the place of the text")
 		}
 	}
 	if t.original, err = newSource("image", t.img); err != nil {

@@ -49,7 +49,7 @@ func (p *Pipeline) wantInput(kinds ...input) error {
 	case len(kinds) == 0: // any with more channels
 		return p.wantMore()
 	case p.textless():
-		return p.wantChannels()
+		return p.wantsChannels()
 	}
 	var want []string
 	for _, k := range kinds {

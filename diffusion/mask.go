@@ -3,6 +3,8 @@ package diffusion
 import (
 	"context"
 	"fmt"
+
+	"sdgo/internal/pillow"
 )
 
 // MaskMode says which pixels of a mask image are to be repainted.
@@ -117,14 +119,9 @@ func readMask(ctx context.Context, mask *source, mode MaskMode, width, height in
 			return err
 		}
 		for i := range dst {
-			dst[i] = luma(row[3*i], row[3*i+1], row[3*i+2])
+			dst[i] = pillow.Luma(row[3*i], row[3*i+1], row[3*i+2])
 		}
 		return nil
 	}}.collect()
 	return p.pix, err
-}
-
-// luma is 0.299 R + 0.587 G + 0.114 B in the fixed point of Pillow.
-func luma(r, g, b uint8) uint8 {
-	return uint8((19595*uint32(r) + 38470*uint32(g) + 7471*uint32(b) + 0x8000) >> 16)
 }

@@ -164,21 +164,23 @@ func setSampler(name string, v reflect.Value) error {
 	s, err := sampler.ByName(name)
 	if err != nil {
 		var names []string
-		for _, info := range sampler.Names() {
+		for _, info := range sampler.Nearest(name)[:near] {
 			names = append(names, info.Name)
 		}
-		return fmt.Errorf("have %q, want one of %s", quote.Cut(name), nearest(names, name))
+		return fmt.Errorf("have %q, want one of %s", quote.Cut(name), strings.Join(names, ", "))
 	}
 	v.Set(reflect.ValueOf(s))
 	return nil
 }
 
+// near is how many names a message has for one that is not known.
+const near = 3
+
 // nearest lists the names that are likest to one.
 func nearest(names []string, name string) string {
-	const most = 3
 	names = slices.Clone(names)
 	spelling.Sort(names, name, func(n string) []string { return []string{n} })
-	return strings.Join(names[:min(most, len(names))], ", ")
+	return strings.Join(names[:min(near, len(names))], ", ")
 }
 
 // sortedKeys are those of a map.

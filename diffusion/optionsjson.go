@@ -171,7 +171,7 @@ func decodeStruct(where string, data []byte, v reflect.Value, allowed ...string)
 				return err
 			}
 		case !slices.Contains(allowed, key):
-			return fmt.Errorf("%s: have key %q, want one of %s", where, cutKey(key), nearest(sortedKeys(fields), key))
+			return fmt.Errorf("%s: have key %q, want one of %s", where, cutKey(key), nearest(slices.Concat(sortedKeys(fields), allowed), key))
 		}
 	}
 	return nil

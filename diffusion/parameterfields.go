@@ -23,8 +23,8 @@ type knownField struct {
 // webUIFields are the fields, in the order in which WebUI writes them.
 var webUIFields = []knownField{
 	{"Steps", func(p *Parameters) string { return integer(p.Options.Steps) }, func(p *Parameters, v string) bool { return readInt(&p.Options.Steps, v, 0) }},
-	{"Sampler", writeSampler, readSampler},
-	{"Schedule type", writeSchedule, readSchedule},
+	{samplerField, writeSampler, readSampler},
+	{scheduleField, writeSchedule, readSchedule},
 	{"CFG scale", func(p *Parameters) string { return number(p.Options.Guidance) }, func(p *Parameters, v string) bool { return readNumber(&p.Options.Guidance, v) }},
 	{"Seed", func(p *Parameters) string { return strconv.FormatUint(p.Options.Seed, 10) }, readSeed},
 	{"Size", func(p *Parameters) string { return sizeText(p.Options.Width, p.Options.Height) }, func(p *Parameters, v string) bool { return readSize(&p.Options.Width, &p.Options.Height, v) }},
@@ -47,6 +47,8 @@ var webUIFields = []knownField{
 }
 
 const (
+	samplerField  = "Sampler"
+	scheduleField = "Schedule type"
 	strengthField = "Denoising strength"
 	upscalerField = "Hires upscaler"
 )
@@ -77,7 +79,7 @@ func (p *Parameters) settle(t infotext.Text) {
 	}
 	info, _ := sampler.Describe(p.Options.Sampler)
 	own := webUISamplers[info.Name]
-	if _, typed := t.Get("Schedule type"); !typed && p.Options.Schedule == "" && !own.timesteps {
+	if _, typed := t.Get(scheduleField); !typed && p.Options.Schedule == "" && !own.timesteps {
 		p.Options.Schedule = "normal" // of the versions before there was a type, and of stable-diffusion.cpp
 	}
 	p.Options.DiscardPenultimate = p.Options.DiscardPenultimate || own.discards && !p.cpp()
@@ -106,16 +108,21 @@ var adapterInPrompt = regexp.MustCompile(`<(lora|lyco|lycoris|hypernet):([^<>]*)
 // networks takes the adapters out of a prompt, as those programs do before they read it.
 func (p *Parameters) networks(prompt string) string {
 	for _, m := range adapterInPrompt.FindAllStringSubmatch(prompt, -1) {
-		p.put(m[1], m[2])
-		if !slices.Contains(p.LeftOut, "Adapters") {
-			p.LeftOut = append(p.LeftOut, "Adapters")
-		}
+		p.leave("Adapters", m[1], m[2])
 	}
 	return adapterInPrompt.ReplaceAllLiteralString(prompt, "")
 }
 
 // put keeps a field that is no option after all.
 func (p *Parameters) put(name, value string) { p.Other = append(p.Other, NamedValue{name, value}) }
+
+// leave keeps a field that decided the picture, of a value that an option does not have.
+func (p *Parameters) leave(option, name, value string) {
+	p.put(name, value)
+	if !slices.Contains(p.LeftOut, option) {
+		p.LeftOut = append(p.LeftOut, option)
+	}
+}
 
 func integer(n int) string {
 	if n == 0 {

@@ -135,6 +135,10 @@ func parseComfy(text string) (*Parameters, error) {
 		Seed: c.Seed, Steps: c.Steps, Guidance: c.CFG, Width: c.Width, Height: c.Height, ClipSkip: c.SkippedLayers,
 	}
 	for _, f := range c.Other {
+		if f.Name == infotext.Lora {
+			p.leave("Adapters", f.Name, f.Value)
+			continue
+		}
 		p.put(f.Name, f.Value)
 	}
 	if c.FromImage && c.Denoise > 0 && c.Denoise < 1 { // it takes so many steps of a run that is longer
@@ -144,13 +148,12 @@ func parseComfy(text string) (*Parameters, error) {
 	if name == "ddim" { // which is Euler's there
 		name = "euler"
 	}
-	info, err := sampler.Lookup(name)
-	if err != nil {
-		p.put("sampler_name", c.Sampler)
-		return p, nil
+	if info, err := sampler.Lookup(name); err != nil {
+		p.leave("Sampler", "sampler_name", c.Sampler)
+	} else {
+		p.Options.Sampler, _ = sampler.ByName(info.Name) // which was looked up
+		p.Options.DiscardPenultimate = comfyDiscards[info.Name]
 	}
-	p.Options.Sampler, _ = sampler.ByName(info.Name) // which was looked up
-	p.Options.DiscardPenultimate = comfyDiscards[info.Name]
 	schedule := c.Scheduler
 	if own, ok := comfySchedules[schedule]; ok {
 		schedule = own
@@ -158,7 +161,7 @@ func parseComfy(text string) (*Parameters, error) {
 	if known, err := scheduler.Lookup(schedule); err == nil {
 		p.Options.Schedule = known.Name
 	} else if schedule != "" {
-		p.put("scheduler", schedule)
+		p.leave("Schedule", "scheduler", schedule)
 	}
 	return p, nil
 }

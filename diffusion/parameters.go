@@ -10,6 +10,7 @@ import (
 	"image"
 	"image/png"
 	"io"
+	"reflect"
 	"slices"
 	"unicode/utf8"
 
@@ -41,7 +42,7 @@ type Parameters struct {
 	Program string
 
 	// LeftOut are the options that decided the picture and that a file does not hold, by the names of
-	// their fields: tensors, functions, adapters; or HighRes if its upscaler is another program's alone.
+	// their fields: tensors, functions, adapters; or HighRes, Sampler and Schedule of another program's alone.
 	LeftOut []string
 
 	// Other is what the file says that is no option here, in its order. WritePNG writes it, too: the names have
@@ -164,17 +165,7 @@ func ReadParameters(r io.Reader) (*Parameters, error) {
 // {"prompt": "a house", "seed": 1, "steps": 20, "model": "tinyscenes"}.
 func (p Parameters) MarshalJSON() ([]byte, error) {
 	p.LeftOut = p.leftOut()
-	object, _ := p.Options.object()
-	for _, f := range p.parts() {
-		text, err := marshal(f.value)
-		if err != nil {
-			return nil, err
-		}
-		if s := string(text); s != `""` && s != "null" {
-			object[f.key] = text
-		}
-	}
-	return json.Marshal(object)
+	return json.Marshal(p.values())
 }
 
 // UnmarshalJSON reads what [Parameters.MarshalJSON] writes. A key that is unknown is an
@@ -193,18 +184,21 @@ func (p *Parameters) UnmarshalJSON(data []byte) error {
 			if err := json.Unmarshal(text, f.value); err != nil {
 				return fmt.Errorf("diffusion: parameters: %s: %w", f.key, err)
 			}
-			delete(object, f.key)
 		}
 	}
-	if err := read.set("parameters", object, read.keys()); err != nil {
-		return err
+	if err := decodeStruct("parameters", data, reflect.ValueOf(&read.Options).Elem(), read.keys()...); err != nil {
+		return fmt.Errorf("diffusion: %w", err)
 	}
 	*p = read
 	return nil
 }
 
-// samplerKey is the key of the label of the model's own sampler.
-const samplerKey = "model_sampler"
+// samplerKey is the key of the label of the model's own sampler, and programKey that of what
+// wrote the file.
+const (
+	samplerKey = "model_sampler"
+	programKey = "program"
+)
 
 // part is a part of Parameters beside the options.
 type part struct {
@@ -215,7 +209,7 @@ type part struct {
 func (p *Parameters) parts() []part {
 	return []part{
 		{"prompt", &p.Prompt}, {"task", &p.Task}, {samplerKey, &p.Sampler}, {"model", &p.Model}, {"model_hash", &p.ModelHash},
-		{"program", &p.Program}, {leftOutKey, &p.LeftOut}, {"other", &p.Other},
+		{programKey, &p.Program}, {leftOutKey, &p.LeftOut}, {"other", &p.Other},
 	}
 }
 

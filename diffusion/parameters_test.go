@@ -129,6 +129,8 @@ func TestForeignParameters(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, Options{Syntax: SyntaxWebUI}, p.Options)
 	assert.Len(t, p.Other, 10)
+	assert.Equal(t, []string{"Sampler", "Schedule"}, p.LeftOut)
+	same(t, *p, *rewritten(t, p))
 }
 
 // chunk is one of a PNG.
@@ -151,6 +153,16 @@ func TestComfyParameters(t *testing.T) {
 		Syntax: SyntaxComfyUI, NegativePrompt: "bad", Guidance: 8, Strength: 0.5, Steps: 20, Seed: 5, Sampler: sampler.DPM2{}, Schedule: "karras_full", DiscardPenultimate: true,
 	}}, *p)
 	assert.Equal(t, "ComfyUI", p.Program)
+
+	// What is none of ours is left out, and told.
+	p, err = ReadParameters(bytes.NewReader(append([]byte("\x89PNG\r\n\x1a\n"), chunk("tEXt", "prompt\x00"+`{
+		"1": {"class_type": "LoraLoader", "inputs": {"lora_name": "a.safetensors", "strength_model": 0.5, "model": ["2", 0]}},
+		"2": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "a.ckpt"}},
+		"3": {"class_type": "KSampler", "inputs": {"latent_image": ["4", 0], "model": ["1", 0], "sampler_name": "nosuch", "scheduler": "nosuch"}},
+		"4": {"class_type": "EmptyLatentImage", "inputs": {"width": 64, "height": 64}}}`)...)))
+	require.NoError(t, err)
+	assert.Equal(t, []string{"Adapters", "Sampler", "Schedule"}, p.LeftOut)
+	assert.Equal(t, []NamedValue{{"Lora", "a.safetensors:0.5"}, {"sampler_name", "nosuch"}, {"scheduler", "nosuch"}}, p.Other)
 }
 
 // Files that are wrong give an error, and take no memory that they only announce.

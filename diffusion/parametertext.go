@@ -53,6 +53,7 @@ func printable(text string) string {
 // differing lists what is not as it was read from a text of p, as the values of JSON.
 func (p *Parameters) differing(read *Parameters) (fields []infotext.Field) {
 	have, want := read.values(), p.values()
+	want[programKey] = have[programKey] // which Version says
 	all := maps.Clone(have)
 	maps.Copy(all, want)
 	for _, key := range sortedKeys(all) {
@@ -100,7 +101,7 @@ func dressed(value string) json.RawMessage {
 func (p *Parameters) values() map[string]json.RawMessage {
 	object, _ := p.Options.object()
 	for _, f := range p.parts() {
-		if text, err := marshal(f.value); err == nil && f.key != "program" && !slices.Contains([]string{`""`, "null", "[]"}, string(text)) {
+		if text, err := marshal(f.value); err == nil && !slices.Contains([]string{`""`, "null", "[]"}, string(text)) {
 			object[f.key] = text
 		}
 	}
@@ -132,8 +133,14 @@ func fromText(t infotext.Text) *Parameters {
 			continue
 		}
 		i := slices.IndexFunc(webUIFields, func(k knownField) bool { return k.name == f.Name })
-		if i < 0 || !webUIFields[i].read(p, f.Value) {
-			p.Other = append(p.Other, NamedValue{f.Name, f.Value})
+		switch {
+		case i >= 0 && webUIFields[i].read(p, f.Value):
+		case f.Name == samplerField:
+			p.leave("Sampler", f.Name, f.Value)
+		case f.Name == scheduleField:
+			p.leave("Schedule", f.Name, f.Value)
+		default:
+			p.put(f.Name, f.Value)
 		}
 	}
 	p.settle(t)
@@ -175,32 +182,6 @@ func (p *Parameters) override(own map[string]json.RawMessage) {
 func mustObject(key string, value json.RawMessage) []byte {
 	text, _ := json.Marshal(map[string]json.RawMessage{key: value})
 	return text
-}
-
-// set sets options from an object. Keys are those that would be known beside them.
-func (p *Parameters) set(where string, object map[string]json.RawMessage, keys []string) error {
-	for key := range object {
-		if !slices.Contains(optionKeys(), key) {
-			return fmt.Errorf("diffusion: %s: have key %q, want one of %s", where, cutKey(key), nearest(slices.Concat(optionKeys(), keys), key))
-		}
-	}
-	text, err := json.Marshal(object)
-	if err != nil {
-		return fmt.Errorf("diffusion: %s: %w", where, err)
-	}
-	return p.Options.UnmarshalJSON(text)
-}
-
-// optionKeys are the keys of options in JSON, in order.
-func optionKeys() (keys []string) {
-	t := reflect.TypeFor[Options]()
-	for i := range t.NumField() {
-		if hasForm(t.Field(i).Type) {
-			keys = append(keys, keyOf(t.Field(i)))
-		}
-	}
-	slices.Sort(keys)
-	return keys
 }
 
 // number writes a number so that it is read back as it was; zero is none.

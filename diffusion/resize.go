@@ -42,12 +42,9 @@ func resize(ctx context.Context, r rows, width, height int) rows {
 }
 
 // resample returns an image in another size, itself if the size is the same. It is the
-// resampling of Pillow 13, bit for bit: a filter, stretched when the image shrinks so that
-// it covers as many pixels of the result, along the rows and along the columns, in fixed
-// point. Clipping between the two makes their order matter: columns go first if they lose
-// more than twice the pixels that the rows lose (Pillow before 13 always began with rows).
+// resampling of Pillow 13, bit for bit, see package pillow.
 func resample(ctx context.Context, r rows, width, height int, f pillow.Filter) rows {
-	if lost := r.height - height; lost > 0 && lost > 2*(r.width-width) {
+	if pillow.ColumnsFirst(r.width, r.height, width, height) {
 		return resizeRows(resizeColumns(ctx, r, height, f), width, f)
 	}
 	return resizeColumns(ctx, resizeRows(r, width, f), height, f)
@@ -63,15 +60,7 @@ func resizeRows(r rows, width int, f pillow.Filter) rows {
 		if err := r.next(row); err != nil {
 			return err
 		}
-		for x, t := range taps {
-			for c := range r.channels {
-				sum := int32(pillow.Rounding)
-				for i, w := range t.Weights {
-					sum += w * int32(row[(t.First+i)*r.channels+c])
-				}
-				dst[x*r.channels+c] = pillow.Clip8(sum)
-			}
-		}
+		pillow.Across(dst, row, r.channels, taps)
 		return nil
 	}}
 }
@@ -88,31 +77,21 @@ func resizeColumns(ctx context.Context, r rows, height int, f pillow.Filter) row
 	}
 	stride := r.width * r.channels
 	ring := make([]uint8, kept*stride)
-	row := func(y int) []uint8 { return ring[y%kept*stride:][:stride] }
+	row := func(y int) ([]uint8, error) { return ring[y%kept*stride:][:stride], ctx.Err() }
 	sums := make([]int32, stride)
 	y, read := 0, 0
 	return rows{r.width, height, r.channels, func(dst []uint8) error {
 		t := taps[y]
 		y++
 		for ; read < t.First+len(t.Weights); read++ {
-			if err := r.next(row(read)); err != nil {
+			next, err := row(read)
+			if err == nil {
+				err = r.next(next)
+			}
+			if err != nil {
 				return err
 			}
 		}
-		for i := range sums {
-			sums[i] = pillow.Rounding
-		}
-		for i, w := range t.Weights {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			for j, v := range row(t.First + i) {
-				sums[j] += w * int32(v)
-			}
-		}
-		for i, sum := range sums {
-			dst[i] = pillow.Clip8(sum)
-		}
-		return nil
+		return t.Down(dst, sums, row)
 	}}
 }

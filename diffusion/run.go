@@ -120,7 +120,7 @@ func (r *run) choose(o *Options) (err error) {
 	if err := cmp.Or(r.checkChecker(), r.checkWording(r.prompt), r.checkWordless(about)); err != nil {
 		return err
 	}
-	if err := r.checkTextless(o, about.textless); err != nil {
+	if err := r.checkTextless(about.textless); err != nil {
 		return err
 	}
 	embedded, err := r.Pipeline.embedded(r.Embeddings)

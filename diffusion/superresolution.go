@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"image"
+	"slices"
 
 	"sdgo/sampler"
 )
@@ -65,9 +66,5 @@ func (t *superResolving) read(ctx context.Context, r *run) error {
 
 // denoiser gives the U-Net the small picture beside the latents.
 func (t *superResolving) denoiser(r *run) (sampler.Denoiser, error) {
-	extra := make([][]float32, r.Images)
-	for i := range extra {
-		extra[i] = t.extra
-	}
-	return r.denoiser(extra)
+	return r.denoiser(slices.Repeat([][]float32{t.extra}, r.Images))
 }

@@ -1,10 +1,7 @@
 package diffusion
 
 import (
-	"context"
 	"fmt"
-	"image"
-	"slices"
 	"strings"
 )
 
@@ -24,8 +21,9 @@ func (p *Pipeline) checkTextlessShapes() error {
 	return nil
 }
 
-// wantChannels wants a U-Net without text to read latents alone.
-func (p *Pipeline) wantChannels() error {
+// wantsChannels is the error of a task for latents alone, of a U-Net without text that reads
+// more.
+func (p *Pipeline) wantsChannels() error {
 	have, latents := p.UNet.Config.InChannels, p.VAE.Config.LatentChannels
 	return fmt.Errorf("diffusion: the U-Net has %d input channels (in_channels), want %d, those of the latents: this model wants %d more, which ChannelsToImage gives it%s",
 		have, latents, have-latents, p.orSmallPicture())
@@ -76,7 +74,6 @@ func (p *Pipeline) textlessIdentity(i Identity) Identity {
 	if p.VAE.Config.Pixels {
 		i.Family, i.Name = "ddpm", "diffusion on pixels, without text"
 	}
-	var words []string
 	i.Task = "unconditional"
 	switch {
 	case p.class == superResolution:
@@ -86,22 +83,10 @@ func (p *Pipeline) textlessIdentity(i Identity) Identity {
 	case classesOf(&p.UNet.Config) > 0:
 		i.Task = "class-conditional"
 	}
-	words = append(words, i.Task)
+	words := []string{i.Task}
 	if n := p.UNet.Config.NumClassEmbeds; n != nil && p.UNet.Config.ClassEmbedType == nil {
 		words = append(words, fmt.Sprintf("%d classes", *n))
 	}
 	i.Name += " (" + strings.Join(words, ", ") + ")"
 	return i
-}
-
-// asImage makes one of x [C H W] with values in [-1, 1], of three channels or of one, gray.
-func asImage(ctx context.Context, x []float32, channels, h, w int) (*image.NRGBA, error) {
-	if channels == 1 {
-		x = slices.Repeat(x, 3)
-	}
-	images, err := tensorToImages(ctx, x, 1, h, w)
-	if err != nil {
-		return nil, err
-	}
-	return images[0], nil
 }

@@ -19,7 +19,7 @@ const vqPart = "vqvae"
 // textlessUNet is the class of U-Nets that read no text.
 const textlessUNet = "UNet2DModel"
 
-// oursTextless are the parts of pipelines without text; of those on pixels the first two.
+// oursTextless are the parts of pipelines without text; those on pixels have no autoencoder.
 var oursTextless = map[string][]string{
 	"unet":      {textlessUNet},
 	"scheduler": nil,

@@ -59,7 +59,7 @@ func (o *Options) passes() (first, second Options, err error) {
 }
 
 // plan settles the size and the steps of the second pass, which must be possible before
-// the first one is made.
+// the first one is made. It encodes pictures if they are what is enlarged.
 func (p *Pipeline) plan(ctx context.Context, prompt string, first, second *Options, h HighRes) error {
 	err := p.dry(ctx, textToImage{}, prompt, first, func(r *run) (err error) {
 		if _, err = r.task.prepare(r); err != nil {
@@ -79,6 +79,9 @@ func (p *Pipeline) plan(ctx context.Context, prompt string, first, second *Optio
 		return err
 	}
 	err = p.dry(ctx, &latentsToImage{}, prompt, second, func(r *run) error {
+		if !h.Upscaler.OfLatents() {
+			return r.prepareImage(second.Width, second.Height)
+		}
 		if err := r.shorten(); err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package diffusion
 
 import (
 	"image"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -9,6 +10,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"sdgo/internal/engine"
+	"sdgo/internal/golden"
 )
 
 // pix are the bytes of pictures.
@@ -115,6 +117,22 @@ func TestHighResErrors(t *testing.T) {
 	}
 	_, err := p.ImageToImage(t.Context(), prompt, picture(t, "input.png"), &Options{HighRes: HighRes{Scale: 2}})
 	assert.ErrorContains(t, err, "diffusion: high res: have one, want none: image-to-image has no second pass")
+}
+
+// A second pass that no encoder is there for is an error before the first one is made.
+func TestHighResNoEncoder(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "taesd_decoder.safetensors")
+	golden.WriteTAESD(t, file, "decoder")
+	p, err := LoadFS(golden.Model(t, "tiny-sd15"), &LoadOptions{VAE: file})
+	require.NoError(t, err)
+	defer p.Close()
+	o := &Options{Width: 64, Height: 64, Steps: 2, HighRes: HighRes{Upscaler: UpscaleLanczos}}
+	o.OnStep = func(Step) error { t.Error("a step was made"); return nil }
+	_, err = p.TextToImage(t.Context(), prompt, o)
+	assert.ErrorIs(t, err, ErrNoEncoder)
+	o.HighRes.Upscaler, o.OnStep = UpscaleLatent, nil
+	_, err = p.TextToImage(t.Context(), prompt, o)
+	assert.NoError(t, err)
 }
 
 // What a call leaves as latents another begins with: an image for each seed, alone as in

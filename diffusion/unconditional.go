@@ -44,17 +44,14 @@ func (p *Pipeline) textless() bool {
 
 // checkTextless wants a task that the model is for, and of one that reads no text no
 // option that says something in words.
-func (r *run) checkTextless(o *Options, of textless) error {
+func (r *run) checkTextless(of textless) error {
 	switch {
 	case !r.textless() && of == textlessOnly:
 		return r.wrongTask("a model that reads no text", "a model of text, for TextToImage, whose prompt may be empty")
 	case !r.textless():
-		return r.checkClasses(o)
+		return r.checkClasses()
 	case of == textAlone:
 		return r.wrongTask("a model that reads a text", "a model that reads none, for "+r.textlessTask())
-	}
-	if o == nil {
-		o = &Options{}
 	}
 	if r.prompt != "" {
 		return errors.New("diffusion: prompt: have one, want none: the model reads no text")
@@ -63,15 +60,15 @@ func (r *run) checkTextless(o *Options, of textless) error {
 		name string
 		set  bool
 	}{
-		{"NegativePrompt", o.NegativePrompt != ""}, {"Cond", o.Cond != nil}, {"NegativeCond", o.NegativeCond != nil},
-		{"ClipSkip", o.ClipSkip != 0}, {"Embeddings", len(o.Embeddings) > 0}, {"Syntax", o.Syntax != SyntaxPlain},
-		{"Regions", len(o.Regions) > 0}, {"BaseWeight", o.BaseWeight != 0}, {"ImagePrompts", len(o.ImagePrompts) > 0},
+		{"NegativePrompt", r.NegativePrompt != ""}, {"Cond", r.Cond != nil}, {"NegativeCond", r.NegativeCond != nil},
+		{"ClipSkip", r.ClipSkip != 0}, {"Embeddings", len(r.Embeddings) > 0}, {"Syntax", r.Syntax != SyntaxPlain},
+		{"Regions", len(r.Regions) > 0}, {"BaseWeight", r.BaseWeight != 0}, {"ImagePrompts", len(r.ImagePrompts) > 0},
 	} {
 		if option.set {
 			return badOption(option.name, "have one, want none: the model reads no text")
 		}
 	}
-	return r.checkClasses(o)
+	return r.checkClasses()
 }
 
 // wrongTask is the error of a task that the model is not for.

@@ -149,7 +149,7 @@ func check[T comparable](u *UNet, c *Conditioning[T], latents dims, each func(f 
 			return shapes, nil, err
 		}
 	}
-	added, err := addedFields(u, c, latents)
+	added, err := addedFields(u, c, countOf(c.Features), latents)
 	if err != nil {
 		return shapes, nil, err
 	}
@@ -161,18 +161,20 @@ func check[T comparable](u *UNet, c *Conditioning[T], latents dims, each func(f 
 	return shapes, images, nil
 }
 
-// addedFields are those of the residuals and the features that there are.
-func addedFields[T comparable](u *UNet, c *Conditioning[T], latents dims) ([]field[T], error) {
-	return fieldsAdded(u, c, countOf(c.Features), latents)
-}
-
-// countedFields are the residuals and features of a shape, which was checked.
-func countedFields(u *UNet, c *Conditioning[dims], s shape) []field[dims] {
-	all, _ := fieldsAdded(u, c, s.features, s.latents)
+// addFields gives c the residuals and features that a shape has, and returns their fields.
+func addFields[T comparable](u *UNet, c *Conditioning[T], s shape) []field[T] {
+	if s.residuals {
+		c.Residuals = &Residuals[T]{Down: make([]T, len(u.downs))}
+	}
+	if s.features != (featureCount{}) {
+		c.Features = &Features[T]{Levels: make([]T, s.features.levels)}
+	}
+	all, _ := addedFields(u, c, s.features, s.latents) // there are as many as were checked
 	return all
 }
 
-func fieldsAdded[T comparable](u *UNet, c *Conditioning[T], count featureCount, latents dims) (all []field[T], err error) {
+// addedFields are those of the residuals and the features that there are.
+func addedFields[T comparable](u *UNet, c *Conditioning[T], count featureCount, latents dims) (all []field[T], err error) {
 	if c.Residuals != nil {
 		if all, err = residualFields(u, c.Residuals, latents); err != nil {
 			return nil, err

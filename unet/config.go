@@ -108,7 +108,7 @@ const class = "UNet2DConditionModel"
 // another class, is an error that names it; a key that is not known at all is left out,
 // with a warning in the Config unless it is null or false.
 func ParseConfig(data []byte) (Config, error) {
-	if isUnconditional(data) {
+	if config.ClassOf(data, class, unconditionalClass) == unconditionalClass {
 		return parseUnconditional(data)
 	}
 	c := defaultConfig()

@@ -30,17 +30,6 @@ func countOf[T comparable](f *Features[T]) (n featureCount) {
 	return n
 }
 
-// any says whether there are features.
-func (n featureCount) any() bool { return n != featureCount{} }
-
-// emptyFeatures are as many as there are to be; nil if none.
-func emptyFeatures[T comparable](n featureCount) *Features[T] {
-	if !n.any() {
-		return nil
-	}
-	return &Features[T]{Levels: make([]T, n.levels)}
-}
-
 // featureName is the name of a plan's input.
 func featureName(i int) string { return fmt.Sprintf("feature_%d", i) }
 
@@ -54,8 +43,8 @@ func featureFields[T comparable](u *UNet, f *Features[T], count featureCount, la
 	var all []field[T]
 	last := 0
 	for _, l := range u.downs {
-		if l.conv != nil && h > 0 {
-			h, w = l.conv.Size(h, w)
+		if h > 0 {
+			h, w = l.size(h, w)
 		}
 		last = l.out
 		if i := l.feature - 1; i >= 0 && i < count.levels {

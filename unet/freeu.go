@@ -1,6 +1,7 @@
 package unet
 
 import (
+	"cmp"
 	"fmt"
 
 	G "gorgonia.org/gorgonia"
@@ -57,19 +58,11 @@ func (u *UNet) WithFreeU(f FreeU) (*UNet, error) {
 func (f FreeU) at(block int) (backbone, skip float64) {
 	switch block {
 	case 0:
-		return one(f.B1), one(f.S1)
+		return cmp.Or(f.B1, 1), cmp.Or(f.S1, 1)
 	case 1:
-		return one(f.B2), one(f.S2)
+		return cmp.Or(f.B2, 1), cmp.Or(f.S2, 1)
 	}
 	return 1, 1
-}
-
-// one is a factor that zero leaves out.
-func one(factor float64) float64 {
-	if factor == 0 {
-		return 1
-	}
-	return factor
 }
 
 // weigh changes what a block of the way up joins, each [N H W C]. In a U-Net without a

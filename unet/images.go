@@ -175,8 +175,8 @@ func (u *UNet) LevelSizes(h, w int) (sizes [][2]int) {
 		return nil
 	}
 	for _, l := range u.downs {
-		if l.conv != nil {
-			h, w = l.conv.Size(h, w)
+		if l.conv != nil || l.halves {
+			h, w = l.size(h, w)
 			sizes = append(sizes, [2]int{h, w})
 		}
 	}

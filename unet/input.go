@@ -165,7 +165,9 @@ func (u *UNet) sized(n, h, w, tokens int) (shape, error) {
 	if u.position != nil {
 		s.cond.Boxes, s.cond.BoxMask = dims{n, MaxBoxes, u.position.features()}, dims{n, MaxBoxes, u.position.known()}
 	}
-	s.cond.Tokens[1], s.cond.Tokens[2] = tokens, max(s.cond.Tokens[2], 1)
+	if u.Config.Unconditional == nil {
+		s.cond.Tokens[1], s.cond.Tokens[2] = tokens, max(s.cond.Tokens[2], 1)
+	}
 	s.residuals, s.features = u.expects.residuals, u.expects.features
 	if t := u.time.text; t != nil {
 		s.cond.PooledText[1], s.cond.TimeIDs[1] = t.usual()

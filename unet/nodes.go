@@ -54,19 +54,8 @@ func (u *UNet) nodes(g *nn.Graph, s shape) Nodes {
 		}
 	}
 	in.Cond.Images = u.imageNodes(g, s.images, s.latents)
-	if s.residuals {
-		in.Cond.Residuals = &Residuals[*G.Node]{Down: make([]*G.Node, len(u.downs))}
-		all, _ := residualFields(u, in.Cond.Residuals, s.latents) // there is one for each skip
-		for _, f := range all {
-			*f.at = g.Input(f.name, f.shape...)
-		}
-	}
-	if s.features.any() {
-		in.Cond.Features = emptyFeatures[*G.Node](s.features)
-		all, _ := featureFields(u, in.Cond.Features, s.features, s.latents) // of numbers that were checked
-		for _, f := range all {
-			*f.at = g.Input(f.name, f.shape...)
-		}
+	for _, f := range addFields(u, &in.Cond, s) {
+		*f.at = g.Input(f.name, f.shape...)
 	}
 	return in
 }

@@ -3,6 +3,7 @@ package unet
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"regexp"
 	"slices"
@@ -156,12 +157,7 @@ type perturbation struct {
 
 // namesOf returns the layers of a perturbation.
 func namesOf(chosen map[string]bool) string {
-	names := make([]string, 0, len(chosen))
-	for name := range chosen {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return " " + strings.Join(names, " ") + " "
+	return " " + strings.Join(slices.Sorted(maps.Keys(chosen)), " ") + " "
 }
 
 // has says whether a self-attention is perturbed.

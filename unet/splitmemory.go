@@ -53,11 +53,7 @@ func (s *Split) addedFields() []field[dims] {
 	if s.u == nil {
 		return nil
 	}
-	c := Conditioning[dims]{Features: emptyFeatures[dims](s.shape.features)}
-	if s.shape.residuals {
-		c.Residuals = &Residuals[dims]{Down: make([]dims, len(s.u.downs))}
-	}
-	return countedFields(s.u, &c, s.shape)
+	return addFields(s.u, &Conditioning[dims]{}, s.shape)
 }
 
 // Values returns the bytes of intermediate values of the largest part.

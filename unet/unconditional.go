@@ -1,12 +1,10 @@
 package unet
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 
 	"sdgo/internal/config"
-	"sdgo/internal/pyjson"
 )
 
 // UnconditionalConfig describes the structure of a U-Net that reads no text, diffusers'
@@ -53,16 +51,6 @@ type UnconditionalConfig struct {
 
 // unconditionalClass is what diffusers calls the model.
 const unconditionalClass = "UNet2DModel"
-
-// isUnconditional says whether a config.json is that of a UNet2DModel.
-func isUnconditional(data []byte) bool {
-	var keys map[string]json.RawMessage
-	if pyjson.Unmarshal(data, &keys) != nil {
-		return false // decoding says what is wrong
-	}
-	have, _ := config.Choose(keys, class, unconditionalClass)
-	return have == unconditionalClass
-}
 
 // parseUnconditional decodes the config.json of a UNet2DModel.
 func parseUnconditional(data []byte) (Config, error) {

@@ -76,6 +76,9 @@ func TestUnconditional(t *testing.T) {
 			s, err := u.Split(u.Branches()/2, 2, 8, 16, 0)
 			require.NoError(t, err)
 			defer s.Close()
+			have, _, err := u.inputs(in)
+			require.NoError(t, err)
+			assert.Equal(t, have, s.shape, "a prediction is planned as it was counted")
 			feature := make([]float32, tensor.Shape(s.FeatureShape()).TotalSize())
 			require.NoError(t, s.Head(t.Context(), in))
 			require.NoError(t, s.Deep(t.Context(), feature))
@@ -126,6 +129,24 @@ func TestUnconditionalOldNames(t *testing.T) {
 	got, err := old.Predict(t.Context(), in)
 	require.NoError(t, err)
 	assert.Equal(t, want.Float32s(), got.Float32s())
+}
+
+// Levels between which residual blocks halve the size are as those with convolutions.
+func TestUnconditionalLevels(t *testing.T) {
+	c := golden.Open(t, "textless/unet-guided")
+	u := unconditional(t, c)
+	sizes := u.LevelSizes(8, 16)
+	assert.Equal(t, [][2]int{{8, 16}, {4, 8}, {2, 4}}, sizes)
+	in := Input{Latents: engine.Tensor(c.Float32s("sample"), c.Shape("sample")...), Timesteps: []float64{17, 801}}
+	in.Cond.ClassLabels = engine.Tensor(c.Numbers("class_labels"), c.Shape("class_labels")...)
+	in.Cond.Features = &Features[*tensor.Dense]{}
+	for i, channels := range u.Config.BlockOutChannels {
+		size := sizes[min(i+1, len(sizes)-1)] // behind what leads to the next level
+		in.Cond.Features.Levels = append(in.Cond.Features.Levels, tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(2, channels, size[0], size[1])))
+	}
+	out, err := u.Predict(t.Context(), in)
+	require.NoError(t, err)
+	golden.Close(t, c.Float32s("out"), out.Float32s(), tolerance, "with zeros added")
 }
 
 func TestUnconditionalErrors(t *testing.T) {

@@ -59,7 +59,7 @@ const class = "AutoencoderKL"
 // another class, is an error that names it; a key that is not known at all is left out,
 // with a warning in the Config unless it is null or false.
 func ParseConfig(data []byte) (Config, error) {
-	switch classOf(data) {
+	switch config.ClassOf(data, class, tinyClass, vqClass) {
 	case tinyClass:
 		return parseTiny(data)
 	case vqClass:

@@ -1,8 +1,11 @@
 package vae
 
 import (
+	"errors"
+	"fmt"
 	"iter"
 	"slices"
+	"strings"
 
 	"sdgo/internal/model"
 	"sdgo/internal/op"
@@ -25,6 +28,21 @@ type exact struct {
 	memory int // numbers of the images
 	band   int // of a band whose statistics are gathered
 	wrap   op.Wrap
+}
+
+// checkBands wants attention in the lowest level alone, where exact tiles are whole, and
+// latents that are quantized as always.
+func (c *Config) checkBands(w Work) error {
+	last := len(c.BlockOutChannels) - 1
+	for i := range last {
+		if strings.HasPrefix(c.DownBlockTypes[i], attnPrefix) || strings.HasPrefix(c.UpBlockTypes[last-i], attnPrefix) {
+			return fmt.Errorf("vae: tiles: have attention in level %d, where every pixel attends to all, want none for exact ones", i)
+		}
+	}
+	if w.Unquantized {
+		return errors.New("vae: tiles: have latents that are not quantized, want others for exact ones")
+	}
+	return nil
 }
 
 // stages returns those of the decoder or of the encoder, or nil of an AutoencoderTiny.

@@ -46,8 +46,8 @@ func (p *Posterior) Sample(noise []float32) (*tensor.Dense, error) {
 			std := float32(math.Exp(0.5 * float64(logVar[i])))
 			m += float32(std * noise[i])
 		}
-		x[i] = float32(m-p.scaling.shift) * p.scaling.scale
+		x[i] = m
 	}
-	p.scaling.to(x, p.Mean.Shape()[2]*p.Mean.Shape()[3])
+	p.scaling.unit(x, p.Mean.Shape()[2]*p.Mean.Shape()[3])
 	return out, nil
 }

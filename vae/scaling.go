@@ -15,13 +15,15 @@ func (c *Config) scaling() scaling {
 	return s
 }
 
-// to takes the means and standard deviations from x [N C H W], which is scaled, in place.
-// A channel has so many cells.
-func (s *scaling) to(x []float32, cells int) {
+// unit scales x [N C H W] to unit variance, in place. A channel has so many cells.
+func (s *scaling) unit(x []float32, cells int) {
+	for i, v := range x {
+		x[i] = float32(v-s.shift) * s.scale
+	}
 	if s.mean == nil {
 		return
 	}
-	for i, v := range x {
+	for i, v := range x { // means and standard deviations are of what is scaled
 		c := i / cells % len(s.mean)
 		x[i] = (v - float32(s.mean[c]*s.scale)) / s.std[c]
 	}
@@ -40,12 +42,4 @@ func (s *scaling) from(z, x []float32) {
 		c := i / cells
 		z[i] = float32(v*s.std[c])/s.scale + s.mean[c] + s.shift
 	}
-}
-
-// unit scales x [N C H W] to unit variance, in place. A channel has so many cells.
-func (s *scaling) unit(x []float32, cells int) {
-	for i, v := range x {
-		x[i] = float32(v-s.shift) * s.scale
-	}
-	s.to(x, cells)
 }

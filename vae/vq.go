@@ -45,10 +45,11 @@ func (v *VAE) Quantize(ctx context.Context, latents *tensor.Dense) (entries, num
 	z, scaled := make([]float32, len(x)), v.Config.scaling()
 	scaled.from(z, x)
 	entries, numbers = nn.Tensor(s...), nn.Tensor(s[0], s[2], s[3])
-	for task, out := range map[codebookTask][]float32{quantize: entries.Float32s(), indices: numbers.Float32s()} {
-		if err := v.ask(ctx, codebookKey{s[0], s[2], s[3], task}, z, out); err != nil {
-			return nil, nil, err
-		}
+	if err := v.ask(ctx, codebookKey{s[0], s[2], s[3], quantize}, z, entries.Float32s()); err != nil {
+		return nil, nil, err
+	}
+	if err := v.ask(ctx, codebookKey{s[0], s[2], s[3], indices}, z, numbers.Float32s()); err != nil {
+		return nil, nil, err
 	}
 	scaled.unit(entries.Float32s(), s[2]*s[3])
 	return entries, numbers, nil

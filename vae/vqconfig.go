@@ -1,13 +1,9 @@
 package vae
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
-	"strings"
 
 	"sdgo/internal/config"
-	"sdgo/internal/pyjson"
 )
 
 // VQConfig describes what a VQModel has beside an AutoencoderKL: a codebook of vectors, of
@@ -43,16 +39,6 @@ type VQConfig struct {
 
 // vqClass is what diffusers calls the model.
 const vqClass = "VQModel"
-
-// classOf says of which class a config.json is, or is "".
-func classOf(data []byte) string {
-	var keys map[string]json.RawMessage
-	if pyjson.Unmarshal(data, &keys) != nil {
-		return "" // decoding says what is wrong
-	}
-	have, _ := config.Choose(keys, class, tinyClass, vqClass)
-	return have
-}
 
 // parseVQ decodes the config.json of a VQModel.
 func parseVQ(data []byte) (Config, error) {
@@ -114,19 +100,4 @@ func (c *Config) decoded() int {
 		return c.VQ.LatentChannels
 	}
 	return c.LatentChannels
-}
-
-// checkBands wants attention in the lowest level alone, where exact tiles are whole, and
-// latents that are quantized as always.
-func (c *Config) checkBands(w Work) error {
-	last := len(c.BlockOutChannels) - 1
-	for i := range last {
-		if strings.HasPrefix(c.DownBlockTypes[i], attnPrefix) || strings.HasPrefix(c.UpBlockTypes[last-i], attnPrefix) {
-			return fmt.Errorf("vae: tiles: have attention in level %d, where every pixel attends to all, want none for exact ones", i)
-		}
-	}
-	if w.Unquantized {
-		return errors.New("vae: tiles: have latents that are not quantized, want others for exact ones")
-	}
-	return nil
 }

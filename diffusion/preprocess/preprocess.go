@@ -23,6 +23,8 @@ import (
 	"image"
 	"image/color"
 	"reflect"
+
+	"sdgo/internal/pillow"
 )
 
 // These bound the pictures that callers give.
@@ -91,11 +93,11 @@ func (p *picture) image() *image.NRGBA {
 	return img
 }
 
-// luma is the gray of a pixel, as Pillow has it (ITU-R 601-2).
+// luma is the gray of a pixel.
 func (p *picture) luma(i int) uint8 {
 	if p.channels == 1 {
 		return p.pix[i]
 	}
 	c := p.pix[3*i:][:3]
-	return uint8((uint32(c[0])*19595 + uint32(c[1])*38470 + uint32(c[2])*7471 + 1<<15) >> 16)
+	return pillow.Luma(c[0], c[1], c[2])
 }

@@ -96,12 +96,6 @@ func TestPillow(t *testing.T) {
 	same("input", "input", func(img image.Image) (*image.NRGBA, error) { return Blur(img, 0) })
 }
 
-// A middle that lies between two pixels is that of the one which Pillow's NEAREST takes.
-func TestNearest(t *testing.T) {
-	assert.Equal(t, []int{0, 0, 1, 1, 2, 2, 3, 3, 3, 4, 4, 5, 5}, nearest(6, 13))
-	assert.Equal(t, []int{0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 2}, nearest(3, 14))
-}
-
 func TestScribble(t *testing.T) {
 	sheet := image.NewNRGBA(image.Rect(3, 3, 6, 4))
 	sheet.Set(3, 3, color.NRGBA{255, 126, 255, 255})

@@ -19,29 +19,8 @@ func ColorGrid(img image.Image, cell int) (*image.NRGBA, error) {
 	if err != nil {
 		return nil, err
 	}
-	small := p.resize(max(p.w/cell, 1), max(p.h/cell, 1))
-	out := newPicture(p.w, p.h, p.channels)
-	rows, columns := nearest(small.h, p.h), nearest(small.w, p.w)
-	for y, row := range rows {
-		for x, column := range columns {
-			from := row*small.w + column
-			copy(out.pix[(y*p.w+x)*p.channels:][:p.channels], small.pix[from*p.channels:])
-		}
-	}
-	return out.image(), nil
-}
-
-// nearest are the pixels of few in which the middles of many lie. Pillow adds their distance up,
-// whose roundings decide where a middle lies between two.
-func nearest(few, many int) []int {
-	pixels := make([]int, many)
-	distance := float64(few) / float64(many)
-	at := distance * 0.5
-	for i := range pixels {
-		pixels[i] = min(int(at), few-1)
-		at += distance
-	}
-	return pixels
+	small := p.resize(max(p.w/cell, 1), max(p.h/cell, 1), pillow.Bicubic)
+	return small.resize(p.w, p.h, pillow.Nearest).image(), nil
 }
 
 // Tile makes a picture coarse, as a ControlNet for tiles reads it, which then adds detail:
@@ -55,7 +34,7 @@ func Tile(img image.Image, factor int) (*image.NRGBA, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p.reduce(factor).resize(p.w, p.h).image(), nil
+	return p.reduce(factor).resize(p.w, p.h, pillow.Bicubic).image(), nil
 }
 
 // maxFactor is that of the largest blocks whose pixels the means of reduce can count.
@@ -84,55 +63,36 @@ func (p *picture) reduce(factor int) *picture {
 	return out
 }
 
-// resize is Pillow's with BICUBIC. Of the two directions that goes last which loses more
-// than twice the pixels of the other, see package pillow.
-func (p *picture) resize(w, h int) *picture {
-	if lost := p.h - h; lost > 0 && lost > 2*(p.w-w) {
-		return p.resizeColumns(h).resizeRows(w)
+// resize is Pillow's with a filter.
+func (p *picture) resize(w, h int, f pillow.Filter) *picture {
+	if pillow.ColumnsFirst(p.w, p.h, w, h) {
+		return p.resizeColumns(h, f).resizeRows(w, f)
 	}
-	return p.resizeRows(w).resizeColumns(h)
+	return p.resizeRows(w, f).resizeColumns(h, f)
 }
 
-func (p *picture) resizeRows(w int) *picture {
+func (p *picture) resizeRows(w int, f pillow.Filter) *picture {
 	if w == p.w {
 		return p
 	}
 	out := newPicture(w, p.h, p.channels)
-	taps := pillow.Bicubic.Of(p.w, w)
+	taps := f.Of(p.w, w)
 	for y := range p.h {
-		from, to := p.pix[y*p.w*p.channels:], out.pix[y*w*p.channels:]
-		for x, t := range taps {
-			for c := range p.channels {
-				sum := int32(pillow.Rounding)
-				for i, weight := range t.Weights {
-					sum += weight * int32(from[(t.First+i)*p.channels+c])
-				}
-				to[x*p.channels+c] = pillow.Clip8(sum)
-			}
-		}
+		pillow.Across(out.pix[y*w*p.channels:], p.pix[y*p.w*p.channels:], p.channels, taps)
 	}
 	return out
 }
 
-func (p *picture) resizeColumns(h int) *picture {
+func (p *picture) resizeColumns(h int, f pillow.Filter) *picture {
 	if h == p.h {
 		return p
 	}
 	out := newPicture(p.w, h, p.channels)
 	stride := p.w * p.channels
 	sums := make([]int32, stride)
-	for y, t := range pillow.Bicubic.Of(p.h, h) {
-		for i := range sums {
-			sums[i] = pillow.Rounding
-		}
-		for i, weight := range t.Weights {
-			for j, v := range p.pix[(t.First+i)*stride:][:stride] {
-				sums[j] += weight * int32(v)
-			}
-		}
-		for i, sum := range sums {
-			out.pix[y*stride+i] = pillow.Clip8(sum)
-		}
+	row := func(y int) ([]uint8, error) { return p.pix[y*stride:][:stride], nil }
+	for y, t := range f.Of(p.h, h) {
+		_ = t.Down(out.pix[y*stride:], sums, row) // row has no errors
 	}
 	return out
 }

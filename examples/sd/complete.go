@@ -83,7 +83,7 @@ func waits(flags *flag.FlagSet, words []string) *flag.Flag {
 		}
 		name := strings.TrimPrefix(strings.TrimPrefix(word, "-"), "-")
 		f := flags.Lookup(name)
-		if word == name || f == nil || isSwitch(f) {
+		if word == name || f == nil || cli.IsSwitch(f) {
 			continue
 		}
 		if len(words) == 0 {
@@ -92,12 +92,6 @@ func waits(flags *flag.FlagSet, words []string) *flag.Flag {
 		words = words[1:]
 	}
 	return nil
-}
-
-// isSwitch says whether a flag takes no value.
-func isSwitch(f *flag.Flag) bool {
-	b, ok := f.Value.(interface{ IsBoolFlag() bool })
-	return ok && b.IsBoolFlag()
 }
 
 // values are those that a flag may have, as far as they have names.

@@ -63,6 +63,17 @@ func Choose(keys map[string]json.RawMessage, classes ...string) (string, error) 
 	return "", first
 }
 
+// ClassOf returns which of some classes a config.json is of, or "": decoding says then
+// what is wrong.
+func ClassOf(data []byte, classes ...string) string {
+	var keys map[string]json.RawMessage
+	if pyjson.Unmarshal(data, &keys) != nil {
+		return ""
+	}
+	class, _ := Choose(keys, classes...)
+	return class
+}
+
 // CheckClass wants the config to be of a class, by its _class_name or else by its keys.
 func CheckClass(keys map[string]json.RawMessage, want string) error {
 	have, err := ClassName(keys["_class_name"])

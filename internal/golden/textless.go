@@ -2,7 +2,6 @@ package golden
 
 import (
 	"bytes"
-	"encoding/binary"
 	"encoding/json"
 	"testing"
 	"testing/fstest"
@@ -42,9 +41,7 @@ func (n *Named) WriteTo(t testing.TB, m fstest.MapFS, dir string) {
 	t.Helper()
 	var tensors []safetensors.Tensor
 	for name, x := range n.Tensors() {
-		data, err := binary.Append(nil, binary.LittleEndian, x.Float32s())
-		require.NoError(t, err)
-		one, err := safetensors.New(name, safetensors.F32, n.Shapes[name], data)
+		one, err := safetensors.NewFloat32(name, n.Shapes[name], x.Float32s())
 		require.NoError(t, err)
 		tensors = append(tensors, one)
 	}

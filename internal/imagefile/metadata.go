@@ -73,7 +73,7 @@ func pngMetadata(data []byte) (m metadata) {
 			m.exif = body
 			return
 		}
-		switch key, text := pngText(kind, body, exifKey, xmpKey); key {
+		switch key, text := pngText(kind, body, pillowText, exifKey, xmpKey); key {
 		case exifKey:
 			profile = text
 		case xmpKey:
@@ -92,15 +92,19 @@ func pngMetadata(data []byte) (m metadata) {
 // text that is compressed it is at most a megabyte.
 func PNGText(data []byte, key string) (text []byte) {
 	pngChunks(data, func(kind string, body []byte) {
-		if have, found := pngText(kind, body, key); have != "" && text == nil {
+		if have, found := pngText(kind, body, pillowText, key); have != "" && text == nil {
 			text = found
 		}
 	})
 	return text
 }
 
-// pngText returns the key of a chunk of text and the text, if the key is one of some.
-func pngText(kind string, body []byte, keys ...string) (key string, text []byte) {
+// pillowText is the most bytes of a compressed text that Pillow reads.
+const pillowText = 1 << 20
+
+// pngText returns the key of a chunk of text and the text, if the key is one of some. Of a text
+// that is compressed it is at most so many bytes.
+func pngText(kind string, body []byte, most int, keys ...string) (key string, text []byte) {
 	if kind != "tEXt" && kind != "zTXt" && kind != "iTXt" {
 		return "", nil
 	}
@@ -119,18 +123,18 @@ func pngText(kind string, body []byte, keys ...string) (key string, text []byte)
 		text = parts[len(parts)-1]
 	}
 	if compressed {
-		text = inflate(text)
+		text = inflate(text, most)
 	}
 	return key, text
 }
 
-// inflate returns at most a megabyte, which is Pillow's limit, too.
-func inflate(data []byte) []byte {
+// inflate returns at most so many bytes.
+func inflate(data []byte, most int) []byte {
 	z, err := zlib.NewReader(bytes.NewReader(data))
 	if err != nil {
 		return nil
 	}
-	text, _ := io.ReadAll(io.LimitReader(z, 1<<20))
+	text, _ := io.ReadAll(io.LimitReader(z, int64(most)))
 	return text
 }
 

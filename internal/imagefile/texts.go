@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"slices"
 	"unicode/utf16"
@@ -26,7 +27,7 @@ const (
 
 // Texts returns the texts in a picture's file, in their order: of a PNG those of its
 // chunks, of JPEG and WebP the comment in EXIF. It reads no more of a PNG than its chunks of
-// text. In a PNG tEXt is Latin-1, unless it can be nothing but UTF-8, which some programs
+// text, and leaves out those whose checksum is wrong. In a PNG tEXt is Latin-1, unless it can be nothing but UTF-8, which some programs
 // write.
 func Texts(r io.Reader) ([]Text, error) {
 	b := bufio.NewReader(r)
@@ -79,19 +80,20 @@ func pngTexts(r *bufio.Reader) (texts []Text, err error) {
 			return nil, fmt.Errorf("PNG: have more than %d bytes of text, or %d texts, want up to that", maxTexts, maxTextKeys)
 		}
 		left -= int(size)
-		body, err := io.ReadAll(io.LimitReader(r, int64(size)))
-		if err != nil || len(body) < int(size) {
+		body, err := io.ReadAll(io.LimitReader(r, int64(size)+4)) // with the checksum
+		if err != nil || len(body) < int(size)+4 {
 			break
 		}
-		if _, err := r.Discard(4); err != nil { // the checksum
-			break
+		sum := binary.BigEndian.Uint32(body[size:])
+		if body = body[:size]; crc32.Update(crc32.ChecksumIEEE(head[4:]), crc32.IEEETable, body) != sum {
+			continue // as libpng does
 		}
 		if kind == "eXIf" {
 			exif = body
 			continue
 		}
 		key, _, _ := bytes.Cut(body, []byte{0})
-		if _, text := pngText(kind, body, string(key)); text != nil {
+		if _, text := pngText(kind, body, left+len(body)+1, string(key)); text != nil {
 			left -= max(0, len(text)-len(body)) // of one that was compressed
 			texts = append(texts, Text{latin1(key), decoded(kind, text)})
 		}

@@ -2,7 +2,9 @@ package imagefile
 
 import (
 	"bytes"
+	"compress/zlib"
 	"encoding/binary"
+	"hash/crc32"
 	"image"
 	"image/jpeg"
 	"image/png"
@@ -68,7 +70,8 @@ func TestPNGTexts(t *testing.T) {
 	require.NoError(t, png.Encode(&b, image.NewGray(image.Rect(0, 0, 8, 8))))
 	chunk := func(kind, body string) []byte {
 		c := append(binary.BigEndian.AppendUint32(nil, uint32(len(body))), kind...)
-		return append(append(c, body...), 0, 0, 0, 0) // nobody looks at the checksum
+		c = append(c, body...)
+		return binary.BigEndian.AppendUint32(c, crc32.ChecksumIEEE(c[4:]))
 	}
 	file := b.Bytes()
 	end := len(file) - 12
@@ -79,4 +82,24 @@ func TestPNGTexts(t *testing.T) {
 	got, err := Texts(bytes.NewReader(file))
 	require.NoError(t, err)
 	assert.Equal(t, []Text{{"latin", "é"}, {"long", "д"}, {"utf", "д"}, {UserComment, "hello"}}, got)
+
+	file[33+8] ^= 1 // a letter of the first text
+	got, err = Texts(bytes.NewReader(file))
+	require.NoError(t, err)
+	assert.Equal(t, []Text{{"long", "д"}, {"utf", "д"}, {UserComment, "hello"}}, got)
+
+	compressed := func(size int) []byte {
+		var b bytes.Buffer
+		z := zlib.NewWriter(&b)
+		_, err := z.Write(bytes.Repeat([]byte("x"), size))
+		require.NoError(t, err)
+		require.NoError(t, z.Close())
+		return slices.Concat(file[:33], chunk("zTXt", "much\x00\x00"+b.String()))
+	}
+	got, err = Texts(bytes.NewReader(compressed(3 << 20)))
+	require.NoError(t, err)
+	require.Len(t, got, 1)
+	assert.Len(t, got[0].Text, 3<<20)
+	_, err = Texts(bytes.NewReader(compressed(maxTexts + 1)))
+	assert.ErrorContains(t, err, "PNG: have more than 16777216 bytes of text")
 }

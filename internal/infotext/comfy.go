@@ -28,6 +28,9 @@ type Comfy struct {
 	Other              []Field
 }
 
+// Lora is the name of the fields in Other that say which adapters the model had.
+const Lora = "Lora"
+
 // node is one of a graph.
 type node struct {
 	Class  string                     `json:"class_type"`
@@ -160,7 +163,7 @@ func (c *Comfy) model(g graph, n node) {
 		var lora string
 		var strength float64
 		if json.Unmarshal(n.Inputs["lora_name"], &lora) == nil && json.Unmarshal(n.Inputs["strength_model"], &strength) == nil {
-			c.Other = append(c.Other, Field{"Lora", fmt.Sprintf("%s:%g", lora, strength)})
+			c.Other = append(c.Other, Field{Lora, fmt.Sprintf("%s:%g", lora, strength)})
 		} else if n.Class != "" {
 			c.Other = append(c.Other, Field{"Node", n.Class})
 		}

@@ -3,37 +3,34 @@ package kernel
 // AveragePool halves x [n h w c] to out [n ⌈h/2⌉ ⌈w/2⌉ c]: each pixel is the mean of two
 // by two pixels of x, or of those of them that there are at its border.
 func AveragePool(out, x []float32, n, h, w, c int) Phase {
-	outH, outW := (h+1)/2, (w+1)/2
-	need("average pool", "out", out, n*outH*outW*c)
+	need("average pool", "out", out, n*((h+1)/2)*((w+1)/2)*c)
 	need("average pool", "x", x, n*h*w*c)
-	return splitRows(n*outH, 2*w*c, func(from, to int) {
-		for r := from; r < to; r++ {
-			window := poolWindow{r / outH, 2 * (r % outH), 0, h, w}
-			for i := range outW {
-				window.x = 2 * i
-				dst := out[(r*outW+i)*c:][:c]
-				clear(dst)
-				window.each(func(pixel int) { addRow(dst, dst, x[pixel*c:]) })
-				scaleRow(dst, dst, window.share())
-			}
-		}
+	return poolWindows(n, h, w, c, func(i int, window poolWindow) {
+		dst := out[i*c:][:c]
+		clear(dst)
+		window.each(func(pixel int) { addRow(dst, dst, x[pixel*c:]) })
+		scaleRow(dst, dst, window.share())
 	})
 }
 
 // AveragePoolDerivative is the derivative of [AveragePool] by x, for the derivative d [n
 // ⌈h/2⌉ ⌈w/2⌉ c] by its output.
 func AveragePoolDerivative(out, d []float32, n, h, w, c int) Phase {
-	outH, outW := (h+1)/2, (w+1)/2
 	need("average pool derivative", "out", out, n*h*w*c)
-	need("average pool derivative", "d", d, n*outH*outW*c)
+	need("average pool derivative", "d", d, n*((h+1)/2)*((w+1)/2)*c)
+	return poolWindows(n, h, w, c, func(i int, window poolWindow) {
+		src := d[i*c:][:c]
+		window.each(func(pixel int) { scaleRow(out[pixel*c:], src, window.share()) })
+	})
+}
+
+// poolWindows calls f for each pixel i of [n ⌈h/2⌉ ⌈w/2⌉], with what it is the mean of.
+func poolWindows(n, h, w, c int, f func(i int, window poolWindow)) Phase {
+	outH, outW := (h+1)/2, (w+1)/2
 	return splitRows(n*outH, 2*w*c, func(from, to int) {
-		for r := from; r < to; r++ {
-			window := poolWindow{r / outH, 2 * (r % outH), 0, h, w}
-			for i := range outW {
-				window.x = 2 * i
-				src := d[(r*outW+i)*c:][:c]
-				window.each(func(pixel int) { scaleRow(out[pixel*c:], src, window.share()) })
-			}
+		for i := from * outW; i < to*outW; i++ {
+			row := i / outW
+			f(i, poolWindow{row / outH, 2 * (row % outH), 2 * (i % outW), h, w})
 		}
 	})
 }

@@ -118,18 +118,7 @@ func (f *file) controlNet(family Family) (*Part, error) {
 	for i := range f.count(zeroConvs + "%d.0.weight") {
 		places[fmt.Sprintf("%s%d.0.", zeroConvs, i)] = place{to: fmt.Sprintf("controlnet_down_blocks.%d.", i)}
 	}
-	p := newPart(f)
-	for _, name := range f.names {
-		if !strings.HasPrefix(name, unetPrefix) {
-			continue
-		}
-		prefix, rest := splitPlace(name)
-		if place, ok := places[prefix]; ok {
-			if to, ok := place.name(rest); ok {
-				p.add(f, to, name)
-			}
-		}
-	}
+	p := f.placed(places)
 	f.controlConfig(p, family, down, hints)
 	return p, nil
 }

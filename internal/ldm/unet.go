@@ -3,6 +3,7 @@ package ldm
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -145,16 +146,8 @@ func splitPlace(name string) (prefix, rest string) {
 	return name[:at], name[at:]
 }
 
-// unet is the U-Net. Pooled is the width of the embedding of a whole text.
-func (f *file) unet(family Family, pooled int) (*Part, error) {
-	places := make(map[string]place)
-	for prefix, place := range unetPlaces {
-		places[prefix] = place
-	}
-	down, up := f.down(places), f.up(places)
-	if slices.Contains(down.layers, 0) || slices.Contains(up.layers, 0) || len(down.layers) != len(up.layers) {
-		return nil, errors.New("have blocks that go down and up to different levels, or none")
-	}
+// placed is the part of the tensors that are at one of some places.
+func (f *file) placed(places map[string]place) *Part {
 	p := newPart(f)
 	for _, name := range f.names {
 		if !strings.HasPrefix(name, unetPrefix) {
@@ -167,6 +160,17 @@ func (f *file) unet(family Family, pooled int) (*Part, error) {
 			}
 		}
 	}
+	return p
+}
+
+// unet is the U-Net. Pooled is the width of the embedding of a whole text.
+func (f *file) unet(family Family, pooled int) (*Part, error) {
+	places := maps.Clone(unetPlaces)
+	down, up := f.down(places), f.up(places)
+	if slices.Contains(down.layers, 0) || slices.Contains(up.layers, 0) || len(down.layers) != len(up.layers) {
+		return nil, errors.New("have blocks that go down and up to different levels, or none")
+	}
+	p := f.placed(places)
 	f.unetConfig(p, family, down, up, pooled)
 	return p, nil
 }

@@ -67,8 +67,11 @@ func (c *Conv2D) Size(h, w int) (int, int) {
 }
 
 // Forward maps x [N H W in] to [N H' W' out].
-func (c *Conv2D) Forward(g *Graph, x *G.Node) *G.Node {
-	return g.Mark(c.path, g.layer(c.weight, c.bias, x, convolution(c.stride, g.padding(c.pad)), convolution(1, op.Padding{})))
+func (c *Conv2D) Forward(g *Graph, x *G.Node) *G.Node { return c.padded(g, x, g.padding(c.pad)) }
+
+// padded is the convolution with a padding.
+func (c *Conv2D) padded(g *Graph, x *G.Node, pad op.Padding) *G.Node {
+	return g.Mark(c.path, g.layer(c.weight, c.bias, x, convolution(c.stride, pad), convolution(1, op.Padding{})))
 }
 
 // convolution is the product of a convolution.

@@ -22,7 +22,7 @@ func (c *Conv2D) ForwardPart(g *Graph, x *G.Node, first, last bool) *G.Node {
 	if !last {
 		pad.Bottom = 0
 	}
-	return g.Mark(c.path, g.layer(c.weight, c.bias, x, convolution(c.stride, pad), convolution(1, op.Padding{})))
+	return c.padded(g, x, pad)
 }
 
 // shape is that of an image of so many pixels.

@@ -1,5 +1,6 @@
-// Package pillow has the weights with which Pillow 13 resizes pictures of 8 bits, bit for
-// bit: a filter, stretched when the picture shrinks, in fixed point.
+// Package pillow does to pictures of 8 bits what Pillow 13 does, bit for bit: it resizes them by
+// a filter, stretched when the picture shrinks, in fixed point, blurs them, and makes them
+// gray.
 package pillow
 
 import "math"

@@ -32,40 +32,37 @@ func (l *controls) flags(f *flag.FlagSet) {
 		*l = append(*l, control{path: s})
 		return nil
 	})
-	of := func(name, usage string, set func(c *control, s string) error) {
-		f.Func(name, usage, func(s string) error {
+	last := func(set func(c *control, s string) error) func(string) error {
+		return func(s string) error {
 			if len(*l) == 0 {
 				return fmt.Errorf("have no -control before it, want the network that it is for")
 			}
 			return set(&(*l)[len(*l)-1], s)
-		})
+		}
 	}
-	of("control-image", "`file` of the picture that the -control before it reads: edges, a pose, a depth map (default none, which inpaint alone takes: the image without what is repainted)", func(c *control, s string) error {
+	f.Func("control-image", "`file` of the picture that the -control before it reads: edges, a pose, a depth map (default none, which inpaint alone takes: the image without what is repainted)", last(func(c *control, s string) error {
 		c.image = s
 		return nil
-	})
-	of("preprocess", "what to make of that picture first, by `name` and numbers, one of "+preprocessorNames()+" (default none: the network reads it)", func(c *control, s string) (err error) {
+	}))
+	f.Func("preprocess", "what to make of that picture first, by `name` and numbers, one of "+preprocessorNames()+" (default none: the network reads it)", last(func(c *control, s string) (err error) {
 		c.preprocess, err = parsePreprocess(s)
 		return err
-	})
-	number := func(to func(c *control) *float64, zero bool) func(c *control, s string) error {
-		return func(c *control, s string) (err error) {
+	}))
+	number := func(to func(c *control) *float64, zero bool) func(string) error {
+		return last(func(c *control, s string) (err error) {
 			if *to(c), err = strconv.ParseFloat(s, 64); err == nil && *to(c) == 0 && !zero { // the default, to the library
 				err = errors.New("want another number than 0: leave -control out to do without it")
 			}
 			return err
-		}
+		})
 	}
-	of("control-scale", "`number` that what it adds is multiplied by (default 1)", number(func(c *control) *float64 { return &c.Scale }, false))
-	of("control-start", "`share` of the steps after which it begins, 0 to 1 (default 0)", number(func(c *control) *float64 { return &c.Start }, true))
-	of("control-end", "`share` of the steps after which it ends, 0 to 1 (default 1)", number(func(c *control) *float64 { return &c.End }, false))
-	f.BoolFunc("guess", "have the -control before it recognise its picture even where the prompt does not say what it is; a guidance of 3 to 5 suits that", func(string) error {
-		if len(*l) == 0 {
-			return fmt.Errorf("have no -control before it, want the network that it is for")
-		}
-		(*l)[len(*l)-1].Guess = true
-		return nil
-	})
+	f.Func("control-scale", "`number` that what it adds is multiplied by (default 1)", number(func(c *control) *float64 { return &c.Scale }, false))
+	f.Func("control-start", "`share` of the steps after which it begins, 0 to 1 (default 0)", number(func(c *control) *float64 { return &c.Start }, true))
+	f.Func("control-end", "`share` of the steps after which it ends, 0 to 1 (default 1)", number(func(c *control) *float64 { return &c.End }, false))
+	f.BoolFunc("guess", "have the -control before it recognise its picture even where the prompt does not say what it is; a guidance of 3 to 5 suits that", last(func(c *control, s string) (err error) {
+		c.Guess, err = strconv.ParseBool(s)
+		return err
+	}))
 }
 
 // read reads the pictures of the networks, and makes what they read of them. Those without

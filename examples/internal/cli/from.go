@@ -168,7 +168,10 @@ func (c *Command) DropWords() {
 	if o.ClipSkip == from.ClipSkip {
 		o.ClipSkip = 0
 	}
-	if o.Regions = o.Regions[len(from.Regions):]; len(o.Regions) == 0 && o.BaseWeight == from.BaseWeight {
+	if len(c.regions) > 0 { // these took the place of the settings'
+		return
+	}
+	if o.Regions = nil; o.BaseWeight == from.BaseWeight {
 		o.BaseWeight = 0
 	}
 }

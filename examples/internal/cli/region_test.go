@@ -60,3 +60,25 @@ func TestPlacesFrom(t *testing.T) {
 	assert.Equal(t, []diffusion.Region{{Prompt: "a sea", Box: image.Rect(0, 0, 8, 8)}, {Prompt: "a tree", Box: image.Rect(8, 0, 16, 8)}}, given.Regions)
 	assert.Equal(t, []diffusion.Box{{Phrase: "a house", Right: 1, Bottom: 1}}, given.Boxes)
 }
+
+// Without a model that reads words the settings' regions are dropped, and not those that are given.
+func TestDropRegions(t *testing.T) {
+	from := filepath.Join(t.TempDir(), "settings.json")
+	require.NoError(t, os.WriteFile(from, []byte(`{"prompt": "a hill", "base_weight": 1, "regions": [{"prompt": "a boat"}, {"prompt": "a dog"}]}`), 0o600))
+	for region, want := range map[string][]diffusion.Region{
+		"":               nil,
+		"0,0,8,8:a tree": {{Prompt: "a tree", Box: image.Rect(0, 0, 8, 8)}},
+	} {
+		c := New("test", "tests", io.Discard, io.Discard)
+		args := []string{"-from", from}
+		if region != "" {
+			args = append(args, "-region", region)
+		}
+		require.NoError(t, c.Parse(t.Context(), args))
+		require.NoError(t, c.loadRegions(t.Context()))
+		c.DropWords()
+		assert.Empty(t, c.Prompt)
+		assert.Equal(t, want, c.Options.Regions)
+		assert.Equal(t, want == nil, c.Options.BaseWeight == 0)
+	}
+}

@@ -68,13 +68,16 @@ func flagName(arg string) (name string, value bool) {
 func length(f *flag.FlagSet, arg string) int {
 	name, value := flagName(arg)
 	known := f.Lookup(name)
-	if value || known == nil {
-		return 1
-	}
-	if b, ok := known.Value.(interface{ IsBoolFlag() bool }); ok && b.IsBoolFlag() {
+	if value || known == nil || IsSwitch(known) {
 		return 1
 	}
 	return 2
+}
+
+// IsSwitch says whether a flag takes no value.
+func IsSwitch(f *flag.Flag) bool {
+	b, ok := f.Value.(interface{ IsBoolFlag() bool })
+	return ok && b.IsBoolFlag()
 }
 
 // explain makes a better message of one of package flag's.

@@ -5,6 +5,7 @@ package commands
 import (
 	"context"
 
+	"sdgo/diffusion"
 	"sdgo/examples/internal/cli"
 )
 
@@ -21,6 +22,20 @@ type Command struct {
 // All lists the commands, those first that are mostly wanted first.
 func All() []*Command {
 	return []*Command{TextToImage, ImageToImage, Inpaint, Outpaint, Control, Vary, Upscale, Unconditional, SuperResolution}
+}
+
+// draw makes pictures with the model that a command's flags name, and writes them.
+func draw(ctx context.Context, c *cli.Command, with func(*diffusion.Pipeline) (*diffusion.Result, error)) error {
+	pipe, err := c.Load(ctx)
+	if err != nil {
+		return err
+	}
+	defer pipe.Close()
+	result, err := with(pipe)
+	if err != nil {
+		return err
+	}
+	return c.Save(result)
 }
 
 // Main runs the command as a program. It does not return.

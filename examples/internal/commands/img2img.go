@@ -40,22 +40,13 @@ func imageToImage(ctx context.Context, c *cli.Command, args []string) error {
 		return err
 	}
 
-	pipe, err := c.Load(ctx)
-	if err != nil {
-		return err
-	}
-	defer pipe.Close()
-	var result *diffusion.Result
-	switch {
-	case *edit:
-		result, err = pipe.Edit(ctx, c.Prompt, img, &c.Options)
-	case depth != nil:
-		result, err = pipe.DepthToImage(ctx, c.Prompt, img, depth, &c.Options)
-	default:
-		result, err = pipe.ImageToImage(ctx, c.Prompt, img, &c.Options)
-	}
-	if err != nil {
-		return err
-	}
-	return c.Save(result)
+	return draw(ctx, c, func(pipe *diffusion.Pipeline) (*diffusion.Result, error) {
+		switch {
+		case *edit:
+			return pipe.Edit(ctx, c.Prompt, img, &c.Options)
+		case depth != nil:
+			return pipe.DepthToImage(ctx, c.Prompt, img, depth, &c.Options)
+		}
+		return pipe.ImageToImage(ctx, c.Prompt, img, &c.Options)
+	})
 }

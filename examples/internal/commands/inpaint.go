@@ -41,16 +41,9 @@ func inpaint(ctx context.Context, c *cli.Command, args []string) error {
 		return err
 	}
 
-	pipe, err := c.Load(ctx)
-	if err != nil {
-		return err
-	}
-	defer pipe.Close()
-	result, err := pipe.Inpaint(ctx, c.Prompt, img, mask, &c.Options)
-	if err != nil {
-		return err
-	}
-	return c.Save(result)
+	return draw(ctx, c, func(pipe *diffusion.Pipeline) (*diffusion.Result, error) {
+		return pipe.Inpaint(ctx, c.Prompt, img, mask, &c.Options)
+	})
 }
 
 // choose sets a value to the choice with the name that a flag gives.

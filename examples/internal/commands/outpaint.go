@@ -42,14 +42,7 @@ func outpaint(ctx context.Context, c *cli.Command, args []string) error {
 		return err
 	}
 
-	pipe, err := c.Load(ctx)
-	if err != nil {
-		return err
-	}
-	defer pipe.Close()
-	result, err := pipe.Outpaint(ctx, c.Prompt, img, border, &c.Options)
-	if err != nil {
-		return err
-	}
-	return c.Save(result)
+	return draw(ctx, c, func(pipe *diffusion.Pipeline) (*diffusion.Result, error) {
+		return pipe.Outpaint(ctx, c.Prompt, img, border, &c.Options)
+	})
 }

@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 
+	"sdgo/diffusion"
 	"sdgo/examples/internal/cli"
 )
 
@@ -25,14 +26,7 @@ func textToImage(ctx context.Context, c *cli.Command, args []string) error {
 		return err
 	}
 
-	pipe, err := c.Load(ctx)
-	if err != nil {
-		return err
-	}
-	defer pipe.Close()
-	result, err := pipe.TextToImage(ctx, c.Prompt, &c.Options)
-	if err != nil {
-		return err
-	}
-	return c.Save(result)
+	return draw(ctx, c, func(pipe *diffusion.Pipeline) (*diffusion.Result, error) {
+		return pipe.TextToImage(ctx, c.Prompt, &c.Options)
+	})
 }

@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 
+	"sdgo/diffusion"
 	"sdgo/examples/internal/cli"
 )
 
@@ -26,14 +27,7 @@ func upscale(ctx context.Context, c *cli.Command, args []string) error {
 		return err
 	}
 
-	pipe, err := c.Load(ctx)
-	if err != nil {
-		return err
-	}
-	defer pipe.Close()
-	result, err := pipe.Upscale(ctx, c.Prompt, img, &c.Options)
-	if err != nil {
-		return err
-	}
-	return c.Save(result)
+	return draw(ctx, c, func(pipe *diffusion.Pipeline) (*diffusion.Result, error) {
+		return pipe.Upscale(ctx, c.Prompt, img, &c.Options)
+	})
 }

@@ -34,30 +34,21 @@ func vary(ctx context.Context, c *cli.Command, args []string) error {
 		return err
 	}
 
-	pipe, err := c.Load(ctx)
-	if err != nil {
-		return err
-	}
-	defer pipe.Close()
-	var result *diffusion.Result
-	switch {
-	case pipe.TextEncoder == nil && pipe.ImageEncoder != nil:
-		if c.DropWords(); c.Prompt != "" {
-			return cli.Misuse(errors.New("have a prompt, want none: the model reads images, and no text"))
+	return draw(ctx, c, func(pipe *diffusion.Pipeline) (*diffusion.Result, error) {
+		switch {
+		case pipe.TextEncoder == nil && pipe.ImageEncoder != nil:
+			if c.DropWords(); c.Prompt != "" {
+				return nil, cli.Misuse(errors.New("have a prompt, want none: the model reads images, and no text"))
+			}
+			return pipe.ImageVariation(ctx, img, &c.Options)
+		case pipe.ImageEncoder != nil:
+			return pipe.UnCLIP(ctx, c.Prompt, img, &c.Options)
+		case c.Prompt == "":
+			return nil, cli.Misuse(errors.New("have no prompt, and -image does not say how it was made: want a prompt, or a -model for image variation"))
 		}
-		result, err = pipe.ImageVariation(ctx, img, &c.Options)
-	case pipe.ImageEncoder != nil:
-		result, err = pipe.UnCLIP(ctx, c.Prompt, img, &c.Options)
-	case c.Prompt == "":
-		return cli.Misuse(errors.New("have no prompt, and -image does not say how it was made: want a prompt, or a -model for image variation"))
-	default:
 		if c.Options.Strength == 0 {
 			c.Options.Strength = varied
 		}
-		result, err = pipe.ImageToImage(ctx, c.Prompt, img, &c.Options)
-	}
-	if err != nil {
-		return err
-	}
-	return c.Save(result)
+		return pipe.ImageToImage(ctx, c.Prompt, img, &c.Options)
+	})
 }
