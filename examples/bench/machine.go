@@ -5,12 +5,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"sync"
-	"time"
 
 	"gorgonia.org/tensor"
-
-	"sdgo/internal/kernel"
 )
 
 // noise returns a tensor of seeded normal noise.
@@ -21,27 +17,6 @@ func noise(shape ...int) *tensor.Dense {
 		x[i] = float32(random.NormFloat64())
 	}
 	return tensor.New(tensor.WithShape(shape...), tensor.WithBacking(x))
-}
-
-// peak measures the GFLOP/s of the float32 matrix kernel on operands that stay in
-// cache, with all threads at once: the best of some short measurements, for on a
-// machine with other work the mean says little.
-func peak(threads int) float64 {
-	best := 0.0
-	for range 10 {
-		rates := make([]float64, threads)
-		var wg sync.WaitGroup
-		for t := range rates {
-			wg.Go(func() { rates[t] = kernel.MeasureRate(kernel.Float32, 20*time.Millisecond) })
-		}
-		wg.Wait()
-		total := 0.0
-		for _, r := range rates {
-			total += r
-		}
-		best = max(best, total)
-	}
-	return best / 1e9
 }
 
 // peakMemory returns the most memory that the process had, in bytes, where the

@@ -40,6 +40,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	f.IntVar(&o.threads, "threads", 0, "goroutines that compute (default one for each processor)")
 	o.adapters.Flag(f)
 	table := tableFlags(f)
+	rivals := rivalFlags(f)
 	cli.MemoryFlag(f, &o.maxMemory, ", with -picture")
 	wantPicture := f.Bool("picture", false, "make a picture with all parts, from the text to a PNG in -steps steps, and report its time and the process's memory")
 	asJSON := f.Bool("json", false, "write JSON")
@@ -54,6 +55,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	if len(o.adapters) > 0 && !*wantPicture {
 		return cli.Misuse(errors.New("-lora: have an adapter, want -picture beside it"))
+	}
+	if rivals.wanted() {
+		if err := rivals.check(&o, table.wanted(), *wantPicture); err != nil {
+			return cli.Misuse(err)
+		}
+		return rivals.run(ctx, &o, args, *asJSON, stdout)
 	}
 	if *wantPicture {
 		return picture(ctx, &o, *asJSON, stdout, stderr)

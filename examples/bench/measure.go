@@ -61,7 +61,9 @@ type report struct {
 	Precision string  `json:"precision"`
 	ISA       string  `json:"isa"`
 	Threads   int     `json:"threads"`
-	Peak      float64 `json:"peak_gflops"` // of the float32 matrix kernel on operands in cache, all threads
+	Peak      float64 `json:"peak_gflops"`      // of the float32 matrix kernel on operands in cache, all threads
+	Sustained float64 `json:"sustained_gflops"` // of all processors over a second
+	Reply     float64 `json:"reply_s"`          // until a thread sees another's answer; 0 with one processor
 	Parts     []part  `json:"parts"`
 	Memory    int64   `json:"peak_memory_bytes"` // of the process; 0 if not known
 }
@@ -97,7 +99,7 @@ func measure(ctx context.Context, o options) (*report, error) {
 	if threads == 0 {
 		threads = runtime.GOMAXPROCS(0)
 	}
-	r := &report{Model: o.model, Precision: o.precision, ISA: kernel.ISA(), Threads: threads, Peak: peak(threads)}
+	r := &report{Model: o.model, Precision: o.precision, ISA: kernel.ISA(), Threads: threads, Peak: peak(threads), Sustained: sustained(), Reply: reply()}
 	loaders := []loader{loadText("text_encoder", "text encoder"), loadUNet}
 	if _, err := fs.Stat(fsys, "text_encoder_2"); err == nil {
 		loaders = slices.Insert(loaders, 1, loadText("text_encoder_2", "text encoder 2"))

@@ -9,7 +9,7 @@ import (
 // print writes the report as a table.
 func (r *report) print(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(t, "%s, %s, %s, %d threads; the float32 matrix kernel reaches %.0f GFLOP/s\n", r.Model, r.Precision, r.ISA, r.Threads, r.Peak)
+	fmt.Fprintf(t, "%s, %s, %s, %d threads; the float32 matrix kernel reaches %.0f GFLOP/s, all processors %.0f over a second; cores reply in %.0f ns\n", r.Model, r.Precision, r.ISA, r.Threads, r.Peak, r.Sustained, 1e9*r.Reply)
 	for _, p := range r.Parts {
 		fmt.Fprintf(t, "\n%s: median %.3f s, best %.3f s of %d; load %.2f s\n", p.Name, p.Median, p.Min, p.Runs, p.Load)
 		fmt.Fprintln(t, "\ts\tGFLOP\tGFLOP/s\tof peak")
