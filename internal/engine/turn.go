@@ -110,6 +110,9 @@ func (t *Turn) bind(ctx context.Context, p *Plan, slots []op.Arg) (*Machine, err
 		return m, nil
 	}
 	t.machine = nil
+	if t.c.e.paper {
+		return nil, ErrOnPaper
+	}
 	if t.c.e.device != nil {
 		if m != nil {
 			m.Close()
