@@ -22,7 +22,7 @@ type Machine struct {
 	plan    *Plan
 	arena   *Block
 	device  *onDevice // nil on the processor
-	jobs    [][]*job  // by action; nil while it is bound to no slots
+	jobs    [][]*job  // by action; nil while it is bound to no slots, and on a device
 	slots   []op.Arg  // what the plan's slots hold
 	scratch int       // float32s that a member of the team needs
 	members [][]float32
@@ -106,13 +106,7 @@ func (m *Machine) arg(n *G.Node) (op.Arg, error) {
 	if p, ok := m.plan.places[n]; ok {
 		return op.Arg{Data: m.at(p)}, nil
 	}
-	if s, ok := n.Value().(*op.Slot); ok {
-		if s.Number() >= len(m.slots) {
-			return op.Arg{}, fmt.Errorf("engine: node %q: have %d weights for the slots, want one of number %d", n.Name(), len(m.slots), s.Number())
-		}
-		return m.slots[s.Number()], nil
-	}
-	arg, err := leaf(n)
+	arg, err := leafOf(n, m.slots)
 	if err == nil && arg.Device != 0 {
 		err = fmt.Errorf("engine: node %q: have a weight on a device, want one on the processor", n.Name())
 	}
