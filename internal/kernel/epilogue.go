@@ -42,6 +42,8 @@ type Epilogue struct {
 	Act       Activation
 	Residual  []float32 // [M N], or nil; may be the same slice as out
 	Gated     bool      // without PerSample, Act and Residual
+
+	near bool // of Gated: its GELU may be nearGELU32, since what reads it rounds it
 }
 
 // halves is the number of panels that make one panel of the output, which has cols
@@ -114,7 +116,7 @@ func (ep *Epilogue) storeGated(out, tiles []float32, n, row, rows, col int) {
 		s.src, s.dst, s.bias = gate, gate, ep.Bias[n+col:][:panel]
 		s.add()
 	}
-	gegluRow(value, value, gate)
+	gegluRow(value, value, gate, ep.near)
 	s := sum{src: value, dst: out[row*n+col:], stride: n, rows: rows, cols: panel}
 	s.add()
 }
