@@ -20,13 +20,12 @@ func LayerNorm(out, x []float32, rows, d int, gamma, beta []float32, eps float64
 func LayerNormRounded(out, x []float32, rows, d int, gamma, beta []float32, eps float64) Phase {
 	need("layer norm", "out", out, RoundedLen(rows*d))
 	l := newLayerNorm(x, rows, d, gamma, beta, eps)
-	per := max(1, taskSize/max(1, d))
-	return Phase{Tasks: ceilDiv(rows, per), Scratch: d, Run: func(task int, scratch []float32) {
-		for r := task * per; r < min(rows, (task+1)*per); r++ {
+	return splitRowsWith(rows, d, d, func(from, to int, scratch []float32) {
+		for r := from; r < to; r++ {
 			l.row(scratch[:d], r)
 			roundBFloat16s(halves(out)[r*d:][:d], scratch[:d])
 		}
-	}}
+	})
 }
 
 // layerNorm is what the rows of a layer normalisation have in common.
