@@ -231,9 +231,7 @@ func (b *binder) action(s action) error {
 	for i, n := range s.inputs {
 		at, err := b.value(n)
 		if floats != nil && floats.Floats(i) {
-			if at, err = b.float[n], nil; at == 0 {
-				err = fmt.Errorf("input %d is computed, want one of the plan's", i)
-			}
+			at, err = b.floats(n, i)
 		}
 		if err != nil {
 			return err
@@ -243,6 +241,18 @@ func (b *binder) action(s action) error {
 	l := s.operation.(op.Launcher)
 	b.launches = append(b.launches, l.Launches(b.target, b.at(b.plan.places[s.node]), in, b.at(s.work))...)
 	return nil
+}
+
+// floats is where the float32s of input i of an action lie: of one of the plan's, or of a
+// weight of one dimension.
+func (b *binder) floats(n *G.Node, i int) (device.Ptr, error) {
+	if at := b.float[viewed(n)]; at != 0 {
+		return at, nil
+	}
+	if arg, err := leaf(n); err == nil && arg.Device != 0 && n.Dims() == 1 {
+		return arg.Device, nil
+	}
+	return 0, fmt.Errorf("input %d is computed, want one of the plan's or a weight of one dimension", i)
 }
 
 // onHost lists work of the processor.
