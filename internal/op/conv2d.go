@@ -187,6 +187,9 @@ func (k conv2d) surroundings(t device.Target, h, w int) int {
 	return (k.s.N*h*w*k.s.InC*t.Type.Size() + 255) / 256 * 256
 }
 
+// Floats implements Floater.
+func (k conv2d) Floats(i int) bool { return k.ep.floats(i) }
+
 // Launches implements Launcher.
 func (k conv2d) Launches(t device.Target, out device.Ptr, in []device.Ptr, work device.Ptr) []device.Launch {
 	p := k.product()
