@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -48,8 +49,18 @@ func (p *Plan) NewMachine(memory *Memory, threads int) (*Machine, error) {
 }
 
 // bind binds the plan to an arena, which it takes over, and to what its slots hold.
-func (p *Plan) bind(arena *Block, threads int, slots []op.Arg) (_ *Machine, err error) {
+func (p *Plan) bind(arena *Block, threads int, slots []op.Arg) (*Machine, error) {
+	m, err := p.bound(arena, threads, slots)
+	if err == nil {
+		p.scratch.Store(int64(m.scratch))
+	}
+	return m, err
+}
+
+// bound is bind that leaves no trace in the plan.
+func (p *Plan) bound(arena *Block, threads int, slots []op.Arg) (_ *Machine, err error) {
 	m := &Machine{plan: p, arena: arena, threads: threads, slots: slots}
+	team := cmp.Or(threads, runtime.GOMAXPROCS(0))
 	for _, s := range p.actions {
 		in := make([]op.Arg, len(s.inputs))
 		for i, n := range s.inputs {
@@ -60,12 +71,12 @@ func (p *Plan) bind(arena *Block, threads int, slots []op.Arg) (_ *Machine, err 
 		}
 		var jobs []*job
 		for _, phase := range s.operation.(op.Phaser).Phases(m.data(s.node), in, m.at(s.work)) {
+			phase = phase.For(team)
 			jobs = append(jobs, &job{Phase: phase})
 			m.scratch = max(m.scratch, phase.Scratch)
 		}
 		m.jobs = append(m.jobs, jobs)
 	}
-	p.scratch.Store(int64(m.scratch))
 	return m, nil
 }
 

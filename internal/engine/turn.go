@@ -113,6 +113,9 @@ func (t *Turn) bind(ctx context.Context, p *Plan, slots []op.Arg) (*Machine, err
 		return m, m.refill(slots)
 	}
 	t.machine = nil
+	if t.c.e.paper {
+		return nil, ErrOnPaper
+	}
 	if t.c.e.device != nil {
 		if m != nil {
 			m.Close()
