@@ -174,7 +174,7 @@ func TestAdaptersAtOnce(t *testing.T) {
 	calls := [][]diffusion.Adapter{
 		nil, one(kohya, 1), one(kohya, 0.5), one(peft, 1), append(one(peft, 1), one(dora, -0.5)...), one(kohya.Steps(early), 1),
 		one(kohya.Blocks(map[string]float64{"mid_block": 0, "up_blocks": 2}), 1),
-		one(again, 2), // of the structure of others, with weights of its own
+		one(again, 3), // of the structure of others, with a weight of its own
 	}
 	draw := func(adapters []diffusion.Adapter) string {
 		r, err := pipe.TextToImage(t.Context(), "a", &diffusion.Options{Width: 16, Height: 16, Steps: 2, Seed: 5, Adapters: adapters})
