@@ -34,6 +34,7 @@ func (p *product) split(threads int) {
 	if p.blocks*p.bands < least {
 		p.blocks = min(p.tiles, ceilDiv(least, p.bands))
 	}
+	p.blocks, p.bands = evenly(p.blocks, p.tiles, p.bands, p.panels, threads)
 }
 
 // leastTasks are enough for threads to end at about the same time.

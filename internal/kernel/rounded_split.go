@@ -22,6 +22,7 @@ func (p *rounded) split(threads int) {
 	if p.blocks*p.bands < least {
 		p.blocks = min(p.tiles, ceilDiv(least, p.bands))
 	}
+	p.blocks, p.bands = evenly(p.blocks, p.tiles, p.bands, p.panels, threads)
 }
 
 // part returns the tiles [first, last) and the panels [left, right) of a task. Tasks that
