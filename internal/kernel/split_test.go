@@ -102,3 +102,16 @@ func TestSplit(t *testing.T) {
 		})
 	}
 }
+
+// A product's tasks come out even for many threads, and stay as they are for two.
+func TestEvenly(t *testing.T) {
+	for _, tt := range []struct{ blocks, tiles, bands, panels, threads, wantBlocks, wantBands int }{
+		{68, 683, 1, 10, 32, 63, 1},   // two tasks for each thread in place of three for some
+		{4, 13, 4, 24, 2, 4, 4},       // enough for two
+		{300, 683, 1, 10, 32, 300, 1}, // many
+		{1, 1, 40, 40, 32, 1, 40},     // no smaller parts
+	} {
+		blocks, bands := evenly(tt.blocks, tt.tiles, tt.bands, tt.panels, tt.threads)
+		assert.Equal(t, [2]int{tt.wantBlocks, tt.wantBands}, [2]int{blocks, bands}, "%+v", tt)
+	}
+}
