@@ -41,6 +41,7 @@ type conv2d struct {
 	ep       epilogue
 	winograd bool // the algorithm, which a target chooses
 	unpacked bool
+	rounding rounding // of a product of each pixel
 }
 
 // Conv2D convolves x [N H W in] with weight [out in KH KW] and adds bias [out]
@@ -82,8 +83,8 @@ func (k conv2d) String() string {
 	if wrap := (Wrap{k.s.WrapX, k.s.WrapY}).String(); wrap != "" {
 		name += " around " + wrap
 	}
-	return fmt.Sprintf("%s %d×%d/%d %d×%d×%d×%d→%d×%d×%d%v", name, k.s.KH, k.s.KW, k.s.Stride,
-		k.s.N, k.s.H, k.s.W, k.s.InC, k.s.OutH, k.s.OutW, k.s.OutC, k.ep)
+	return fmt.Sprintf("%s %d×%d/%d %d×%d×%d×%d→%d×%d×%d%v%v", name, k.s.KH, k.s.KW, k.s.Stride,
+		k.s.N, k.s.H, k.s.W, k.s.InC, k.s.OutH, k.s.OutW, k.s.OutC, k.ep, k.rounding)
 }
 func (k conv2d) Cost() Cost {
 	c := Cost{Kind: "conv 1×1", share: 0.85}
@@ -158,15 +159,34 @@ func (k conv2d) product() device.Product {
 	return p
 }
 
-// OnDevice implements Chooser: a weight that is computed has another order, and an image
-// ends at its sides.
-func (k conv2d) OnDevice(device.Target) bool { return !k.unpacked && !k.wraps() }
+// surrounded is the product of an image that goes on with its other side on a device, which
+// reads one that has what pads it. That is h×w.
+func (k conv2d) surrounded() (p device.Product, h, w int) {
+	s := k.s
+	p, h, w = k.product(), (s.OutH-1)*s.Stride+s.KH, (s.OutW-1)*s.Stride+s.KW
+	p.Image = &device.Image{H: h, W: w, C: s.InC, KW: s.KW, Stride: s.Stride, OutH: s.OutH, OutW: s.OutW, SrcH: h, SrcW: w}
+	return p, h, w
+}
+
+// OnDevice implements Chooser: a weight that is computed has another order.
+func (k conv2d) OnDevice(device.Target) bool { return !k.unpacked }
 
 // wraps says whether the image goes on with its other side.
 func (k conv2d) wraps() bool { return k.s.WrapX || k.s.WrapY }
 
 // DeviceWork implements DeviceWorker.
-func (k conv2d) DeviceWork(t device.Target) int { return k.product().Work(t) }
+func (k conv2d) DeviceWork(t device.Target) int {
+	if !k.wraps() {
+		return k.product().Work(t)
+	}
+	p, h, w := k.surrounded()
+	return p.Work(t) + k.surroundings(t, h, w)
+}
+
+// surroundings is the bytes of an image of h×w with what pads it, in whole transactions.
+func (k conv2d) surroundings(t device.Target, h, w int) int {
+	return (k.s.N*h*w*k.s.InC*t.Type.Size() + 255) / 256 * 256
+}
 
 // Floats implements Floater.
 func (k conv2d) Floats(i int) bool { return k.ep.floats(i) }
@@ -174,17 +194,25 @@ func (k conv2d) Floats(i int) bool { return k.ep.floats(i) }
 // Launches implements Launcher.
 func (k conv2d) Launches(t device.Target, out device.Ptr, in []device.Ptr, work device.Ptr) []device.Launch {
 	p := k.product()
-	p.Out, p.A, p.W = out, in[0], in[1]
+	a := in[0]
+	var list []device.Launch
+	if k.wraps() {
+		image := *p.Image
+		all, h, w := k.surrounded()
+		list = image.Surround(t, work, a, k.s.N, h, w, k.s.WrapX, k.s.WrapY)
+		p, a, work = all, work, work+device.Ptr(k.surroundings(t, h, w))
+	}
+	p.Out, p.A, p.W = out, a, in[1]
 	k.ep.device(&p, in[2:])
-	return p.Launches(t, work)
+	return append(list, p.Launches(t, work)...)
 }
 
 func (k conv2d) Phases(out []float32, in []Arg, work []float32) []kernel.Phase {
 	if n := k.packedLen(); n > 0 {
 		w, pack := kernel.PackWhile(work[:n], in[1].Data, k.s.OutC, k.s.InC, k.s.KH, k.s.KW)
-		return append([]kernel.Phase{pack}, k.convolve(out, in[0].Data, Arg{Packed: w}, k.ep.bind(in[2:]), work[n:])...)
+		return append([]kernel.Phase{pack}, k.convolve(out, in[0].Data, Arg{Packed: w}, k.ep.bind(in[2:], k.rounding), work[n:])...)
 	}
-	return k.convolve(out, in[0].Data, in[1], k.ep.bind(in[2:]), work)
+	return k.convolve(out, in[0].Data, in[1], k.ep.bind(in[2:], k.rounding), work)
 }
 
 // Derive uses that the derivative by the weight is d times what each of its pixels sees
@@ -226,7 +254,10 @@ func (k conv2d) deriveInput(g *grad, weight, d, rows *G.Node) *G.Node {
 func (k conv2d) convolve(out, x []float32, weight Arg, ep kernel.Epilogue, work []float32) []kernel.Phase {
 	s := k.s
 	w := weight.packed(s.OutC, s.InC, s.KH, s.KW)
-	if k.winograd {
+	switch {
+	case k.rounding.from:
+		return []kernel.Phase{kernel.GemmRounded(out, x, s.N*s.H*s.W, w, ep)}
+	case k.winograd:
 		return kernel.Winograd(out, x, s, w, ep, work)
 	}
 	return kernel.Conv2D(out, x, s, w, ep)
