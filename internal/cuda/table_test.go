@@ -17,7 +17,7 @@ import (
 var weighted = regexp.MustCompile("^(linear|conv2d|group norm|layer norm|embed)")
 
 // lacking are the operations of the table that have no form for devices: what only
-// gradients and adapters need. Graphs with them are refused.
+// gradients need. Graphs with them are refused.
 var lacking = []string{"pad", "dilate", "unpack", "multiply"}
 
 // The table of all targets holds on a device, too: an operation gives what its reference

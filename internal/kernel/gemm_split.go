@@ -27,7 +27,7 @@ func (p *product) split(threads int) {
 			p.tiles, p.blocks = roundUp(p.tiles, 2), 2
 		}
 	}
-	least := max(minTasks, 2*threads)
+	least := leastTasks(threads)
 	if p.blocks*p.bands < least {
 		p.bands = min(p.panels, ceilDiv(least, p.blocks))
 	}
@@ -35,6 +35,14 @@ func (p *product) split(threads int) {
 		p.blocks = min(p.tiles, ceilDiv(least, p.bands))
 	}
 	p.blocks, p.bands = evenly(p.blocks, p.tiles, p.bands, p.panels, threads)
+}
+
+// leastTasks are enough for threads to end at about the same time.
+func leastTasks(threads int) int {
+	if threads == 1 {
+		return 1
+	}
+	return max(minTasks, 2*threads)
 }
 
 // part returns the tiles [first, last) and the panels [left, right) of a task. Tasks that

@@ -12,7 +12,7 @@ func (p *rounded) split(threads int) {
 	p.blocks = ceilDiv(p.tiles, max(1, roundedFloats/(p.words*tileRows)))
 	work := ceilDiv(p.tiles, p.blocks) * tileRows * p.w.K * p.w.N
 	p.bands = max(1, min(p.panels*p.halves/roundedPanels, ceilDiv(work, roundedOps)))
-	least := max(minTasks, 2*threads)
+	least := leastTasks(threads)
 	if p.blocks*p.bands < least { // rather more blocks, whose rows are rounded once
 		p.blocks = max(p.blocks, min(p.tiles/roundedTiles, ceilDiv(least, p.bands)))
 	}
