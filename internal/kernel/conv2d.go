@@ -27,7 +27,7 @@ func Conv2D(out, x []float32, s ConvShape, w Packed, ep Epilogue) []Phase {
 	if w.K != s.KH*s.KW*s.InC || w.N != s.OutC {
 		panic("kernel: conv2d: weights of another shape")
 	}
-	if s.pointwise() {
+	if s.Pointwise() {
 		return []Phase{Gemm(out, x, s.N*s.H*s.W, w, ep)}
 	}
 	return []Phase{newProduct(product{
@@ -36,8 +36,8 @@ func Conv2D(out, x []float32, s ConvShape, w Packed, ep Epilogue) []Phase {
 	})}
 }
 
-// pointwise says whether the convolution is a linear layer on each pixel.
-func (s ConvShape) pointwise() bool {
+// Pointwise says whether the convolution is a linear layer on each pixel.
+func (s ConvShape) Pointwise() bool {
 	return s.KH == 1 && s.KW == 1 && s.Stride == 1 && s.PadTop == 0 && s.PadLeft == 0 &&
 		s.UpH == 0 && s.UpW == 0 && s.OutH == s.H && s.OutW == s.W
 }

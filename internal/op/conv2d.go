@@ -41,6 +41,7 @@ type conv2d struct {
 	ep       epilogue
 	winograd bool // the algorithm, which a target chooses
 	unpacked bool
+	rounding rounding // of a product of each pixel
 }
 
 // Conv2D convolves x [N H W in] with weight [out in KH KW] and adds bias [out]
@@ -82,8 +83,8 @@ func (k conv2d) String() string {
 	if wrap := (Wrap{k.s.WrapX, k.s.WrapY}).String(); wrap != "" {
 		name += " around " + wrap
 	}
-	return fmt.Sprintf("%s %d×%d/%d %d×%d×%d×%d→%d×%d×%d%v", name, k.s.KH, k.s.KW, k.s.Stride,
-		k.s.N, k.s.H, k.s.W, k.s.InC, k.s.OutH, k.s.OutW, k.s.OutC, k.ep)
+	return fmt.Sprintf("%s %d×%d/%d %d×%d×%d×%d→%d×%d×%d%v%v", name, k.s.KH, k.s.KW, k.s.Stride,
+		k.s.N, k.s.H, k.s.W, k.s.InC, k.s.OutH, k.s.OutW, k.s.OutC, k.ep, k.rounding)
 }
 func (k conv2d) Cost() Cost {
 	c := Cost{Kind: "conv 1×1", share: 0.85}
@@ -209,9 +210,9 @@ func (k conv2d) Launches(t device.Target, out device.Ptr, in []device.Ptr, work 
 func (k conv2d) Phases(out []float32, in []Arg, work []float32) []kernel.Phase {
 	if n := k.packedLen(); n > 0 {
 		w, pack := kernel.PackWhile(work[:n], in[1].Data, k.s.OutC, k.s.InC, k.s.KH, k.s.KW)
-		return append([]kernel.Phase{pack}, k.convolve(out, in[0].Data, Arg{Packed: w}, k.ep.bind(in[2:]), work[n:])...)
+		return append([]kernel.Phase{pack}, k.convolve(out, in[0].Data, Arg{Packed: w}, k.ep.bind(in[2:], k.rounding), work[n:])...)
 	}
-	return k.convolve(out, in[0].Data, in[1], k.ep.bind(in[2:]), work)
+	return k.convolve(out, in[0].Data, in[1], k.ep.bind(in[2:], k.rounding), work)
 }
 
 // Derive uses that the derivative by the weight is d times what each of its pixels sees
@@ -253,7 +254,10 @@ func (k conv2d) deriveInput(g *grad, weight, d, rows *G.Node) *G.Node {
 func (k conv2d) convolve(out, x []float32, weight Arg, ep kernel.Epilogue, work []float32) []kernel.Phase {
 	s := k.s
 	w := weight.packed(s.OutC, s.InC, s.KH, s.KW)
-	if k.winograd {
+	switch {
+	case k.rounding.from:
+		return []kernel.Phase{kernel.GemmRounded(out, x, s.N*s.H*s.W, w, ep)}
+	case k.winograd:
 		return kernel.Winograd(out, x, s, w, ep, work)
 	}
 	return kernel.Conv2D(out, x, s, w, ep)
