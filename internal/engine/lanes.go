@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -50,12 +49,14 @@ func (t *Turn) runLanes(ctx context.Context, p *Plan, inputs, outputs [][][]floa
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	var others sync.WaitGroup
+	var first sync.Once
 	run := func(lane int) {
-		if err := machines[lane].compute(ctx, inputs[lane], outputs[lane]); err != nil {
-			cancel(err)
+		if e := machines[lane].compute(ctx, inputs[lane], outputs[lane]); e != nil {
+			first.Do(func() { err = e })
+			cancel()
 		}
 	}
 	for lane := 1; lane < len(machines); lane++ {
@@ -63,10 +64,7 @@ func (t *Turn) runLanes(ctx context.Context, p *Plan, inputs, outputs [][][]floa
 	}
 	run(0)
 	others.Wait()
-	if cause := context.Cause(ctx); errors.Is(cause, context.Canceled) || errors.Is(cause, context.DeadlineExceeded) {
-		return ctx.Err()
-	}
-	return context.Cause(ctx)
+	return err
 }
 
 // bindLanes returns a machine of the plan for each lane: idle ones as far as there are any.

@@ -86,6 +86,19 @@ func TestCancelLanes(t *testing.T) {
 	assert.LessOrEqual(t, runtime.NumGoroutine(), before+1, "goroutines left behind")
 }
 
+// A caller's own cause is not the error of a run: that is ctx's, as without lanes.
+func TestCancelLanesForACause(t *testing.T) {
+	const lanes, size = 2, 64 * 64 * 32
+	eng, err := engine.New(&engine.Options{Threads: lanes})
+	require.NoError(t, err)
+	plan := chain(t, 400, 64, 32)
+	inputs, outputs := laneData(lanes, size)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	timer := time.AfterFunc(15*time.Millisecond, func() { cancel(assert.AnError) })
+	defer timer.Stop()
+	assert.Equal(t, context.Canceled, eng.RunLanes(ctx, plan, inputs, outputs))
+}
+
 func TestLanes(t *testing.T) {
 	for threads, want := range map[int][]int{1: {1, 1, 1, 1}, 2: {1, 2, 1, 2}, 3: {1, 1, 3, 1}} {
 		eng, err := engine.New(&engine.Options{Threads: threads})
