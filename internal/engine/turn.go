@@ -119,9 +119,6 @@ func (t *Turn) bind(ctx context.Context, p *Plan, slots []op.Arg) (*Machine, err
 		return m, m.refill(slots)
 	}
 	t.machine = nil
-	if t.c.e.paper {
-		return nil, ErrOnPaper
-	}
 	if m != nil {
 		m.Close()
 	}
