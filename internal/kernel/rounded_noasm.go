@@ -24,3 +24,5 @@ func softmaxPairs(s []float32, keys int, most, sum, rescale []float32) {
 }
 
 func pairRows(x []float32, pairs, columns int) { pairRowsGeneric(x, pairs, columns) }
+
+func pairHalves(dst []float32, src []uint16, pairs int) { pairHalvesGeneric(dst, src, pairs) }

@@ -95,6 +95,9 @@ func softmaxPairsAVX512(s *float32, keys int, most *float32, sum *float32, resca
 func pairRowsAVX512(x *float32, pairs int)
 
 //go:noescape
+func pairHalvesAVX512(dst *float32, src *uint16, pairs int)
+
+//go:noescape
 func sumChannelsAVX512(sums *float64, squares *float64, x *float32, n int, pixels int, stride int)
 
 //go:noescape

@@ -44,6 +44,7 @@ func main() {
 		if t.avx512() {
 			t.softmaxPairs()
 			t.pairRows()
+			t.pairHalves()
 		}
 		t.norms()
 		t.conversions()
