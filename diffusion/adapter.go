@@ -51,7 +51,8 @@ type LoadedAdapter struct {
 // modules that matched. The adapter lies in the pipeline's memory, which
 // LoadOptions.MaxMemory limits, until Close. A low rank stays one: layers compute it beside
 // their own weight. Other kinds are unfolded to a whole matrix for each layer, in half
-// precision unless the pipeline's is Float32.
+// precision unless the pipeline's is Float32. On a device an adapter lies there, in the
+// type of the pipeline's weights.
 func (p *Pipeline) LoadAdapter(path string) (*LoadedAdapter, error) {
 	return p.LoadAdapterContext(context.Background(), path)
 }
@@ -82,13 +83,7 @@ func (p *Pipeline) LoadAdapterFSContext(ctx context.Context, fsys fs.FS, name st
 		return nil, fmt.Errorf("diffusion: %w", err)
 	}
 	defer leave()
-	models := p.adaptable()
-	for part, m := range models {
-		if m.Device() {
-			return nil, fmt.Errorf("diffusion: load adapter: the %s computes on a graphics processor, where adapters are not supported", part)
-		}
-	}
-	loaded, err := adapter.Load(ctx, fsys, name, models)
+	loaded, err := adapter.Load(ctx, fsys, name, p.adaptable())
 	if err != nil {
 		return nil, adapterError(fmt.Errorf("diffusion: load adapter: %w", err))
 	}

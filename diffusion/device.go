@@ -24,7 +24,7 @@ func CUDA(index int) Device { return Device{cuda: true, index: index} }
 
 // OnPaper is a graphics processor that need not be there: "rtx3090", "rtx4090", "a100" or
 // "h100". A pipeline that is loaded for it can be planned, see [Pipeline.Plan], in any
-// program; its pictures are an error.
+// program; its pictures are an error. "cpu" is the processor so, which reads no weights.
 func OnPaper(card string) Device { return Device{card: card} }
 
 // ParseDevice reads a device, but none on paper, as String writes it: "cpu", "cuda" for the
@@ -67,12 +67,18 @@ var (
 	ErrDeviceLost = cuda.ErrLost
 )
 
+// paperCPU says whether the device is the processor on paper.
+func (d Device) paperCPU() bool { return d.card == "cpu" }
+
 // open opens the device; nil is the processor.
 func (d Device) open() (device.Device, error) {
+	if d.paperCPU() {
+		return nil, nil
+	}
 	if d.card != "" {
 		i := slices.IndexFunc(device.Cards, func(c device.Card) bool { return c.Name == d.card })
 		if i < 0 {
-			return nil, fmt.Errorf("diffusion: OnPaper: have a card %q, want rtx3090, rtx4090, a100 or h100", quote.Cut(d.card))
+			return nil, fmt.Errorf("diffusion: OnPaper: have a card %q, want cpu, rtx3090, rtx4090, a100 or h100", quote.Cut(d.card))
 		}
 		return device.OnPaper(device.Cards[i]), nil
 	}

@@ -27,6 +27,31 @@ func TestParseDevice(t *testing.T) {
 }
 
 // A pipeline for a card on paper can be planned, and its pictures are an error.
+// The processor on paper plans as the real one does, and computes nothing.
+func TestProcessorOnPaper(t *testing.T) {
+	load := &diffusion.LoadOptions{Threads: 3, Weights: diffusion.Float16}
+	real, err := diffusion.LoadFS(tinyscenes.FS, load)
+	require.NoError(t, err)
+	defer real.Close()
+	want, err := real.Plan(nil)
+	require.NoError(t, err)
+	load.Device = diffusion.OnPaper("cpu")
+	pipe, err := diffusion.LoadFS(tinyscenes.FS, load)
+	require.NoError(t, err)
+	defer pipe.Close()
+	plan, err := pipe.Plan(nil)
+	require.NoError(t, err)
+	for i, part := range plan.Parts {
+		assert.Equal(t, 3, part.Threads)
+		for k := range part.Steps { // the rates of this machine are measured once for both
+			assert.Equal(t, want.Parts[i].Steps[k], part.Steps[k])
+			assert.NotEmpty(t, part.Steps[k].Phases)
+		}
+	}
+	_, err = pipe.TextToImage(t.Context(), "a boat", nil)
+	assert.ErrorContains(t, err, "this processor is one on paper")
+}
+
 func TestOnPaper(t *testing.T) {
 	pipe, err := diffusion.LoadFS(tinyscenes.FS, &diffusion.LoadOptions{Device: diffusion.OnPaper("rtx4090")})
 	require.NoError(t, err)
@@ -56,6 +81,6 @@ func TestOnPaper(t *testing.T) {
 	require.NoError(t, err)
 
 	_, err = diffusion.LoadFS(tinyscenes.FS, &diffusion.LoadOptions{Device: diffusion.OnPaper("gtx")})
-	assert.ErrorContains(t, err, `OnPaper: have a card "gtx", want rtx3090, rtx4090, a100 or h100`)
+	assert.ErrorContains(t, err, `OnPaper: have a card "gtx", want cpu, rtx3090, rtx4090, a100 or h100`)
 	assert.ErrorIs(t, err, diffusion.ErrOptions)
 }

@@ -188,7 +188,7 @@ func (p *Pipeline) hold(ctx context.Context, session *model.Session, from origin
 
 // newEngine makes the engine that the options ask for, on a device or none.
 func (o *LoadOptions) newEngine(dev device.Device) (*engine.Engine, error) {
-	eng, err := engine.New(&engine.Options{Threads: o.Threads, MaxMemory: o.MaxMemory, Device: dev})
+	eng, err := engine.New(&engine.Options{Threads: o.Threads, MaxMemory: o.MaxMemory, Device: dev, Paper: o.Device.paperCPU()})
 	if err != nil {
 		option := "Threads"
 		if o.MaxMemory < 0 {

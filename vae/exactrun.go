@@ -79,6 +79,7 @@ func (e *exactRun) add(x []float32) {
 
 // parallel does the tasks of a phase, on as many goroutines as the model has.
 func (v *VAE) parallel(p kernel.Phase) {
+	p = p.For(v.model.Threads())
 	var next, done = make(chan int, p.Tasks), sync.WaitGroup{}
 	for i := range p.Tasks {
 		next <- i

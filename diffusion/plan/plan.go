@@ -30,6 +30,7 @@ type Part struct {
 	Values  int64       // bytes of the memory for intermediate values
 	Weights int64       // bytes that the weights of all operations take
 	Steps   []Operation // in the order in which they run
+	Threads int         // that compute on the processor; 0 on a graphics processor
 
 	// Adapters tells in a line how adapters are computed. It is empty if there are none.
 	Adapters string
@@ -45,6 +46,11 @@ type Operation struct {
 	Weights   int64   // bytes
 	Output    int64   // bytes
 	FLOPs     float64 // of the plain algorithm; a multiplication and an addition are two
+
+	// Of the processor: the phases, which run one after the other, and how long all
+	// takes one core on paper, counted and the same on every machine.
+	Phases []Phase
+	Work   time.Duration
 
 	// Of a graphics processor: how many kernels are launched, the bytes of its memory that
 	// they read and write, each once, and the least time that those bytes, or the

@@ -40,10 +40,11 @@ type resident struct {
 	bias0, vector0 []float32    // what the model has
 }
 
-// weight is a packed one and its shape.
+// weight is one as kernels read it, its shape, and the bytes that it takes.
 type weight struct {
 	arg   op.Arg
 	shape []int
+	bytes int64
 }
 
 // decompose keeps what the norms of V depend on.

@@ -11,7 +11,6 @@ import (
 
 	"sdgo/internal/kernel"
 	"sdgo/internal/model"
-	"sdgo/internal/op"
 	"sdgo/internal/weights"
 )
 
@@ -71,36 +70,6 @@ type loading struct {
 	tensors map[string]Tensors
 	digest  hash.Hash
 	rooms   map[string]*room
-}
-
-// room is memory that is not used yet.
-type room struct {
-	free []float32
-	next int // how much to take when it is short
-}
-
-// Room is taken in pieces, each twice as large as the one before.
-const firstRoom, lastRoom = 4 << 10, 4 << 20 // float32s
-
-// take returns n float32s of a part's memory, whole cache lines.
-func (l *loading) take(part string, n int) ([]float32, error) {
-	n = (n + 15) / 16 * 16
-	r := l.rooms[part]
-	if r == nil {
-		r = &room{next: firstRoom}
-		l.rooms[part] = r
-	}
-	if n > len(r.free) {
-		block, err := l.models[part].Alloc(max(n, r.next), "an adapter of the "+part)
-		if err != nil {
-			return nil, fmt.Errorf("adapter: %w", err)
-		}
-		l.blocks = append(l.blocks, block)
-		r.free, r.next = block.Data, min(2*r.next, lastRoom)
-	}
-	x := r.free[:n:n]
-	r.free = r.free[n:]
-	return x, nil
 }
 
 // add loads a change.
@@ -173,30 +142,13 @@ func onePixel(dims int) []int {
 	return nil
 }
 
-// store packs a weight into the memory of a part.
-func (l *loading) store(part string, t *Tensor, shape ...int) (weight, error) {
-	out, in, kh, kw := shape[0], shape[1], 1, 1
-	if len(shape) == 4 {
-		kh, kw = shape[2], shape[3]
-	}
-	format := kernel.Float32
-	if t.Half {
-		format = kernel.Float16
-	}
-	dst, err := l.take(part, kernel.PackedLen(in*kh*kw, out, format))
-	if err != nil {
-		return weight{}, err
-	}
-	return weight{op.Arg{Packed: kernel.PackConv(dst, t.Data, out, in, kh, kw, format)}, shape}, nil
-}
-
 // numbers are those of a tensor of the model.
 func (l *loading) numbers(part, key string) ([]float32, error) {
-	d, err := l.tensors[part].(modelTensors)[key].Value.Dense()
+	x, err := l.models[part].Numbers(l.tensors[part].(modelTensors)[key])
 	if err != nil {
 		return nil, fmt.Errorf("adapter: %s: %s: %w", part, key, err)
 	}
-	return d.Float32s(), nil
+	return x, nil
 }
 
 // hash adds what tells a change from others.

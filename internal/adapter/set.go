@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"sdgo/internal/engine"
-	"sdgo/internal/kernel"
 	"sdgo/internal/nn"
 	"sdgo/internal/op"
 )
@@ -24,6 +23,7 @@ type Wanted struct {
 type Set struct {
 	Adapted *nn.Adapted
 
+	bytes   int64     // of the slots' weights
 	factors []float64 // of each adapter, in the last call of At
 	updates []func(factors []float64)
 	text    strings.Builder // of the signature
@@ -110,6 +110,7 @@ func (s *Set) all(n int, value func(factors []float64) float64) int {
 // slot adds a weight.
 func (s *Set) slot(w weight) *op.Slot {
 	s.Adapted.Slots = append(s.Adapted.Slots, w.arg)
+	s.bytes += w.bytes
 	fmt.Fprintln(&s.text, "slot", w.shape, w.arg.Packed.Format)
 	return op.NewSlot(len(s.Adapted.Slots)-1, w.shape...)
 }
@@ -210,15 +211,12 @@ func (s *Set) branches(u use) []nn.Branch {
 
 // Summary tells in a line how the set is computed.
 func (s *Set) Summary() string {
-	whole, bytes := 0, int64(0)
+	whole := 0
 	for _, l := range s.Adapted.Layers {
 		if slices.ContainsFunc(l.Branches, func(b nn.Branch) bool { return b.Up != nil && b.Down == nil }) {
 			whole++
 		}
 	}
-	for _, w := range s.Adapted.Slots {
-		bytes += 4 * int64(kernel.PackedLen(w.Packed.K, w.Packed.N, w.Packed.Format))
-	}
 	return fmt.Sprintf("adapters beside the weights: %d layers by low rank, %d by whole matrices, %d biases and norms, %s",
-		len(s.Adapted.Layers)-whole, whole, len(s.Adapted.In), engine.Bytes(bytes))
+		len(s.Adapted.Layers)-whole, whole, len(s.Adapted.In), engine.Bytes(s.bytes))
 }

@@ -126,6 +126,7 @@ var types = map[string]reflect.Type{
 	"prompt.Text":                reflect.TypeFor[prompt.Text](),
 	"prompt.When":                reflect.TypeFor[prompt.When](),
 	"plan.Part":                  reflect.TypeFor[plan.Part](),
+	"plan.Phase":                 reflect.TypeFor[plan.Phase](),
 	"safetensors.DType":          reflect.TypeFor[safetensors.DType](),
 	"safetensors.Entry":          reflect.TypeFor[safetensors.Entry](),
 	"safetensors.FaultError":     reflect.TypeFor[safetensors.FaultError](),

@@ -227,6 +227,27 @@ func (d *Device) Upload(dst device.Ptr, src []byte) error {
 	return nil
 }
 
+// Download implements device.Device.
+func (d *Device) Download(dst []byte, src device.Ptr) error {
+	for len(dst) > 0 {
+		n := min(len(dst), stagingBytes)
+		err := d.do(func() error {
+			err := cu.MemcpyDtoHAsync(unsafe.Pointer(&d.staging[0]), cu.DevicePtr(src), int64(n), d.stream)
+			if err != nil {
+				return driver.Wrap("cuMemcpyDtoHAsync", err)
+			}
+			err = driver.Wrap("cuStreamSynchronize", d.stream.Synchronize())
+			copy(dst, d.staging[:n])
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		dst, src = dst[n:], src+device.Ptr(n)
+	}
+	return nil
+}
+
 // toDevice copies pinned memory and waits.
 func (d *Device) toDevice(dst device.Ptr, src unsafe.Pointer, n int) error {
 	if err := cu.MemcpyHtoDAsync(cu.DevicePtr(dst), src, int64(n), d.stream); err != nil {

@@ -56,6 +56,18 @@ func (s *segments) prepare() (err error) {
 	return s.capture(s.d.pace)
 }
 
+// replace captures other launches, and keeps those that it has if that fails.
+func (s *segments) replace(launches []device.Launch) error {
+	had := s.launches
+	s.launches = launches
+	if err := s.capture(max(s.pace, s.d.pace)); err != nil {
+		s.launches = had
+		return err
+	}
+	s.slow = 0
+	return nil
+}
+
 // capture cuts and captures the launches for a pace.
 func (s *segments) capture(pace float64) error {
 	var made segments

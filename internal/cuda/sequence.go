@@ -41,12 +41,30 @@ func (s *sequence) prepare() (err error) {
 	if s.out, err = s.pin(s.outputs); err != nil {
 		return err
 	}
-	for _, l := range s.segments.launches { // loading a module is no part of a graph
-		if _, err := s.d.function(l); err != nil {
+	if err := s.d.load(s.segments.launches); err != nil {
+		return err
+	}
+	return s.segments.prepare()
+}
+
+// Replace implements device.Sequence.
+func (s *sequence) Replace(launches []device.Launch) error {
+	return s.d.do(func() error {
+		if err := s.d.load(launches); err != nil {
+			return err
+		}
+		return s.segments.replace(launches)
+	})
+}
+
+// load loads the kernels of launches: that is no part of a graph.
+func (d *Device) load(launches []device.Launch) error {
+	for _, l := range launches {
+		if _, err := d.function(l); err != nil {
 			return err
 		}
 	}
-	return s.segments.prepare()
+	return nil
 }
 
 // pin allocates host memory for parts of the device's.

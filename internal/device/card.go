@@ -55,4 +55,7 @@ func (onPaper) Alloc(int64) (Ptr, error) { return 1 << 62, nil }
 func (onPaper) Free(Ptr) error           { return nil }
 func (onPaper) Upload(Ptr, []byte) error { return nil }
 
+// Download implements Device: there are no numbers.
+func (onPaper) Download([]byte, Ptr) error { return ErrOnPaper }
+
 func (onPaper) Prepare([]Span, []Span, []Launch) (Sequence, error) { return nil, ErrOnPaper }

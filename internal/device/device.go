@@ -18,8 +18,10 @@ type Device interface {
 	Alloc(bytes int64) (Ptr, error)
 	Free(p Ptr) error
 
-	// Upload copies to the device, and returns when src may be changed.
+	// Upload copies to the device, and returns when src may be changed. Download copies
+	// from it.
 	Upload(dst Ptr, src []byte) error
+	Download(dst []byte, src Ptr) error
 
 	// Prepare makes launches ready to run again and again, between copies of inputs
 	// from the host and of outputs to it.
@@ -40,6 +42,10 @@ type Sequence interface {
 	// Input and Output are host memory that a run reads and writes.
 	Input(i int) []float32
 	Output(i int) []float32
+
+	// Replace makes other launches ready in place of those that it has. After an error it
+	// has those still.
+	Replace(launches []Launch) error
 
 	// Run runs it. When ctx is done it returns ctx's error within some milliseconds.
 	Run(ctx context.Context) error

@@ -5,20 +5,22 @@ import (
 	"errors"
 
 	"sdgo/internal/device"
+	"sdgo/internal/op"
 )
 
 // A device's memory may be short though the limit is kept: other programs take of it, and
 // so does the driver. Then idle machines give way, and turns wait for others that hold
 // some.
 
-// bindDevice binds the plan to memory of the device. The turn holds none any more.
-func (t *Turn) bindDevice(ctx context.Context, p *Plan) (*Machine, error) {
+// bindDevice binds the plan to memory of the device, and to what its slots hold. The turn
+// holds no memory any more.
+func (t *Turn) bindDevice(ctx context.Context, p *Plan, slots []op.Arg) (*Machine, error) {
 	e := t.c.e
 	e.mu.Lock()
 	e.bound.remove(t)
 	e.mu.Unlock()
 	for {
-		m, changes, err := t.tryDevice(p)
+		m, changes, err := t.tryDevice(p, slots)
 		switch {
 		case err == nil:
 			return m, nil
@@ -44,12 +46,12 @@ func (t *Turn) bindDevice(ctx context.Context, p *Plan) (*Machine, error) {
 
 // tryDevice binds the plan, one turn at a time: who finds no memory sees all that holds
 // some. Changes are those of before.
-func (t *Turn) tryDevice(p *Plan) (m *Machine, changes int, err error) {
+func (t *Turn) tryDevice(p *Plan, slots []op.Arg) (m *Machine, changes int, err error) {
 	e := t.c.e
 	e.binding.Lock()
 	defer e.binding.Unlock()
 	changes, _ = e.others()
-	if m, err = p.bindDevice(e.device); err == nil {
+	if m, err = p.bindDevice(e.device, slots); err == nil {
 		e.mu.Lock()
 		e.bound.add(t)
 		e.mu.Unlock()

@@ -29,6 +29,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"runtime"
 	"sync"
 	"time"
@@ -51,6 +52,9 @@ type Options struct {
 	// Device is where plans run, and their values and weights lie. Nil means the
 	// processor. The engine closes it.
 	Device device.Device
+	// Paper says that plans are made, and nothing is computed: weights get addresses alone,
+	// see Paper, and the machine's memory is no limit.
+	Paper bool
 	// Trace, if not nil, is called after every operation with the time that
 	// it took.
 	Trace func(o op.Operation, d time.Duration)
@@ -62,6 +66,7 @@ type Engine struct {
 	Memory  Memory
 	threads int
 	device  device.Device // nil: the processor
+	paper   bool
 	trace   func(o op.Operation, d time.Duration)
 
 	mu          sync.Mutex
@@ -92,10 +97,13 @@ func New(o *Options) (*Engine, error) {
 	if o.MaxMemory < 0 {
 		return nil, fmt.Errorf("engine: have a memory limit of %d bytes, want 0 (the machine's memory) or more", o.MaxMemory)
 	}
-	e := &Engine{threads: o.Threads, device: o.Device, idleLimit: cmp.Or(o.Idle, idleLimit), trace: o.Trace}
+	e := &Engine{threads: o.Threads, device: o.Device, idleLimit: cmp.Or(o.Idle, idleLimit), trace: o.Trace, paper: o.Paper}
 	e.Memory.limit, e.Memory.chosen = o.MaxMemory, o.MaxMemory > 0
 	if !e.Memory.chosen {
 		e.Memory.limit = machineMemory()
+		if e.paper {
+			e.Memory.limit = math.MaxInt64
+		}
 	}
 	if e.device != nil {
 		e.limitToDevice()

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,7 +22,7 @@ type Machine struct {
 	plan    *Plan
 	arena   *Block
 	device  *onDevice // nil on the processor
-	jobs    [][]*job  // by action; nil while it is bound to no slots
+	jobs    [][]*job  // by action; nil while it is bound to no slots, and on a device
 	slots   []op.Arg  // what the plan's slots hold
 	scratch int       // float32s that a member of the team needs
 	members [][]float32
@@ -48,8 +49,18 @@ func (p *Plan) NewMachine(memory *Memory, threads int) (*Machine, error) {
 }
 
 // bind binds the plan to an arena, which it takes over, and to what its slots hold.
-func (p *Plan) bind(arena *Block, threads int, slots []op.Arg) (_ *Machine, err error) {
+func (p *Plan) bind(arena *Block, threads int, slots []op.Arg) (*Machine, error) {
+	m, err := p.bound(arena, threads, slots)
+	if err == nil {
+		p.scratch.Store(int64(m.scratch))
+	}
+	return m, err
+}
+
+// bound is bind that leaves no trace in the plan.
+func (p *Plan) bound(arena *Block, threads int, slots []op.Arg) (_ *Machine, err error) {
 	m := &Machine{plan: p, arena: arena, threads: threads, slots: slots}
+	team := cmp.Or(threads, runtime.GOMAXPROCS(0))
 	for _, s := range p.actions {
 		in := make([]op.Arg, len(s.inputs))
 		for i, n := range s.inputs {
@@ -60,12 +71,12 @@ func (p *Plan) bind(arena *Block, threads int, slots []op.Arg) (_ *Machine, err 
 		}
 		var jobs []*job
 		for _, phase := range s.operation.(op.Phaser).Phases(m.data(s.node), in, m.at(s.work)) {
+			phase = phase.For(team)
 			jobs = append(jobs, &job{Phase: phase})
 			m.scratch = max(m.scratch, phase.Scratch)
 		}
 		m.jobs = append(m.jobs, jobs)
 	}
-	p.scratch.Store(int64(m.scratch))
 	return m, nil
 }
 
@@ -95,13 +106,7 @@ func (m *Machine) arg(n *G.Node) (op.Arg, error) {
 	if p, ok := m.plan.places[n]; ok {
 		return op.Arg{Data: m.at(p)}, nil
 	}
-	if s, ok := n.Value().(*op.Slot); ok {
-		if s.Number() >= len(m.slots) {
-			return op.Arg{}, fmt.Errorf("engine: node %q: have %d weights for the slots, want one of number %d", n.Name(), len(m.slots), s.Number())
-		}
-		return m.slots[s.Number()], nil
-	}
-	arg, err := leaf(n)
+	arg, err := leafOf(n, m.slots)
 	if err == nil && arg.Device != 0 {
 		err = fmt.Errorf("engine: node %q: have a weight on a device, want one on the processor", n.Name())
 	}

@@ -197,8 +197,16 @@ func newBlock(n int, what string, release func()) (*Block, error) {
 // blockOf is a block of memory that unmap gives back, and after it release, if not nil, is
 // called.
 func blockOf(data []float32, unmap, release func()) *Block {
+	b := &Block{Data: data}
+	b.freeOnce(unmap, release)
+	return b
+}
+
+// freeOnce makes the block's memory go back by unmap, and after it release, if not nil, by
+// Free or when the block is collected.
+func (b *Block) freeOnce(unmap, release func()) {
 	var once sync.Once
-	free := func() {
+	b.free = func() {
 		once.Do(func() {
 			unmap()
 			if release != nil {
@@ -206,13 +214,14 @@ func blockOf(data []float32, unmap, release func()) *Block {
 			}
 		})
 	}
-	b := &Block{Data: data, free: free}
-	b.cleanup = runtime.AddCleanup(b, func(free func()) { free() }, free)
-	return b
+	b.cleanup = runtime.AddCleanup(b, func(free func()) { free() }, b.free)
 }
 
 // bytes is what the block takes.
 func (b *Block) bytes() int64 { return 4*int64(len(b.Data)) + b.size }
+
+// Floats is how many float32s the block has room for.
+func (b *Block) Floats() int { return int(b.bytes() / 4) }
 
 // Scratch returns n zeroed float32s outside the Go heap for work whose memory was
 // reserved, with a [Claim] or otherwise: they are not counted again.

@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 
 	G "gorgonia.org/gorgonia"
 
 	"sdgo/internal/device"
-	"sdgo/internal/kernel"
 	"sdgo/internal/op"
 )
 
@@ -49,15 +47,9 @@ func newDeviceBlock(d device.Device, bytes int64, release func()) (*Block, error
 	if err != nil {
 		return nil, err
 	}
-	var once sync.Once
-	return &Block{Ptr: ptr, size: bytes, free: func() {
-		once.Do(func() {
-			d.Free(ptr)
-			if release != nil {
-				release()
-			}
-		})
-	}}, nil
+	b := &Block{Ptr: ptr, size: bytes}
+	b.freeOnce(func() { d.Free(ptr) }, release)
+	return b, nil
 }
 
 // onDevice is a plan bound to a device's memory. Inputs and outputs are float32s in a
@@ -90,18 +82,18 @@ func staged(n *G.Node) int {
 	return (float*n.Shape().TotalSize() + align - 1) / align * align
 }
 
-// bindDevice binds the plan to memory of a device.
-func (p *Plan) bindDevice(d device.Device) (_ *Machine, err error) {
+// bindDevice binds the plan to memory of a device, and to what its slots hold.
+func (p *Plan) bindDevice(d device.Device, slots []op.Arg) (_ *Machine, err error) {
 	arena, err := newDeviceBlock(d, p.Bytes(), nil)
 	if err != nil {
 		return nil, fmt.Errorf("engine: %s: %w", arenaUse, err)
 	}
-	b := p.binder(arena.Ptr)
+	b := p.binder(arena.Ptr, slots)
 	if err := b.bind(); err != nil {
 		arena.Free()
 		return nil, err
 	}
-	m := &Machine{plan: p, arena: arena, device: &onDevice{}}
+	m := &Machine{plan: p, arena: arena, device: &onDevice{}, slots: slots}
 	if m.device.sequence, err = d.Prepare(b.inputs, b.outputs, b.launches); err != nil {
 		arena.Free()
 		return nil, fmt.Errorf("engine: %w", err)
@@ -110,6 +102,19 @@ func (p *Plan) bindDevice(d device.Device) (_ *Machine, err error) {
 		m.device.host = append(m.device.host, h.on(m.device.sequence))
 	}
 	return m, nil
+}
+
+// refill binds a machine of a device to other weights in its slots.
+func (m *Machine) refill(slots []op.Arg) error {
+	b := m.plan.binder(m.arena.Ptr, slots)
+	if err := b.bind(); err != nil {
+		return err
+	}
+	if err := m.device.sequence.Replace(b.launches); err != nil {
+		return fmt.Errorf("engine: %w", err)
+	}
+	m.slots = slots
+	return nil
 }
 
 // run runs the plan.
@@ -124,152 +129,4 @@ func (d *onDevice) run(ctx context.Context) error {
 		return fmt.Errorf("engine: %w", err)
 	}
 	return nil
-}
-
-// binder lists the launches of a plan.
-type binder struct {
-	plan            *Plan
-	target          device.Target
-	base, next      device.Ptr // of the arena; of what is free of the staging area
-	float           map[*G.Node]device.Ptr
-	input           map[*G.Node]int // index in inputs
-	inputs, outputs []device.Span
-	launches        []device.Launch
-	host            []hostWork
-}
-
-// binder returns a binder of the plan to memory from base on.
-func (p *Plan) binder(base device.Ptr) *binder {
-	return &binder{plan: p, target: p.target.(op.Device).Target, base: base,
-		next: base + device.Ptr(p.arena), float: make(map[*G.Node]device.Ptr), input: make(map[*G.Node]int)}
-}
-
-// Launches returns the launches of each action, in the order of Actions, with addresses
-// of no memory. The plan's is a device's, and its weights are loaded.
-func (p *Plan) Launches() (list [][]device.Launch, err error) {
-	b := p.binder(1 << 62)
-	for _, n := range p.inputs {
-		b.upload(n)
-	}
-	for _, s := range p.actions {
-		b.launches = nil
-		if err := b.action(s); err != nil {
-			return nil, fmt.Errorf("engine: %v: %w", s.operation, err)
-		}
-		list = append(list, b.launches)
-	}
-	return list, nil
-}
-
-// hostWork is an action that the processor does, whose output is a further input.
-type hostWork struct {
-	operation op.Phaser
-	in        []int
-	out       int
-}
-
-func (h hostWork) on(s device.Sequence) func() {
-	in := make([]op.Arg, len(h.in))
-	for i, at := range h.in {
-		in[i] = op.Arg{Data: s.Input(at)}
-	}
-	work := make([]float32, h.operation.Work())
-	return func() { kernel.Serial(h.operation.Phases(s.Input(h.out), in, work)...) }
-}
-
-func (b *binder) bind() error {
-	for _, n := range b.plan.inputs {
-		b.upload(n)
-	}
-	for _, s := range b.plan.actions {
-		if err := b.action(s); err != nil {
-			return fmt.Errorf("engine: %v: %w", s.operation, err)
-		}
-	}
-	for _, n := range b.plan.outputs {
-		at, err := b.value(n)
-		if err != nil {
-			return fmt.Errorf("engine: output %v: %w", n, err)
-		}
-		size := n.Shape().TotalSize()
-		b.launches = append(b.launches, device.Widen(b.target, b.next, at, size))
-		b.outputs = append(b.outputs, device.Span{Ptr: b.next, N: size})
-		b.next += device.Ptr(staged(n))
-	}
-	return nil
-}
-
-// upload gives a node's float32s their place, and converts them into the arena.
-func (b *binder) upload(n *G.Node) {
-	size := n.Shape().TotalSize()
-	b.float[n], b.input[n] = b.next, len(b.inputs)
-	b.inputs = append(b.inputs, device.Span{Ptr: b.next, N: size})
-	b.launches = append(b.launches, device.Narrow(b.target, b.at(b.plan.places[n]), b.next, size))
-	b.next += device.Ptr(staged(n))
-}
-
-func (b *binder) at(p place) device.Ptr { return b.base + device.Ptr(p.offset) }
-
-// value is where a node's value lies.
-func (b *binder) value(n *G.Node) (device.Ptr, error) {
-	if p, ok := b.plan.places[n]; ok {
-		return b.at(p), nil
-	}
-	arg, err := leaf(n)
-	if err == nil && arg.Device == 0 {
-		err = fmt.Errorf("node %q: have a value on the processor, want one on the device", n.Name())
-	}
-	return arg.Device, err
-}
-
-func (b *binder) action(s action) error {
-	if h, ok := s.operation.(op.Hoster); ok {
-		return b.onHost(h, s)
-	}
-	floats, _ := s.operation.(op.Floater)
-	in := make([]device.Ptr, len(s.inputs))
-	for i, n := range s.inputs {
-		at, err := b.value(n)
-		if floats != nil && floats.Floats(i) {
-			if at, err = b.float[n], nil; at == 0 {
-				err = fmt.Errorf("input %d is computed, want one of the plan's", i)
-			}
-		}
-		if err != nil {
-			return err
-		}
-		in[i] = at
-	}
-	l := s.operation.(op.Launcher)
-	b.launches = append(b.launches, l.Launches(b.target, b.at(b.plan.places[s.node]), in, b.at(s.work))...)
-	return nil
-}
-
-// onHost lists work of the processor.
-func (b *binder) onHost(h op.Hoster, s action) error {
-	work := hostWork{operation: h, out: len(b.inputs)}
-	for i, n := range s.inputs {
-		at, ok := b.input[viewed(n)]
-		if !ok {
-			return fmt.Errorf("input %d is computed, want one of the plan's", i)
-		}
-		work.in = append(work.in, at)
-	}
-	b.host = append(b.host, work)
-	b.upload(s.node)
-	return nil
-}
-
-// viewed is the node whose numbers a node has in another shape, or the node.
-func viewed(n *G.Node) *G.Node {
-	for {
-		o, ok := n.Op().(*op.Op)
-		if !ok {
-			return n
-		}
-		if _, ok := o.Operation.(op.Viewer); !ok {
-			return n
-		}
-		n = childrenOf(n)[0]
-	}
 }

@@ -109,12 +109,18 @@ func (t *Turn) bind(ctx context.Context, p *Plan, slots []op.Arg) (*Machine, err
 	if m != nil && m.plan == p && m.holds(slots) {
 		return m, nil
 	}
+	if m != nil && m.plan == p && m.device != nil {
+		return m, m.refill(slots)
+	}
 	t.machine = nil
+	if t.c.e.paper {
+		return nil, ErrOnPaper
+	}
 	if t.c.e.device != nil {
 		if m != nil {
 			m.Close()
 		}
-		m, err := t.bindDevice(ctx, p)
+		m, err := t.bindDevice(ctx, p, slots)
 		t.machine = m
 		return m, err
 	}

@@ -76,14 +76,20 @@ func attend(out, q, k, v, mask []float32, s AttentionShape, work []float32) []Ph
 	split := s.Batch * s.Heads * a.tiles * a.keysLen()
 	a.keys, a.values = work[:split], work[split:]
 	a.panels = ceilDiv(s.Queries, panel)
-	a.blocks = ceilDiv(a.panels, s.panelsOfTask())
+	heads := s.Batch * s.Heads
 	return []Phase{
-		{Tasks: s.Batch * s.Heads * a.tiles, Scratch: a.packScratch(), Run: a.pack},
-		{
-			Tasks:   s.Batch * s.Heads * a.blocks,
-			Scratch: ceilDiv(a.panels, a.blocks)*a.panelLen() + a.atOnce*panel + 2*tileRows,
-			Run:     a.run,
-		},
+		{Tasks: heads * a.tiles, Scratch: a.packScratch(), Run: a.pack, Work: float64(heads * s.Keys * s.HeadDim * moved)},
+		byThreads(func(threads int) Phase {
+			b := *a
+			b.blocks = ceilDiv(b.panels, s.panelsOfTask(threads))
+			return Phase{
+				Tasks:   heads * b.blocks,
+				Scratch: ceilDiv(b.panels, b.blocks)*b.panelLen() + b.atOnce*panel + 2*tileRows,
+				Run:     b.run,
+				Work:    float64(heads * s.Queries * s.Keys * (2*s.HeadDim + moved)),
+				Size:    b.size,
+			}
+		}),
 	}
 }
 
@@ -98,13 +104,34 @@ type attention struct {
 
 // panelsOfTask chooses the panels of queries of one task: many, because each
 // task reads all keys and values, while there is little work in one and there
-// are many tasks.
-func (s AttentionShape) panelsOfTask() int {
+// are many tasks, and they come out even.
+func (s AttentionShape) panelsOfTask(threads int) int {
 	n := 2
 	for n < 32 && 4*n*panel*s.Keys*s.HeadDim < taskOps && s.Batch*s.Heads*s.Queries > 4*minTasks*n*panel {
 		n *= 2
 	}
-	return n
+	heads, panels := s.Batch*s.Heads, ceilDiv(s.Queries, panel)
+	longest := func(n int) float64 { // panels that one thread does, with tasks of the mean
+		blocks := ceilDiv(panels, n)
+		return float64(ceilDiv(heads*blocks, threads)*panels) / float64(blocks)
+	}
+	best := n
+	for n > 1 && heads*ceilDiv(panels, n) < manyTasks*threads {
+		if n /= 2; longest(n) < 0.9*longest(best) {
+			best = n
+		}
+	}
+	return best
+}
+
+// size is what a task takes: the scores of its queries.
+func (a *attention) size(task int) float64 {
+	block := task % a.blocks
+	first, last := a.panels*block/a.blocks*panel, min(a.panels*(block+1)/a.blocks*panel, a.Queries)
+	if a.Causal {
+		return float64(last*(last+1) - first*(first+1))
+	}
+	return float64(last - first)
 }
 
 // run computes one block of panels: the tiles of keys are outermost, so that

@@ -6,17 +6,33 @@ import "math"
 // operation handles: 10 to 100 µs, and what a core's L2 cache holds.
 const taskSize = 1 << 16
 
+// leastTask is the fewest elements that are worth a task: a microsecond or two.
+const leastTask = taskSize / 16
+
 // splitRows is a phase over rows of the given width, in tasks of whole rows.
-// The split depends on the shape only.
 func splitRows(rows, width int, run func(from, to int)) Phase {
-	per := max(1, taskSize/max(1, width))
-	return Phase{
-		Tasks: (rows + per - 1) / per,
-		Run: func(task int, _ []float32) {
-			run(task*per, min(rows, (task+1)*per))
-		},
-	}
+	return byThreads(func(threads int) Phase {
+		n := tasksOf(rows, width, leastTask, threads)
+		return Phase{Tasks: n, Run: func(task int, _ []float32) {
+			run(rows*task/n, rows*(task+1)/n)
+		}}
+	})
 }
+
+// tasksOf is how many tasks rows of the given width are, of which one shall have no
+// fewer than least elements: of taskSize, or as many as there are threads, or a multiple
+// of them.
+func tasksOf(rows, width, least, threads int) int {
+	width = max(1, width)
+	n := ceilDiv(rows, max(1, taskSize/width))
+	if n < manyTasks*threads {
+		n = max(n, min(roundUp(n, threads), rows*width/least))
+	}
+	return min(n, rows)
+}
+
+// manyTasks are enough for each thread: with more the last ones to end matter little.
+const manyTasks = 8
 
 // need panics if x has fewer than n elements: a bug of the caller.
 func need(op, name string, x []float32, n int) {

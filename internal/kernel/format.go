@@ -105,6 +105,9 @@ func (f Format) mustBe(what string, formats ...Format) {
 // Float16Bits rounds to float16, to the nearest and of two to the even.
 func Float16Bits(x float32) uint16 { return float32ToFloat16(x) }
 
+// FromFloat16 is the number that the bits of a float16 stand for.
+func FromFloat16(h uint16) float32 { return float16ToFloat32(h) }
+
 // BFloat16Bits rounds to bfloat16 likewise.
 func BFloat16Bits(x float32) uint16 { return bfloat16(x) }
 

@@ -48,34 +48,41 @@ func GroupNorm(out, x []float32, s NormShape, gamma, beta []float32, eps float64
 	need("group norm", "beta", beta, s.C)
 	need("group norm", "work", work, GroupNormWork(s))
 
-	chunks, per := s.chunks(), s.chunkPixels()
-	pixels := func(task int) (from, to int) {
-		first := task % chunks * per
-		base := task / chunks * size
-		return base + first*s.C, base + min(s.Pixels, first+per)*s.C
-	}
-	width := roundUp(s.C, lanes)
-	normalise := Phase{
-		Tasks:   s.N * chunks,
-		Scratch: 3 * width,
-		Run: func(task int, scratch []float32) {
-			p := affine{scratch[:width], scratch[width:][:width], scratch[2*width:][:width]}
-			s.affine(p, work[task/chunks*chunks*s.partial():], gamma, beta, eps)
-			from, to := pixels(task)
-			normaliseRows(out[from:to], x[from:to], s.C, p, act)
-		},
-	}
+	normalise := s.pixelTasks(s.N, s.Pixels, func(sample, from, upto int, p affine) {
+		s.affine(p, work[sample*s.chunks()*s.partial():], gamma, beta, eps)
+		begin, end := sample*size+from*s.C, sample*size+upto*s.C
+		normaliseRows(out[begin:end], x[begin:end], s.C, p, act)
+	})
 	return []Phase{GroupNormStatistics(x, s, work), normalise}
 }
 
+// pixelTasks is a phase over some pixels of each of some samples, whose tasks make an
+// affine of a sample's statistics first.
+func (s NormShape) pixelTasks(samples, pixels int, run func(sample, from, upto int, p affine)) Phase {
+	width := roundUp(s.C, lanes)
+	return byThreads(func(threads int) Phase {
+		parts := tasksOf(pixels, s.C, max(leastTask, affineCost*s.C), ceilDiv(threads, max(1, samples)))
+		return Phase{Tasks: samples * parts, Scratch: 3 * width, Run: func(task int, scratch []float32) {
+			p := affine{scratch[:width], scratch[width:][:width], scratch[2*width:][:width]}
+			sample, part := task/parts, task%parts
+			run(sample, pixels*part/parts, pixels*(part+1)/parts, p)
+		}}
+	})
+}
+
+// affineCost is how many elements are normalised in the time of a channel's affine, and
+// some more.
+const affineCost = 16
+
 // statistics stores the sums of x [pixels C] into the partial result of a
-// chunk.
-func (s NormShape) statistics(partial, x []float32) {
+// chunk: those of the groups from to upto.
+func (s NormShape) statistics(partial, x []float32, from, upto int) {
 	const block = 256 // channels whose sums the stack holds
 	var channels [2 * block]float64
-	groups := groupSums{size: s.C / s.Groups, partial: partial}
-	for first := 0; first < s.C; first += block {
-		n := min(block, s.C-first)
+	size := s.C / s.Groups
+	groups := groupSums{size: size, group: from, partial: partial}
+	for first := from * size; first < upto*size; first += block {
+		n := min(block, upto*size-first)
 		sums := channels[:2*n]
 		clear(sums)
 		sumChannels(sums[:n], sums[n:], x[first:], s.C)

@@ -7,13 +7,44 @@ func GroupNormStatistics(x []float32, s NormShape, work []float32) Phase {
 	need("group norm", "x", x, s.N*size)
 	need("group norm", "work", work, GroupNormWork(s))
 	chunks, per := s.chunks(), s.chunkPixels()
-	return Phase{
-		Tasks: s.N * chunks,
-		Run: func(task int, _ []float32) {
-			first, base := task%chunks*per, task/chunks*size
-			s.statistics(work[task*s.partial():][:s.partial()], x[base+first*s.C:base+min(s.Pixels, first+per)*s.C])
-		},
+	return byThreads(func(threads int) Phase {
+		parts := s.groupParts(threads)
+		pixels := func(task int) (from, upto int) { // in their sample
+			from = task / parts % chunks * per
+			return from, min(s.Pixels, from+per)
+		}
+		return Phase{
+			Tasks: s.N * chunks * parts,
+			Run: func(task int, _ []float32) {
+				chunk, part := task/parts, task%parts
+				from, upto := pixels(task)
+				s.statistics(work[chunk*s.partial():][:s.partial()], x[chunk/chunks*size:][from*s.C:upto*s.C], s.Groups*part/parts, s.Groups*(part+1)/parts)
+			},
+			Size: func(task int) float64 {
+				from, upto := pixels(task)
+				return float64(upto - from)
+			},
+		}
+	})
+}
+
+// leastSums is the fewest channels that are worth passing over a chunk for.
+const leastSums = 64
+
+// groupParts is how many tasks share a chunk, each with some of the groups: several where
+// chunks are few for the threads, or do not come out even.
+func (s NormShape) groupParts(threads int) int {
+	chunks := s.N * s.chunks()
+	if chunks >= manyTasks*threads {
+		return 1
 	}
+	best, least := 1, ceilDiv(chunks, threads)
+	for n := 2; n <= min(s.Groups, s.C/leastSums); n++ { // least/best against its time in chunks
+		if rounds := ceilDiv(chunks*n, threads); 16*rounds*best < 15*least*n {
+			best, least = n, rounds
+		}
+	}
+	return best
 }
 
 // GroupNormPart is the second phase of [GroupNorm] for some pixels of one sample:
@@ -22,17 +53,9 @@ func GroupNormStatistics(x []float32, s NormShape, work []float32) Phase {
 func GroupNormPart(out, x []float32, s NormShape, sample, from, upto int, gamma, beta []float32, eps float64, act Activation, work []float32) Phase {
 	need("group norm", "x", x, s.N*s.Pixels*s.C)
 	need("group norm", "out", out, (upto-from)*s.C)
-	per := max(1, taskSize/s.C)
-	width := roundUp(s.C, lanes)
-	return Phase{
-		Tasks:   ceilDiv(upto-from, per),
-		Scratch: 3 * width,
-		Run: func(task int, scratch []float32) {
-			p := affine{scratch[:width], scratch[width:][:width], scratch[2*width:][:width]}
-			s.affine(p, work[sample*s.chunks()*s.partial():], gamma, beta, eps)
-			begin, end := task*per, min((task+1)*per, upto-from)
-			in := x[(sample*s.Pixels+from)*s.C:]
-			normaliseRows(out[begin*s.C:end*s.C], in[begin*s.C:end*s.C], s.C, p, act)
-		},
-	}
+	return s.pixelTasks(1, upto-from, func(_, begin, end int, p affine) {
+		s.affine(p, work[sample*s.chunks()*s.partial():], gamma, beta, eps)
+		in := x[(sample*s.Pixels+from)*s.C:]
+		normaliseRows(out[begin*s.C:end*s.C], in[begin*s.C:end*s.C], s.C, p, act)
+	})
 }

@@ -57,16 +57,8 @@ func (n *NormSums) Statistics() []float32 {
 func GroupNormGiven(out, x []float32, s NormShape, gamma, beta []float32, eps float64, act Activation, statistics []float32) Phase {
 	need("group norm", "out", out, len(x))
 	need("group norm", "statistics", statistics, GroupNormWork(s))
-	per := max(1, taskSize/s.C)
-	pixels, width := len(x)/s.C, roundUp(s.C, lanes)
-	return Phase{
-		Tasks:   ceilDiv(pixels, per),
-		Scratch: 3 * width,
-		Run: func(task int, scratch []float32) {
-			p := affine{scratch[:width], scratch[width:][:width], scratch[2*width:][:width]}
-			s.affine(p, statistics, gamma, beta, eps)
-			begin, end := task*per*s.C, min((task+1)*per, pixels)*s.C
-			normaliseRows(out[begin:end], x[begin:end], s.C, p, act)
-		},
-	}
+	return s.pixelTasks(1, len(x)/s.C, func(_, from, upto int, p affine) {
+		s.affine(p, statistics, gamma, beta, eps)
+		normaliseRows(out[from*s.C:upto*s.C], x[from*s.C:upto*s.C], s.C, p, act)
+	})
 }

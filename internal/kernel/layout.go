@@ -1,5 +1,11 @@
 package kernel
 
+// Copy sets out to what x begins with, or x to what out begins with. They must not overlap.
+func Copy(out, x []float32) Phase {
+	n := min(len(out), len(x))
+	return splitRows(n, 1, func(from, to int) { copy(out[from:to], x[from:to]) })
+}
+
 // Concat joins the channels of a [rows ca] and b [rows cb] to out [rows ca+cb].
 func Concat(out []float32, rows int, a []float32, ca int, b []float32, cb int) Phase {
 	c := ca + cb

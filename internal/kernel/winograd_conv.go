@@ -54,24 +54,9 @@ func Winograd(out, x []float32, s ConvShape, w Packed, ep Epilogue, work []float
 	var phases []Phase
 	for first := 0; first < a.tiles; first += a.round {
 		n := min(a.round, a.tiles-first)
-		blocks := ceilDiv(n, winBlock)
 		phases = append(phases,
-			Phase{
-				Tasks:   ceilDiv(n, winTask),
-				Scratch: winPoints + winPoints*16,
-				Run: func(task int, scratch []float32) {
-					a.transform(first, task*winTask, min((task+1)*winTask, n), scratch)
-				},
-			},
-			Phase{
-				Tasks: blocks * ceilDiv(s.OutC, panel),
-				Scratch: winPoints*(ceilDiv(n, blocks)*panel+16) + winPoints*a.weightStride() +
-					winRun*16*panel + winPoints*16 + tileRows + a.storedLen() + a.w.storedLen(winChunk),
-				Run: func(task int, scratch []float32) {
-					p, block := task/blocks, task%blocks
-					a.multiply(first, n*block/blocks, n*(block+1)/blocks, p, scratch)
-				},
-			})
+			byThreads(func(threads int) Phase { return a.transforms(first, n, threads) }),
+			byThreads(func(threads int) Phase { return a.products(first, n, threads) }))
 	}
 	return phases
 }
@@ -88,8 +73,7 @@ type winograd struct {
 }
 
 const (
-	winTask  = 8       // tiles that one task transforms
-	winBlock = 96      // tiles that one task multiplies
+	winBlock = 96      // most tiles that one task multiplies
 	winChunk = 128     // most input channels of a chunk
 	winRun   = 8       // tiles side by side that are stored together
 	winWork  = 4 << 20 // float32s of transformed input at once
@@ -123,33 +107,6 @@ func (a *winograd) storedLen() int {
 		return 0
 	}
 	return 9 * slices.Max(a.chunks) * panel
-}
-
-// transform writes the patches of the tiles [from, to) of a round.
-func (a *winograd) transform(first, from, to int, scratch []float32) {
-	offsets := int32s(scratch[:winPoints])
-	p := patch{offsets: offsets, temp: scratch[winPoints:]}
-	for t := from; t < to; t++ {
-		n, y, x := a.position(first + t)
-		image := int32(n * a.H * a.W * a.InC)
-		for i, py := range a.ys[y:][:winPatch] {
-			for j, px := range a.xs[x:][:winPatch] {
-				at := int32(-1)
-				if py >= 0 && px >= 0 {
-					at = image + py + px
-				}
-				offsets[i*winPatch+j] = at
-			}
-		}
-		channel := 0
-		for i, channels := range a.chunks {
-			var v []float32
-			v, p.stride = a.matrices(i, channel)
-			p.x, p.zero, p.dst, p.channels = a.x[channel:], a.zero, v[t*channels:], channels
-			transformPatch(&p)
-			channel += channels
-		}
-	}
 }
 
 // position returns the image and the first output pixel of a tile.

@@ -5,6 +5,7 @@ import (
 
 	G "gorgonia.org/gorgonia"
 
+	"sdgo/internal/device"
 	"sdgo/internal/engine"
 	"sdgo/internal/kernel"
 	"sdgo/internal/nn"
@@ -46,6 +47,27 @@ func (m *Model) Format() kernel.Format { return m.params.Format() }
 
 // Alloc adds memory that the model's own counts.
 func (m *Model) Alloc(n int, what string) (*engine.Block, error) { return m.eng.Memory.Alloc(n, what) }
+
+// AllocDevice is Alloc on the model's device.
+func (m *Model) AllocDevice(bytes int64, what string) (*engine.Block, error) {
+	return m.eng.AllocDevice(bytes, what)
+}
+
+// DeviceType is the type of the model's matrices on its device.
+func (m *Model) DeviceType() device.Type {
+	t, _ := m.plans.Target.(op.Device)
+	return t.Type
+}
+
+// Upload copies a weight [out in KH KW] to the model's device, as kernels read it there.
+func (m *Model) Upload(at device.Ptr, x []float32, in, taps int) error {
+	return weights.Upload(m.eng.Device(), at, x, in, taps, m.DeviceType())
+}
+
+// Numbers are a parameter's in the checkpoint's order, as they are computed with.
+func (m *Model) Numbers(p *weights.Param) ([]float32, error) {
+	return p.Numbers(m.eng.Device(), m.DeviceType())
+}
 
 // adaptedKey is the key of a plan of an adapted model.
 type adaptedKey struct {

@@ -7,6 +7,7 @@ import (
 
 	"sdgo/diffusion/plan"
 	"sdgo/internal/device"
+	"sdgo/internal/engine"
 	"sdgo/internal/ggml"
 	"sdgo/internal/kernel"
 	"sdgo/internal/op"
@@ -26,10 +27,16 @@ func (m *Model) Plan(key any, build Build) (*plan.Part, error) {
 	p := &plan.Part{Model: m.name, Values: compiled.Bytes()}
 	target, onDevice := m.plans.Target.(op.Device)
 	var launches [][]device.Launch
+	var phases [][]engine.PhaseInfo
 	if onDevice {
-		if launches, err = compiled.Launches(); err != nil {
-			return nil, fmt.Errorf("%s: %w", m.name, err)
-		}
+		launches, err = compiled.Launches()
+	} else {
+		p.Threads = m.eng.Threads()
+		_, slots := m.vectors()
+		phases, err = compiled.Phases(p.Threads, slots...)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", m.name, err)
 	}
 	counted := make(map[*op.Weight]bool)
 	for i, s := range compiled.Actions() {
@@ -55,10 +62,21 @@ func (m *Model) Plan(key any, build Build) (*plan.Part, error) {
 		operation.Predicted = cost.Time(format, m.eng.Threads(), s.Output)
 		if onDevice {
 			launched(&operation, launches[i], target.Target)
+		} else {
+			operation.Work = cost.Work(format, s.Output)
+			operation.Phases = phasesOf(phases[i])
 		}
 		p.Steps = append(p.Steps, operation)
 	}
 	return p, nil
+}
+
+// phasesOf are an operation's phases as the plan tells them.
+func phasesOf(infos []engine.PhaseInfo) (list []plan.Phase) {
+	for _, p := range infos {
+		list = append(list, plan.Phase(p))
+	}
+	return list
 }
 
 // onDeviceWeight returns the bytes of a weight on a device, and the name of its type.

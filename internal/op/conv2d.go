@@ -192,6 +192,9 @@ func (k conv2d) wraps() bool { return k.s.WrapX || k.s.WrapY }
 // DeviceWork implements DeviceWorker.
 func (k conv2d) DeviceWork(t device.Target) int { return k.product().Work(t) }
 
+// Floats implements Floater.
+func (k conv2d) Floats(i int) bool { return k.ep.floats(i) }
+
 // Launches implements Launcher.
 func (k conv2d) Launches(t device.Target, out device.Ptr, in []device.Ptr, work device.Ptr) []device.Launch {
 	p := k.product()

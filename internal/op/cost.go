@@ -26,6 +26,22 @@ var (
 // account, on one or two threads.
 const bandwidth = 20e9
 
+// What a core on paper does in a second, so that counts do not depend on the machine that
+// asks: operations of the matrix kernel by the format of the factors, and bytes of output
+// of operations without arithmetic of account.
+var coreRate = [kernel.Int8 + 1]float64{kernel.Float32: 130e9, kernel.Float16: 130e9, kernel.BFloat16: 260e9, kernel.Int8: 400e9}
+
+const coreBandwidth = 10e9
+
+// Work is what an operation takes of a core on paper. See Time for what it is given.
+func (c Cost) Work(format kernel.Format, output int64) time.Duration {
+	seconds := float64(output) / coreBandwidth
+	if c.FLOPs > 0 && c.share > 0 {
+		seconds = c.FLOPs / (coreRate[max(format, c.format)] * c.share)
+	}
+	return time.Duration(seconds * 1e9)
+}
+
 // Time predicts how long an operation takes with weights in a format, that writes a
 // number of bytes, on a number of threads.
 func (c Cost) Time(format kernel.Format, threads int, output int64) time.Duration {

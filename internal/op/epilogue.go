@@ -78,6 +78,9 @@ func (e epilogue) device(p *device.Product, in []device.Ptr) {
 	}
 }
 
+// floats says whether input i is the bias, which a device has in float32.
+func (e epilogue) floats(i int) bool { return e.bias && i == 2 }
+
 // inPlace says whether the output may overwrite input i: only the residual.
 func (e epilogue) inPlace(i int) bool {
 	last := 2

@@ -65,6 +65,9 @@ func (k groupNorm) device() device.GroupNorm {
 // DeviceWork implements DeviceWorker.
 func (k groupNorm) DeviceWork(device.Target) int { return k.device().Work() }
 
+// Floats implements Floater.
+func (k groupNorm) Floats(i int) bool { return i > 0 }
+
 // Launches implements Launcher.
 func (k groupNorm) Launches(t device.Target, out device.Ptr, in []device.Ptr, work device.Ptr) []device.Launch {
 	g := k.device()

@@ -37,6 +37,9 @@ func (k layerNorm) Derive(in []*G.Node, d *G.Node) ([]*G.Node, error) {
 	return deriveNorm(normalize{kernel.NormShape{N: k.rows, Pixels: 1, C: k.d, Groups: 1}, k.eps}, in, d)
 }
 
+// Floats implements Floater.
+func (k layerNorm) Floats(i int) bool { return i > 0 }
+
 // Launches implements Launcher.
 func (k layerNorm) Launches(t device.Target, out device.Ptr, in []device.Ptr, _ device.Ptr) []device.Launch {
 	return device.LayerNorm(t, out, in[0], in[1], in[2], k.rows, k.d, k.eps)

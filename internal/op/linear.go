@@ -88,6 +88,9 @@ func (k linear) product() device.Product {
 	return device.Product{M: k.m, N: k.out, K: k.in, Rows: k.ep.rows}
 }
 
+// Floats implements Floater.
+func (k linear) Floats(i int) bool { return k.ep.floats(i) }
+
 // Launches implements Launcher.
 func (k linear) Launches(t device.Target, out device.Ptr, in []device.Ptr, work device.Ptr) []device.Launch {
 	p := k.product()

@@ -119,9 +119,7 @@ func (k normConv) Phases(out []float32, in []Arg, work []float32) []kernel.Phase
 			}
 			if first > 0 {
 				above, begin, have = 0, 2, first+1
-				phases = append(phases, kernel.Phase{Tasks: 1, Run: func(int, []float32) {
-					copy(stripe[:2*row], stripe[k.rows*row:])
-				}})
+				phases = append(phases, kernel.Copy(stripe[:2*row], stripe[k.rows*row:]))
 			}
 			rows := min(k.rows, s.H-first)
 			if upto := min(first+rows+1, s.H); upto > have {

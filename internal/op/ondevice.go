@@ -31,7 +31,8 @@ type Chooser interface {
 	OnDevice(t device.Target) bool
 }
 
-// A Floater reads an input of the plan as float32s, whatever the target's type: ids.
+// A Floater reads some inputs as float32s, whatever the target's type: ids, biases, and the
+// parameters of norms. Each is one of the plan's, or a weight of one dimension.
 type Floater interface {
 	Launcher
 	Floats(i int) bool

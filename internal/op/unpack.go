@@ -38,7 +38,7 @@ func (a Arg) unpack(dst []float32, out, in, taps int) kernel.Phase {
 	if a.Packed.Data != nil {
 		return kernel.Unpack(dst, a.Packed, out, in, taps)
 	}
-	return kernel.Phase{Tasks: 1, Run: func(int, []float32) { copy(dst, a.Data) }}
+	return kernel.Copy(dst, a.Data)
 }
 
 // Dense returns a copy of a weight's numbers in the checkpoint's order.

@@ -19,6 +19,9 @@ func Load(ctx context.Context, name string, src checkpoint.Source, params []*Par
 	if d, ok := target.(op.Device); ok {
 		return loadOnDevice(ctx, name, src, params, eng, d.Type)
 	}
+	if eng.Paper() {
+		return reserve(name, params, eng)
+	}
 	e := cacheOf(ctx).entry(ctx, name, src, params)
 	if e != nil {
 		if ws := e.load(ctx, name, params, eng); ws != nil {
@@ -61,6 +64,21 @@ func pack(ctx context.Context, name string, src checkpoint.Source, params []*Par
 	if err != nil {
 		ws.Close()
 		return nil, err
+	}
+	return ws, nil
+}
+
+// reserve is pack for an engine on paper: the weights have their forms and addresses, and
+// no numbers.
+func reserve(name string, params []*Param, eng *engine.Engine) (*Weights, error) {
+	offsets, total := place(params)
+	block, err := eng.Memory.Reserve(total, "memory for the weights of the "+name)
+	if err != nil {
+		return nil, err
+	}
+	ws := &Weights{memory: &eng.Memory, blocks: []*engine.Block{block}}
+	for i, p := range params {
+		p.set(block.Data[offsets[i]:][:p.Size():p.Size()], ws)
 	}
 	return ws, nil
 }

@@ -2,14 +2,10 @@ package weights
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
-	"math"
-	"slices"
 
 	"sdgo/internal/device"
 	"sdgo/internal/engine"
-	"sdgo/internal/kernel"
 	"sdgo/internal/op"
 	"sdgo/safetensors/checkpoint"
 )
@@ -87,53 +83,19 @@ func (l *deviceLoad) load(d device.Device, at device.Ptr, t device.Type) error {
 		row = l.Taps * l.In
 	}
 	return l.read(row, func(from int, most float32) error {
-		if t == device.F16 && most > kernel.MaxFloat16 {
-			return fmt.Errorf("have a number of magnitude %v, %w: want precision bfloat16 or float32", most, errRange)
+		if err := checkRange(t, most); err != nil {
+			return err
 		}
 		x := l.buf
 		if l.Taps > 1 {
-			x = l.channelsLast()
+			l.turned = channelsLast(l.turned, x, l.In, l.Taps)
+			x = l.turned
 		}
-		l.encode(x, t)
+		l.bytes = encode(l.bytes, x, t)
 		err := d.Upload(at+device.Ptr(from*t.Size()), l.bytes)
 		if err != nil {
 			l.failed(err)
 		}
 		return err
 	})
-}
-
-// channelsLast turns filters [in KH KW] to [KH KW in].
-func (l *deviceLoad) channelsLast() []float32 {
-	l.turned = slices.Grow(l.turned[:0], len(l.buf))[:len(l.buf)]
-	row := l.Taps * l.In
-	for from := 0; from < len(l.buf); from += row {
-		src, dst := l.buf[from:from+row], l.turned[from:from+row]
-		for c := range l.In {
-			for tap := range l.Taps {
-				dst[tap*l.In+c] = src[c*l.Taps+tap]
-			}
-		}
-	}
-	return l.turned
-}
-
-// encode rounds numbers to a type, to the nearest and of two to the even.
-func (l *deviceLoad) encode(x []float32, t device.Type) {
-	size := len(x) * t.Size()
-	l.bytes = slices.Grow(l.bytes[:0], size)[:size]
-	switch t {
-	case device.F32:
-		for i, v := range x {
-			binary.LittleEndian.PutUint32(l.bytes[4*i:], math.Float32bits(v))
-		}
-	case device.F16:
-		for i, v := range x {
-			binary.LittleEndian.PutUint16(l.bytes[2*i:], kernel.Float16Bits(v))
-		}
-	case device.BF16:
-		for i, v := range x {
-			binary.LittleEndian.PutUint16(l.bytes[2*i:], kernel.BFloat16Bits(v))
-		}
-	}
 }

@@ -67,7 +67,7 @@ func (c *Command) Flags() *flag.FlagSet {
 	cli.WeightsFlag(f, &c.load.Weights)
 	f.StringVar(&c.load.Precision, "precision", "", "float32, float16, bfloat16 or int8 (default float32)")
 	cli.MemoryFlag(f, &c.load.MaxMemory, "")
-	f.IntVar(&c.load.Threads, "threads", 0, "goroutines that compute (default one for each processor)")
+	f.IntVar(&c.load.Threads, "threads", 0, "without a file: list how so many goroutines share the work, counted and not timed, as with -json for programs (default: how long it takes one for each processor)")
 	f.IntVar(&c.options.Width, "width", 0, "width in pixels (default the model's)")
 	f.IntVar(&c.options.Height, "height", 0, "height in pixels (default the model's)")
 	f.Float64Var(&c.options.Guidance, "guidance", 0, "guidance scale; 1 turns it off and halves the work (default 7.5)")

@@ -25,6 +25,9 @@ func (c *Command) plan(ctx context.Context, stdout, stderr io.Writer) error {
 	if onCards != nil {
 		return c.cards(ctx, onCards, stdout)
 	}
+	if c.load.Threads > 0 && len(c.adapters) == 0 {
+		return c.parallel(ctx, stdout)
+	}
 	pipe, err := c.open(ctx, &c.load)
 	if err != nil {
 		return err
