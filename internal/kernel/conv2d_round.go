@@ -32,22 +32,32 @@ func (c *roundedConv) newRound(image, images, from, to int) *convRound {
 	}
 	r.find = tapFinder{ConvShape: c.ConvShape, ys: ys, xs: c.xs, image: len(r.rows) * row}
 	r.find.OutH = to - from
-	r.split()
+	r.pixels, r.panels = images*r.find.OutH*c.OutW, ceilDiv(c.OutC, panel)
+	r.tiles = ceilDiv(r.pixels, tileRows)
 	return r
 }
 
-// split chooses the tasks.
-func (r *convRound) split() {
-	r.pixels, r.panels = r.images*r.find.OutH*r.OutW, ceilDiv(r.OutC, panel)
-	r.tiles = ceilDiv(r.pixels, tileRows)
+// split chooses the products' tasks for a number of threads. More blocks round the weights
+// more often, which takes about half the time of a tile.
+func (r convRound) split(threads int) *convRound {
 	r.blocks = ceilDiv(r.tiles, convTiles)
 	r.bands = ceilDiv(r.panels, max(1, convWords/(r.KH*r.KW*r.InC/2)))
-	if r.blocks*r.bands < minTasks {
-		r.bands = min(r.panels, ceilDiv(minTasks, r.blocks))
+	many := max(minTasks, manyTasks*threads)
+	if r.blocks*r.bands < many {
+		r.bands = min(r.panels, ceilDiv(many, r.blocks))
 	}
 	if r.blocks*r.bands < minTasks {
 		r.blocks = min(r.tiles, ceilDiv(minTasks, r.bands))
 	}
+	time := func(blocks int) int {
+		return ceilDiv(blocks*r.bands, threads) * (1 + 2*ceilDiv(r.tiles, blocks))
+	}
+	for blocks := r.blocks + 1; blocks <= r.tiles && r.blocks*r.bands < many; blocks++ {
+		if 16*time(blocks) < 15*time(r.blocks) {
+			r.blocks = blocks
+		}
+	}
+	return &r
 }
 
 // convRounded is about how many float32s of the input a task rounds.
@@ -57,7 +67,7 @@ const convRounded = 16 << 10
 func (r *convRound) rounding() Phase {
 	rows, n, words := r.images*len(r.rows), r.W*r.InC, r.W*r.words
 	tasks := max(1, min(rows, rows*n/convRounded))
-	return Phase{Tasks: tasks, Run: func(task int, _ []float32) {
+	return Phase{Tasks: tasks, Work: float64(rows * n * moved), Run: func(task int, _ []float32) {
 		for i := rows * task / tasks; i < rows*(task+1)/tasks; i++ {
 			image, row := r.image+i/len(r.rows), r.rows[i%len(r.rows)]
 			roundPairs(r.work[i*words:][:words], r.x[image*r.H*n+int(row):][:n], r.native)
@@ -67,12 +77,16 @@ func (r *convRound) rounding() Phase {
 
 // products is the phase that multiplies.
 func (r *convRound) products() Phase {
-	tiles := ceilDiv(r.tiles, r.blocks)
-	return Phase{
-		Tasks:   r.blocks * r.bands,
-		Scratch: tiles*tileRows*(panel+r.KH*r.KW) + r.wideLen() + r.w.storedLen(r.InC),
-		Run:     r.multiply,
-	}
+	return byThreads(func(threads int) Phase {
+		r := r.split(threads)
+		tiles := ceilDiv(r.tiles, r.blocks)
+		return Phase{
+			Tasks:   r.blocks * r.bands,
+			Scratch: tiles*tileRows*(panel+r.KH*r.KW) + r.wideLen() + r.w.storedLen(r.InC),
+			Run:     r.multiply,
+			Work:    float64((r.pixels + r.blocks*tileRows/2) * r.w.K * r.OutC / PerWord(BFloat16)),
+		}
+	})
 }
 
 func (r *convRound) multiply(task int, scratch []float32) {

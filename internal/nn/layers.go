@@ -40,6 +40,11 @@ type Conv2D struct {
 	rounded      bool
 }
 
+// roundedChannels is the fewest channels of a convolution whose factors are rounded. The
+// first and the last one of a model have fewer: they take little time, and a prediction is
+// more exact if they are not.
+const roundedChannels = 16
+
 // Conv returns the convolution called name, of k×k pixels.
 func (p *Params) Conv(name string, in, out, k, stride int, pad op.Padding) *Conv2D {
 	c := p.ConvNoBias(name, in, out, k, stride, pad)
@@ -50,7 +55,8 @@ func (p *Params) Conv(name string, in, out, k, stride int, pad op.Padding) *Conv
 // ConvNoBias returns the convolution called name, of k×k pixels, which has no bias.
 func (p *Params) ConvNoBias(name string, in, out, k, stride int, pad op.Padding) *Conv2D {
 	at := p.At("%s", name)
-	return &Conv2D{at.Path(), at.filter("weight", out, in, k), nil, k, stride, pad, p.rounded()}
+	rounded := p.rounded() && min(in, out) >= roundedChannels
+	return &Conv2D{at.Path(), at.filter("weight", out, in, k), nil, k, stride, pad, rounded}
 }
 
 // Conv3x3 returns the 3×3 convolution called name, which keeps the size.
