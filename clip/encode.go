@@ -47,18 +47,30 @@ func (e *TextEncoder) Encode(ctx context.Context, ids [][]int, clipSkip int) (*E
 	if err := e.checkInput(ctx, ids, clipSkip); err != nil {
 		return nil, err
 	}
-	s := shape{len(ids), len(ids[0]), clipSkip, e.raw, e.anyNew(ids...)}
-	rows := make([]float32, s.n)
-	for i, text := range ids {
-		rows[i] = float32(e.End(text))
+	lanes := e.model.Lanes(len(ids))
+	s := shape{len(ids) / lanes, len(ids[0]), clipSkip, e.raw, e.anyNew(ids...)}
+	out := e.embeddings(len(ids), s.tokens)
+	inputs, outputs := make([]model.Inputs, lanes), make([][][]float32, lanes)
+	for i := range lanes {
+		texts := ids[i*s.n:][:s.n]
+		rows := make([]float32, s.n)
+		for j, text := range texts {
+			rows[j] = float32(e.End(text))
+		}
+		inputs[i] = model.Inputs{"rows": rows}
+		e.inputs(inputs[i], s.newTokens, texts...)
+		outputs[i] = [][]float32{part(out.Tokens, i, lanes), part(out.Pooled, i, lanes)}
 	}
-	in := model.Inputs{"rows": rows}
-	e.inputs(in, s.newTokens, ids...)
-	out := e.embeddings(s.n, s.tokens)
-	if err := e.model.Run(ctx, s, e.build(s), in, [][]float32{out.Tokens.Float32s(), out.Pooled.Float32s()}); err != nil {
+	if err := e.model.RunLanes(ctx, s, e.build(s), inputs, outputs); err != nil {
 		return nil, err
 	}
 	return out, nil
+}
+
+// part returns part i of n equal ones of a tensor's numbers.
+func part(t *tensor.Dense, i, n int) []float32 {
+	x := t.Float32s()
+	return x[len(x)/n*i:][:len(x)/n]
 }
 
 // checkInput wants what Encode takes.
@@ -113,7 +125,12 @@ func (e *TextEncoder) Plan(n, tokens int) (*plan.Part, error) {
 		return nil, err
 	}
 	s := shape{n, tokens, 0, e.raw, e.vectors != nil}
-	return e.model.Plan(s, e.build(s))
+	p, err := e.model.Plan(s, e.build(s))
+	if err != nil {
+		return nil, err
+	}
+	p.Values, err = e.Values(n, tokens, 0)
+	return p, err
 }
 
 // checkSize wants an encoder that was loaded, and sizes that it can take.
@@ -136,8 +153,10 @@ func (e *TextEncoder) Values(n, tokens, clipSkip int) (int64, error) {
 	if err := e.checkSkip(clipSkip); err != nil {
 		return 0, err
 	}
-	s := shape{n, tokens, clipSkip, e.raw, e.vectors != nil}
-	return e.model.Values(s, e.build(s))
+	lanes := e.model.Lanes(n)
+	s := shape{n / lanes, tokens, clipSkip, e.raw, e.vectors != nil}
+	one, err := e.model.Values(s, e.build(s))
+	return int64(lanes) * one, err
 }
 
 // End returns the position of the token that stands for the whole text. Configs

@@ -2,6 +2,7 @@ package clip
 
 import (
 	"io/fs"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -100,17 +101,35 @@ func TestTextEncoderWithoutPrefix(t *testing.T) {
 	assert.Equal(t, want.Tokens.Float32s(), got.Tokens.Float32s())
 }
 
-// A text's embedding does not depend on the texts beside it.
+// A text's embedding does not depend on the texts beside it, nor on the threads, which may
+// have texts of their own. What it takes is what was foretold.
 func TestTextEncoderBatch(t *testing.T) {
-	e := loadEncoder(t, golden.Model(t, "tiny-sd15"), "text_encoder")
-	ids := inputIDs(golden.Open(t, "modules/text_encoder_sd15"))
-	all, err := e.Encode(t.Context(), ids, 0)
-	require.NoError(t, err)
-	size := all.Tokens.DataSize() / len(ids)
-	for i := range ids {
-		one, err := e.Encode(t.Context(), ids[i:i+1], 0)
+	ids := inputIDs(golden.Open(t, "modules/text_encoder_sd15"))[:2]
+	ids = append(ids, ids[1][1:], ids[0], ids[1], ids[1])
+	ids[2] = append(slices.Clone(ids[2]), ids[0][1])
+	var want *Embeddings
+	for _, threads := range []int{4, 1, 2, 3, 6} { // with 4 there is no even split
+		e, err := LoadTextEncoderFS(golden.Model(t, "tiny-sd15"), "text_encoder", &LoadOptions{Threads: threads})
 		require.NoError(t, err)
-		assert.Equal(t, all.Tokens.Float32s()[i*size:(i+1)*size], one.Tokens.Float32s())
+		defer e.Close()
+		before := e.model.Memory().InUse()
+		e.model.Memory().ResetPeak()
+		all, err := e.Encode(t.Context(), ids, 0)
+		require.NoError(t, err)
+		values, err := e.Values(len(ids), len(ids[0]), 0)
+		require.NoError(t, err)
+		assert.Equal(t, before+values, e.model.Memory().Peak())
+		if want == nil {
+			want = all
+		}
+		assert.Equal(t, want.Tokens.Float32s(), all.Tokens.Float32s(), "%d threads", threads)
+		assert.Equal(t, want.Pooled.Float32s(), all.Pooled.Float32s(), "%d threads", threads)
+		size := all.Tokens.DataSize() / len(ids)
+		for i := range ids {
+			one, err := e.Encode(t.Context(), ids[i:i+1], 0)
+			require.NoError(t, err)
+			assert.Equal(t, all.Tokens.Float32s()[i*size:(i+1)*size], one.Tokens.Float32s())
+		}
 	}
 }
 

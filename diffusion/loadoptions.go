@@ -119,7 +119,8 @@ type LoadOptions struct {
 	// Load makes the folder if there is none. Weights are found there by the content of the
 	// files that they came from (SHA-256, which on Linux is remembered as long as a file is
 	// not changed in any way), by Precision and Weights, and by what this machine's kernels
-	// make of them; what is read is checked, and made again if it is damaged. Models of
+	// make of them; what is read is checked (once for each change of the file, where it can
+	// be told), and made again if it is damaged. Models of
 	// PyTorch's files, parts that Overlay changes, and those on a Device are not kept. Nothing
 	// is ever removed: the files take as much room as the weights take memory, and may be
 	// deleted at any time, also while processes share the folder. Of a file that is cut

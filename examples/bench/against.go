@@ -136,6 +136,7 @@ func benchmark(binary string, args []string) func(context.Context) (map[string]f
 		}
 		if p.Picture > 0 {
 			times["a picture"], times["a picture: load"] = p.Picture, p.Load
+			times["a picture: start to first step"] = p.Ready
 			times["a picture: text"], times["a picture: sampling"], times["a picture: decode"] = p.Text, p.Sampling, p.Decode
 		}
 		return times, nil

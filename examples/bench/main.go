@@ -42,6 +42,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	table := tableFlags(f)
 	rivals := rivalFlags(f)
 	cli.MemoryFlag(f, &o.maxMemory, ", with -picture")
+	f.StringVar(&o.cache, "cache", "", "with -picture: `folder` for weights as they are in memory, so that a model of files is loaded sooner the next time (default none)")
 	wantPicture := f.Bool("picture", false, "make a picture with all parts, from the text to a PNG in -steps steps, and report its time and the process's memory")
 	asJSON := f.Bool("json", false, "write JSON")
 	if err := cli.NoArguments(f, args); err != nil {
@@ -55,6 +56,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	if len(o.adapters) > 0 && !*wantPicture {
 		return cli.Misuse(errors.New("-lora: have an adapter, want -picture beside it"))
+	}
+	if o.cache != "" && !*wantPicture {
+		return cli.Misuse(errors.New("-cache: have a folder, want -picture beside it"))
 	}
 	if rivals.wanted() {
 		if err := rivals.check(&o, table.wanted(), *wantPicture); err != nil {

@@ -103,7 +103,7 @@ func TestPicture(t *testing.T) {
 	out.Reset()
 	require.NoError(t, run(t.Context(), []string{"-model", "tinyscenes", "-picture", "-size", "32", "-steps", "1", "-max-memory", "100MB"}, &out, io.Discard))
 	assert.Contains(t, out.String(), "tinyscenes, float32, 32×32, 1 steps: load")
-	assert.Regexp(t, `PNG [0-9.]+ s: a picture in [0-9.]+ s; peak`, out.String())
+	assert.Regexp(t, `load [0-9.]+ s, first step after [0-9.]+ s in [0-9.]+ s, .*PNG [0-9.]+ s: a picture in [0-9.]+ s; peak`, out.String())
 	assert.GreaterOrEqual(t, r.Picture, r.Text+r.Sampling+r.Decode+r.PNG)
 	assert.ErrorContains(t, run(t.Context(), []string{"-model", "tinyscenes", "-picture", "-max-memory", "1MB"}, &out, io.Discard), "more than the limit of")
 }

@@ -34,6 +34,7 @@ type options struct {
 	branch               int // of a step that reuses a feature; 0: none
 	merge                float64
 	guidance             float64 // 1 turns it off
+	cache                string  // of a picture's weights; empty: none
 	taesd                bool    // the small autoencoder in place of the model's
 	maxMemory            int64
 }

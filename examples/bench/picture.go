@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sdgo/diffusion"
+	"sdgo/sampler"
 )
 
 // pictureReport is what a whole picture takes.
@@ -19,12 +20,30 @@ type pictureReport struct {
 	Height    int     `json:"height"`
 	Steps     int     `json:"steps"`
 	Load      float64 `json:"load_s"`
+	Ready     float64 `json:"to_first_step_s"` // from the start of the process to the first call of the U-Net
+	First     float64 `json:"first_step_s"`    // which that call takes: its memory is new
 	Text      float64 `json:"text_encoder_s"`
 	Sampling  float64 `json:"sampling_s"`
 	Decode    float64 `json:"vae_decode_s"`
 	PNG       float64 `json:"png_s"`
 	Picture   float64 `json:"picture_s"`         // from the text to the PNG, without the load
 	Memory    int64   `json:"peak_memory_bytes"` // of the process; 0 if not known
+}
+
+// started is when the process began, but for what the system did before.
+var started = time.Now()
+
+// timeFirst writes to r when the first call of the U-Net begins, and how long it takes.
+func (r *pictureReport) timeFirst(denoise sampler.Denoiser) sampler.Denoiser {
+	return func(ctx context.Context, x []float32, sigma float64) (sampler.Estimate, error) {
+		if r.Ready > 0 {
+			return denoise(ctx, x, sigma)
+		}
+		r.Ready = time.Since(started).Seconds()
+		estimate, err := denoise(ctx, x, sigma)
+		r.First = time.Since(started).Seconds() - r.Ready
+		return estimate, err
+	}
 }
 
 // picture loads a pipeline and makes one picture.
@@ -38,7 +57,7 @@ func picture(ctx context.Context, o *options, asJSON bool, w, stderr io.Writer) 
 		return err
 	}
 	begin := time.Now()
-	pipe, err := diffusion.LoadFSContext(ctx, fsys, &diffusion.LoadOptions{Variant: o.variant, Precision: o.precision, Weights: o.weights, Threads: o.threads, MaxMemory: o.maxMemory, Device: dev})
+	pipe, err := diffusion.LoadFSContext(ctx, fsys, &diffusion.LoadOptions{Variant: o.variant, Precision: o.precision, Weights: o.weights, Threads: o.threads, MaxMemory: o.maxMemory, Device: dev, Cache: o.cache})
 	if err != nil {
 		return err
 	}
@@ -48,7 +67,7 @@ func picture(ctx context.Context, o *options, asJSON bool, w, stderr io.Writer) 
 	if err != nil {
 		return err
 	}
-	result, err := pipe.TextToImage(ctx, "a lighthouse at dusk", &diffusion.Options{Width: o.size, Height: o.size, Steps: o.steps, Guidance: o.guidance, Seed: 1, Adapters: adapters})
+	result, err := pipe.TextToImage(ctx, "a lighthouse at dusk", &diffusion.Options{Width: o.size, Height: o.size, Steps: o.steps, Guidance: o.guidance, Seed: 1, Adapters: adapters, Wrap: r.timeFirst})
 	if err != nil {
 		return err
 	}
@@ -68,7 +87,7 @@ func picture(ctx context.Context, o *options, asJSON bool, w, stderr io.Writer) 
 		enc.SetIndent("", "  ")
 		return enc.Encode(r)
 	}
-	_, err = fmt.Fprintf(w, "%s, %s, %d×%d, %d steps: load %.2f s, text %.3f s, sampling %.2f s, decode %.2f s, PNG %.3f s: a picture in %.2f s; peak memory of the process %.2f GB\n",
-		r.Model, r.Precision, r.Width, r.Height, r.Steps, r.Load, r.Text, r.Sampling, r.Decode, r.PNG, r.Picture, float64(r.Memory)/1e9)
+	_, err = fmt.Fprintf(w, "%s, %s, %d×%d, %d steps: load %.3f s, first step after %.3f s in %.2f s, text %.3f s, sampling %.2f s, decode %.2f s, PNG %.3f s: a picture in %.2f s; peak memory of the process %.2f GB\n",
+		r.Model, r.Precision, r.Width, r.Height, r.Steps, r.Load, r.Ready, r.First, r.Text, r.Sampling, r.Decode, r.PNG, r.Picture, float64(r.Memory)/1e9)
 	return err
 }

@@ -56,9 +56,29 @@ func typical(t device.Target, p device.Ptr) (list []device.Launch) {
 		add(device.Embed(t, p, p, p, p, 77, 100, c, 77)...)
 		add(device.Gather(t, p, p, p, 2, 77, c)...)
 		add(device.Transpose(t, p, p, 1, 128, c)...)
+		add(filters(t, p, c)...)
 		add(device.Narrow(t, p, p, 64*c), device.Widen(t, p, p, 64*c))
 	}
 	return list
+}
+
+// filters are launches of what filters and moves images of c channels.
+func filters(t device.Target, p device.Ptr, c int) (list []device.Launch) {
+	around := device.Image{H: 8, W: 8, C: c, PadTop: 1, PadLeft: 1, SrcH: 4, SrcW: 4}
+	return slices.Concat(
+		device.Slice(t, p, p, 64, 2*c, c, c),
+		device.RepeatPixels(t, p, p, 1, 64, c),
+		device.Reverse(t, p, p, 64, 3),
+		device.Permute(t, p, p, []int{1, 3, 16, 8, 16, 8}, []int{0, 2, 4, 1, 3, 5}),
+		around.Surround(t, p, p, 1, 10, 10, true, true),
+		device.Modulate(t, p, p, p, 1, 64, c, true),
+		device.ScaleChannels(t, p, p, p, p, 64, c, 0),
+		device.ScaleFirst(t, p, p, 64, c, c/2, 2),
+		device.Average(t, p, p, 1, 8, 8, c, 4, 4),
+		device.Gaussian{N: 16, Half: 3, Sigma: 1}.Blur(t, p, p, 4, c),
+		device.SumPixels(t, p, p, 1, 256, c, 1),
+		device.ScaleLow(t, p, p, p, 1, 8, 8, c, 0.5),
+	)
 }
 
 // leastUsed is the share of fetched and written sectors that kernels use at least, and
@@ -66,14 +86,14 @@ func typical(t device.Target, p device.Ptr) (list []device.Launch) {
 // that is needed.
 const leastUsed, mostPasses = 0.80, 1.05
 
-// others are kernels that have other limits: of numbers one by one, whose rows begin in
-// the middle of sectors, and of products that tensor cores do not take, which read eight
-// numbers of two bytes together. Networks have them at their ends.
+// others are kernels that have other limits: of numbers one by one, whose rows begin in the
+// middle of sectors or are read from afar, and of products that tensor cores do not take, which
+// read eight numbers of two bytes together. Networks have them at their ends.
 var others = []struct {
 	kernels      *regexp.Regexp
 	used, passes float64
 }{
-	{regexp.MustCompile("^(embed|gather|geglu|layer_norm|group_stats)_"), 0.64, mostPasses},
+	{regexp.MustCompile("^(average|blur|embed|gather|geglu|layer_norm|group_stats|modulate|permute|repeat|reverse|slice|surround)_"), 0.64, mostPasses},
 	{regexp.MustCompile("^group_apply_"), leastUsed, 1.07},
 	{regexp.MustCompile("^plain_(gemm|conv)_b?f16$"), 0.45, mostPasses},
 }

@@ -103,6 +103,7 @@ func deviceCases() []deviceCase {
 			return op.Activate(y, kernel.GELU)
 		}},
 	}
+	cases = append(cases, imageCases()...)
 	for _, act := range []kernel.Activation{kernel.SiLU, kernel.GELU, kernel.QuickGELU} {
 		cases = append(cases, deviceCase{fmt.Sprint("activation ", act), [][]int{{3, 71}}, 9, nil, one(func(x *G.Node) (*G.Node, error) { return op.Activate(x, act) })})
 	}

@@ -56,7 +56,7 @@ type Options struct {
 	// see Paper, and the machine's memory is no limit.
 	Paper bool
 	// Trace, if not nil, is called after every operation with the time that
-	// it took.
+	// it took; of lanes side by side, its share of that time, and by each of them.
 	Trace func(o op.Operation, d time.Duration)
 }
 

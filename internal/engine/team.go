@@ -21,7 +21,30 @@ const spin = 100 * time.Microsecond
 // job is a phase while it runs.
 type job struct {
 	kernel.Phase
-	next, done atomic.Int64 // tasks taken, tasks finished
+	number uint32 // among the jobs of a team, which runs it once
+}
+
+// share is a member's part of the tasks of a job, one after the other. The others help when
+// they have done theirs. Those that follow each other use the same data, and so do the
+// shares of a member in one job after the other: it finds them in its own cache.
+type share struct {
+	next atomic.Uint64 // the job's number, and in the lower half the next task
+	_    [56]byte      // to have a line of the cache for itself
+}
+
+// take returns the next task of a job before end, or false if there is none, or another
+// job runs by now.
+func (s *share) take(number uint32, end int) (task int, ok bool) {
+	for {
+		next := s.next.Load()
+		task := int(uint32(next))
+		if uint32(next>>32) != number || task >= end {
+			return 0, false
+		}
+		if s.next.CompareAndSwap(next, next+1) {
+			return task, true
+		}
+	}
 }
 
 // team is a few goroutines that share the tasks of one phase after the other.
@@ -30,7 +53,10 @@ type job struct {
 type team struct {
 	members  int
 	scratch  [][]float32 // one for each member
+	shares   []share     // of the current job, one for each member
+	jobs     uint32      // so far
 	current  atomic.Pointer[job]
+	done     atomic.Int64 // tasks of the current job
 	closed   atomic.Bool
 	cancel   atomic.Bool // stop: tasks not yet begun are skipped
 	sleepers atomic.Int32
@@ -46,10 +72,13 @@ type fault struct{ value any }
 
 // startTeam makes a team of the given number of members.
 func startTeam(members int, scratch [][]float32) *team {
-	t := &team{members: members, scratch: scratch, wake: make(chan struct{}, members), finished: make(chan struct{}, 1)}
+	t := &team{
+		members: members, scratch: scratch, shares: make([]share, members),
+		wake: make(chan struct{}, members), finished: make(chan struct{}, 1),
+	}
 	for i := 1; i < members; i++ {
 		t.workers.Add(1)
-		go t.serve(scratch[i])
+		go t.serve(i)
 	}
 	return t
 }
@@ -63,16 +92,19 @@ func (t *team) stop() {
 
 // run does all tasks of the phase. It reports a panic in a task as an error.
 func (t *team) run(j *job) error {
-	j.next.Store(0)
-	j.done.Store(0)
-	if t.members == 1 || j.Tasks == 1 {
-		t.work(j, t.scratch[0])
-	} else {
+	t.jobs++
+	j.number = t.jobs
+	t.done.Store(0)
+	for i := range t.shares {
+		first, _ := t.part(j, i)
+		t.shares[i].next.Store(uint64(j.number)<<32 | uint64(first))
+	}
+	if t.members > 1 && j.Tasks > 1 {
 		t.current.Store(j)
 		t.wakeAll()
-		t.work(j, t.scratch[0])
-		t.wait(j)
 	}
+	t.work(j, 0)
+	t.wait(j)
 	if f := t.fault.Load(); f != nil {
 		return f.err()
 	}
@@ -93,13 +125,13 @@ func (f *fault) err() error {
 // wait returns when all tasks are done.
 func (t *team) wait(j *job) {
 	tasks := int64(j.Tasks)
-	for begin := time.Now(); j.done.Load() < tasks; {
+	for begin := time.Now(); t.done.Load() < tasks; {
 		if time.Since(begin) < spin {
 			runtime.Gosched()
 			continue
 		}
 		t.waiting.Store(true)
-		if j.done.Load() < tasks {
+		if t.done.Load() < tasks {
 			<-t.finished
 		}
 		t.waiting.Store(false)
@@ -107,7 +139,7 @@ func (t *team) wait(j *job) {
 }
 
 // serve works on every job that comes until the team is closed.
-func (t *team) serve(scratch []float32) {
+func (t *team) serve(member int) {
 	defer t.workers.Done()
 	debug.SetPanicOnFault(true) // for as long as the goroutine lives
 	var last *job
@@ -115,7 +147,7 @@ func (t *team) serve(scratch []float32) {
 	for !t.closed.Load() {
 		if j := t.current.Load(); j != last {
 			last = j
-			t.work(j, scratch)
+			t.work(j, member)
 			begin = time.Now()
 			continue
 		}
@@ -142,18 +174,28 @@ func (t *team) wakeAll() {
 	}
 }
 
-// work takes tasks until none is left.
-func (t *team) work(j *job, scratch []float32) {
-	tasks := int64(j.Tasks)
-	for {
-		i := j.next.Add(1) - 1
-		if i >= tasks {
-			return
+// part returns the tasks of a member's share, [first, end).
+func (t *team) part(j *job, member int) (first, end int) {
+	return j.Tasks * member / t.members, j.Tasks * (member + 1) / t.members
+}
+
+// work does the tasks of a member's share, and then those that are left of the others'.
+func (t *team) work(j *job, member int) {
+	for i := range t.members {
+		owner := (member + i) % t.members
+		_, end := t.part(j, owner)
+		n := 0
+		for {
+			task, ok := t.shares[owner].take(j.number, end)
+			if !ok {
+				break
+			}
+			if !t.cancel.Load() {
+				t.do(j, task, t.scratch[member])
+			}
+			n++
 		}
-		if !t.cancel.Load() {
-			t.do(j, int(i), scratch)
-		}
-		if j.done.Add(1) == tasks && t.waiting.Load() {
+		if n > 0 && t.done.Add(int64(n)) == int64(j.Tasks) && t.waiting.Load() {
 			select {
 			case t.finished <- struct{}{}:
 			default:

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -14,7 +15,7 @@ import (
 // Every task is done once, also when phases are short and workers sleep between
 // them.
 func TestTeam(t *testing.T) {
-	for _, members := range []int{1, 2, 5} {
+	for _, members := range []int{1, 2, 5, 64} {
 		team := startTeam(members, make([][]float32, members))
 		for round := range 300 {
 			tasks := 1 + round%17
@@ -30,6 +31,53 @@ func TestTeam(t *testing.T) {
 		}
 		team.stop()
 	}
+}
+
+// Each member has a share of the tasks, the same in each phase.
+func TestShares(t *testing.T) {
+	const members = 3
+	team := startTeam(members, memberScratch(members))
+	defer team.stop()
+	for range 20 {
+		by := make([]float32, members)
+		var begun sync.WaitGroup
+		begun.Add(members)
+		j := &job{Phase: kernel.Phase{Tasks: members, Run: func(i int, scratch []float32) {
+			by[i] = scratch[0]
+			begun.Done()
+			begun.Wait() // for all members to have one
+		}}}
+		require.NoError(t, team.run(j))
+		assert.Equal(t, []float32{0, 1, 2}, by)
+	}
+}
+
+// Members that have done their shares take from the one that is held up.
+func TestStealing(t *testing.T) {
+	const members, tasks = 4, 43
+	team := startTeam(members, memberScratch(members))
+	defer team.stop()
+	for slow := range tasks {
+		var others sync.WaitGroup
+		others.Add(tasks - 1)
+		j := &job{Phase: kernel.Phase{Tasks: tasks, Run: func(i int, _ []float32) {
+			if i == slow {
+				others.Wait()
+			} else {
+				others.Done()
+			}
+		}}}
+		require.NoError(t, team.run(j))
+	}
+}
+
+// memberScratch tells the members apart.
+func memberScratch(members int) [][]float32 {
+	scratch := make([][]float32, members)
+	for i := range scratch {
+		scratch[i] = []float32{float32(i)}
+	}
+	return scratch
 }
 
 // A panic in a task is an error of the run, on whatever goroutine it happens.

@@ -18,7 +18,8 @@ type Turn struct {
 	scratch int64 // of the kernels, beside them
 	begun   chan struct{}
 	granted bool
-	machine *Machine // nil before the first run
+	machine *Machine   // nil before the first run
+	lanes   []*Machine // of lanes but the first
 }
 
 // Turn waits for a turn of the plan's bytes and extra ones, together no more than the
@@ -106,43 +107,27 @@ func (e *Engine) reuse(t *Turn, room int64) {
 // for what its slots hold.
 func (t *Turn) bind(ctx context.Context, p *Plan, slots []op.Arg) (*Machine, error) {
 	m := t.machine
-	if m != nil && m.plan == p && m.holds(slots) {
-		return m, nil
+	if t.c.e.device == nil {
+		var err error
+		t.machine, err = t.c.e.fit(m, p, 1, slots)
+		return t.machine, err
 	}
-	if m != nil && m.plan == p && m.device != nil {
+	if m != nil && m.plan == p {
+		if m.holds(slots) {
+			return m, nil
+		}
 		return m, m.refill(slots)
 	}
 	t.machine = nil
 	if t.c.e.paper {
 		return nil, ErrOnPaper
 	}
-	if t.c.e.device != nil {
-		if m != nil {
-			m.Close()
-		}
-		m, err := t.bindDevice(ctx, p, slots)
-		t.machine = m
-		return m, err
+	if m != nil {
+		m.Close()
 	}
-	var arena *Block
-	if m != nil && m.arenaBytes() >= p.Bytes() {
-		arena = m.arena
-	} else {
-		if m != nil {
-			m.Close()
-		}
-		var err error
-		if arena, err = newBlock(p.arena/float, arenaUse, nil); err != nil {
-			return nil, err
-		}
-	}
-	m, err := p.bind(arena, t.c.e.threads, slots)
-	if err != nil {
-		return nil, err
-	}
-	m.trace = t.c.e.trace
+	m, err := t.bindDevice(ctx, p, slots)
 	t.machine = m
-	return m, nil
+	return m, err
 }
 
 // End ends the turn. Its machine is kept for the next turn of its plan, unless that is
@@ -162,6 +147,11 @@ func (t *Turn) End() {
 			e.keep(t.machine)
 			t.machine = nil
 		}
+		for _, m := range t.lanes {
+			m.empty()
+			e.keep(m)
+		}
+		t.lanes = nil
 	} else {
 		e.waiting = slices.DeleteFunc(e.waiting, func(o *Turn) bool { return o == t })
 	}
@@ -175,6 +165,12 @@ func (t *Turn) run(ctx context.Context, p *Plan, inputs, outputs [][]float32, sl
 	if err != nil {
 		return err
 	}
+	return m.compute(ctx, inputs, outputs)
+}
+
+// compute computes the plan's outputs from inputs given in order and copies them to
+// outputs.
+func (m *Machine) compute(ctx context.Context, inputs, outputs [][]float32) error {
 	for i, in := range inputs {
 		if have, want := len(in), len(m.Input(i)); have != want {
 			return fmt.Errorf("engine: input %d: have %d elements, want %d", i, have, want)

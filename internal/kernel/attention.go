@@ -9,7 +9,7 @@ type AttentionShape struct {
 	Causal                               bool    // query i sees the keys 0 to i
 	Scale                                float32 // positive
 	// BFloat16 rounds the factors of both products to bfloat16, if HeadDim is even;
-	// scores, maxima and sums stay float32.
+	// scores and sums stay float32.
 	BFloat16 bool
 }
 
@@ -33,8 +33,8 @@ func AttentionWork(s AttentionShape) int {
 //
 // No matrix of all queries by all keys exists: a task takes some queries
 // through the keys a tile at a time, and corrects its sums whenever a maximum
-// grows. Milakov and Gimelshein (2018), "Online normalizer calculation for
-// softmax", algorithm 3.
+// grows, or with bfloat16 when the old one will not do: see weighing. Milakov and
+// Gimelshein (2018), "Online normalizer calculation for softmax", algorithm 3.
 // https://arxiv.org/abs/1805.02867
 func Attention(out, q, k, v []float32, s AttentionShape, work []float32) []Phase {
 	return attend(out, q, k, v, nil, s, work)
@@ -141,7 +141,6 @@ func (a *attention) run(task int, scratch []float32) {
 	first, last := a.panels*block/a.blocks, a.panels*(block+1)/a.blocks
 	scores, panels := take(&scratch, a.atOnce*panel), take(&scratch, (last-first)*a.panelLen()) // aligned if scratch is
 	offsets := int32s(take(&scratch, 2*tileRows))
-	score := tile{offsets: offsets[:tileRows], taps: 1, k: a.words(a.HeadDim), ldc: panel}
 	accumulate := tile{offsets: offsets[tileRows:], taps: 1, ldc: panel}
 
 	for i := first; i < last; i++ {
@@ -152,7 +151,7 @@ func (a *attention) run(task int, scratch []float32) {
 		k, kStride := a.keyRows(head, t)
 		v := a.values[(head*a.tiles+t)*a.valuesLen():][:a.valuesLen()]
 		for r := range tileRows {
-			score.offsets[r], accumulate.offsets[r] = int32(r*kStride), int32(r*a.valueWords)
+			offsets[r], accumulate.offsets[r] = int32(r*kStride), int32(r*a.valueWords)
 		}
 		for i := first; i < last; i++ {
 			p := a.panel(panels, i, i-first)
@@ -164,16 +163,8 @@ func (a *attention) run(task int, scratch []float32) {
 			if n <= 0 {
 				continue
 			}
-			score.a, score.b, score.c, score.narrow = k, p.q, scores, p.narrow()
-			a.product(score, n, kStride)
-			if a.Causal {
-				hideLater(scores, p.first, key, n)
-			}
-			if a.mask != nil {
-				hide(scores, a.mask[head/a.Heads*a.Keys+key:][:n])
-			}
-			a.softmax(&p, scores, n)
-			if t > 0 {
+			p.offsets = offsets[:tileRows]
+			if a.weights(&p, k, kStride, scores, head, key, n) && t > 0 {
 				scaleColumns(p.sums, a.HeadDim, p.rescale)
 			}
 			accumulate.a, accumulate.b, accumulate.c, accumulate.narrow = v, scores, p.sums, p.narrow()
@@ -187,16 +178,15 @@ func (a *attention) run(task int, scratch []float32) {
 	}
 }
 
-// softmax turns the scores of n keys into weights.
-func (a *attention) softmax(p *queryPanel, scores []float32, n int) {
-	if !a.pairs {
-		softmaxColumns(scores, n, p.most, p.norm, p.rescale)
-		return
+// weights sets scores to the weights of n keys from number key on, which are k. It tells
+// whether what was computed before has to be rescaled.
+func (a *attention) weights(p *queryPanel, k []float32, stride int, scores []float32, head, key, n int) (rescaled bool) {
+	if a.pairs {
+		return a.weigh(p, k, stride, scores, head, key, n)
 	}
-	softmaxPairs(scores, n, p.most, p.norm, p.rescale)
-	if !a.native {
-		widenPairs(scores, ceilDiv(n, 2), len(p.most))
-	}
+	a.score(p, k, stride, scores, head, key, n)
+	softmaxColumns(scores, n, p.most, p.norm, p.rescale)
+	return true
 }
 
 // longRow is the words of a head from which on fetching the next rows, if they follow,

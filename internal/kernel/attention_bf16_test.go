@@ -86,27 +86,6 @@ func TestAttentionBFloat16Special(t *testing.T) {
 	})
 }
 
-func TestSoftmaxPairsSameBytes(t *testing.T) {
-	rng := rand.New(rand.NewPCG(68, 69))
-	for keys := range 40 {
-		finite, odd := randoms(rng, keys*panel), mixed(rng, keys*panel)
-		for i := range finite {
-			finite[i] *= 40
-		}
-		for _, scores := range [][]float32{finite, odd} {
-			for _, columns := range []int{16, 32} {
-				most, sum := slices.Repeat([]float32{softmaxStart}, columns), randoms(rng, columns)
-				if keys%3 > 0 {
-					most = mixed(rng, columns)
-				}
-				samePairs(t, func(in [][]float32) {
-					softmaxPairs(in[0], keys, in[1], in[2], in[3])
-				}, scores, most, sum, make([]float32, columns))
-			}
-		}
-	}
-}
-
 func TestPairRowsSameBytes(t *testing.T) {
 	rng := rand.New(rand.NewPCG(70, 71))
 	for pairs := range 9 {
@@ -175,13 +154,4 @@ func TestWidenPairs(t *testing.T) {
 	for r := range 6 {
 		require.Equal(t, x[r*panel:][:panel], got[(r^1)*panel:][:panel])
 	}
-}
-
-func TestExp2Coarse(t *testing.T) {
-	const coarse = 1e-4 // a fortieth of a bfloat16's last bit, to which the weights are rounded
-	for z := float32(exp2Min); z <= 0; z += 0x1.9p-8 {
-		assert.InEpsilon(t, math.Exp2(float64(z)), exp2Coarse(z), coarse, "%v", z)
-	}
-	assert.Equal(t, float32(1), exp2Coarse(0))
-	assert.Zero(t, exp2Coarse(-127))
 }

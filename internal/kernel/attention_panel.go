@@ -9,12 +9,25 @@ type queryPanel struct {
 	q                   []float32 // [HeadDim][32], scaled to give scores in units of ln 2
 	sums                []float32 // [HeadDim][32]: Σ weight·v
 	most, norm, rescale []float32 // [16 or 32]: see softmaxColumns
+
+	// For pairs, whose maxima are near enough: see weighing.
+	state []float32 // its sums are norm
+	far   []float32 // [1]: not 0 if the scores less m are what is weighed
+	off   bool      // the weights will not do
+
+	offsets []int32 // of rows of keys, while they are multiplied
 }
 
 func (p *queryPanel) narrow() bool { return len(p.most) <= panel/2 }
 
 // panelLen is the float32s of a panel in a task's scratch.
-func (a *attention) panelLen() int { return (2*a.HeadDim + 3) * panel }
+func (a *attention) panelLen() int {
+	n := (2*a.HeadDim + 3) * panel
+	if a.pairs {
+		n += stateLen
+	}
+	return n
+}
 
 // panel is panel i of the head, number n of those of the task.
 func (a *attention) panel(panels []float32, i, n int) queryPanel {
@@ -23,6 +36,10 @@ func (a *attention) panel(panels []float32, i, n int) queryPanel {
 	p := queryPanel{first: i * panel, n: min(panel, a.Queries-i*panel), q: x[:size], sums: x[size:][:size]}
 	columns, x := roundUp(p.n, panel/2), x[2*size:]
 	p.most, p.norm, p.rescale = x[:columns], x[panel:][:columns], x[2*panel:][:columns]
+	if a.pairs {
+		p.far, p.state = x[panel:][:1], x[3*panel:][:stateLen]
+		p.norm = p.state[stateSum:][:columns]
+	}
 	return p
 }
 
@@ -35,6 +52,10 @@ func (a *attention) load(p *queryPanel, head int) {
 	}
 	if a.pairs && !a.native {
 		widenPairs(p.q, a.HeadDim/2, panel)
+	}
+	if a.pairs {
+		p.start()
+		return
 	}
 	for i := range p.most {
 		p.most[i], p.norm[i] = softmaxStart, 0

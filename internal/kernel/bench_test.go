@@ -204,7 +204,7 @@ func BenchmarkAttention(b *testing.B) {
 		dense(1, 8, 40, 4096, 4096, false), dense(1, 8, 80, 4096, 4096, false), dense(1, 8, 160, 4096, 4096, false),
 		dense(1, 8, 80, 1024, 1024, false), dense(1, 8, 160, 256, 256, false),
 		dense(1, 8, 40, 4096, 77, false), dense(1, 8, 80, 1024, 77, false), dense(1, 8, 160, 256, 77, false),
-		dense(2, 12, 64, 77, 77, true), dense(1, 1, 512, 1024, 1024, false),
+		dense(2, 10, 64, 4096, 4096, false), dense(2, 20, 64, 1024, 77, false), dense(2, 12, 64, 77, 77, true), dense(1, 1, 512, 1024, 1024, false),
 	} {
 		b.Run(s.String(), func(b *testing.B) {
 			q, k, v := s.data(benchRNG)

@@ -28,7 +28,7 @@ func Gemm(out, a []float32, m int, w Packed, ep Epilogue) Phase {
 // r consists of taps pieces of K/taps elements of a. Linear layers and
 // convolutions differ only in locate.
 //
-// A task takes a block of rows times a band of panels. K is cut into chunks,
+// A task takes a block of rows times a band of panels: see split. K is cut into chunks,
 // outermost, so that a chunk of the band's weights stays in the second-level
 // cache while the rows pass by; in between, the sums rest in scratch, which
 // rounds nothing. The panels come innermost: they share the tile's rows of a,
@@ -49,19 +49,12 @@ type product struct {
 	halves        int // panels of w for a panel of out
 	panels, tiles int // of out
 	bands, blocks int
+	ahead         bool // the next task of a member is the next panel
 	chunks        []chunk
 }
 
 // chunk is a part of K: some taps, or with one tap a part of its k.
 type chunk struct{ tap, taps, first, k int }
-
-const (
-	// chunkK also bounds the call of the assembly, which cannot be preempted.
-	chunkK     = 1280
-	bandFloats = 128 << 10 // a band's weights in one chunk
-	taskOps    = 60 << 20  // multiply-adds of a task: 0.6 ms at 200 GFLOP/s
-	minTasks   = 16
-)
 
 func newProduct(p product) Phase {
 	p.ep.check(p.m, p.w.N)
@@ -88,25 +81,17 @@ func newProduct(p product) Phase {
 	p.chunks = cut(p.taps, p.k)
 	p.panels, p.tiles = ceilDiv(p.n, panel), ceilDiv(p.m, tileRows)
 
-	perBand := max(1, bandFloats*len(p.chunks)/(p.w.K*panel*p.halves))
-	if p.w.stored() && p.taps > 1 { // all chunks are widened at once
-		perBand = 1
-	}
-	p.bands = ceilDiv(p.panels, perBand)
-	work := tileRows * p.w.K * panel * p.halves * ceilDiv(p.panels, p.bands) // of a tile
-	p.blocks = ceilDiv(p.tiles, max(1, taskOps/work))
-	if p.blocks*p.bands < minTasks {
-		p.bands = min(p.panels, ceilDiv(minTasks, p.blocks))
-	}
-	if p.blocks*p.bands < minTasks {
-		p.blocks = min(p.tiles, ceilDiv(minTasks, p.bands))
-	}
-	tiles, panels := ceilDiv(p.tiles, p.blocks), ceilDiv(p.panels, p.bands)
-	return Phase{
-		Tasks:   p.blocks * p.bands,
-		Scratch: p.sums(tiles, panels)*tileRows*panel + tiles*p.taps*tileRows + p.wide(panels),
-		Run:     p.run,
-	}
+	return byThreads(func(threads int) Phase {
+		q := p
+		q.split(threads)
+		tiles, panels := ceilDiv(q.tiles, q.blocks), ceilDiv(q.panels, q.bands)
+		return Phase{
+			Tasks:   q.blocks * q.bands,
+			Scratch: q.sums(tiles, panels)*tileRows*panel + tiles*q.taps*tileRows + q.wide(panels),
+			Run:     q.run,
+			Size:    q.size,
+		}
+	})
 }
 
 // wide is the number of float32s for a band's weights in one chunk, unless they
@@ -131,25 +116,6 @@ func (p *product) widened() int {
 	return most
 }
 
-// cut divides K evenly into chunks of about chunkK.
-func cut(taps, k int) []chunk {
-	var chunks []chunk
-	if taps > 1 {
-		n := min(taps, ceilDiv(taps*k, chunkK))
-		for i := range n {
-			tap := taps * i / n
-			chunks = append(chunks, chunk{tap: tap, taps: taps*(i+1)/n - tap, k: k})
-		}
-		return chunks
-	}
-	n := ceilDiv(k, chunkK)
-	for i := range n {
-		first := k * i / n
-		chunks = append(chunks, chunk{taps: 1, first: first, k: k*(i+1)/n - first})
-	}
-	return chunks
-}
-
 // sums is how many tiles of sums a task keeps at once.
 func (p *product) sums(tiles, panels int) int {
 	if len(p.chunks) == 1 {
@@ -158,11 +124,9 @@ func (p *product) sums(tiles, panels int) int {
 	return tiles * panels * p.halves
 }
 
-// run does one task. Tasks that follow each other share a band of panels.
+// run does one task.
 func (p *product) run(task int, scratch []float32) {
-	band, block := task/p.blocks, task%p.blocks
-	first, last := p.tiles*block/p.blocks, p.tiles*(block+1)/p.blocks
-	left, right := p.panels*band/p.bands, p.panels*(band+1)/p.bands
+	first, last, left, right := p.part(task)
 	sums := p.sums(last-first, right-left) * tileRows * panel
 	c, offsets := scratch[:sums], int32s(scratch[sums:])
 	wide := scratch[len(scratch)-p.wide(right-left):]
@@ -187,10 +151,15 @@ func (p *product) run(task int, scratch []float32) {
 				for half := range p.halves {
 					t.b = p.weights(wide, left, right, col, half, chunk)
 					t.c = c[at+half*tileRows*panel:][:tileRows*panel]
-					if n < len(p.chunks)-1 {
-						p.nextWeights(&t, col+half*p.panels, p.chunks[n+1], i, last-first)
-					} else {
+					if n == len(p.chunks)-1 {
 						t.out, t.stride = p.out[row*p.n+col*panel:], p.n
+					}
+					switch {
+					case n < len(p.chunks)-1:
+						p.nextWeights(&t, col+half*p.panels, p.chunks[n+1], i, last-first)
+					case p.ahead:
+						p.nextWeights(&t, min(col+1, p.panels-1)+half*p.panels, p.chunks[0], i, last-first)
+					default:
 						p.nextRows(&t, offsets[i*p.taps*tileRows:(last-first)*p.taps*tileRows], col-left, right-left)
 					}
 					multiply(&t)
@@ -245,8 +214,8 @@ func (p *product) weights(wide []float32, left, right, col, half int, c chunk) [
 // row returns where the weights of a panel in a chunk of K begin, in rows of 32.
 func (p *product) row(col int, c chunk) int { return col*p.w.K + c.tap*p.k + c.first }
 
-// nextWeights makes tile i of n fetch its share of the panel's next chunk.
-// Without this the first tile of a chunk would wait for memory.
+// nextWeights makes tile i of n fetch its share of a panel's chunk, the next one. Without
+// this the first tile of a chunk would wait for memory.
 func (p *product) nextWeights(t *tile, col int, c chunk, i, n int) {
 	if p.w.stored() {
 		t.next, t.fetch = nil, 0

@@ -474,3 +474,135 @@ func tile32VNNI(t *tile) {
 		tile12x32VNNI(t)
 	}
 }
+
+//go:noescape
+func weigh1x16BF16(w *weighing)
+
+//go:noescape
+func weigh2x16BF16(w *weighing)
+
+//go:noescape
+func weigh3x16BF16(w *weighing)
+
+//go:noescape
+func weigh4x16BF16(w *weighing)
+
+//go:noescape
+func weigh5x16BF16(w *weighing)
+
+//go:noescape
+func weigh6x16BF16(w *weighing)
+
+//go:noescape
+func weigh7x16BF16(w *weighing)
+
+//go:noescape
+func weigh8x16BF16(w *weighing)
+
+//go:noescape
+func weigh9x16BF16(w *weighing)
+
+//go:noescape
+func weigh10x16BF16(w *weighing)
+
+//go:noescape
+func weigh11x16BF16(w *weighing)
+
+//go:noescape
+func weigh12x16BF16(w *weighing)
+
+//go:noescape
+func weigh1x32BF16(w *weighing)
+
+//go:noescape
+func weigh2x32BF16(w *weighing)
+
+//go:noescape
+func weigh3x32BF16(w *weighing)
+
+//go:noescape
+func weigh4x32BF16(w *weighing)
+
+//go:noescape
+func weigh5x32BF16(w *weighing)
+
+//go:noescape
+func weigh6x32BF16(w *weighing)
+
+//go:noescape
+func weigh7x32BF16(w *weighing)
+
+//go:noescape
+func weigh8x32BF16(w *weighing)
+
+//go:noescape
+func weigh9x32BF16(w *weighing)
+
+//go:noescape
+func weigh10x32BF16(w *weighing)
+
+//go:noescape
+func weigh11x32BF16(w *weighing)
+
+//go:noescape
+func weigh12x32BF16(w *weighing)
+
+// weigh16BF16 weighs blocks of 1 to 12 keys for 16 queries.
+func weigh16BF16(w *weighing) {
+	switch w.rows {
+	case 1:
+		weigh1x16BF16(w)
+	case 2:
+		weigh2x16BF16(w)
+	case 3:
+		weigh3x16BF16(w)
+	case 4:
+		weigh4x16BF16(w)
+	case 5:
+		weigh5x16BF16(w)
+	case 6:
+		weigh6x16BF16(w)
+	case 7:
+		weigh7x16BF16(w)
+	case 8:
+		weigh8x16BF16(w)
+	case 9:
+		weigh9x16BF16(w)
+	case 10:
+		weigh10x16BF16(w)
+	case 11:
+		weigh11x16BF16(w)
+	case 12:
+		weigh12x16BF16(w)
+	}
+}
+
+// weigh32BF16 weighs blocks of 1 to 12 keys for 32 queries.
+func weigh32BF16(w *weighing) {
+	switch w.rows {
+	case 1:
+		weigh1x32BF16(w)
+	case 2:
+		weigh2x32BF16(w)
+	case 3:
+		weigh3x32BF16(w)
+	case 4:
+		weigh4x32BF16(w)
+	case 5:
+		weigh5x32BF16(w)
+	case 6:
+		weigh6x32BF16(w)
+	case 7:
+		weigh7x32BF16(w)
+	case 8:
+		weigh8x32BF16(w)
+	case 9:
+		weigh9x32BF16(w)
+	case 10:
+		weigh10x32BF16(w)
+	case 11:
+		weigh11x32BF16(w)
+	case 12:
+		weigh12x32BF16(w)
+	}
+}

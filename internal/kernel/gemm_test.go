@@ -209,8 +209,11 @@ func TestPartition(t *testing.T) {
 		k := 9 * s.InC
 		w := Packed{K: k, N: s.OutC, Data: make([]float32, PackedLen(k, s.OutC, Float32))}
 		phase := Conv2D(make([]float32, s.OutH*s.OutW*s.OutC), make([]float32, s.H*s.W*s.InC), s, w, Epilogue{})[0]
-		assert.GreaterOrEqual(t, phase.Tasks, minTasks)
-		assert.Less(t, phase.Scratch, 256<<10, "scratch of a worker")
+		for _, threads := range []int{2, 8, 32} {
+			p := phase.For(threads)
+			assert.GreaterOrEqual(t, p.Tasks, max(minTasks, 2*threads))
+			assert.Less(t, p.Scratch, 256<<10, "scratch of a worker")
+		}
 	}
 	for _, k := range []int{1, 320, 1280, 5120, 10240, 3*chunkK + 1} {
 		for _, taps := range []int{1, 9} {

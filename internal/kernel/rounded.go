@@ -8,7 +8,7 @@ import (
 // rounded is a matrix product whose factors are rounded, so that a word
 // of 4 bytes holds 2 or 4 of them along K: to bfloat16, or to integers of 8 bits.
 //
-// A task takes a block of rows times a band of panels. It rounds its rows into
+// A task takes a block of rows times a band of panels: see split. It rounds its rows into
 // scratch, which stays in the second-level cache while the weights pass by: each of
 // them is read once a block.
 //
@@ -33,13 +33,6 @@ type rounded struct {
 	bands, blocks int
 	native        bool // there is an instruction for the products
 }
-
-const (
-	roundedFloats = 96 << 10  // words of a block's rows
-	roundedOps    = 120 << 20 // multiply-adds of a task: 0.25 ms at 500 GFLOP/s
-	roundedPanels = 8         // fewest panels of a task, which pay for rounding the rows
-	roundedTiles  = 4         // fewest tiles of a block, which pay for reading the weights
-)
 
 func newRounded(out, a []float32, m int, w Packed, ep Epilogue) Phase {
 	w.Format.mustBe("product of rounded factors", BFloat16, Int8)
@@ -67,19 +60,11 @@ func newRounded(out, a []float32, m int, w Packed, ep Epilogue) Phase {
 		p.words /= PerWord(w.Format)
 	}
 	p.panels, p.tiles = ceilDiv(n, panel), ceilDiv(m, tileRows)
-	p.blocks = ceilDiv(p.tiles, max(1, roundedFloats/(p.words*tileRows)))
-	work := ceilDiv(p.tiles, p.blocks) * tileRows * w.K * w.N
-	p.bands = max(1, min(p.panels*halves/roundedPanels, ceilDiv(work, roundedOps)))
-	if p.blocks*p.bands < minTasks { // rather more blocks, whose rows are rounded once
-		p.blocks = max(p.blocks, min(p.tiles/roundedTiles, ceilDiv(minTasks, p.bands)))
-	}
-	if p.blocks*p.bands < minTasks {
-		p.bands = min(p.panels, ceilDiv(minTasks, p.blocks))
-	}
-	if p.blocks*p.bands < minTasks {
-		p.blocks = min(p.tiles, ceilDiv(minTasks, p.bands))
-	}
-	return Phase{Tasks: p.blocks * p.bands, Scratch: p.scratch(ceilDiv(p.tiles, p.blocks)), Run: p.run}
+	return byThreads(func(threads int) Phase {
+		q := *p
+		q.split(threads)
+		return Phase{Tasks: q.blocks * q.bands, Scratch: q.scratch(ceilDiv(q.tiles, q.blocks)), Run: q.run, Size: q.size}
+	})
 }
 
 // scratch is what a task of some tiles needs: the rounded rows, their scales, a tile
@@ -93,9 +78,7 @@ func (p *rounded) scratch(tiles int) int {
 }
 
 func (p *rounded) run(task int, scratch []float32) {
-	band, block := task/p.blocks, task%p.blocks
-	first, last := p.tiles*block/p.blocks, p.tiles*(block+1)/p.blocks
-	left, right := p.panels*band/p.bands, p.panels*(band+1)/p.bands
+	first, last, left, right := p.part(task)
 	from, to := p.m*first/p.tiles, p.m*last/p.tiles
 	sums, offsets := take(&scratch, p.halves*tileRows*panel), int32s(take(&scratch, tileRows))
 	rows, scales := take(&scratch, (to-from)*p.words), take(&scratch, to-from)

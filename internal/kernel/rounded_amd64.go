@@ -54,15 +54,12 @@ func roundBFloat16s(dst []uint16, src []float32) {
 	}
 }
 
-// softmaxPairs is softmaxColumns with weights in pairs: see softmaxPairsGeneric.
-func softmaxPairs(s []float32, keys int, most, sum, rescale []float32) {
-	if !dots.bf16 || keys == 0 {
-		softmaxPairsGeneric(s, keys, most, sum, rescale)
-		return
-	}
-	_, sum, rescale = s[:(keys-1)*panel+len(most)], sum[:len(most)], rescale[:len(most)]
-	for i := 0; i+lanes <= len(most); i += lanes {
-		softmaxPairsAVX512(&s[i], keys, &most[i], &sum[i], &rescale[i])
+// weighBlocks runs the assembly of weighing.
+func weighBlocks(w *weighing, narrow bool) {
+	if narrow {
+		weigh16BF16(w)
+	} else {
+		weigh32BF16(w)
 	}
 }
 

@@ -19,9 +19,7 @@ func dequantise(c []float32, w *Packed, col int, rowScales []float32, rows int) 
 	dequantiseGeneric(c, w, col, rowScales, rows)
 }
 
-func softmaxPairs(s []float32, keys int, most, sum, rescale []float32) {
-	softmaxPairsGeneric(s, keys, most, sum, rescale)
-}
+func weighBlocks(*weighing, bool) { panic("kernel: no bfloat16") }
 
 func pairRows(x []float32, pairs, columns int) { pairRowsGeneric(x, pairs, columns) }
 

@@ -50,6 +50,26 @@ var splitCases = []struct {
 		s := AttentionShape{Batch: 1, Heads: 2, HeadDim: 64, Queries: 77, Keys: 77, QStride: 128, KStride: 128, VStride: 128, OutStride: 128, Scale: 0.1, Causal: true, BFloat16: true}
 		return Attention(out, normals(1, 77*128), normals(2, 77*128), normals(3, 77*128), s, make([]float32, AttentionWork(s)))
 	}},
+	{"product of few rows", 70 * 150, func(out []float32) []Phase {
+		return []Phase{productOf(out, 70, 1400, 150, Float32, Epilogue{Bias: normals(3, 150), Act: SiLU})}
+	}},
+	{"product of few rows in float16, gated", 50 * 64, func(out []float32) []Phase {
+		return []Phase{productOf(out, 50, 320, 128, Float16, Epilogue{Bias: normals(3, 128), Gated: true})}
+	}},
+	{"product of many rows", 1500 * 200, func(out []float32) []Phase {
+		return []Phase{productOf(out, 1500, 640, 200, Float32, Epilogue{})}
+	}},
+	{"product in bfloat16", 154 * 768, func(out []float32) []Phase {
+		return []Phase{productOf(out, 154, 768, 768, BFloat16, Epilogue{Residual: normals(3, len(out))})}
+	}},
+	{"product of integers", 100 * 150, func(out []float32) []Phase {
+		return []Phase{productOf(out, 100, 640, 150, Int8, Epilogue{})}
+	}},
+}
+
+func productOf(out []float32, m, k, n int, format Format, ep Epilogue) Phase {
+	w := PackLinear(make([]float32, PackedLen(k, n, format)), normals(1, n*k), n, k, format)
+	return Gemm(out, normals(2, m*k), m, w, ep)
 }
 
 // How phases are cut for a team does not change a bit, and each cut does everything in the
@@ -80,5 +100,18 @@ func TestSplit(t *testing.T) {
 			}
 			assert.Greater(t, len(cuts), 1, "one cut for any number of threads")
 		})
+	}
+}
+
+// A product's tasks come out even for many threads, and stay as they are for two.
+func TestEvenly(t *testing.T) {
+	for _, tt := range []struct{ blocks, tiles, bands, panels, threads, wantBlocks, wantBands int }{
+		{68, 683, 1, 10, 32, 63, 1},   // two tasks for each thread in place of three for some
+		{4, 13, 4, 24, 2, 4, 4},       // enough for two
+		{300, 683, 1, 10, 32, 300, 1}, // many
+		{1, 1, 40, 40, 32, 1, 40},     // no smaller parts
+	} {
+		blocks, bands := evenly(tt.blocks, tt.tiles, tt.bands, tt.panels, tt.threads)
+		assert.Equal(t, [2]int{tt.wantBlocks, tt.wantBands}, [2]int{blocks, bands}, "%+v", tt)
 	}
 }

@@ -14,7 +14,7 @@ TEXT ·siluAVX2(SB), NOSPLIT, $0-24
 	VBROADCASTSS ·constants<>+96(SB), Y14
 	VXORPS X13, X13, X13
 	VBROADCASTSS ·constants<>+0(SB), Y12
-	VBROADCASTSS ·constants<>+736(SB), Y11
+	VBROADCASTSS ·constants<>+640(SB), Y11
 	XORL DX, DX
 
 elements:
@@ -61,7 +61,7 @@ TEXT ·geluAVX2(SB), NOSPLIT, $0-24
 	VBROADCASTSS ·constants<>+96(SB), Y14
 	VXORPS X13, X13, X13
 	VBROADCASTSS ·constants<>+0(SB), Y12
-	VBROADCASTSS ·constants<>+736(SB), Y11
+	VBROADCASTSS ·constants<>+640(SB), Y11
 	XORL DX, DX
 
 elements:
@@ -69,19 +69,19 @@ elements:
 	VANDPS ·bits<>+0(SB), Y0, Y1
 	VMINPS Y1, Y11, Y1
 	VMAXPS Y13, Y0, Y0
-	VADDPS ·constants<>+768(SB), Y1, Y2
+	VADDPS ·constants<>+672(SB), Y1, Y2
 	VDIVPS Y2, Y12, Y2
 	VMULPS Y2, Y1, Y3
-	VBROADCASTSS ·constants<>+1088(SB), Y4
-	VFMADD213PS ·constants<>+1056(SB), Y3, Y4
-	VFMADD213PS ·constants<>+1024(SB), Y3, Y4
-	VFMADD213PS ·constants<>+992(SB), Y3, Y4
+	VBROADCASTSS ·constants<>+992(SB), Y4
 	VFMADD213PS ·constants<>+960(SB), Y3, Y4
 	VFMADD213PS ·constants<>+928(SB), Y3, Y4
 	VFMADD213PS ·constants<>+896(SB), Y3, Y4
 	VFMADD213PS ·constants<>+864(SB), Y3, Y4
 	VFMADD213PS ·constants<>+832(SB), Y3, Y4
 	VFMADD213PS ·constants<>+800(SB), Y3, Y4
+	VFMADD213PS ·constants<>+768(SB), Y3, Y4
+	VFMADD213PS ·constants<>+736(SB), Y3, Y4
+	VFMADD213PS ·constants<>+704(SB), Y3, Y4
 	VMULPS Y2, Y4, Y4
 	VMULPS ·constants<>+32(SB), Y1, Y5
 	VMULPS Y1, Y5, Y3
@@ -129,12 +129,12 @@ TEXT ·quickGELUAVX2(SB), NOSPLIT, $0-24
 	VBROADCASTSS ·constants<>+96(SB), Y14
 	VXORPS X13, X13, X13
 	VBROADCASTSS ·constants<>+0(SB), Y12
-	VBROADCASTSS ·constants<>+736(SB), Y11
+	VBROADCASTSS ·constants<>+640(SB), Y11
 	XORL DX, DX
 
 elements:
 	VMOVUPS (SI)(DX*4), Y0
-	VMULPS ·constants<>+704(SB), Y0, Y1
+	VMULPS ·constants<>+608(SB), Y0, Y1
 	VMINPS Y1, Y14, Y1
 	VMAXPS Y1, Y15, Y1
 	VBROADCASTSS ·constants<>+224(SB), Y3
@@ -176,7 +176,7 @@ TEXT ·reluAVX2(SB), NOSPLIT, $0-24
 	VBROADCASTSS ·constants<>+96(SB), Y14
 	VXORPS X13, X13, X13
 	VBROADCASTSS ·constants<>+0(SB), Y12
-	VBROADCASTSS ·constants<>+736(SB), Y11
+	VBROADCASTSS ·constants<>+640(SB), Y11
 	XORL DX, DX
 
 elements:
@@ -200,7 +200,7 @@ TEXT ·gegluAVX2(SB), NOSPLIT, $0-32
 	VBROADCASTSS ·constants<>+96(SB), Y14
 	VXORPS X13, X13, X13
 	VBROADCASTSS ·constants<>+0(SB), Y12
-	VBROADCASTSS ·constants<>+736(SB), Y11
+	VBROADCASTSS ·constants<>+640(SB), Y11
 	XORL DX, DX
 
 elements:
@@ -208,19 +208,19 @@ elements:
 	VANDPS ·bits<>+0(SB), Y0, Y1
 	VMINPS Y1, Y11, Y1
 	VMAXPS Y13, Y0, Y0
-	VADDPS ·constants<>+768(SB), Y1, Y2
+	VADDPS ·constants<>+672(SB), Y1, Y2
 	VDIVPS Y2, Y12, Y2
 	VMULPS Y2, Y1, Y3
-	VBROADCASTSS ·constants<>+1088(SB), Y4
-	VFMADD213PS ·constants<>+1056(SB), Y3, Y4
-	VFMADD213PS ·constants<>+1024(SB), Y3, Y4
-	VFMADD213PS ·constants<>+992(SB), Y3, Y4
+	VBROADCASTSS ·constants<>+992(SB), Y4
 	VFMADD213PS ·constants<>+960(SB), Y3, Y4
 	VFMADD213PS ·constants<>+928(SB), Y3, Y4
 	VFMADD213PS ·constants<>+896(SB), Y3, Y4
 	VFMADD213PS ·constants<>+864(SB), Y3, Y4
 	VFMADD213PS ·constants<>+832(SB), Y3, Y4
 	VFMADD213PS ·constants<>+800(SB), Y3, Y4
+	VFMADD213PS ·constants<>+768(SB), Y3, Y4
+	VFMADD213PS ·constants<>+736(SB), Y3, Y4
+	VFMADD213PS ·constants<>+704(SB), Y3, Y4
 	VMULPS Y2, Y4, Y4
 	VMULPS ·constants<>+32(SB), Y1, Y5
 	VMULPS Y1, Y5, Y3
@@ -921,7 +921,7 @@ TEXT ·normaliseRowsAVX2(SB), NOSPLIT, $0-64
 	VBROADCASTSS ·constants<>+96(SB), Y14
 	VXORPS X13, X13, X13
 	VBROADCASTSS ·constants<>+0(SB), Y12
-	VBROADCASTSS ·constants<>+736(SB), Y11
+	VBROADCASTSS ·constants<>+640(SB), Y11
 
 row:
 	XORL DX, DX
@@ -956,7 +956,7 @@ TEXT ·normaliseRowsSiLUAVX2(SB), NOSPLIT, $0-64
 	VBROADCASTSS ·constants<>+96(SB), Y14
 	VXORPS X13, X13, X13
 	VBROADCASTSS ·constants<>+0(SB), Y12
-	VBROADCASTSS ·constants<>+736(SB), Y11
+	VBROADCASTSS ·constants<>+640(SB), Y11
 
 row:
 	XORL DX, DX
@@ -1466,135 +1466,111 @@ DATA ·constants<>+592(SB)/4, $0x3af4b489
 DATA ·constants<>+596(SB)/4, $0x3af4b489
 DATA ·constants<>+600(SB)/4, $0x3af4b489
 DATA ·constants<>+604(SB)/4, $0x3af4b489
-DATA ·constants<>+608(SB)/4, $0x3f31f32c
-DATA ·constants<>+612(SB)/4, $0x3f31f32c
-DATA ·constants<>+616(SB)/4, $0x3f31f32c
-DATA ·constants<>+620(SB)/4, $0x3f31f32c
-DATA ·constants<>+624(SB)/4, $0x3f31f32c
-DATA ·constants<>+628(SB)/4, $0x3f31f32c
-DATA ·constants<>+632(SB)/4, $0x3f31f32c
-DATA ·constants<>+636(SB)/4, $0x3f31f32c
-DATA ·constants<>+640(SB)/4, $0x3e691bca
-DATA ·constants<>+644(SB)/4, $0x3e691bca
-DATA ·constants<>+648(SB)/4, $0x3e691bca
-DATA ·constants<>+652(SB)/4, $0x3e691bca
-DATA ·constants<>+656(SB)/4, $0x3e691bca
-DATA ·constants<>+660(SB)/4, $0x3e691bca
-DATA ·constants<>+664(SB)/4, $0x3e691bca
-DATA ·constants<>+668(SB)/4, $0x3e691bca
-DATA ·constants<>+672(SB)/4, $0x3d9dd54d
-DATA ·constants<>+676(SB)/4, $0x3d9dd54d
-DATA ·constants<>+680(SB)/4, $0x3d9dd54d
-DATA ·constants<>+684(SB)/4, $0x3d9dd54d
-DATA ·constants<>+688(SB)/4, $0x3d9dd54d
-DATA ·constants<>+692(SB)/4, $0x3d9dd54d
-DATA ·constants<>+696(SB)/4, $0x3d9dd54d
-DATA ·constants<>+700(SB)/4, $0x3d9dd54d
-DATA ·constants<>+704(SB)/4, $0xbfd9db23
-DATA ·constants<>+708(SB)/4, $0xbfd9db23
-DATA ·constants<>+712(SB)/4, $0xbfd9db23
-DATA ·constants<>+716(SB)/4, $0xbfd9db23
-DATA ·constants<>+720(SB)/4, $0xbfd9db23
-DATA ·constants<>+724(SB)/4, $0xbfd9db23
-DATA ·constants<>+728(SB)/4, $0xbfd9db23
-DATA ·constants<>+732(SB)/4, $0xbfd9db23
-DATA ·constants<>+736(SB)/4, $0x41800000
-DATA ·constants<>+740(SB)/4, $0x41800000
-DATA ·constants<>+744(SB)/4, $0x41800000
-DATA ·constants<>+748(SB)/4, $0x41800000
-DATA ·constants<>+752(SB)/4, $0x41800000
-DATA ·constants<>+756(SB)/4, $0x41800000
-DATA ·constants<>+760(SB)/4, $0x41800000
-DATA ·constants<>+764(SB)/4, $0x41800000
-DATA ·constants<>+768(SB)/4, $0x40240000
-DATA ·constants<>+772(SB)/4, $0x40240000
-DATA ·constants<>+776(SB)/4, $0x40240000
-DATA ·constants<>+780(SB)/4, $0x40240000
-DATA ·constants<>+784(SB)/4, $0x40240000
-DATA ·constants<>+788(SB)/4, $0x40240000
-DATA ·constants<>+792(SB)/4, $0x40240000
-DATA ·constants<>+796(SB)/4, $0x40240000
-DATA ·constants<>+800(SB)/4, $0x3fa40000
-DATA ·constants<>+804(SB)/4, $0x3fa40000
-DATA ·constants<>+808(SB)/4, $0x3fa40000
-DATA ·constants<>+812(SB)/4, $0x3fa40000
-DATA ·constants<>+816(SB)/4, $0x3fa40000
-DATA ·constants<>+820(SB)/4, $0x3fa40000
-DATA ·constants<>+824(SB)/4, $0x3fa40000
-DATA ·constants<>+828(SB)/4, $0x3fa40000
-DATA ·constants<>+832(SB)/4, $0xbfab4fb0
-DATA ·constants<>+836(SB)/4, $0xbfab4fb0
-DATA ·constants<>+840(SB)/4, $0xbfab4fb0
-DATA ·constants<>+844(SB)/4, $0xbfab4fb0
-DATA ·constants<>+848(SB)/4, $0xbfab4fb0
-DATA ·constants<>+852(SB)/4, $0xbfab4fb0
-DATA ·constants<>+856(SB)/4, $0xbfab4fb0
-DATA ·constants<>+860(SB)/4, $0xbfab4fb0
-DATA ·constants<>+864(SB)/4, $0x3e7eae2f
-DATA ·constants<>+868(SB)/4, $0x3e7eae2f
-DATA ·constants<>+872(SB)/4, $0x3e7eae2f
-DATA ·constants<>+876(SB)/4, $0x3e7eae2f
-DATA ·constants<>+880(SB)/4, $0x3e7eae2f
-DATA ·constants<>+884(SB)/4, $0x3e7eae2f
-DATA ·constants<>+888(SB)/4, $0x3e7eae2f
-DATA ·constants<>+892(SB)/4, $0x3e7eae2f
-DATA ·constants<>+896(SB)/4, $0x3e9d29af
-DATA ·constants<>+900(SB)/4, $0x3e9d29af
-DATA ·constants<>+904(SB)/4, $0x3e9d29af
-DATA ·constants<>+908(SB)/4, $0x3e9d29af
-DATA ·constants<>+912(SB)/4, $0x3e9d29af
-DATA ·constants<>+916(SB)/4, $0x3e9d29af
-DATA ·constants<>+920(SB)/4, $0x3e9d29af
-DATA ·constants<>+924(SB)/4, $0x3e9d29af
-DATA ·constants<>+928(SB)/4, $0x3cc51ef0
-DATA ·constants<>+932(SB)/4, $0x3cc51ef0
-DATA ·constants<>+936(SB)/4, $0x3cc51ef0
-DATA ·constants<>+940(SB)/4, $0x3cc51ef0
-DATA ·constants<>+944(SB)/4, $0x3cc51ef0
-DATA ·constants<>+948(SB)/4, $0x3cc51ef0
-DATA ·constants<>+952(SB)/4, $0x3cc51ef0
-DATA ·constants<>+956(SB)/4, $0x3cc51ef0
-DATA ·constants<>+960(SB)/4, $0xbe12cde1
-DATA ·constants<>+964(SB)/4, $0xbe12cde1
-DATA ·constants<>+968(SB)/4, $0xbe12cde1
-DATA ·constants<>+972(SB)/4, $0xbe12cde1
-DATA ·constants<>+976(SB)/4, $0xbe12cde1
-DATA ·constants<>+980(SB)/4, $0xbe12cde1
-DATA ·constants<>+984(SB)/4, $0xbe12cde1
-DATA ·constants<>+988(SB)/4, $0xbe12cde1
-DATA ·constants<>+992(SB)/4, $0x3db8462f
-DATA ·constants<>+996(SB)/4, $0x3db8462f
-DATA ·constants<>+1000(SB)/4, $0x3db8462f
-DATA ·constants<>+1004(SB)/4, $0x3db8462f
-DATA ·constants<>+1008(SB)/4, $0x3db8462f
-DATA ·constants<>+1012(SB)/4, $0x3db8462f
-DATA ·constants<>+1016(SB)/4, $0x3db8462f
-DATA ·constants<>+1020(SB)/4, $0x3db8462f
-DATA ·constants<>+1024(SB)/4, $0xbe74fc89
-DATA ·constants<>+1028(SB)/4, $0xbe74fc89
-DATA ·constants<>+1032(SB)/4, $0xbe74fc89
-DATA ·constants<>+1036(SB)/4, $0xbe74fc89
-DATA ·constants<>+1040(SB)/4, $0xbe74fc89
-DATA ·constants<>+1044(SB)/4, $0xbe74fc89
-DATA ·constants<>+1048(SB)/4, $0xbe74fc89
-DATA ·constants<>+1052(SB)/4, $0xbe74fc89
-DATA ·constants<>+1056(SB)/4, $0x3e7a3fca
-DATA ·constants<>+1060(SB)/4, $0x3e7a3fca
-DATA ·constants<>+1064(SB)/4, $0x3e7a3fca
-DATA ·constants<>+1068(SB)/4, $0x3e7a3fca
-DATA ·constants<>+1072(SB)/4, $0x3e7a3fca
-DATA ·constants<>+1076(SB)/4, $0x3e7a3fca
-DATA ·constants<>+1080(SB)/4, $0x3e7a3fca
-DATA ·constants<>+1084(SB)/4, $0x3e7a3fca
-DATA ·constants<>+1088(SB)/4, $0xbd9a7f47
-DATA ·constants<>+1092(SB)/4, $0xbd9a7f47
-DATA ·constants<>+1096(SB)/4, $0xbd9a7f47
-DATA ·constants<>+1100(SB)/4, $0xbd9a7f47
-DATA ·constants<>+1104(SB)/4, $0xbd9a7f47
-DATA ·constants<>+1108(SB)/4, $0xbd9a7f47
-DATA ·constants<>+1112(SB)/4, $0xbd9a7f47
-DATA ·constants<>+1116(SB)/4, $0xbd9a7f47
-GLOBL ·constants<>(SB), RODATA|NOPTR, $1120
+DATA ·constants<>+608(SB)/4, $0xbfd9db23
+DATA ·constants<>+612(SB)/4, $0xbfd9db23
+DATA ·constants<>+616(SB)/4, $0xbfd9db23
+DATA ·constants<>+620(SB)/4, $0xbfd9db23
+DATA ·constants<>+624(SB)/4, $0xbfd9db23
+DATA ·constants<>+628(SB)/4, $0xbfd9db23
+DATA ·constants<>+632(SB)/4, $0xbfd9db23
+DATA ·constants<>+636(SB)/4, $0xbfd9db23
+DATA ·constants<>+640(SB)/4, $0x41800000
+DATA ·constants<>+644(SB)/4, $0x41800000
+DATA ·constants<>+648(SB)/4, $0x41800000
+DATA ·constants<>+652(SB)/4, $0x41800000
+DATA ·constants<>+656(SB)/4, $0x41800000
+DATA ·constants<>+660(SB)/4, $0x41800000
+DATA ·constants<>+664(SB)/4, $0x41800000
+DATA ·constants<>+668(SB)/4, $0x41800000
+DATA ·constants<>+672(SB)/4, $0x40240000
+DATA ·constants<>+676(SB)/4, $0x40240000
+DATA ·constants<>+680(SB)/4, $0x40240000
+DATA ·constants<>+684(SB)/4, $0x40240000
+DATA ·constants<>+688(SB)/4, $0x40240000
+DATA ·constants<>+692(SB)/4, $0x40240000
+DATA ·constants<>+696(SB)/4, $0x40240000
+DATA ·constants<>+700(SB)/4, $0x40240000
+DATA ·constants<>+704(SB)/4, $0x3fa40000
+DATA ·constants<>+708(SB)/4, $0x3fa40000
+DATA ·constants<>+712(SB)/4, $0x3fa40000
+DATA ·constants<>+716(SB)/4, $0x3fa40000
+DATA ·constants<>+720(SB)/4, $0x3fa40000
+DATA ·constants<>+724(SB)/4, $0x3fa40000
+DATA ·constants<>+728(SB)/4, $0x3fa40000
+DATA ·constants<>+732(SB)/4, $0x3fa40000
+DATA ·constants<>+736(SB)/4, $0xbfab4fb0
+DATA ·constants<>+740(SB)/4, $0xbfab4fb0
+DATA ·constants<>+744(SB)/4, $0xbfab4fb0
+DATA ·constants<>+748(SB)/4, $0xbfab4fb0
+DATA ·constants<>+752(SB)/4, $0xbfab4fb0
+DATA ·constants<>+756(SB)/4, $0xbfab4fb0
+DATA ·constants<>+760(SB)/4, $0xbfab4fb0
+DATA ·constants<>+764(SB)/4, $0xbfab4fb0
+DATA ·constants<>+768(SB)/4, $0x3e7eae2f
+DATA ·constants<>+772(SB)/4, $0x3e7eae2f
+DATA ·constants<>+776(SB)/4, $0x3e7eae2f
+DATA ·constants<>+780(SB)/4, $0x3e7eae2f
+DATA ·constants<>+784(SB)/4, $0x3e7eae2f
+DATA ·constants<>+788(SB)/4, $0x3e7eae2f
+DATA ·constants<>+792(SB)/4, $0x3e7eae2f
+DATA ·constants<>+796(SB)/4, $0x3e7eae2f
+DATA ·constants<>+800(SB)/4, $0x3e9d29af
+DATA ·constants<>+804(SB)/4, $0x3e9d29af
+DATA ·constants<>+808(SB)/4, $0x3e9d29af
+DATA ·constants<>+812(SB)/4, $0x3e9d29af
+DATA ·constants<>+816(SB)/4, $0x3e9d29af
+DATA ·constants<>+820(SB)/4, $0x3e9d29af
+DATA ·constants<>+824(SB)/4, $0x3e9d29af
+DATA ·constants<>+828(SB)/4, $0x3e9d29af
+DATA ·constants<>+832(SB)/4, $0x3cc51ef0
+DATA ·constants<>+836(SB)/4, $0x3cc51ef0
+DATA ·constants<>+840(SB)/4, $0x3cc51ef0
+DATA ·constants<>+844(SB)/4, $0x3cc51ef0
+DATA ·constants<>+848(SB)/4, $0x3cc51ef0
+DATA ·constants<>+852(SB)/4, $0x3cc51ef0
+DATA ·constants<>+856(SB)/4, $0x3cc51ef0
+DATA ·constants<>+860(SB)/4, $0x3cc51ef0
+DATA ·constants<>+864(SB)/4, $0xbe12cde1
+DATA ·constants<>+868(SB)/4, $0xbe12cde1
+DATA ·constants<>+872(SB)/4, $0xbe12cde1
+DATA ·constants<>+876(SB)/4, $0xbe12cde1
+DATA ·constants<>+880(SB)/4, $0xbe12cde1
+DATA ·constants<>+884(SB)/4, $0xbe12cde1
+DATA ·constants<>+888(SB)/4, $0xbe12cde1
+DATA ·constants<>+892(SB)/4, $0xbe12cde1
+DATA ·constants<>+896(SB)/4, $0x3db8462f
+DATA ·constants<>+900(SB)/4, $0x3db8462f
+DATA ·constants<>+904(SB)/4, $0x3db8462f
+DATA ·constants<>+908(SB)/4, $0x3db8462f
+DATA ·constants<>+912(SB)/4, $0x3db8462f
+DATA ·constants<>+916(SB)/4, $0x3db8462f
+DATA ·constants<>+920(SB)/4, $0x3db8462f
+DATA ·constants<>+924(SB)/4, $0x3db8462f
+DATA ·constants<>+928(SB)/4, $0xbe74fc89
+DATA ·constants<>+932(SB)/4, $0xbe74fc89
+DATA ·constants<>+936(SB)/4, $0xbe74fc89
+DATA ·constants<>+940(SB)/4, $0xbe74fc89
+DATA ·constants<>+944(SB)/4, $0xbe74fc89
+DATA ·constants<>+948(SB)/4, $0xbe74fc89
+DATA ·constants<>+952(SB)/4, $0xbe74fc89
+DATA ·constants<>+956(SB)/4, $0xbe74fc89
+DATA ·constants<>+960(SB)/4, $0x3e7a3fca
+DATA ·constants<>+964(SB)/4, $0x3e7a3fca
+DATA ·constants<>+968(SB)/4, $0x3e7a3fca
+DATA ·constants<>+972(SB)/4, $0x3e7a3fca
+DATA ·constants<>+976(SB)/4, $0x3e7a3fca
+DATA ·constants<>+980(SB)/4, $0x3e7a3fca
+DATA ·constants<>+984(SB)/4, $0x3e7a3fca
+DATA ·constants<>+988(SB)/4, $0x3e7a3fca
+DATA ·constants<>+992(SB)/4, $0xbd9a7f47
+DATA ·constants<>+996(SB)/4, $0xbd9a7f47
+DATA ·constants<>+1000(SB)/4, $0xbd9a7f47
+DATA ·constants<>+1004(SB)/4, $0xbd9a7f47
+DATA ·constants<>+1008(SB)/4, $0xbd9a7f47
+DATA ·constants<>+1012(SB)/4, $0xbd9a7f47
+DATA ·constants<>+1016(SB)/4, $0xbd9a7f47
+DATA ·constants<>+1020(SB)/4, $0xbd9a7f47
+GLOBL ·constants<>(SB), RODATA|NOPTR, $1024
 
 DATA ·bits<>+0(SB)/4, $0x7fffffff
 DATA ·bits<>+4(SB)/4, $0x7fffffff

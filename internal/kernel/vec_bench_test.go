@@ -104,7 +104,6 @@ func BenchmarkSoftmaxColumns(b *testing.B) {
 		}
 		b.Run(fmt.Sprint(keys), func(b *testing.B) {
 			benchEveryISA(b, func(b *testing.B) { run(b, softmaxColumns) })
-			b.Run("pairs", func(b *testing.B) { run(b, softmaxPairs) })
 		})
 	}
 }

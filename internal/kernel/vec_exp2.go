@@ -39,17 +39,22 @@ func exp2(z float32) float32 {
 	return p * pow2(int32(n))
 }
 
-// exp2Coarse is exp2 with an error of 9e-5.
-func exp2Coarse(z float32) float32 {
-	if !(z >= exp2Min) {
-		return exp2Odd(z)
+// weightOf is 2^(s-m) as bfloat16 for a whole number m, 0 where s is below m-125, and
+// NaN for NaN. The polynomial begins half a last digit above 1, so that cutting digits
+// off rounds; halves go up.
+func weightOf(s, m float32) uint16 {
+	if s < m+weightMin {
+		return 0
 	}
-	n := float32(math.Floor(float64(z)))
-	f := z - n
+	if s != s {
+		return bfloat16(s)
+	}
+	n := float32(math.Floor(float64(s)))
+	f := s - n
 	p := fma32(exp2C3, f, exp2C2)
 	p = fma32(p, f, exp2C1)
-	p = fma32(p, f, 1)
-	return p * pow2(int32(n))
+	p = fma32(p, f, 1+0x1p-8)
+	return uint16((math.Float32bits(p) + uint32(int32(n-m))<<23) >> 16)
 }
 
 // exp2Odd is the result for NaN or below the range.

@@ -21,10 +21,10 @@ TEXT ·siluNEON(SB), NOSPLIT, $0-24
 	VDUP R19, V22.S4
 	FMOVQ (R20), F23
 	VEOR V24.B16, V24.B16, V24.B16
-	FMOVQ 368(R20), F25
-	FMOVQ 384(R20), F26
+	FMOVQ 320(R20), F25
+	FMOVQ 336(R20), F26
 	FMOVQ 16(R20), F27
-	FMOVQ 352(R20), F28
+	FMOVQ 304(R20), F28
 
 elements:
 	FMOVQ.P 16(R1), F0
@@ -81,10 +81,10 @@ TEXT ·geluNEON(SB), NOSPLIT, $0-24
 	VDUP R19, V22.S4
 	FMOVQ (R20), F23
 	VEOR V24.B16, V24.B16, V24.B16
-	FMOVQ 368(R20), F25
-	FMOVQ 384(R20), F26
+	FMOVQ 320(R20), F25
+	FMOVQ 336(R20), F26
 	FMOVQ 16(R20), F27
-	FMOVQ 352(R20), F28
+	FMOVQ 304(R20), F28
 
 elements:
 	FMOVQ.P 16(R1), F0
@@ -94,24 +94,24 @@ elements:
 	WORD $0x4e3ad422 // fadd v2.4s, v1.4s, v26.4s
 	WORD $0x6e22fee2 // fdiv v2.4s, v23.4s, v2.4s
 	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
-	FMOVQ 544(R20), F7
-	FMOVQ 528(R20), F4
+	FMOVQ 496(R20), F7
+	FMOVQ 480(R20), F4
 	VFMLA V3.S4, V7.S4, V4.S4
-	FMOVQ 512(R20), F7
+	FMOVQ 464(R20), F7
 	VFMLA V3.S4, V4.S4, V7.S4
-	FMOVQ 496(R20), F4
+	FMOVQ 448(R20), F4
 	VFMLA V3.S4, V7.S4, V4.S4
-	FMOVQ 480(R20), F7
+	FMOVQ 432(R20), F7
 	VFMLA V3.S4, V4.S4, V7.S4
-	FMOVQ 464(R20), F4
+	FMOVQ 416(R20), F4
 	VFMLA V3.S4, V7.S4, V4.S4
-	FMOVQ 448(R20), F7
+	FMOVQ 400(R20), F7
 	VFMLA V3.S4, V4.S4, V7.S4
-	FMOVQ 432(R20), F4
+	FMOVQ 384(R20), F4
 	VFMLA V3.S4, V7.S4, V4.S4
-	FMOVQ 416(R20), F7
+	FMOVQ 368(R20), F7
 	VFMLA V3.S4, V4.S4, V7.S4
-	FMOVQ 400(R20), F4
+	FMOVQ 352(R20), F4
 	VFMLA V3.S4, V7.S4, V4.S4
 	WORD $0x6e22dc84 // fmul v4.4s, v4.4s, v2.4s
 	WORD $0x6e3bdc23 // fmul v3.4s, v1.4s, v27.4s
@@ -173,10 +173,10 @@ TEXT ·quickGELUNEON(SB), NOSPLIT, $0-24
 	VDUP R19, V22.S4
 	FMOVQ (R20), F23
 	VEOR V24.B16, V24.B16, V24.B16
-	FMOVQ 368(R20), F25
-	FMOVQ 384(R20), F26
+	FMOVQ 320(R20), F25
+	FMOVQ 336(R20), F26
 	FMOVQ 16(R20), F27
-	FMOVQ 352(R20), F28
+	FMOVQ 304(R20), F28
 
 elements:
 	FMOVQ.P 16(R1), F0
@@ -233,10 +233,10 @@ TEXT ·reluNEON(SB), NOSPLIT, $0-24
 	VDUP R19, V22.S4
 	FMOVQ (R20), F23
 	VEOR V24.B16, V24.B16, V24.B16
-	FMOVQ 368(R20), F25
-	FMOVQ 384(R20), F26
+	FMOVQ 320(R20), F25
+	FMOVQ 336(R20), F26
 	FMOVQ 16(R20), F27
-	FMOVQ 352(R20), F28
+	FMOVQ 304(R20), F28
 
 elements:
 	FMOVQ.P 16(R1), F0
@@ -263,10 +263,10 @@ TEXT ·gegluNEON(SB), NOSPLIT, $0-32
 	VDUP R19, V22.S4
 	FMOVQ (R20), F23
 	VEOR V24.B16, V24.B16, V24.B16
-	FMOVQ 368(R20), F25
-	FMOVQ 384(R20), F26
+	FMOVQ 320(R20), F25
+	FMOVQ 336(R20), F26
 	FMOVQ 16(R20), F27
-	FMOVQ 352(R20), F28
+	FMOVQ 304(R20), F28
 
 elements:
 	FMOVQ.P 16(R2), F0
@@ -276,24 +276,24 @@ elements:
 	WORD $0x4e3ad422 // fadd v2.4s, v1.4s, v26.4s
 	WORD $0x6e22fee2 // fdiv v2.4s, v23.4s, v2.4s
 	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
-	FMOVQ 544(R20), F7
-	FMOVQ 528(R20), F4
+	FMOVQ 496(R20), F7
+	FMOVQ 480(R20), F4
 	VFMLA V3.S4, V7.S4, V4.S4
-	FMOVQ 512(R20), F7
+	FMOVQ 464(R20), F7
 	VFMLA V3.S4, V4.S4, V7.S4
-	FMOVQ 496(R20), F4
+	FMOVQ 448(R20), F4
 	VFMLA V3.S4, V7.S4, V4.S4
-	FMOVQ 480(R20), F7
+	FMOVQ 432(R20), F7
 	VFMLA V3.S4, V4.S4, V7.S4
-	FMOVQ 464(R20), F4
+	FMOVQ 416(R20), F4
 	VFMLA V3.S4, V7.S4, V4.S4
-	FMOVQ 448(R20), F7
+	FMOVQ 400(R20), F7
 	VFMLA V3.S4, V4.S4, V7.S4
-	FMOVQ 432(R20), F4
+	FMOVQ 384(R20), F4
 	VFMLA V3.S4, V7.S4, V4.S4
-	FMOVQ 416(R20), F7
+	FMOVQ 368(R20), F7
 	VFMLA V3.S4, V4.S4, V7.S4
-	FMOVQ 400(R20), F4
+	FMOVQ 352(R20), F4
 	VFMLA V3.S4, V7.S4, V4.S4
 	WORD $0x6e22dc84 // fmul v4.4s, v4.4s, v2.4s
 	WORD $0x6e3bdc23 // fmul v3.4s, v1.4s, v27.4s
@@ -1671,10 +1671,10 @@ TEXT ·normaliseRowsNEON(SB), NOSPLIT, $0-64
 	VDUP R19, V22.S4
 	FMOVQ (R20), F23
 	VEOR V24.B16, V24.B16, V24.B16
-	FMOVQ 368(R20), F25
-	FMOVQ 384(R20), F26
+	FMOVQ 320(R20), F25
+	FMOVQ 336(R20), F26
 	FMOVQ 16(R20), F27
-	FMOVQ 352(R20), F28
+	FMOVQ 304(R20), F28
 
 row:
 	MOVD R0, R8
@@ -1721,10 +1721,10 @@ TEXT ·normaliseRowsSiLUNEON(SB), NOSPLIT, $0-64
 	VDUP R19, V22.S4
 	FMOVQ (R20), F23
 	VEOR V24.B16, V24.B16, V24.B16
-	FMOVQ 368(R20), F25
-	FMOVQ 384(R20), F26
+	FMOVQ 320(R20), F25
+	FMOVQ 336(R20), F26
 	FMOVQ 16(R20), F27
-	FMOVQ 352(R20), F28
+	FMOVQ 304(R20), F28
 
 row:
 	MOVD R0, R8
@@ -2019,68 +2019,56 @@ DATA ·constants<>+288(SB)/4, $0x3af4b489
 DATA ·constants<>+292(SB)/4, $0x3af4b489
 DATA ·constants<>+296(SB)/4, $0x3af4b489
 DATA ·constants<>+300(SB)/4, $0x3af4b489
-DATA ·constants<>+304(SB)/4, $0x3f31f32c
-DATA ·constants<>+308(SB)/4, $0x3f31f32c
-DATA ·constants<>+312(SB)/4, $0x3f31f32c
-DATA ·constants<>+316(SB)/4, $0x3f31f32c
-DATA ·constants<>+320(SB)/4, $0x3e691bca
-DATA ·constants<>+324(SB)/4, $0x3e691bca
-DATA ·constants<>+328(SB)/4, $0x3e691bca
-DATA ·constants<>+332(SB)/4, $0x3e691bca
-DATA ·constants<>+336(SB)/4, $0x3d9dd54d
-DATA ·constants<>+340(SB)/4, $0x3d9dd54d
-DATA ·constants<>+344(SB)/4, $0x3d9dd54d
-DATA ·constants<>+348(SB)/4, $0x3d9dd54d
-DATA ·constants<>+352(SB)/4, $0xbfd9db23
-DATA ·constants<>+356(SB)/4, $0xbfd9db23
-DATA ·constants<>+360(SB)/4, $0xbfd9db23
-DATA ·constants<>+364(SB)/4, $0xbfd9db23
-DATA ·constants<>+368(SB)/4, $0x41800000
-DATA ·constants<>+372(SB)/4, $0x41800000
-DATA ·constants<>+376(SB)/4, $0x41800000
-DATA ·constants<>+380(SB)/4, $0x41800000
-DATA ·constants<>+384(SB)/4, $0x40240000
-DATA ·constants<>+388(SB)/4, $0x40240000
-DATA ·constants<>+392(SB)/4, $0x40240000
-DATA ·constants<>+396(SB)/4, $0x40240000
-DATA ·constants<>+400(SB)/4, $0x3fa40000
-DATA ·constants<>+404(SB)/4, $0x3fa40000
-DATA ·constants<>+408(SB)/4, $0x3fa40000
-DATA ·constants<>+412(SB)/4, $0x3fa40000
-DATA ·constants<>+416(SB)/4, $0xbfab4fb0
-DATA ·constants<>+420(SB)/4, $0xbfab4fb0
-DATA ·constants<>+424(SB)/4, $0xbfab4fb0
-DATA ·constants<>+428(SB)/4, $0xbfab4fb0
-DATA ·constants<>+432(SB)/4, $0x3e7eae2f
-DATA ·constants<>+436(SB)/4, $0x3e7eae2f
-DATA ·constants<>+440(SB)/4, $0x3e7eae2f
-DATA ·constants<>+444(SB)/4, $0x3e7eae2f
-DATA ·constants<>+448(SB)/4, $0x3e9d29af
-DATA ·constants<>+452(SB)/4, $0x3e9d29af
-DATA ·constants<>+456(SB)/4, $0x3e9d29af
-DATA ·constants<>+460(SB)/4, $0x3e9d29af
-DATA ·constants<>+464(SB)/4, $0x3cc51ef0
-DATA ·constants<>+468(SB)/4, $0x3cc51ef0
-DATA ·constants<>+472(SB)/4, $0x3cc51ef0
-DATA ·constants<>+476(SB)/4, $0x3cc51ef0
-DATA ·constants<>+480(SB)/4, $0xbe12cde1
-DATA ·constants<>+484(SB)/4, $0xbe12cde1
-DATA ·constants<>+488(SB)/4, $0xbe12cde1
-DATA ·constants<>+492(SB)/4, $0xbe12cde1
-DATA ·constants<>+496(SB)/4, $0x3db8462f
-DATA ·constants<>+500(SB)/4, $0x3db8462f
-DATA ·constants<>+504(SB)/4, $0x3db8462f
-DATA ·constants<>+508(SB)/4, $0x3db8462f
-DATA ·constants<>+512(SB)/4, $0xbe74fc89
-DATA ·constants<>+516(SB)/4, $0xbe74fc89
-DATA ·constants<>+520(SB)/4, $0xbe74fc89
-DATA ·constants<>+524(SB)/4, $0xbe74fc89
-DATA ·constants<>+528(SB)/4, $0x3e7a3fca
-DATA ·constants<>+532(SB)/4, $0x3e7a3fca
-DATA ·constants<>+536(SB)/4, $0x3e7a3fca
-DATA ·constants<>+540(SB)/4, $0x3e7a3fca
-DATA ·constants<>+544(SB)/4, $0xbd9a7f47
-DATA ·constants<>+548(SB)/4, $0xbd9a7f47
-DATA ·constants<>+552(SB)/4, $0xbd9a7f47
-DATA ·constants<>+556(SB)/4, $0xbd9a7f47
-GLOBL ·constants<>(SB), RODATA|NOPTR, $560
+DATA ·constants<>+304(SB)/4, $0xbfd9db23
+DATA ·constants<>+308(SB)/4, $0xbfd9db23
+DATA ·constants<>+312(SB)/4, $0xbfd9db23
+DATA ·constants<>+316(SB)/4, $0xbfd9db23
+DATA ·constants<>+320(SB)/4, $0x41800000
+DATA ·constants<>+324(SB)/4, $0x41800000
+DATA ·constants<>+328(SB)/4, $0x41800000
+DATA ·constants<>+332(SB)/4, $0x41800000
+DATA ·constants<>+336(SB)/4, $0x40240000
+DATA ·constants<>+340(SB)/4, $0x40240000
+DATA ·constants<>+344(SB)/4, $0x40240000
+DATA ·constants<>+348(SB)/4, $0x40240000
+DATA ·constants<>+352(SB)/4, $0x3fa40000
+DATA ·constants<>+356(SB)/4, $0x3fa40000
+DATA ·constants<>+360(SB)/4, $0x3fa40000
+DATA ·constants<>+364(SB)/4, $0x3fa40000
+DATA ·constants<>+368(SB)/4, $0xbfab4fb0
+DATA ·constants<>+372(SB)/4, $0xbfab4fb0
+DATA ·constants<>+376(SB)/4, $0xbfab4fb0
+DATA ·constants<>+380(SB)/4, $0xbfab4fb0
+DATA ·constants<>+384(SB)/4, $0x3e7eae2f
+DATA ·constants<>+388(SB)/4, $0x3e7eae2f
+DATA ·constants<>+392(SB)/4, $0x3e7eae2f
+DATA ·constants<>+396(SB)/4, $0x3e7eae2f
+DATA ·constants<>+400(SB)/4, $0x3e9d29af
+DATA ·constants<>+404(SB)/4, $0x3e9d29af
+DATA ·constants<>+408(SB)/4, $0x3e9d29af
+DATA ·constants<>+412(SB)/4, $0x3e9d29af
+DATA ·constants<>+416(SB)/4, $0x3cc51ef0
+DATA ·constants<>+420(SB)/4, $0x3cc51ef0
+DATA ·constants<>+424(SB)/4, $0x3cc51ef0
+DATA ·constants<>+428(SB)/4, $0x3cc51ef0
+DATA ·constants<>+432(SB)/4, $0xbe12cde1
+DATA ·constants<>+436(SB)/4, $0xbe12cde1
+DATA ·constants<>+440(SB)/4, $0xbe12cde1
+DATA ·constants<>+444(SB)/4, $0xbe12cde1
+DATA ·constants<>+448(SB)/4, $0x3db8462f
+DATA ·constants<>+452(SB)/4, $0x3db8462f
+DATA ·constants<>+456(SB)/4, $0x3db8462f
+DATA ·constants<>+460(SB)/4, $0x3db8462f
+DATA ·constants<>+464(SB)/4, $0xbe74fc89
+DATA ·constants<>+468(SB)/4, $0xbe74fc89
+DATA ·constants<>+472(SB)/4, $0xbe74fc89
+DATA ·constants<>+476(SB)/4, $0xbe74fc89
+DATA ·constants<>+480(SB)/4, $0x3e7a3fca
+DATA ·constants<>+484(SB)/4, $0x3e7a3fca
+DATA ·constants<>+488(SB)/4, $0x3e7a3fca
+DATA ·constants<>+492(SB)/4, $0x3e7a3fca
+DATA ·constants<>+496(SB)/4, $0xbd9a7f47
+DATA ·constants<>+500(SB)/4, $0xbd9a7f47
+DATA ·constants<>+504(SB)/4, $0xbd9a7f47
+DATA ·constants<>+508(SB)/4, $0xbd9a7f47
+GLOBL ·constants<>(SB), RODATA|NOPTR, $512

@@ -4,27 +4,6 @@ package kernel
 // are of pairs: rows 2i and 2i+1 of a panel [n][32], rounded, side by side. It begins
 // where the panel of float32s did.
 
-// softmaxPairsGeneric is softmaxColumnsGeneric with weights that are rounded, in pairs
-// of keys; the sum is of what they are after that. A pair that lacks a key has a zero.
-func softmaxPairsGeneric(s []float32, keys int, most, sum, rescale []float32) {
-	pairs := halves(s)
-	for q, old := range most {
-		newMax := maxColumn(s, keys, q, old)
-		total := float32(0)
-		for key := 0; key < keys; key += 2 {
-			first, second := bfloat16(exp2Coarse(s[key*panel+q]-newMax)), uint16(0)
-			if key+1 < keys {
-				second = bfloat16(exp2Coarse(s[(key+1)*panel+q] - newMax))
-			}
-			pairs[key*panel+2*q], pairs[key*panel+2*q+1] = first, second
-			total += fromBFloat16(second)
-			total += fromBFloat16(first)
-		}
-		most[q], rescale[q] = newMax, exp2Coarse(old-newMax)
-		sum[q] = fma32(sum[q], rescale[q], total)
-	}
-}
-
 // pairRowsGeneric makes pairs of 16 or 32 columns of a panel [2·pairs][32].
 func pairRowsGeneric(x []float32, pairs, columns int) {
 	dst := halves(x)

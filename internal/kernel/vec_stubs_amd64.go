@@ -89,9 +89,6 @@ func softmaxColumnsAVX512(s *float32, keys int, most *float32, sum *float32, res
 func scaleColumnsAVX512(x *float32, rows int, f *float32)
 
 //go:noescape
-func softmaxPairsAVX512(s *float32, keys int, most *float32, sum *float32, rescale *float32)
-
-//go:noescape
 func pairRowsAVX512(x *float32, pairs int)
 
 //go:noescape

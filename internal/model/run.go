@@ -9,6 +9,7 @@ import (
 	G "gorgonia.org/gorgonia"
 
 	"sdgo/internal/engine"
+	"sdgo/internal/op"
 )
 
 // Build makes a graph and returns its inputs and outputs.
@@ -67,8 +68,51 @@ func (m *Model) Run(ctx context.Context, key any, build Build, inputs Inputs, ou
 	if err != nil {
 		return err
 	}
+	ordered, slots, err := m.order(plan, inputs)
+	if err != nil {
+		return err
+	}
+	if err := m.eng.Run(ctx, plan, ordered, outputs, slots...); err != nil {
+		return fmt.Errorf("%s: %w", m.name, err)
+	}
+	return nil
+}
+
+// Lanes is in how many lanes that many samples run at best: see [engine.Engine.Lanes].
+func (m *Model) Lanes(samples int) int { return m.eng.Lanes(samples) }
+
+// RunLanes is Run with the inputs of several lanes, side by side.
+func (m *Model) RunLanes(ctx context.Context, key any, build Build, inputs []Inputs, outputs [][][]float32) error {
+	if ctx == nil {
+		return fmt.Errorf("%s: have a nil context", m.name)
+	}
+	leave, err := m.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	plan, err := m.plan(key, build)
+	if err != nil {
+		return err
+	}
+	ordered := make([][][]float32, len(inputs))
+	var slots []op.Arg
+	for lane, in := range inputs {
+		if ordered[lane], slots, err = m.order(plan, in); err != nil {
+			return err
+		}
+	}
+	if err := m.eng.RunLanes(ctx, plan, ordered, outputs, slots...); err != nil {
+		return fmt.Errorf("%s: %w", m.name, err)
+	}
+	return nil
+}
+
+// order returns the inputs, and the vectors of adapters among them, in the plan's order, and
+// what its slots hold.
+func (m *Model) order(plan *engine.Plan, inputs Inputs) (ordered [][]float32, slots []op.Arg, err error) {
 	names := plan.Inputs()
-	ordered := make([][]float32, len(names))
+	ordered = make([][]float32, len(names))
 	vectors, slots := m.vectors()
 	given := 0
 	for i, name := range names {
@@ -79,15 +123,12 @@ func (m *Model) Run(ctx context.Context, key any, build Build, inputs Inputs, ou
 			given++
 		}
 		if !ok {
-			return fmt.Errorf("%s: input %q: have none, want one", m.name, name)
+			return nil, nil, fmt.Errorf("%s: input %q: have none, want one", m.name, name)
 		}
 		ordered[i] = x
 	}
 	if len(inputs) != len(names)-given {
-		return fmt.Errorf("%s: have inputs %q, want %q", m.name, slices.Sorted(maps.Keys(inputs)), names)
+		return nil, nil, fmt.Errorf("%s: have inputs %q, want %q", m.name, slices.Sorted(maps.Keys(inputs)), names)
 	}
-	if err := m.eng.Run(ctx, plan, ordered, outputs, slots...); err != nil {
-		return fmt.Errorf("%s: %w", m.name, err)
-	}
-	return nil
+	return ordered, slots, nil
 }

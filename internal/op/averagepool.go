@@ -6,6 +6,7 @@ import (
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
+	"sdgo/internal/device"
 	"sdgo/internal/kernel"
 )
 
@@ -32,6 +33,11 @@ func (k averagePool) Cost() Cost { return moving }
 func (k averagePool) Derive(in []*G.Node, d *G.Node) ([]*G.Node, error) {
 	dx, err := apply(averagePoolDerivative(k), in[0].Shape().Clone(), d)
 	return []*G.Node{dx}, err
+}
+
+// Launches implements Launcher.
+func (k averagePool) Launches(t device.Target, out device.Ptr, in []device.Ptr, _ device.Ptr) []device.Launch {
+	return device.Average(t, out, in[0], k.n, k.h, k.w, k.c, (k.h+1)/2, (k.w+1)/2)
 }
 
 func (k averagePool) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {

@@ -6,6 +6,7 @@ import (
 
 	G "gorgonia.org/gorgonia"
 
+	"sdgo/internal/device"
 	"sdgo/internal/kernel"
 )
 
@@ -15,10 +16,11 @@ type mix struct {
 	m              *mixing
 }
 
-// mixing is a matrix [n n] and its name.
+// mixing is a matrix [n n] and its name. On a device there is a form of filters alone.
 type mixing struct {
 	name   string
 	matrix []float32
+	filter *device.Gaussian
 }
 
 // Blur blurs the tokens x [N H·W C] of an image with a Gaussian of deviation sigma, in
@@ -47,7 +49,7 @@ func Blur(x *G.Node, h, w int, sigma float64) (*G.Node, error) {
 
 // gaussian is the matrix that blurs a line of n tokens.
 func gaussian(n int, sigma float64) *mixing {
-	m := &mixing{fmt.Sprintf("blur by %v", sigma), make([]float32, n*n)}
+	m := &mixing{fmt.Sprintf("blur by %v", sigma), make([]float32, n*n), &device.Gaussian{N: n, Sigma: sigma}}
 	if math.IsInf(sigma, 1) {
 		for i := range m.matrix {
 			m.matrix[i] = float32(1 / float64(n))
@@ -58,6 +60,7 @@ func gaussian(n int, sigma float64) *mixing {
 	if reach := math.Ceil(6*sigma) / 2; reach < float64(half) {
 		half = int(reach)
 	}
+	m.filter.Half = half
 	taps, sum := make([]float64, 2*half+1), 0.0
 	for i := range taps {
 		at := float64(i-half) / sigma
@@ -92,7 +95,7 @@ func (k mix) Cost() Cost {
 }
 
 func (k mix) Derive(_ []*G.Node, d *G.Node) ([]*G.Node, error) {
-	turned := &mixing{"adjoint of " + k.m.name, make([]float32, k.n*k.n)}
+	turned := &mixing{"adjoint of " + k.m.name, make([]float32, k.n*k.n), nil}
 	for i := range k.n {
 		for j := range k.n {
 			turned.matrix[j*k.n+i] = k.m.matrix[i*k.n+j]
@@ -100,6 +103,14 @@ func (k mix) Derive(_ []*G.Node, d *G.Node) ([]*G.Node, error) {
 	}
 	dx, err := apply(mix{k.rows, k.n, k.inner, turned}, d.Shape().Clone(), d)
 	return []*G.Node{dx}, err
+}
+
+// OnDevice implements Chooser.
+func (k mix) OnDevice(device.Target) bool { return k.m.filter != nil }
+
+// Launches implements Launcher.
+func (k mix) Launches(t device.Target, out device.Ptr, in []device.Ptr, _ device.Ptr) []device.Launch {
+	return k.m.filter.Blur(t, out, in[0], k.rows, k.inner)
 }
 
 func (k mix) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {

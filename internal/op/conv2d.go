@@ -182,15 +182,34 @@ func (k conv2d) product() device.Product {
 	return p
 }
 
-// OnDevice implements Chooser: a weight that is computed has another order, and an image
-// ends at its sides.
-func (k conv2d) OnDevice(device.Target) bool { return !k.unpacked && !k.wraps() }
+// surrounded is the product of an image that goes on with its other side on a device, which
+// reads one that has what pads it. That is h×w.
+func (k conv2d) surrounded() (p device.Product, h, w int) {
+	s := k.s
+	p, h, w = k.product(), (s.OutH-1)*s.Stride+s.KH, (s.OutW-1)*s.Stride+s.KW
+	p.Image = &device.Image{H: h, W: w, C: s.InC, KW: s.KW, Stride: s.Stride, OutH: s.OutH, OutW: s.OutW, SrcH: h, SrcW: w}
+	return p, h, w
+}
+
+// OnDevice implements Chooser: a weight that is computed has another order.
+func (k conv2d) OnDevice(device.Target) bool { return !k.unpacked }
 
 // wraps says whether the image goes on with its other side.
 func (k conv2d) wraps() bool { return k.s.WrapX || k.s.WrapY }
 
 // DeviceWork implements DeviceWorker.
-func (k conv2d) DeviceWork(t device.Target) int { return k.product().Work(t) }
+func (k conv2d) DeviceWork(t device.Target) int {
+	if !k.wraps() {
+		return k.product().Work(t)
+	}
+	p, h, w := k.surrounded()
+	return p.Work(t) + k.surroundings(t, h, w)
+}
+
+// surroundings is the bytes of an image of h×w with what pads it, in whole transactions.
+func (k conv2d) surroundings(t device.Target, h, w int) int {
+	return (k.s.N*h*w*k.s.InC*t.Type.Size() + 255) / 256 * 256
+}
 
 // Floats implements Floater.
 func (k conv2d) Floats(i int) bool { return k.ep.floats(i) }
@@ -198,9 +217,17 @@ func (k conv2d) Floats(i int) bool { return k.ep.floats(i) }
 // Launches implements Launcher.
 func (k conv2d) Launches(t device.Target, out device.Ptr, in []device.Ptr, work device.Ptr) []device.Launch {
 	p := k.product()
-	p.Out, p.A, p.W = out, in[0], in[1]
+	a := in[0]
+	var list []device.Launch
+	if k.wraps() {
+		image := *p.Image
+		all, h, w := k.surrounded()
+		list = image.Surround(t, work, a, k.s.N, h, w, k.s.WrapX, k.s.WrapY)
+		p, a, work = all, work, work+device.Ptr(k.surroundings(t, h, w))
+	}
+	p.Out, p.A, p.W = out, a, in[1]
 	k.ep.device(&p, in[2:])
-	return p.Launches(t, work)
+	return append(list, p.Launches(t, work)...)
 }
 
 func (k conv2d) Phases(out []float32, in []Arg, work []float32) []kernel.Phase {

@@ -6,6 +6,7 @@ import (
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
+	"sdgo/internal/device"
 	"sdgo/internal/kernel"
 )
 
@@ -40,6 +41,11 @@ func (k halve) Derive(_ []*G.Node, d *G.Node) ([]*G.Node, error) {
 		dx = g.Pad(dx, 2, 0, k.w)
 	}
 	return []*G.Node{dx}, g.err
+}
+
+// Launches implements Launcher.
+func (k halve) Launches(t device.Target, out device.Ptr, in []device.Ptr, _ device.Ptr) []device.Launch {
+	return device.Average(t, out, in[0], k.n, k.h, k.w, k.c, k.h/2, k.w/2)
 }
 
 func (k halve) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {

@@ -5,6 +5,7 @@ import (
 
 	G "gorgonia.org/gorgonia"
 
+	"sdgo/internal/device"
 	"sdgo/internal/kernel"
 )
 
@@ -52,6 +53,11 @@ func (k modulate) Derive(in []*G.Node, d *G.Node) ([]*G.Node, error) {
 	shift := sum(d)
 	by := g.do(func() (*G.Node, error) { return Concat(scale, shift) })
 	return []*G.Node{dx, by}, g.err
+}
+
+// Launches implements Launcher.
+func (k modulate) Launches(t device.Target, out device.Ptr, in []device.Ptr, _ device.Ptr) []device.Launch {
+	return device.Modulate(t, out, in[0], in[1], k.n, k.pixels, k.c, k.shifted)
 }
 
 func (k modulate) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {

@@ -7,6 +7,7 @@ import (
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
+	"sdgo/internal/device"
 	"sdgo/internal/kernel"
 )
 
@@ -43,6 +44,17 @@ func (k permute) Derive(_ []*G.Node, d *G.Node) ([]*G.Node, error) {
 	}
 	dx, err := Permute(d, back...)
 	return []*G.Node{dx}, err
+}
+
+// OnDevice implements Chooser.
+func (k permute) OnDevice(device.Target) bool { return len(k.axes) <= device.PermuteDims }
+
+// Launches implements Launcher.
+func (k permute) Launches(t device.Target, out device.Ptr, in []device.Ptr, _ device.Ptr) []device.Launch {
+	if s := k.shape; slices.Equal(k.axes, []int{0, 2, 1}) {
+		return device.Transpose(t, out, in[0], s[0], s[1], s[2])
+	}
+	return device.Permute(t, out, in[0], k.shape, k.axes)
 }
 
 func (k permute) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {

@@ -5,6 +5,7 @@ import (
 
 	G "gorgonia.org/gorgonia"
 
+	"sdgo/internal/device"
 	"sdgo/internal/kernel"
 )
 
@@ -28,6 +29,11 @@ func (k reverse) Cost() Cost     { return moving }
 func (k reverse) Derive(_ []*G.Node, d *G.Node) ([]*G.Node, error) {
 	dx, err := Reverse(d, k.n)
 	return []*G.Node{dx}, err
+}
+
+// Launches implements Launcher.
+func (k reverse) Launches(t device.Target, out device.Ptr, in []device.Ptr, _ device.Ptr) []device.Launch {
+	return device.Reverse(t, out, in[0], k.rows, k.n)
 }
 
 func (k reverse) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {

@@ -5,6 +5,7 @@ import (
 
 	G "gorgonia.org/gorgonia"
 
+	"sdgo/internal/device"
 	"sdgo/internal/kernel"
 )
 
@@ -12,6 +13,7 @@ import (
 type scaleChannels struct {
 	pixels, c int
 	shifted   bool
+	limit     float32 // that scales are clamped to on a device, or 0
 }
 
 // ScaleChannels multiplies every pixel of x [... C] by scale [C].
@@ -21,7 +23,7 @@ func ScaleChannels(x, scale *G.Node) (*G.Node, error) { return ScaleShift(x, sca
 func ScaleShift(x, scale, shift *G.Node) (*G.Node, error) {
 	s := x.Shape()
 	c := s[len(s)-1]
-	k := scaleChannels{s.TotalSize() / c, c, shift != nil}
+	k := scaleChannels{pixels: s.TotalSize() / c, c: c, shifted: shift != nil}
 	if err := checkShape("scaleChannels", "scale", scale, c); err != nil {
 		return nil, err
 	}
@@ -54,6 +56,29 @@ func (k scaleChannels) Derive(in []*G.Node, d *G.Node) ([]*G.Node, error) {
 		out = append(out, g.SumRows(d))
 	}
 	return out, g.err
+}
+
+// FuseInput clamps the scales while they are read on a device: they are float32s there if
+// they are weights, and what is computed is none.
+func (k scaleChannels) FuseInput(t Target, prev Operation, arg int) (Operation, bool) {
+	clamp, ok := prev.(softClamp)
+	if _, onDevice := t.(Device); !ok || !onDevice || arg != 1 || k.limit != 0 {
+		return nil, false
+	}
+	k.limit = clamp.limit
+	return k, true
+}
+
+// Floats implements Floater.
+func (k scaleChannels) Floats(i int) bool { return i > 0 }
+
+// Launches implements Launcher.
+func (k scaleChannels) Launches(t device.Target, out device.Ptr, in []device.Ptr, _ device.Ptr) []device.Launch {
+	var shift device.Ptr
+	if k.shifted {
+		shift = in[2]
+	}
+	return device.ScaleChannels(t, out, in[0], in[1], shift, k.pixels, k.c, k.limit)
 }
 
 func (k scaleChannels) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {

@@ -5,6 +5,7 @@ import (
 
 	G "gorgonia.org/gorgonia"
 
+	"sdgo/internal/device"
 	"sdgo/internal/kernel"
 )
 
@@ -34,6 +35,11 @@ func (k scaleFirst) InPlace(i int) bool { return true }
 func (k scaleFirst) Derive(_ []*G.Node, d *G.Node) ([]*G.Node, error) {
 	dx, err := ScaleFirst(d, k.n, k.factor)
 	return []*G.Node{dx}, err
+}
+
+// Launches implements Launcher.
+func (k scaleFirst) Launches(t device.Target, out device.Ptr, in []device.Ptr, _ device.Ptr) []device.Launch {
+	return device.ScaleFirst(t, out, in[0], k.rows, k.c, k.n, k.factor)
 }
 
 func (k scaleFirst) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {

@@ -6,6 +6,7 @@ import (
 
 	G "gorgonia.org/gorgonia"
 
+	"sdgo/internal/device"
 	"sdgo/internal/kernel"
 )
 
@@ -41,6 +42,14 @@ func (k scaleLow) InPlace(i int) bool { return true }
 func (k scaleLow) Derive(_ []*G.Node, d *G.Node) ([]*G.Node, error) {
 	dx, err := ScaleLow(d, k.factor)
 	return []*G.Node{dx}, err
+}
+
+// DeviceWork implements DeviceWorker.
+func (k scaleLow) DeviceWork(device.Target) int { return device.ScaleLowWork(k.s.N, k.s.C) }
+
+// Launches implements Launcher.
+func (k scaleLow) Launches(t device.Target, out device.Ptr, in []device.Ptr, work device.Ptr) []device.Launch {
+	return device.ScaleLow(t, out, in[0], work, k.s.N, k.s.H, k.s.W, k.s.C, k.factor)
 }
 
 func (k scaleLow) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {

@@ -5,6 +5,7 @@ import (
 
 	G "gorgonia.org/gorgonia"
 
+	"sdgo/internal/device"
 	"sdgo/internal/kernel"
 )
 
@@ -59,6 +60,11 @@ func (k slice) Derive(_ []*G.Node, d *G.Node) ([]*G.Node, error) {
 func (k pad) Derive(_ []*G.Node, d *G.Node) ([]*G.Node, error) {
 	dx, err := Slice(d, k.axis, k.first, k.n)
 	return []*G.Node{dx}, err
+}
+
+// Launches implements Launcher.
+func (k slice) Launches(t device.Target, out device.Ptr, in []device.Ptr, _ device.Ptr) []device.Launch {
+	return device.Slice(t, out, in[0], k.rows, k.size*k.inner, k.first*k.inner, k.n*k.inner)
 }
 
 func (k slice) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {

@@ -137,11 +137,17 @@ func (e *entry) adopt(ctx context.Context, f *mapped.File, name string, params [
 		return nil, err
 	}
 	ws := &Weights{memory: &eng.Memory, blocks: []*engine.Block{block}}
-	if err := eachParam(ctx, params, eng.Threads(), func(i int, p *Param) error {
-		return mapped.Guard(func() error { return checkPart(ctx, bytesOf(data[offsets[i]:][:p.Size()]), c.Weights[i].CRC) })
-	}); err != nil {
-		ws.Close()
-		return nil, err
+	if !e.checked(f) {
+		quiet := unchangedFor(f, settled)
+		if err := eachParam(ctx, params, eng.Threads(), func(i int, p *Param) error {
+			return mapped.Guard(func() error { return checkPart(ctx, bytesOf(data[offsets[i]:][:p.Size()]), c.Weights[i].CRC) })
+		}); err != nil {
+			ws.Close()
+			return nil, err
+		}
+		if quiet {
+			e.noteChecked(f)
+		}
 	}
 	for i, p := range params {
 		n := p.Size()

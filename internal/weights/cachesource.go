@@ -22,7 +22,7 @@ var settled = 3 * time.Second
 // file's stamp, as reading gigabytes takes long: with every change, whatever date it is
 // given, a file gets another stamp.
 func (c *Cache) digest(ctx context.Context, f *mapped.File) (string, error) {
-	stamp, changed, known := f.Stamp()
+	stamp, _, known := f.Stamp()
 	sum := sha256.Sum256([]byte(stamp))
 	note := filepath.Join(c.dir, hex.EncodeToString(sum[:16])+".source")
 	if known {
@@ -33,7 +33,7 @@ func (c *Cache) digest(ctx context.Context, f *mapped.File) (string, error) {
 			}
 		}
 	}
-	quiet := known && time.Since(changed) > settled
+	quiet := unchangedFor(f, settled)
 	digest, err := f.Digest(ctx)
 	if err != nil {
 		return "", err
@@ -56,4 +56,34 @@ func writeNote(path, text string) error {
 		return err
 	}
 	return f.Commit()
+}
+
+// unchangedFor says whether a file has a stamp and was not changed for some time.
+func unchangedFor(f *mapped.File, d time.Duration) bool {
+	_, changed, known := f.Stamp()
+	return known && time.Since(changed) > d
+}
+
+// note is the file that says which version of the entry's file was checked.
+func (e *entry) note() string { return e.path() + ".checked" }
+
+// checked says whether the numbers in the entry's file were found to have their checksums
+// since the file was changed last. That takes a stamp.
+func (e *entry) checked(f *mapped.File) bool {
+	stamp, _, known := f.Stamp()
+	if !known {
+		return false
+	}
+	text, err := os.ReadFile(e.note())
+	return err == nil && string(text) == e.key+"\n"+stamp+"\n"
+}
+
+// noteChecked remembers that the numbers have their checksums, which takes longer to find
+// than all else of a load.
+func (e *entry) noteChecked(f *mapped.File) {
+	if stamp, _, known := f.Stamp(); known && f.Unchanged() {
+		if err := writeNote(e.note(), e.key+"\n"+stamp+"\n"); err != nil {
+			e.warn("%v", err)
+		}
+	}
 }

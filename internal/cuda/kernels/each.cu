@@ -1,16 +1,5 @@
 // Work on every number alone, and work that only moves numbers.
-#include "device.cuh"
-
-struct EachArgs {
-	const void *a, *b, *c;
-	void* out;
-	u32 n; // threads: the numbers of the output over V
-	int act;
-	u32 x, y, z, w, s, t; // sizes, by kernel
-};
-
-#define AT u32 i = blockIdx.x * blockDim.x + threadIdx.x; if (i >= p.n) return; const size_t at = (size_t)i * V
-#define SAME(...) { AT; float a[V]; read<T, V>(a, p.a, at); __VA_ARGS__ write<T, V>(p.out, at, a); }
+#include "each.cuh"
 
 template <class T, int V> DEV void eachActivate(const EachArgs& p) SAME(for (int j = 0; j < V; j++) a[j] = activate(p.act, a[j]);)
 template <class T, int V> DEV void eachAdd(const EachArgs& p) SAME(float b[V]; read<T, V>(b, p.b, at); for (int j = 0; j < V; j++) a[j] += b[j];)
@@ -77,9 +66,6 @@ template <class T, int V> DEV void moveGather(const EachArgs& p) {
 	*(Vec<T, V>*)((typename T::Bits*)p.out + at) = Vec<T, V>::read(p.a, ((size_t)(n * p.y + row) * p.x + d) * V);
 }
 
-#define EACH(name, f, T, t, V) \
-	KERNEL(name##_##t, 256, EachArgs) { f<T, 1>(p); } \
-	KERNEL(name##V##_##t, 256, EachArgs) { f<T, V>(p); }
 #define WORK(T, t, V) \
 	EACH(activate, eachActivate, T, t, V) EACH(affine, eachAffine, T, t, V) EACH(soft_clamp, eachSoftClamp, T, t, V) \
 	EACH(add, eachAdd, T, t, V) EACH(add_channel, eachAddChannel, T, t, V) \

@@ -78,6 +78,9 @@ func main() {
 	for _, t := range rounded {
 		f := asm.New(command, "!purego")
 		t.products(f)
+		if t.name == "BF16" {
+			t.weighers(f)
+		}
 		if err := f.Write(filepath.Join(dir, "gemm_"+strings.ToLower(t.name)+"_amd64.s")); err != nil {
 			log.Fatal(err)
 		}
@@ -245,6 +248,7 @@ func stubs() []byte {
 	for _, t := range all {
 		t.choices(w)
 	}
+	weighStubs(w, rounded[0])
 	return []byte(w.String())
 }
 

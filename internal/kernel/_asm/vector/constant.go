@@ -33,9 +33,6 @@ var constants = []struct {
 	{"exp2P3", 0x1.c91c1p-05},
 	{"exp2P4", 0x1.277c1cp-07},
 	{"exp2P5", 0x1.e96912p-10},
-	{"exp2C1", 0x1.63e658p-01},
-	{"exp2C2", 0x1.d23794p-03},
-	{"exp2C3", 0x1.3baa9ap-04},
 
 	{"-quickGELUSlope", -1.702},
 	{"geluMax", 16},

@@ -42,7 +42,6 @@ func main() {
 		t.softmax()
 		t.scaleColumns()
 		if t.avx512() {
-			t.softmaxPairs()
 			t.pairRows()
 			t.pairHalves()
 		}

@@ -26,7 +26,7 @@ func (t neon) exp2(z, p asm.V) {
 	t.Fcmgt(z, neonExp2Min, less)
 	t.Frintm(z, n)
 	t.Fsub(n, z, z)
-	t.horner(p, q, z, fine...)
+	t.horner(p, q, z, polynomial...)
 	t.Fcvtzs(n, n)
 	t.I("VADD", neonExp2Bias.S4(), n.S4(), n.S4())
 	t.I("VSHL", asm.Imm(23), n.S4(), n.S4())

@@ -4,15 +4,10 @@ import "sdgo/internal/kernel/_asm/asm"
 
 // Two rows of 16 float32s become one of 16 pairs of bfloat16: the halves of a vector
 // are rounded rows, and a permutation of words puts their elements side by side.
-const (
-	pairOrder = "Z24" // of the words
-	pairOnes  = "Z25" // pairs of 1
-)
+const pairOrder = "Z24" // of the words
 
 func (t *target) loadPairs() {
 	t.I("VMOVUPS", asm.Symbol("pairOrder", 0), pairOrder)
-	t.I("MOVL", asm.Imm(0x3f803f80), "AX")
-	t.I("VPBROADCASTD", "AX", pairOnes)
 }
 
 // pairTable is the order: word 2i is from the lower half, word 2i+1 from the upper.
@@ -64,54 +59,5 @@ func (t *target) pairHalves() {
 	t.I("ADDQ", asm.Imm(rowBytes), "DI")
 	t.I("DECQ", "CX")
 	t.I("JNZ", "pair")
-	t.end()
-}
-
-// softmaxPairs writes softmaxPairsGeneric for 16 columns.
-func (t *target) softmaxPairs() {
-	t.begin("softmaxPairs", nil, columnParams...)
-	c := columns{t, coarse}
-	c.maxima()
-	t.loadPairs()
-
-	// The pairs go to BX, behind the scores, two pairs at a time.
-	sum := c.chain(0, 0)
-	weigh := func(keys int) {
-		first := []int{0, 4, 8, 12}[:keys]
-		for k, g := range first {
-			t.I("VMOVUPS", asm.Mem("DI", k*rowBytes), t.reg(g))
-			t.I("VSUBPS", c.most(0), t.reg(g), t.reg(g))
-		}
-		t.exp2(coarse, first...)
-		if keys == 1 {
-			t.I("VXORPS", lowX(t.reg(5)), lowX(t.reg(5)), lowX(t.reg(5)))
-		}
-		for k := 0; k < keys; k += 2 {
-			low, high := t.reg(4*k+1), t.reg(4*k+5)
-			t.pair(low, high, low)
-			t.I("VMOVUPS", low, asm.Mem("BX", k/2*rowBytes))
-			asm.VDPBF16PS(t.File, low, pairOnes, sum)
-		}
-		t.I("ADDQ", asm.Imm(keys*rowBytes), "DI")
-		t.I("ADDQ", asm.Imm((keys+1)/2*rowBytes), "BX")
-	}
-	t.I("MOVQ", "SI", "DI")
-	t.I("MOVQ", "SI", "BX")
-	t.I("SUBQ", asm.Imm(4), "CX")
-	t.I("JLT", "rest")
-	t.Label("weigh")
-	weigh(4)
-	t.I("SUBQ", asm.Imm(4), "CX")
-	t.I("JGE", "weigh")
-	t.Label("rest")
-	t.I("TESTQ", asm.Imm(2), "CX")
-	t.I("JZ", "last")
-	weigh(2)
-	t.Label("last")
-	t.I("TESTQ", asm.Imm(1), "CX")
-	t.I("JZ", "end")
-	weigh(1)
-	t.Label("end")
-	c.sums()
 	t.end()
 }

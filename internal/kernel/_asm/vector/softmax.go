@@ -10,31 +10,26 @@ import (
 const rowBytes = 4 * 32
 
 // polynomial lists the constants of 2^f, the highest power first.
-type polynomial []string
-
-var (
-	fine   = polynomial{"exp2P5", "exp2P4", "exp2P3", "exp2P2", "exp2P1", "one"}
-	coarse = polynomial{"exp2C3", "exp2C2", "exp2C1", "one"}
-)
+var polynomial = []string{"exp2P5", "exp2P4", "exp2P3", "exp2P2", "exp2P1", "one"}
 
 // loadExp2 fills the registers that hold the constants of exp2 in AVX-512, from 31
 // down; AVX2, which has few, takes them from memory.
-func (t *target) loadExp2(p polynomial) {
+func (t *target) loadExp2() {
 	if !t.avx512() {
 		return
 	}
 	t.load("exp2Min", t.reg(31))
-	for i, name := range p {
+	for i, name := range polynomial {
 		t.load(name, t.reg(30-i))
 	}
 }
 
-// exp2C is the operand of constant i of a polynomial.
-func (t *target) exp2C(p polynomial, i int) string {
+// exp2C is the operand of constant i of the polynomial.
+func (t *target) exp2C(i int) string {
 	if t.avx512() {
 		return t.reg(30 - i)
 	}
-	return t.C(p[i])
+	return t.C(polynomial[i])
 }
 
 func (t *target) exp2Min() string {
@@ -47,7 +42,7 @@ func (t *target) exp2Min() string {
 // exp2 sets p = 2^z in the order of the plain Go exp2, with z in register r
 // and p in r+1; it spoils r to r+3. Several such fours go side by side, so that
 // the latency of one is the work of the others.
-func (t *target) exp2(poly polynomial, first ...int) {
+func (t *target) exp2(first ...int) {
 	const notLess, floor = 5, 9
 	each := func(op func(i int, z, p, n, mask string)) {
 		for i, r := range first {
@@ -68,10 +63,10 @@ func (t *target) exp2(poly polynomial, first ...int) {
 	})
 	each(func(_ int, z, p, n, mask string) {
 		t.I("VSUBPS", n, z, z)
-		t.I("VMOVUPS", t.exp2C(poly, 0), p)
+		t.I("VMOVUPS", t.exp2C(0), p)
 	})
-	for c := 1; c < len(poly); c++ {
-		each(func(_ int, z, p, n, mask string) { t.I("VFMADD213PS", t.exp2C(poly, c), z, p) })
+	for c := 1; c < len(polynomial); c++ {
+		each(func(_ int, z, p, n, mask string) { t.I("VFMADD213PS", t.exp2C(c), z, p) })
 	}
 	each(func(_ int, z, p, n, mask string) {
 		if t.avx512() {
@@ -98,7 +93,6 @@ func (t *target) atOnce() int {
 // rows. The state of the softmax is at R8 (maxima), R9 (sums) and R10 (rescale).
 type columns struct {
 	*target
-	poly polynomial
 }
 
 var columnParams = []param{pointer("s", "SI"), number("keys", "CX"),
@@ -130,7 +124,7 @@ func (c columns) fold(op string) {
 // maxima updates the maxima, leaves the new ones in registers and stores the factors
 // for what was computed under the old ones.
 func (c columns) maxima() {
-	c.loadExp2(c.poly)
+	c.loadExp2()
 	for n := range chains {
 		c.each(func(i, at int) { c.I("VMOVUPS", asm.Mem("R8", at), c.chain(n, i)) })
 	}
@@ -151,7 +145,7 @@ func (c columns) maxima() {
 		c.I("VMOVUPS", asm.Mem("R8", at), z)
 		c.I("VMOVUPS", most, asm.Mem("R8", at))
 		c.I("VSUBPS", most, z, z)
-		c.exp2(c.poly, 0)
+		c.exp2(0)
 		c.I("VMOVUPS", p, asm.Mem("R10", at))
 	})
 	for n := range chains {
@@ -173,7 +167,7 @@ func (c columns) sums() {
 // softmax writes softmaxColumnsGeneric for 16 columns.
 func (t *target) softmax() {
 	t.begin("softmaxColumns", nil, columnParams...)
-	c := columns{t, fine}
+	c := columns{t}
 	c.maxima()
 	c.keys("exp", func(first, n int) {
 		var scores []score
@@ -201,7 +195,7 @@ func (t *target) weigh(scores []score) {
 			t.I("VMOVUPS", s.at, t.reg(4*i))
 			t.I("VSUBPS", s.most, t.reg(4*i), t.reg(4*i))
 		}
-		t.exp2(fine, first...)
+		t.exp2(first...)
 		for i, s := range some {
 			t.I("VMOVUPS", t.reg(4*i+1), s.at)
 			t.I("VADDPS", t.reg(4*i+1), s.sum, s.sum)
