@@ -86,17 +86,18 @@ func convolution(x, weight, bias *G.Node, stride int, pad Padding, rounded bool)
 
 func (k conv2d) String() string {
 	name := "conv"
-	switch {
-	case k.winograd:
+	if k.winograd {
 		name = "winograd"
-	case k.rounded:
-		name = "rounded conv"
+	}
+	factors := ""
+	if k.rounded {
+		factors = " in bfloat16"
 	}
 	if wrap := (Wrap{k.s.WrapX, k.s.WrapY}).String(); wrap != "" {
 		name += " around " + wrap
 	}
 	return fmt.Sprintf("%s %d×%d/%d %d×%d×%d×%d→%d×%d×%d%v", name, k.s.KH, k.s.KW, k.s.Stride,
-		k.s.N, k.s.H, k.s.W, k.s.InC, k.s.OutH, k.s.OutW, k.s.OutC, k.ep)
+		k.s.N, k.s.H, k.s.W, k.s.InC, k.s.OutH, k.s.OutW, k.s.OutC, k.ep) + factors
 }
 func (k conv2d) Cost() Cost {
 	c := Cost{Kind: "conv 1×1", share: 0.85}
