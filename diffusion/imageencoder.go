@@ -7,7 +7,6 @@ import (
 	"io/fs"
 
 	"sdgo/internal/loader"
-	"sdgo/internal/model"
 )
 
 // varies says whether the model reads the embedding of an image in place of a text.
@@ -50,9 +49,6 @@ func (p *Pipeline) loadProcessor(ctx context.Context, files *modelFiles, variant
 		if p.unclip, err = loadUnCLIP(ctx, files.imageEncoder, files.noising, variant); err != nil {
 			return err
 		}
-	}
-	if model.Of(p.ImageEncoder).Device() {
-		return errors.New("image_encoder: the model reads embeddings of images, which are not supported on a graphics processor")
 	}
 	if !p.ImageEncoder.Projects() {
 		return errors.New("image_encoder: have no projection (visual_projection), want a CLIPVisionModelWithProjection")

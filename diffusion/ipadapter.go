@@ -106,9 +106,6 @@ func (p *Pipeline) loadIPAdapter(ctx context.Context, from ipFiles, o *IPAdapter
 	}
 	defer leave()
 	a := &IPAdapter{unet: model.Of(p.UNet)}
-	if a.unet.Device() {
-		return nil, errors.New("the U-Net computes on a graphics processor, where image prompts are not supported")
-	}
 	defer func() {
 		if err != nil {
 			a.close()
@@ -123,7 +120,10 @@ func (p *Pipeline) loadIPAdapter(ctx context.Context, from ipFiles, o *IPAdapter
 		return nil, err
 	}
 	precision := ""
-	if f := a.unet.Format(); f != kernel.Float32 {
+	if f := a.unet.Format(); a.unet.Device() {
+		_, o := a.unet.Beside()
+		precision = o.Precision
+	} else if f != kernel.Float32 {
 		precision = f.String()
 	}
 	ctx = a.unet.Session().In(ctx)

@@ -22,7 +22,7 @@ import (
 // that is for another family of models is an error that says which, and what would fit; so
 // are ControlLoRA, ControlNet Union and ControlNet-XS, which are not supported. Its weights
 // have the precision of the U-Net's and lie in the pipeline's memory, which
-// LoadOptions.MaxMemory limits, until Close. On graphics processors there are none yet.
+// LoadOptions.MaxMemory limits, until Close.
 func (p *Pipeline) LoadControl(path string) (*LoadedControl, error) {
 	return p.LoadControlContext(context.Background(), path)
 }
@@ -53,9 +53,6 @@ func (p *Pipeline) LoadControlFSContext(ctx context.Context, fsys fs.FS, name st
 		return nil, fmt.Errorf("diffusion: %w", err)
 	}
 	defer leave()
-	if model.Of(p.UNet).Device() {
-		return nil, errors.New("diffusion: load control: the U-Net computes on a graphics processor, where controls are not supported")
-	}
 	l := &LoadedControl{of: model.Of(p.UNet), gate: new(model.Gate)}
 	src, class, err := control.Open(ctx, fsys, name, "", control.ControlNet, control.T2IAdapter)
 	if err == nil {

@@ -38,6 +38,7 @@ func typical(t device.Target, p device.Ptr) (list []device.Launch) {
 		heads := max(1, 320/d)
 		add(device.Attention{Q: p, K: p, V: p, Out: p, Batch: 1, Heads: heads, HeadDim: d, Queries: 64, Keys: 1024, QStride: heads * d, KVStride: heads * d, OutStride: heads * d}.Launches(t)...)
 	}
+	add(device.Match{N: 1, H: 16, W: 32, C: 320, Merge: 256}.Launches(t, p, p, p+8<<20, p+4<<20)...)
 	for _, c := range []int{320, 1280, 325} {
 		groups := 32
 		if c%32 != 0 {
@@ -66,6 +67,9 @@ func typical(t device.Target, p device.Ptr) (list []device.Launch) {
 func filters(t device.Target, p device.Ptr, c int) (list []device.Launch) {
 	around := device.Image{H: 8, W: 8, C: c, PadTop: 1, PadLeft: 1, SrcH: 4, SrcW: 4}
 	return slices.Concat(
+		device.MergeTokens(t, p, p, p, 1, 128, 64, c),
+		device.UnmergeTokens(t, p, p, p, p, 1, 128, 64, c),
+		device.Nearest(t, p, p, p, 256, 512, 4, false),
 		device.Slice(t, p, p, 64, 2*c, c, c),
 		device.RepeatPixels(t, p, p, 1, 64, c),
 		device.Reverse(t, p, p, 64, 3),
@@ -93,9 +97,10 @@ var others = []struct {
 	kernels      *regexp.Regexp
 	used, passes float64
 }{
-	{regexp.MustCompile("^(average|blur|embed|gather|geglu|layer_norm|group_stats|modulate|permute|repeat|reverse|slice|surround)_"), 0.64, mostPasses},
+	{regexp.MustCompile("^(average|blur|embed|gather|geglu|layer_norm|group_stats|modulate|permute|repeat|reverse|slice|surround|unmerge_tokens)_"), 0.64, mostPasses},
 	{regexp.MustCompile("^group_apply_"), leastUsed, 1.07},
 	{regexp.MustCompile("^plain_(gemm|conv)_b?f16$"), 0.45, mostPasses},
+	{regexp.MustCompile("^match_best_b?f16$"), 0.42, mostPasses}, // a plain product that writes little
 }
 
 // Every kernel uses most of what it moves between memory and the processors, and finds

@@ -43,10 +43,35 @@ func imageCases() []deviceCase {
 		{"gate", [][]int{{70, 1}, {1}}, 1, nil, gate},
 		{"gate, small", [][]int{{12, 1}, {1}}, 1, map[int][]float32{1: {0.003}}, gate},
 		{"scale tokens", [][]int{{2, 7, 12}, {7}}, 9, nil, scaleTokens},
+		{"merge tokens", [][]int{{2, 70, 5}, {2}}, 9, map[int][]float32{1: {7, 500}}, merged(7, 10, 35)},
+		{"merge as many tokens as can be", [][]int{{1, 20, 300}, {1}}, 9, map[int][]float32{1: {981}}, merged(5, 4, 16)},
+		{"merge tokens, more cells", [][]int{{1, 400, 8}, {1}}, 9, map[int][]float32{1: {981}}, merged(20, 20, 100)},
+		{"quantize", [][]int{{2, 9, 16, 4}, {600, 4}}, 1, nil, func(in []*G.Node) (*G.Node, error) { return op.Quantize(in[0], in[1]) }},
+		{"quantize, three numbers", [][]int{{2, 5, 3}, {70, 3}}, 1, nil, func(in []*G.Node) (*G.Node, error) { return op.Quantize(in[0], in[1]) }},
+		{"nearest of a codebook", [][]int{{300, 8}, {256, 8}}, 1, nil, func(in []*G.Node) (*G.Node, error) { return op.NearestIndex(in[0], in[1]) }},
 		{"conv around", [][]int{{2, 9, 7, 16}, {24, 16, 3, 3}, {24}}, 1, nil, around(9, 7, 1, op.Wrap{X: true, Y: true})},
 		{"conv around, halves", [][]int{{1, 6, 5, 16}, {8, 16, 3, 3}, {8}}, 1, nil, around(6, 5, 2, op.Wrap{X: true})},
 		{"upsample, conv around", [][]int{{1, 5, 4, 16}, {8, 16, 3, 3}, {8}}, 1, nil, around(10, 8, 1, op.Wrap{Y: true})},
 		{"conv around of three channels", [][]int{{1, 5, 4, 3}, {8, 3, 3, 3}, {8}}, 1, nil, around(5, 4, 1, op.Wrap{X: true, Y: true})},
+	}
+}
+
+// merged merges some of the tokens of h×w, puts them back and adds them to the others.
+func merged(h, w, n int) func(in []*G.Node) (*G.Node, error) {
+	return func(in []*G.Node) (*G.Node, error) {
+		match, err := op.MatchTokens(in[0], in[1], h, w, n, 3)
+		if err != nil {
+			return nil, err
+		}
+		kept, err := match.Merge(in[0])
+		if err != nil {
+			return nil, err
+		}
+		back, err := match.Unmerge(kept)
+		if err != nil {
+			return nil, err
+		}
+		return op.Add(back, in[0])
 	}
 }
 

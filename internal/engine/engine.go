@@ -12,6 +12,7 @@
 //	NewPlan              orders the nodes that the outputs need: an action each
 //	op.Target.Lower      lets the target choose the algorithm: here there is one
 //	op.linear.Fuse       takes an activation and a residual that follow into itself
+//	Plan.round           keeps x in bfloat16 if only such products read it
 //	Plan.place           gives inputs, output and scratch their bytes in one arena
 //	NewMachine           binds the plan to memory: op.linear.Phases returns
 //	kernel.Gemm          a kernel.Phase: tasks of some rows and panels of columns

@@ -99,7 +99,12 @@ func (p *Plan) operationOf(n *G.Node, inputs []*G.Node) (o op.Operation, err err
 }
 
 // bytes is the size of a node's value.
-func (p *Plan) bytes(n *G.Node) int { return p.target.Element() * n.Shape().TotalSize() }
+func (p *Plan) bytes(n *G.Node) int {
+	if p.rounded[n] {
+		return bfloat16 * n.Shape().TotalSize()
+	}
+	return p.target.Element() * n.Shape().TotalSize()
+}
 
 // childrenOf returns the inputs of a node in order.
 func childrenOf(n *G.Node) []*G.Node {

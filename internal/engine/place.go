@@ -107,7 +107,7 @@ func (l *layout) overwritten(s action, i int) (*G.Node, bool) {
 	for arg, in := range s.inputs {
 		r := l.rootOf(in)
 		_, inArena := l.buffer[r]
-		if !l.target.InPlace(s.operation, arg) || !inArena || l.last[r] != i {
+		if !l.target.InPlace(s.operation, arg) || !inArena || l.last[r] != i || l.rounded[r] != l.rounded[s.node] {
 			continue
 		}
 		have, want := r.Shape().TotalSize(), s.node.Shape().TotalSize()

@@ -17,6 +17,7 @@ type Plan struct {
 	inputs, outputs []*G.Node
 	target          op.Target
 	actions         []action
+	rounded         map[*G.Node]bool // values that are bfloat16, whatever the target's type
 	places          map[*G.Node]place
 	arena           int          // bytes
 	staging         int          // bytes beside it, of a device's float32 inputs and outputs
@@ -56,6 +57,7 @@ func NewPlanFor(target op.Target, inputs, outputs []*G.Node) (*Plan, error) {
 		return nil, err
 	}
 	p.fuse()
+	p.round()
 	p.place()
 	if _, ok := target.(op.Device); ok {
 		p.stage()

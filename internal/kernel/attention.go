@@ -11,6 +11,8 @@ type AttentionShape struct {
 	// BFloat16 rounds the factors of both products to bfloat16, if HeadDim is even;
 	// scores and sums stay float32.
 	BFloat16 bool
+	// RoundOut makes the output bfloat16, in half the memory. HeadDim must be even.
+	RoundOut bool
 }
 
 // AttentionWork returns the float32s of shared work space of [Attention].
@@ -52,17 +54,19 @@ func attend(out, q, k, v, mask []float32, s AttentionShape, work []float32) []Ph
 		return nil
 	}
 	width := s.Heads * s.HeadDim
-	short := func(x []float32, tokens, stride int) bool {
+	short := func(x []float32, tokens, stride, width int) bool {
 		return stride < width || len(x) < (s.Batch*tokens-1)*stride+width
 	}
 	switch {
-	case short(q, s.Queries, s.QStride):
+	case short(q, s.Queries, s.QStride, width):
 		panic("kernel: attention: short q")
-	case short(k, s.Keys, s.KStride):
+	case short(k, s.Keys, s.KStride, width):
 		panic("kernel: attention: short k")
-	case short(v, s.Keys, s.VStride):
+	case short(v, s.Keys, s.VStride, width):
 		panic("kernel: attention: short v")
-	case short(out, s.Queries, s.OutStride):
+	case s.RoundOut && (s.HeadDim%2 != 0 || s.OutStride%2 != 0):
+		panic("kernel: attention: odd heads of bfloat16")
+	case s.RoundOut && short(out, s.Queries, s.OutStride/2, width/2), !s.RoundOut && short(out, s.Queries, s.OutStride, width):
 		panic("kernel: attention: short out")
 	case len(work) < AttentionWork(s):
 		panic("kernel: attention: short work space")

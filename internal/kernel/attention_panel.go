@@ -91,5 +91,11 @@ func (a *attention) store(p *queryPanel, head int) {
 		p.norm[i] = 1 / sum
 	}
 	scaleColumns(p.sums, a.HeadDim, p.norm)
-	transpose(a.from(a.out, head, a.Queries, p.first, a.OutStride), a.OutStride, p.sums, panel, a.HeadDim, p.n)
+	token, at, rows := a.OutStride, head%a.Heads*a.HeadDim, a.HeadDim
+	if a.RoundOut { // pairs of rows are words, which go side by side as numbers do
+		pairRows(p.sums, rows/2, len(p.norm))
+		token, at, rows = token/2, at/2, rows/2
+	}
+	at += (head/a.Heads*a.Queries + p.first) * token
+	transpose(a.out[at:], token, p.sums, panel, rows, p.n)
 }

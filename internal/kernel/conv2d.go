@@ -19,7 +19,7 @@ type ConvShape struct {
 // Residual and PerSample of the epilogue see pixels as rows.
 func Conv2D(out, x []float32, s ConvShape, w Packed, ep Epilogue) []Phase {
 	s.check("conv2d", x, w)
-	if s.pointwise() {
+	if s.Pointwise() {
 		return []Phase{Gemm(out, x, s.N*s.H*s.W, w, ep)}
 	}
 	ys, xs := s.padded()
@@ -42,8 +42,8 @@ func (s ConvShape) check(what string, x []float32, w Packed) {
 	}
 }
 
-// pointwise says whether the convolution is a linear layer on each pixel.
-func (s ConvShape) pointwise() bool {
+// Pointwise says whether the convolution is a linear layer on each pixel.
+func (s ConvShape) Pointwise() bool {
 	return s.KH == 1 && s.KW == 1 && s.Stride == 1 && s.PadTop == 0 && s.PadLeft == 0 &&
 		s.UpH == 0 && s.UpW == 0 && s.OutH == s.H && s.OutW == s.W
 }

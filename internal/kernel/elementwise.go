@@ -11,10 +11,15 @@ const leastTask = taskSize / 16
 
 // splitRows is a phase over rows of the given width, in tasks of whole rows.
 func splitRows(rows, width int, run func(from, to int)) Phase {
+	return splitRowsWith(rows, width, 0, func(from, to int, _ []float32) { run(from, to) })
+}
+
+// splitRowsWith is splitRows whose tasks have scratch.
+func splitRowsWith(rows, width, scratch int, run func(from, to int, scratch []float32)) Phase {
 	return byThreads(func(threads int) Phase {
 		n := tasksOf(rows, width, leastTask, threads)
-		return Phase{Tasks: n, Run: func(task int, _ []float32) {
-			run(rows*task/n, rows*(task+1)/n)
+		return Phase{Tasks: n, Scratch: scratch, Run: func(task int, scratch []float32) {
+			run(rows*task/n, rows*(task+1)/n, scratch)
 		}}
 	})
 }

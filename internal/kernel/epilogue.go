@@ -42,6 +42,23 @@ type Epilogue struct {
 	Act       Activation
 	Residual  []float32 // [M N], or nil; may be the same slice as out
 	Gated     bool      // without PerSample, Act and Residual
+	Rounded   bool      // out is bfloat16; without Residual, of an even N
+}
+
+// outLen is the float32s of an output [m n].
+func (ep *Epilogue) outLen(m, n int) int {
+	if ep.Rounded {
+		return RoundedLen(m * n)
+	}
+	return m * n
+}
+
+// at returns what begins at (row, col) of out [M n], and the float32s from row to row.
+func (ep *Epilogue) at(out []float32, n, row, col int) (from []float32, stride int) {
+	if ep.Rounded {
+		return out[(row*n+col)/2:], n / 2
+	}
+	return out[row*n+col:], n
 }
 
 // halves is the number of panels that make one panel of the output, which has cols
@@ -67,6 +84,9 @@ func (ep *Epilogue) check(m, n int) {
 	if ep.Gated && (n%(2*panel) != 0 || ep.PerSample != nil || ep.Act != None || ep.Residual != nil) {
 		panic("kernel: epilogue: gated columns must be two multiples of 32, with a bias alone")
 	}
+	if ep.Rounded && (n%2 != 0 || ep.Residual != nil) {
+		panic("kernel: epilogue: columns of bfloat16 must be even, without a residual")
+	}
 }
 
 // store finishes a tile [rows 32] of which cols columns count, and stores it
@@ -76,13 +96,14 @@ func (ep *Epilogue) store(out, tile []float32, n, row, rows, col, cols int) {
 		ep.storeGated(out, tile, n, row, rows, col)
 		return
 	}
-	s := sum{src: tile, dst: out[row*n+col:], stride: n, cols: cols}
+	s := sum{src: tile, stride: panel, dst: tile, cols: cols}
 	if ep.Bias != nil {
 		s.bias = ep.Bias[col:][:cols]
 	}
-	if ep.Act != None {
-		s.dst, s.stride = tile, panel
-	} else if ep.Residual != nil {
+	if ep.Act == None && !ep.Rounded {
+		s.dst, s.stride = out[row*n+col:], n
+	}
+	if ep.Act == None && ep.Residual != nil {
 		s.residual = ep.Residual[row*n+col:]
 	}
 	for first := row; first < row+rows; first += s.rows { // each sample by itself
@@ -97,6 +118,11 @@ func (ep *Epilogue) store(out, tile []float32, n, row, rows, col, cols int) {
 	}
 	if ep.Act != None {
 		activate(tile[:rows*panel], tile[:rows*panel], ep.Act)
+	}
+	switch {
+	case ep.Rounded:
+		roundTile(halves(out)[row*n+col:], n, tile, rows, cols)
+	case ep.Act != None:
 		s = sum{src: tile, dst: out[row*n+col:], stride: n, rows: rows, cols: cols}
 		if ep.Residual != nil {
 			s.residual = ep.Residual[row*n+col:]
@@ -115,6 +141,10 @@ func (ep *Epilogue) storeGated(out, tiles []float32, n, row, rows, col int) {
 		s.add()
 	}
 	gegluRow(value, value, gate)
+	if ep.Rounded {
+		roundTile(halves(out)[row*n+col:], n, value, rows, panel)
+		return
+	}
 	s := sum{src: value, dst: out[row*n+col:], stride: n, rows: rows, cols: panel}
 	s.add()
 }

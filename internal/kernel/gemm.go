@@ -11,7 +11,7 @@ func Gemm(out, a []float32, m int, w Packed, ep Epilogue) Phase {
 		panic("kernel: gemm: short a")
 	}
 	if PerWord(w.Format) > 1 {
-		return newRounded(out, a, m, w, ep)
+		return newRounded(out, a, m, w, ep, false)
 	}
 	k := w.K
 	return newProduct(product{

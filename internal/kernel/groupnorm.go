@@ -38,34 +38,56 @@ func GroupNormWork(s NormShape) int { return s.N * s.chunks() * s.partial() }
 // Wu and He (2018), "Group normalization", equation 7.
 // https://arxiv.org/abs/1803.08494
 func GroupNorm(out, x []float32, s NormShape, gamma, beta []float32, eps float64, act Activation, work []float32) []Phase {
+	need("group norm", "out", out, s.N*s.Pixels*s.C)
+	return groupNorm(x, s, gamma, beta, eps, work, 0, func(from, to int, p affine, _ []float32) {
+		normaliseRows(out[from:to], x[from:to], s.C, p, act)
+	})
+}
+
+// GroupNormRounded is [GroupNorm] whose out is bfloat16. It must not overlap x.
+func GroupNormRounded(out, x []float32, s NormShape, gamma, beta []float32, eps float64, act Activation, work []float32) []Phase {
+	need("group norm", "out", out, RoundedLen(s.N*s.Pixels*s.C))
+	const inCache = 2048 // numbers that the first-level cache holds beside x
+	per := max(1, inCache/max(1, s.C)) * s.C
+	return groupNorm(x, s, gamma, beta, eps, work, per, func(from, to int, p affine, scratch []float32) {
+		for ; from < to; from += per {
+			n := min(per, to-from)
+			normaliseRows(scratch[:n], x[from:from+n], s.C, p, act)
+			roundBFloat16s(halves(out)[from:from+n], scratch[:n])
+		}
+	})
+}
+
+// groupNorm is GroupNorm in which write stores the pixels x[from:to], for which it has
+// scratch of its own.
+func groupNorm(x []float32, s NormShape, gamma, beta []float32, eps float64, work []float32,
+	scratch int, write func(from, to int, p affine, scratch []float32)) []Phase {
 	if s.Groups < 1 || s.C < 1 || s.C%s.Groups != 0 {
 		panic("kernel: group norm: channels do not divide into the groups")
 	}
 	size := s.Pixels * s.C
-	need("group norm", "out", out, s.N*size)
 	need("group norm", "x", x, s.N*size)
 	need("group norm", "gamma", gamma, s.C)
 	need("group norm", "beta", beta, s.C)
 	need("group norm", "work", work, GroupNormWork(s))
 
-	normalise := s.pixelTasks(s.N, s.Pixels, func(sample, from, upto int, p affine) {
+	normalise := s.pixelTasks(s.N, s.Pixels, scratch, func(sample, from, upto int, p affine, scratch []float32) {
 		s.affine(p, work[sample*s.chunks()*s.partial():], gamma, beta, eps)
-		begin, end := sample*size+from*s.C, sample*size+upto*s.C
-		normaliseRows(out[begin:end], x[begin:end], s.C, p, act)
+		write(sample*size+from*s.C, sample*size+upto*s.C, p, scratch)
 	})
 	return []Phase{GroupNormStatistics(x, s, work), normalise}
 }
 
 // pixelTasks is a phase over some pixels of each of some samples, whose tasks make an
-// affine of a sample's statistics first.
-func (s NormShape) pixelTasks(samples, pixels int, run func(sample, from, upto int, p affine)) Phase {
+// affine of a sample's statistics first, and have scratch beside.
+func (s NormShape) pixelTasks(samples, pixels, scratch int, run func(sample, from, upto int, p affine, scratch []float32)) Phase {
 	width := roundUp(s.C, lanes)
 	return byThreads(func(threads int) Phase {
 		parts := tasksOf(pixels, s.C, max(leastTask, affineCost*s.C), ceilDiv(threads, max(1, samples)))
-		return Phase{Tasks: samples * parts, Scratch: 3 * width, Run: func(task int, scratch []float32) {
-			p := affine{scratch[:width], scratch[width:][:width], scratch[2*width:][:width]}
+		return Phase{Tasks: samples * parts, Scratch: 3*width + scratch, Run: func(task int, scratch []float32) {
+			p := affine{take(&scratch, width), take(&scratch, width), take(&scratch, width)}
 			sample, part := task/parts, task%parts
-			run(sample, pixels*part/parts, pixels*(part+1)/parts, p)
+			run(sample, pixels*part/parts, pixels*(part+1)/parts, p, scratch)
 		}}
 	})
 }

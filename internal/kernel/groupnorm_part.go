@@ -53,7 +53,7 @@ func (s NormShape) groupParts(threads int) int {
 func GroupNormPart(out, x []float32, s NormShape, sample, from, upto int, gamma, beta []float32, eps float64, act Activation, work []float32) Phase {
 	need("group norm", "x", x, s.N*s.Pixels*s.C)
 	need("group norm", "out", out, (upto-from)*s.C)
-	return s.pixelTasks(1, upto-from, func(_, begin, end int, p affine) {
+	return s.pixelTasks(1, upto-from, 0, func(_, begin, end int, p affine, _ []float32) {
 		s.affine(p, work[sample*s.chunks()*s.partial():], gamma, beta, eps)
 		in := x[(sample*s.Pixels+from)*s.C:]
 		normaliseRows(out[begin*s.C:end*s.C], in[begin*s.C:end*s.C], s.C, p, act)

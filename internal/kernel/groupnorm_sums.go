@@ -57,7 +57,7 @@ func (n *NormSums) Statistics() []float32 {
 func GroupNormGiven(out, x []float32, s NormShape, gamma, beta []float32, eps float64, act Activation, statistics []float32) Phase {
 	need("group norm", "out", out, len(x))
 	need("group norm", "statistics", statistics, GroupNormWork(s))
-	return s.pixelTasks(1, len(x)/s.C, func(_, from, upto int, p affine) {
+	return s.pixelTasks(1, len(x)/s.C, 0, func(_, from, upto int, p affine, _ []float32) {
 		s.affine(p, statistics, gamma, beta, eps)
 		normaliseRows(out[from*s.C:upto*s.C], x[from*s.C:upto*s.C], s.C, p, act)
 	})

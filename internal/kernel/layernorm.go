@@ -8,20 +8,49 @@ package kernel
 // https://arxiv.org/abs/1607.06450
 func LayerNorm(out, x []float32, rows, d int, gamma, beta []float32, eps float64) Phase {
 	need("layer norm", "out", out, rows*d)
+	l := newLayerNorm(x, rows, d, gamma, beta, eps)
+	return splitRows(rows, d, func(from, to int) {
+		for r := from; r < to; r++ {
+			l.row(out[r*d:][:d], r)
+		}
+	})
+}
+
+// LayerNormRounded is [LayerNorm] whose out is bfloat16. It must not overlap x.
+func LayerNormRounded(out, x []float32, rows, d int, gamma, beta []float32, eps float64) Phase {
+	need("layer norm", "out", out, RoundedLen(rows*d))
+	l := newLayerNorm(x, rows, d, gamma, beta, eps)
+	return splitRowsWith(rows, d, d, func(from, to int, scratch []float32) {
+		for r := from; r < to; r++ {
+			l.row(scratch[:d], r)
+			roundBFloat16s(halves(out)[r*d:][:d], scratch[:d])
+		}
+	})
+}
+
+// layerNorm is what the rows of a layer normalisation have in common.
+type layerNorm struct {
+	x, gamma, beta []float32
+	d              int
+	eps            float64
+}
+
+func newLayerNorm(x []float32, rows, d int, gamma, beta []float32, eps float64) *layerNorm {
 	need("layer norm", "x", x, rows*d)
 	need("layer norm", "gamma", gamma, d)
 	need("layer norm", "beta", beta, d)
-	return splitRows(rows, d, func(from, to int) {
-		for r := from; r < to; r++ {
-			row := x[r*d:][:d]
-			sum, squares := sumRow(row)
-			mean, deviation := moments(sum, squares, float64(d), eps)
-			m := float32(mean)
-			scale := float32(1 / deviation)
-			shift := float32(float64(m)-mean) * scale
-			normaliseRow(out[r*d:][:d], row, m, scale, shift, gamma, beta)
-		}
-	})
+	return &layerNorm{x, gamma, beta, d, eps}
+}
+
+// row writes row r.
+func (l *layerNorm) row(out []float32, r int) {
+	row := l.x[r*l.d:][:l.d]
+	sum, squares := sumRow(row)
+	mean, deviation := moments(sum, squares, float64(l.d), l.eps)
+	m := float32(mean)
+	scale := float32(1 / deviation)
+	shift := float32(float64(m)-mean) * scale
+	normaliseRow(out, row, m, scale, shift, l.gamma, l.beta)
 }
 
 // lanes is the number of partial results of every reduction over a row:

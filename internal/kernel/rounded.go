@@ -9,8 +9,8 @@ import (
 // of 4 bytes holds 2 or 4 of them along K: to bfloat16, or to integers of 8 bits.
 //
 // A task takes a block of rows times a band of panels: see split. It rounds its rows into
-// scratch, which stays in the second-level cache while the weights pass by: each of
-// them is read once a block.
+// scratch, unless they are bfloat16 already, where they stay in the second-level cache
+// while the weights pass by: each of them is read once a block.
 //
 // Integers have a scale for each row of A, and one for each column of B:
 //
@@ -32,14 +32,15 @@ type rounded struct {
 	panels, tiles int // of out
 	bands, blocks int
 	native        bool // there is an instruction for the products
+	ready         bool // A is bfloat16
 }
 
-func newRounded(out, a []float32, m int, w Packed, ep Epilogue) Phase {
+func newRounded(out, a []float32, m int, w Packed, ep Epilogue, ready bool) Phase {
 	w.Format.mustBe("product of rounded factors", BFloat16, Int8)
 	w.check("product")
 	ep.check(m, w.N)
 	halves, n := ep.halves(w.N)
-	if len(out) < m*n {
+	if len(out) < ep.outLen(m, n) {
 		panic("kernel: product: short out")
 	}
 	if w.K%PerWord(w.Format) != 0 {
@@ -51,7 +52,7 @@ func newRounded(out, a []float32, m int, w Packed, ep Epilogue) Phase {
 	if m == 0 || w.N == 0 {
 		return Phase{}
 	}
-	p := &rounded{out: out, a: a, m: m, w: w, ep: ep, n: n, halves: halves, native: dots.bf16}
+	p := &rounded{out: out, a: a, m: m, w: w, ep: ep, n: n, halves: halves, native: dots.bf16, ready: ready}
 	if w.Format == Int8 {
 		p.native = dots.vnni
 	}
@@ -70,7 +71,10 @@ func newRounded(out, a []float32, m int, w Packed, ep Epilogue) Phase {
 // scratch is what a task of some tiles needs: the rounded rows, their scales, a tile
 // of sums, offsets and, for processors without the instruction, a panel of weights.
 func (p *rounded) scratch(tiles int) int {
-	n := tiles*tileRows*(p.words+1) + p.halves*tileRows*panel + tileRows
+	n := tiles*tileRows + p.halves*tileRows*panel + tileRows
+	if !p.ready || !p.native {
+		n += tiles * tileRows * p.words
+	}
 	if !p.native || p.w.stored() {
 		n += p.halves*p.w.K*panel + p.w.storedLen(p.w.K) + tileRows*panel
 	}
@@ -81,10 +85,8 @@ func (p *rounded) run(task int, scratch []float32) {
 	first, last, left, right := p.part(task)
 	from, to := p.m*first/p.tiles, p.m*last/p.tiles
 	sums, offsets := take(&scratch, p.halves*tileRows*panel), int32s(take(&scratch, tileRows))
-	rows, scales := take(&scratch, (to-from)*p.words), take(&scratch, to-from)
-	for r := from; r < to; r++ {
-		scales[r-from] = p.round(rows[(r-from)*p.words:][:p.words], p.a[r*p.w.K:][:p.w.K])
-	}
+	scales := take(&scratch, to-from)
+	rows := p.rows(&scratch, scales, from, to)
 	for r := range offsets {
 		offsets[r] = int32(r * p.words)
 	}
@@ -104,7 +106,7 @@ func (p *rounded) run(task int, scratch []float32) {
 		for i := first; i < last; i++ {
 			row, next := p.m*i/p.tiles, p.m*(i+1)/p.tiles
 			t.rows, t.a = next-row, rows[(row-from)*p.words:]
-			t.out, t.stride = p.out[row*p.n+col*panel:], p.n
+			t.out, t.stride = p.ep.at(p.out, p.n, row, col*panel)
 			for half := range p.halves {
 				number := col + half*p.panels
 				t.c = sums[half*tileRows*panel:][:tileRows*panel]

@@ -54,6 +54,15 @@ func roundBFloat16s(dst []uint16, src []float32) {
 	}
 }
 
+// roundWholeTile is roundTile of all columns, if there is an instruction for it.
+func roundWholeTile(dst []uint16, stride int, tile []float32, rows int) bool {
+	if dots.bf16 {
+		_, _ = dst[(rows-1)*stride+panel-1], tile[rows*panel-1]
+		roundTileAVX512(&dst[0], &tile[0], rows, stride)
+	}
+	return dots.bf16
+}
+
 // weighBlocks runs the assembly of weighing.
 func weighBlocks(w *weighing, narrow bool) {
 	if narrow {

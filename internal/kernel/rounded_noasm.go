@@ -13,6 +13,8 @@ func multiplyInt8(*tile) { panic("kernel: no integers") }
 
 func roundBFloat16s(dst []uint16, src []float32) { roundBFloat16sGeneric(dst, src) }
 
+func roundWholeTile([]uint16, int, []float32, int) bool { return false }
+
 func quantise(dst []uint8, src []float32, inverse float32) { quantiseGeneric(dst, src, inverse) }
 
 func dequantise(c []float32, w *Packed, col int, rowScales []float32, rows int) {

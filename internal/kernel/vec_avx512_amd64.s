@@ -980,6 +980,26 @@ elements:
 	VZEROUPPER
 	RET
 
+// func roundTileAVX512(dst *uint16, src *float32, rows int, stride int)
+TEXT ·roundTileAVX512(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ rows+16(FP), CX
+	MOVQ stride+24(FP), BX
+	SHLQ $1, BX
+
+row:
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+	LONG $0x4877f262; WORD $0xc072 // VCVTNE2PS2BF16 Z0, Z1, Z0
+	VMOVUPS Z0, (DI)
+	ADDQ $128, SI
+	ADDQ BX, DI
+	DECQ CX
+	JNZ row
+	VZEROUPPER
+	RET
+
 // func largestAVX512(x *float32, n int) (max float32)
 TEXT ·largestAVX512(SB), NOSPLIT, $0-20
 	MOVQ x+0(FP), SI

@@ -128,6 +128,9 @@ func widenQ4KAVX512(dst *float32, numbers *uint8, factors *float32)
 func roundBFloat16sAVX512(dst *uint16, src *float32, n int)
 
 //go:noescape
+func roundTileAVX512(dst *uint16, src *float32, rows int, stride int)
+
+//go:noescape
 func largestAVX512(x *float32, n int) (max float32)
 
 //go:noescape

@@ -42,6 +42,7 @@ type conv2d struct {
 	winograd bool // the algorithm, which a target chooses
 	rounded  bool // to bfloat16 are the factors, unless the algorithm is Winograd's
 	unpacked bool
+	rounding rounding // of a product of each pixel
 }
 
 // Conv2D convolves x [N H W in] with weight [out in KH KW] and adds bias [out]
@@ -96,8 +97,8 @@ func (k conv2d) String() string {
 	if wrap := (Wrap{k.s.WrapX, k.s.WrapY}).String(); wrap != "" {
 		name += " around " + wrap
 	}
-	return fmt.Sprintf("%s %d×%d/%d %d×%d×%d×%d→%d×%d×%d%v", name, k.s.KH, k.s.KW, k.s.Stride,
-		k.s.N, k.s.H, k.s.W, k.s.InC, k.s.OutH, k.s.OutW, k.s.OutC, k.ep) + factors
+	return fmt.Sprintf("%s %d×%d/%d %d×%d×%d×%d→%d×%d×%d%v%v", name, k.s.KH, k.s.KW, k.s.Stride,
+		k.s.N, k.s.H, k.s.W, k.s.InC, k.s.OutH, k.s.OutW, k.s.OutC, k.ep, k.rounding) + factors
 }
 func (k conv2d) Cost() Cost {
 	c := Cost{Kind: "conv 1×1", share: 0.85}
@@ -234,9 +235,9 @@ func (k conv2d) Launches(t device.Target, out device.Ptr, in []device.Ptr, work 
 func (k conv2d) Phases(out []float32, in []Arg, work []float32) []kernel.Phase {
 	if n := k.packedLen(); n > 0 {
 		w, pack := kernel.PackWhile(work[:n], in[1].Data, k.s.OutC, k.s.InC, k.s.KH, k.s.KW)
-		return append([]kernel.Phase{pack}, k.convolve(out, in[0].Data, Arg{Packed: w}, k.ep.bind(in[2:]), work[n:])...)
+		return append([]kernel.Phase{pack}, k.convolve(out, in[0].Data, Arg{Packed: w}, k.ep.bind(in[2:], k.rounding), work[n:])...)
 	}
-	return k.convolve(out, in[0].Data, in[1], k.ep.bind(in[2:]), work)
+	return k.convolve(out, in[0].Data, in[1], k.ep.bind(in[2:], k.rounding), work)
 }
 
 // Derive uses that the derivative by the weight is d times what each of its pixels sees
@@ -279,6 +280,8 @@ func (k conv2d) convolve(out, x []float32, weight Arg, ep kernel.Epilogue, work 
 	s := k.s
 	w := weight.packed(s.OutC, s.InC, s.KH, s.KW)
 	switch {
+	case k.rounding.from:
+		return []kernel.Phase{kernel.GemmRounded(out, x, s.N*s.H*s.W, w, ep)}
 	case k.winograd:
 		return kernel.Winograd(out, x, s, w, ep, work)
 	case k.rounded:

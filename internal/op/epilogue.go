@@ -49,9 +49,10 @@ func (e epilogue) fuse(t Target, next Operation, arg int) (epilogue, bool) {
 	return e, true
 }
 
-// bind takes the epilogue's inputs, which follow the operand and the weight.
-func (e epilogue) bind(in []Arg) kernel.Epilogue {
-	k := kernel.Epilogue{Rows: e.rows, Act: e.act, Gated: e.gated}
+// bind takes the epilogue's inputs, which follow the operand and the weight, and how the
+// output is stored.
+func (e epilogue) bind(in []Arg, r rounding) kernel.Epilogue {
+	k := kernel.Epilogue{Rows: e.rows, Act: e.act, Gated: e.gated, Rounded: r.to}
 	next := func(use bool) []float32 {
 		if !use {
 			return nil

@@ -13,9 +13,10 @@ import (
 //
 // https://arxiv.org/abs/1803.08494
 type groupNorm struct {
-	s   kernel.NormShape
-	eps float64
-	act kernel.Activation
+	s        kernel.NormShape
+	eps      float64
+	act      kernel.Activation
+	rounding rounding
 }
 
 // GroupNorm normalises x [N ... C] over each group of channels, then scales by
@@ -36,10 +37,12 @@ func GroupNorm(x, gamma, beta *G.Node, groups int, eps float64) (*G.Node, error)
 	return apply(k, shape.Clone(), x, gamma, beta)
 }
 
-func (k groupNorm) String() string     { return fmt.Sprintf("groupnorm %v act %v", k.s, k.act) }
+func (k groupNorm) String() string {
+	return fmt.Sprintf("groupnorm %v act %v%v", k.s, k.act, k.rounding)
+}
 func (k groupNorm) Work() int          { return kernel.GroupNormWork(k.s) }
 func (k groupNorm) Cost() Cost         { return normalising }
-func (k groupNorm) InPlace(i int) bool { return i == 0 }
+func (k groupNorm) InPlace(i int) bool { return i == 0 && !k.rounding.to }
 
 func (k groupNorm) Fuse(t Target, next Operation, arg int) (Operation, bool) {
 	if conv, ok := next.(conv2d); ok && arg == 0 {
@@ -76,5 +79,8 @@ func (k groupNorm) Launches(t device.Target, out device.Ptr, in []device.Ptr, wo
 }
 
 func (k groupNorm) Phases(out []float32, in []Arg, work []float32) []kernel.Phase {
+	if k.rounding.to {
+		return kernel.GroupNormRounded(out, in[0].Data, k.s, in[1].Data, in[2].Data, k.eps, k.act, work)
+	}
 	return kernel.GroupNorm(out, in[0].Data, k.s, in[1].Data, in[2].Data, k.eps, k.act, work)
 }

@@ -14,6 +14,7 @@ type linear struct {
 	m, in, out int
 	ep         epilogue
 	unpacked   bool
+	rounding   rounding
 }
 
 // Linear maps x [... in] with weight [out in] and bias [out] (or nil) to
@@ -42,7 +43,9 @@ func Linear(x, weight, bias *G.Node) (*G.Node, error) {
 	return apply(k, shape, children...)
 }
 
-func (k linear) String() string     { return fmt.Sprintf("linear %d×%d→%d%v", k.m, k.in, k.out, k.ep) }
+func (k linear) String() string {
+	return fmt.Sprintf("linear %d×%d→%d%v%v", k.m, k.in, k.out, k.ep, k.rounding)
+}
 func (k linear) InPlace(i int) bool { return k.ep.inPlace(i) }
 
 func (k linear) Fuse(t Target, next Operation, arg int) (Operation, bool) {
@@ -102,8 +105,11 @@ func (k linear) Launches(t device.Target, out device.Ptr, in []device.Ptr, work 
 func (k linear) Phases(out []float32, in []Arg, work []float32) []kernel.Phase {
 	if k.unpacked {
 		w, pack := kernel.PackWhile(work, in[1].Data, k.out, k.in, 1, 1)
-		return []kernel.Phase{pack, kernel.Gemm(out, in[0].Data, k.m, w, k.ep.bind(in[2:]))}
+		return []kernel.Phase{pack, kernel.Gemm(out, in[0].Data, k.m, w, k.ep.bind(in[2:], k.rounding))}
 	}
-	w := in[1].packed(k.out, k.in, 1, 1)
-	return []kernel.Phase{kernel.Gemm(out, in[0].Data, k.m, w, k.ep.bind(in[2:]))}
+	w, ep := in[1].packed(k.out, k.in, 1, 1), k.ep.bind(in[2:], k.rounding)
+	if k.rounding.from {
+		return []kernel.Phase{kernel.GemmRounded(out, in[0].Data, k.m, w, ep)}
+	}
+	return []kernel.Phase{kernel.Gemm(out, in[0].Data, k.m, w, ep)}
 }

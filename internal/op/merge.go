@@ -6,6 +6,7 @@ import (
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
+	"sdgo/internal/device"
 	"sdgo/internal/kernel"
 )
 
@@ -116,12 +117,45 @@ func (k unmergeTokens) Derive(in []*G.Node, d *G.Node) ([]*G.Node, error) {
 	return []*G.Node{dy, nil}, err
 }
 
+// match is the matching on a device.
+func (k matchTokens) match() device.Match {
+	return device.Match{N: k.s.N, H: k.s.H, W: k.s.W, C: k.s.C, Merge: k.s.Merge, Salt: k.s.Salt}
+}
+
+// OnDevice implements Chooser.
+func (k matchTokens) OnDevice(t device.Target) bool { return k.match().OnDevice(t) }
+
+// Floats implements Floater.
+func (k matchTokens) Floats(i int) bool { return i == 1 }
+
+// DeviceWork implements DeviceWorker.
+func (k matchTokens) DeviceWork(device.Target) int { return k.match().Work() }
+
+// Launches implements Launcher.
+func (k matchTokens) Launches(t device.Target, out device.Ptr, in []device.Ptr, work device.Ptr) []device.Launch {
+	return k.match().Launches(t, out, in[0], in[1], work)
+}
+
 func (k matchTokens) Phases(out []float32, in []Arg, work []float32) []kernel.Phase {
 	return kernel.MatchTokens(out, in[0].Data, in[1].Data, k.s, work)
 }
 
+// Launches implements Launcher.
+func (k mergeTokens) Launches(t device.Target, out device.Ptr, in []device.Ptr, _ device.Ptr) []device.Launch {
+	return device.MergeTokens(t, out, in[0], in[1], k.s.N, k.s.Tokens(), k.s.Kept(), k.s.C)
+}
+
 func (k mergeTokens) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {
 	return []kernel.Phase{kernel.MergeTokens(out, in[0].Data, in[1].Data, k.s)}
+}
+
+// Launches implements Launcher.
+func (k unmergeTokens) Launches(t device.Target, out device.Ptr, in []device.Ptr, _ device.Ptr) []device.Launch {
+	var residual device.Ptr
+	if k.residual {
+		residual = in[2]
+	}
+	return device.UnmergeTokens(t, out, in[0], in[1], residual, k.s.N, k.s.Tokens(), k.s.Kept(), k.s.C)
 }
 
 func (k unmergeTokens) Phases(out []float32, in []Arg, _ []float32) []kernel.Phase {

@@ -6,6 +6,7 @@ import (
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
+	"sdgo/internal/device"
 	"sdgo/internal/kernel"
 )
 
@@ -63,6 +64,16 @@ func (k nearest) Derive(in []*G.Node, d *G.Node) ([]*G.Node, error) {
 		return []*G.Node{nil, nil}, nil
 	}
 	return []*G.Node{d, nil}, nil
+}
+
+// OnDevice implements Chooser: numbers of entries are whole ones.
+func (k nearest) OnDevice(t device.Target) bool {
+	return k.d <= device.NearestWidth && (!k.indices || t.Type.Counts(k.entries))
+}
+
+// Launches implements Launcher.
+func (k nearest) Launches(t device.Target, out device.Ptr, in []device.Ptr, _ device.Ptr) []device.Launch {
+	return device.Nearest(t, out, in[0], in[1], k.rows, k.entries, k.d, k.indices)
 }
 
 func (k nearest) Phases(out []float32, in []Arg, work []float32) []kernel.Phase {

@@ -100,7 +100,7 @@ func (k normConv) Fuse(t Target, next Operation, arg int) (Operation, bool) {
 func (k normConv) Phases(out []float32, in []Arg, work []float32) []kernel.Phase {
 	s := k.conv.s
 	x, gamma, beta, w := in[0].Data, in[1].Data, in[2].Data, in[3]
-	ep := k.conv.ep.bind(in[4:])
+	ep := k.conv.ep.bind(in[4:], k.conv.rounding)
 	nStatistics, nStripe, _ := k.parts()
 	statistics, stripe, rest := work[:nStatistics], work[nStatistics:][:nStripe], work[nStatistics+nStripe:]
 	row, outRow := s.W*s.InC, s.W*s.OutC

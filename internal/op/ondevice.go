@@ -89,5 +89,8 @@ func (Device) Winograd(kernel.ConvShape) bool { return false }
 // Stripes implements Target.
 func (Device) Stripes(int) bool { return false }
 
+// Rounds implements Target: all values have the device's type.
+func (Device) Rounds() bool { return false }
+
 // Gates implements Target.
 func (Device) Gates() bool { return false }

@@ -36,6 +36,9 @@ type Target interface {
 	Winograd(s kernel.ConvShape) bool
 	Stripes(floats int) bool
 
+	// Rounds says whether values that only products of bfloat16 read are kept as such.
+	Rounds() bool
+
 	// Gates says whether a matrix product does the gated activation that follows.
 	Gates() bool
 }
@@ -118,6 +121,9 @@ const stripesFrom = 8 << 20
 
 // Stripes implements Target.
 func (CPU) Stripes(floats int) bool { return floats >= stripesFrom }
+
+// Rounds implements Target.
+func (CPU) Rounds() bool { return true }
 
 // Gates implements Target.
 func (CPU) Gates() bool { return true }

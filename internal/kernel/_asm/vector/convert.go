@@ -29,6 +29,7 @@ func (t *target) rounded() {
 		return
 	}
 	t.roundBFloat16s()
+	t.roundTile()
 	t.largest()
 	t.quantise()
 	t.dequantise()
@@ -41,6 +42,22 @@ func (t *target) roundBFloat16s() {
 		asm.VCVTNEPS2BF16(t.File, "Z0", "Z0")
 		t.I("VMOVDQU", "Y0", "(DI)(DX*2)")
 	})
+	t.end()
+}
+
+// roundTile writes the rows of a tile [rows][32], which go stride apart.
+func (t *target) roundTile() {
+	t.begin("roundTile", nil, halves("dst", "DI"), pointer("src", "SI"), number("rows", "CX"), number("stride", "BX"))
+	t.I("SHLQ", asm.Imm(1), "BX")
+	t.Label("row")
+	t.I("VMOVUPS", "(SI)", "Z0")
+	t.I("VMOVUPS", "64(SI)", "Z1")
+	asm.VCVTNE2PS2BF16(t.File, "Z0", "Z1", "Z0")
+	t.I("VMOVUPS", "Z0", "(DI)")
+	t.I("ADDQ", asm.Imm(rowBytes), "SI")
+	t.I("ADDQ", "BX", "DI")
+	t.I("DECQ", "CX")
+	t.I("JNZ", "row")
 	t.end()
 }
 
