@@ -177,6 +177,20 @@ func BenchmarkGemm(b *testing.B) {
 	}
 }
 
+// BenchmarkGated is the first linear layer of a feed-forward network.
+func BenchmarkGated(b *testing.B) {
+	for _, s := range [][3]int{{8192, 320, 2560}, {2048, 640, 5120}, {512, 1280, 10240}} {
+		m, k, n := s[0], s[1], s[2]
+		a, out := randoms(benchRNG, m*k), make([]float32, m*n/2)
+		ep := Epilogue{Bias: randoms(benchRNG, n), Gated: true}
+		weight := randoms(benchRNG, k*n)
+		b.Run(fmt.Sprintf("%dx%dx%d", m, k, n), func(b *testing.B) {
+			w := PackLinear(make([]float32, PackedLen(k, n, BFloat16)), weight, n, k, BFloat16)
+			bench(b, 2*float64(m)*float64(k)*float64(n), Gemm(out, a, m, w, ep))
+		})
+	}
+}
+
 func BenchmarkConv2D(b *testing.B) {
 	up := same(2, 32, 32, 640, 640, 3)
 	up.H, up.W, up.UpH, up.UpW = 16, 16, 32, 32

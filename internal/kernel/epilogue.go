@@ -43,6 +43,8 @@ type Epilogue struct {
 	Residual  []float32 // [M N], or nil; may be the same slice as out
 	Gated     bool      // without PerSample, Act and Residual
 	Rounded   bool      // out is bfloat16; without Residual, of an even N
+
+	near bool // of Gated: its GELU may be nearGELU32, since what reads it rounds it
 }
 
 // outLen is the float32s of an output [m n].
@@ -140,7 +142,7 @@ func (ep *Epilogue) storeGated(out, tiles []float32, n, row, rows, col int) {
 		s.src, s.dst, s.bias = gate, gate, ep.Bias[n+col:][:panel]
 		s.add()
 	}
-	gegluRow(value, value, gate)
+	gegluRow(value, value, gate, ep.near)
 	if ep.Rounded {
 		roundTile(halves(out)[row*n+col:], n, value, rows, panel)
 		return

@@ -39,6 +39,7 @@ func newRounded(out, a []float32, m int, w Packed, ep Epilogue, ready bool) Phas
 	w.Format.mustBe("product of rounded factors", BFloat16, Int8)
 	w.check("product")
 	ep.check(m, w.N)
+	ep.near = w.Format == BFloat16
 	halves, n := ep.halves(w.N)
 	if len(out) < ep.outLen(m, n) {
 		panic("kernel: product: short out")

@@ -19,7 +19,7 @@ func GEGLU(out, x []float32, rows, inner int) Phase {
 	return splitRows(rows, 2*inner, func(from, to int) {
 		for r := from; r < to; r++ {
 			row := x[r*2*inner:][:2*inner]
-			gegluRow(out[r*inner:][:inner], row[:inner], row[inner:])
+			gegluRow(out[r*inner:][:inner], row[:inner], row[inner:], false)
 		}
 	})
 }
@@ -50,10 +50,14 @@ func activateGeneric(dst, x []float32, act Activation) {
 	}
 }
 
-func gegluRowGeneric(dst, x, gate []float32) {
+func gegluRowGeneric(dst, x, gate []float32, near bool) {
 	dst, gate = dst[:len(x)], gate[:len(x)]
+	gelu := gelu32
+	if near {
+		gelu = nearGELU32
+	}
 	for i, v := range x {
-		dst[i] = v * gelu32(gate[i])
+		dst[i] = v * gelu(gate[i])
 	}
 }
 

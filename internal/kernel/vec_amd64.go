@@ -26,10 +26,16 @@ func activateWhole(dst, x *float32, n int, act Activation) {
 	}
 }
 
-func gegluWhole(dst, x, gate *float32, n int) {
-	if isa == isaAVX512 {
+func gegluWhole(dst, x, gate *float32, n int, near bool) {
+	wide := isa == isaAVX512
+	switch {
+	case near && wide:
+		nearGEGLUAVX512(dst, x, gate, n)
+	case near:
+		nearGEGLUAVX2(dst, x, gate, n)
+	case wide:
 		gegluAVX512(dst, x, gate, n)
-	} else {
+	default:
 		gegluAVX2(dst, x, gate, n)
 	}
 }

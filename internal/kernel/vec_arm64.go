@@ -17,7 +17,13 @@ func activateWhole(dst, x *float32, n int, act Activation) {
 	}
 }
 
-func gegluWhole(dst, x, gate *float32, n int) { gegluNEON(dst, x, gate, n) }
+func gegluWhole(dst, x, gate *float32, n int, near bool) {
+	if near {
+		nearGEGLUNEON(dst, x, gate, n)
+	} else {
+		gegluNEON(dst, x, gate, n)
+	}
+}
 
 func softmaxLanes(s *float32, keys int, most, sum, rescale *float32) {
 	softmaxColumnsNEON(s, keys, most, sum, rescale)

@@ -45,20 +45,20 @@ func activate(dst, x []float32, act Activation) {
 	}
 }
 
-// gegluRow sets dst = x·gelu(gate).
-func gegluRow(dst, x, gate []float32) {
+// gegluRow sets dst = x·gelu(gate), or nearly so: see nearGELU32.
+func gegluRow(dst, x, gate []float32, near bool) {
 	if isa == isaGeneric {
-		gegluRowGeneric(dst, x, gate)
+		gegluRowGeneric(dst, x, gate, near)
 		return
 	}
 	dst, gate = dst[:len(x)], gate[:len(x)]
 	n := whole(len(x))
 	if n > 0 {
-		gegluWhole(&dst[0], &x[0], &gate[0], n)
+		gegluWhole(&dst[0], &x[0], &gate[0], n, near)
 	}
 	if n < len(x) {
 		restX, restGate := pad(x[n:]), pad(gate[n:])
-		gegluWhole(&restX[0], &restX[0], &restGate[0], lanes)
+		gegluWhole(&restX[0], &restX[0], &restGate[0], lanes, near)
 		copy(dst[n:], restX[:])
 	}
 }

@@ -260,6 +260,40 @@ elements:
 	VZEROUPPER
 	RET
 
+// func nearGEGLUAVX2(dst *float32, x *float32, gate *float32, n int)
+TEXT ·nearGEGLUAVX2(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ gate+16(FP), BX
+	MOVQ n+24(FP), CX
+	VBROADCASTSS ·constants<>+1024(SB), Y15
+	VBROADCASTSS ·constants<>+1056(SB), Y14
+	XORL DX, DX
+
+elements:
+	VMOVUPS (BX)(DX*4), Y0
+	VMAXPS Y0, Y15, Y0
+	VMINPS Y0, Y14, Y1
+	VMULPS Y1, Y1, Y2
+	VBROADCASTSS ·constants<>+1344(SB), Y3
+	VFMADD213PS ·constants<>+1312(SB), Y2, Y3
+	VFMADD213PS ·constants<>+1280(SB), Y2, Y3
+	VFMADD213PS ·constants<>+1248(SB), Y2, Y3
+	VFMADD213PS ·constants<>+1216(SB), Y2, Y3
+	VFMADD213PS ·constants<>+1184(SB), Y2, Y3
+	VFMADD213PS ·constants<>+1152(SB), Y2, Y3
+	VFMADD213PS ·constants<>+1120(SB), Y2, Y3
+	VFMADD213PS ·constants<>+1088(SB), Y2, Y3
+	VFMADD213PS ·constants<>+32(SB), Y1, Y3
+	VMULPS Y3, Y0, Y0
+	VMULPS (SI)(DX*4), Y0, Y0
+	VMOVUPS Y0, (DI)(DX*4)
+	ADDQ $8, DX
+	CMPQ DX, CX
+	JLT elements
+	VZEROUPPER
+	RET
+
 // func addAVX2(dst *float32, a *float32, b *float32, n int)
 TEXT ·addAVX2(SB), NOSPLIT, $0-32
 	MOVQ dst+0(FP), DI
@@ -1570,7 +1604,95 @@ DATA ·constants<>+1008(SB)/4, $0xbd9a7f47
 DATA ·constants<>+1012(SB)/4, $0xbd9a7f47
 DATA ·constants<>+1016(SB)/4, $0xbd9a7f47
 DATA ·constants<>+1020(SB)/4, $0xbd9a7f47
-GLOBL ·constants<>(SB), RODATA|NOPTR, $1024
+DATA ·constants<>+1024(SB)/4, $0xc0880000
+DATA ·constants<>+1028(SB)/4, $0xc0880000
+DATA ·constants<>+1032(SB)/4, $0xc0880000
+DATA ·constants<>+1036(SB)/4, $0xc0880000
+DATA ·constants<>+1040(SB)/4, $0xc0880000
+DATA ·constants<>+1044(SB)/4, $0xc0880000
+DATA ·constants<>+1048(SB)/4, $0xc0880000
+DATA ·constants<>+1052(SB)/4, $0xc0880000
+DATA ·constants<>+1056(SB)/4, $0x40880000
+DATA ·constants<>+1060(SB)/4, $0x40880000
+DATA ·constants<>+1064(SB)/4, $0x40880000
+DATA ·constants<>+1068(SB)/4, $0x40880000
+DATA ·constants<>+1072(SB)/4, $0x40880000
+DATA ·constants<>+1076(SB)/4, $0x40880000
+DATA ·constants<>+1080(SB)/4, $0x40880000
+DATA ·constants<>+1084(SB)/4, $0x40880000
+DATA ·constants<>+1088(SB)/4, $0x3ecc4193
+DATA ·constants<>+1092(SB)/4, $0x3ecc4193
+DATA ·constants<>+1096(SB)/4, $0x3ecc4193
+DATA ·constants<>+1100(SB)/4, $0x3ecc4193
+DATA ·constants<>+1104(SB)/4, $0x3ecc4193
+DATA ·constants<>+1108(SB)/4, $0x3ecc4193
+DATA ·constants<>+1112(SB)/4, $0x3ecc4193
+DATA ·constants<>+1116(SB)/4, $0x3ecc4193
+DATA ·constants<>+1120(SB)/4, $0xbd8802ac
+DATA ·constants<>+1124(SB)/4, $0xbd8802ac
+DATA ·constants<>+1128(SB)/4, $0xbd8802ac
+DATA ·constants<>+1132(SB)/4, $0xbd8802ac
+DATA ·constants<>+1136(SB)/4, $0xbd8802ac
+DATA ·constants<>+1140(SB)/4, $0xbd8802ac
+DATA ·constants<>+1144(SB)/4, $0xbd8802ac
+DATA ·constants<>+1148(SB)/4, $0xbd8802ac
+DATA ·constants<>+1152(SB)/4, $0x3c218573
+DATA ·constants<>+1156(SB)/4, $0x3c218573
+DATA ·constants<>+1160(SB)/4, $0x3c218573
+DATA ·constants<>+1164(SB)/4, $0x3c218573
+DATA ·constants<>+1168(SB)/4, $0x3c218573
+DATA ·constants<>+1172(SB)/4, $0x3c218573
+DATA ·constants<>+1176(SB)/4, $0x3c218573
+DATA ·constants<>+1180(SB)/4, $0x3c218573
+DATA ·constants<>+1184(SB)/4, $0xba93001c
+DATA ·constants<>+1188(SB)/4, $0xba93001c
+DATA ·constants<>+1192(SB)/4, $0xba93001c
+DATA ·constants<>+1196(SB)/4, $0xba93001c
+DATA ·constants<>+1200(SB)/4, $0xba93001c
+DATA ·constants<>+1204(SB)/4, $0xba93001c
+DATA ·constants<>+1208(SB)/4, $0xba93001c
+DATA ·constants<>+1212(SB)/4, $0xba93001c
+DATA ·constants<>+1216(SB)/4, $0x38c879a7
+DATA ·constants<>+1220(SB)/4, $0x38c879a7
+DATA ·constants<>+1224(SB)/4, $0x38c879a7
+DATA ·constants<>+1228(SB)/4, $0x38c879a7
+DATA ·constants<>+1232(SB)/4, $0x38c879a7
+DATA ·constants<>+1236(SB)/4, $0x38c879a7
+DATA ·constants<>+1240(SB)/4, $0x38c879a7
+DATA ·constants<>+1244(SB)/4, $0x38c879a7
+DATA ·constants<>+1248(SB)/4, $0xb6c3e6bd
+DATA ·constants<>+1252(SB)/4, $0xb6c3e6bd
+DATA ·constants<>+1256(SB)/4, $0xb6c3e6bd
+DATA ·constants<>+1260(SB)/4, $0xb6c3e6bd
+DATA ·constants<>+1264(SB)/4, $0xb6c3e6bd
+DATA ·constants<>+1268(SB)/4, $0xb6c3e6bd
+DATA ·constants<>+1272(SB)/4, $0xb6c3e6bd
+DATA ·constants<>+1276(SB)/4, $0xb6c3e6bd
+DATA ·constants<>+1280(SB)/4, $0x347efddd
+DATA ·constants<>+1284(SB)/4, $0x347efddd
+DATA ·constants<>+1288(SB)/4, $0x347efddd
+DATA ·constants<>+1292(SB)/4, $0x347efddd
+DATA ·constants<>+1296(SB)/4, $0x347efddd
+DATA ·constants<>+1300(SB)/4, $0x347efddd
+DATA ·constants<>+1304(SB)/4, $0x347efddd
+DATA ·constants<>+1308(SB)/4, $0x347efddd
+DATA ·constants<>+1312(SB)/4, $0xb1c37455
+DATA ·constants<>+1316(SB)/4, $0xb1c37455
+DATA ·constants<>+1320(SB)/4, $0xb1c37455
+DATA ·constants<>+1324(SB)/4, $0xb1c37455
+DATA ·constants<>+1328(SB)/4, $0xb1c37455
+DATA ·constants<>+1332(SB)/4, $0xb1c37455
+DATA ·constants<>+1336(SB)/4, $0xb1c37455
+DATA ·constants<>+1340(SB)/4, $0xb1c37455
+DATA ·constants<>+1344(SB)/4, $0x2e84525e
+DATA ·constants<>+1348(SB)/4, $0x2e84525e
+DATA ·constants<>+1352(SB)/4, $0x2e84525e
+DATA ·constants<>+1356(SB)/4, $0x2e84525e
+DATA ·constants<>+1360(SB)/4, $0x2e84525e
+DATA ·constants<>+1364(SB)/4, $0x2e84525e
+DATA ·constants<>+1368(SB)/4, $0x2e84525e
+DATA ·constants<>+1372(SB)/4, $0x2e84525e
+GLOBL ·constants<>(SB), RODATA|NOPTR, $1376
 
 DATA ·bits<>+0(SB)/4, $0x7fffffff
 DATA ·bits<>+4(SB)/4, $0x7fffffff

@@ -232,6 +232,40 @@ elements:
 	VZEROUPPER
 	RET
 
+// func nearGEGLUAVX512(dst *float32, x *float32, gate *float32, n int)
+TEXT ·nearGEGLUAVX512(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ gate+16(FP), BX
+	MOVQ n+24(FP), CX
+	VBROADCASTSS ·constants<>+128(SB), Z15
+	VBROADCASTSS ·constants<>+132(SB), Z14
+	XORL DX, DX
+
+elements:
+	VMOVUPS (BX)(DX*4), Z0
+	VMAXPS Z0, Z15, Z0
+	VMINPS Z0, Z14, Z1
+	VMULPS Z1, Z1, Z2
+	VBROADCASTSS ·constants<>+168(SB), Z3
+	VFMADD213PS.BCST ·constants<>+164(SB), Z2, Z3
+	VFMADD213PS.BCST ·constants<>+160(SB), Z2, Z3
+	VFMADD213PS.BCST ·constants<>+156(SB), Z2, Z3
+	VFMADD213PS.BCST ·constants<>+152(SB), Z2, Z3
+	VFMADD213PS.BCST ·constants<>+148(SB), Z2, Z3
+	VFMADD213PS.BCST ·constants<>+144(SB), Z2, Z3
+	VFMADD213PS.BCST ·constants<>+140(SB), Z2, Z3
+	VFMADD213PS.BCST ·constants<>+136(SB), Z2, Z3
+	VFMADD213PS.BCST ·constants<>+4(SB), Z1, Z3
+	VMULPS Z3, Z0, Z0
+	VMULPS (SI)(DX*4), Z0, Z0
+	VMOVUPS Z0, (DI)(DX*4)
+	ADDQ $16, DX
+	CMPQ DX, CX
+	JLT elements
+	VZEROUPPER
+	RET
+
 // func addAVX512(dst *float32, a *float32, b *float32, n int)
 TEXT ·addAVX512(SB), NOSPLIT, $0-32
 	MOVQ dst+0(FP), DI
@@ -1131,7 +1165,18 @@ DATA ·constants<>+112(SB)/4, $0x3db8462f
 DATA ·constants<>+116(SB)/4, $0xbe74fc89
 DATA ·constants<>+120(SB)/4, $0x3e7a3fca
 DATA ·constants<>+124(SB)/4, $0xbd9a7f47
-GLOBL ·constants<>(SB), RODATA|NOPTR, $128
+DATA ·constants<>+128(SB)/4, $0xc0880000
+DATA ·constants<>+132(SB)/4, $0x40880000
+DATA ·constants<>+136(SB)/4, $0x3ecc4193
+DATA ·constants<>+140(SB)/4, $0xbd8802ac
+DATA ·constants<>+144(SB)/4, $0x3c218573
+DATA ·constants<>+148(SB)/4, $0xba93001c
+DATA ·constants<>+152(SB)/4, $0x38c879a7
+DATA ·constants<>+156(SB)/4, $0xb6c3e6bd
+DATA ·constants<>+160(SB)/4, $0x347efddd
+DATA ·constants<>+164(SB)/4, $0xb1c37455
+DATA ·constants<>+168(SB)/4, $0x2e84525e
+GLOBL ·constants<>(SB), RODATA|NOPTR, $172
 
 DATA ·bits<>+0(SB)/4, $0x7fffffff
 DATA ·bits<>+4(SB)/4, $0x0000007f

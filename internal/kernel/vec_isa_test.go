@@ -93,11 +93,20 @@ func TestActivateSameBytes(t *testing.T) {
 
 func TestGEGLUSameBytes(t *testing.T) {
 	rng := rand.New(rand.NewPCG(6, 2))
-	for _, n := range lengths() {
+	for _, near := range []bool{false, true} {
+		for _, n := range lengths() {
+			sameEverywhere(t, func(in [][]float32) []float32 {
+				gegluRow(in[0], in[1], in[2], near)
+				return nil
+			}, make([]float32, n), mixed(rng, n), mixed(rng, n))
+		}
+		var x []float32
+		everyFloat32(40009, func(v float32) { x = append(x, v) })
+		ones := slices.Repeat([]float32{1}, len(x))
 		sameEverywhere(t, func(in [][]float32) []float32 {
-			gegluRow(in[0], in[1], in[2])
+			gegluRow(in[0], ones, in[0], near)
 			return nil
-		}, make([]float32, n), mixed(rng, n), mixed(rng, n))
+		}, x)
 	}
 }
 
@@ -237,7 +246,7 @@ func TestRowsAllocateNothing(t *testing.T) {
 	eachISA(t, func(t *testing.T) {
 		assert.Zero(t, testing.AllocsPerRun(10, func() {
 			activate(x, x, SiLU)
-			gegluRow(x, x, y)
+			gegluRow(x, x, y, false)
 			softmaxColumns(columns, 3, y[:16], y[16:32], y[32:48])
 			scaleColumns(columns, 3, y[:32])
 			addRow(x, x, y)

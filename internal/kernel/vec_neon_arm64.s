@@ -341,6 +341,49 @@ elements:
 	CBNZ R3, elements
 	RET
 
+// func nearGEGLUNEON(dst *float32, x *float32, gate *float32, n int)
+TEXT ·nearGEGLUNEON(SB), NOSPLIT, $0-32
+	MOVD dst+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD gate+16(FP), R2
+	MOVD n+24(FP), R3
+	MOVD $·constants<>+0(SB), R20
+	FMOVQ 512(R20), F16
+	FMOVQ 528(R20), F17
+	FMOVQ 16(R20), F27
+
+elements:
+	FMOVQ.P 16(R2), F0
+	WORD $0x4e30f400 // fmax v0.4s, v0.4s, v16.4s
+	WORD $0x4eb1f401 // fmin v1.4s, v0.4s, v17.4s
+	WORD $0x6e21dc22 // fmul v2.4s, v1.4s, v1.4s
+	FMOVQ 672(R20), F3
+	FMOVQ 656(R20), F4
+	VFMLA V2.S4, V3.S4, V4.S4
+	FMOVQ 640(R20), F3
+	VFMLA V2.S4, V4.S4, V3.S4
+	FMOVQ 624(R20), F4
+	VFMLA V2.S4, V3.S4, V4.S4
+	FMOVQ 608(R20), F3
+	VFMLA V2.S4, V4.S4, V3.S4
+	FMOVQ 592(R20), F4
+	VFMLA V2.S4, V3.S4, V4.S4
+	FMOVQ 576(R20), F3
+	VFMLA V2.S4, V4.S4, V3.S4
+	FMOVQ 560(R20), F4
+	VFMLA V2.S4, V3.S4, V4.S4
+	FMOVQ 544(R20), F3
+	VFMLA V2.S4, V4.S4, V3.S4
+	VMOV V27.B16, V4.B16
+	VFMLA V1.S4, V3.S4, V4.S4
+	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	FMOVQ.P 16(R1), F1
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	FMOVQ.P F0, 16(R0)
+	SUB $4, R3
+	CBNZ R3, elements
+	RET
+
 // func addNEON(dst *float32, a *float32, b *float32, n int)
 TEXT ·addNEON(SB), NOSPLIT, $0-32
 	MOVD dst+0(FP), R0
@@ -2071,4 +2114,48 @@ DATA ·constants<>+496(SB)/4, $0xbd9a7f47
 DATA ·constants<>+500(SB)/4, $0xbd9a7f47
 DATA ·constants<>+504(SB)/4, $0xbd9a7f47
 DATA ·constants<>+508(SB)/4, $0xbd9a7f47
-GLOBL ·constants<>(SB), RODATA|NOPTR, $512
+DATA ·constants<>+512(SB)/4, $0xc0880000
+DATA ·constants<>+516(SB)/4, $0xc0880000
+DATA ·constants<>+520(SB)/4, $0xc0880000
+DATA ·constants<>+524(SB)/4, $0xc0880000
+DATA ·constants<>+528(SB)/4, $0x40880000
+DATA ·constants<>+532(SB)/4, $0x40880000
+DATA ·constants<>+536(SB)/4, $0x40880000
+DATA ·constants<>+540(SB)/4, $0x40880000
+DATA ·constants<>+544(SB)/4, $0x3ecc4193
+DATA ·constants<>+548(SB)/4, $0x3ecc4193
+DATA ·constants<>+552(SB)/4, $0x3ecc4193
+DATA ·constants<>+556(SB)/4, $0x3ecc4193
+DATA ·constants<>+560(SB)/4, $0xbd8802ac
+DATA ·constants<>+564(SB)/4, $0xbd8802ac
+DATA ·constants<>+568(SB)/4, $0xbd8802ac
+DATA ·constants<>+572(SB)/4, $0xbd8802ac
+DATA ·constants<>+576(SB)/4, $0x3c218573
+DATA ·constants<>+580(SB)/4, $0x3c218573
+DATA ·constants<>+584(SB)/4, $0x3c218573
+DATA ·constants<>+588(SB)/4, $0x3c218573
+DATA ·constants<>+592(SB)/4, $0xba93001c
+DATA ·constants<>+596(SB)/4, $0xba93001c
+DATA ·constants<>+600(SB)/4, $0xba93001c
+DATA ·constants<>+604(SB)/4, $0xba93001c
+DATA ·constants<>+608(SB)/4, $0x38c879a7
+DATA ·constants<>+612(SB)/4, $0x38c879a7
+DATA ·constants<>+616(SB)/4, $0x38c879a7
+DATA ·constants<>+620(SB)/4, $0x38c879a7
+DATA ·constants<>+624(SB)/4, $0xb6c3e6bd
+DATA ·constants<>+628(SB)/4, $0xb6c3e6bd
+DATA ·constants<>+632(SB)/4, $0xb6c3e6bd
+DATA ·constants<>+636(SB)/4, $0xb6c3e6bd
+DATA ·constants<>+640(SB)/4, $0x347efddd
+DATA ·constants<>+644(SB)/4, $0x347efddd
+DATA ·constants<>+648(SB)/4, $0x347efddd
+DATA ·constants<>+652(SB)/4, $0x347efddd
+DATA ·constants<>+656(SB)/4, $0xb1c37455
+DATA ·constants<>+660(SB)/4, $0xb1c37455
+DATA ·constants<>+664(SB)/4, $0xb1c37455
+DATA ·constants<>+668(SB)/4, $0xb1c37455
+DATA ·constants<>+672(SB)/4, $0x2e84525e
+DATA ·constants<>+676(SB)/4, $0x2e84525e
+DATA ·constants<>+680(SB)/4, $0x2e84525e
+DATA ·constants<>+684(SB)/4, $0x2e84525e
+GLOBL ·constants<>(SB), RODATA|NOPTR, $688

@@ -5,8 +5,8 @@ package kernel
 // activate sets dst = act(x). dst may be x.
 func activate(dst, x []float32, act Activation) { activateGeneric(dst, x, act) }
 
-// gegluRow sets dst = x·gelu(gate).
-func gegluRow(dst, x, gate []float32) { gegluRowGeneric(dst, x, gate) }
+// gegluRow sets dst = x·gelu(gate), or nearly so: see nearGELU32.
+func gegluRow(dst, x, gate []float32, near bool) { gegluRowGeneric(dst, x, gate, near) }
 
 func softmaxColumns(s []float32, keys int, most, sum, rescale []float32) {
 	softmaxColumnsGeneric(s, keys, most, sum, rescale)

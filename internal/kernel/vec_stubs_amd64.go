@@ -20,6 +20,9 @@ func reluAVX2(dst *float32, x *float32, n int)
 func gegluAVX2(dst *float32, x *float32, gate *float32, n int)
 
 //go:noescape
+func nearGEGLUAVX2(dst *float32, x *float32, gate *float32, n int)
+
+//go:noescape
 func addAVX2(dst *float32, a *float32, b *float32, n int)
 
 //go:noescape
@@ -75,6 +78,9 @@ func reluAVX512(dst *float32, x *float32, n int)
 
 //go:noescape
 func gegluAVX512(dst *float32, x *float32, gate *float32, n int)
+
+//go:noescape
+func nearGEGLUAVX512(dst *float32, x *float32, gate *float32, n int)
 
 //go:noescape
 func addAVX512(dst *float32, a *float32, b *float32, n int)

@@ -20,6 +20,9 @@ func reluNEON(dst *float32, x *float32, n int)
 func gegluNEON(dst *float32, x *float32, gate *float32, n int)
 
 //go:noescape
+func nearGEGLUNEON(dst *float32, x *float32, gate *float32, n int)
+
+//go:noescape
 func addNEON(dst *float32, a *float32, b *float32, n int)
 
 //go:noescape

@@ -103,6 +103,31 @@ func (t *target) gelu(x string) {
 	t.I("VFNMADD231PS", p, a, x)
 }
 
+// nearGELUNames are the constants of the polynomial, the highest power first.
+var nearGELUNames = []string{
+	"nearGELUP8", "nearGELUP7", "nearGELUP6", "nearGELUP5", "nearGELUP4", "nearGELUP3", "nearGELUP2", "nearGELUP1", "nearGELUP0",
+}
+
+func (t *target) nearGELUMin() string { return t.reg(15) }
+func (t *target) nearGELUMax() string { return t.reg(14) }
+
+func (t *target) loadNearGELU() {
+	t.load("nearGELUMin", t.nearGELUMin())
+	t.load("nearGELUMax", t.nearGELUMax())
+}
+
+// nearGELU sets x to its GELU in the order of nearGELU32. It spoils registers 1 to 3. The
+// order of the operands of the minimum and the maximum lets NaN through.
+func (t *target) nearGELU(x string) {
+	c, square, p := t.reg(1), t.reg(2), t.reg(3)
+	t.I("VMAXPS", x, t.nearGELUMin(), x)
+	t.I("VMINPS", x, t.nearGELUMax(), c)
+	t.I("VMULPS", c, c, square)
+	t.horner(p, square, nearGELUNames...)
+	t.IC("VFMADD213PS", t.C("half"), c, p)
+	t.I("VMULPS", p, x, x)
+}
+
 // activations writes the functions that apply them to a row.
 func (t *target) activations() {
 	for _, act := range []struct {
@@ -120,12 +145,18 @@ func (t *target) activations() {
 		t.end()
 	}
 
-	t.begin("geglu", nil, pointer("dst", "DI"), pointer("x", "SI"), pointer("gate", "BX"), number("n", "CX"))
-	t.loadAct()
+	t.geglu("geglu", t.loadAct, t.gelu)
+	t.geglu("nearGEGLU", t.loadNearGELU, t.nearGELU)
+}
+
+// geglu writes the product of a row and the GELU of another.
+func (t *target) geglu(name string, load func(), gelu func(x string)) {
+	t.begin(name, nil, pointer("dst", "DI"), pointer("x", "SI"), pointer("gate", "BX"), number("n", "CX"))
+	load()
 	t.elements(func() {
 		x := t.reg(0)
 		t.I("VMOVUPS", "(BX)(DX*4)", x)
-		t.gelu(x)
+		gelu(x)
 		t.I("VMULPS", "(SI)(DX*4)", x, x)
 		t.I("VMOVUPS", x, "(DI)(DX*4)")
 	})

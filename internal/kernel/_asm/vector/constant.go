@@ -47,6 +47,18 @@ var constants = []struct {
 	{"geluP7", -0.2392445903},
 	{"geluP8", 0.2443839662},
 	{"geluP9", -0.07543807279},
+
+	{"nearGELUMin", -4.25},
+	{"nearGELUMax", 4.25},
+	{"nearGELUP0", 0.39893778},
+	{"nearGELUP1", -0.066411346},
+	{"nearGELUP2", 0.009858477},
+	{"nearGELUP3", -0.0011215243},
+	{"nearGELUP4", 9.559403e-05},
+	{"nearGELUP5", -5.8383143e-06},
+	{"nearGELUP6", 2.3747948e-07},
+	{"nearGELUP7", -5.6884724e-09},
+	{"nearGELUP8", 6.0172964e-11},
 }
 
 // Bit patterns.

@@ -219,16 +219,22 @@ func (t neon) activations() {
 		t.I("RET")
 	}
 
-	t.begin("geglu", nil, pointer("dst", dst), pointer("x", x), pointer("gate", gate), number("n", n))
-	t.loadAct()
-	t.elements(n, t.width, func() {
-		t.next(gate, 0)
-		t.gelu(0)
-		t.next(x, 1)
-		t.Fmul(1, 0, 0)
-		t.put(0, dst)
-	})
-	t.I("RET")
+	for _, act := range []struct {
+		name string
+		load func()
+		of   func(x asm.V)
+	}{{"geglu", t.loadAct, t.gelu}, {"nearGEGLU", t.loadNearGELU, t.nearGELU}} {
+		t.begin(act.name, nil, pointer("dst", dst), pointer("x", x), pointer("gate", gate), number("n", n))
+		act.load()
+		t.elements(n, t.width, func() {
+			t.next(gate, 0)
+			act.of(0)
+			t.next(x, 1)
+			t.Fmul(1, 0, 0)
+			t.put(0, dst)
+		})
+		t.I("RET")
+	}
 }
 
 // sums writes a + b and f·x.
