@@ -148,9 +148,9 @@ const (
 	// precision, which loses nothing of a checkpoint that is stored so. They take
 	// half the memory; the arithmetic is float32.
 	Float16 = "float16"
-	// BFloat16 also rounds the factors of linear layers and of attention to
-	// bfloat16; sums and all else stay float32, and convolutions are as with
-	// Float16. It is faster on processors with AVX-512 BF16, and slower than Float32
+	// BFloat16 also rounds the factors of linear layers, of attention and of
+	// convolutions that are not Winograd's to bfloat16, but for those with fewer than 16
+	// channels; sums and all else stay float32. It is faster on processors with AVX-512 BF16, and slower than Float32
 	// on others.
 	BFloat16 = "bfloat16"
 	// Int8 is BFloat16 with the U-Net's linear layers in integers of 8 bits: the

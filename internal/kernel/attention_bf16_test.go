@@ -95,6 +95,23 @@ func TestPairRowsSameBytes(t *testing.T) {
 	}
 }
 
+func TestPairHalvesSameBytes(t *testing.T) {
+	rng := rand.New(rand.NewPCG(72, 73))
+	for pairs := range 5 {
+		src := make([]uint16, 2*pairs*panel)
+		for i := range src {
+			src[i] = uint16(rng.Uint32()) // zeros, subnormal numbers, infinities and NaN among them
+		}
+		samePairs(t, func(in [][]float32) { pairHalves(in[0], src, pairs) }, make([]float32, pairs*panel))
+		turned, wide := make([]float32, len(src)), make([]float32, len(src))
+		widenHalves(turned, src)
+		turnRows(turned, pairs)
+		pairHalvesGeneric(wide, src, pairs)
+		widenPairs(wide, pairs, panel)
+		requireSame(t, wide, turned)
+	}
+}
+
 // samePairs wants the bytes of the plain code with and without the instructions. The
 // first input becomes pairs, which are compared by halves; what is NaN as float32 may
 // be no NaN as a pair.

@@ -18,22 +18,28 @@ type ConvShape struct {
 // matrix of patches: the product reads each tap of a pixel where it lies in x.
 // Residual and PerSample of the epilogue see pixels as rows.
 func Conv2D(out, x []float32, s ConvShape, w Packed, ep Epilogue) []Phase {
-	if s.Stride < 1 || s.KH < 1 || s.KW < 1 {
-		panic("kernel: conv2d: filter and stride must be at least 1")
-	}
-	if len(x) < s.N*s.H*s.W*s.InC {
-		panic("kernel: conv2d: short input")
-	}
-	if w.K != s.KH*s.KW*s.InC || w.N != s.OutC {
-		panic("kernel: conv2d: weights of another shape")
-	}
+	s.check("conv2d", x, w)
 	if s.Pointwise() {
 		return []Phase{Gemm(out, x, s.N*s.H*s.W, w, ep)}
 	}
+	ys, xs := s.padded()
+	find := &tapFinder{ConvShape: s, ys: ys, xs: xs, image: s.H * s.W * s.InC}
 	return []Phase{newProduct(product{
 		out: out, a: x, m: s.N * s.OutH * s.OutW, w: w, ep: ep,
-		taps: s.KH * s.KW, locate: s.locator(),
+		taps: s.KH * s.KW, locate: find.locate,
 	})}
+}
+
+// check panics unless the convolution is one of x with the weights.
+func (s ConvShape) check(what string, x []float32, w Packed) {
+	switch {
+	case s.Stride < 1 || s.KH < 1 || s.KW < 1:
+		panic("kernel: " + what + ": filter and stride must be at least 1")
+	case len(x) < s.N*s.H*s.W*s.InC:
+		panic("kernel: " + what + ": short input")
+	case w.K != s.KH*s.KW*s.InC || w.N != s.OutC:
+		panic("kernel: " + what + ": weights of another shape")
+	}
 }
 
 // Pointwise says whether the convolution is a linear layer on each pixel.
@@ -42,31 +48,39 @@ func (s ConvShape) Pointwise() bool {
 		s.UpH == 0 && s.UpW == 0 && s.OutH == s.H && s.OutW == s.W
 }
 
-// locator returns the function that finds the taps of output pixels in x.
-func (s ConvShape) locator() func(offsets []int32, row, rows int) {
-	ys, xs := s.sources((s.OutH-1)*s.Stride+s.KH, (s.OutW-1)*s.Stride+s.KW)
-	image := s.H * s.W * s.InC
-	return func(offsets []int32, row, rows int) {
-		ox, oy, n := row%s.OutW, row/s.OutW%s.OutH, row/(s.OutW*s.OutH)
-		for r := range rows {
-			at := r
-			for _, y := range ys[oy*s.Stride:][:s.KH] {
-				for _, x := range xs[ox*s.Stride:][:s.KW] {
-					offsets[at] = -1
-					if y >= 0 && x >= 0 {
-						offsets[at] = int32(n*image) + y + x
-					}
-					at += tileRows
+// tapFinder finds the taps of output pixels.
+type tapFinder struct {
+	ConvShape
+	ys, xs []int32 // where the rows of the padded input are, and the columns of a row, or -1
+	image  int     // from an image to the next
+}
+
+// locate writes the offsets [taps][12] of up to 12 pixels, -1 in the padding.
+func (f *tapFinder) locate(offsets []int32, row, rows int) {
+	ox, oy, n := row%f.OutW, row/f.OutW%f.OutH, row/(f.OutW*f.OutH)
+	for r := range rows {
+		at := r
+		for _, y := range f.ys[oy*f.Stride:][:f.KH] {
+			for _, x := range f.xs[ox*f.Stride:][:f.KW] {
+				offsets[at] = -1
+				if y >= 0 && x >= 0 {
+					offsets[at] = int32(n*f.image) + y + x
 				}
+				at += tileRows
 			}
-			if ox++; ox == s.OutW {
-				ox = 0
-				if oy++; oy == s.OutH {
-					oy, n = 0, n+1
-				}
+		}
+		if ox++; ox == f.OutW {
+			ox = 0
+			if oy++; oy == f.OutH {
+				oy, n = 0, n+1
 			}
 		}
 	}
+}
+
+// padded is sources of all that the output needs.
+func (s ConvShape) padded() (ys, xs []int32) {
+	return s.sources((s.OutH-1)*s.Stride+s.KH, (s.OutW-1)*s.Stride+s.KW)
 }
 
 // sources lists, for each of so many rows and columns of the padded input, the offset of

@@ -84,6 +84,16 @@ func pairRows(x []float32, pairs, columns int) {
 	}
 }
 
+// pairHalves makes pairs of the rows of a panel [2·pairs][32] of [Float16].
+func pairHalves(dst []float32, src []uint16, pairs int) {
+	if !dots.bf16 || pairs == 0 {
+		pairHalvesGeneric(dst, src, pairs)
+		return
+	}
+	_, _ = dst[pairs*panel-1], src[2*pairs*panel-1]
+	pairHalvesAVX512(&dst[0], &src[0], pairs)
+}
+
 // Largest is the largest magnitude in x, or NaN if there is one, or 0 if x is empty.
 func Largest(x []float32) float32 {
 	if n := whole(len(x)); isa == isaAVX512 && n > 0 {

@@ -24,3 +24,5 @@ func dequantise(c []float32, w *Packed, col int, rowScales []float32, rows int) 
 func weighBlocks(*weighing, bool) { panic("kernel: no bfloat16") }
 
 func pairRows(x []float32, pairs, columns int) { pairRowsGeneric(x, pairs, columns) }
+
+func pairHalves(dst []float32, src []uint16, pairs int) { pairHalvesGeneric(dst, src, pairs) }

@@ -541,6 +541,31 @@ pair:
 	VZEROUPPER
 	RET
 
+// func pairHalvesAVX512(dst *float32, src *uint16, pairs int)
+TEXT ·pairHalvesAVX512(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ pairs+16(FP), CX
+	VMOVUPS ·pairOrder<>+0(SB), Z24
+
+pair:
+	VCVTPH2PS (SI), Z0
+	VCVTPH2PS 32(SI), Z1
+	VCVTPH2PS 64(SI), Z2
+	VCVTPH2PS 96(SI), Z3
+	LONG $0x486ff262; WORD $0xc072 // VCVTNE2PS2BF16 Z0, Z2, Z0
+	VPERMW Z0, Z24, Z0
+	VMOVUPS Z0, (DI)
+	LONG $0x4867f262; WORD $0xc972 // VCVTNE2PS2BF16 Z1, Z3, Z1
+	VPERMW Z1, Z24, Z1
+	VMOVUPS Z1, 64(DI)
+	ADDQ $128, SI
+	ADDQ $128, DI
+	DECQ CX
+	JNZ pair
+	VZEROUPPER
+	RET
+
 // func sumChannelsAVX512(sums *float64, squares *float64, x *float32, n int, pixels int, stride int)
 TEXT ·sumChannelsAVX512(SB), NOSPLIT, $0-48
 	MOVQ sums+0(FP), R8

@@ -98,6 +98,9 @@ func scaleColumnsAVX512(x *float32, rows int, f *float32)
 func pairRowsAVX512(x *float32, pairs int)
 
 //go:noescape
+func pairHalvesAVX512(dst *float32, src *uint16, pairs int)
+
+//go:noescape
 func sumChannelsAVX512(sums *float64, squares *float64, x *float32, n int, pixels int, stride int)
 
 //go:noescape

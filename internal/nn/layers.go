@@ -37,18 +37,26 @@ type Conv2D struct {
 	weight, bias *weights.Param
 	k, stride    int
 	pad          op.Padding
+	rounded      bool
 }
+
+// roundedChannels is the fewest channels of a convolution whose factors are rounded. The
+// first and the last one of a model have fewer: they take little time, and a prediction is
+// more exact if they are not.
+const roundedChannels = 16
 
 // Conv returns the convolution called name, of k×k pixels.
 func (p *Params) Conv(name string, in, out, k, stride int, pad op.Padding) *Conv2D {
-	at := p.At("%s", name)
-	return &Conv2D{at.Path(), at.filter("weight", out, in, k), at.vector("bias", out), k, stride, pad}
+	c := p.ConvNoBias(name, in, out, k, stride, pad)
+	c.bias = p.At("%s", name).vector("bias", out)
+	return c
 }
 
 // ConvNoBias returns the convolution called name, of k×k pixels, which has no bias.
 func (p *Params) ConvNoBias(name string, in, out, k, stride int, pad op.Padding) *Conv2D {
 	at := p.At("%s", name)
-	return &Conv2D{at.Path(), at.filter("weight", out, in, k), nil, k, stride, pad}
+	rounded := p.rounded() && min(in, out) >= roundedChannels
+	return &Conv2D{at.Path(), at.filter("weight", out, in, k), nil, k, stride, pad, rounded}
 }
 
 // Conv3x3 returns the 3×3 convolution called name, which keeps the size.
@@ -71,12 +79,16 @@ func (c *Conv2D) Forward(g *Graph, x *G.Node) *G.Node { return c.padded(g, x, g.
 
 // padded is the convolution with a padding.
 func (c *Conv2D) padded(g *Graph, x *G.Node, pad op.Padding) *G.Node {
-	return g.Mark(c.path, g.layer(c.weight, c.bias, x, convolution(c.stride, pad), convolution(1, op.Padding{})))
+	return g.Mark(c.path, g.layer(c.weight, c.bias, x, convolution(c.stride, pad, c.rounded), convolution(1, op.Padding{}, false)))
 }
 
 // convolution is the product of a convolution.
-func convolution(stride int, pad op.Padding) product {
-	return func(x, w, b *G.Node) (*G.Node, error) { return op.Conv2D(x, w, b, stride, pad) }
+func convolution(stride int, pad op.Padding, rounded bool) product {
+	conv := op.Conv2D
+	if rounded {
+		conv = op.RoundedConv2D
+	}
+	return func(x, w, b *G.Node) (*G.Node, error) { return conv(x, w, b, stride, pad) }
 }
 
 // GroupNorm is group normalisation.

@@ -170,8 +170,12 @@ func (p *Params) filter(name string, out, in, k int) *weights.Param {
 	return w
 }
 
-// packed makes w a weight that is packed. Convolutions of several pixels stay
-// float32: Winograd's takes no more time than a direct one in bfloat16.
+// rounded says whether the factors of products may be rounded to bfloat16.
+func (p *Params) rounded() bool { return !p.precise && min(p.format, p.limit) >= kernel.BFloat16 }
+
+// packed makes w a weight that is packed. Those of convolutions of several pixels are in
+// half precision at least, for Winograd's convolution is in float32: it takes no more time
+// than a direct one in bfloat16. A direct one rounds them while it runs.
 func (p *Params) packed(w *weights.Param, out, in, taps int) {
 	w.Out, w.In, w.Taps, w.Lowest = out, in, taps, p.limit
 	if p.precise || taps > 1 {

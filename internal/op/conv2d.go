@@ -40,6 +40,7 @@ type conv2d struct {
 	s        kernel.ConvShape
 	ep       epilogue
 	winograd bool // the algorithm, which a target chooses
+	rounded  bool // to bfloat16 are the factors, unless the algorithm is Winograd's
 	unpacked bool
 	rounding rounding // of a product of each pixel
 }
@@ -47,6 +48,15 @@ type conv2d struct {
 // Conv2D convolves x [N H W in] with weight [out in KH KW] and adds bias [out]
 // (or nil), giving [N H' W' out].
 func Conv2D(x, weight, bias *G.Node, stride int, pad Padding) (*G.Node, error) {
+	return convolution(x, weight, bias, stride, pad, false)
+}
+
+// RoundedConv2D is Conv2D whose factors may be rounded to bfloat16.
+func RoundedConv2D(x, weight, bias *G.Node, stride int, pad Padding) (*G.Node, error) {
+	return convolution(x, weight, bias, stride, pad, true)
+}
+
+func convolution(x, weight, bias *G.Node, stride int, pad Padding, rounded bool) (*G.Node, error) {
 	if err := checkRank("conv2d", x, 4); err != nil {
 		return nil, err
 	}
@@ -63,7 +73,7 @@ func Conv2D(x, weight, bias *G.Node, stride int, pad Padding) (*G.Node, error) {
 	if ws[1] != s.InC || s.OutH < 1 || s.OutW < 1 {
 		return nil, fmt.Errorf("op: conv2d: have x %v and weight %v, want x [N H W %d] no smaller than the filter", []int(xs), []int(ws), ws[1])
 	}
-	k := conv2d{s: s, ep: epilogue{rows: s.OutH * s.OutW}}
+	k := conv2d{s: s, ep: epilogue{rows: s.OutH * s.OutW}, rounded: rounded && s.Rounds()}
 	children := []*G.Node{x, weight}
 	if bias != nil {
 		if err := checkShape("conv2d", "bias", bias, s.OutC); err != nil {
@@ -80,11 +90,15 @@ func (k conv2d) String() string {
 	if k.winograd {
 		name = "winograd"
 	}
+	factors := ""
+	if k.rounded {
+		factors = " in bfloat16"
+	}
 	if wrap := (Wrap{k.s.WrapX, k.s.WrapY}).String(); wrap != "" {
 		name += " around " + wrap
 	}
 	return fmt.Sprintf("%s %d×%d/%d %d×%d×%d×%d→%d×%d×%d%v%v", name, k.s.KH, k.s.KW, k.s.Stride,
-		k.s.N, k.s.H, k.s.W, k.s.InC, k.s.OutH, k.s.OutW, k.s.OutC, k.ep, k.rounding)
+		k.s.N, k.s.H, k.s.W, k.s.InC, k.s.OutH, k.s.OutW, k.s.OutC, k.ep, k.rounding) + factors
 }
 func (k conv2d) Cost() Cost {
 	c := Cost{Kind: "conv 1×1", share: 0.85}
@@ -92,8 +106,11 @@ func (k conv2d) Cost() Cost {
 	if k.s.KH > 1 {
 		c.Kind, c.share = "conv 3×3", 0.8
 	}
-	if k.winograd { // a quarter of the multiplications
+	switch {
+	case k.winograd: // a quarter of the multiplications
 		c.Kind, c.share = "conv 3×3, Winograd", 4*0.6
+	case k.rounded:
+		c.format = kernel.BFloat16
 	}
 	return c
 }
@@ -101,15 +118,23 @@ func (k conv2d) Cost() Cost {
 // Lower implements Lowerer.
 func (k conv2d) Lower(t Target) Operation {
 	k.winograd = t.Winograd(k.s)
+	k.rounded = k.rounded && !k.winograd
 	return k
 }
 
 func (k conv2d) Work() int {
-	n := k.packedLen()
-	if k.winograd {
-		n += kernel.WinogradWork(k.s)
+	return k.packedLen() + k.algorithmWork(k.s)
+}
+
+// algorithmWork is the part of the work that the algorithm takes for a shape.
+func (k conv2d) algorithmWork(s kernel.ConvShape) int {
+	switch {
+	case k.winograd:
+		return kernel.WinogradWork(s)
+	case k.rounded:
+		return kernel.RoundedWork(s)
 	}
-	return n
+	return 0
 }
 
 // packedLen is the part of the work that a weight takes that is not packed yet, in
@@ -259,6 +284,8 @@ func (k conv2d) convolve(out, x []float32, weight Arg, ep kernel.Epilogue, work 
 		return []kernel.Phase{kernel.GemmRounded(out, x, s.N*s.H*s.W, w, ep)}
 	case k.winograd:
 		return kernel.Winograd(out, x, s, w, ep, work)
+	case k.rounded:
+		return kernel.RoundedConv2D(out, x, s, w, ep, work)
 	}
 	return kernel.Conv2D(out, x, s, w, ep)
 }

@@ -72,10 +72,7 @@ func (k normConv) inStripe(first, n int) kernel.ConvShape {
 // row above and one below, and what Winograd's convolution needs.
 func (k normConv) parts() (statistics, stripe, conv int) {
 	s := k.inStripe(k.rows, k.rows)
-	if k.conv.winograd {
-		conv = kernel.WinogradWork(s)
-	}
-	return (k.norm.Work() + 15) / 16 * 16, ((k.rows+2)*s.W*s.InC + 15) / 16 * 16, conv
+	return (k.norm.Work() + 15) / 16 * 16, ((k.rows+2)*s.W*s.InC + 15) / 16 * 16, k.conv.algorithmWork(s)
 }
 
 func (k normConv) Cost() Cost { return k.conv.Cost() }

@@ -43,6 +43,7 @@ func main() {
 		t.scaleColumns()
 		if t.avx512() {
 			t.pairRows()
+			t.pairHalves()
 		}
 		t.norms()
 		t.conversions()

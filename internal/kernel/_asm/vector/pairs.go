@@ -42,3 +42,22 @@ func (t *target) pairRows() {
 	t.end()
 	t.pairTable()
 }
+
+// pairHalves writes pairHalvesGeneric.
+func (t *target) pairHalves() {
+	t.begin("pairHalves", nil, pointer("dst", "DI"), halves("src", "SI"), number("pairs", "CX"))
+	t.loadPairs()
+	t.Label("pair")
+	for i := range 4 {
+		t.I("VCVTPH2PS", asm.Mem("SI", i*rowBytes/4), t.reg(i))
+	}
+	for i := range 2 {
+		t.pair(t.reg(i), t.reg(i+2), t.reg(i))
+		t.I("VMOVUPS", t.reg(i), asm.Mem("DI", i*rowBytes/2))
+	}
+	t.I("ADDQ", asm.Imm(rowBytes), "SI")
+	t.I("ADDQ", asm.Imm(rowBytes), "DI")
+	t.I("DECQ", "CX")
+	t.I("JNZ", "pair")
+	t.end()
+}

@@ -1,0 +1,57 @@
+package unet
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"sdgo/internal/golden"
+	"sdgo/internal/kernel"
+)
+
+// What the precisions cost a prediction of models with random weights: the rms of the
+// difference to float32, relative to the prediction's. The limits are a quarter above what
+// was seen. Images are small, so that most 3×3 convolutions are direct ones.
+func TestPredictionDeviation(t *testing.T) {
+	for _, tt := range []struct {
+		model             string
+		bfloats, integers float64
+	}{
+		{"tiny-sd15", 9e-3, 2.8e-2}, {"tiny-sd15-4blk", 1.4e-2, 4.5e-2},
+	} {
+		predict := func(precision string) []float32 {
+			u, err := LoadFS(golden.Model(t, tt.model), "unet", &LoadOptions{Precision: precision})
+			require.NoError(t, err)
+			defer u.Close()
+			r := rand.New(rand.NewPCG(1, 2))
+			in := Input{Latents: random(r, 2, 4, 16, 16), Timesteps: []float64{500}, Cond: Text(random(r, 2, 77, 32))}
+			for i, v := range in.Latents.Float32s() {
+				in.Latents.Float32s()[i] = 4 * v // of unit variance
+			}
+			out, err := u.Predict(t.Context(), in)
+			require.NoError(t, err)
+			return out.Float32s()
+		}
+		exact := predict(kernel.Float32.String())
+		assert.Equal(t, exact, predict(kernel.Float16.String()), "the files have half precision")
+		for precision, limit := range map[kernel.Format]float64{kernel.BFloat16: tt.bfloats, kernel.Int8: tt.integers} {
+			deviation := deviation(predict(precision.String()), exact)
+			t.Logf("%s, %v: %.2e", tt.model, precision, deviation)
+			assert.Less(t, deviation, limit, "%s, %v", tt.model, precision)
+			assert.NotZero(t, deviation, "%s, %v", tt.model, precision)
+		}
+	}
+}
+
+// deviation is the rms of the difference of two lists, relative to the second's.
+func deviation(x, exact []float32) float64 {
+	var d, e float64
+	for i, v := range exact {
+		d += math.Pow(float64(x[i])-float64(v), 2)
+		e += math.Pow(float64(v), 2)
+	}
+	return math.Sqrt(d / e)
+}
