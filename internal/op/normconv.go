@@ -72,6 +72,7 @@ func (k normConv) inStripe(first, n int) kernel.ConvShape {
 // row above and one below, and what Winograd's convolution needs.
 func (k normConv) parts() (statistics, stripe, conv int) {
 	s := k.inStripe(k.rows, k.rows)
+	s.H = k.rows + 2 // the second stripe may be the last one, and lower
 	return (k.norm.Work() + 15) / 16 * 16, ((k.rows+2)*s.W*s.InC + 15) / 16 * 16, k.conv.algorithmWork(s)
 }
 

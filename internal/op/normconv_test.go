@@ -25,7 +25,7 @@ type normConvCase struct {
 	want   []float32
 }
 
-func newNormConvCase(r *rand.Rand, n, h, w, in, out int, winograd, full bool, wrap Wrap) normConvCase {
+func newNormConvCase(r *rand.Rand, n, h, w, in, out int, winograd, rounded, full bool, wrap Wrap) normConvCase {
 	random := func(n int) Arg {
 		x := make([]float32, n)
 		for i := range x {
@@ -36,7 +36,7 @@ func newNormConvCase(r *rand.Rand, n, h, w, in, out int, winograd, full bool, wr
 	s := kernel.ConvShape{N: n, H: h, W: w, InC: in, OutC: out, KH: 3, KW: 3, Stride: 1, PadTop: 1, PadLeft: 1, OutH: h, OutW: w, WrapX: wrap.X, WrapY: wrap.Y}
 	c := normConvCase{
 		norm: groupNorm{s: kernel.NormShape{N: n, Pixels: h * w, C: in, Groups: 4}, eps: 1e-6, act: kernel.SiLU},
-		conv: conv2d{s: s, ep: epilogue{rows: h * w, bias: true, perSample: full, residual: full}, winograd: winograd, rounded: !winograd && s.Rounds() && r.IntN(2) == 0},
+		conv: conv2d{s: s, ep: epilogue{rows: h * w, bias: true, perSample: full, residual: full}, winograd: winograd, rounded: rounded && s.Rounds()},
 	}
 	x, gamma, beta, weight := random(n*h*w*in), random(in), random(in), random(out*in*9)
 	more := []Arg{random(out)}
@@ -76,10 +76,10 @@ func TestNormConv(t *testing.T) {
 		{2, 32, 4, 48, 48, 12, true, Wrap{}}, {1, 12, 4, 16, 32, 8, false, Wrap{}},
 		{2, 13, 9, 32, 16, 4, true, Wrap{X: true}}, {2, 13, 9, 32, 16, 4, false, Wrap{Y: true}}, {1, 16, 5, 16, 3, 8, false, Wrap{true, true}},
 	} {
-		for _, winograd := range []bool{false, true} {
+		for _, algorithm := range []string{"direct", "rounded", "winograd"} {
 			for _, full := range []bool{false, true} {
-				name := fmt.Sprintf("%+v, winograd %v, epilogue %v", tt, winograd, full)
-				c := newNormConvCase(r, tt.n, tt.h, tt.w, tt.in, tt.out, winograd, full, tt.wrap)
+				name := fmt.Sprintf("%+v, %s, epilogue %v", tt, algorithm, full)
+				c := newNormConvCase(r, tt.n, tt.h, tt.w, tt.in, tt.out, algorithm == "winograd", algorithm == "rounded", full, tt.wrap)
 				out := make([]float32, len(c.want))
 				joined := normConv{c.norm, c.conv, tt.rows}
 				c.check(t, r, joined, out, name)
@@ -97,7 +97,7 @@ func TestNormConv(t *testing.T) {
 func TestNormConvRows(t *testing.T) {
 	r := rand.New(rand.NewPCG(2, 2))
 	for height, rows := range map[int]int{124: 60, 56: 0} {
-		c := newNormConvCase(r, 1, height, 13, 1024, 16, true, true, Wrap{})
+		c := newNormConvCase(r, 1, height, 13, 1024, 16, true, false, true, Wrap{})
 		k, joins := newNormConv(always{}, c.norm, c.conv)
 		require.Equal(t, rows > 0, joins, "%d rows", height)
 		if joins {
