@@ -9,8 +9,8 @@ type convRound struct {
 	rows          []int32   // where in an image of x the rows begin that it sees
 	find          tapFinder // in the work space
 
-	pixels, tiles, blocks int
-	panels, bands         int
+	pixels int
+	grid   // of the output
 }
 
 func (c *roundedConv) newRound(image, images, from, to int) *convRound {
@@ -43,17 +43,17 @@ func (r convRound) split(threads int) *convRound {
 	r.blocks = ceilDiv(r.tiles, convTiles)
 	r.bands = ceilDiv(r.panels, max(1, convWords/(r.KH*r.KW*r.InC/2)))
 	many := max(minTasks, manyTasks*threads)
-	if r.blocks*r.bands < many {
+	if r.tasks() < many {
 		r.bands = min(r.panels, ceilDiv(many, r.blocks))
 	}
-	if r.blocks*r.bands < minTasks {
+	if r.tasks() < minTasks {
 		r.blocks = min(r.tiles, ceilDiv(minTasks, r.bands))
 	}
 	time := func(blocks int) int {
 		return ceilDiv(blocks*r.bands, threads) * (1 + 2*ceilDiv(r.tiles, blocks))
 	}
-	for blocks := r.blocks + 1; blocks <= r.tiles && r.blocks*r.bands < many; blocks++ {
-		if 16*time(blocks) < 15*time(r.blocks) {
+	for blocks := r.blocks + 1; blocks <= r.tiles && r.tasks() < many; blocks++ {
+		if pays(time(blocks), time(r.blocks)) {
 			r.blocks = blocks
 		}
 	}
@@ -81,7 +81,7 @@ func (r *convRound) products() Phase {
 		r := r.split(threads)
 		tiles := ceilDiv(r.tiles, r.blocks)
 		return Phase{
-			Tasks:   r.blocks * r.bands,
+			Tasks:   r.tasks(),
 			Scratch: tiles*tileRows*(panel+r.KH*r.KW) + r.wideLen() + r.w.storedLen(r.InC),
 			Run:     r.multiply,
 			Work:    float64((r.pixels + r.blocks*tileRows/2) * r.w.K * r.OutC / PerWord(BFloat16)),
@@ -90,9 +90,7 @@ func (r *convRound) products() Phase {
 }
 
 func (r *convRound) multiply(task int, scratch []float32) {
-	band, block := task/r.blocks, task%r.blocks
-	first, last := r.tiles*block/r.blocks, r.tiles*(block+1)/r.blocks
-	left, right := r.panels*band/r.bands, r.panels*(band+1)/r.bands
+	first, last, left, right := r.byColumns(task)
 	taps := r.KH * r.KW
 	sums := take(&scratch, (last-first)*tileRows*panel)
 	offsets := int32s(take(&scratch, (last-first)*tileRows*taps))

@@ -43,14 +43,13 @@ type product struct {
 	// row of zeros.
 	locate func(offsets []int32, row, rows int)
 
-	zero          []float32
-	k             int // K of a tap
-	n             int // columns of out
-	halves        int // panels of w for a panel of out
-	panels, tiles int // of out
-	bands, blocks int
-	ahead         bool // the next task of a member is the next panel
-	chunks        []chunk
+	zero   []float32
+	k      int  // K of a tap
+	n      int  // columns of out
+	halves int  // panels of w for a panel of out
+	grid        // of out
+	ahead  bool // the next task of a member is the next panel
+	chunks []chunk
 }
 
 // chunk is a part of K: some taps, or with one tap a part of its k.
@@ -86,7 +85,7 @@ func newProduct(p product) Phase {
 		q.split(threads)
 		tiles, panels := ceilDiv(q.tiles, q.blocks), ceilDiv(q.panels, q.bands)
 		return Phase{
-			Tasks:   q.blocks * q.bands,
+			Tasks:   q.tasks(),
 			Scratch: q.sums(tiles, panels)*tileRows*panel + tiles*q.taps*tileRows + q.wide(panels),
 			Run:     q.run,
 			Size:    q.size,

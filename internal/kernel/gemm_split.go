@@ -27,14 +27,8 @@ func (p *product) split(threads int) {
 			p.tiles, p.blocks = roundUp(p.tiles, 2), 2
 		}
 	}
-	least := leastTasks(threads)
-	if p.blocks*p.bands < least {
-		p.bands = min(p.panels, ceilDiv(least, p.blocks))
-	}
-	if p.blocks*p.bands < least {
-		p.blocks = min(p.tiles, ceilDiv(least, p.bands))
-	}
-	p.blocks, p.bands = evenly(p.blocks, p.tiles, p.bands, p.panels, threads)
+	p.atLeast(leastTasks(threads))
+	p.evenly(threads)
 }
 
 // leastTasks are enough for threads to end at about the same time.
@@ -49,19 +43,13 @@ func leastTasks(threads int) int {
 // follow each other share their rows, and those of a convolution, whose rows are large, a
 // band of weights.
 func (p *product) part(task int) (first, last, left, right int) {
-	block, band := task/p.bands, task%p.bands
 	if p.taps > 1 {
-		band, block = task/p.blocks, task%p.blocks
+		return p.byColumns(task)
 	}
-	first, last = p.tiles*block/p.blocks, p.tiles*(block+1)/p.blocks
-	return first, last, p.panels * band / p.bands, p.panels * (band + 1) / p.bands
+	return p.byRows(task)
 }
 
-// size is that of a task: see [Phase].Size.
-func (p *product) size(task int) float64 {
-	first, last, left, right := p.part(task)
-	return float64((last - first) * (right - left))
-}
+func (p *product) size(task int) float64 { return area(p.part(task)) }
 
 // cut divides K evenly into chunks of about chunkK.
 func cut(taps, k int) []chunk {

@@ -40,7 +40,7 @@ func (s NormShape) groupParts(threads int) int {
 	}
 	best, least := 1, ceilDiv(chunks, threads)
 	for n := 2; n <= min(s.Groups, s.C/leastSums); n++ { // least/best against its time in chunks
-		if rounds := ceilDiv(chunks*n, threads); 16*rounds*best < 15*least*n {
+		if rounds := ceilDiv(chunks*n, threads); pays(rounds*best, least*n) {
 			best, least = n, rounds
 		}
 	}

@@ -5,7 +5,8 @@ package kernel
 // result does not depend on how they are spread over threads. The phases of
 // one operation run one after the other.
 type Phase struct {
-	// Tasks is the number of tasks, for a few threads; each should take 0.05 to 1 ms.
+	// Tasks is the number of tasks, for one thread if there is a Split; each should take
+	// 0.05 to 1 ms.
 	Tasks int
 	// Scratch is the number of float32s that one call of Run needs for
 	// itself. They hold anything on entry.

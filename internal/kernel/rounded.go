@@ -9,8 +9,8 @@ import (
 // of 4 bytes holds 2 or 4 of them along K: to bfloat16, or to integers of 8 bits.
 //
 // A task takes a block of rows times a band of panels: see split. It rounds its rows into
-// scratch, unless they are bfloat16 already, where they stay in the second-level cache
-// while the weights pass by: each of them is read once a block.
+// scratch, unless they are bfloat16 already and the processor takes them so. They stay in
+// the second-level cache while the weights pass by: each of them is read once a block.
 //
 // Integers have a scale for each row of A, and one for each column of B:
 //
@@ -23,16 +23,15 @@ import (
 // turned round, so that only sums below 2⁻¹²⁶, which the instruction takes for zero,
 // can differ.
 type rounded struct {
-	out, a        []float32
-	m             int
-	w             Packed
-	ep            Epilogue
-	words         int // of a row of A
-	n, halves     int // columns of out, and panels of w for a panel of it
-	panels, tiles int // of out
-	bands, blocks int
-	native        bool // there is an instruction for the products
-	ready         bool // A is bfloat16
+	out, a    []float32
+	m         int
+	w         Packed
+	ep        Epilogue
+	words     int  // of a row of A
+	n, halves int  // columns of out, and panels of w for a panel of it
+	grid           // of out
+	native    bool // there is an instruction for the products
+	ready     bool // A is bfloat16
 }
 
 func newRounded(out, a []float32, m int, w Packed, ep Epilogue, ready bool) Phase {
@@ -65,7 +64,7 @@ func newRounded(out, a []float32, m int, w Packed, ep Epilogue, ready bool) Phas
 	return byThreads(func(threads int) Phase {
 		q := *p
 		q.split(threads)
-		return Phase{Tasks: q.blocks * q.bands, Scratch: q.scratch(ceilDiv(q.tiles, q.blocks)), Run: q.run, Size: q.size}
+		return Phase{Tasks: q.tasks(), Scratch: q.scratch(ceilDiv(q.tiles, q.blocks)), Run: q.run, Size: q.size}
 	})
 }
 
@@ -83,7 +82,7 @@ func (p *rounded) scratch(tiles int) int {
 }
 
 func (p *rounded) run(task int, scratch []float32) {
-	first, last, left, right := p.part(task)
+	first, last, left, right := p.byRows(task)
 	from, to := p.m*first/p.tiles, p.m*last/p.tiles
 	sums, offsets := take(&scratch, p.halves*tileRows*panel), int32s(take(&scratch, tileRows))
 	scales := take(&scratch, to-from)

@@ -111,7 +111,8 @@ func TestEvenly(t *testing.T) {
 		{300, 683, 1, 10, 32, 300, 1}, // many
 		{1, 1, 40, 40, 32, 1, 40},     // no smaller parts
 	} {
-		blocks, bands := evenly(tt.blocks, tt.tiles, tt.bands, tt.panels, tt.threads)
-		assert.Equal(t, [2]int{tt.wantBlocks, tt.wantBands}, [2]int{blocks, bands}, "%+v", tt)
+		g := grid{tiles: tt.tiles, panels: tt.panels, blocks: tt.blocks, bands: tt.bands}
+		g.evenly(tt.threads)
+		assert.Equal(t, [2]int{tt.wantBlocks, tt.wantBands}, [2]int{g.blocks, g.bands}, "%+v", tt)
 	}
 }

@@ -54,7 +54,7 @@ func (a *winograd) blocks(n, panels, threads int) int {
 	}
 	best := ceilDiv(n, winBlock)
 	for blocks := best + 1; blocks <= ceilDiv(n, tileRows) && best*panels < manyTasks*threads; blocks++ {
-		if 16*cost(blocks) < 15*cost(best) {
+		if pays(cost(blocks), cost(best)) {
 			best = blocks
 		}
 	}

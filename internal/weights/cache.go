@@ -20,8 +20,9 @@ import (
 // packed again. A file's name comes from all that decides what is in it: the content of the
 // files that the weights came from, which tensors became which weights in what form, and
 // what the kernels of this machine make of them. What is read from it is checked, on Linux
-// once after each change of the file, and what does not hold is made anew; any number of processes may share a folder, whose files may
-// be deleted at any time. Weights that are changed by a caller's code are not kept.
+// once after each change of the file, and what does not hold is made anew; any number of
+// processes may share a folder, whose files may be deleted at any time. Weights that are
+// changed by a caller's code are not kept.
 type Cache struct {
 	dir string
 
