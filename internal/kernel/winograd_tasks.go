@@ -37,7 +37,7 @@ func (a *winograd) products(first, n, threads int) Phase {
 	return Phase{
 		Tasks: blocks * panels,
 		Scratch: winPoints*(ceilDiv(n, blocks)*panel+16) + winPoints*a.weightStride() +
-			winRun*16*panel + winPoints*16 + tileRows + a.storedLen() + a.w.storedLen(winChunk),
+			winRun*16*panel + winPoints*16 + tileRows + a.storedLen() + a.w.storedLen(a.factors.chunk()),
 		Run: func(task int, scratch []float32) {
 			p, block := task/blocks, task%blocks
 			a.multiply(first, n*block/blocks, n*(block+1)/blocks, p, scratch)
@@ -90,8 +90,8 @@ func (a *winograd) transform(first, from, to, chunk, upto int, scratch []float32
 			channels := a.chunks[i]
 			var v []float32
 			v, p.stride = a.matrices(i, channel)
-			p.x, p.zero, p.dst, p.channels = a.x[channel:], a.zero, v[t*channels:], channels
-			transformPatch(&p)
+			p.x, p.zero, p.dst, p.channels = a.x[channel:], a.zero, v[t*a.words(channels):], channels
+			a.factors.patch(&p)
 			channel += channels
 		}
 	}
