@@ -77,11 +77,10 @@ type winograd struct {
 }
 
 const (
-	winBlock     = 96      // most tiles that one task multiplies
-	winChunk     = 128     // most input channels of a chunk
-	winPairChunk = 256     // and of one of pairs
-	winRun       = 8       // tiles side by side that are stored together
-	winWork      = 4 << 20 // float32s of transformed input at once
+	winBlock = 96      // most tiles that one task multiplies
+	winChunk = 128     // most input channels of a chunk
+	winRun   = 8       // tiles side by side that are stored together
+	winWork  = 4 << 20 // float32s of transformed input at once
 )
 
 func newWinograd(s ConvShape) *winograd { return newWinogradOf(s, winFloats) }
@@ -89,8 +88,8 @@ func newWinograd(s ConvShape) *winograd { return newWinogradOf(s, winFloats) }
 func newWinogradOf(s ConvShape, factors winFactors) *winograd {
 	a := &winograd{ConvShape: s, tilesY: ceilDiv(s.OutH, winTile), tilesX: ceilDiv(s.OutW, winTile), factors: factors}
 	a.tiles = s.N * a.tilesY * a.tilesX
-	a.round = ceilDiv(a.tiles, ceilDiv(a.tiles, max(winBlock, winWork/(winPoints*a.words(s.InC)))))
-	n := ceilDiv(s.InC, a.factors.chunk())
+	a.round = ceilDiv(a.tiles, ceilDiv(a.tiles, max(factors.block(), winWork/(winPoints*a.words(s.InC)))))
+	n := ceilDiv(s.InC, winChunk)
 	for i := range n { // vectors of 16 channels, evenly
 		a.chunks = append(a.chunks, (s.InC/16*(i+1)/n-s.InC/16*i/n)*16)
 	}
@@ -130,7 +129,7 @@ func (a *winograd) multiply(first, from, to, p int, scratch []float32) {
 	pixels := take(&scratch, winRun*16*panel)
 	temp := take(&scratch, winPoints*16)
 	offsets := int32s(take(&scratch, tileRows))
-	taps, widened := take(&scratch, a.storedLen()), take(&scratch, a.w.storedLen(a.factors.chunk()))
+	taps, widened := take(&scratch, a.storedLen()), take(&scratch, a.w.storedLen(winChunk))
 
 	rowTiles := ceilDiv(to-from, tileRows)
 	t := tile{zero: a.zero, offsets: offsets, taps: 1, ldc: panel, narrow: a.OutC-p*panel <= panel/2}

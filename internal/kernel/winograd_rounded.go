@@ -35,12 +35,21 @@ func (a *winograd) words(channels int) int {
 	return channels
 }
 
-// chunk is the most input channels of a chunk.
-func (f winFactors) chunk() int {
+// block is the most tiles that one task multiplies: with pairs their weights leave room for
+// more in the second-level cache.
+func (f winFactors) block() int {
 	if f == winPairs {
-		return winPairChunk
+		return winBlock * 4 / 3
 	}
-	return winChunk
+	return winBlock
+}
+
+// products is the cycles of the products of a vector of weights with a tile.
+func (f winFactors) products() int {
+	if f == winPairs {
+		return winProducts / PerWord(BFloat16)
+	}
+	return winProducts
 }
 
 // patch transforms a patch into factors.

@@ -37,12 +37,12 @@ func (a *winograd) products(first, n, threads int) Phase {
 	return Phase{
 		Tasks: blocks * panels,
 		Scratch: winPoints*(ceilDiv(n, blocks)*panel+16) + winPoints*a.weightStride() +
-			winRun*16*panel + winPoints*16 + tileRows + a.storedLen() + a.w.storedLen(a.factors.chunk()),
+			winRun*16*panel + winPoints*16 + tileRows + a.storedLen() + a.w.storedLen(winChunk),
 		Run: func(task int, scratch []float32) {
 			p, block := task/blocks, task%blocks
 			a.multiply(first, n*block/blocks, n*(block+1)/blocks, p, scratch)
 		},
-		Work: float64(panels * panel * a.InC * winPoints * (n + blocks*winWeights/winProducts)),
+		Work: float64(panels*panel*winPoints*a.words(a.InC)) * float64(n+blocks*winWeights/a.factors.products()),
 	}
 }
 
@@ -50,9 +50,9 @@ func (a *winograd) products(first, n, threads int) Phase {
 // weights anew, unless more of them come out so much more even for the threads.
 func (a *winograd) blocks(n, panels, threads int) int {
 	cost := func(blocks int) int {
-		return ceilDiv(blocks*panels, threads) * (winWeights + winProducts*ceilDiv(n, blocks))
+		return ceilDiv(blocks*panels, threads) * (winWeights + a.factors.products()*ceilDiv(n, blocks))
 	}
-	best := ceilDiv(n, winBlock)
+	best := ceilDiv(n, a.factors.block())
 	for blocks := best + 1; blocks <= ceilDiv(n, tileRows) && best*panels < manyTasks*threads; blocks++ {
 		if pays(cost(blocks), cost(best)) {
 			best = blocks
