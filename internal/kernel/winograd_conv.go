@@ -3,7 +3,6 @@ package kernel
 import (
 	"math"
 	"slices"
-	"unsafe"
 )
 
 // Winograd says whether [Winograd] can do the convolution: 3×3 with stride 1
@@ -18,17 +17,51 @@ func (s ConvShape) WinogradTiles() int { return ceilDiv(s.OutH, winTile) * ceilD
 // WinogradWork returns the float32s of shared work space of [Winograd].
 func WinogradWork(s ConvShape) int {
 	w := newWinograd(s)
-	return winPoints * (w.round*s.InC + 16*len(w.chunks))
+	if w.byBlocks() {
+		return w.filtersLen()
+	}
+	return w.roundsWork()
+}
+
+// roundsWork is the float32s of the transformed input of a round.
+func (a *winograd) roundsWork() int {
+	return winPoints * (a.round*a.InC + 16*len(a.chunks))
 }
 
 // Winograd is [Conv2D] for shapes that s.Winograd() accepts. It needs a third
 // of the time, at a relative error of about 1e-6 instead of 2e-7.
 //
-// It has rounds of two phases: the first transforms the input under some tiles, the
+// It goes by blocks of tiles if its weights are few, or by rounds. out must not overlap x.
+func Winograd(out, x []float32, s ConvShape, w Packed, ep Epilogue, work []float32) []Phase {
+	a := checkedWinograd(out, x, s, w, ep)
+	if len(work) < WinogradWork(s) {
+		panic("kernel: winograd: short work space")
+	}
+	if a.byBlocks() {
+		b := &winBlocks{winograd: a, filters: work}
+		return b.phases()
+	}
+	a.work = work
+	return a.rounds()
+}
+
+// rounds are pairs of phases: the first transforms the input under some tiles, the
 // second multiplies. A task of the second takes a panel of outputs and, chunk by
 // chunk of the input channels, transforms the weights and multiplies them with its
 // tiles; chunk and sums stay in the second-level cache.
-func Winograd(out, x []float32, s ConvShape, w Packed, ep Epilogue, work []float32) []Phase {
+func (a *winograd) rounds() []Phase {
+	var phases []Phase
+	for first := 0; first < a.tiles; first += a.round {
+		n := min(a.round, a.tiles-first)
+		phases = append(phases,
+			byThreads(func(threads int) Phase { return a.transforms(first, n, threads) }),
+			byThreads(func(threads int) Phase { return a.products(first, n, threads) }))
+	}
+	return phases
+}
+
+// checkedWinograd is the convolution without its work space.
+func checkedWinograd(out, x []float32, s ConvShape, w Packed, ep Epilogue) *winograd {
 	w.Format.mustBe("winograd", Float32, Float16)
 	switch {
 	case !s.Winograd():
@@ -41,24 +74,15 @@ func Winograd(out, x []float32, s ConvShape, w Packed, ep Epilogue, work []float
 		panic("kernel: winograd: input of more than 2^31 float32s")
 	case len(out) < s.N*s.OutH*s.OutW*s.OutC:
 		panic("kernel: winograd: short out")
-	case len(work) < WinogradWork(s):
-		panic("kernel: winograd: short work space")
 	}
 	w.check("winograd")
 	ep.check(s.N*s.OutH*s.OutW, s.OutC)
 
 	a := newWinograd(s)
-	a.out, a.x, a.w, a.ep, a.work = out, x, w, ep, work
+	a.out, a.x, a.w, a.ep = out, x, w, ep
 	a.zero = make([]float32, s.InC)
 	a.ys, a.xs = s.sources(a.tilesY*winTile+2, a.tilesX*winTile+2)
-	var phases []Phase
-	for first := 0; first < a.tiles; first += a.round {
-		n := min(a.round, a.tiles-first)
-		phases = append(phases,
-			byThreads(func(threads int) Phase { return a.transforms(first, n, threads) }),
-			byThreads(func(threads int) Phase { return a.products(first, n, threads) }))
-	}
-	return phases
+	return a
 }
 
 type winograd struct {
@@ -130,12 +154,7 @@ func (a *winograd) multiply(first, from, to, p int, scratch []float32) {
 	channel := 0
 	for i, channels := range a.chunks {
 		filters := weights{dst: u, stride: uStride, channels: channels}
-		if a.w.stored() {
-			a.w.storedPanel(taps, widened, p, channel, channels)
-			filters.src, filters.tap = unsafe.Pointer(&taps[0]), channels*panel
-		} else {
-			filters.src, filters.tap = a.w.at(p*a.w.K+channel), a.InC*panel
-		}
+		a.read(&filters, p, channel, taps, widened)
 		transformWeights(&filters, a.w.Format)
 		v, stride := a.matrices(i, channel)
 		for r := range offsets {
