@@ -154,7 +154,8 @@ const (
 	// on others.
 	BFloat16 = "bfloat16"
 	// Int8 is BFloat16 with the U-Net's linear layers in integers of 8 bits: the
-	// activations have a scale for each row, the weights one for each output. It
-	// takes the least memory and is the least exact.
+	// activations have a scale for each row, the weights one for each output. Its
+	// convolutions that are Winograd's round their factors to bfloat16 too. It takes the
+	// least memory and is the least exact.
 	Int8 = "int8"
 )

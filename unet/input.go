@@ -45,6 +45,8 @@ func (s *shape) size() [4]int {
 // The names of inputs that are spelled in several places.
 const (
 	latentsInput  = "latents"
+	tokensInput   = "tokens"
+	showsInput    = "image_tokens"
 	timesInput    = "timesteps"
 	channelsInput = "channels"
 	timeCondInput = "time_cond"

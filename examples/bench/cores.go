@@ -10,13 +10,13 @@ import (
 	"sdgo/internal/kernel"
 )
 
-// rate returns the GFLOP/s of the float32 matrix kernel on operands that stay in cache,
-// with all threads at once for a time.
-func rate(threads int, during time.Duration) float64 {
+// rate returns the GFLOP/s of the matrix kernel on operands that stay in cache, with all
+// threads at once for a time.
+func rate(format kernel.Format, threads int, during time.Duration) float64 {
 	rates := make([]float64, threads)
 	var wg sync.WaitGroup
 	for t := range rates {
-		wg.Go(func() { rates[t] = kernel.MeasureRate(kernel.Float32, during) })
+		wg.Go(func() { rates[t] = kernel.MeasureRate(format, during) })
 	}
 	wg.Wait()
 	total := 0.0
@@ -30,14 +30,23 @@ func rate(threads int, during time.Duration) float64 {
 // says little.
 func peak(threads int) (best float64) {
 	for range 10 {
-		best = max(best, rate(threads, 20*time.Millisecond))
+		best = max(best, rate(kernel.Float32, threads, 20*time.Millisecond))
 	}
 	return best
 }
 
 // sustained is the rate of all processors over more than a second, in which they get
 // warm.
-var sustained = sync.OnceValue(func() float64 { return rate(runtime.GOMAXPROCS(0), 1200*time.Millisecond) })
+func sustained(format kernel.Format) float64 { return sustainedRates[format]() }
+
+var sustainedRates = func() (rates [kernel.Int8 + 1]func() float64) {
+	for f := range rates {
+		rates[f] = sync.OnceValue(func() float64 {
+			return rate(kernel.Format(f), runtime.GOMAXPROCS(0), 1200*time.Millisecond)
+		})
+	}
+	return rates
+}()
 
 // replyRounds is how often a round of questions is asked, and replies how many are in one.
 const replyRounds, replies = 21, 2000

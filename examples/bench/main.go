@@ -83,6 +83,7 @@ func (o *options) flags(f *flag.FlagSet) {
 		_, err := cuda.Parse(s)
 		return err
 	})
+	f.BoolVar(&o.layers, "layers", false, "list the time of each shape of layer, and its share of what all processors reach over a second in -precision")
 	f.IntVar(&o.threads, "threads", 0, "goroutines that compute (default one for each processor)")
 	o.adapters.Flag(f)
 	cli.MemoryFlag(f, &o.maxMemory, ", with -picture")

@@ -34,7 +34,11 @@ func TestBench(t *testing.T) {
 	require.NoError(t, run(t.Context(), []string{"-model", "tinyscenes", "-size", "32", "-steps", "1"}, &out, io.Discard))
 	assert.Contains(t, out.String(), "guided U-Net step, 4×4 latents: median")
 	out.Reset()
+	require.NoError(t, run(t.Context(), []string{"-model", "tinyscenes", "-size", "32", "-steps", "1", "-layers"}, &out, io.Discard))
+	assert.Regexp(t, `\d+ × linear \d+×\d+→\d+`, out.String())
+	out.Reset()
 	require.NoError(t, run(t.Context(), []string{"-model", "tinyscenes", "-size", "32", "-steps", "1", "-branch", "2", "-merge", "0.5"}, &out, io.Discard))
+	assert.NotContains(t, out.String(), " × linear ")
 	assert.Contains(t, out.String(), "4×4 latents, 0.5 of the tokens merged, deep part reused at branch 2: median")
 }
 

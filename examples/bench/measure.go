@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -36,6 +37,7 @@ type options struct {
 	guidance             float64 // 1 turns it off
 	cache                string  // of a picture's weights; empty: none
 	taesd                bool    // the small autoencoder in place of the model's
+	layers               bool    // list the time of each shape of layer
 	maxMemory            int64
 }
 
@@ -64,6 +66,7 @@ type report struct {
 	Threads   int     `json:"threads"`
 	Peak      float64 `json:"peak_gflops"`      // of the float32 matrix kernel on operands in cache, all threads
 	Sustained float64 `json:"sustained_gflops"` // of all processors over a second
+	Products  float64 `json:"products_gflops"`  // the same of the matrix kernel of Precision
 	Reply     float64 `json:"reply_s"`          // until a thread sees another's answer; 0 with one processor
 	Parts     []part  `json:"parts"`
 	Memory    int64   `json:"peak_memory_bytes"` // of the process; 0 if not known
@@ -77,13 +80,43 @@ type part struct {
 	Min    float64 `json:"min_s"`
 	Runs   int     `json:"runs"`
 	Kinds  []kind  `json:"kinds"`
+	Layers []kind  `json:"layers,omitempty"` // by shape
 }
 
-// kind is the share of one kind of operation in a part, per run.
+// kind is the share of one kind of operation in a part, or of one shape of layer, per run.
 type kind struct {
 	Name    string  `json:"name"`
+	Count   int     `json:"count"` // of operations
 	Seconds float64 `json:"s"`
 	GFLOP   float64 `json:"gflop"`
+}
+
+// tally adds up what operations took, by a name. It is safe for concurrent use.
+type tally struct {
+	mu    sync.Mutex
+	kinds map[string]*kind
+}
+
+func (t *tally) add(name string, seconds, flop float64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	k := t.kinds[name]
+	if k == nil {
+		k = &kind{Name: name}
+		t.kinds[name] = k
+	}
+	k.Count++
+	k.Seconds += seconds
+	k.GFLOP += flop / 1e9
+}
+
+// list returns the means of that many runs, what took longest first.
+func (t *tally) list(runs int) (list []kind) {
+	for _, k := range t.kinds {
+		list = append(list, kind{k.Name, k.Count / runs, k.Seconds / float64(runs), k.GFLOP / float64(runs)})
+	}
+	slices.SortFunc(list, func(a, b kind) int { return cmp.Compare(b.Seconds, a.Seconds) })
+	return list
 }
 
 // loader loads one part and returns its name, what runs it once, and what closes
@@ -96,11 +129,15 @@ func measure(ctx context.Context, o options) (*report, error) {
 	if err != nil {
 		return nil, err
 	}
-	threads := o.threads
-	if threads == 0 {
-		threads = runtime.GOMAXPROCS(0)
+	format, err := weights.ParsePrecision(o.precision)
+	if err != nil {
+		return nil, err
 	}
-	r := &report{Model: o.model, Precision: o.precision, ISA: kernel.ISA(), Threads: threads, Peak: peak(threads), Sustained: sustained(), Reply: reply()}
+	threads := cmp.Or(o.threads, runtime.GOMAXPROCS(0))
+	r := &report{
+		Model: o.model, Precision: o.precision, ISA: kernel.ISA(), Threads: threads,
+		Peak: peak(threads), Sustained: sustained(kernel.Float32), Products: sustained(format), Reply: reply(),
+	}
 	loaders := []loader{loadText("text_encoder", "text encoder"), loadUNet}
 	if _, err := fs.Stat(fsys, "text_encoder_2"); err == nil {
 		loaders = slices.Insert(loaders, 1, loadText("text_encoder_2", "text encoder 2"))
@@ -121,21 +158,17 @@ func measure(ctx context.Context, o options) (*report, error) {
 }
 
 func measurePart(ctx context.Context, fsys fs.FS, o *options, load loader) (part, error) {
-	var mu sync.Mutex
-	kinds := map[string]*kind{}
+	kinds, layers := tally{kinds: map[string]*kind{}}, tally{kinds: map[string]*kind{}}
 	dev, err := cuda.OpenNamed(o.device)
 	if err != nil {
 		return part{}, err
 	}
 	eng, err := engine.New(&engine.Options{Threads: o.threads, Device: dev, Trace: func(done op.Operation, d time.Duration) {
-		mu.Lock()
-		defer mu.Unlock()
 		c := done.Cost()
-		if kinds[c.Kind] == nil {
-			kinds[c.Kind] = &kind{Name: c.Kind}
+		kinds.add(c.Kind, d.Seconds(), c.FLOPs)
+		if o.layers {
+			layers.add(done.String(), d.Seconds(), c.FLOPs)
 		}
-		kinds[c.Kind].Seconds += d.Seconds() / float64(o.steps)
-		kinds[c.Kind].GFLOP += c.FLOPs / 1e9 / float64(o.steps)
 	}})
 	if err != nil {
 		return part{}, err
@@ -151,7 +184,8 @@ func measurePart(ctx context.Context, fsys fs.FS, o *options, load loader) (part
 	if err := run(ctx); err != nil { // warm up
 		return p, err
 	}
-	clear(kinds)
+	clear(kinds.kinds)
+	clear(layers.kinds)
 	var times []float64
 	for range o.steps {
 		begin := time.Now()
@@ -162,10 +196,7 @@ func measurePart(ctx context.Context, fsys fs.FS, o *options, load loader) (part
 	}
 	slices.Sort(times)
 	p.Min, p.Median = times[0], times[len(times)/2]
-	for _, k := range kinds {
-		p.Kinds = append(p.Kinds, *k)
-	}
-	slices.SortFunc(p.Kinds, func(a, b kind) int { return int(1e9 * (b.Seconds - a.Seconds)) })
+	p.Kinds, p.Layers = kinds.list(o.steps), layers.list(o.steps)
 	return p, nil
 }
 

@@ -28,6 +28,7 @@ type Machine struct {
 	members [][]float32
 	threads int
 	trace   func(o op.Operation, d time.Duration) // may be nil
+	settled bool                                  // the arena holds the steady values of the inputs there
 
 	mu     sync.Mutex // held by RunAll and Close
 	closed bool
@@ -134,6 +135,12 @@ func (m *Machine) Output(i int) []float32 {
 // time of a task, about a millisecond. It allocates nothing that grows with
 // the model, and no goroutine is left when it returns.
 func (m *Machine) Run(ctx context.Context) error {
+	m.settled = false
+	return m.run(ctx, false)
+}
+
+// run is Run that may skip the steady actions.
+func (m *Machine) run(ctx context.Context, skip bool) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -152,6 +159,9 @@ func (m *Machine) Run(ctx context.Context) error {
 	defer t.stop()
 	defer context.AfterFunc(ctx, func() { t.cancel.Store(true) })()
 	for i, jobs := range m.jobs {
+		if skip && m.plan.actions[i].steady {
+			continue
+		}
 		var begin time.Time
 		if m.trace != nil {
 			begin = time.Now()

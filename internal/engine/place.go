@@ -13,8 +13,14 @@ import (
 func (p *Plan) place() {
 	l := layout{Plan: p, last: make(map[*G.Node]int), root: make(map[*G.Node]*G.Node), buffer: make(map[*G.Node]int)}
 	l.trace()
+	l.keep()
 	l.buffers()
 	p.arena = pack(l.lives, p.target.Align())
+	if l.keepsMuch() {
+		p.unsettle()
+		p.place()
+		return
+	}
 	p.places = make(map[*G.Node]place)
 	for n, r := range l.root {
 		if b, ok := l.buffer[r]; ok {
@@ -37,6 +43,7 @@ type layout struct {
 	buffer map[*G.Node]int     // of a root, in lives
 	works  []int               // buffers of the actions' scratch, in lives
 	lives  []life
+	kept   []*G.Node // roots whose values outlast the run
 }
 
 // rootOf is root for weights, too, which lie elsewhere.
@@ -98,6 +105,9 @@ func (l *layout) buffers() {
 			continue
 		}
 		add(s.node, i)
+	}
+	for _, n := range l.kept {
+		l.lives[l.buffer[n]].begin = 0
 	}
 }
 

@@ -18,6 +18,7 @@ type Plan struct {
 	target          op.Target
 	actions         []action
 	rounded         map[*G.Node]bool // values that are bfloat16, whatever the target's type
+	steady          map[*G.Node]bool // values that depend on steady inputs alone; nil if none does
 	places          map[*G.Node]place
 	arena           int          // bytes
 	staging         int          // bytes beside it, of a device's float32 inputs and outputs
@@ -31,6 +32,7 @@ type action struct {
 	operation op.Operation
 	inputs    []*G.Node
 	work      place
+	steady    bool // it may be skipped: see settle
 }
 
 // place is a part of the arena, in bytes.
@@ -42,8 +44,9 @@ func NewPlan(inputs, outputs []*G.Node) (*Plan, error) {
 }
 
 // NewPlanFor plans the computation of outputs from inputs, which are nodes without
-// an operation, on a target. Every other such node must hold its value: the weights.
-func NewPlanFor(target op.Target, inputs, outputs []*G.Node) (*Plan, error) {
+// an operation, on a target. Every other such node must hold its value: the weights. Of
+// the inputs that have one of the names the numbers seldom change from run to run.
+func NewPlanFor(target op.Target, inputs, outputs []*G.Node, steady ...string) (*Plan, error) {
 	if len(outputs) == 0 {
 		return nil, fmt.Errorf("engine: no outputs to compute")
 	}
@@ -58,6 +61,7 @@ func NewPlanFor(target op.Target, inputs, outputs []*G.Node) (*Plan, error) {
 	}
 	p.fuse()
 	p.round()
+	p.settle(steady)
 	p.place()
 	if _, ok := target.(op.Device); ok {
 		p.stage()

@@ -16,6 +16,7 @@ const planLimit = 16
 // empty. It is safe for concurrent use.
 type Plans struct {
 	Target op.Target // that plans are made for; nil means the processor
+	Steady []string  // names of inputs whose numbers seldom change from run to run
 
 	build sync.Mutex // held while a plan is built: who wants one that is there does not wait
 
@@ -42,7 +43,7 @@ func (c *Plans) Get(key any, build func() (inputs, outputs []*G.Node, err error)
 	if target == nil {
 		target = op.CPU{}
 	}
-	p, err := NewPlanFor(target, inputs, outputs)
+	p, err := NewPlanFor(target, inputs, outputs, c.Steady...)
 	if err != nil {
 		return nil, err
 	}

@@ -248,6 +248,12 @@ func sum16AVX2(s *sum)
 func sum32AVX2(s *sum)
 
 //go:noescape
+func sum16AVX512(s *sum)
+
+//go:noescape
+func sum32AVX512(s *sum)
+
+//go:noescape
 func patchAVX2(p *patch)
 
 //go:noescape
@@ -260,12 +266,6 @@ func weightsF32AVX2(w *weights)
 func weightsF16AVX2(w *weights)
 
 //go:noescape
-func sum16AVX512(s *sum)
-
-//go:noescape
-func sum32AVX512(s *sum)
-
-//go:noescape
 func patchAVX512(p *patch)
 
 //go:noescape
@@ -276,6 +276,15 @@ func weightsF32AVX512(w *weights)
 
 //go:noescape
 func weightsF16AVX512(w *weights)
+
+//go:noescape
+func patchBF16(p *patch)
+
+//go:noescape
+func weightsF32BF16(w *weights)
+
+//go:noescape
+func weightsF16BF16(w *weights)
 
 // tile16AVX2 runs a tile of 1 to 6 rows and 16 columns.
 func tile16AVX2(t *tile) {

@@ -26,3 +26,7 @@ func weighBlocks(*weighing, bool) { panic("kernel: no bfloat16") }
 func pairRows(x []float32, pairs, columns int) { pairRowsGeneric(x, pairs, columns) }
 
 func pairHalves(dst []float32, src []uint16, pairs int) { pairHalvesGeneric(dst, src, pairs) }
+
+func transformPatchPairs(*patch) { panic("kernel: no bfloat16") }
+
+func transformWeightPairs(*weights, Format) { panic("kernel: no bfloat16") }

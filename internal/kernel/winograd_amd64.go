@@ -39,3 +39,14 @@ func transformWeights(w *weights, format Format) {
 		weightsGeneric(w, format)
 	}
 }
+
+// transformPatchPairs and transformWeightPairs write pairs of bfloat16.
+func transformPatchPairs(p *patch) { patchBF16(p) }
+
+func transformWeightPairs(w *weights, format Format) {
+	if format == Float16 {
+		weightsF16BF16(w)
+	} else {
+		weightsF32BF16(w)
+	}
+}

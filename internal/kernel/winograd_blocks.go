@@ -28,7 +28,7 @@ const (
 // memory than the transformed input, of which a round has winWork.
 func (a *winograd) byBlocks() bool {
 	weights := ceilDiv(a.OutC, panel) * panel
-	return a.InC <= winBlockChannels && weights <= a.tiles && winPoints*a.InC*weights <= winWork
+	return a.factors == winFloats && a.InC <= winBlockChannels && weights <= a.tiles && winPoints*a.InC*weights <= winWork
 }
 
 // filterStride is the distance from point to point of a panel's weights: see matrices.

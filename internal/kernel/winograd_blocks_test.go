@@ -31,10 +31,10 @@ func TestWinogradBlocksSameBytes(t *testing.T) {
 		for _, format := range []Format{Float32, Float16} {
 			w := PackConv(make([]float32, PackedLen(9*s.InC, s.OutC, format)), weight, s.OutC, s.InC, 3, 3, format)
 			want := make([]float32, s.N*s.OutH*s.OutW*s.OutC)
-			a := checkedWinograd(want, x, s, w, ep)
+			a := newWinograd(s)
 			require.True(t, a.byBlocks(), "%+v", s)
-			a.work = make([]float32, a.roundsWork())
-			Serial(a.rounds()...)
+			a.bind(want, x, w, ep)
+			Serial(a.rounds(make([]float32, a.roundsLen()))...)
 			eachISA(t, func(t *testing.T) { requireSame(t, want, runWinogradIn(t, x, weight, s, ep, format)) })
 			for _, threads := range teams {
 				t.Run(fmt.Sprintf("%+v/%v/%d", s, format, threads), func(t *testing.T) {

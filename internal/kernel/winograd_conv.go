@@ -15,41 +15,44 @@ func (s ConvShape) Winograd() bool {
 func (s ConvShape) WinogradTiles() int { return ceilDiv(s.OutH, winTile) * ceilDiv(s.OutW, winTile) }
 
 // WinogradWork returns the float32s of shared work space of [Winograd].
-func WinogradWork(s ConvShape) int {
-	w := newWinograd(s)
-	if w.byBlocks() {
-		return w.filtersLen()
+func WinogradWork(s ConvShape) int { return newWinograd(s).workLen() }
+
+func (a *winograd) workLen() int {
+	if a.byBlocks() {
+		return a.filtersLen()
 	}
-	return w.roundsWork()
+	return a.roundsLen()
 }
 
-// roundsWork is the float32s of the transformed input of a round.
-func (a *winograd) roundsWork() int {
-	return winPoints * (a.round*a.InC + 16*len(a.chunks))
-}
+// roundsLen is the float32s of the transformed input of a round.
+func (a *winograd) roundsLen() int { return winPoints * (a.round*a.words(a.InC) + 16*len(a.chunks)) }
 
 // Winograd is [Conv2D] for shapes that s.Winograd() accepts. It needs a third
 // of the time, at a relative error of about 1e-6 instead of 2e-7.
 //
 // It goes by blocks of tiles if its weights are few, or by rounds. out must not overlap x.
 func Winograd(out, x []float32, s ConvShape, w Packed, ep Epilogue, work []float32) []Phase {
-	a := checkedWinograd(out, x, s, w, ep)
-	if len(work) < WinogradWork(s) {
+	return newWinograd(s).phases(out, x, w, ep, work)
+}
+
+func (a *winograd) phases(out, x []float32, w Packed, ep Epilogue, work []float32) []Phase {
+	a.bind(out, x, w, ep)
+	if len(work) < a.workLen() {
 		panic("kernel: winograd: short work space")
 	}
 	if a.byBlocks() {
 		b := &winBlocks{winograd: a, filters: work}
 		return b.phases()
 	}
-	a.work = work
-	return a.rounds()
+	return a.rounds(work)
 }
 
 // rounds are pairs of phases: the first transforms the input under some tiles, the
 // second multiplies. A task of the second takes a panel of outputs and, chunk by
 // chunk of the input channels, transforms the weights and multiplies them with its
 // tiles; chunk and sums stay in the second-level cache.
-func (a *winograd) rounds() []Phase {
+func (a *winograd) rounds(work []float32) []Phase {
+	a.work = work
 	var phases []Phase
 	for first := 0; first < a.tiles; first += a.round {
 		n := min(a.round, a.tiles-first)
@@ -60,8 +63,9 @@ func (a *winograd) rounds() []Phase {
 	return phases
 }
 
-// checkedWinograd is the convolution without its work space.
-func checkedWinograd(out, x []float32, s ConvShape, w Packed, ep Epilogue) *winograd {
+// bind gives the convolution its operands.
+func (a *winograd) bind(out, x []float32, w Packed, ep Epilogue) {
+	s := a.ConvShape
 	w.Format.mustBe("winograd", Float32, Float16)
 	switch {
 	case !s.Winograd():
@@ -78,11 +82,9 @@ func checkedWinograd(out, x []float32, s ConvShape, w Packed, ep Epilogue) *wino
 	w.check("winograd")
 	ep.check(s.N*s.OutH*s.OutW, s.OutC)
 
-	a := newWinograd(s)
 	a.out, a.x, a.w, a.ep = out, x, w, ep
 	a.zero = make([]float32, s.InC)
 	a.ys, a.xs = s.sources(a.tilesY*winTile+2, a.tilesX*winTile+2)
-	return a
 }
 
 type winograd struct {
@@ -94,6 +96,7 @@ type winograd struct {
 	tilesY, tilesX, tiles int
 	round                 int   // tiles that are transformed together
 	chunks                []int // input channels that are multiplied together
+	factors               winFactors
 }
 
 const (
@@ -103,10 +106,12 @@ const (
 	winWork  = 4 << 20 // float32s of transformed input at once
 )
 
-func newWinograd(s ConvShape) *winograd {
-	a := &winograd{ConvShape: s, tilesY: ceilDiv(s.OutH, winTile), tilesX: ceilDiv(s.OutW, winTile)}
+func newWinograd(s ConvShape) *winograd { return newWinogradOf(s, winFloats) }
+
+func newWinogradOf(s ConvShape, factors winFactors) *winograd {
+	a := &winograd{ConvShape: s, tilesY: ceilDiv(s.OutH, winTile), tilesX: ceilDiv(s.OutW, winTile), factors: factors}
 	a.tiles = s.N * a.tilesY * a.tilesX
-	a.round = ceilDiv(a.tiles, ceilDiv(a.tiles, max(winBlock, winWork/(winPoints*s.InC))))
+	a.round = ceilDiv(a.tiles, ceilDiv(a.tiles, max(factors.block(), winWork/(winPoints*a.words(s.InC)))))
 	n := ceilDiv(s.InC, winChunk)
 	for i := range n { // vectors of 16 channels, evenly
 		a.chunks = append(a.chunks, (s.InC/16*(i+1)/n-s.InC/16*i/n)*16)
@@ -118,12 +123,12 @@ func newWinograd(s ConvShape) *winograd {
 // channel, in the work space, and the distance between them: off the powers of two,
 // which share cache sets.
 func (a *winograd) matrices(chunk, channel int) (v []float32, stride int) {
-	stride = a.round*a.chunks[chunk] + 16
-	return a.work[winPoints*(a.round*channel+16*chunk):][:winPoints*stride], stride
+	stride = a.round*a.words(a.chunks[chunk]) + 16
+	return a.work[winPoints*(a.round*a.words(channel)+16*chunk):][:winPoints*stride], stride
 }
 
 // weightStride is the distance from point to point of a chunk's transformed weights.
-func (a *winograd) weightStride() int { return slices.Max(a.chunks)*panel + 16 }
+func (a *winograd) weightStride() int { return a.words(slices.Max(a.chunks))*panel + 16 }
 
 // storedLen is the float32s that a panel of a chunk takes when it is widened.
 func (a *winograd) storedLen() int {
@@ -155,28 +160,29 @@ func (a *winograd) multiply(first, from, to, p int, scratch []float32) {
 	for i, channels := range a.chunks {
 		filters := weights{dst: u, stride: uStride, channels: channels}
 		a.read(&filters, p, channel, taps, widened)
-		transformWeights(&filters, a.w.Format)
+		a.factors.filters(&filters, a.w.Format)
 		v, stride := a.matrices(i, channel)
+		k := a.words(channels)
 		for r := range offsets {
-			offsets[r] = int32(r * channels)
+			offsets[r] = int32(r * k)
 		}
-		t.k, t.add = channels, i > 0
+		t.k, t.add = k, i > 0
 		for point := range winPoints {
-			t.b = u[point*uStride:][:channels*panel]
+			t.b = u[point*uStride:][:k*panel]
 			for j := range rowTiles {
 				row, last := (to-from)*j/rowTiles, (to-from)*(j+1)/rowTiles
-				at := point*stride + (from+row)*channels
+				at := point*stride + (from+row)*k
 				t.a, t.rows = v[at:], last-row
 				t.c = sums[point*sumStride+row*panel:]
 				if rowTiles == 1 {
-					a.nextWeights(&t, p, channel+channels, point)
+					a.nextWeights(&t, p, channel+channels, channels, point)
 				} else { // the next rows, which are of the next point after the last tile
-					if at += t.rows * channels; j == rowTiles-1 {
-						at += stride - (to-from)*channels
+					if at += t.rows * k; j == rowTiles-1 {
+						at += stride - (to-from)*k
 					}
 					t.next, t.fetch = v[min(at, len(v)-1):], 4*tileRows
 				}
-				multiply(&t)
+				a.factors.multiply(&t)
 			}
 		}
 		channel += channels
@@ -208,9 +214,9 @@ func (a *winograd) store(sums []float32, sumStride, begin, tiles, p int, pixels,
 }
 
 // nextWeights makes a tile fetch a share of the weights that are transformed next,
-// from a channel of panel p on: with few tiles, they come from memory. Four points
-// share a tap.
-func (a *winograd) nextWeights(t *tile, p, channel, point int) {
+// from a channel of panel p on, about as many as now: with few tiles, they come from
+// memory. Four points share a tap.
+func (a *winograd) nextWeights(t *tile, p, channel, channels, point int) {
 	if a.w.stored() {
 		t.next, t.fetch = nil, 0
 		return
@@ -218,7 +224,7 @@ func (a *winograd) nextWeights(t *tile, p, channel, point int) {
 	if channel == a.InC {
 		p, channel = p+1, 0
 	}
-	row := p*a.w.K + point/4*a.InC + channel + point%4*t.k/4
-	t.fetch = panel / 4 * a.w.Format.size()
+	row := p*a.w.K + point/4*a.InC + channel + point%4*channels/4
+	t.fetch = panel * channels / t.k / 4 * a.w.Format.size()
 	t.next = a.w.Data[min(row*panel/4*a.w.Format.size(), len(a.w.Data)-1):]
 }

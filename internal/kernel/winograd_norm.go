@@ -35,7 +35,8 @@ func WinogradNormed(out, x []float32, norm Norm, s ConvShape, w Packed, ep Epilo
 	combine := Phase{Tasks: s.N, Run: func(sample int, _ []float32) {
 		norm.affine(n.affines[sample], statistics[sample*norm.chunks()*norm.partial():], norm.Gamma, norm.Beta, norm.Eps)
 	}}
-	b := &winBlocks{winograd: checkedWinograd(out, x, s, w, ep), filters: work, norm: n}
+	b := &winBlocks{winograd: newWinograd(s), filters: work, norm: n}
+	b.bind(out, x, w, ep)
 	return append([]Phase{GroupNormStatistics(x, norm.NormShape, statistics), combine}, b.phases()...)
 }
 

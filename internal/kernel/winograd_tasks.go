@@ -42,7 +42,7 @@ func (a *winograd) products(first, n, threads int) Phase {
 			p, block := task/blocks, task%blocks
 			a.multiply(first, n*block/blocks, n*(block+1)/blocks, p, scratch)
 		},
-		Work: float64(panels * panel * a.InC * winPoints * (n + blocks*winWeights/winProducts)),
+		Work: float64(panels*panel*winPoints*a.words(a.InC)) * float64(n+blocks*winWeights/a.factors.products()),
 	}
 }
 
@@ -50,9 +50,9 @@ func (a *winograd) products(first, n, threads int) Phase {
 // weights anew, unless more of them come out so much more even for the threads.
 func (a *winograd) blocks(n, panels, threads int) int {
 	cost := func(blocks int) int {
-		return ceilDiv(blocks*panels, threads) * (winWeights + winProducts*ceilDiv(n, blocks))
+		return ceilDiv(blocks*panels, threads) * (winWeights + a.factors.products()*ceilDiv(n, blocks))
 	}
-	best := ceilDiv(n, winBlock)
+	best := ceilDiv(n, a.factors.block())
 	for blocks := best + 1; blocks <= ceilDiv(n, tileRows) && best*panels < manyTasks*threads; blocks++ {
 		if pays(cost(blocks), cost(best)) {
 			best = blocks
@@ -80,8 +80,8 @@ func (a *winograd) transform(first, from, to, chunk, upto int, scratch []float32
 			channels := a.chunks[i]
 			var v []float32
 			v, p.stride = a.matrices(i, channel)
-			p.x, p.zero, p.dst, p.channels = a.x[channel:], a.zero, v[t*channels:], channels
-			transformPatch(&p)
+			p.x, p.zero, p.dst, p.channels = a.x[channel:], a.zero, v[t*a.words(channels):], channels
+			a.factors.patch(&p)
 			channel += channels
 		}
 	}

@@ -45,6 +45,10 @@ var serials atomic.Uint64
 // Serial is a number that models have in common which share their weights, and no others.
 func (m *Model) Serial() uint64 { return m.serial }
 
+// Steady says of which inputs, by their names, the numbers seldom change from run to run. It
+// must come before the first run.
+func (m *Model) Steady(names ...string) { m.plans.Steady = names }
+
 // Warnings are what was passed over of the model's weight files, one sentence each.
 func (m *Model) Warnings() []string { return m.warnings }
 

@@ -56,26 +56,7 @@ type Inputs map[string][]float32
 // the given inputs: all that the graph has, and no others. It returns ctx's error soon
 // after ctx is done.
 func (m *Model) Run(ctx context.Context, key any, build Build, inputs Inputs, outputs [][]float32) error {
-	if ctx == nil {
-		return fmt.Errorf("%s: have a nil context", m.name)
-	}
-	leave, err := m.enter(ctx)
-	if err != nil {
-		return err
-	}
-	defer leave()
-	plan, err := m.plan(key, build)
-	if err != nil {
-		return err
-	}
-	ordered, slots, err := m.order(plan, inputs)
-	if err != nil {
-		return err
-	}
-	if err := m.eng.Run(ctx, plan, ordered, outputs, slots...); err != nil {
-		return fmt.Errorf("%s: %w", m.name, err)
-	}
-	return nil
+	return m.RunLanes(ctx, key, build, []Inputs{inputs}, [][][]float32{outputs})
 }
 
 // Lanes is in how many lanes that many samples run at best: see [engine.Engine.Lanes].

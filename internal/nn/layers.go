@@ -37,7 +37,7 @@ type Conv2D struct {
 	weight, bias *weights.Param
 	k, stride    int
 	pad          op.Padding
-	rounded      bool
+	factors      op.Factors
 }
 
 // roundedChannels is the fewest channels of a convolution whose factors are rounded. The
@@ -55,8 +55,11 @@ func (p *Params) Conv(name string, in, out, k, stride int, pad op.Padding) *Conv
 // ConvNoBias returns the convolution called name, of k×k pixels, which has no bias.
 func (p *Params) ConvNoBias(name string, in, out, k, stride int, pad op.Padding) *Conv2D {
 	at := p.At("%s", name)
-	rounded := p.rounded() && min(in, out) >= roundedChannels
-	return &Conv2D{at.Path(), at.filter("weight", out, in, k), nil, k, stride, pad, rounded}
+	factors := p.factors()
+	if min(in, out) < roundedChannels {
+		factors = op.Exact
+	}
+	return &Conv2D{at.Path(), at.filter("weight", out, in, k), nil, k, stride, pad, factors}
 }
 
 // Conv3x3 returns the 3×3 convolution called name, which keeps the size.
@@ -79,16 +82,12 @@ func (c *Conv2D) Forward(g *Graph, x *G.Node) *G.Node { return c.padded(g, x, g.
 
 // padded is the convolution with a padding.
 func (c *Conv2D) padded(g *Graph, x *G.Node, pad op.Padding) *G.Node {
-	return g.Mark(c.path, g.layer(c.weight, c.bias, x, convolution(c.stride, pad, c.rounded), convolution(1, op.Padding{}, false)))
+	return g.Mark(c.path, g.layer(c.weight, c.bias, x, convolution(c.stride, pad, c.factors), convolution(1, op.Padding{}, op.Exact)))
 }
 
 // convolution is the product of a convolution.
-func convolution(stride int, pad op.Padding, rounded bool) product {
-	conv := op.Conv2D
-	if rounded {
-		conv = op.RoundedConv2D
-	}
-	return func(x, w, b *G.Node) (*G.Node, error) { return conv(x, w, b, stride, pad) }
+func convolution(stride int, pad op.Padding, factors op.Factors) product {
+	return func(x, w, b *G.Node) (*G.Node, error) { return op.RoundedConv2D(x, w, b, stride, pad, factors) }
 }
 
 // GroupNorm is group normalisation.

@@ -170,12 +170,21 @@ func (p *Params) filter(name string, out, in, k int) *weights.Param {
 	return w
 }
 
-// rounded says whether the factors of products may be rounded to bfloat16.
-func (p *Params) rounded() bool { return !p.precise && min(p.format, p.limit) >= kernel.BFloat16 }
+// factors says which convolutions have factors that are rounded to bfloat16: Winograd's
+// where linear layers have integers, which is as far from float32.
+func (p *Params) factors() op.Factors {
+	switch precision := min(p.format, p.limit); {
+	case p.precise || precision < kernel.BFloat16:
+		return op.Exact
+	case precision < kernel.Int8:
+		return op.RoundDirect
+	}
+	return op.RoundWinograd
+}
 
 // packed makes w a weight that is packed. Those of convolutions of several pixels are in
-// half precision at least, for Winograd's convolution is in float32: it takes no more time
-// than a direct one in bfloat16. A direct one rounds them while it runs.
+// half precision at least, for Winograd's convolution transforms them in float32. A direct
+// one in bfloat16 rounds them while it runs.
 func (p *Params) packed(w *weights.Param, out, in, taps int) {
 	w.Out, w.In, w.Taps, w.Lowest = out, in, taps, p.limit
 	if p.precise || taps > 1 {

@@ -11,6 +11,7 @@ import (
 
 	"sdgo/internal/engine"
 	"sdgo/internal/kernel"
+	"sdgo/internal/op"
 	"sdgo/internal/weights"
 	"sdgo/safetensors/checkpoint"
 )
@@ -123,5 +124,25 @@ func TestFormats(t *testing.T) {
 		} {
 			assert.Equal(t, x.want, x.w.Format, "%s: %s", tt.precision, what)
 		}
+	}
+}
+
+// Which convolutions round their factors: those of a model in bfloat16 but Winograd's, all
+// of one in integers, and none with few channels or where layers are to be precise.
+func TestFactors(t *testing.T) {
+	for _, tt := range []struct {
+		precision, limit kernel.Format
+		want             op.Factors
+	}{
+		{kernel.Float32, kernel.Int8, op.Exact}, {kernel.Float16, kernel.Int8, op.Exact},
+		{kernel.BFloat16, kernel.Int8, op.RoundDirect}, {kernel.Int8, kernel.Int8, op.RoundWinograd},
+		{kernel.Int8, kernel.BFloat16, op.RoundDirect}, {kernel.BFloat16, kernel.BFloat16, op.RoundDirect},
+	} {
+		p := NewParams("net", numbers{}, tt.precision)
+		p.Limit(tt.limit)
+		conv, last, exact := p.Conv3x3("wide", 16, 16), p.Conv3x3("last", 16, 4), p.Precise().Conv3x3("exact", 16, 16)
+		assert.Equal(t, tt.want, conv.factors, "%v, no less than %v", tt.precision, tt.limit)
+		assert.Equal(t, op.Exact, last.factors)
+		assert.Equal(t, op.Exact, exact.factors)
 	}
 }

@@ -39,8 +39,9 @@ func Same(n int) Padding { return Padding{Top: n, Left: n, Bottom: n, Right: n} 
 type conv2d struct {
 	s        kernel.ConvShape
 	ep       epilogue
-	winograd bool // the algorithm, which a target chooses
-	rounded  bool // to bfloat16 are the factors, unless the algorithm is Winograd's
+	winograd bool    // the algorithm, which a target chooses
+	factors  Factors // of the layer, for a target to choose
+	rounded  bool    // to bfloat16 are the factors
 	unpacked bool
 	rounding rounding // of a product of each pixel
 }
@@ -48,15 +49,11 @@ type conv2d struct {
 // Conv2D convolves x [N H W in] with weight [out in KH KW] and adds bias [out]
 // (or nil), giving [N H' W' out].
 func Conv2D(x, weight, bias *G.Node, stride int, pad Padding) (*G.Node, error) {
-	return convolution(x, weight, bias, stride, pad, false)
+	return RoundedConv2D(x, weight, bias, stride, pad, Exact)
 }
 
 // RoundedConv2D is Conv2D whose factors may be rounded to bfloat16.
-func RoundedConv2D(x, weight, bias *G.Node, stride int, pad Padding) (*G.Node, error) {
-	return convolution(x, weight, bias, stride, pad, true)
-}
-
-func convolution(x, weight, bias *G.Node, stride int, pad Padding, rounded bool) (*G.Node, error) {
+func RoundedConv2D(x, weight, bias *G.Node, stride int, pad Padding, factors Factors) (*G.Node, error) {
 	if err := checkRank("conv2d", x, 4); err != nil {
 		return nil, err
 	}
@@ -73,7 +70,8 @@ func convolution(x, weight, bias *G.Node, stride int, pad Padding, rounded bool)
 	if ws[1] != s.InC || s.OutH < 1 || s.OutW < 1 {
 		return nil, fmt.Errorf("op: conv2d: have x %v and weight %v, want x [N H W %d] no smaller than the filter", []int(xs), []int(ws), ws[1])
 	}
-	k := conv2d{s: s, ep: epilogue{rows: s.OutH * s.OutW}, rounded: rounded && s.Rounds()}
+	k := conv2d{s: s, ep: epilogue{rows: s.OutH * s.OutW}, factors: factors}
+	k.rounded = k.rounds()
 	children := []*G.Node{x, weight}
 	if bias != nil {
 		if err := checkShape("conv2d", "bias", bias, s.OutC); err != nil {
@@ -107,6 +105,8 @@ func (k conv2d) Cost() Cost {
 		c.Kind, c.share = "conv 3×3", 0.8
 	}
 	switch {
+	case k.winograd && k.rounded:
+		c.Kind, c.share, c.format = "conv 3×3, Winograd", 4*0.55, kernel.BFloat16
 	case k.winograd: // a quarter of the multiplications
 		c.Kind, c.share = "conv 3×3, Winograd", 4*0.6
 	case k.rounded:
@@ -118,23 +118,12 @@ func (k conv2d) Cost() Cost {
 // Lower implements Lowerer.
 func (k conv2d) Lower(t Target) Operation {
 	k.winograd = t.Winograd(k.s)
-	k.rounded = k.rounded && !k.winograd
+	k.rounded = k.rounds()
 	return k
 }
 
 func (k conv2d) Work() int {
 	return k.packedLen() + k.algorithmWork(k.s)
-}
-
-// algorithmWork is the part of the work that the algorithm takes for a shape.
-func (k conv2d) algorithmWork(s kernel.ConvShape) int {
-	switch {
-	case k.winograd:
-		return kernel.WinogradWork(s)
-	case k.rounded:
-		return kernel.RoundedWork(s)
-	}
-	return 0
 }
 
 // packedLen is the part of the work that a weight takes that is not packed yet, in
@@ -273,19 +262,4 @@ func (k conv2d) deriveInput(g *grad, weight, d, rows *G.Node) *G.Node {
 		Bottom: s.H + s.KH - 2 - (s.OutH-1)*s.Stride - top,
 		Right:  s.W + s.KW - 2 - (s.OutW-1)*s.Stride - left,
 	})
-}
-
-// convolve is the work for x and a weight.
-func (k conv2d) convolve(out, x []float32, weight Arg, ep kernel.Epilogue, work []float32) []kernel.Phase {
-	s := k.s
-	w := weight.packed(s.OutC, s.InC, s.KH, s.KW)
-	switch {
-	case k.rounding.from:
-		return []kernel.Phase{kernel.GemmRounded(out, x, s.N*s.H*s.W, w, ep)}
-	case k.winograd:
-		return kernel.Winograd(out, x, s, w, ep, work)
-	case k.rounded:
-		return kernel.RoundedConv2D(out, x, s, w, ep, work)
-	}
-	return kernel.Conv2D(out, x, s, w, ep)
 }

@@ -37,9 +37,12 @@ func newNormConv(t Target, norm groupNorm, conv conv2d) (Operation, bool) {
 	if !same || conv.unpacked || !t.Stripes(s.N*s.H*s.W*s.InC) || norm.s.Pixels != s.H*s.W || norm.s.N != s.N || norm.s.C != s.InC {
 		return nil, false
 	}
-	k := normConv{norm: norm, conv: conv, rows: stripeRows(conv), blocks: conv.winograd && s.WinogradByBlocks()}
+	k := normConv{norm: norm, conv: conv, rows: stripeRows(conv), blocks: byBlocks(conv)}
 	return k, k.rows+2 < s.H
 }
+
+// byBlocks says whether a convolution goes by blocks of Winograd's tiles.
+func byBlocks(conv conv2d) bool { return conv.winograd && !conv.rounded && conv.s.WinogradByBlocks() }
 
 // stripeRows is the height of a stripe: whole tiles of Winograd's convolution, as
 // many as it transforms together, or else about the size of stripe.
@@ -47,7 +50,7 @@ func stripeRows(conv conv2d) int {
 	s := conv.s
 	tiles := stripe / 16 / s.InC
 	switch {
-	case conv.winograd && s.WinogradByBlocks(): // leaves room for the weights
+	case byBlocks(conv): // leaves room for the weights
 		tiles = tiles * 2 / 3
 	case conv.winograd:
 		tiles = (kernel.WinogradWork(s)/36 - 16) / s.InC

@@ -3,6 +3,7 @@ package op
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -76,10 +77,10 @@ func TestNormConv(t *testing.T) {
 		{2, 32, 4, 48, 48, 12, true, Wrap{}}, {1, 12, 4, 16, 32, 8, false, Wrap{}},
 		{2, 13, 9, 32, 16, 4, true, Wrap{X: true}}, {2, 13, 9, 32, 16, 4, false, Wrap{Y: true}}, {1, 16, 5, 16, 3, 8, false, Wrap{true, true}},
 	} {
-		for _, algorithm := range []string{"direct", "rounded", "winograd"} {
+		for _, algorithm := range []string{"direct", "rounded", "winograd", "rounded winograd"} {
 			for _, full := range []bool{false, true} {
 				name := fmt.Sprintf("%+v, %s, epilogue %v", tt, algorithm, full)
-				c := newNormConvCase(r, tt.n, tt.h, tt.w, tt.in, tt.out, algorithm == "winograd", algorithm == "rounded", full, tt.wrap)
+				c := newNormConvCase(r, tt.n, tt.h, tt.w, tt.in, tt.out, strings.HasSuffix(algorithm, "winograd"), strings.HasPrefix(algorithm, "rounded"), full, tt.wrap)
 				out := make([]float32, len(c.want))
 				joined := normConv{norm: c.norm, conv: c.conv, rows: tt.rows}
 				c.check(t, r, joined, out, name)

@@ -25,6 +25,7 @@ type target struct {
 	lanes int   // float32s of a vector
 	rows  int   // most rows of a tile
 	vecs  []int // vectors of a row
+	pairs bool  // factors are pairs of bfloat16
 
 	// multiply adds to acc the products of a and b, lane by lane. A lane of 4 bytes is
 	// a float32, or two bfloat16 or four integers whose products are summed.
@@ -38,9 +39,12 @@ var targets = []target{
 
 // rounded are the instruction sets whose factors are less than float32.
 var rounded = []target{
-	{name: "BF16", reg: asm.Z, regs: 32, lanes: 16, rows: 12, vecs: []int{1, 2}, multiply: asm.VDPBF16PS},
+	{name: "BF16", reg: asm.Z, regs: 32, lanes: 16, rows: 12, vecs: []int{1, 2}, pairs: true, multiply: asm.VDPBF16PS},
 	{name: "VNNI", reg: asm.Z, regs: 32, lanes: 16, rows: 12, vecs: []int{1, 2}, multiply: vpdpbusd},
 }
+
+// winograds are the instruction sets with transforms of Winograd's convolution.
+var winograds = append(slices.Clone(targets), rounded[0])
 
 func fma(f *asm.File, a, b, acc string) { f.I("VFMADD231PS", a, b, acc) }
 
@@ -85,7 +89,7 @@ func main() {
 			log.Fatal(err)
 		}
 	}
-	for _, t := range targets {
+	for _, t := range winograds {
 		if err := t.winograd().Write(filepath.Join(dir, "winograd_"+strings.ToLower(t.name)+"_amd64.s")); err != nil {
 			log.Fatal(err)
 		}
@@ -243,6 +247,8 @@ func stubs() []byte {
 	fmt.Fprintf(w, "\n//go:noescape\n%s\n", transposeSignature)
 	for _, t := range targets {
 		t.sumStubs(w)
+	}
+	for _, t := range winograds {
 		w.WriteString(t.winogradStubs())
 	}
 	for _, t := range all {

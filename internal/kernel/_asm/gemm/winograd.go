@@ -74,7 +74,8 @@ func (t target) winInput(f *asm.File) []string {
 	return []string{d(0), q, q2, r, r2, d(1)}
 }
 
-// patch writes the input transform: columns first, into temp, then rows.
+// patch writes the input transform: columns first, into temp, then rows. With pairs, it
+// stores bfloat16.
 func (t target) patch(f *asm.File) {
 	const offsets, x, zero, channel, temp, dst, stride, end = "AX", "BX", "CX", "DX", "SI", "R8", "R9", "R10"
 	const at, out = "R11", "R12"
@@ -104,12 +105,22 @@ func (t target) patch(f *asm.File) {
 			f.I("VMOVUPS", v, asm.Mem(temp, 4*t.lanes*(6*col+row)))
 		}
 	}
-	f.I("LEAQ", asm.MemIndex(dst, 0, channel, 1), out)
+	if t.pairs {
+		f.I("MOVQ", channel, out)
+		f.I("SHRQ", asm.Imm(1), out)
+		f.I("ADDQ", dst, out)
+	} else {
+		f.I("LEAQ", asm.MemIndex(dst, 0, channel, 1), out)
+	}
 	for row := range 6 {
 		for col := range 6 {
 			f.I("VMOVUPS", asm.Mem(temp, 4*t.lanes*(6*col+row)), t.reg(col))
 		}
 		for _, v := range t.winInput(f) {
+			if t.pairs {
+				asm.VCVTNEPS2BF16(f, v, v)
+				v = lower(v)
+			}
 			f.I("VMOVUPS", v, asm.Mem(out, 0))
 			f.I("ADDQ", stride, out)
 		}
@@ -195,7 +206,11 @@ func (t target) unpatch(f *asm.File) {
 func (t target) winograd() *asm.File {
 	f := asm.New(command, "!purego")
 	t.patch(f)
-	t.unpatch(f)
+	if t.pairs {
+		t.pairTable(f)
+	} else {
+		t.unpatch(f)
+	}
 	for _, format := range weightFormats {
 		t.weights(f, format)
 	}
@@ -204,7 +219,10 @@ func (t target) winograd() *asm.File {
 }
 
 func (t target) winogradStubs() string {
-	w := fmt.Sprintf("\n//go:noescape\nfunc patch%s(p *patch)\n\n//go:noescape\nfunc unpatch%s(p *unpatch)\n", t.name, t.name)
+	w := fmt.Sprintf("\n//go:noescape\nfunc patch%s(p *patch)\n", t.name)
+	if !t.pairs {
+		w += fmt.Sprintf("\n//go:noescape\nfunc unpatch%s(p *unpatch)\n", t.name)
+	}
 	for _, format := range weightFormats {
 		w += fmt.Sprintf("\n//go:noescape\nfunc %s(w *weights)\n", t.weightsName(format))
 	}

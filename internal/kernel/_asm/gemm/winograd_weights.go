@@ -7,7 +7,8 @@ import (
 )
 
 // weights writes the transform of filters whose weights have a format. With 32
-// registers the constants and what is half done stay in them.
+// registers the constants and what is half done stay in them. With pairs, two rows of
+// weights become one of pairs of bfloat16: the first waits for the second at its place.
 //
 // In one piece: it writes one function, whose registers all its parts share.
 func (t target) weights(f *asm.File, format weightFormat) {
@@ -32,7 +33,11 @@ func (t target) weights(f *asm.File, format weightFormat) {
 	f.I("MOVQ", "weights_stride(DI)", stride)
 	f.I("SHLQ", asm.Imm(2), stride)
 	f.I("MOVQ", "weights_channels(DI)", count)
-	f.I("IMULQ", asm.Imm(32/t.lanes), count)
+	if t.pairs {
+		f.I("SHRQ", asm.Imm(1), count)
+	} else {
+		f.I("IMULQ", asm.Imm(32/t.lanes), count)
+	}
 
 	constant := t.constant
 	half := func(col, i int) string { return asm.Local("half", frame-4*t.lanes*(6*col+i)) }
@@ -62,33 +67,52 @@ func (t target) weights(f *asm.File, format weightFormat) {
 		put(5, g2)
 	}
 
-	f.Label("vectors")
-	for col := range 3 {
-		for y, r := range rows {
-			format.load(f, []string{asm.Mem(r, 0), asm.MemIndex(r, 0, tap, 1), asm.MemIndex(r, 0, tap, 2)}[col], t.reg(y))
+	// vector is the transform of a vector of the taps so far behind a row's pointer, which
+	// store puts to the 36 places of out.
+	vector := func(behind int, store func(v string)) {
+		for col := range 3 {
+			for y, r := range rows {
+				format.load(f, []string{asm.Mem(r, behind), asm.MemIndex(r, behind, tap, 1), asm.MemIndex(r, behind, tap, 2)}[col], t.reg(y))
+			}
+			row(t.reg(0), t.reg(1), t.reg(2), func(i int, v string) { f.I("VMOVUPS", v, half(col, i)) })
 		}
-		row(t.reg(0), t.reg(1), t.reg(2), func(i int, v string) { f.I("VMOVUPS", v, half(col, i)) })
+		f.I("MOVQ", dst, out)
+		if t.pairs {
+			t.loadPairs(f)
+		}
+		for y := range 6 {
+			g := []string{half(0, y), half(1, y), half(2, y)}
+			if !many {
+				for i := range g {
+					f.I("VMOVUPS", g[i], t.reg(i))
+					g[i] = t.reg(i)
+				}
+			}
+			row(g[0], g[1], g[2], func(i int, v string) {
+				store(v)
+				if y < 5 || i < 5 {
+					f.I("ADDQ", stride, out)
+				}
+			})
+		}
 	}
-	f.I("MOVQ", dst, out)
-	for y := range 6 {
-		g := []string{half(0, y), half(1, y), half(2, y)}
-		if !many {
-			for i := range g {
-				f.I("VMOVUPS", g[i], t.reg(i))
-				g[i] = t.reg(i)
-			}
+
+	f.Label("vectors")
+	read, written := bytes, 4*t.lanes
+	if t.pairs { // of two rows, which are two vectors
+		read, written = 4*bytes, 8*t.lanes
+		for i := range 2 {
+			to := asm.Mem(out, 4*t.lanes*i)
+			vector(i*bytes, func(v string) { f.I("VMOVUPS", v, to) })
+			vector((2+i)*bytes, func(v string) { t.pair(f, v, to) })
 		}
-		row(g[0], g[1], g[2], func(i int, v string) {
-			f.I("VMOVUPS", v, asm.Mem(out, 0))
-			if y < 5 || i < 5 {
-				f.I("ADDQ", stride, out)
-			}
-		})
+	} else {
+		vector(0, func(v string) { f.I("VMOVUPS", v, asm.Mem(out, 0)) })
 	}
 	for _, r := range rows {
-		f.I("ADDQ", asm.Imm(bytes), r)
+		f.I("ADDQ", asm.Imm(read), r)
 	}
-	f.I("ADDQ", asm.Imm(4*t.lanes), dst)
+	f.I("ADDQ", asm.Imm(written), dst)
 	f.I("DECQ", count)
 	f.I("JNZ", "vectors")
 	f.I("VZEROUPPER")
