@@ -110,8 +110,11 @@ type attention struct {
 // task reads all keys and values, while there is little work in one and there
 // are many tasks, and they come out even.
 func (s AttentionShape) panelsOfTask(threads int) int {
-	n := 2
-	for n < 32 && 4*n*panel*s.Keys*s.HeadDim < taskOps && s.Batch*s.Heads*s.Queries > 4*minTasks*n*panel {
+	n, most := 2, 32
+	if ceilDiv(s.Keys, keyTile) == 1 { // see part
+		most = 8
+	}
+	for n < most && 4*n*panel*s.Keys*s.HeadDim < taskOps && s.Batch*s.Heads*s.Queries > 4*minTasks*n*panel {
 		n *= 2
 	}
 	heads, panels := s.Batch*s.Heads, ceilDiv(s.Queries, panel)
@@ -130,7 +133,7 @@ func (s AttentionShape) panelsOfTask(threads int) int {
 
 // size is what a task takes: the scores of its queries.
 func (a *attention) size(task int) float64 {
-	block := task % a.blocks
+	_, block := a.part(task)
 	first, last := a.panels*block/a.blocks*panel, min(a.panels*(block+1)/a.blocks*panel, a.Queries)
 	if a.Causal {
 		return float64(last*(last+1) - first*(first+1))
@@ -138,10 +141,21 @@ func (a *attention) size(task int) float64 {
 	return float64(last - first)
 }
 
+// part returns the head and the block of a task. Where few keys leave room in the cache for
+// those of all heads, these follow each other: their queries, side by side in memory, and
+// what they give come and go once.
+func (a *attention) part(task int) (head, block int) {
+	if a.tiles > 1 {
+		return task / a.blocks, task % a.blocks
+	}
+	batch, rest := task/(a.Heads*a.blocks), task%(a.Heads*a.blocks)
+	return batch*a.Heads + rest%a.Heads, rest / a.Heads
+}
+
 // run computes one block of panels: the tiles of keys are outermost, so that
 // one is read from the second-level cache for all panels but the first.
 func (a *attention) run(task int, scratch []float32) {
-	head, block := task/a.blocks, task%a.blocks
+	head, block := a.part(task)
 	first, last := a.panels*block/a.blocks, a.panels*(block+1)/a.blocks
 	scores, panels := take(&scratch, a.atOnce*panel), take(&scratch, (last-first)*a.panelLen()) // aligned if scratch is
 	offsets := int32s(take(&scratch, 2*tileRows))

@@ -217,7 +217,8 @@ func BenchmarkAttention(b *testing.B) {
 	for _, s := range []AttentionShape{
 		dense(1, 8, 40, 4096, 4096, false), dense(1, 8, 80, 4096, 4096, false), dense(1, 8, 160, 4096, 4096, false),
 		dense(1, 8, 80, 1024, 1024, false), dense(1, 8, 160, 256, 256, false),
-		dense(1, 8, 40, 4096, 77, false), dense(1, 8, 80, 1024, 77, false), dense(1, 8, 160, 256, 77, false),
+		dense(2, 8, 40, 4096, 77, false), dense(2, 8, 80, 1024, 77, false), dense(2, 8, 160, 256, 77, false), dense(2, 8, 160, 64, 77, false),
+		dense(2, 8, 40, 1024, 1024, false), dense(2, 8, 40, 1024, 77, false),
 		dense(2, 10, 64, 4096, 4096, false), dense(2, 20, 64, 1024, 77, false), dense(2, 12, 64, 77, 77, true), dense(1, 1, 512, 1024, 1024, false),
 	} {
 		b.Run(s.String(), func(b *testing.B) {
@@ -229,6 +230,7 @@ func BenchmarkAttention(b *testing.B) {
 			}
 			benchEachISA(b, func(b *testing.B) { run(b, s) })
 			if bestDots().bf16 {
+				s.RoundOut = true
 				b.Run("bf16", func(b *testing.B) { run(b, s.rounded()) })
 			}
 		})

@@ -46,8 +46,13 @@ func roundBFloat16s(dst []uint16, src []float32) {
 	if n > 0 {
 		roundBFloat16sAVX512(&dst[0], &src[0], n)
 	}
-	if n < len(src) {
-		rest := pad(src[n:])
+	switch rest := src[n:]; {
+	case len(rest) == 0:
+	case n > 0: // some a second time
+		last := len(src) - lanes
+		roundBFloat16sAVX512(&dst[last], &src[last], lanes)
+	default:
+		rest := pad(rest)
 		var rounded [lanes]uint16
 		roundBFloat16sAVX512(&rounded[0], &rest[0], lanes)
 		copy(dst[n:], rounded[:])
