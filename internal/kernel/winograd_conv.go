@@ -14,6 +14,10 @@ func (s ConvShape) Winograd() bool {
 // WinogradTiles is the number of tiles of an image.
 func (s ConvShape) WinogradTiles() int { return ceilDiv(s.OutH, winTile) * ceilDiv(s.OutW, winTile) }
 
+// WinogradRound is the number of tiles that are transformed together in float32, if they go
+// by rounds.
+func WinogradRound(s ConvShape) int { return newWinograd(s).round }
+
 // WinogradWork returns the float32s of shared work space of [Winograd].
 func WinogradWork(s ConvShape) int { return newWinograd(s).workLen() }
 

@@ -53,7 +53,7 @@ func stripeRows(conv conv2d) int {
 	case byBlocks(conv): // leaves room for the weights
 		tiles = tiles * 2 / 3
 	case conv.winograd:
-		tiles = (kernel.WinogradWork(s)/36 - 16) / s.InC
+		tiles = kernel.WinogradRound(s)
 	}
 	return 4 * max(1, tiles/((s.W+3)/4))
 }
