@@ -26,6 +26,13 @@ func pairHalvesGeneric(dst []float32, src []uint16, pairs int) {
 	}
 }
 
+// splitWordsGeneric writes the first numbers of pairs, and the second ones, side by side.
+func splitWordsGeneric(first, second []uint16, src []float32) {
+	for i, pairs := 0, halves(src); i < len(src); i++ {
+		first[i], second[i] = pairs[2*i], pairs[2*i+1]
+	}
+}
+
 // turnRows rounds a panel [2·pairs][32] as pairRows does, but leaves float32s, with the
 // second of a pair first: see widenPairs.
 func turnRows(x []float32, pairs int) {
