@@ -41,7 +41,7 @@ func (c *ControlNet) define(text []byte, p *nn.Params) (err error) {
 	p.Unknown(c.Config.Warnings)
 	c.half = &UNet{Config: c.Config.Config, title: "ControlNet"}
 	c.half.defineDown(p)
-	c.half.mid = newMidBlock(p.At("mid_block"), &c.half.Config)
+	c.half.mid = newMidBlock(p.At("mid_block").Deep(), &c.half.Config)
 	c.half.anyText = !c.half.attends()
 	c.hint = newHintEmbedding(p.At("controlnet_cond_embedding"), &c.Config)
 	for i, l := range c.half.downs {

@@ -33,17 +33,6 @@ func splitWordsGeneric(first, second []uint16, src []float32) {
 	}
 }
 
-// turnRows rounds a panel [2·pairs][32] as pairRows does, but leaves float32s, with the
-// second of a pair first: see widenPairs.
-func turnRows(x []float32, pairs int) {
-	for i := range pairs {
-		first, second := x[2*i*panel:][:panel], x[(2*i+1)*panel:][:panel]
-		for c, v := range first {
-			first[c], second[c] = fromBFloat16(bfloat16(second[c])), fromBFloat16(bfloat16(v))
-		}
-	}
-}
-
 // widenPairs makes a panel of float32s of the same values, for processors without the
 // instruction: the second of a pair comes first, as in its sum of products.
 func widenPairs(x []float32, pairs, columns int) {

@@ -65,6 +65,12 @@ func widenQ8AVX2(dst *float32, src *uint8, blocks int)
 func widenQ4KAVX2(dst *float32, numbers *uint8, factors *float32)
 
 //go:noescape
+func turnPairsAVX2(x *float32, n int)
+
+//go:noescape
+func turnRowsAVX2(x *float32, pairs int)
+
+//go:noescape
 func siluAVX512(dst *float32, x *float32, n int)
 
 //go:noescape
@@ -147,3 +153,9 @@ func quantiseAVX512(dst *uint8, src *float32, n int, inverse float32)
 
 //go:noescape
 func dequantiseAVX512(c *float32, scales *float32, corrections *int32, rowScales *float32, rows int)
+
+//go:noescape
+func turnPairsAVX512(x *float32, n int)
+
+//go:noescape
+func turnRowsAVX512(x *float32, pairs int)

@@ -63,3 +63,9 @@ func widenQ8NEON(dst *float32, src *uint8, blocks int)
 
 //go:noescape
 func largestNEON(x *float32, n int) (max float32)
+
+//go:noescape
+func turnPairsNEON(x *float32, n int)
+
+//go:noescape
+func turnRowsNEON(x *float32, pairs int)

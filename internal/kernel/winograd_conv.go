@@ -3,7 +3,6 @@ package kernel
 import (
 	"math"
 	"slices"
-	"unsafe"
 )
 
 // Winograd says whether [Winograd] can do the convolution: 3×3 with stride 1
@@ -15,23 +14,61 @@ func (s ConvShape) Winograd() bool {
 // WinogradTiles is the number of tiles of an image.
 func (s ConvShape) WinogradTiles() int { return ceilDiv(s.OutH, winTile) * ceilDiv(s.OutW, winTile) }
 
+// WinogradRound is the number of tiles that are transformed together in float32, if they go
+// by rounds.
+func WinogradRound(s ConvShape) int { return newWinograd(s).round }
+
 // WinogradWork returns the float32s of shared work space of [Winograd].
 func WinogradWork(s ConvShape) int { return newWinograd(s).workLen() }
 
-func (a *winograd) workLen() int { return winPoints * (a.round*a.words(a.InC) + 16*len(a.chunks)) }
+func (a *winograd) workLen() int {
+	if a.byBlocks() {
+		return a.filtersLen()
+	}
+	return a.roundsLen()
+}
+
+// roundsLen is the float32s of the transformed input of a round.
+func (a *winograd) roundsLen() int { return winPoints * (a.round*a.words(a.InC) + 16*len(a.chunks)) }
 
 // Winograd is [Conv2D] for shapes that s.Winograd() accepts. It needs a third
 // of the time, at a relative error of about 1e-6 instead of 2e-7.
 //
-// It has rounds of two phases: the first transforms the input under some tiles, the
-// second multiplies. A task of the second takes a panel of outputs and, chunk by
-// chunk of the input channels, transforms the weights and multiplies them with its
-// tiles; chunk and sums stay in the second-level cache.
+// It goes by blocks of tiles if its weights are few, or by rounds. out must not overlap x.
 func Winograd(out, x []float32, s ConvShape, w Packed, ep Epilogue, work []float32) []Phase {
 	return newWinograd(s).phases(out, x, w, ep, work)
 }
 
 func (a *winograd) phases(out, x []float32, w Packed, ep Epilogue, work []float32) []Phase {
+	a.bind(out, x, w, ep)
+	if len(work) < a.workLen() {
+		panic("kernel: winograd: short work space")
+	}
+	if a.byBlocks() {
+		b := &winBlocks{winograd: a, filters: work}
+		return b.phases()
+	}
+	return a.rounds(work)
+}
+
+// rounds are pairs of phases: the first transforms the input under some tiles, the
+// second multiplies. A task of the second takes a panel of outputs and, chunk by
+// chunk of the input channels, transforms the weights and multiplies them with its
+// tiles; chunk and sums stay in the second-level cache.
+func (a *winograd) rounds(work []float32) []Phase {
+	a.work = work
+	var phases []Phase
+	for first := 0; first < a.tiles; first += a.round {
+		n := min(a.round, a.tiles-first)
+		phases = append(phases,
+			byThreads(func(threads int) Phase { return a.transforms(first, n, threads) }),
+			byThreads(func(threads int) Phase { return a.products(first, n, threads) }))
+	}
+	return phases
+}
+
+// bind gives the convolution its operands.
+func (a *winograd) bind(out, x []float32, w Packed, ep Epilogue) {
 	s := a.ConvShape
 	w.Format.mustBe("winograd", Float32, Float16)
 	switch {
@@ -45,23 +82,13 @@ func (a *winograd) phases(out, x []float32, w Packed, ep Epilogue, work []float3
 		panic("kernel: winograd: input of more than 2^31 float32s")
 	case len(out) < s.N*s.OutH*s.OutW*s.OutC:
 		panic("kernel: winograd: short out")
-	case len(work) < a.workLen():
-		panic("kernel: winograd: short work space")
 	}
 	w.check("winograd")
 	ep.check(s.N*s.OutH*s.OutW, s.OutC)
 
-	a.out, a.x, a.w, a.ep, a.work = out, x, w, ep, work
+	a.out, a.x, a.w, a.ep = out, x, w, ep
 	a.zero = make([]float32, s.InC)
 	a.ys, a.xs = s.sources(a.tilesY*winTile+2, a.tilesX*winTile+2)
-	var phases []Phase
-	for first := 0; first < a.tiles; first += a.round {
-		n := min(a.round, a.tiles-first)
-		phases = append(phases,
-			byThreads(func(threads int) Phase { return a.transforms(first, n, threads) }),
-			byThreads(func(threads int) Phase { return a.products(first, n, threads) }))
-	}
-	return phases
 }
 
 type winograd struct {
@@ -136,12 +163,7 @@ func (a *winograd) multiply(first, from, to, p int, scratch []float32) {
 	channel := 0
 	for i, channels := range a.chunks {
 		filters := weights{dst: u, stride: uStride, channels: channels}
-		if a.w.stored() {
-			a.w.storedPanel(taps, widened, p, channel, channels)
-			filters.src, filters.tap = unsafe.Pointer(&taps[0]), channels*panel
-		} else {
-			filters.src, filters.tap = a.w.at(p*a.w.K+channel), a.InC*panel
-		}
+		a.read(&filters, p, channel, taps, widened)
 		a.factors.filters(&filters, a.w.Format)
 		v, stride := a.matrices(i, channel)
 		k := a.words(channels)

@@ -88,11 +88,3 @@ func (f winFactors) multiply(t *tile) {
 		multiply(t)
 	}
 }
-
-// turnPairs rounds an even number of elements as roundPairs does, but leaves float32s, with
-// the second of a pair first.
-func turnPairs(x []float32) {
-	for i := 0; i < len(x); i += 2 {
-		x[i], x[i+1] = fromBFloat16(bfloat16(x[i+1])), fromBFloat16(bfloat16(x[i]))
-	}
-}

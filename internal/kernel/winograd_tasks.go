@@ -74,17 +74,7 @@ func (a *winograd) transform(first, from, to, chunk, upto int, scratch []float32
 	offsets := int32s(scratch[:winPoints])
 	p := patch{offsets: offsets, temp: scratch[winPoints:]}
 	for t := from; t < to; t++ {
-		n, y, x := a.position(first + t)
-		image := int32(n * a.H * a.W * a.InC)
-		for i, py := range a.ys[y:][:winPatch] {
-			for j, px := range a.xs[x:][:winPatch] {
-				at := int32(-1)
-				if py >= 0 && px >= 0 {
-					at = image + py + px
-				}
-				offsets[i*winPatch+j] = at
-			}
-		}
+		a.locate(offsets, first+t)
 		channel := a.channels(chunk)
 		for i := chunk; i < upto; i++ {
 			channels := a.chunks[i]
@@ -93,6 +83,21 @@ func (a *winograd) transform(first, from, to, chunk, upto int, scratch []float32
 			p.x, p.zero, p.dst, p.channels = a.x[channel:], a.zero, v[t*a.words(channels):], channels
 			a.factors.patch(&p)
 			channel += channels
+		}
+	}
+}
+
+// locate writes the offsets of the pixels under a tile.
+func (a *winograd) locate(offsets []int32, tile int) {
+	n, y, x := a.position(tile)
+	image := int32(n * a.H * a.W * a.InC)
+	for i, py := range a.ys[y:][:winPatch] {
+		for j, px := range a.xs[x:][:winPatch] {
+			at := int32(-1)
+			if py >= 0 && px >= 0 {
+				at = image + py + px
+			}
+			offsets[i*winPatch+j] = at
 		}
 	}
 }

@@ -22,6 +22,7 @@ type Params struct {
 	*shared
 	prefix  string
 	precise bool
+	deep    bool
 }
 
 // shared is what all Params of one model share.
@@ -51,6 +52,12 @@ func (p *Params) Precise() *Params {
 	return &Params{shared: p.shared, prefix: p.prefix, precise: true}
 }
 
+// Deep returns p for layers whose errors count for less, as the skips of a U-Net go past
+// them: where products are in bfloat16, so are all their convolutions.
+func (p *Params) Deep() *Params {
+	return &Params{shared: p.shared, prefix: p.prefix, precise: p.precise, deep: true}
+}
+
 // Limit makes the model's precision no less than that of a format: integers are for
 // the U-Net, whose work is worth it.
 func (p *Params) Limit(format kernel.Format) { p.limit = format }
@@ -63,7 +70,7 @@ func (p *Params) Store(s weights.Storage) { p.storage = s }
 
 // At returns the parameters below a module.
 func (p *Params) At(format string, args ...any) *Params {
-	return &Params{shared: p.shared, prefix: p.path(fmt.Sprintf(format, args...)), precise: p.precise}
+	return &Params{shared: p.shared, prefix: p.path(fmt.Sprintf(format, args...)), precise: p.precise, deep: p.deep}
 }
 
 // path returns the full path of a module or key.
@@ -170,13 +177,14 @@ func (p *Params) filter(name string, out, in, k int) *weights.Param {
 	return w
 }
 
-// factors says which convolutions have factors that are rounded to bfloat16: Winograd's
-// where linear layers have integers, which is as far from float32.
+// factors says which convolutions have factors that are rounded to bfloat16: Winograd's,
+// which are as far from float32 as products of integers, where linear layers have those,
+// and where errors count for less.
 func (p *Params) factors() op.Factors {
 	switch precision := min(p.format, p.limit); {
 	case p.precise || precision < kernel.BFloat16:
 		return op.Exact
-	case precision < kernel.Int8:
+	case precision < kernel.Int8 && !p.deep:
 		return op.RoundDirect
 	}
 	return op.RoundWinograd

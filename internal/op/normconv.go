@@ -20,10 +20,14 @@ const stripe = 4 << 20
 //	stripe          ───────────
 //	         ↓ convolution          rows r to r+S-1
 //	out     ─────────────────────────────
+//
+// A Winograd convolution by blocks of tiles goes without stripes, as each block normalises
+// what it reads, unless the output lies over x.
 type normConv struct {
-	norm groupNorm
-	conv conv2d
-	rows int // of a stripe
+	norm   groupNorm
+	conv   conv2d
+	rows   int // of a stripe
+	blocks bool
 }
 
 // newNormConv joins the two if the image is large enough for it.
@@ -33,23 +37,33 @@ func newNormConv(t Target, norm groupNorm, conv conv2d) (Operation, bool) {
 	if !same || conv.unpacked || !t.Stripes(s.N*s.H*s.W*s.InC) || norm.s.Pixels != s.H*s.W || norm.s.N != s.N || norm.s.C != s.InC {
 		return nil, false
 	}
-	k := normConv{norm: norm, conv: conv, rows: stripeRows(conv)}
+	k := normConv{norm: norm, conv: conv, rows: stripeRows(conv), blocks: byBlocks(conv)}
 	return k, k.rows+2 < s.H
 }
+
+// byBlocks says whether a convolution goes by blocks of Winograd's tiles.
+func byBlocks(conv conv2d) bool { return conv.winograd && !conv.rounded && conv.s.WinogradByBlocks() }
 
 // stripeRows is the height of a stripe: whole tiles of Winograd's convolution, as
 // many as it transforms together, or else about the size of stripe.
 func stripeRows(conv conv2d) int {
 	s := conv.s
 	tiles := stripe / 16 / s.InC
-	if conv.winograd {
-		tiles = (kernel.WinogradWork(s)/36 - 16) / s.InC
+	switch {
+	case byBlocks(conv): // leaves room for the weights
+		tiles = tiles * 2 / 3
+	case conv.winograd:
+		tiles = kernel.WinogradRound(s)
 	}
 	return 4 * max(1, tiles/((s.W+3)/4))
 }
 
 func (k normConv) String() string {
-	return fmt.Sprintf("%v, then %v by %d rows", k.norm, k.conv, k.rows)
+	by := "blocks"
+	if !k.blocks {
+		by = fmt.Sprintf("%d rows", k.rows)
+	}
+	return fmt.Sprintf("%v, then %v by %s", k.norm, k.conv, by)
 }
 
 // inStripe is the shape of the convolution of a stripe with n rows of output.
@@ -80,12 +94,19 @@ func (k normConv) Cost() Cost { return k.conv.Cost() }
 
 func (k normConv) Work() int {
 	statistics, stripe, conv := k.parts()
-	return statistics + stripe + conv
+	n := statistics + stripe + conv
+	if k.blocks {
+		n = max(n, kernel.WinogradNormedWork(k.norm.s, k.conv.s))
+	}
+	return n
 }
 
 // InPlace lets the output lie over x, whose rows are in the stripe before they are
-// overwritten unless the last stripe needs the first one, or over the residual.
-func (k normConv) InPlace(i int) bool { return i == 0 && !k.conv.s.WrapY || k.conv.ep.inPlace(i-2) }
+// overwritten unless the last stripe needs the first one, or over the residual, which
+// blocks like better.
+func (k normConv) InPlace(i int) bool {
+	return i == 0 && !k.conv.s.WrapY && !(k.blocks && k.conv.ep.residual) || k.conv.ep.inPlace(i-2)
+}
 
 // Shrinks says that x may be larger.
 func (k normConv) Shrinks(i int) bool {
@@ -102,6 +123,10 @@ func (k normConv) Phases(out []float32, in []Arg, work []float32) []kernel.Phase
 	s := k.conv.s
 	x, gamma, beta, w := in[0].Data, in[1].Data, in[2].Data, in[3]
 	ep := k.conv.ep.bind(in[4:], k.conv.rounding)
+	if k.blocks && &out[0] != &x[0] {
+		norm := kernel.Norm{NormShape: k.norm.s, Gamma: gamma, Beta: beta, Eps: k.norm.eps, Act: k.norm.act}
+		return kernel.WinogradNormed(out, x, norm, s, w.packed(s.OutC, s.InC, s.KH, s.KW), ep, work)
+	}
 	nStatistics, nStripe, _ := k.parts()
 	statistics, stripe, rest := work[:nStatistics], work[nStatistics:][:nStripe], work[nStatistics+nStripe:]
 	row, outRow := s.W*s.InC, s.W*s.OutC

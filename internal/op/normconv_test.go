@@ -82,7 +82,7 @@ func TestNormConv(t *testing.T) {
 				name := fmt.Sprintf("%+v, %s, epilogue %v", tt, algorithm, full)
 				c := newNormConvCase(r, tt.n, tt.h, tt.w, tt.in, tt.out, strings.HasSuffix(algorithm, "winograd"), strings.HasPrefix(algorithm, "rounded"), full, tt.wrap)
 				out := make([]float32, len(c.want))
-				joined := normConv{c.norm, c.conv, tt.rows}
+				joined := normConv{norm: c.norm, conv: c.conv, rows: tt.rows}
 				c.check(t, r, joined, out, name)
 				assert.Equal(t, tt.shrinks, joined.Shrinks(0), name)
 				if tt.shrinks {

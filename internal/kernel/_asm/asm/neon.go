@@ -51,6 +51,9 @@ func (f *File) Fmin(m, n, d V) { f.three("fmin", "4s", 0x4ea0f400, m, n, d) }
 // Fcmgt sets the bits of d where n > m.
 func (f *File) Fcmgt(m, n, d V) { f.three("fcmgt", "4s", 0x6ea0e400, m, n, d) }
 
+// Fcmeq sets the words of d that have n equal to m.
+func (f *File) Fcmeq(m, n, d V) { f.three("fcmeq", "4s", 0x4e20e400, m, n, d) }
+
 // Fadd2d sets d = n + m: two float64s.
 func (f *File) Fadd2d(m, n, d V) { f.three("fadd", "2d", 0x4e60d400, m, n, d) }
 

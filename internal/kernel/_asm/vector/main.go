@@ -50,6 +50,7 @@ func main() {
 		t.conversions()
 		t.stored()
 		t.rounded()
+		t.turns()
 		t.constantTable()
 		t.bitTable()
 		if err := t.Write(filepath.Join(dir, "vec_"+strings.ToLower(t.name)+"_amd64.s")); err != nil {

@@ -40,6 +40,7 @@ func writeNEON(dir string) error {
 	t.conversions()
 	t.stored()
 	t.largest()
+	t.turns()
 	t.constantTable()
 	if err := t.Write(filepath.Join(dir, "vec_neon_arm64.s")); err != nil {
 		return err
