@@ -44,8 +44,9 @@ func TestRoundedModels(t *testing.T) {
 		require.NoError(t, err)
 		plan := runBoth(t, []*G.Node{n.Latents, n.Timesteps, n.Cond.Tokens}, []*G.Node{out},
 			random(r, 2*4*16*12), []float32{7, 500}, random(r, n.Cond.Tokens.Shape().TotalSize()))
-		// Of each of the four transformers: norms, both attentions and GEGLU.
-		assert.Equal(t, map[string]int{"attention": 8, "groupnorm": 4, "layernorm": 12, "linear": 4}, roundedValues(plan))
+		// Of each of the four transformers: norms, both attentions, their keys and values,
+		// and GEGLU.
+		assert.Equal(t, map[string]int{"attention": 8, "groupnorm": 4, "layernorm": 12, "linear": 4 * (2*2 + 1)}, roundedValues(plan))
 	})
 	t.Run("text encoder", func(t *testing.T) {
 		e, err := clip.LoadTextEncoderFS(fsys, "text_encoder", &clip.LoadOptions{Precision: "bfloat16"})
@@ -60,7 +61,7 @@ func TestRoundedModels(t *testing.T) {
 			numbers[i] = float32(r.IntN(e.Config.VocabSize))
 		}
 		plan := runBoth(t, []*G.Node{ids}, []*G.Node{out}, numbers)
-		assert.Equal(t, map[string]int{"attention": 3, "layernorm": 6, "linear": 3}, roundedValues(plan))
+		assert.Equal(t, map[string]int{"attention": 3, "layernorm": 6, "linear": 3 * (2 + 1)}, roundedValues(plan))
 	})
 	t.Run("vae", func(t *testing.T) {
 		v, err := vae.LoadFS(fsys, "vae", &vae.LoadOptions{Precision: "bfloat16"})
@@ -71,6 +72,6 @@ func TestRoundedModels(t *testing.T) {
 		out, err := v.BuildDecoder(g, latents)
 		require.NoError(t, err)
 		plan := runBoth(t, []*G.Node{latents}, []*G.Node{out}, random(r, 4*8*8))
-		assert.Equal(t, map[string]int{"attention": 1, "groupnorm": 1}, roundedValues(plan))
+		assert.Equal(t, map[string]int{"attention": 1, "groupnorm": 1, "linear": 2}, roundedValues(plan))
 	})
 }

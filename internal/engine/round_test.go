@@ -110,8 +110,8 @@ func runBoth(t *testing.T, inputs, outputs []*G.Node, data ...[]float32) *engine
 	return plan
 }
 
-// What only products of bfloat16 read is so in memory: norms, attention's output, GEGLU's,
-// but not what is added to, nor what attention reads.
+// What only products of bfloat16 read is so in memory: norms, attention's keys, values and
+// output, GEGLU's, but not what is added to, nor queries, which are scaled before.
 func TestRoundedValues(t *testing.T) {
 	l := &layers{t: t, g: G.NewGraph(), r: rand.New(rand.NewPCG(1, 2))}
 	x := input(l.g, "x", 2, 3, 4, 32)
@@ -130,9 +130,9 @@ func TestRoundedValues(t *testing.T) {
 		{"conv 1×1/1 2×3×4×32→3×4×32 from bfloat16", 4 * numbers},
 		{"layernorm 24×32 to bfloat16", 2 * numbers},
 		{"linear 24×32→32+bias from bfloat16", 4 * numbers},
-		{"linear 24×32→32+bias from bfloat16", 4 * numbers},
-		{"linear 24×32→32+bias from bfloat16", 4 * numbers},
-		{"attention 2×2 heads×16, 12×12, bfloat16 to bfloat16", 2 * numbers},
+		{"linear 24×32→32+bias from and to bfloat16", 2 * numbers},
+		{"linear 24×32→32+bias from and to bfloat16", 2 * numbers},
+		{"attention 2×2 heads×16, 12×12, bfloat16 from and to bfloat16", 2 * numbers},
 		{"linear 24×32→32+bias+residual from bfloat16", 4 * numbers},
 		{"layernorm 24×32 to bfloat16", 2 * numbers},
 		{"linear 24×32→256+bias+geglu from and to bfloat16", 2 * 4 * numbers},

@@ -11,6 +11,9 @@ type AttentionShape struct {
 	// BFloat16 rounds the factors of both products to bfloat16, if HeadDim is even;
 	// scores and sums stay float32.
 	BFloat16 bool
+	// RoundedK and RoundedV say that k and v are bfloat16 in memory, which BFloat16 would
+	// make of them anyway; it must be set then, and HeadDim and the strides, of numbers, even.
+	RoundedK, RoundedV bool
 	// RoundOut makes the output bfloat16, in half the memory. HeadDim must be even.
 	RoundOut bool
 }
@@ -60,9 +63,11 @@ func attend(out, q, k, v, mask []float32, s AttentionShape, work []float32) []Ph
 	switch {
 	case short(q, s.Queries, s.QStride, width):
 		panic("kernel: attention: short q")
-	case short(k, s.Keys, s.KStride, width):
+	case (s.RoundedK || s.RoundedV) && (!s.BFloat16 || s.HeadDim%2+s.KStride%2+s.VStride%2 != 0):
+		panic("kernel: attention: keys or values of bfloat16 for float32, or odd")
+	case short(k, s.Keys, words(s.KStride, s.RoundedK), words(width, s.RoundedK)):
 		panic("kernel: attention: short k")
-	case short(v, s.Keys, s.VStride, width):
+	case short(v, s.Keys, words(s.VStride, s.RoundedV), words(width, s.RoundedV)):
 		panic("kernel: attention: short v")
 	case s.RoundOut && (s.HeadDim%2 != 0 || s.OutStride%2 != 0):
 		panic("kernel: attention: odd heads of bfloat16")
@@ -95,6 +100,14 @@ func attend(out, q, k, v, mask []float32, s AttentionShape, work []float32) []Ph
 			}
 		}),
 	}
+}
+
+// words are those of an even count of numbers, which may be of bfloat16.
+func words(n int, rounded bool) int {
+	if rounded {
+		return n / 2
+	}
+	return n
 }
 
 type attention struct {

@@ -155,3 +155,45 @@ func TestWidenPairs(t *testing.T) {
 		require.Equal(t, x[r*panel:][:panel], got[(r^1)*panel:][:panel])
 	}
 }
+
+// narrow is x as bfloat16.
+func narrow(x []float32) []float32 {
+	out := make([]float32, RoundedLen(len(x)))
+	roundBFloat16sGeneric(halves(out), x)
+	return out
+}
+
+// Keys and values that are bfloat16 in memory give the bytes of those that are rounded here.
+func TestAttentionRoundedKeysAndValues(t *testing.T) {
+	for i, s := range evenShapes() {
+		q, k, v := s.data(rand.New(rand.NewPCG(uint64(i), 62)))
+		want := runAttention(t, q, k, v, s)
+		eachDots(t, func(t *testing.T) {
+			s := s
+			s.RoundedK = true
+			requireSame(t, want, runAttention(t, q, narrow(k), v, s))
+			s.RoundedV = true
+			requireSame(t, want, runAttention(t, q, narrow(k), narrow(v), s))
+			s.RoundedK = false
+			requireSame(t, want, runAttention(t, q, k, narrow(v), s))
+		})
+	}
+}
+
+func TestSplitWordsSameBytes(t *testing.T) {
+	for n := range 40 {
+		src, _ := guarded(mixed(rand.New(rand.NewPCG(uint64(n), 74)), n))
+		var want [2][]uint16
+		for i := range want {
+			want[i] = make([]uint16, n)
+		}
+		splitWordsGeneric(want[0], want[1], src)
+		eachDots(t, func(t *testing.T) {
+			first, second := make([]uint16, n+1), make([]uint16, n+1)
+			first[n], second[n] = 7, 7
+			splitWords(first, second, src)
+			assert.Equal(t, append(slices.Clone(want[0]), 7), first)
+			assert.Equal(t, append(slices.Clone(want[1]), 7), second)
+		})
+	}
+}

@@ -47,38 +47,6 @@ func (s AttentionShape) from(x []float32, head, tokens, token, stride int) []flo
 	return x[(head/s.Heads*tokens+token)*stride+head%s.Heads*s.HeadDim:]
 }
 
-// packScratch is a tile of values before they are rounded.
-func (a *attention) packScratch() int {
-	if !a.pairs {
-		return 0
-	}
-	return a.HeadDim * a.atOnce
-}
-
-// pack transposes the values of one tile of keys of one head, and rounds them and the
-// keys. Where an odd key lacks the other of its pair, there are zeros.
-func (a *attention) pack(task int, scratch []float32) {
-	head, key := task/a.tiles, task%a.tiles*a.atOnce
-	n := min(a.atOnce, a.Keys-key)
-	v := a.from(a.v, head, a.Keys, key, a.VStride)
-	values := a.values[task*a.valuesLen():][:a.valuesLen()]
-	if !a.pairs {
-		transpose(values, a.valueWords, v, a.VStride, n, a.HeadDim)
-		return
-	}
-	transpose(scratch, a.atOnce, v, a.VStride, n, a.HeadDim)
-	for r := range a.HeadDim {
-		row := scratch[r*a.atOnce:][:roundUp(n, 2)]
-		clear(row[n:])
-		roundPairs(values[r*a.valueWords:], row, a.native)
-	}
-	keys := a.keys[task*a.keysLen():][:a.keysLen()]
-	for r := range n {
-		k := a.from(a.k, head, a.Keys, key+r, a.KStride)
-		roundPairs(keys[r*a.keyWords:], k[:a.HeadDim], a.native)
-	}
-}
-
 // keyRows returns the keys of a tile of a head, and the words from one to the next.
 func (a *attention) keyRows(head, t int) (rows []float32, stride int) {
 	if a.pairs {

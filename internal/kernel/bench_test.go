@@ -230,7 +230,8 @@ func BenchmarkAttention(b *testing.B) {
 			}
 			benchEachISA(b, func(b *testing.B) { run(b, s) })
 			if bestDots().bf16 {
-				s.RoundOut = true
+				s.RoundOut, s.RoundedK, s.RoundedV = true, true, true
+				k, v = narrow(k), narrow(v)
 				b.Run("bf16", func(b *testing.B) { run(b, s.rounded()) })
 			}
 		})

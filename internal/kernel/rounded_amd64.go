@@ -99,6 +99,18 @@ func pairHalves(dst []float32, src []uint16, pairs int) {
 	pairHalvesAVX512(&dst[0], &src[0], pairs)
 }
 
+// splitWords writes the first numbers of pairs, and the second ones, side by side.
+func splitWords(first, second []uint16, src []float32) {
+	first, second = first[:len(src)], second[:len(src)]
+	n := 0
+	if dots.bf16 {
+		if n = whole(len(src)); n > 0 {
+			splitWordsAVX512(&first[0], &second[0], &src[0], n)
+		}
+	}
+	splitWordsGeneric(first[n:], second[n:], src[n:])
+}
+
 // Largest is the largest magnitude in x, or NaN if there is one, or 0 if x is empty.
 func Largest(x []float32) float32 {
 	if n := whole(len(x)); isa == isaAVX512 && n > 0 {

@@ -27,6 +27,8 @@ func pairRows(x []float32, pairs, columns int) { pairRowsGeneric(x, pairs, colum
 
 func pairHalves(dst []float32, src []uint16, pairs int) { pairHalvesGeneric(dst, src, pairs) }
 
+func splitWords(first, second []uint16, src []float32) { splitWordsGeneric(first, second, src) }
+
 func transformPatchPairs(*patch) { panic("kernel: no bfloat16") }
 
 func transformWeightPairs(*weights, Format) { panic("kernel: no bfloat16") }

@@ -566,6 +566,25 @@ pair:
 	VZEROUPPER
 	RET
 
+// func splitWordsAVX512(first *uint16, second *uint16, src *float32, n int)
+TEXT ·splitWordsAVX512(SB), NOSPLIT, $0-32
+	MOVQ first+0(FP), DI
+	MOVQ second+8(FP), BX
+	MOVQ src+16(FP), SI
+	MOVQ n+24(FP), CX
+	XORL DX, DX
+
+elements:
+	VMOVDQU32 (SI)(DX*4), Z0
+	VPMOVDW Z0, (DI)(DX*2)
+	VPSRLD $16, Z0, Z0
+	VPMOVDW Z0, (BX)(DX*2)
+	ADDQ $16, DX
+	CMPQ DX, CX
+	JLT elements
+	VZEROUPPER
+	RET
+
 // func sumChannelsAVX512(sums *float64, squares *float64, x *float32, n int, pixels int, stride int)
 TEXT ·sumChannelsAVX512(SB), NOSPLIT, $0-48
 	MOVQ sums+0(FP), R8

@@ -26,6 +26,13 @@ func pairHalvesGeneric(dst []float32, src []uint16, pairs int) {
 	}
 }
 
+// splitWordsGeneric writes the first numbers of pairs, and the second ones, side by side.
+func splitWordsGeneric(first, second []uint16, src []float32) {
+	for i, pairs := 0, halves(src); i < len(src); i++ {
+		first[i], second[i] = pairs[2*i], pairs[2*i+1]
+	}
+}
+
 // widenPairs makes a panel of float32s of the same values, for processors without the
 // instruction: the second of a pair comes first, as in its sum of products.
 func widenPairs(x []float32, pairs, columns int) {

@@ -107,6 +107,9 @@ func pairRowsAVX512(x *float32, pairs int)
 func pairHalvesAVX512(dst *float32, src *uint16, pairs int)
 
 //go:noescape
+func splitWordsAVX512(first *uint16, second *uint16, src *float32, n int)
+
+//go:noescape
 func sumChannelsAVX512(sums *float64, squares *float64, x *float32, n int, pixels int, stride int)
 
 //go:noescape

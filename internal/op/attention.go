@@ -60,7 +60,7 @@ func (k attention) String() string {
 	if k.s.BFloat16 {
 		format = ", bfloat16"
 	}
-	return fmt.Sprintf("attention %d×%d heads×%d, %d×%d%s%v", k.s.Batch, k.s.Heads, k.s.HeadDim, k.s.Queries, k.s.Keys, format, rounding{to: k.s.RoundOut})
+	return fmt.Sprintf("attention %d×%d heads×%d, %d×%d%s%v", k.s.Batch, k.s.Heads, k.s.HeadDim, k.s.Queries, k.s.Keys, format, rounding{from: k.s.RoundedK && k.s.RoundedV, to: k.s.RoundOut})
 }
 func (k attention) Cost() Cost {
 	c := Cost{Kind: "attention", share: 0.8}

@@ -85,6 +85,18 @@ func (k groupNorm) WriteRounded([]*G.Node) (Operation, bool) {
 	return k, true
 }
 
+// ReadRounded implements RoundedReader, of keys and values.
+func (k attention) ReadRounded(i int, _ []*G.Node) (Operation, bool) {
+	k.s.RoundedK, k.s.RoundedV = k.s.RoundedK || i == 1, k.s.RoundedV || i == 2
+	return k, (i == 1 || i == 2) && k.s.BFloat16 && k.s.HeadDim%2 == 0
+}
+
+// ReadRounded implements RoundedReader, of keys and values.
+func (k maskedAttention) ReadRounded(i int, in []*G.Node) (Operation, bool) {
+	a, ok := attention(k).ReadRounded(i, in)
+	return maskedAttention(a.(attention)), ok
+}
+
 // WriteRounded implements RoundedWriter.
 func (k attention) WriteRounded([]*G.Node) (Operation, bool) {
 	k.s.RoundOut = true

@@ -44,6 +44,7 @@ func main() {
 		if t.avx512() {
 			t.pairRows()
 			t.pairHalves()
+			t.splitWords()
 		}
 		t.norms()
 		t.conversions()

@@ -43,6 +43,18 @@ func (t *target) pairRows() {
 	t.pairTable()
 }
 
+// splitWords writes splitWordsGeneric for a multiple of 16 words.
+func (t *target) splitWords() {
+	t.begin("splitWords", nil, halves("first", "DI"), halves("second", "BX"), pointer("src", "SI"), number("n", "CX"))
+	t.elements(func() {
+		t.I("VMOVDQU32", "(SI)(DX*4)", "Z0")
+		t.I("VPMOVDW", "Z0", "(DI)(DX*2)")
+		t.I("VPSRLD", asm.Imm(16), "Z0", "Z0")
+		t.I("VPMOVDW", "Z0", "(BX)(DX*2)")
+	})
+	t.end()
+}
+
 // pairHalves writes pairHalvesGeneric.
 func (t *target) pairHalves() {
 	t.begin("pairHalves", nil, pointer("dst", "DI"), halves("src", "SI"), number("pairs", "CX"))
