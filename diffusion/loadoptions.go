@@ -137,7 +137,8 @@ type LoadOptions struct {
 }
 
 // The precisions of a model. In each a picture's bytes are the same for any number of
-// threads and any batch, and with every instruction set. (The instruction for bfloat16
+// threads and any batch, and with every instruction set, but where products in bfloat16 are no normal
+// numbers of float32, below 1.2e-38. (The instruction for bfloat16
 // was seen on an AMD processor to be what the plain code does; another maker's has the
 // same description, and was not tried.)
 const (
@@ -148,14 +149,15 @@ const (
 	// precision, which loses nothing of a checkpoint that is stored so. They take
 	// half the memory; the arithmetic is float32.
 	Float16 = "float16"
-	// BFloat16 also rounds the factors of linear layers, of attention and of
-	// convolutions that are not Winograd's to bfloat16, but for those with fewer than 16
-	// channels; sums and all else stay float32. It is faster on processors with AVX-512 BF16, and slower than Float32
-	// on others.
+	// BFloat16 also rounds the factors of linear layers, of attention and of convolutions
+	// to bfloat16, but for those with fewer than 16 channels, and those that are Winograd's
+	// in the VAE and in the U-Net's blocks at the latents' own size; sums and all else stay
+	// float32. It is faster on processors with AVX-512 BF16, and slower than Float32 on
+	// others.
 	BFloat16 = "bfloat16"
 	// Int8 is BFloat16 with the U-Net's linear layers in integers of 8 bits: the
-	// activations have a scale for each row, the weights one for each output. Its
-	// convolutions that are Winograd's round their factors to bfloat16 too. It takes the
+	// activations have a scale for each row, the weights one for each output. All of
+	// its convolutions round their factors to bfloat16. It takes the
 	// least memory and is the least exact.
 	Int8 = "int8"
 )

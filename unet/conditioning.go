@@ -94,7 +94,7 @@ func fields[T comparable](u *UNet, c *Conditioning[T], latents dims) []field[T] 
 	return []field[T]{
 		{tokensInput, &c.Tokens, taken(width != 0, n, -1, width), width != 0},
 		{"token_mask", &c.TokenMask, taken(width != 0, n, -1), false},
-		{showsInput, &c.ImageTokens, taken(u.takesImages(), n, -1, width), false},
+		{imageTokensInput, &c.ImageTokens, taken(u.takesImages(), n, -1, width), false},
 		{"pooled_text", &c.PooledText, taken(t.text != nil, n, -1), t.text != nil},
 		{"time_ids", &c.TimeIDs, taken(t.text != nil, n, -1), t.text != nil},
 		{"class_labels", &c.ClassLabels, t.class.shape(n), t.class != nil},

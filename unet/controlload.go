@@ -29,7 +29,7 @@ func LoadControlNet(ctx context.Context, src checkpoint.Source, o *LoadOptions) 
 	if err != nil {
 		return nil, err
 	}
-	m.Steady(tokensInput, showsInput)
+	m.Steady(tokensInput, imageTokensInput)
 	c.model = m
 	c.Config.Warnings = append(c.Config.Warnings, m.Warnings()...)
 	return c, nil

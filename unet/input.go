@@ -44,12 +44,12 @@ func (s *shape) size() [4]int {
 
 // The names of inputs that are spelled in several places.
 const (
-	latentsInput  = "latents"
-	tokensInput   = "tokens"
-	showsInput    = "image_tokens"
-	timesInput    = "timesteps"
-	channelsInput = "channels"
-	timeCondInput = "time_cond"
+	latentsInput     = "latents"
+	tokensInput      = "tokens"
+	imageTokensInput = "image_tokens"
+	timesInput       = "timesteps"
+	channelsInput    = "channels"
+	timeCondInput    = "time_cond"
 )
 
 // inputs checks the input and names its parts as a plan of its shape does.

@@ -74,7 +74,7 @@ func LoadFrom(ctx context.Context, src checkpoint.Source, o *LoadOptions) (*UNet
 	if err != nil {
 		return nil, err
 	}
-	m.Steady(tokensInput, showsInput)
+	m.Steady(tokensInput, imageTokensInput)
 	u.model = m
 	u.Config.Warnings = append(u.Config.Warnings, m.Warnings()...)
 	return u, nil

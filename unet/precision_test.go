@@ -1,9 +1,11 @@
 package unet
 
 import (
+	"fmt"
 	"io/fs"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"testing/fstest"
 
@@ -67,4 +69,30 @@ func deviation(x, exact []float32) float64 {
 		e += math.Pow(float64(v), 2)
 	}
 	return math.Sqrt(d / e)
+}
+
+// In bfloat16 the factors of Winograd's convolutions are rounded in all levels but that of
+// the latents' own size, and in int8 there, too.
+func TestRoundedLevels(t *testing.T) {
+	const side = 64
+	for precision, want := range map[kernel.Format][2]bool{kernel.Float32: {}, kernel.BFloat16: {false, true}, kernel.Int8: {true, true}} {
+		u, err := LoadFS(loader.Random{FS: wide}, "unet", &LoadOptions{Precision: precision.String()})
+		require.NoError(t, err)
+		p, err := u.Plan(2, side, side, 77)
+		require.NoError(t, err)
+		seen := [2]int{}
+		for _, s := range p.Steps {
+			if !strings.Contains(s.Operation, "winograd") || strings.Contains(s.Operation, fmt.Sprintf("→%d×%d×4", side, side)) {
+				continue
+			}
+			level := 0
+			if !strings.Contains(s.Operation, fmt.Sprintf("×%d×%d×", side, side)) || strings.Contains(s.Operation, fmt.Sprintf("×%d×%d×128→", side/2, side/2)) {
+				level = 1
+			}
+			seen[level]++
+			assert.Equal(t, want[level], strings.HasSuffix(s.Operation, "in bfloat16"), "%v: %s", precision, s.Operation)
+		}
+		assert.Greater(t, min(seen[0], seen[1]), 3, precision)
+		u.Close()
+	}
 }

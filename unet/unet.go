@@ -65,7 +65,7 @@ func (u *UNet) define(config []byte, p *nn.Params) (err error) {
 		u.mid = newMidBlock(p.At("mid_block").Deep(), c)
 	}
 	for i := range levels {
-		u.ups = append(u.ups, newUpBlock(level(p.At("up_blocks.%d", i), levels-1-i), c, i)...)
+		u.ups = append(u.ups, newUpBlock(atLevel(p.At("up_blocks.%d", i), levels-1-i), c, i)...)
 	}
 	u.normOut = p.GroupNorm("conv_norm_out", first, c.NormNumGroups, c.NormEps)
 	u.listCross()
@@ -80,13 +80,14 @@ func (u *UNet) defineDown(p *nn.Params) {
 	u.time = newTimeEmbedding(p, c)
 	u.downs = []*downLayer{{out: first, conv: p.Conv("conv_in", c.InChannels, first, c.ConvInKernel, 1, op.Same(c.ConvInKernel/2))}}
 	for i := range c.BlockOutChannels {
-		u.downs = append(u.downs, newDownBlock(level(p.At("down_blocks.%d", i), i), c, i)...)
+		u.downs = append(u.downs, newDownBlock(atLevel(p.At("down_blocks.%d", i), i), c, i)...)
 	}
 }
 
-// level returns p for the blocks of a level, of which 0 has the size of the latents.
-func level(p *nn.Params, depth int) *nn.Params {
-	if depth == 0 {
+// atLevel returns p for the blocks of a level. All but those of level 0, which works at the
+// size of the latents, are deep; so is what enlarges the image of level 1 to that size.
+func atLevel(p *nn.Params, level int) *nn.Params {
+	if level == 0 {
 		return p
 	}
 	return p.Deep()

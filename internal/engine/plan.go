@@ -11,8 +11,8 @@ import (
 )
 
 // Plan is a graph made ready to run: its actions in order, and the place of every
-// value in one arena. It is immutable and
-// safe for concurrent use; each concurrent run has a [Machine] of its own.
+// value in one arena. It is immutable and safe for concurrent use; each concurrent
+// run has a [Machine] of its own.
 type Plan struct {
 	inputs, outputs []*G.Node
 	target          op.Target

@@ -16,7 +16,7 @@ import (
 // bit.
 
 const (
-	steadyLimit = 64 << 20 // the most bytes that a machine keeps so
+	steadyLimit = 64 << 20 // the most bytes of values that depend on steady inputs alone
 	steadyShare = 0.4      // and the most of its arena, which for small pictures would be mostly that
 )
 
@@ -24,6 +24,9 @@ const (
 // alone, the first ones as far as their values are within the limit.
 func (p *Plan) settle(names []string) {
 	if _, ok := p.target.(op.Device); ok || len(names) == 0 {
+		return
+	}
+	if p.hasSlots() { // what they hold changes from call to call
 		return
 	}
 	steady, kept := make(map[*G.Node]bool), 0
@@ -52,6 +55,18 @@ func (p *Plan) settle(names []string) {
 	if kept > 0 {
 		p.steady = steady
 	}
+}
+
+// hasSlots says whether actions read slots.
+func (p *Plan) hasSlots() bool {
+	for _, s := range p.actions {
+		for _, n := range s.inputs {
+			if _, slot := n.Value().(*op.Slot); slot {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // keep gives the steady values that others read, and the inputs, the life of all runs.

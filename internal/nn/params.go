@@ -49,7 +49,7 @@ func NewParams(name string, src checkpoint.Source, format kernel.Format) *Params
 // Precise returns p for layers whose factors stay float32 whatever the model's
 // precision: their weights alone are rounded, to half precision.
 func (p *Params) Precise() *Params {
-	return &Params{shared: p.shared, prefix: p.prefix, precise: true}
+	return &Params{shared: p.shared, prefix: p.prefix, precise: true, deep: p.deep}
 }
 
 // Deep returns p for layers whose errors count for less, as the skips of a U-Net go past

@@ -127,8 +127,9 @@ func TestFormats(t *testing.T) {
 	}
 }
 
-// Which convolutions round their factors: those of a model in bfloat16 but Winograd's, all
-// of one in integers, and none with few channels or where layers are to be precise.
+// Which convolutions round their factors: those of a model in bfloat16 but Winograd's, which
+// do in deep layers, all of one in integers, and none with few channels or where layers are
+// to be precise.
 func TestFactors(t *testing.T) {
 	for _, tt := range []struct {
 		precision, limit kernel.Format
@@ -143,6 +144,12 @@ func TestFactors(t *testing.T) {
 		conv, last, exact := p.Conv3x3("wide", 16, 16), p.Conv3x3("last", 16, 4), p.Precise().Conv3x3("exact", 16, 16)
 		assert.Equal(t, tt.want, conv.factors, "%v, no less than %v", tt.precision, tt.limit)
 		assert.Equal(t, op.Exact, last.factors)
+		deep := tt.want
+		if deep == op.RoundDirect {
+			deep = op.RoundWinograd
+		}
+		assert.Equal(t, deep, p.Deep().At("deep").Conv3x3("wide", 16, 16).factors, "deep, %v", tt.precision)
+		assert.Equal(t, op.Exact, p.Deep().Precise().Conv3x3("deep", 16, 16).factors)
 		assert.Equal(t, op.Exact, exact.factors)
 	}
 }

@@ -41,7 +41,7 @@ type conv2d struct {
 	ep       epilogue
 	winograd bool    // the algorithm, which a target chooses
 	factors  Factors // of the layer, for a target to choose
-	rounded  bool    // to bfloat16 are the factors
+	rounded  bool    // the factors are rounded to bfloat16
 	unpacked bool
 	rounding rounding // of a product of each pixel
 }
