@@ -48,12 +48,11 @@ func (a *attention) load(p *queryPanel, head int) {
 	transposePanel(p.q, a.from(a.q, head, a.Queries, p.first, a.QStride), a.QStride, p.n, a.HeadDim)
 	scaleRow(p.q, p.q, float32(float64(a.Scale)*math.Log2E))
 	if a.pairs {
-		pairRows(p.q, a.HeadDim/2, panel)
-	}
-	if a.pairs && !a.native {
-		widenPairs(p.q, a.HeadDim/2, panel)
-	}
-	if a.pairs {
+		if a.native {
+			pairRows(p.q, a.HeadDim/2, panel)
+		} else {
+			turnRows(p.q, a.HeadDim/2)
+		}
 		p.start()
 		return
 	}

@@ -52,7 +52,7 @@ func roundPairs(dst, src []float32, native bool) {
 		roundBFloat16s(halves(dst)[:len(src)], src)
 		return
 	}
-	for i, v := range src {
-		dst[i^1] = fromBFloat16(bfloat16(v))
-	}
+	dst = dst[:len(src)]
+	copy(dst, src)
+	turnPairs(dst)
 }

@@ -87,7 +87,7 @@ func (c *Conv2D) padded(g *Graph, x *G.Node, pad op.Padding) *G.Node {
 
 // convolution is the product of a convolution.
 func convolution(stride int, pad op.Padding, factors op.Factors) product {
-	return func(x, w, b *G.Node) (*G.Node, error) { return op.RoundedConv2D(x, w, b, stride, pad, factors) }
+	return func(x, w, b *G.Node) (*G.Node, error) { return op.Conv2DWith(x, w, b, stride, pad, factors) }
 }
 
 // GroupNorm is group normalisation.

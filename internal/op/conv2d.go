@@ -39,9 +39,8 @@ func Same(n int) Padding { return Padding{Top: n, Left: n, Bottom: n, Right: n} 
 type conv2d struct {
 	s        kernel.ConvShape
 	ep       epilogue
-	winograd bool    // the algorithm, which a target chooses
-	factors  Factors // of the layer, for a target to choose
-	rounded  bool    // the factors are rounded to bfloat16
+	winograd bool // the algorithm, which a target chooses
+	factors  Factors
 	unpacked bool
 	rounding rounding // of a product of each pixel
 }
@@ -49,11 +48,11 @@ type conv2d struct {
 // Conv2D convolves x [N H W in] with weight [out in KH KW] and adds bias [out]
 // (or nil), giving [N H' W' out].
 func Conv2D(x, weight, bias *G.Node, stride int, pad Padding) (*G.Node, error) {
-	return RoundedConv2D(x, weight, bias, stride, pad, Exact)
+	return Conv2DWith(x, weight, bias, stride, pad, Exact)
 }
 
-// RoundedConv2D is Conv2D whose factors may be rounded to bfloat16.
-func RoundedConv2D(x, weight, bias *G.Node, stride int, pad Padding, factors Factors) (*G.Node, error) {
+// Conv2DWith is Conv2D whose factors may be rounded to bfloat16.
+func Conv2DWith(x, weight, bias *G.Node, stride int, pad Padding, factors Factors) (*G.Node, error) {
 	if err := checkRank("conv2d", x, 4); err != nil {
 		return nil, err
 	}
@@ -71,7 +70,6 @@ func RoundedConv2D(x, weight, bias *G.Node, stride int, pad Padding, factors Fac
 		return nil, fmt.Errorf("op: conv2d: have x %v and weight %v, want x [N H W %d] no smaller than the filter", []int(xs), []int(ws), ws[1])
 	}
 	k := conv2d{s: s, ep: epilogue{rows: s.OutH * s.OutW}, factors: factors}
-	k.rounded = k.rounds()
 	children := []*G.Node{x, weight}
 	if bias != nil {
 		if err := checkShape("conv2d", "bias", bias, s.OutC); err != nil {
@@ -89,7 +87,7 @@ func (k conv2d) String() string {
 		name = "winograd"
 	}
 	factors := ""
-	if k.rounded {
+	if k.rounds() {
 		factors = " in bfloat16"
 	}
 	if wrap := (Wrap{k.s.WrapX, k.s.WrapY}).String(); wrap != "" {
@@ -105,11 +103,11 @@ func (k conv2d) Cost() Cost {
 		c.Kind, c.share = "conv 3×3", 0.8
 	}
 	switch {
-	case k.winograd && k.rounded:
+	case k.winograd && k.rounds():
 		c.Kind, c.share, c.format = "conv 3×3, Winograd", 4*0.55, kernel.BFloat16
 	case k.winograd: // a quarter of the multiplications
 		c.Kind, c.share = "conv 3×3, Winograd", 4*0.6
-	case k.rounded:
+	case k.rounds():
 		c.format = kernel.BFloat16
 	}
 	return c
@@ -118,7 +116,6 @@ func (k conv2d) Cost() Cost {
 // Lower implements Lowerer.
 func (k conv2d) Lower(t Target) Operation {
 	k.winograd = t.Winograd(k.s)
-	k.rounded = k.rounds()
 	return k
 }
 

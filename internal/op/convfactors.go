@@ -20,11 +20,11 @@ func (k conv2d) rounds() bool {
 // algorithmWork is the part of the work that the algorithm takes for a shape.
 func (k conv2d) algorithmWork(s kernel.ConvShape) int {
 	switch {
-	case k.winograd && k.rounded:
+	case k.winograd && k.rounds():
 		return kernel.RoundedWinogradWork(s)
 	case k.winograd:
 		return kernel.WinogradWork(s)
-	case k.rounded:
+	case k.rounds():
 		return kernel.RoundedWork(s)
 	}
 	return 0
@@ -37,11 +37,11 @@ func (k conv2d) convolve(out, x []float32, weight Arg, ep kernel.Epilogue, work 
 	switch {
 	case k.rounding.from:
 		return []kernel.Phase{kernel.GemmRounded(out, x, s.N*s.H*s.W, w, ep)}
-	case k.winograd && k.rounded:
+	case k.winograd && k.rounds():
 		return kernel.RoundedWinograd(out, x, s, w, ep, work)
 	case k.winograd:
 		return kernel.Winograd(out, x, s, w, ep, work)
-	case k.rounded:
+	case k.rounds():
 		return kernel.RoundedConv2D(out, x, s, w, ep, work)
 	}
 	return kernel.Conv2D(out, x, s, w, ep)

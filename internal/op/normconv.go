@@ -42,7 +42,7 @@ func newNormConv(t Target, norm groupNorm, conv conv2d) (Operation, bool) {
 }
 
 // byBlocks says whether a convolution goes by blocks of Winograd's tiles.
-func byBlocks(conv conv2d) bool { return conv.winograd && !conv.rounded && conv.s.WinogradByBlocks() }
+func byBlocks(conv conv2d) bool { return conv.winograd && !conv.rounds() && conv.s.WinogradByBlocks() }
 
 // stripeRows is the height of a stripe: whole tiles of Winograd's convolution, as
 // many as it transforms together, or else about the size of stripe.

@@ -35,9 +35,13 @@ func newNormConvCase(r *rand.Rand, n, h, w, in, out int, winograd, rounded, full
 		return Arg{Data: x}
 	}
 	s := kernel.ConvShape{N: n, H: h, W: w, InC: in, OutC: out, KH: 3, KW: 3, Stride: 1, PadTop: 1, PadLeft: 1, OutH: h, OutW: w, WrapX: wrap.X, WrapY: wrap.Y}
+	factors := Exact
+	if rounded {
+		factors = RoundWinograd
+	}
 	c := normConvCase{
 		norm: groupNorm{s: kernel.NormShape{N: n, Pixels: h * w, C: in, Groups: 4}, eps: 1e-6, act: kernel.SiLU},
-		conv: conv2d{s: s, ep: epilogue{rows: h * w, bias: true, perSample: full, residual: full}, winograd: winograd, rounded: rounded && s.Rounds()},
+		conv: conv2d{s: s, ep: epilogue{rows: h * w, bias: true, perSample: full, residual: full}, winograd: winograd, factors: factors},
 	}
 	x, gamma, beta, weight := random(n*h*w*in), random(in), random(in), random(out*in*9)
 	more := []Arg{random(out)}
