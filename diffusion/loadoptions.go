@@ -137,10 +137,10 @@ type LoadOptions struct {
 }
 
 // The precisions of a model. In each a picture's bytes are the same for any number of
-// threads and any batch, and with every instruction set, but where products in bfloat16 are no normal
-// numbers of float32, below 1.2e-38. (The instruction for bfloat16
-// was seen on an AMD processor to be what the plain code does; another maker's has the
-// same description, and was not tried.)
+// threads and any batch, and with every instruction set, but where products in bfloat16
+// are no normal numbers of float32, below 1.2e-38. (The instruction for bfloat16 was seen
+// on an AMD processor to be what the plain code does; another maker's has the same
+// description, and was not tried.)
 const (
 	// Float32 keeps all arithmetic in single precision, and the weights that the files
 	// have so.
@@ -156,8 +156,8 @@ const (
 	// others.
 	BFloat16 = "bfloat16"
 	// Int8 is BFloat16 with the U-Net's linear layers in integers of 8 bits: the
-	// activations have a scale for each row, the weights one for each output. All of
-	// its convolutions round their factors to bfloat16. It takes the
+	// activations have a scale for each row, the weights one for each output. The U-Net's
+	// convolutions that are Winograd's round their factors in all its blocks. It takes the
 	// least memory and is the least exact.
 	Int8 = "int8"
 )
